@@ -1,0 +1,33 @@
+"""What day it is.
+
+Belongs here: the clock that schedules and maturity ask, so that a sandbox whose data ends last September is not asked for
+yesterday. Does not belong here: scheduling.
+"""
+
+from datetime import UTC, date, datetime, time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the present moment, in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return datetime.now(UTC)
+
+
+class StoppedClock:
+    """A clock that stands at midnight of a day: the day after the last one that has data."""
+
+    def __init__(self, today: date) -> None:
+        self._today = today
+
+    def now(self) -> datetime:
+        """Midnight of that day."""
+        return datetime.combine(self._today, time(), UTC)

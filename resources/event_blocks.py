@@ -1,0 +1,217 @@
+"""The events of one entity as bytes, and single events as JSON: the formats of the online stores.
+
+Belongs here: cutting a table by entity, encoding and decoding, and the check of one event posted to the service. Does
+not belong here: where the bytes are kept (`lmdb_store.py`, `redis_store.py`).
+
+A block is one Arrow IPC record batch without its schema, which is kept once a source: 500 events decode in 10 µs.
+"""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LONGEST_KEY = 255
+_GROUP_ROWS = 200_000
+
+
+class EventError(ValueError):
+    """An event, a table of events or an entity key is not what the store takes; the message says what to write."""
+
+
+def key_text(key: str | int) -> str:
+    """The text under which an entity's events are kept: 17 and "17" are the same entity.
+
+    Raises:
+        EventError: It is empty, too long, has control characters, or is neither text nor integer.
+    """
+    if isinstance(key, bool) or not isinstance(key, (str, int)):
+        raise EventError(f"entity key {key!r} is a {type(key).__name__}; it must be a text or an integer")
+    text = str(key)
+    if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > _LONGEST_KEY:
+        raise EventError(f"entity key {text[:80]!r} must have 1 to {_LONGEST_KEY} bytes and no control characters")
+    return text
+
+
+def prepared(
+    table: pa.Table, *, source: str, key_column: str, loaded_until: datetime, lookback: timedelta | None
+) -> pa.Table:
+    """The rows that a decision at or after `loaded_until` can see, sorted by entity and known_at; text keys.
+
+    Rows known at or after `loaded_until` are left out, so that they are not counted beside the same event posted to the
+    service; so are rows without a key, and rows whose two times are both older than the lookback.
+
+    Raises:
+        EventError: A needed column is missing or of another type.
+    """
+    for column, wanted in (("event_time", TIMESTAMP), ("known_at", TIMESTAMP)):
+        if column not in table.column_names or table.schema.field(column).type != wanted:
+            raise EventError(f"events of {source}: column '{column}' must be there as {wanted}; cast it before loading")
+    if key_column not in table.column_names:
+        raise EventError(f"events of {source} have no key column '{key_column}'; they have {table.column_names}")
+    table = _plain(table)
+    until = pa.scalar(loaded_until, TIMESTAMP)
+    keep = pc.and_(pc.less(table["known_at"], until), pc.is_valid(table[key_column]))
+    if lookback is not None:
+        edge = pa.scalar(loaded_until - lookback, TIMESTAMP)
+        keep = pc.and_(keep, pc.or_(pc.greater(table["known_at"], edge), pc.greater(table["event_time"], edge)))
+    return table.filter(keep).sort_by([(key_column, "ascending"), ("known_at", "ascending")])
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Dictionary columns as plain ones: a block has no place for dictionaries."""
+    fields = [pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def blocks(table: pa.Table, key_column: str) -> Iterator[tuple[str, bytes]]:
+    """For each entity of a prepared table, its key's text and its events' bytes.
+
+    Raises:
+        EventError: A key cannot be kept.
+    """
+    if not len(table):
+        return
+    keys = table[key_column].combine_chunks()
+    starts = _starts(keys)
+    ends = np.append(starts[1:], len(table))
+    group_first = 0
+    while group_first < len(starts):
+        limit = starts[group_first] + _GROUP_ROWS
+        group_last = max(int(np.searchsorted(ends, limit, side="right")), group_first + 1)
+        base, stop = int(starts[group_first]), int(ends[group_last - 1])
+        part = table.slice(base, stop - base).combine_chunks().to_batches()[0]
+        for first, end in zip(starts[group_first:group_last], ends[group_first:group_last], strict=True):
+            block = part.slice(int(first) - base, int(end - first)).serialize().to_pybytes()
+            yield key_text(keys[int(first)].as_py()), block
+        group_first = group_last
+
+
+def _starts(keys: pa.Array) -> np.ndarray:
+    """Indices at which a new key starts in a sorted array."""
+    changed = pc.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1)).to_numpy(zero_copy_only=False)
+    return np.concatenate(([0], np.flatnonzero(changed) + 1))
+
+
+def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, since: datetime) -> pa.Table:
+    """The table of an entity's block and of its single events known from `since` on; empty when there are none.
+
+    Raises:
+        EventError: The bytes are damaged.
+    """
+    try:
+        batches = [pa.ipc.read_record_batch(pa.py_buffer(block), schema)] if block else []
+        events = [json.loads(row) for row in rows]
+        recent = [event for event in events if event["known_at"] >= micros(since)]
+        if recent:
+            batches.append(_rows_batch(recent, schema))
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise EventError(f"stored events are damaged: {error}; load the online store again") from error
+    return pa.Table.from_batches(batches, schema=schema)
+
+
+def _rows_batch(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [pa.array([row.get(field.name) for row in rows], type=_stored_type(field.type)) for field in schema]
+    cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+def _stored_type(column_type: pa.DataType) -> pa.DataType:
+    return pa.int64() if pa.types.is_timestamp(column_type) else column_type
+
+
+def encode_event(row: Mapping[str, object], schema: pa.Schema, *, source: str) -> bytes:
+    """One event as JSON with sorted names; times are microseconds since 1970 UTC.
+
+    Args:
+        row: A value a column of the schema; times as `datetime` with a zone, `None` for a missing value.
+
+    Raises:
+        EventError: A column is missing, unknown or of another type; every such column is named.
+    """
+    problems = [f"unknown column '{name}'; known: {schema.names}" for name in row if name not in schema.names]
+    values: dict[str, object] = {}
+    for field in schema:
+        if field.name not in row:
+            problems.append(f"column '{field.name}' is missing; write null when it has no value")
+            continue
+        try:
+            values[field.name] = _stored(row[field.name], field)
+        except EventError as error:
+            problems.append(str(error))
+    if problems:
+        raise EventError(f"event of {source}: " + "; ".join(problems))
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _stored(value: object, field: pa.Field) -> object:
+    kind = field.type
+    if value is None:
+        if field.name in ("event_time", "known_at"):
+            raise EventError(f"'{field.name}' is null; every event has one")
+        return None
+    if pa.types.is_timestamp(kind):
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise EventError(f"'{field.name}' is {value!r}; it must be a time with a zone")
+        return micros(value)
+    if pa.types.is_boolean(kind):
+        fits = isinstance(value, bool)
+    elif pa.types.is_integer(kind):
+        fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    elif pa.types.is_floating(kind):
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    else:
+        fits = isinstance(value, str) and len(value) <= 1000
+    if not fits:
+        raise EventError(f"'{field.name}' is {str(value)[:80]!r} ({type(value).__name__}); it must be a {kind}")
+    return float(value) if pa.types.is_floating(kind) and isinstance(value, int) else value
+
+
+def identity(event: bytes, given: str | None) -> bytes:
+    """What tells an event from another: the given id, or else everything in it but when it became known (16 bytes)."""
+    if given is not None:
+        return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()
+    content = {name: value for name, value in json.loads(event).items() if name != "known_at"}
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
+
+
+def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> bytes | None:
+    """A block without the rows whose column has the value; `None` when none is left.
+
+    Raises:
+        EventError: The bytes are damaged.
+    """
+    table = decode(block, (), schema, since=_EPOCH)
+    same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
+    kept = table.filter(pc.invert(pc.fill_null(same, False))).combine_chunks()
+    return kept.to_batches()[0].serialize().to_pybytes() if len(kept) else None
+
+
+def known_at_micros(event: bytes) -> int:
+    """When a stored event became known, in microseconds since 1970 UTC."""
+    return int(json.loads(event)["known_at"])
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def schema_text(schema: pa.Schema) -> str:
+    """The schema as text for JSON."""
+    return base64.b64encode(schema.remove_metadata().serialize().to_pybytes()).decode("ascii")
+
+
+def schema_from_text(text: str) -> pa.Schema:
+    """Reads `schema_text`."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))

@@ -1,0 +1,148 @@
+"""Dagster's SQLite event log, with one transaction a batch of events.
+
+Belongs here: the event log storage of the local environment. A run over hundreds of partitions records thousands of
+events at once; the stock class opens a database, compiles its statements and commits for each of them.
+Does not belong here: what is recorded, and the event log of staging and prod (PostgreSQL, see `infra/dagster`).
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from threading import local
+from typing import Any, Self
+
+from dagster import AssetKey
+from dagster._core.events import ASSET_CHECK_EVENTS, BATCH_WRITABLE_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import NullPool
+
+BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
+"""Dagster hands events over in batches only where this environment variable is above 0: the most events a batch."""
+
+_EVENTS_A_BATCH = 1000
+_ENGINES_KEPT = 64
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """The stock storage (the same files, tables and answers), faster at writing.
+
+    - A batch (materialisations of many partitions, the plan of a run) is one transaction in the run's database and
+      one in the index. Both are open together, so that a batch that fails leaves nothing behind and Dagster can store
+      its events one by one.
+    - An engine is made once a database, not once an event, so that its compiled statements are used again.
+    - A commit does not wait for the disk (WAL with `synchronous=NORMAL`): a killed process loses nothing, a power cut
+      may lose the last events but leaves the database whole.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engine = lru_cache(maxsize=_ENGINES_KEPT)(self._new_engine)
+        self._tables_seen: set[str] = set()
+        self._open = local()
+        # Dagster has no setting for it; whoever uses this storage wants batches.
+        os.environ.setdefault(BATCH_SIZE_VARIABLE, str(_EVENTS_A_BATCH))
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """The storage that `dagster.yaml` describes; `base_dir` is its folder."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has the table; a yes is remembered, since tables are only ever added."""
+        if table_name not in self._tables_seen:
+            with self._engine(INDEX_SHARD_NAME).connect() as connection:
+                if not connection.dialect.has_table(connection, table_name):
+                    return False
+            self._tables_seen.add(table_name)
+        return True
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Stores events of the types that Dagster writes in batches; all of them or none.
+
+        Raises:
+            ValueError: An event is of another type.
+        """
+        for entry in events:
+            if entry.get_dagster_event().event_type not in BATCH_WRITABLE_EVENTS:
+                raise ValueError(f"{entry.get_dagster_event().event_type_value} events are not written in batches")
+        runs = list(dict.fromkeys(entry.run_id for entry in events))
+        with self._transactions(*runs, INDEX_SHARD_NAME):
+            for run_id in runs:
+                with self.run_connection(run_id) as connection:
+                    self._insert(connection, [entry for entry in events if entry.run_id == run_id])
+            self._store_in_index(events)
+
+    def _store_in_index(self, events: Sequence[EventLogEntry]) -> None:
+        with self.index_transaction() as connection:
+            stored = list(zip(events, self._insert(connection, events), strict=True))
+            assets = [(entry, number) for entry, number in stored if entry.dagster_event_type not in ASSET_CHECK_EVENTS]
+            self._store_asset_event_tags(connection, [entry for entry, _ in assets], [number for _, number in assets])
+            for entry, number in _last_of_each_kind(assets):
+                self._store_asset_event(connection, entry, number)
+        for entry, number in stored:
+            if entry.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(entry, number)
+
+    def _insert(self, connection: Connection, events: Sequence[EventLogEntry]) -> list[int]:
+        """Inserts the events and returns their storage ids, in the events' order."""
+        insert = SqlEventLogStorageTable.insert().returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+        return list(connection.execute(insert, [self._event_to_row(entry) for entry in events]).scalars())
+
+    def _new_engine(self, shard: str) -> Engine:
+        engine = create_engine(
+            self.conn_string_for_shard(shard), poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+        )
+        event.listen(engine, "connect", _without_waiting_for_the_disk)
+        return engine
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        opened: Mapping[str, Connection] = getattr(self._open, "connections", {})
+        if shard in opened:
+            yield opened[shard]
+        else:
+            with self._db_lock, self._transaction(shard) as connection:
+                yield connection
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        engine = self._engine(shard)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        with engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _transactions(self, *shards: str) -> Iterator[None]:
+        """Within it this thread's `_connect` joins the one transaction that is open on each of these databases."""
+        with self._db_lock, ExitStack() as stack:
+            self._open.connections = {shard: stack.enter_context(self._transaction(shard)) for shard in shards}
+            try:
+                yield
+            finally:
+                self._open.connections = {}
+
+
+def _last_of_each_kind(stored: Sequence[tuple[EventLogEntry, int]]) -> list[tuple[EventLogEntry, int]]:
+    """The last event of each type for each asset, in their order.
+
+    The asset's row keeps only what the last event of a type says, so that storing these is the same as storing all.
+    """
+    last: dict[tuple[AssetKey | None, str], tuple[EventLogEntry, int]] = {}
+    for entry, number in stored:
+        dagster_event = entry.get_dagster_event()
+        last[dagster_event.asset_key, dagster_event.event_type_value] = (entry, number)
+    return sorted(last.values(), key=lambda item: item[1])
+
+
+def _without_waiting_for_the_disk(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")

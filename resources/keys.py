@@ -1,0 +1,101 @@
+"""Secret keys: where they come from and how a local one is made.
+
+Belongs here: the keys that sign bundles and that tokenise personal data, by name. Does not belong here: what is done
+with a key (`assets.serving.signing`, `assets.privacy`), and any other password or address (`environments.py`).
+"""
+
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){32,}")
+_SHORTEST = 32
+
+
+class MissingKey(RuntimeError):
+    """There is no usable key of that name; the message says which variable or file to set right."""
+
+
+def signing_key(environment: Mapping[str, str], home: Path, name: str) -> bytes:
+    """The secret key of that name, at least 32 bytes.
+
+    The variable LOOPLINE_<NAME>_KEY holds it, as hexadecimal digits or as text. The local environment makes one when
+    the variable is unset: `<home>/keys/<name>.key`, readable by its owner alone. Staging and prod never make one.
+
+    Args:
+        environment: Environment variables; LOOPLINE_ENV says which environment it is.
+        home: Folder of all that this checkout keeps.
+        name: What the key is for: `signing`, `tokenisation`.
+
+    Raises:
+        MissingKey: The key is absent, too short, or in a file that others may read.
+    """
+    if not _NAME.fullmatch(name):
+        raise MissingKey(f"key name {name!r} is not a name: write lower-case letters, digits and _, a letter first")
+    variable = f"LOOPLINE_{name.upper()}_KEY"
+    text = environment.get(variable, "")
+    if text:
+        return _parsed(text, variable)
+    stage = environment.get("LOOPLINE_ENV", "local")
+    if stage != "local":
+        raise MissingKey(
+            f"{variable} is not set in the environment '{stage}'; set it to at least {_SHORTEST} characters that every "
+            f"process of this environment shares, for example the output of `openssl rand -hex 32`"
+        )
+    return _local_key(home / "keys" / f"{name}.key")
+
+
+def _parsed(text: str, origin: str) -> bytes:
+    text = text.strip()
+    if _HEX.fullmatch(text):
+        return bytes.fromhex(text)
+    if len(text) < _SHORTEST:
+        raise MissingKey(f"{origin} has {len(text)} characters; a key has at least {_SHORTEST}")
+    return text.encode()
+
+
+def _local_key(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        _create(path, secrets.token_hex(32))
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise MissingKey(f"key file {path} may be read by others; make it private with `chmod 600 {path}`")
+    return _parsed(path.read_text(encoding="ascii"), str(path))
+
+
+def _create(path: Path, text: str) -> None:
+    """Makes the file whole or not at all; when another process was first, its key stays."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return
+    finally:
+        os.unlink(name)
+
+
+class Keys:
+    """The keys of this process, looked up when they are asked for and not before."""
+
+    def __init__(self, environment: Mapping[str, str], home: Path) -> None:
+        self._environment, self._home = environment, home
+
+    @property
+    def signing(self) -> bytes:
+        """Signs bundles (LOOPLINE_SIGNING_KEY)."""
+        return signing_key(self._environment, self._home, "signing")
+
+    @property
+    def tokenisation(self) -> bytes:
+        """Tokenises personal data (LOOPLINE_TOKENISATION_KEY)."""
+        return signing_key(self._environment, self._home, "tokenisation")

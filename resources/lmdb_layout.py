@@ -1,0 +1,112 @@
+"""Where the LMDB online store keeps what, and what is done within one transaction.
+
+Belongs here: the keys and the reading and removing of single entries. Does not belong here: opening, committing and
+failures (`lmdb_store.py`), the format of the values (`event_blocks.py`).
+
+Keys, `0` being a zero byte:
+
+    0 current                                 the version that is read
+    0 staged                                  the version that is being filled
+    a source 0 key column 0 key 0 event id    one event, as JSON
+    d serial source 0 key column 0 key        the block of an entity in the version of that serial (4 bytes)
+"""
+
+import lmdb
+import pyarrow.compute as pc
+
+from resources.event_blocks import decode, key_text, known_at_micros, without
+from resources.online_store import EntityEvents, StoreError, StoreState
+
+CURRENT = b"\x00current"
+STAGED = b"\x00staged"
+
+
+def get(txn: lmdb.Transaction, key: bytes) -> bytes | None:
+    """The value of a key; `None` when there is none."""
+    raw = txn.get(key)
+    return None if raw is None else bytes(raw)
+
+
+def read_state(txn: lmdb.Transaction, name: bytes) -> StoreState | None:
+    """The state under CURRENT or STAGED; `None` when there is none."""
+    raw = get(txn, name)
+    return None if raw is None else StoreState.from_json(raw)
+
+
+def still_staged(txn: lmdb.Transaction, staged: StoreState) -> StoreState:
+    """The staged state as it is now.
+
+    Raises:
+        StoreError: Another version is being filled.
+    """
+    latest = read_state(txn, STAGED)
+    if latest is None or latest.serial != staged.serial:
+        raise StoreError(f"another load took the place of version '{staged.version}'; load one at a time")
+    return latest
+
+
+def data_prefix(serial: int, source: str, key_column: str) -> bytes:
+    """What the keys of a source's blocks start with, in one version."""
+    return serial_prefix(serial) + f"{source}\0{key_column}\0".encode()
+
+
+def serial_prefix(serial: int) -> bytes:
+    """What the keys of all blocks of a version start with."""
+    return b"d" + serial.to_bytes(4, "big")
+
+
+def event_prefix(entity: EntityEvents) -> bytes:
+    """What the keys of an entity's single events start with."""
+    return b"a" + f"{entity.source}\0{entity.key_column}\0{key_text(entity.key)}\0".encode()
+
+
+def find(txn: lmdb.Transaction, serial: int, entity: EntityEvents) -> tuple[bytes | None, list[bytes]]:
+    """An entity's block, if it has one, and its single events."""
+    block = get(txn, data_prefix(serial, entity.source, entity.key_column) + key_text(entity.key).encode())
+    return block, [event for _, event in _events(txn, event_prefix(entity))]
+
+
+def _events(txn: lmdb.Transaction, prefix: bytes) -> list[tuple[bytes, bytes]]:
+    found = []
+    with txn.cursor() as cursor:
+        more = cursor.set_range(prefix)
+        while more and (key := bytes(cursor.key())).startswith(prefix):
+            found.append((key, bytes(cursor.value())))
+            more = cursor.next()
+    return found
+
+
+def drop_events(txn: lmdb.Transaction, *, before: int) -> None:
+    """Removes the single events that became known before a moment (microseconds since 1970 UTC)."""
+    for key, event in _events(txn, b"a"):
+        if known_at_micros(event) < before:
+            txn.delete(key)
+
+
+def erase_entity(txn: lmdb.Transaction, state: StoreState, entity: EntityEvents) -> int:
+    """Removes an entity's own events of a source, and the same events from where other entities hold them."""
+    loaded = state.sources[entity.source]
+    block, _ = find(txn, state.serial, entity)
+    events = _events(txn, event_prefix(entity))
+    own = decode(block, [event for _, event in events], loaded.schema, since=state.loaded_until)
+    txn.delete(data_prefix(state.serial, entity.source, entity.key_column) + key_text(entity.key).encode())
+    for other in set(loaded.rows) - {entity.key_column}:
+        for key in pc.unique(own[other]).drop_null().to_pylist():
+            _erase_within(txn, state, EntityEvents(entity.source, other, key), entity)
+            for stored, _ in events:
+                txn.delete(event_prefix(EntityEvents(entity.source, other, key)) + stored[-16:])
+    for stored, _ in events:
+        txn.delete(stored)
+    return len(own)
+
+
+def _erase_within(txn: lmdb.Transaction, state: StoreState, holder: EntityEvents, erased: EntityEvents) -> None:
+    name = data_prefix(state.serial, holder.source, holder.key_column) + key_text(holder.key).encode()
+    block = get(txn, name)
+    if block is None:
+        return
+    kept = without(block, state.sources[holder.source].schema, erased.key_column, erased.key)
+    if kept is None:
+        txn.delete(name)
+    else:
+        txn.put(name, kept)

@@ -1,0 +1,290 @@
+"""The online store in LMDB: one folder of this machine a product, filled by one process and read by many.
+
+Belongs here: transactions, and noticing that the files went away. Does not belong here: the keys (`lmdb_layout.py`) and
+the format of the values (`event_blocks.py`).
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import lmdb
+import pyarrow as pa
+
+from resources.event_blocks import (
+    EventError,
+    blocks,
+    decode,
+    encode_event,
+    identity,
+    known_at_micros,
+    micros,
+    prepared,
+)
+from resources.lmdb_layout import (
+    CURRENT,
+    STAGED,
+    data_prefix,
+    drop_events,
+    erase_entity,
+    event_prefix,
+    find,
+    get,
+    read_state,
+    serial_prefix,
+    still_staged,
+)
+from resources.online_store import (
+    EntityEvents,
+    Snapshot,
+    StoreError,
+    StoreState,
+    StoreUnavailable,
+    checked_name,
+    checked_version,
+)
+
+_MAP_BYTES = 64 * 2**30
+_READERS = 512
+_BATCH = 2000
+
+
+class LmdbStore:
+    """One product's events in a folder; see `OnlineStore`.
+
+    LMDB maps the files, so a removed file would still answer. Every read therefore looks whether the file is the one
+    that was opened, and opens it anew when the folder was replaced. Erased bytes are given back to LMDB, which writes
+    over them in time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / "data.mdb"
+        self._lock = threading.Lock()
+        self._opened: lmdb.Environment | None = None
+        self._identity: tuple[int, int] | None = None
+        self._known: tuple[bytes, StoreState] | None = None
+
+    # ------------------------------------------------------------------ filling
+
+    def put_events(
+        self,
+        source: str,
+        key_column: str,
+        table: pa.Table,
+        *,
+        version: str,
+        loaded_until: datetime,
+        lookback: timedelta | None = None,
+    ) -> int:
+        """See `OnlineStore.put_events`. Commits every few thousand entities, so that appended events need not wait."""
+        checked_name(source, "source")
+        checked_name(key_column, "key column")
+        table = prepared(table, source=source, key_column=key_column, loaded_until=loaded_until, lookback=lookback)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._failures():
+            staged = self._stage(checked_version(version), loaded_until)
+            prefix = data_prefix(staged.serial, source, key_column)
+            self._drop(prefix)
+            cut = blocks(table, key_column)
+            while part := list(islice(cut, _BATCH)):
+                with self._writing() as txn:
+                    still_staged(txn, staged)
+                    for key, block in part:
+                        txn.put(prefix + key.encode(), block)
+            with self._writing() as txn:
+                latest = still_staged(txn, staged)
+                schema = table.schema.remove_metadata()
+                txn.put(STAGED, latest.with_source(source, key_column, rows=len(table), schema=schema).to_json())
+        return len(table)
+
+    def publish(self, version: str) -> StoreState:
+        """See `OnlineStore.publish`."""
+        with self._failures():
+            with self._writing() as txn:
+                staged = read_state(txn, STAGED)
+                if staged is None or staged.version != version:
+                    found = f"'{staged.version}' is being filled" if staged else "none is being filled"
+                    raise StoreError(f"version '{version}' cannot be published: {found}; fill it with put_events")
+                txn.put(CURRENT, staged.to_json())
+                txn.delete(STAGED)
+                drop_events(txn, before=micros(staged.loaded_until))
+            self._drop_all_but(staged.serial)
+        return staged
+
+    def _stage(self, version: str, loaded_until: datetime) -> StoreState:
+        with self._writing() as txn:
+            current, staged = read_state(txn, CURRENT), read_state(txn, STAGED)
+            if staged is not None and staged.version == version:
+                if staged.loaded_until != loaded_until:
+                    raise StoreError(
+                        f"version '{version}' is being filled until {staged.loaded_until}, now until {loaded_until}; "
+                        f"give the same moment for every source"
+                    )
+                return staged
+            serial = max((state.serial for state in (current, staged) if state), default=0) + 1
+            fresh = StoreState(version=version, serial=serial, loaded_until=loaded_until)
+            txn.put(STAGED, fresh.to_json())
+        self._drop_all_but(serial, *([current.serial] if current else []))
+        return fresh
+
+    def _drop_all_but(self, *kept: int) -> None:
+        serial = self._serial_from(0)
+        while serial is not None:
+            if serial not in kept:
+                self._drop_between(serial_prefix(serial), serial_prefix(serial + 1))
+            serial = self._serial_from(serial + 1)
+
+    def _serial_from(self, lowest: int) -> int | None:
+        with self._environment().begin() as txn, txn.cursor() as cursor:
+            if not cursor.set_range(serial_prefix(lowest)):
+                return None
+            return int.from_bytes(cursor.key()[1:5], "big")
+
+    def _drop(self, prefix: bytes) -> None:
+        self._drop_between(prefix, prefix + b"\xff" * 4)
+
+    def _drop_between(self, start: bytes, stop: bytes) -> None:
+        removed = _BATCH
+        while removed == _BATCH:
+            removed = 0
+            with self._writing() as txn, txn.cursor() as cursor:
+                found = cursor.set_range(start)
+                while found and bytes(cursor.key()) < stop and removed < _BATCH:
+                    found = cursor.delete()
+                    removed += 1
+
+    # ------------------------------------------------------------------ reading
+
+    def fetch(self, source: str, key_column: str, key: str | int) -> pa.Table:
+        """See `OnlineStore.fetch`."""
+        wanted = EntityEvents(source, key_column, key)
+        return self.fetch_all((wanted,)).tables[wanted]
+
+    def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
+        """See `OnlineStore.fetch_all`."""
+        with self._failures(), self._environment().begin() as txn:
+            state = self._current(txn)
+            found = [(entity, *find(txn, state.serial, entity)) for entity in wanted]
+        tables = {}
+        for entity, block, rows in found:
+            schema = state.source(entity.source, entity.key_column).schema
+            try:
+                tables[entity] = decode(block, rows, schema, since=state.loaded_until)
+            except EventError as error:
+                raise StoreUnavailable(f"online store {self._folder}: {entity}: {error}") from error
+        return Snapshot(version=state.version, loaded_until=state.loaded_until, tables=tables)
+
+    def state(self) -> StoreState | None:
+        """See `OnlineStore.state`."""
+        if not self._file.exists():
+            return None
+        with self._failures(), self._environment().begin() as txn:
+            return read_state(txn, CURRENT)
+
+    def version(self) -> str | None:
+        """See `OnlineStore.version`."""
+        state = self.state()
+        return state.version if state else None
+
+    def _current(self, txn: lmdb.Transaction) -> StoreState:
+        raw = get(txn, CURRENT)
+        if raw is None:
+            raise StoreUnavailable(f"online store {self._folder} was never loaded; run the product's pipeline")
+        known = self._known
+        if known is None or known[0] != raw:
+            known = (raw, StoreState.from_json(raw))
+            self._known = known
+        return known[1]
+
+    # ------------------------------------------------------------------ single events
+
+    def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
+        """See `OnlineStore.append_event`."""
+        with self._failures(), self._writing(create=False) as txn:
+            state = self._current(txn)
+            if source not in state.sources:
+                raise StoreUnavailable(
+                    f"online store {self._folder} has nothing of {source}; it has {[*state.sources]}"
+                )
+            event = encode_event(row, state.sources[source].schema, source=source)
+            if known_at_micros(event) < micros(state.loaded_until):
+                raise EventError(
+                    f"event of {source}: known_at is before {state.loaded_until.isoformat()}, up to which the store "
+                    f"was loaded from the lake; an older event comes in through the source itself"
+                )
+            added = False
+            for key_column in state.sources[source].rows:
+                entity = EntityEvents(source, key_column, row[key_column])  # type: ignore[arg-type]
+                added |= txn.put(event_prefix(entity) + identity(event, event_id), event, overwrite=False)
+        return added
+
+    def erase(self, key_column: str, key: str | int) -> int:
+        """See `OnlineStore.erase`."""
+        if not self._file.exists():
+            return 0
+        removed = 0
+        with self._failures(), self._writing() as txn:
+            for state in (read_state(txn, CURRENT), read_state(txn, STAGED)):
+                for source, loaded in state.sources.items() if state else ():
+                    if state is not None and key_column in loaded.rows:
+                        removed += erase_entity(txn, state, EntityEvents(source, key_column, key))
+        return removed
+
+    def close(self) -> None:
+        """See `OnlineStore.close`."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    # ------------------------------------------------------------------ files
+
+    def _environment(self, *, create: bool = False) -> lmdb.Environment:
+        try:
+            status = os.stat(self._file)
+            identity = (status.st_dev, status.st_ino)
+        except OSError as error:
+            if not create:
+                self._forget()
+                raise StoreUnavailable(f"online store {self._folder} is not there: {error}; load it") from error
+            identity = None
+        opened = self._opened
+        if opened is not None and identity == self._identity:
+            return opened
+        return self._open()
+
+    def _open(self) -> lmdb.Environment:
+        with self._lock:
+            # The old one closes itself once no transaction of another thread uses it.
+            self._opened = None
+            opened = lmdb.open(str(self._folder), map_size=_MAP_BYTES, max_readers=_READERS, create=False)
+            opened.reader_check()
+            status = os.stat(self._file)
+            self._identity = (status.st_dev, status.st_ino)
+            self._opened = opened
+            return opened
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._opened = None
+
+    @contextmanager
+    def _writing(self, *, create: bool = True) -> Iterator[lmdb.Transaction]:
+        with self._environment(create=create).begin(write=True) as txn:
+            yield txn
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.MapFullError as error:
+            raise StoreError(
+                f"online store {self._folder} is full ({_MAP_BYTES >> 30} GiB); give it less history or use Redis"
+            ) from error
+        except lmdb.Error as error:
+            raise StoreUnavailable(f"online store {self._folder} cannot be used: {error}") from error

@@ -1,0 +1,112 @@
+"""One at a time, across processes.
+
+Belongs here: an exclusive lock by name, on whatever the environment has: a file beside a local database or in a folder,
+an advisory lock in PostgreSQL. Does not belong here: what is done under it.
+
+A lock goes with its holder: the kernel drops the file's when the process ends, PostgreSQL drops the transaction's when
+the connection does. So a crash never leaves one behind.
+"""
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+_POLL_SECONDS = 0.02
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class LockError(RuntimeError):
+    """The lock cannot be had here; the message names it and the remedy."""
+
+
+class LockTimeout(LockError):
+    """Somebody else held the lock for as long as we were willing to wait; trying again may work."""
+
+
+@contextmanager
+def exclusive(address: str, name: str, *, wait: timedelta = timedelta(seconds=60)) -> Iterator[None]:
+    """Hold the lock for the length of the block.
+
+    Args:
+        address: `sqlite:///<file>` or a folder (a lock file in it), or `postgresql+psycopg2://…` (an advisory lock).
+        name: What is locked; names do not meet each other.
+        wait: How long to wait for another holder.
+
+    Raises:
+        LockTimeout: Another holder kept it.
+        LockError: The address is of no known kind, or the database's connection was lost while the lock was held.
+    """
+    if address.startswith("postgresql"):
+        with _advisory(address, name, wait):
+            yield
+        return
+    with _lock_file(_folder(address) / f".{_slug(name)}.lock", wait):
+        yield
+
+
+def _folder(address: str) -> Path:
+    if address.startswith("sqlite:///"):
+        return Path(address.removeprefix("sqlite:///")).parent
+    if "://" in address:
+        raise LockError(
+            f"no lock at {address.split('://')[0]}://…; give a folder, sqlite:/// or postgresql+psycopg2://"
+        )
+    return Path(address)
+
+
+def _slug(name: str) -> str:
+    """A file name: the name itself where it is plain, and a digest so that two never share a file."""
+    plain = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def _lock_file(path: Path, wait: timedelta) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + wait.total_seconds()
+        while not _taken(handle):
+            if time.monotonic() >= deadline:
+                raise LockTimeout(f"lock {path} was held by another for {wait.total_seconds():g} s; try again")
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _advisory(address: str, name: str, wait: timedelta) -> Iterator[None]:
+    """A transaction's advisory lock: it works behind a pooler too, which a session's would not."""
+    key = int.from_bytes(hashlib.sha256(f"loopline:{name}".encode()).digest()[:8], "big", signed=True)
+    engine = sa.create_engine(address, poolclass=NullPool)
+    with engine.connect() as connection, connection.begin():
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = {max(1, round(wait.total_seconds() * 1000))}"))
+        try:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            raise LockTimeout(f"lock '{name}' was held by another for {wait.total_seconds():g} s; try again") from error
+        yield
+        try:
+            connection.execute(sa.text("SELECT 1"))
+        except OperationalError as error:
+            raise LockError(f"the connection that held lock '{name}' was lost; read what is recorded") from error

@@ -1,0 +1,92 @@
+"""MLflow's client, opened quietly.
+
+Belongs here: what has to be said to MLflow before and while it is opened, and the few calls that must tell its errors
+apart. Does not belong here: runs (`tracking_run.py`) and the registry (`tracking.py`).
+
+MLflow is imported on first use, since that takes seconds. Only its client is used, never the fluent interface: no
+active run in a global, no look at git, nothing written to the working directory.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.locks import exclusive
+from resources.model_versions import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ABSENT = "RESOURCE_DOES_NOT_EXIST"
+PRESENT = "RESOURCE_ALREADY_EXISTS"
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def open_client(uri: str, lock: str) -> "MlflowClient":
+    """A client of the store and registry at that address; a database there gets its tables.
+
+    Args:
+        uri: `sqlite:///…`, `postgresql+psycopg2://…` or a server's `http(s)://…`.
+        lock: Where the makers of tables take turns (`resources.locks`).
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    from mlflow import MlflowClient
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    if not uri.startswith("http"):
+        # The first look at a database makes its tables; two processes that do so at once get in each other's way.
+        with exclusive(lock, "mlflow-schema"):
+            client.search_registered_models(max_results=1)
+    return client
+
+
+def experiment_id(client: "MlflowClient", name: str, artifacts: str) -> str:
+    """The experiment of that name, made when it is not there.
+
+    Args:
+        artifacts: Folder or `s3://` prefix for the files of its runs; empty where the server decides.
+
+    Raises:
+        TrackingError: Somebody deleted it in MLflow, which keeps the name.
+    """
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        with unless(PRESENT):
+            return str(client.create_experiment(name, artifact_location=_location(artifacts, name)))
+        known = client.get_experiment_by_name(name)
+    if known is None or known.lifecycle_stage != "active":
+        raise TrackingError(f"experiment '{name}' was deleted in MLflow; restore it: mlflow experiments restore")
+    return str(known.experiment_id)
+
+
+@contextmanager
+def unless(code: str) -> Iterator[None]:
+    """Swallow MLflow's error of exactly this code, and no other."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != code:
+            raise
+
+
+def _location(artifacts: str, name: str) -> str | None:
+    if not artifacts:
+        return None
+    root = artifacts if "://" in artifacts else Path(artifacts).resolve().as_uri()
+    return f"{root.rstrip('/')}/{name}"

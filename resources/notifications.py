@@ -1,0 +1,172 @@
+"""Telling people.
+
+Belongs here: what an alert holds, and the ways in which it reaches somebody: the console and a webhook. Does not belong
+here: when to tell (`assets.monitoring.verdicts`, `pipelines.alerts`).
+"""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Literal, Protocol, TextIO
+from urllib.parse import urlsplit
+
+import httpx
+
+from resources.environments import Environment
+
+Severity = Literal["info", "warning", "error"]
+
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_PAUSE = 10.0
+
+
+class NotificationFailed(RuntimeError):
+    """An alert did not arrive; the message names the receiver, never its secret address."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that somebody should know.
+
+    Attributes:
+        title: One line.
+        run_id, asset, partition: The Dagster run and what it worked on; empty where there is none.
+        message: What happened, with figures.
+        runbook: Where to read what to do.
+        link: Where to look: a page of the Dagster UI.
+    """
+
+    severity: Severity
+    title: str
+    product: str
+    message: str
+    run_id: str = ""
+    asset: str = ""
+    partition: str = ""
+    runbook: str = ""
+    link: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names the alert: a receiver that sees it twice may drop the second."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def text(self) -> str:
+        """The alert as a few lines for people; what is not known is left out."""
+        details = (
+            ("run", self.run_id),
+            ("asset", self.asset),
+            ("partition", self.partition),
+            ("runbook", self.runbook),
+            ("look", self.link),
+        )
+        lines = [f"[{self.severity}] {self.product}: {self.title}", self.message]
+        return "\n".join([*lines, *(f"{name}: {value}" for name, value in details if value)])
+
+
+class Notifier(Protocol):
+    """A way to reach people."""
+
+    def send(self, alert: Alert) -> None:
+        """Deliver the alert.
+
+        Raises:
+            NotificationFailed: It did not arrive.
+        """
+
+
+@dataclass(frozen=True)
+class ConsoleNotifier:
+    """Writes to standard error, or to the stream given."""
+
+    stream: TextIO | None = None
+
+    def send(self, alert: Alert) -> None:
+        """Write the alert's text."""
+        stream = self.stream or sys.stderr
+        stream.write(f"{alert.text}\n")
+        stream.flush()
+
+
+@dataclass(frozen=True)
+class WebhookNotifier:
+    """Posts JSON: the alert's fields, `text` for chat services, and `key`; also as the header `Idempotency-Key`.
+
+    No answer in time, 408, 425, 429 and 5xx that may pass are tried again, a little later each time; every other
+    refusal is final. A redirect is not followed: it would hand the alert to somebody else.
+
+    Attributes:
+        url: Secret; it is never printed.
+        timeout: Seconds for each attempt.
+        attempts: How many in all.
+        pause: Seconds before the second attempt; doubled for each further one.
+    """
+
+    url: str = field(repr=False)
+    timeout: float = 5.0
+    attempts: int = 3
+    pause: float = 0.5
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    def send(self, alert: Alert) -> None:
+        """Post the alert.
+
+        Raises:
+            NotificationFailed: The receiver refused, or did not answer on any attempt.
+        """
+        body = {**asdict(alert), "text": alert.text, "key": alert.key}
+        problem = ""
+        with httpx.Client(timeout=self.timeout, follow_redirects=False) as client:
+            for attempt in range(self.attempts):
+                if attempt:
+                    self.sleep(min(self.pause * 2 ** (attempt - 1), _LONGEST_PAUSE))
+                try:
+                    answer = client.post(self.url, json=body, headers={"Idempotency-Key": alert.key})
+                except httpx.TransportError as error:
+                    problem = type(error).__name__
+                    continue
+                if answer.is_success:
+                    return
+                problem = f"HTTP {answer.status_code}"
+                if answer.status_code not in _TRANSIENT:
+                    raise NotificationFailed(f"{self._receiver} refused '{alert.title}': {problem}; check the webhook")
+        raise NotificationFailed(
+            f"{self._receiver} did not take '{alert.title}' in {self.attempts} attempts: {problem}"
+        )
+
+    @property
+    def _receiver(self) -> str:
+        """The host alone: the path of a webhook is its password."""
+        return f"webhook at {urlsplit(self.url).hostname}"
+
+
+@dataclass(frozen=True)
+class EveryNotifier:
+    """Tells several; one that fails does not keep the others from being told."""
+
+    notifiers: tuple[Notifier, ...]
+
+    def send(self, alert: Alert) -> None:
+        """Deliver through each.
+
+        Raises:
+            NotificationFailed: At least one failed; all were tried.
+        """
+        failures = []
+        for notifier in self.notifiers:
+            try:
+                notifier.send(alert)
+            except NotificationFailed as failure:
+                failures.append(str(failure))
+        if failures:
+            raise NotificationFailed("; ".join(failures))
+
+
+def notifier_for(environment: Environment) -> Notifier:
+    """The console, and the environment's webhook when it has one."""
+    console = ConsoleNotifier()
+    return EveryNotifier((console, WebhookNotifier(environment.webhook))) if environment.webhook else console

@@ -1,0 +1,292 @@
+"""Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
+
+Belongs here: the life of a process and the wait for its first answer. Does not belong here: which services there are
+and how they are started (`pipelines.services`).
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+_MARK = "LOOPLINE_PROCESS"
+_TAIL_LINES = 25
+_TAIL_BYTES = 20_000
+_POLL_SECONDS = 0.2
+# The system derives a process's start from the clock, which may be set a little meanwhile.
+_CLOCK_SECONDS = 5.0
+
+
+class ProcessError(RuntimeError):
+    """A process could not be started, died, or did not answer in time; the message has the end of its log."""
+
+
+class RecordError(RuntimeError):
+    """The file that records the processes is not readable; the message names it."""
+
+
+@dataclass(frozen=True)
+class ServiceProcess:
+    """A process that was started here.
+
+    Attributes:
+        pid: Its process id.
+        started: When it was created, seconds since 1970 as the system tells it; with the pid it names the process for
+            good, since a pid is used again one day.
+        mark: Value of LOOPLINE_PROCESS in its environment, which all that it starts inherits.
+        port: The loopback port that it listens on, if it listens.
+        log: File with its standard output and error.
+    """
+
+    name: str
+    pid: int
+    started: float
+    mark: str
+    port: int | None
+    log: Path
+
+
+class ProcessTable:
+    """The processes that one folder's `services.json` records."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._file = home / "services.json"
+
+    def all(self) -> tuple[ServiceProcess, ...]:
+        """Every recorded process, alive or not, in the order of their start.
+
+        Raises:
+            RecordError: The file is damaged.
+        """
+        if not self._file.exists():
+            return ()
+        try:
+            rows = json.loads(self._file.read_text(encoding="utf-8"))
+            return tuple(ServiceProcess(**{**row, "log": Path(row["log"])}) for row in rows)
+        except (ValueError, TypeError, KeyError) as error:
+            raise RecordError(
+                f"{self._file} is damaged ({error}): stop the processes it names by hand, then delete it"
+            ) from error
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        port: int | None,
+        variables: Mapping[str, str],
+        folder: Path,
+    ) -> ServiceProcess:
+        """Starts a process in a session of its own and records it; it outlives this one.
+
+        Args:
+            variables: Its whole environment.
+            folder: Its working directory.
+
+        Raises:
+            ProcessError: The program cannot be run, or a process of that name is alive.
+        """
+        for known in self.all():
+            if known.name == name and is_alive(known):
+                raise ProcessError(f"{name} is already running as process {known.pid}")
+        log = self._home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        mark = uuid.uuid4().hex
+        child = _spawn(command, log=log, variables={**variables, _MARK: mark}, folder=folder)
+        process = ServiceProcess(name, child.pid, child.create_time(), mark, port, log)
+        self._write([*(known for known in self.all() if known.name != name), process])
+        return process
+
+    def stop(self, process: ServiceProcess, *, grace_seconds: float = 15.0) -> None:
+        """Ends the process and everything that it started, and forgets it.
+
+        Asks first (SIGTERM, to all of them), and kills what is left after the grace time.
+
+        Raises:
+            ProcessError: Something is still alive after it was killed.
+        """
+        family = _family(process)
+        _signal(family, psutil.Process.terminate)
+        left = _wait_for(family, grace_seconds)
+        # What was started while the others were being stopped is not in the first list.
+        left = list({*left, *_family(process)})
+        _signal(left, psutil.Process.kill)
+        left = _wait_for(left, grace_seconds)
+        if left:
+            raise ProcessError(f"{process.name}: processes {sorted(p.pid for p in left)} are alive though killed")
+        self._write([known for known in self.all() if known != process])
+
+    def _write(self, processes: Sequence[ServiceProcess]) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        rows = [{**asdict(process), "log": str(process.log)} for process in processes]
+        descriptor, name = tempfile.mkstemp(dir=self._home, prefix=".services.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=1)
+        os.replace(name, self._file)
+
+
+def is_alive(process: ServiceProcess) -> bool:
+    """Whether the very process that was started still runs; one that got its pid later does not count."""
+    return _leader(process) is not None
+
+
+def log_tail(process: ServiceProcess) -> str:
+    """The last lines of its log; empty when it wrote none."""
+    if not process.log.exists():
+        return ""
+    with process.log.open("rb") as file:
+        file.seek(max(0, process.log.stat().st_size - _TAIL_BYTES))
+        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:])
+
+
+def answers(url: str, *, timeout_seconds: float = 2.0) -> bool:
+    """Whether an HTTP GET of the address is answered with a status of success."""
+    try:
+        # The machine's proxy settings are for addresses elsewhere; these are of this machine.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(url, timeout=timeout_seconds):
+            return True
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
+        return False
+
+
+def wait_until_answers(url: str, *, timeout_seconds: float, process: ServiceProcess) -> None:
+    """Returns once the address answers with success.
+
+    Raises:
+        ProcessError: The process died, or the time is over; the message has the end of the log.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not answers(url):
+        if not is_alive(process):
+            raise ProcessError(f"{process.name} died before {url} answered.{_end_of_log(process)}")
+        if time.monotonic() > deadline:
+            raise ProcessError(
+                f"{process.name}: {url} did not answer within {timeout_seconds:.0f} s.{_end_of_log(process)}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _end_of_log(process: ServiceProcess) -> str:
+    return f" The end of {process.log}:\n{log_tail(process)}"
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def port_holder(port: int) -> str:
+    """Words for who listens on the TCP port: `process 12 (name)`; `another process` when the system does not tell."""
+    try:
+        listening = [
+            connection.pid
+            for connection in psutil.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        ]
+    except psutil.AccessDenied:
+        listening = []
+    for pid in listening:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if pid is not None:
+                return f"process {pid} ({psutil.Process(pid).name()})"
+    return "another process"
+
+
+def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], folder: Path) -> psutil.Process:
+    with log.open("ab") as output, warnings.catch_warnings():
+        # Python warns of a child that is left behind when its handle goes. It is meant to be left behind.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(variables),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ProcessError(f"cannot run {command[0]}: {error}") from error
+        process = psutil.Process(child.pid)
+        del child
+    return process
+
+
+def _leader(process: ServiceProcess) -> psutil.Process | None:
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < _CLOCK_SECONDS
+    except psutil.NoSuchProcess:
+        return None
+    return found if same and _runs(found) else None
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether it still executes; a zombie does not, it only waits for its parent to ask how it ended."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _family(process: ServiceProcess) -> list[psutil.Process]:
+    """What runs of the process and of all that it started, wherever that has gone and whether or not it still lives."""
+    leader = _leader(process)
+    found = [] if leader is None else [leader, *_descendants(leader)]
+    found += [other for other in psutil.process_iter() if _mark_of(other) == process.mark]
+    return [member for member in dict.fromkeys(found) if _runs(member)]
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_MARK)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        # A process of another user, or one that is on its way out, is none of ours.
+        return None
+
+
+def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            send(process)
+
+
+def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Waits until none of them runs; returns those that still do when the time is over."""
+    deadline = time.monotonic() + seconds
+    left = list(processes)
+    while left:
+        _, left = psutil.wait_procs(left, timeout=_POLL_SECONDS)
+        left = [process for process in left if _runs(process)]
+        if time.monotonic() > deadline:
+            break
+    return left

@@ -1,0 +1,110 @@
+"""The rollout store's files under an S3 prefix.
+
+Belongs here: the boto3 calls. Does not belong here: what the files mean (`rollout_store.py`).
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from resources.rollout_store import RolloutError, RolloutUnavailable
+
+_ABSENT = frozenset({"NoSuchKey", "404"})
+_LAST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class S3Backend:
+    """Objects of a bucket. S3 replaces an object whole, and a reader sees a write as soon as it was acknowledged."""
+
+    client: Any
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def open(cls, uri: str) -> Self:
+        """The objects under `s3://bucket/prefix`; boto3 reads AWS_ENDPOINT_URL and credentials from the environment.
+
+        Raises:
+            RolloutError: The address names no bucket.
+        """
+        parts = urlsplit(uri)
+        if not parts.netloc:
+            raise RolloutError(f"rollout store {uri!r} names no bucket; write s3://bucket/prefix")
+        config = Config(connect_timeout=3, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+        prefix = parts.path.strip("/")
+        return cls(
+            client=boto3.client("s3", config=config),
+            bucket=parts.netloc,
+            prefix=f"{prefix}/" if prefix else "",
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """The object's bytes; `None` when there is none."""
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + path)
+            data: bytes = answer["Body"].read()
+            return data
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise self._unavailable(path, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable(path, error) from error
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Writes the object."""
+        try:
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + path, Body=data)
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(path, error) from error
+
+    def upload(self, source: Path, path: str) -> None:
+        """Writes an object a file, the manifest last: a bundle without one does not exist."""
+        for file in sorted(source.iterdir(), key=lambda entry: (entry.name == _LAST, entry.name)):
+            self.replace(f"{path}/{file.name}", file.read_bytes())
+
+    def download(self, path: str, landing: Path) -> Path:
+        """Fetches every object of the folder anew and puts the folder in the place of an earlier download."""
+        landing.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=landing.parent, prefix=f".{landing.name}."))
+        try:
+            for key in self._keys(f"{path}/"):
+                name = key.rsplit("/", 1)[1]
+                data = self.read(f"{path}/{name}")
+                if data is None:
+                    raise RolloutUnavailable(f"object {key} of bucket {self.bucket} went away while it was fetched")
+                (fresh / name).write_bytes(data)
+            shutil.rmtree(landing, ignore_errors=True)
+            fresh.rename(landing)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return landing
+
+    def folders(self) -> tuple[str, ...]:
+        """The first parts of the keys under the prefix, sorted."""
+        names: set[str] = set()
+        for page in self._pages(self.prefix):
+            for entry in page.get("CommonPrefixes", ()):
+                names.add(entry["Prefix"][len(self.prefix) :].rstrip("/"))
+        return tuple(sorted(names))
+
+    def _keys(self, path: str) -> list[str]:
+        return [entry["Key"] for page in self._pages(self.prefix + path) for entry in page.get("Contents", ())]
+
+    def _pages(self, prefix: str) -> list[dict[str, Any]]:
+        try:
+            paginator = self.client.get_paginator("list_objects_v2")
+            return list(paginator.paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/"))
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(prefix, error) from error
+
+    def _unavailable(self, path: str, error: Exception) -> RolloutUnavailable:
+        return RolloutUnavailable(f"rollout store s3://{self.bucket}/{self.prefix}: '{path}' failed: {error}")

@@ -1,0 +1,130 @@
+"""Card payments and their fraud labels in the landing zone.
+
+Belongs here: the two feeds of card payments and the folders that they fill; invented and public payments alike. Does
+not belong here: where payments come from (`cards.py`, `handbook.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from resources.sandbox.cards import Cards
+from resources.sandbox.feeds import in_period, with_incidents
+from resources.sandbox.landing import Progress, write_csv_days
+from resources.sandbox.origin import MARKER, Origin, OriginName, folder_is_filled, read_marker
+from resources.sandbox.settings import DAY_US, BankSettings
+from resources.sandbox.text import iso_moments
+
+LABEL_DELAY_DAYS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardSummary:
+    """What is in the landing zone.
+
+    Attributes:
+        first_day, last_day: Days with card transactions.
+        last_label_day: The last day with labels.
+        transactions, labels: How many rows there are.
+        written: Whether this call wrote them; false when they were there.
+    """
+
+    origin: OriginName
+    digest: str
+    first_day: date
+    last_day: date
+    last_label_day: date
+    transactions: int
+    labels: int
+    written: bool
+
+
+def filled_cards(landing: Path, *, origin: OriginName, digest: str) -> CardSummary | None:
+    """What is there, when both folders were filled from just this; `None` when one of them is missing.
+
+    Raises:
+        SandboxError: A folder was filled from something else, or by somebody else.
+    """
+    folders = (landing / "card_transactions", landing / "fraud_labels")
+    filled = [folder_is_filled(folder, origin=origin, digest=digest) for folder in folders]
+    return _summary(landing, written=False) if all(filled) else None
+
+
+def write_cards(
+    landing: Path,
+    cards: Cards,
+    *,
+    origin: OriginName,
+    digest: str,
+    first_day: date,
+    last_day: date,
+    last_label_day: date,
+    settings: BankSettings | None,
+    progress: Progress,
+) -> CardSummary:
+    """Writes the days of both folders; one that is already there from the same origin is left alone.
+
+    Args:
+        settings: Where incidents are planned; `None` for public data, in which nothing is made up.
+    """
+    known_late = cards.at + LABEL_DELAY_DAYS * DAY_US
+    for source, known, last in (
+        ("fraud_labels", known_late, last_label_day),
+        ("card_transactions", cards.at, last_day),
+    ):
+        folder = landing / source
+        if folder_is_filled(folder, origin=origin, digest=digest):
+            continue
+        table = _labels(cards, iso_moments(known)) if source == "fraud_labels" else _payments(cards)
+        feed = in_period(source, table, known, first=first_day, last=last)
+        feed = feed if settings is None else with_incidents(feed, settings)
+        rows = feed.table.num_rows
+        marker = Origin(origin=origin, digest=digest, first_day=first_day, last_day=last, rows=rows)
+        progress(f"writing {rows:,} rows of {source} to {folder}")
+        write_csv_days(folder, feed, marker, () if settings is None else settings.incidents)
+    return _summary(landing, written=True)
+
+
+def _payments(cards: Cards) -> pa.Table:
+    moment = iso_moments(cards.at)
+    return pa.table(
+        {
+            "transaction_id": cards.transaction_id,
+            "card_id": cards.card,
+            "terminal_id": cards.terminal,
+            "event_time": moment,
+            "known_at": moment,
+            "amount": cards.cents / 100,
+        }
+    )
+
+
+def _labels(cards: Cards, known: pa.StringArray) -> pa.Table:
+    return pa.table(
+        {
+            "transaction_id": cards.transaction_id,
+            "card_id": cards.card,
+            "terminal_id": cards.terminal,
+            "event_time": iso_moments(cards.at),
+            "known_at": known,
+            "is_fraud": cards.fraud,
+        }
+    )
+
+
+def _summary(landing: Path, *, written: bool) -> CardSummary:
+    payments, labels = (read_marker(landing / name / MARKER) for name in ("card_transactions", "fraud_labels"))
+    if payments is None or labels is None:
+        raise FileNotFoundError(f"{landing}: card_transactions or fraud_labels vanished while it was being read")
+    return CardSummary(
+        origin=payments.origin,
+        digest=payments.digest,
+        first_day=payments.first_day,
+        last_day=payments.last_day,
+        last_label_day=labels.last_day,
+        transactions=payments.rows,
+        labels=labels.rows,
+        written=written,
+    )

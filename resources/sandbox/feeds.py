@@ -1,0 +1,98 @@
+"""The rows of one source on their way out, and what planned incidents do to them.
+
+Belongs here: `Feed`, the effect of an outage, a bad feed and a schema change, and the cut into UTC days. Does not
+belong here: how the rows came about, or the places that they are written to (`landing.py`, `database.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from resources.sandbox.incidents import Incident, of_kind
+from resources.sandbox.seasons import in_force
+from resources.sandbox.settings import DAY_US, BankSettings, micros
+
+# The number of each source that a bad feed breaks: v becomes -1 - v, which no contract allows.
+_BROKEN_COLUMN = {
+    "applications": "amount",
+    "transactions": "amount",
+    "bureau_reports": "utilisation",
+    "repayments": "days_past_due",
+    "card_transactions": "amount",
+    "fraud_labels": "is_fraud",
+}
+
+
+@dataclass(frozen=True)
+class Feed:
+    """All rows that a source delivers.
+
+    Attributes:
+        source: The source's name.
+        table: The rows in order of arrival, columns as they are delivered (moments as text).
+        known: int64 [rows], microseconds since 1970 when each row became known; ascending.
+    """
+
+    source: str
+    table: pa.Table
+    known: np.ndarray
+
+
+@dataclass(frozen=True)
+class DaySlice:
+    """One UTC day of a feed: its rows and the names under which its columns are delivered; no rows in an outage."""
+
+    day: date
+    rows: pa.Table
+    names: tuple[str, ...]
+    absent: bool
+
+
+def in_period(source: str, table: pa.Table, known: np.ndarray, *, first: date, last: date) -> Feed:
+    """A feed with the rows that became known from first to last day; later ones have not arrived yet."""
+    low, high = np.searchsorted(known, [micros(first), micros(last) + DAY_US])
+    return Feed(source, table.slice(low, high - low), known[low:high])
+
+
+def with_incidents(feed: Feed, settings: BankSettings) -> Feed:
+    """The feed with broken rows where a bad feed is planned, and without rows where an outage is."""
+    for number, incident in enumerate(of_kind(settings.incidents, "bad_feed", feed.source)):
+        feed = _broken(feed, incident, settings.rng(f"bad_feed {feed.source} {number}"))
+    outages = of_kind(settings.incidents, "outage", feed.source)
+    if not outages:
+        return feed
+    kept = ~np.any([in_force(incident, feed.known) for incident in outages], axis=0)
+    return replace(feed, table=feed.table.filter(pa.array(kept)), known=feed.known[kept])
+
+
+def day_slices(feed: Feed, incidents: Iterable[Incident], *, first: date, last: date) -> Iterator[DaySlice]:
+    """The feed day by day, from first to last day, every day once."""
+    days = (last - first).days + 1
+    edges = np.searchsorted(feed.known, micros(first) + np.arange(days + 1, dtype=np.int64) * DAY_US)
+    renames = of_kind(incidents, "schema_change", feed.source)
+    outages = of_kind(incidents, "outage", feed.source)
+    for number in range(days):
+        day = first + timedelta(days=number)
+        low, high = int(edges[number]), int(edges[number + 1])
+        names = column_names(feed.table.column_names, renames, day)
+        absent = any(incident.covers(day) for incident in outages)
+        yield DaySlice(day, feed.table.slice(low, high - low), names, absent)
+
+
+def column_names(names: Iterable[str], renames: Iterable[Incident], day: date) -> tuple[str, ...]:
+    """The column names that are delivered on a day."""
+    changed = {i.column: str(i.renamed_to) for i in renames if i.covers(day)}
+    return tuple(changed.get(name, name) for name in names)
+
+
+def _broken(feed: Feed, incident: Incident, rng: np.random.Generator) -> Feed:
+    hit = in_force(incident, feed.known) & (rng.random(len(feed.known)) < incident.share)
+    name = _BROKEN_COLUMN[feed.source]
+    column = feed.table[name].combine_chunks()
+    values = column.to_numpy(zero_copy_only=False)
+    broken = pa.array(np.where(hit, -1 - values, values), column.type, from_pandas=True)
+    at = feed.table.column_names.index(name)
+    return replace(feed, table=feed.table.set_column(at, name, broken))

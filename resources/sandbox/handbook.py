@@ -1,0 +1,93 @@
+"""The public card payments of the Fraud Detection Handbook, in the same landing zone as the invented ones.
+
+Belongs here: reading the Handbook's monthly Parquet files. Does not belong here: inventing payments (`cards.py`).
+"""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from resources.sandbox.card_files import LABEL_DELAY_DAYS, CardSummary, filled_cards, write_cards
+from resources.sandbox.cards import Cards
+from resources.sandbox.incidents import SandboxError
+from resources.sandbox.landing import Progress, days_touched, quiet
+from resources.sandbox.origin import local_folder
+
+_COLUMNS = ("TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD")
+
+
+def fill_cards_from_handbook(folder: Path, *, landing: str | Path, progress: Progress = quiet) -> CardSummary:
+    """Fills `card_transactions/{day}.csv` and `fraud_labels/{day}.csv` from the Handbook's files.
+
+    A card is the Handbook's customer. A label becomes known 7 days after its transaction, so the labels' files go on
+    for 7 days after the last transaction.
+
+    Args:
+        folder: Monthly files such as `2018-04.parquet`, with columns TRANSACTION_ID, TX_DATETIME (UTC), CUSTOMER_ID,
+            TERMINAL_ID, TX_AMOUNT, TX_FRAUD (0 or 1).
+
+    Raises:
+        SandboxError: There are no such files, one lacks a column or a value, or the landing zone was filled from
+            elsewhere.
+    """
+    target = local_folder(landing, "landing zone")
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise SandboxError(f"{folder} has no *.parquet file; name the folder of the Handbook's monthly files")
+    digest = _digest(files)
+    found = filled_cards(target, origin="handbook", digest=digest)
+    if found is not None:
+        return found
+    progress(f"reading {len(files)} files of {folder}")
+    cards = _read(files)
+    first_day, last_day = days_touched(cards.at)
+    return write_cards(
+        target,
+        cards,
+        origin="handbook",
+        digest=digest,
+        first_day=first_day,
+        last_day=last_day,
+        last_label_day=last_day + timedelta(days=LABEL_DELAY_DAYS),
+        settings=None,
+        progress=progress,
+    )
+
+
+def _digest(files: list[Path]) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        total.update(f"{path.name}\n".encode())
+        with path.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()
+
+
+def _read(files: list[Path]) -> Cards:
+    parts = []
+    for path in files:
+        schema = pq.read_schema(path)
+        missing = [name for name in _COLUMNS if name not in schema.names]
+        if missing:
+            raise SandboxError(f"{path} lacks {missing}; it has {schema.names}: is it a file of the Handbook?")
+        parts.append(pq.read_table(path, columns=list(_COLUMNS)))
+    table = pa.concat_tables(parts)
+    for name in _COLUMNS:
+        if table[name].null_count:
+            raise SandboxError(
+                f"{files[0].parent}: {table[name].null_count} rows have no {name}; the files are damaged"
+            )
+    if table.num_rows == 0:
+        raise SandboxError(f"{files[0].parent}: the files have no rows; is the copy complete?")
+    at = table["TX_DATETIME"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    number = table["TRANSACTION_ID"].cast(pa.int64()).to_numpy()
+    order = np.lexsort((number, at))
+    cents = pc.round(pc.multiply(table["TX_AMOUNT"], 100.0)).cast(pa.int64()).to_numpy()
+    card, terminal = (table[name].cast(pa.int64()).to_numpy() for name in ("CUSTOMER_ID", "TERMINAL_ID"))
+    fraud = table["TX_FRAUD"].cast(pa.int8()).to_numpy()
+    return Cards(number[order], card[order], terminal[order], at[order], cents[order], fraud[order])

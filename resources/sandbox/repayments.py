@@ -1,0 +1,124 @@
+"""What happens to granted loans.
+
+Belongs here: which loans go bad and when, the monthly events of each loan, and the feed `repayments`. Does not belong
+here: who applies and who is granted (`lending.py`).
+
+A loan is disbursed within two days. An instalment falls due every 30 days and is paid or missed. Days past due are 30
+for each instalment that is unpaid: 30 after the first missed one, 90 after the third, 120 after the fourth, when the
+loan is charged off and its events end. Who pays after having missed pays all that is due, and is at 0 again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from resources.sandbox.feeds import Feed, in_period
+from resources.sandbox.lending import Granted, Requests
+from resources.sandbox.people import People
+from resources.sandbox.seasons import shock
+from resources.sandbox.settings import DAY_US, BankSettings
+from resources.sandbox.text import coded, identifiers, iso_moments
+
+KINDS = ("disbursed", "paid", "missed")
+DISBURSED, PAID, MISSED = range(3)
+_STEP_US = 30 * DAY_US
+# The third missed instalment makes 90 days. With disbursement on day 1 or 2, the fifth falls due on day 151 or 152, the
+# sixth possibly after day 180: so an early default begins with one of the first three.
+_EARLY = 3
+
+
+@dataclass(frozen=True)
+class _Events:
+    """Columns of one kind of event; `loan` is the row number of the application."""
+
+    loan: np.ndarray
+    at: np.ndarray
+    kind: np.ndarray
+    past_due: np.ndarray
+    due: np.ndarray
+    paid: np.ndarray
+
+
+def repayments_feed(settings: BankSettings, people: People, requests: Requests, granted: Granted) -> Feed:
+    """The messages of stream `repayments` about the granted loans, in the order of their arrival."""
+    rng = settings.rng("repayments")
+    start = requests.at + rng.integers(DAY_US // 12, 2 * DAY_US, len(requests.at))
+    first_missed = _first_missed(settings, requests, granted, start, rng)
+    events = _history(settings, requests, granted.actual, start, first_missed, rng)
+    known = events.at + rng.integers(60_000_000, DAY_US, len(events.at))
+    order = np.argsort(known, kind="stable")
+    loan = events.loan[order]
+    table = pa.table(
+        {
+            "event_id": identifiers("E", np.arange(1, len(order) + 1), 7),
+            "application_id": requests.ids.take(pa.array(loan)),
+            "customer_id": people.customer_ids.take(pa.array(requests.customer[loan])),
+            "event_time": iso_moments(events.at[order]),
+            "known_at": iso_moments(known[order]),
+            "kind": coded(KINDS, events.kind[order]),
+            "days_past_due": events.past_due[order],
+            "amount_due": events.due[order],
+            "amount_paid": events.paid[order],
+        }
+    )
+    return in_period("repayments", table, known[order], first=settings.first_day, last=settings.last_day)
+
+
+def _first_missed(
+    settings: BankSettings, requests: Requests, granted: Granted, start: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """int64 [n]: the number of the instalment with which a loan stops being paid for good; 0 for never."""
+    n = len(start)
+    early = rng.integers(1, _EARLY + 1, n)
+    intercept = _intercept(requests.usual_risk[granted.usual], settings.bad_rate)
+    added = shock(settings.incidents, start + early * _STEP_US)
+    goes_bad = rng.random(n) < _logistic(requests.risk + intercept + added)
+    # Those who survive the first months may still fail later, ever more rarely; the label does not see these.
+    later = _EARLY + 2 + rng.geometric(0.08, n)
+    fails_later = rng.random(n) < 0.8 * _logistic(requests.risk + intercept - 0.4)
+    return np.where(goes_bad, early, np.where(fails_later, later, 0))
+
+
+def _history(
+    settings: BankSettings,
+    requests: Requests,
+    granted: np.ndarray,
+    start: np.ndarray,
+    first_missed: np.ndarray,
+    rng: np.random.Generator,
+) -> _Events:
+    loans = np.nonzero(granted)[0]
+    nothing = np.zeros(len(loans))
+    parts = [_Events(loans, start[loans], np.full(len(loans), DISBURSED), nothing.astype(np.int64), nothing, nothing)]
+    unpaid = np.zeros(len(start), np.int64)
+    slip = 0.03 * np.exp(np.clip(0.35 * requests.risk, -1, 1.2))
+    for number in range(1, settings.days // 30 + 2):
+        u = rng.random(len(start))
+        # An odd month is missed and, now and then, the next one too; then all is paid.
+        slips = (unpaid < 2) & (u < np.where(unpaid == 1, 0.25, slip))
+        failing = (first_missed > 0) & (number >= first_missed)
+        missed = failing | slips
+        at = start + number * _STEP_US
+        runs = granted & (number <= requests.term) & (unpaid < 4) & (at < settings.end_us)
+        due = requests.instalment * (unpaid + 1)
+        unpaid = np.where(runs, np.where(missed, unpaid + 1, 0), unpaid)
+        row = np.nonzero(runs)[0]
+        kind = np.where(missed[row], MISSED, PAID)
+        owed = np.round(due[row], 2)
+        parts.append(_Events(row, at[row], kind, 30 * unpaid[row], owed, np.where(missed[row], 0.0, owed)))
+    columns = ("loan", "at", "kind", "past_due", "due", "paid")
+    return _Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
+
+def _intercept(risk: np.ndarray, rate: float) -> float:
+    """The number that, added to log-odds, makes the mean probability the rate; by bisection."""
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _logistic(risk + middle).mean() < rate else (low, middle)
+    return low
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    return np.asarray(1 / (1 + np.exp(-x)))

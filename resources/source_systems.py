@@ -1,0 +1,43 @@
+"""The source systems of an environment: a reader for each kind, at this environment's address.
+
+Belongs here: which address a kind of source is read from. Does not belong here: how it is read (`sources.py`,
+`kafka.py`), or which sources a product has.
+"""
+
+from pathlib import Path
+
+from resources.environments import Environment
+from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader, StreamFileReader
+
+
+class SourceSystems:
+    """Opens readers; opens nothing itself."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def database(self, name: str, *, table: str, day_column: str) -> Reader:
+        """Rows of a table of the operational database."""
+        return DatabaseReader(name, self._environment.database_url, table, day_column)
+
+    def files(self, name: str, *, pattern: str) -> Reader:
+        """Daily files of the landing zone."""
+        landing = self._environment.landing
+        if not landing.startswith("s3://"):
+            return FilesReader(name, landing, pattern)
+        from dagster_aws.s3 import S3Resource  # a third of a second to import, and only where S3 is used
+
+        return FilesReader(name, landing, pattern, S3Resource().get_client())
+
+    def http(self, name: str, *, path: str) -> Reader:
+        """Days of the credit bureau's API."""
+        return HttpReader(name, self._environment.bureau_url, path)
+
+    def stream(self, name: str, *, topic: str, arrival_field: str) -> Reader:
+        """Days of a stream: a tailed file, or a Kafka topic."""
+        address = self._environment.stream
+        if address.startswith("file://"):
+            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field)
+        from resources.kafka import KafkaReader  # only where a broker is used
+
+        return KafkaReader(name, address.removeprefix("kafka://"), topic)

@@ -1,0 +1,271 @@
+"""Source systems: how a day of rows is fetched from each kind.
+
+Belongs here: one reader a kind (database, files, HTTP, stream), each of which gives the rows of one UTC day as text,
+exactly as they arrived. Does not belong here: what the columns mean, or the lake.
+
+Every reader returns `DayRows`: all columns as strings, since a raw table holds what arrived and its types are judged
+later. A day that cannot be had raises: `SourceUnavailable` when it may work later (retried), `SourceBroken` when
+somebody must act first (not retried).
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import httpx
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import sqlalchemy as sa
+
+
+class SourceError(RuntimeError):
+    """A source did not give a day; the message names source, day and remedy."""
+
+
+class SourceUnavailable(SourceError):
+    """The source is down or slow; the same call may succeed later."""
+
+
+class SourceBroken(SourceError):
+    """The day is not there, or is not what was agreed; trying again does not help."""
+
+
+@dataclass(frozen=True)
+class DayRows:
+    """What a source gave for one day.
+
+    Attributes:
+        rows: All columns of type string, in the order in which they arrived.
+        malformed: Lines that were no row at all, as text.
+        origin: Where the rows came from (file, query, offsets), for the commit's metadata.
+    """
+
+    day: date
+    rows: pa.Table
+    malformed: tuple[str, ...] = ()
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """Gives the rows of days, in order; a context manager, since it may hold a connection."""
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+class _Closing:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+
+class DatabaseReader(_Closing):
+    """Rows of a table whose day column (ISO-8601 text or a timestamp) falls on the day, by one query for a range."""
+
+    def __init__(self, name: str, url: str, table: str, day_column: str) -> None:
+        self._name, self._url, self._table, self._column = name, url, table, day_column
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        engine = sa.create_engine(self._url)
+        try:
+            with engine.connect() as connection:
+                table = sa.Table(self._table, sa.MetaData(), autoload_with=connection)
+                column = table.c[self._column]
+                order = [column, *table.primary_key.columns]
+                low, high = _moment(days[0], column), _moment(days[-1] + timedelta(days=1), column)
+                query = sa.select(table).where(column >= low, column < high).order_by(*order)
+                rows = [tuple(map(_as_text, row)) for row in connection.execute(query)]
+        except sa.exc.NoSuchTableError as error:
+            raise SourceBroken(
+                f"source {self._name}, day {days[0]}: table '{self._table}' does not exist; ask the owner of the "
+                f"database, or fill the sandbox"
+            ) from error
+        except KeyError as error:
+            raise SourceBroken(
+                f"source {self._name}, day {days[0]}: table '{self._table}' has no column {error}; its schema changed: "
+                f"agree on it with the owner and edit the contract"
+            ) from error
+        except sa.exc.OperationalError as error:
+            raise SourceUnavailable(
+                f"source {self._name}, day {days[0]}: the database does not answer ({error.orig}); run again once it does"
+            ) from error
+        finally:
+            engine.dispose()
+        yield from self._parted(days, rows, [c.name for c in table.c])
+
+    def _parted(self, days: Sequence[date], rows: list[tuple[str | None, ...]], names: list[str]) -> Iterator[DayRows]:
+        at = names.index(self._column)
+        by_day: dict[str, list[tuple[str | None, ...]]] = {}
+        for row in rows:
+            by_day.setdefault(str(row[at])[:10], []).append(row)
+        for day in days:
+            found = by_day.get(day.isoformat(), [])
+            yield DayRows(day, _text_table(names, found), origin={"table": self._table, "rows": len(found)})
+
+
+class FilesReader(_Closing):
+    """One CSV file with a header a day, from a folder or an `s3://` prefix of the landing zone."""
+
+    def __init__(self, name: str, landing: str, pattern: str, s3: Any = None) -> None:
+        self._name, self._landing, self._pattern, self._s3 = name, landing.rstrip("/"), pattern, s3
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        for day in days:
+            place = f"{self._landing}/{self._pattern.format(day=day.isoformat())}"
+            yield self._parse(day, place, self._fetch(day, place))
+
+    def _fetch(self, day: date, place: str) -> bytes:
+        missing = SourceBroken(
+            f"source {self._name}, day {day}: no file {place}; ask the owner to deliver it, then run the day again"
+        )
+        if not place.startswith("s3://"):
+            if not Path(place).is_file():
+                raise missing
+            return Path(place).read_bytes()
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        try:
+            return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except self._s3.exceptions.NoSuchKey as error:
+            raise missing from error
+
+    def _parse(self, day: date, place: str, content: bytes) -> DayRows:
+        if not content:
+            raise SourceBroken(
+                f"source {self._name}, day {day}: {place} is empty, without even a header; its delivery was cut short: "
+                f"ask the owner to deliver it again, then run the day again"
+            )
+        header = content.split(b"\n", 1)[0].decode().strip().split(",")
+        malformed: list[str] = []
+
+        def keep(row: Any) -> str:
+            malformed.append(row.text)
+            return "skip"
+
+        table = pcsv.read_csv(
+            pa.BufferReader(content),
+            parse_options=pcsv.ParseOptions(invalid_row_handler=keep),
+            convert_options=pcsv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+            ),
+        )
+        return DayRows(day, table, tuple(malformed), {"file": place, "bytes": len(content)})
+
+
+class HttpReader(_Closing):
+    """A JSON array of objects a day: GET `{base}{path}?day=YYYY-MM-DD`."""
+
+    def __init__(self, name: str, base: str, path: str, timeout: float = 20.0) -> None:
+        self._name, self._path = name, path
+        self._client = httpx.Client(base_url=base, timeout=timeout)
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        for day in days:
+            yield self._day(day)
+
+    def _day(self, day: date) -> DayRows:
+        where = f"source {self._name}, day {day}: {self._client.base_url}{self._path}"
+        try:
+            answer = self._client.get(self._path, params={"day": day.isoformat()})
+        except httpx.TransportError as error:
+            raise SourceUnavailable(f"{where} does not answer ({error}); start it, then run the day again") from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise SourceUnavailable(f"{where} answered {answer.status_code}; run the day again once it is well")
+        if answer.status_code != 200:
+            raise SourceBroken(f"{where} answered {answer.status_code} ({answer.text[:200]}); ask its owner")
+        items = answer.json()
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise SourceBroken(f"{where} did not answer with a JSON array of objects; ask its owner")
+        return DayRows(day, objects_table(items), origin={"url": str(answer.url), "rows": len(items)})
+
+    def __exit__(self, *exception: object) -> None:
+        self._client.close()
+
+
+class StreamFileReader(_Closing):
+    """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are by
+    `offsets_for_times`, so that a day costs what it holds and not what stands before it."""
+
+    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
+        self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        if not self._path.is_file():
+            raise SourceUnavailable(
+                f"source {self._name}, day {days[0]}: no stream file {self._path}; start what writes it, then run again"
+            )
+        with self._path.open("rb") as stream:
+            size = self._path.stat().st_size
+            start = self._offset(stream, size, days[0])
+            for day in days:
+                end = self._offset(stream, size, day + timedelta(days=1))
+                stream.seek(start)
+                yield self._parse(day, stream.read(end - start), start, end)
+                start = end
+
+    def _offset(self, stream: Any, size: int, day: date) -> int:
+        """Byte offset of the first line that arrived on the day or later."""
+        low, high = 0, size
+        while low < high:
+            middle = (low + high) // 2
+            _to_line_start(stream, middle)
+            line = stream.readline()
+            if not line or str(json.loads(line)[self._arrival])[:10] >= day.isoformat():
+                high = middle
+            else:
+                low = middle + 1
+        return _to_line_start(stream, low)
+
+    def _parse(self, day: date, content: bytes, start: int, end: int) -> DayRows:
+        items, malformed = [], []
+        for line in content.decode("utf-8", errors="replace").splitlines():
+            try:
+                item = json.loads(line)
+            except json.JSONDecodeError:
+                malformed.append(line)
+                continue
+            items.append(item)
+        return DayRows(day, objects_table(items), tuple(malformed), {"start_offset": start, "end_offset": end})
+
+
+def _to_line_start(stream: Any, offset: int) -> int:
+    """Moves to the first line that starts at the offset or after it."""
+    stream.seek(max(offset - 1, 0))
+    if offset:
+        stream.readline()
+    return int(stream.tell())
+
+
+def _moment(day: date, column: sa.Column[Any]) -> Any:
+    if isinstance(column.type, sa.DateTime):
+        return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return day.isoformat()
+
+
+def _as_text(value: Any) -> str | None:
+    """A value as its source would print it; numbers without loss."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
+
+
+def objects_table(items: Sequence[dict[str, Any]]) -> pa.Table:
+    """JSON objects as a table of text; a key that an object lacks is missing there."""
+    names = list(dict.fromkeys(name for item in items for name in item))
+    return _text_table(names, [[_as_text(item.get(name)) for name in names] for item in items])

@@ -1,0 +1,263 @@
+"""MLflow: what every training run was, and which version of a model decides.
+
+Belongs here: recording runs, registering a bundle as a model version, and moving the aliases `champion` and
+`challenger` by compare-and-set. Does not belong here: what is worth recording, and whether a model may be promoted.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.environments import Environment
+from resources.locks import exclusive
+from resources.mlflow_client import ABSENT, PRESENT, experiment_id, open_client, unless
+from resources.model_versions import (
+    READY_TAG,
+    REPLACED_TAG,
+    RUN_TAG,
+    Alias,
+    LostRace,
+    RegisteredVersion,
+    TrackingError,
+    registered_version,
+)
+from resources.tracking_run import TrackedRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["Alias", "LostRace", "RegisteredVersion", "TrackedRun", "Tracking", "TrackingError"]
+
+_BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A connection to MLflow; it opens on first use.
+
+    Attributes:
+        uri: Address of the tracking store and registry: `sqlite:///…`, `postgresql+psycopg2://…` or a server's
+            `http(s)://…`.
+        artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
+        lock: Where promotions take turns, as `resources.locks.exclusive` reads it. Everyone who promotes must name the
+            same.
+    """
+
+    uri: str
+    artifacts: str
+    lock: str
+
+    @classmethod
+    def of(cls, environment: Environment) -> "Tracking":
+        """The environment's MLflow; promotions take turns in its database, or in ours where MLflow is a server."""
+        uri = environment.mlflow_tracking_uri
+        lock = environment.database_url if uri.startswith("http") else uri
+        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock)
+
+    @contextmanager
+    def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
+        """A run in the product's experiment; it ends with the block, as failed when the block raises.
+
+        Args:
+            product: Name of the experiment; made when it is not there.
+            name: For people.
+            tags: Such as the Dagster run and the code's version.
+        """
+        client = self._client
+        run = client.create_run(experiment_id(client, product, self.artifacts), run_name=name, tags=dict(tags or {}))
+        status = "FAILED"
+        try:
+            yield TrackedRun(client=client, run_id=run.info.run_id)
+            status = "FINISHED"
+        finally:
+            client.set_terminated(run.info.run_id, status)
+
+    def resumed(self, run_id: str) -> TrackedRun:
+        """A run that has ended, to be recorded further; it stays ended.
+
+        Raises:
+            TrackingError: MLflow has no such run.
+        """
+        with unless(ABSENT):
+            return TrackedRun(client=self._client, run_id=self._client.get_run(run_id).info.run_id)
+        raise TrackingError(f"MLflow has no run {run_id!r}; train again")
+
+    def next_version(self, product: str, run_id: str) -> str:
+        """The number of this run's version: the one that it has, or else the next, reserved for it.
+
+        A bundle is signed with its version inside, so the number must be known before there is anything to register.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            return self._reserved(product, run_id).version
+
+    def register(self, product: str, run_id: str, bundle: Path, tags: Mapping[str, str]) -> RegisteredVersion:
+        """Keep a bundle with its run and make it the run's version of the product's model.
+
+        A run has one version: asked again (a step that was tried again), the answer is the version that is there, with
+        the bundle that it was registered with.
+
+        Args:
+            bundle: Folder of the signed bundle, copied whole.
+            tags: What the version shows and what `RegisteredVersion.tags` gives back.
+
+        Raises:
+            TrackingError: There is no such folder, or it is empty.
+        """
+        if not bundle.is_dir() or not any(bundle.iterdir()):
+            raise TrackingError(f"{product}: there is no bundle in {bundle}; write it before registering it")
+        with exclusive(self.lock, f"mlflow/{product}"):
+            known = self._reserved(product, run_id)
+            if known.ready:
+                return known
+            self._client.log_artifacts(run_id, str(bundle), _BUNDLE)
+            self.annotate(product, known.version, {**tags, READY_TAG: "yes"})
+            return self.version(product, known.version)
+
+    def fetch(self, product: str, version: str, folder: Path) -> Path:
+        """Copy a version's bundle into a folder and say where it is. It is still unverified: check its signature.
+
+        Raises:
+            TrackingError: There is no such version, or it has no bundle.
+        """
+        found = self._ready(product, version)
+        return TrackedRun(client=self._client, run_id=found.run_id).download(_BUNDLE, folder)
+
+    def version(self, product: str, version: str) -> RegisteredVersion:
+        """One version.
+
+        Raises:
+            TrackingError: There is no such version.
+        """
+        for known in self.versions(product):
+            if known.version == version:
+                return known
+        raise TrackingError(f"{product} has no version {version}; it has {[v.version for v in self.versions(product)]}")
+
+    def versions(self, product: str) -> tuple[RegisteredVersion, ...]:
+        """All versions, the oldest first; none when the product was never registered."""
+        found: list[RegisteredVersion] = []
+        token: str | None = None
+        while True:
+            page = self._client.search_model_versions(f"name = '{product}'", max_results=200, page_token=token)
+            found += [registered_version(entry) for entry in page]
+            token = page.token
+            if not token:
+                return tuple(sorted(found, key=lambda entry: int(entry.version)))
+
+    def champion(self, product: str) -> RegisteredVersion | None:
+        """The version that decides; `None` when none was ever promoted."""
+        return self._holder(product, "champion")
+
+    def challenger(self, product: str) -> RegisteredVersion | None:
+        """The version that decides for a share of the traffic, or only scores; `None` when there is none."""
+        return self._holder(product, "challenger")
+
+    def promote(self, product: str, version: str, *, expected: str | None) -> RegisteredVersion:
+        """Make a version the champion, if the champion still is the one that the caller decided against.
+
+        Of several callers that expect the same champion, one wins and the others get LostRace. The new champion
+        remembers whom it replaced, and is no longer the challenger.
+
+        Args:
+            expected: The champion's version when the decision was made; `None` for none.
+
+        Raises:
+            LostRace: The champion is another one by now.
+            TrackingError: There is no such version.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            chosen = self._ready(product, version)
+            self._require(product, "champion", expected)
+            if version == expected:
+                return chosen
+            # The tag first: after a crash between the two, a tag without the alias does no harm.
+            self._client.set_model_version_tag(product, version, REPLACED_TAG, expected or "")
+            self._client.set_registered_model_alias(product, "champion", version)
+            if self._alias(product, "challenger") == version:
+                self._client.delete_registered_model_alias(product, "challenger")
+            return self.version(product, version)
+
+    def rollback(self, product: str, *, expected: str) -> RegisteredVersion:
+        """Make the version that the champion replaced the champion again.
+
+        A second rollback goes one further back.
+
+        Raises:
+            LostRace: The champion is not `expected`.
+            TrackingError: It replaced nobody.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            self._require(product, "champion", expected)
+            previous = self.version(product, expected).replaced
+            if previous is None:
+                raise TrackingError(f"{product}: version {expected} replaced no other; there is none to go back to")
+            chosen = self.version(product, previous)
+            self._client.set_registered_model_alias(product, "champion", previous)
+            return chosen
+
+    def challenge(self, product: str, version: str | None, *, expected: str | None) -> None:
+        """Make a version the challenger, or with `None` have no challenger, if it still is the one expected.
+
+        Raises:
+            LostRace: The challenger is another one by now.
+            TrackingError: There is no such version.
+        """
+        with exclusive(self.lock, f"mlflow/{product}"):
+            self._require(product, "challenger", expected)
+            if version is not None:
+                self._client.set_registered_model_alias(product, "challenger", self._ready(product, version).version)
+            elif expected is not None:
+                self._client.delete_registered_model_alias(product, "challenger")
+
+    def annotate(self, product: str, version: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a version, such as who approved it.
+
+        Raises:
+            TrackingError: There is no such version.
+        """
+        found = self.version(product, version)
+        for name, value in tags.items():
+            self._client.set_model_version_tag(product, found.version, name, value)
+
+    @cached_property
+    def _client(self) -> "MlflowClient":
+        return open_client(self.uri, self.lock)
+
+    def _ready(self, product: str, version: str) -> RegisteredVersion:
+        found = self.version(product, version)
+        if not found.ready:
+            raise TrackingError(f"{product}: version {version} has no bundle; its run {found.run_id} did not finish")
+        return found
+
+    def _reserved(self, product: str, run_id: str) -> RegisteredVersion:
+        """The run's version, made when it has none; the lock must be held."""
+        with unless(PRESENT):
+            self._client.create_registered_model(product)
+        for known in self.versions(product):
+            if known.tags.get(RUN_TAG) == run_id:
+                return known
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{_BUNDLE}"
+        made = self._client.create_model_version(
+            product, source=source, run_id=run_id, tags={RUN_TAG: run_id}, await_creation_for=0
+        )
+        return registered_version(made)
+
+    def _holder(self, product: str, alias: Alias) -> RegisteredVersion | None:
+        version = self._alias(product, alias)
+        return None if version is None else self.version(product, version)
+
+    def _alias(self, product: str, alias: Alias) -> str | None:
+        """Who has the alias. `get_model_version_by_alias` says "invalid parameter" for none, as for a bad name."""
+        aliases: Mapping[str, object] = {}
+        with unless(ABSENT):
+            aliases = self._client.get_registered_model(product).aliases
+        return str(aliases[alias]) if alias in aliases else None
+
+    def _require(self, product: str, alias: Alias, expected: str | None) -> None:
+        found = self._alias(product, alias)
+        if found != expected:
+            there, thought = found or "none", expected or "none"
+            raise LostRace(f"{product}: the {alias} is {there}, not {thought}; read again and decide again", found)

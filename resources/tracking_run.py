@@ -1,0 +1,154 @@
+"""One MLflow run, while it is being recorded.
+
+Belongs here: putting parameters, figures, tables, plots, documents and data sets into a run. Does not belong here:
+opening and ending the run, and the registry (`tracking.py`).
+"""
+
+import json
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_BATCH = 100
+_TABLE_ROWS = 10_000
+
+
+class RecordError(ValueError):
+    """Something cannot be recorded as it is; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """A run; each method records and returns when MLflow has it."""
+
+    client: "MlflowClient"
+    run_id: str
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Settings, as text: text as it is, everything else as JSON."""
+        from mlflow.entities import Param
+
+        params = [
+            Param(name, value if isinstance(value, str) else _json(name, value)) for name, value in values.items()
+        ]
+        for start in range(0, len(params), _BATCH):
+            self.client.log_batch(self.run_id, params=params[start : start + _BATCH])
+
+    def metrics(self, values: Mapping[str, float | None], *, step: int = 0) -> None:
+        """Figures. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
+
+        Raises:
+            RecordError: A figure is not finite: say `None` where there is none.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        for name, value in values.items():
+            if value is not None and not math.isfinite(value):
+                raise RecordError(f"metric '{name}' is {value}; record None for a figure that could not be computed")
+        now = time.time_ns() // 1_000_000
+        known = [Metric(name, float(value), now, step) for name, value in values.items() if value is not None]
+        unknown = [
+            RunTag(f"unknown.{name}", "could not be computed") for name, value in values.items() if value is None
+        ]
+        for start in range(0, len(known), _BATCH):
+            self.client.log_batch(self.run_id, metrics=known[start : start + _BATCH])
+        for start in range(0, len(unknown), _BATCH):
+            self.client.log_batch(self.run_id, tags=unknown[start : start + _BATCH])
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Text that may change later."""
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(name, value) for name, value in values.items()]
+        for start in range(0, len(tags), _BATCH):
+            self.client.log_batch(self.run_id, tags=tags[start : start + _BATCH])
+
+    def plots(self, pictures: Mapping[str, bytes]) -> None:
+        """PNG pictures, by name without ending, under `plots/`."""
+        self._files("plots", {f"{name}.png": content for name, content in pictures.items()})
+
+    def documents(self, values: Mapping[str, Any]) -> None:
+        """JSON values (dictionaries, lists), or Markdown as text, by name without ending, under `documents/`."""
+        texts = {name: value for name, value in values.items() if isinstance(value, str)}
+        trees = {name: _json(name, value, indent=1) for name, value in values.items() if name not in texts}
+        contents = {f"{name}.md": text.encode() for name, text in texts.items()}
+        self._files("documents", contents | {f"{name}.json": tree.encode() for name, tree in trees.items()})
+
+    def folder(self, name: str, place: Path) -> None:
+        """A folder of files, copied whole, under its own name."""
+        self.client.log_artifacts(self.run_id, str(place), name)
+
+    def download(self, name: str, place: Path) -> Path:
+        """Copy a file or folder that the run recorded into a folder, and say where it is."""
+        place.mkdir(parents=True, exist_ok=True)
+        return Path(self.client.download_artifacts(self.run_id, name, dst_path=str(place)))
+
+    def table(self, name: str, rows: pa.Table) -> None:
+        """A small table that MLflow's pages can show, `tables/<name>.json`. Record it once: rows of one name add up.
+
+        Raises:
+            RecordError: It has more than 10,000 rows; those belong in the lake.
+        """
+        if rows.num_rows > _TABLE_ROWS:
+            raise RecordError(f"table '{name}' has {rows.num_rows} rows; at most {_TABLE_ROWS} belong in MLflow")
+        self.client.log_table(self.run_id, rows.to_pydict(), f"tables/{name}.json")
+
+    def dataset(self, table: str, version: int, *, context: str, uri: str = "", rows: int | None = None) -> None:
+        """A table of the lake that the run read, at the version that it read.
+
+        Args:
+            table: Its name, such as `credit_risk.training_set`.
+            version: Delta version.
+            context: What for: "training", "evaluation".
+            uri: Where the table is; what stands in front of `@<version>` in the source.
+            rows: How many were used.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = {"table": table, "version": version, "uri": f"delta:{uri or table}@{version}"}
+        profile = None if rows is None else json.dumps({"num_rows": rows})
+        entry = Dataset(
+            name=table, digest=f"v{version}", source_type="delta", source=json.dumps(source), profile=profile
+        )
+        self.client.log_inputs(self.run_id, [DatasetInput(entry, [InputTag("mlflow.data.context", context)])])
+
+    def _files(self, folder: str, contents: Mapping[str, bytes]) -> None:
+        if not contents:
+            return
+        with tempfile.TemporaryDirectory(prefix="loopline-") as place:
+            for name, content in contents.items():
+                (Path(place) / name).write_bytes(content)
+            self.client.log_artifacts(self.run_id, place, folder)
+
+
+def _json(name: str, value: object, *, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError as error:
+        raise RecordError(f"'{name}' holds a number that is not finite; record null where there is none") from error
+    except TypeError as error:
+        raise RecordError(f"'{name}' cannot be recorded: {error}; give plain values") from error
+
+
+def _plain(value: object) -> object:
+    """What JSON has no word for: moments and paths as text, lengths of time in seconds, NumPy's scalars as numbers."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} has no JSON form")

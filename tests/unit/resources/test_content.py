@@ -1,0 +1,42 @@
+"""The canonical hash: the same rows, the same hash; one bit more, another."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from resources.content import content_hash
+
+TABLE = pa.table(
+    {
+        "id": [3, 1, 2, None],
+        "word": ["c", None, "", "a"],
+        "value": [0.5, float("nan"), -0.0, None],
+        "at": pa.array([3, 2, 1, None], pa.timestamp("us", tz="UTC")),
+        "ok": [True, None, False, True],
+    }
+)
+
+
+def test_the_order_of_rows_columns_and_chunks_does_not_matter() -> None:
+    other = TABLE.take([3, 1, 0, 2]).select(["ok", "at", "value", "word", "id"])
+    chunked = pa.concat_tables([other.slice(0, 1), other.slice(1)])
+    assert content_hash(chunked) == content_hash(TABLE)
+
+
+@pytest.mark.parametrize("column", TABLE.column_names)
+def test_a_changed_value_changes_the_hash(column: str) -> None:
+    values = TABLE[column].to_pylist()
+    values[0] = None
+    changed = TABLE.set_column(TABLE.column_names.index(column), column, pa.array(values, TABLE[column].type))
+    assert content_hash(changed) != content_hash(TABLE)
+
+
+def test_missing_is_not_empty_and_repeated_rows_count() -> None:
+    assert content_hash(pa.table({"a": [""]})) != content_hash(pa.table({"a": pa.array([None], pa.string())}))
+    assert content_hash(pa.concat_tables([TABLE, TABLE])) != content_hash(TABLE)
+    assert content_hash(pa.table({"a": ["ab", "c"]})) != content_hash(pa.table({"a": ["a", "bc"]}))
+
+
+def test_negative_zero_and_every_nan_are_one_value() -> None:
+    odd = np.array([np.frombuffer(np.uint64(0x7FF8000000000001).tobytes(), np.float64)[0], 0.0])
+    assert content_hash(pa.table({"a": odd})) == content_hash(pa.table({"a": [float("nan"), -0.0]}))
