@@ -1,0 +1,1 @@
+"""The lifecycle of a decision model: one package a stage, `product.py` for the vocabulary that they share."""

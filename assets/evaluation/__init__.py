@@ -1,0 +1,1 @@
+"""What a model is worth, to whom, and whether it may go live."""

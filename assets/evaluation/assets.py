@@ -1,0 +1,160 @@
+"""Assets of evaluation: `evaluation`, with every gate as a blocking check.
+
+Belongs here: judging the candidate of a run on its test rows, recording figures and pictures. Does not belong here: how a figure is
+computed (the modules beside this one), promotion (`assets.registry`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from assets.evaluation.checks import gate_checks, gate_results
+from assets.evaluation.evaluate import draw, evaluate_model
+from assets.evaluation.gates import evaluate
+from assets.evaluation.leakage import changed_without_the_future, sample_rows
+from assets.features.kernel import compile_features
+from assets.materialising import Stopwatch, asset_key, permanent, table_name
+from assets.monitoring.profile import build_profile
+from assets.product import Product
+from assets.serving.bundle import Bundle, BundleError, load_bundle, write_bundle
+from assets.serving.engine import Engine
+from assets.serving.latency import decision_latency
+from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
+from assets.training.rows import TrainingRows
+from assets.training.split import Split
+from resources.clock import Clock
+from resources.keys import Keys
+from resources.lake import Lake, LakeError
+from resources.online_stores import OnlineStores
+from resources.rollout_store import RolloutStore
+from resources.tracking import Tracking
+
+EVALUATED = "evaluated"
+
+
+def evaluation_asset(product: Product) -> dg.AssetsDefinition:
+    """`evaluation`: what the candidate is worth, to whom, and whether it may go on."""
+    name = "evaluation"
+    key = asset_key(product, name)
+
+    @dg.asset(
+        key=key,
+        ins={"model": dg.AssetIn(key=asset_key(product, "model"))},
+        deps=[asset_key(product, "online_store")],
+        group_name="evaluation",
+        description="Ranking, calibration, profit, explanations and fairness on rows later than any that were learned from.",
+        kinds={"shap", "fairlearn", "mlflow"},
+        owners=[product.owner],
+        check_specs=gate_checks(key, product.gates),
+    )
+    def evaluation(
+        context: dg.AssetExecutionContext,
+        model: dict[str, Any],
+        lake: dg.ResourceParam[Lake],
+        tracking: dg.ResourceParam[Tracking],
+        keys: dg.ResourceParam[Keys],
+        rollout: dg.ResourceParam[RolloutStore],
+        online_stores: dg.ResourceParam[OnlineStores],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.MaterializeResult[Any]:
+        watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
+        with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
+            table = lake.read(table_name(product, "training_set"), version=model["training_set"]["version"])
+            rows, parts = labelled_rows(product, table)
+            bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
+            champion = _champion(product, rollout, keys)
+            found = evaluate_model(
+                rows, parts, boosted_model(bundle.parts), bundle.parts.scorecard,
+                decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
+                champion_scores=_champion_scores(champion, table, rows, parts, product),
+            )  # fmt: skip
+            sample = sample_rows(table, seed=product.model.seed)
+            events = _events_of(product, lake, sample)
+            future = changed_without_the_future(
+                bundle.parts.kernel, events, sample, sequence=product.spine.sequence
+            )
+            engine = Engine(bundle, online_stores.of(product.name))
+            latency = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
+            verdict = evaluate(
+                found.signals(
+                    first_model=champion is None, future_features=float(len(future)),
+                    latency_ms=latency.p99_ms, bundle_mb=bundle.size / 2**20,
+                ),
+                product.gates,
+            )  # fmt: skip
+            report = {**found.to_dict(), "gates": verdict.to_dict(), "champion": champion.version if champion else None}
+            evaluated = replace(
+                bundle.parts, metrics=report, reference=_reference(product, table, rows, parts, bundle, found.test.auc)
+            )
+            write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
+            run.folder(EVALUATED, Path(place) / EVALUATED)
+        pictures = draw(found)
+        run.metrics({"test_auc": found.test.auc, "test_average_precision": found.test.average_precision})
+        run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results})
+        run.plots(pictures)
+        run.documents({"evaluation": report})
+        return watch.result(
+            rows=len(parts.test), checks=gate_results(verdict),
+            value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
+            verdict=verdict.action, reasons=list(verdict.reasons), auc=found.test.auc, mlflow_run=run.run_id,
+            changed_without_the_future=list(future), **pictures,
+        )  # fmt: skip
+
+    return evaluation
+
+
+def _events_of(product: Product, lake: Lake, rows: pa.Table) -> dict[str, pa.Table]:
+    """For each source, the events of the rows' entities, whenever they happened."""
+    found: dict[str, pa.Table] = {}
+    for need in compile_features(product.features, product.resolutions).needs:
+        events = lake.read(table_name(product, f"validated_{need.source}"))
+        keys = pc.unique(rows[need.key]).cast(events.schema.field(need.key).type)
+        mine = events.filter(pc.is_in(events[need.key], value_set=keys))
+        before = found.get(need.source)
+        found[need.source] = mine if before is None else pa.concat_tables([before, mine])
+    return found
+
+
+def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | None:
+    """The bundle that decides now; `None` before the first."""
+    manifest = rollout.read_manifest(product.name)
+    if manifest is None:
+        return None
+    release = manifest.champion
+    folder = rollout.fetch_bundle(product.name, release.version, release.digest)
+    return load_bundle(folder, keys.signing, release.digest)
+
+
+def _champion_scores(
+    champion: Bundle | None, table: pa.Table, rows: TrainingRows, parts: Split, product: Product
+) -> NDArray[np.float64] | None:
+    """The champion's scores of the test rows, in their order; `None` where it needs a feature that the table lacks."""
+    if champion is None or set(champion.parts.kernel.features.names) - set(table.column_names):
+        return None
+    return Engine(champion, None).score(_in_order(table, rows.row_ids[parts.test], product.spine.row_id))
+
+
+def _reference(
+    product: Product, table: pa.Table, rows: TrainingRows, parts: Split, bundle: Bundle, auc: float
+) -> Mapping[str, Any]:
+    """The profile of the newest rows that the model was judged on: what live rows are compared with."""
+    test = _in_order(table, rows.row_ids[parts.test], product.spine.row_id)
+    features = product.features
+    profile = build_profile(
+        test, Engine(bundle, None).score(test), features.numeric, features.categories,
+        positive_rate=float(rows.y[parts.test].mean()), auc=auc,
+    )  # fmt: skip
+    return profile.to_dict()
+
+
+def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
+    ids = table[row_id].combine_chunks()
+    return table.take(pc.index_in(pa.array(row_ids, ids.type), value_set=ids))

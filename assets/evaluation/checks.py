@@ -1,0 +1,43 @@
+"""Checks of evaluation: each gate, as a blocking check.
+
+Belongs here: the specs and results of the gates in Dagster's words. Does not belong here: the gates (`gates.py`).
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from assets.evaluation.gates import GateSignals, GateVerdict, evaluate
+from assets.product import GatePolicy
+
+
+def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckSpec]:
+    """A blocking check a gate; a model that fails one goes no further."""
+    nothing_known = GateSignals(*([None] * 12))
+    return [
+        dg.AssetCheckSpec(
+            gate.name,
+            asset=key,
+            blocking=True,
+            description=f"{gate.comparison.replace('_', ' ')} {gate.threshold:g}",
+        )
+        for gate in evaluate(nothing_known, policy).results
+    ]
+
+
+def gate_results(verdict: GateVerdict) -> Sequence[dg.AssetCheckResult]:
+    """What each gate said, with value and threshold."""
+    return [
+        dg.AssetCheckResult(
+            check_name=gate.name,
+            passed=gate.passed,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=gate.reason,
+            metadata={
+                "threshold": gate.threshold,
+                "comparison": gate.comparison,
+                **({} if gate.value is None else {"value": gate.value}),
+            },
+        )
+        for gate in verdict.results
+    ]

@@ -1,0 +1,65 @@
+"""The champion against the challenger, on the same rows.
+
+Belongs here: the paired comparison and its interval. Does not belong here: what difference is allowed (`gates`).
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.evaluation.metrics import RESAMPLES, Ranking, check, resampled_weights
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much AUC the challenger loses.
+
+    Attributes:
+        champion_auc, challenger_auc: On the same rows.
+        difference: champion - challenger; above 0 the champion ranks better.
+        low, high: The 95% percentile interval of the difference, by paired stratified bootstrap.
+    """
+
+    champion_auc: float
+    challenger_auc: float
+    difference: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+def compare(
+    y: NDArray[np.int8],
+    *,
+    champion: NDArray[np.float64],
+    challenger: NDArray[np.float64],
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Comparison:
+    """Compares two sets of scores row by row: each resample weighs both with the same rows.
+
+    Args:
+        y: int8 [n].
+        champion, challenger: float64 [n], scores of the same rows in the same order.
+        seed: Of the bootstrap.
+        resamples: How many.
+
+    Raises:
+        EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
+    """
+    check(y, champion)
+    check(y, challenger)
+    rankings = (Ranking.of(y, champion), Ranking.of(y, challenger))
+    equal = np.ones(len(y), dtype=np.float64)
+    champion_auc, challenger_auc = (ranking.auc(equal) for ranking in rankings)
+    generator = np.random.default_rng(seed)
+    differences = np.empty(resamples, dtype=np.float64)
+    for number in range(resamples):
+        weights = resampled_weights(y, generator)
+        differences[number] = rankings[0].auc(weights) - rankings[1].auc(weights)
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return Comparison(champion_auc, challenger_auc, champion_auc - challenger_auc, float(low), float(high))

@@ -1,0 +1,233 @@
+"""One candidate, judged whole.
+
+Belongs here: the composition of all figures over one split into a frozen `Evaluation`, its JSON form, its gate signals
+and its pictures. Does not belong here: how a figure is computed (the modules beside this one), or reading tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.evaluation import plots
+from assets.evaluation.compare import Comparison, compare
+from assets.evaluation.explain import Explanation, explain
+from assets.evaluation.fairness import FairnessReport, assess
+from assets.evaluation.gates import GateSignals
+from assets.evaluation.metrics import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
+from assets.evaluation.profit import ThresholdChoice, at_threshold, choose_threshold, profit_curve
+from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
+from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
+from assets.serving.scorecard import Scorecard
+from assets.training.candidates import BoostedModel
+from assets.training.rows import TrainingRows
+from assets.training.split import Split
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What the figures were made of; for pictures, not for JSON.
+
+    Attributes:
+        y, scores, scorecard_scores, stake: Of the test rows, in the order of `Split.test`.
+        training_scores: Of the training rows.
+    """
+
+    y: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    scorecard_scores: NDArray[np.float64]
+    stake: NDArray[np.float64] | None
+    training_scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Everything that was found about the boosted model.
+
+    Attributes:
+        windows: The split's windows and counts.
+        train, calibrate, test: Its figures on each part; only those of the test rows are free of optimism.
+        scorecard: The baseline's figures on the test rows.
+        chosen: The threshold with its profit on the calibration rows, where it was chosen.
+        tested: The same threshold on the test rows.
+        fairness: A report for each protected attribute, on the test rows at that threshold.
+        explanation: SHAP values of a sample of the test rows.
+        single_feature: The feature that ranks the training rows best alone.
+        score_psi: Stability index of the score, training against test.
+        explanation_agreement: Rank correlation of importances between halves of the test rows; `None` if undefined.
+        flipped_share: Share of test decisions that 1% of noise turns.
+        comparison: Against the champion on the test rows; `None` for a first model.
+        profit: What a decision earns.
+        scored: The arrays behind the figures.
+    """
+
+    windows: Mapping[str, object]
+    train: Metrics
+    calibrate: Metrics
+    test: Metrics
+    scorecard: Metrics
+    chosen: ThresholdChoice
+    tested: ThresholdChoice
+    fairness: tuple[FairnessReport, ...]
+    explanation: Explanation
+    single_feature: SingleFeature
+    score_psi: float
+    explanation_agreement: float | None
+    flipped_share: float
+    comparison: Comparison | None
+    profit: Profit
+    scored: Scored
+
+    def to_dict(self) -> dict[str, object]:
+        """Every figure, ready for JSON; no rows."""
+        return {
+            "windows": dict(self.windows),
+            "metrics": {
+                "train": self.train.to_dict(),
+                "calibrate": self.calibrate.to_dict(),
+                "test": self.test.to_dict(),
+                "scorecard_test": self.scorecard.to_dict(),
+            },
+            "threshold": {"calibrate": self.chosen.to_dict(), "test": self.tested.to_dict()},
+            "fairness": [report.to_dict() for report in self.fairness],
+            "importance": self.explanation.table().to_pylist(),
+            "single_feature": {"feature": self.single_feature.feature, "auc": self.single_feature.auc},
+            "stability": {
+                "score_psi": self.score_psi,
+                "explanation_agreement": self.explanation_agreement,
+                "flipped_share": self.flipped_share,
+            },
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
+        }
+
+    def signals(
+        self,
+        *,
+        first_model: bool,
+        future_features: float | None,
+        latency_ms: float | None,
+        bundle_mb: float | None,
+    ) -> GateSignals:
+        """What the gates need, with the figures that only the caller can know.
+
+        A model that is not the first and was not compared has no `champion_loss`: that gate refuses it.
+        """
+        return GateSignals(
+            auc=self.test.auc,
+            calibration_error=self.test.calibration_error,
+            profit_gain=self.tested.gain,
+            champion_loss=None if self.comparison is None else self.comparison.high,
+            slice_auc=_extreme([report.lowest_auc for report in self.fairness], largest=False),
+            selection_ratio=_extreme([report.selection_ratio for report in self.fairness], largest=False),
+            odds_gap=_extreme([report.odds_gap for report in self.fairness], largest=True),
+            score_psi=self.score_psi,
+            single_feature_auc=self.single_feature.auc,
+            future_features=future_features,
+            latency_ms=latency_ms,
+            bundle_mb=bundle_mb,
+            first_model=first_model,
+            no_protected=not self.fairness,
+            single_feature=self.single_feature.feature,
+        )
+
+
+def evaluate_model(
+    rows: TrainingRows,
+    parts: Split,
+    model: BoostedModel,
+    scorecard: Scorecard,
+    *,
+    decision: DecisionPolicy,
+    protected: Sequence[Protected],
+    gates: GatePolicy,
+    seed: int,
+    champion_scores: NDArray[np.float64] | None = None,
+) -> Evaluation:
+    """Judges the boosted model on the test rows, at the threshold that the calibration rows choose.
+
+    Args:
+        rows: All labelled rows.
+        parts: The split that the model was trained with.
+        model: The model to judge.
+        scorecard: Its baseline, of the same columns.
+        decision: Its `profit` and `max_refused` choose the threshold.
+        protected: Attributes among `rows.protected`.
+        gates: Its `min_group_rows` says which groups are judged.
+        seed: Of every bootstrap and sample.
+        champion_scores: float64 [test rows], the champion's scores of the test rows in the order of `parts.test`.
+
+    Raises:
+        EvaluationError: A protected attribute or a champion's score is missing, or a part does not allow its figures.
+    """
+    missing = [attribute.column for attribute in protected if attribute.column not in rows.protected]
+    if missing:
+        raise EvaluationError(f"protected {missing} are not among the rows' {sorted(rows.protected)}: carry them along")
+    train, calibrate, test = (rows.take(part) for part in (parts.train, parts.calibrate, parts.test))
+    train_scores, calibrate_scores, scores = (model.predict(part.matrix) for part in (train, calibrate, test))
+    scorecard_scores = scorecard.apply(test.matrix)
+    profit = decision.profit
+    chosen = choose_threshold(calibrate_scores, calibrate.y, profit, calibrate.stake, decision.max_refused)
+    explanation = explain(model.booster, test.matrix, test.columns, test.sources, seed=seed)
+    return Evaluation(
+        windows=parts.to_dict(),
+        train=measure(train.y, train_scores, seed=seed),
+        calibrate=measure(calibrate.y, calibrate_scores, seed=seed),
+        test=measure(test.y, scores, seed=seed),
+        scorecard=measure(test.y, scorecard_scores, seed=seed),
+        chosen=chosen,
+        tested=at_threshold(chosen.threshold, scores, test.y, profit, test.stake),
+        fairness=tuple(
+            assess(
+                attribute,
+                test.protected[attribute.column],
+                y=test.y,
+                scores=scores,
+                threshold=chosen.threshold,
+                min_group_rows=gates.min_group_rows,
+            )
+            for attribute in protected
+        ),
+        explanation=explanation,
+        single_feature=best_single_feature(train.matrix, train.columns, train.sources, train.y),
+        score_psi=population_stability(train_scores, scores),
+        explanation_agreement=explanation_agreement(explanation.contributions),
+        flipped_share=flipped_share(model.predict, test.matrix, threshold=chosen.threshold, seed=seed),
+        comparison=_compared(test.y, champion_scores, scores, seed),
+        profit=profit,
+        scored=Scored(test.y, scores, scorecard_scores, test.stake, train_scores),
+    )
+
+
+def draw(evaluation: Evaluation) -> dict[str, bytes]:
+    """The pictures of an evaluation, as PNG bytes by name; "fairness" only where there is a protected attribute."""
+    scored = evaluation.scored
+    curve = profit_curve(scored.scores, scored.y, evaluation.profit, scored.stake)
+    pictures = {
+        "ranking": plots.ranking(scored.y, scored.scores, scored.scorecard_scores),
+        "calibration": plots.calibration(scored.y, scored.scores),
+        "profit": plots.profit(curve, evaluation.tested),
+        "importance": plots.importance(evaluation.explanation),
+        "scores": plots.score_distribution(
+            scored.y, scored.scores, scored.training_scores, evaluation.chosen.threshold, evaluation.score_psi
+        ),
+    }
+    if evaluation.fairness:
+        pictures["fairness"] = plots.fairness(evaluation.fairness)
+    return pictures
+
+
+def _compared(
+    y: NDArray[np.int8], champion: NDArray[np.float64] | None, challenger: NDArray[np.float64], seed: int
+) -> Comparison | None:
+    if champion is None:
+        return None
+    return compare(y, champion=champion, challenger=challenger, seed=seed)
+
+
+def _extreme(values: Sequence[float | None], *, largest: bool) -> float | None:
+    """The worst of the values; unknown (`None`) as soon as one is unknown, or where there is none."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None
+    return max(known) if largest else min(known)

@@ -1,0 +1,189 @@
+"""How a decision treats groups of people.
+
+Belongs here: groups from a protected attribute, their figures (Fairlearn), and the spread between them. Does not belong
+here: which spread is allowed (`gates`), or anything that lets a model see the attribute.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
+from numpy.typing import NDArray
+
+from assets.evaluation.metrics import EvaluationError, Ranking
+from assets.product import Protected
+
+# A rate over fewer rows of a class than this says more of chance than of the model (its error is above 0.1).
+LEAST_OF_CLASS = 20
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """What happened to one group. A rate is `None` where the group has fewer than 20 rows of the class it is over.
+
+    Attributes:
+        group: Its name.
+        rows, positives: Counts; a positive row had the bad outcome.
+        judged: Whether it has enough rows to count in the spread between groups.
+        accepted_share: Of all its rows.
+        true_positive_rate: Share of its bad rows that were refused.
+        false_positive_rate: Share of its good rows that were refused.
+        auc: How well the score ranks within the group.
+    """
+
+    group: str
+    rows: int
+    positives: int
+    judged: bool
+    accepted_share: float
+    true_positive_rate: float | None
+    false_positive_rate: float | None
+    auc: float | None
+
+
+@dataclass(frozen=True)
+class FairnessReport:
+    """One protected attribute.
+
+    Attributes:
+        attribute: Its column.
+        groups: In the order of their bands or names.
+        selection_ratio: Lowest accepted share over the highest, among judged groups (demographic parity ratio).
+        odds_gap: The larger of the spreads of the two rates among judged groups (equalised odds difference).
+        lowest_auc: Among judged groups.
+
+    The last three are `None` where fewer than two judged groups (for `lowest_auc`: not one) have the figure.
+    """
+
+    attribute: str
+    groups: tuple[GroupFigures, ...]
+    selection_ratio: float | None
+    odds_gap: float | None
+    lowest_auc: float | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {**asdict(self), "groups": [asdict(group) for group in self.groups]}
+
+
+def assess(
+    protected: Protected,
+    values: NDArray[np.generic],
+    *,
+    y: NDArray[np.int8],
+    scores: NDArray[np.float64],
+    threshold: float,
+    min_group_rows: int,
+) -> FairnessReport:
+    """The figures of each group, and the spread between the judged ones.
+
+    Args:
+        protected: The attribute and its bands.
+        values: [n], its values; missing ones (null, NaN) are the group "missing".
+        y: int8 [n], 1 is the bad outcome.
+        scores: float64 [n].
+        threshold: A score at or above it is refused.
+        min_group_rows: Smaller groups are reported, not judged.
+
+    Raises:
+        EvaluationError: The arrays differ in length or are empty, or bands are declared for values that are no numbers.
+    """
+    if not len(values) == len(y) == len(scores) or len(y) == 0:
+        raise EvaluationError(
+            f"protected '{protected.column}': {len(values)} values, {len(y)} labels, {len(scores)} scores"
+        )
+    names, member = group_members(protected, values)
+    refused = (scores >= threshold).astype(np.int8)
+    frame = MetricFrame(
+        metrics={
+            "rows": count,
+            "refused": partial(selection_rate, pos_label=1),
+            "true": partial(true_positive_rate, pos_label=1),
+            "false": partial(false_positive_rate, pos_label=1),
+        },
+        y_true=y,
+        y_pred=refused,
+        sensitive_features=member,
+    ).by_group
+    groups = tuple(
+        _figures(name, frame.loc[position], y[member == position], scores[member == position], min_group_rows)
+        for position, name in enumerate(names)
+    )
+    judged = [group for group in groups if group.judged]
+    accepted = [group.accepted_share for group in judged]
+    aucs = [group.auc for group in judged if group.auc is not None]
+    return FairnessReport(
+        attribute=protected.column,
+        groups=groups,
+        selection_ratio=_ratio(accepted) if len(accepted) > 1 else None,
+        odds_gap=_odds_gap(judged),
+        lowest_auc=min(aucs) if aucs else None,
+    )
+
+
+def group_members(protected: Protected, values: NDArray[np.generic]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The names of the groups that have rows, in order, and for each row the position of its group's name.
+
+    Raises:
+        EvaluationError: Bands are declared for values that are no numbers.
+    """
+    if protected.bands:
+        try:
+            numbers = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise EvaluationError(f"protected '{protected.column}' has bands but no numbers: {error}") from error
+        bands = tuple(sorted(protected.bands))
+        names = _band_names(bands)
+        raw = np.where(np.isnan(numbers), len(names), np.searchsorted(bands, numbers, side="right"))
+        labels = np.array([*names, "missing"], dtype=object)
+    else:
+        texts = np.array(["missing" if _is_missing(value) else str(value) for value in values.tolist()], dtype=object)
+        labels, raw = np.unique(texts, return_inverse=True)
+    used, member = np.unique(raw, return_inverse=True)
+    return tuple(str(labels[position]) for position in used), member.astype(np.int64)
+
+
+def _figures(
+    name: str, rates: "object", y: NDArray[np.int8], scores: NDArray[np.float64], min_group_rows: int
+) -> GroupFigures:
+    figures = {key: float(rates[key]) for key in ("refused", "true", "false")}  # type: ignore[index]
+    positives = int(y.sum())
+    enough_bad = positives >= LEAST_OF_CLASS
+    enough_good = len(y) - positives >= LEAST_OF_CLASS
+    return GroupFigures(
+        group=name,
+        rows=len(y),
+        positives=positives,
+        judged=len(y) >= min_group_rows,
+        accepted_share=1.0 - figures["refused"],
+        true_positive_rate=figures["true"] if enough_bad else None,
+        false_positive_rate=figures["false"] if enough_good else None,
+        auc=Ranking.of(y, scores).auc(np.ones(len(y))) if enough_bad and enough_good else None,
+    )
+
+
+def _ratio(shares: list[float]) -> float:
+    """Lowest over highest; when nobody is accepted anywhere, all groups are treated alike: 1."""
+    return min(shares) / max(shares) if max(shares) > 0 else 1.0
+
+
+def _odds_gap(judged: list[GroupFigures]) -> float | None:
+    spreads = []
+    for rates in ([g.true_positive_rate for g in judged], [g.false_positive_rate for g in judged]):
+        known = [rate for rate in rates if rate is not None]
+        if len(known) < 2:
+            return None
+        spreads.append(max(known) - min(known))
+    return max(spreads)
+
+
+def _band_names(bands: tuple[float, ...]) -> tuple[str, ...]:
+    """Half-open bands: "under 25", "25 to 40" (40 not included), "40 and over"."""
+    middle = [f"{low:g} to {high:g}" for low, high in pairwise(bands)]
+    return (f"under {bands[0]:g}", *middle, f"{bands[-1]:g} and over")
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value

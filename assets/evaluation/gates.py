@@ -1,0 +1,207 @@
+"""The gates: may this model be promoted?
+
+Belongs here: the pure decision from signals and the product's policy to a verdict with reasons. Does not belong here:
+computing a signal. A signal that is missing or not a number never passes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from assets.product import GatePolicy
+
+Bound = Literal["at_least", "at_most"]
+Action = Literal["promote", "refuse"]
+
+
+@dataclass(frozen=True)
+class GateSignals:
+    """What is known of a model before it is promoted; `None`, the default, is unknown and refuses.
+
+    Attributes:
+        auc: On the test rows.
+        calibration_error: Expected calibration error on the test rows.
+        profit_gain: Profit above accepting everybody, as a share of it, on the test rows.
+        champion_loss: Upper end of the 95% interval of (champion AUC - challenger AUC).
+        slice_auc: The lowest AUC of a judged group.
+        selection_ratio: The lowest ratio of accepted shares, over all protected attributes.
+        odds_gap: The largest equalised odds difference, over all protected attributes.
+        score_psi: Of the score, training against test.
+        single_feature_auc: Of the feature that ranks best alone.
+        future_features: How many features used something known after the decision.
+        latency_ms: 99th percentile of one decision.
+        bundle_mb: Size of the bundle.
+        first_model: There is no champion to compare with.
+        no_protected: The product declares no protected attribute.
+        single_feature: The name of that feature, for the reason.
+    """
+
+    auc: float | None = None
+    calibration_error: float | None = None
+    profit_gain: float | None = None
+    champion_loss: float | None = None
+    slice_auc: float | None = None
+    selection_ratio: float | None = None
+    odds_gap: float | None = None
+    score_psi: float | None = None
+    single_feature_auc: float | None = None
+    future_features: float | None = None
+    latency_ms: float | None = None
+    bundle_mb: float | None = None
+    first_model: bool = False
+    no_protected: bool = False
+    single_feature: str = ""
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One gate's answer; `value` is `None` where the signal was missing or not a number."""
+
+    name: str
+    value: float | None
+    threshold: float
+    comparison: Bound
+    passed: bool
+    reason: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class GateVerdict:
+    """All gates' answers; promotion needs every one. `reasons` are those of the gates that failed, or why it passed."""
+
+    results: tuple[GateResult, ...]
+    action: Action
+    reasons: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Ready for JSON."""
+        return {
+            "action": self.action,
+            "reasons": list(self.reasons),
+            "results": [result.to_dict() for result in self.results],
+        }
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """What is compared with what, and the words for it."""
+
+    name: str
+    what: str
+    value: float | None
+    comparison: Bound
+    threshold: float
+    hint: str = ""
+
+
+def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
+    """Every gate, in a fixed order; nothing is left out because another gate failed."""
+    exempt = _exemptions(signals)
+    results = tuple(_judge(gate, exempt) for gate in _gates(signals, policy))
+    failed = tuple(result.reason for result in results if not result.passed)
+    if failed:
+        return GateVerdict(results, "refuse", failed)
+    return GateVerdict(results, "promote", (f"all {len(results)} gates passed",))
+
+
+def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
+    alone = f" ('{signals.single_feature}')" if signals.single_feature else ""
+    leak = "a leak of the label is suspected"
+    return (
+        _Gate("auc", "AUC on the test rows", signals.auc, "at_least", policy.min_auc),
+        _Gate("auc_not_too_good", "AUC on the test rows", signals.auc, "at_most", policy.max_auc, leak),
+        _Gate(
+            "calibration_error",
+            "expected calibration error",
+            signals.calibration_error,
+            "at_most",
+            policy.max_calibration_error,
+        ),
+        _Gate(
+            "profit_gain",
+            "profit above accepting everybody, as a share of it",
+            signals.profit_gain,
+            "at_least",
+            policy.min_profit_gain,
+        ),
+        _Gate(
+            "champion_comparison",
+            "AUC lost against the champion (upper end of the 95% interval)",
+            signals.champion_loss,
+            "at_most",
+            policy.max_champion_loss,
+        ),
+        _Gate("slice_auc", "lowest AUC of a group", signals.slice_auc, "at_least", policy.min_slice_auc),
+        _Gate(
+            "selection_ratio",
+            "lowest acceptance rate of a group over the highest",
+            signals.selection_ratio,
+            "at_least",
+            policy.min_selection_ratio,
+        ),
+        _Gate(
+            "odds_gap",
+            "largest gap between groups in true or false positive rate",
+            signals.odds_gap,
+            "at_most",
+            policy.max_odds_gap,
+        ),
+        _Gate(
+            "score_stability",
+            "stability index of the score, training against test",
+            signals.score_psi,
+            "at_most",
+            policy.max_score_psi,
+        ),
+        _Gate(
+            "single_feature_auc",
+            f"AUC of the best feature alone{alone}",
+            signals.single_feature_auc,
+            "at_most",
+            policy.max_single_feature_auc,
+            leak,
+        ),
+        _Gate(
+            "future_features",
+            "features that used something known after the decision",
+            signals.future_features,
+            "at_most",
+            0.0,
+            leak,
+        ),
+        _Gate(
+            "latency_ms", "99th percentile of one decision, ms", signals.latency_ms, "at_most", policy.max_latency_ms
+        ),
+        _Gate("bundle_mb", "size of the bundle, MB", signals.bundle_mb, "at_most", policy.max_bundle_mb),
+    )
+
+
+def _exemptions(signals: GateSignals) -> Mapping[str, tuple[float, str]]:
+    """Gates that have nothing to judge, with the value and the reason that they pass with."""
+    exempt: dict[str, tuple[float, str]] = {}
+    if signals.first_model:
+        exempt["champion_comparison"] = (0.0, "first model: there is no champion to compare with")
+    if signals.no_protected:
+        why = "no protected attribute is declared: there are no groups to compare"
+        exempt |= {"slice_auc": (1.0, why), "selection_ratio": (1.0, why), "odds_gap": (0.0, why)}
+    return exempt
+
+
+def _judge(gate: _Gate, exempt: Mapping[str, tuple[float, str]]) -> GateResult:
+    if gate.name in exempt:
+        value, why = exempt[gate.name]
+        return GateResult(gate.name, value, gate.threshold, gate.comparison, True, f"{gate.name}: {why}")
+    if gate.value is None or not math.isfinite(gate.value):
+        why = f"{gate.name}: {gate.what} is unknown ({gate.value}); what is unknown does not pass"
+        return GateResult(gate.name, None, gate.threshold, gate.comparison, False, why)
+    passed = gate.value >= gate.threshold if gate.comparison == "at_least" else gate.value <= gate.threshold
+    bar = f"{'at least' if gate.comparison == 'at_least' else 'at most'} {gate.threshold:.4g}"
+    why = f"{gate.name}: {gate.what} is {gate.value:.4g}; {bar} is {'met' if passed else 'required'}"
+    if not passed and gate.hint:
+        why = f"{why}: {gate.hint}"
+    return GateResult(gate.name, gate.value, gate.threshold, gate.comparison, passed, why)

@@ -1,0 +1,231 @@
+"""How well scores rank, and how well they are probabilities.
+
+Belongs here: figures of one set of scores against labels, and the bootstrap that gives them an interval. Does not
+belong here: money (`profit`), groups (`fairness`), two models (`compare`), thresholds for any of it (`gates`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
+
+RESAMPLES = 200
+BINS = 10
+
+
+class EvaluationError(ValueError):
+    """Scores and labels do not fit together; the message says how."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of one set of scores.
+
+    Attributes:
+        rows, positives: Counts.
+        auc: Area under the ROC curve, with `auc_low` and `auc_high`, its 95% interval by stratified bootstrap.
+        average_precision: Area under the precision-recall curve, by steps.
+        brier: Mean squared error of the probability.
+        log_loss: Mean negative log likelihood, in nats.
+        calibration_error: Expected calibration error over 10 bins of equal count.
+        ks: Kolmogorov-Smirnov distance between the scores of both classes.
+    """
+
+    rows: int
+    positives: int
+    auc: float
+    auc_low: float
+    auc_high: float
+    average_precision: float
+    brier: float
+    log_loss: float
+    calibration_error: float
+    ks: float
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Scores sorted once, so that the AUC under any row weights is one pass (for the bootstrap).
+
+    Attributes:
+        order: Row positions by ascending score.
+        starts: Where each run of equal scores starts in `order`.
+        positive: float64 [n], 1 for a positive row, in sorted order.
+    """
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    positive: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, y: NDArray[np.int8], scores: NDArray[np.float64]) -> "Ranking":
+        """The ranking of these scores."""
+        order = np.argsort(scores, kind="stable").astype(np.int64)
+        ordered = scores[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])).astype(np.int64)
+        return cls(order, starts, y[order].astype(np.float64))
+
+    def auc(self, weights: NDArray[np.float64]) -> float:
+        """The weighted AUC: the chance that a positive row scores above a negative one, ties counting half."""
+        sorted_weights = weights[self.order]
+        positive = np.add.reduceat(sorted_weights * self.positive, self.starts)
+        negative = np.add.reduceat(sorted_weights * (1.0 - self.positive), self.starts)
+        below = np.cumsum(negative) - negative
+        return float(np.dot(positive, below + negative / 2.0) / (positive.sum() * negative.sum()))
+
+
+def check(y: NDArray[np.int8], scores: NDArray[np.float64]) -> None:
+    """That labels and scores are as many, both classes are there, and every score is a number.
+
+    Raises:
+        EvaluationError: They are not.
+    """
+    if y.shape != scores.shape or y.ndim != 1:
+        raise EvaluationError(f"labels have the shape {y.shape}, scores {scores.shape}; both must be [n]")
+    if not np.all(np.isfinite(scores)):
+        raise EvaluationError(f"{int(np.sum(~np.isfinite(scores)))} of {len(scores)} scores are not finite numbers")
+    positives = int(y.sum())
+    if positives in (0, len(y)):
+        raise EvaluationError(f"{positives} of {len(y)} rows are positive; both classes are needed")
+
+
+def measure(y: NDArray[np.int8], probability: NDArray[np.float64], *, seed: int) -> Metrics:
+    """All figures of calibrated probabilities.
+
+    Args:
+        y: int8 [n], 0 or 1.
+        probability: float64 [n], of the positive class.
+        seed: Of the bootstrap.
+
+    Raises:
+        EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
+    """
+    check(y, probability)
+    low, high = auc_interval(y, probability, seed=seed)
+    return Metrics(
+        rows=len(y),
+        positives=int(y.sum()),
+        auc=float(roc_auc_score(y, probability)),
+        auc_low=low,
+        auc_high=high,
+        average_precision=float(average_precision_score(y, probability)),
+        brier=float(brier_score_loss(y, probability)),
+        log_loss=float(log_loss(y, probability)),
+        calibration_error=calibration_error(y, probability),
+        ks=ks_distance(y, probability),
+    )
+
+
+def auc_interval(
+    y: NDArray[np.int8], scores: NDArray[np.float64], *, seed: int, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """The 95% percentile interval of the AUC, resampling positives and negatives apart (both classes stay)."""
+    ranking = Ranking.of(y, scores)
+    generator = np.random.default_rng(seed)
+    values = [ranking.auc(resampled_weights(y, generator)) for _ in range(resamples)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resampled_weights(y: NDArray[np.int8], generator: np.random.Generator) -> NDArray[np.float64]:
+    """How often each row is drawn by one stratified bootstrap resample: float64 [n]."""
+    weights = np.zeros(len(y), dtype=np.float64)
+    for value in (0, 1):
+        rows = np.flatnonzero(y == value)
+        weights[rows] = np.bincount(generator.integers(0, len(rows), len(rows)), minlength=len(rows))
+    return weights
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """The calibration curve: for each bin its rows, mean probability and share of positives (arrays [bins])."""
+
+    rows: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+
+
+def reliability(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> Reliability:
+    """Bins of about equal count, cut at quantiles; equal scores share a bin, so there may be fewer bins."""
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
+    member = np.searchsorted(edges, probability, side="left")
+    rows = np.bincount(member, minlength=len(edges) + 1)
+    used = rows > 0
+    predicted = np.bincount(member, weights=probability, minlength=len(edges) + 1)[used] / rows[used]
+    observed = np.bincount(member, weights=y, minlength=len(edges) + 1)[used] / rows[used]
+    return Reliability(rows[used].astype(np.int64), predicted, observed)
+
+
+def calibration_error(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> float:
+    """Expected calibration error (Naeini 2015), over bins of equal count: mean of |predicted - observed| by rows."""
+    curve = reliability(y, probability, bins)
+    return float(np.average(np.abs(curve.predicted - curve.observed), weights=curve.rows))
+
+
+def ks_distance(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
+    """The largest distance between the score distributions of both classes."""
+    false_rate, true_rate, _ = roc_curve(y, scores)
+    return float(np.max(np.abs(true_rate - false_rate)))
+
+
+@dataclass(frozen=True)
+class SingleFeature:
+    """The feature that ranks the label best when it stands alone, and its AUC (at least 0.5: turned if need be)."""
+
+    feature: str
+    auc: float
+
+
+def best_single_feature(
+    matrix: NDArray[np.float32], columns: Sequence[str], sources: Sequence[str], y: NDArray[np.int8]
+) -> SingleFeature:
+    """Looks for the label in disguise: which feature alone ranks best, in either direction.
+
+    A missing value is tried as the lowest and as the highest (that a value is missing may itself be the leak). A
+    category with several columns is ranked by the share of positives of each of its values.
+
+    Args:
+        matrix: float32 [n, m], NaN = missing.
+        columns, sources: Of the matrix.
+        y: int8 [n].
+
+    Raises:
+        EvaluationError: There is no column, or one class only.
+    """
+    check(y, np.zeros(len(y)))
+    if not columns:
+        raise EvaluationError("there is no feature to look at")
+    members: dict[str, list[int]] = {}
+    for position, source in enumerate(sources):
+        members.setdefault(source, []).append(position)
+    best = SingleFeature("", 0.0)
+    for feature, positions in members.items():
+        value = max(_either_way(y, scores) for scores in _as_scores(matrix[:, positions], y))
+        if value > best.auc:
+            best = SingleFeature(feature, value)
+    return best
+
+
+def _as_scores(part: NDArray[np.float32], y: NDArray[np.int8]) -> list[NDArray[np.float64]]:
+    """The ways in which the columns [n, k] of one feature may rank rows."""
+    if part.shape[1] == 1:
+        values = part[:, 0].astype(np.float64)
+        missing = np.isnan(values)
+        if not missing.any():
+            return [values]
+        return [np.where(missing, -np.inf, values), np.where(missing, np.inf, values)]
+    _, value = np.unique(part, axis=0, return_inverse=True)
+    value = value.reshape(-1)
+    share = np.bincount(value, weights=y) / np.bincount(value)
+    return [share[value]]
+
+
+def _either_way(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
+    auc = Ranking.of(y, scores).auc(np.ones(len(y)))
+    return max(auc, 1.0 - auc)

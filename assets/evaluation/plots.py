@@ -1,0 +1,291 @@
+"""Pictures of an evaluation, as PNG bytes.
+
+Belongs here: one function a picture, in one style, each titled with what it shows. Does not belong here: any figure
+that is not already computed elsewhere, or the style itself (`style`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+from assets.evaluation.explain import Explanation
+from assets.evaluation.fairness import FairnessReport
+from assets.evaluation.metrics import calibration_error, reliability
+from assets.evaluation.profit import ProfitCurve, ThresholdChoice
+from assets.evaluation.style import HALO, STYLE, figure, label, note, percent, png, short
+from assets.serving.calibration import log_odds
+
+_MOST_FEATURES = 12
+_VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])
+_PROBABILITIES = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.995, 0.999)
+
+
+def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray[np.float64]) -> bytes:
+    """ROC and precision-recall of the model and its baseline."""
+    auc, base_auc = float(roc_auc_score(y, scores)), float(roc_auc_score(y, scorecard))
+    picture, (left, right) = figure(
+        f"The model ranks {auc:.1%} of bad-good pairs correctly; the scorecard {base_auc:.1%}",
+        f"{len(y):,} test rows, {int(y.sum()):,} of them bad",
+        columns=2,
+        height=4.6,
+    )
+    left.plot([0, 1], [0, 1], color=STYLE["faint"], linewidth=1.2, zorder=1)
+    for values, colour, name, spot in (
+        (scorecard, STYLE["baseline"], f"scorecard  AUC {base_auc:.3f}", (0.97, 0.06)),
+        (scores, STYLE["model"], f"model  AUC {auc:.3f}", (0.97, 0.13)),
+    ):
+        false_rate, true_rate, _ = roc_curve(y, values)
+        left.plot(false_rate, true_rate, color=colour, linewidth=1.8)
+        note(left, *spot, name, colour)
+        precision, recall, _ = precision_recall_curve(y, values)
+        right.plot(recall[:-1], precision[:-1], color=colour, linewidth=1.8)
+        words = name.split("  ")[0] + f"  average precision {average_precision_score(y, values):.3f}"
+        height = 0.93 if values is scores else 0.86
+        note(right, 0.97, height, words, colour)
+    right.axhline(float(y.mean()), color=STYLE["faint"], linewidth=1.2, zorder=1)
+    right.text(0.005, float(y.mean()) + 0.012, f"by chance {y.mean():.1%}", color=STYLE["muted"], fontsize=8)
+    label(left, "share of good rows flagged", "share of bad rows flagged")
+    label(right, "share of bad rows flagged", "share of flagged rows that are bad")
+    for axes in (left, right):
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1.02)
+        percent(axes, "xy")
+    return png(picture)
+
+
+def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
+    """Predicted against observed rates in ten bins of equal count, with 95% Wilson intervals."""
+    curve = reliability(y, probability)
+    error = calibration_error(y, probability)
+    picture, (axes,) = figure(
+        f"Predicted and observed rates differ by {error * 100:.2g} percentage points on average",
+        f"{len(y):,} test rows in {len(curve.rows)} bins of about equal count; bars are 95% intervals",
+    )
+    low, high = _wilson(curve.observed, curve.rows)
+    top = float(max(high.max(), curve.predicted.max())) * 1.06
+    axes.plot([0, top], [0, top], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.text(top * 0.985, top * 0.93, "perfect", color=STYLE["muted"], fontsize=8, ha="right", va="top")
+    axes.vlines(curve.predicted, low, high, color=STYLE["model_light"], linewidth=5, zorder=2)
+    axes.plot(curve.predicted, curve.observed, color=STYLE["model"], linewidth=1.2, zorder=3)
+    axes.scatter(curve.predicted, curve.observed, s=34, color=STYLE["model"], zorder=4, edgecolor="white")
+    axes.set_xlim(0, top)
+    axes.set_ylim(0, top)
+    label(axes, "predicted probability of the bad outcome", "observed rate")
+    percent(axes, "xy")
+    return png(picture)
+
+
+def profit(curve: ProfitCurve, chosen: ThresholdChoice) -> bytes:
+    """Profit over the share refused, with the chosen threshold marked."""
+    gain = chosen.gain
+    more = "" if gain is None else f", {abs(gain):.1%} {'more' if gain >= 0 else 'less'} than accepting everybody"
+    if gain is not None and gain > 1 and chosen.profit_accept_all > 0:
+        more = f", {gain + 1:.1f} times as much as accepting everybody"
+    picture, (axes,) = figure(
+        f"Refusing {chosen.refused_share:.1%} earns {short(chosen.profit)}{more}",
+        "profit on the test rows; the threshold was chosen on the calibration rows",
+    )
+    axes.axhline(curve.profit[0], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot(curve.refused_share, curve.profit, color=STYLE["model"], linewidth=1.8, zorder=3)
+    bottom = float(min(curve.profit.min(), chosen.profit))
+    axes.vlines(chosen.refused_share, bottom, chosen.profit, color=STYLE["bad"], linewidth=1, zorder=2)
+    axes.scatter([chosen.refused_share], [chosen.profit], s=46, color=STYLE["bad"], zorder=4, edgecolor="white")
+    axes.annotate(
+        f"threshold {chosen.threshold:.3g}",
+        (chosen.refused_share, chosen.profit),
+        xytext=(8, 8),
+        textcoords="offset points",
+        color=STYLE["bad"],
+        fontsize=9,
+        fontweight="bold",
+        path_effects=HALO,
+    )
+    axes.text(
+        0.6,
+        float(curve.profit[0]),
+        "accepting everybody",
+        color=STYLE["muted"],
+        fontsize=8,
+        va="center",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 3},
+    )
+    axes.set_xlim(0, 1)
+    axes.margins(y=0.12)
+    label(axes, "share of rows refused", "profit")
+    percent(axes, "x")
+    axes.yaxis.set_major_formatter(lambda value, _: short(value))
+    return png(picture)
+
+
+def importance(explanation: Explanation) -> bytes:
+    """The features that move the score: mean size as bars, and each row's push as points coloured by the value."""
+    shown = min(_MOST_FEATURES, len(explanation.features))
+    strength = explanation.importance
+    lead = strength[:3].sum() / strength.sum() if strength.sum() > 0 else 0.0
+    picture, (left, right) = figure(
+        f"'{explanation.features[0]}' moves the score most; the first three features carry {lead:.0%}",
+        f"SHAP values of {len(explanation.contributions):,} test rows, in log odds",
+        columns=2,
+        height=1.6 + 0.34 * shown,
+        widths=(1, 2.1),
+    )
+    places = np.arange(shown)[::-1]
+    left.barh(places, strength[:shown], height=0.62, color=STYLE["model"])
+    for place, value in zip(places, strength[:shown], strict=True):
+        left.text(value + strength[0] * 0.02, place, f"{value:.2f}", va="center", fontsize=8, color=STYLE["muted"])
+    left.set_xlim(0, strength[0] * 1.2 if strength[0] > 0 else 1)
+    left.set_yticks(places, explanation.features[:shown], fontsize=9, color=STYLE["ink"])
+    left.set_xticks([])
+    label(left, "mean size of the push", "")
+    for slot, place in enumerate(places):
+        _swarm(right, explanation.contributions[:, slot], explanation.values[:, slot], float(place))
+    right.axvline(0, color=STYLE["muted"], linewidth=0.8, zorder=1)
+    right.set_yticks([])
+    for axes in (left, right):
+        axes.set_ylim(-0.7, shown - 0.3)
+        axes.grid(visible=False)
+    label(right, "lowers the score   \N{LEFTWARDS ARROW}   push of one row   \N{RIGHTWARDS ARROW}   raises it", "")
+    _value_key(right)
+    return png(picture)
+
+
+def fairness(reports: Sequence[FairnessReport]) -> bytes:
+    """Accepted shares by group, with four fifths of the highest one as a line."""
+    known = [report for report in reports if report.selection_ratio is not None]
+    worst = min(known, key=lambda report: float(report.selection_ratio or 0.0)) if known else None
+    title = "No attribute has two groups that are large enough to judge"
+    if worst is not None and worst.selection_ratio is not None:
+        ratio = f"{worst.selection_ratio:.0%}"
+        title = f"By {worst.attribute}, the least accepted group is accepted {ratio} as often as the most"
+    counts = [len(report.groups) for report in reports]
+    picture, panels = figure(
+        title,
+        "share of test rows accepted; pale groups are too small to judge; the line is four fifths of the highest",
+        rows=len(reports),
+        height=1.3 + 0.42 * sum(counts) + 0.5 * len(reports),
+        heights=[count + 0.6 for count in counts],
+    )
+    for axes, report in zip(panels, reports, strict=True):
+        _groups(axes, report)
+    label(panels[-1], "share accepted", "")
+    return png(picture)
+
+
+def score_distribution(
+    y: NDArray[np.int8],
+    scores: NDArray[np.float64],
+    training: NDArray[np.float64],
+    threshold: float,
+    stability: float,
+) -> bytes:
+    """Where good and bad rows score, on a log-odds scale, with the threshold; training rows as a thin outline."""
+    stable = "as in training" if stability <= 0.1 else "not as in training" if stability > 0.25 else "a little shifted"
+    refused_bad = float(np.mean(scores[y == 1] >= threshold))
+    picture, (axes,) = figure(
+        f"The threshold refuses {refused_bad:.0%} of bad and {np.mean(scores[y == 0] >= threshold):.0%} of good rows",
+        f"scores of {len(scores):,} test rows; they lie {stable} (stability index {stability:.3f})",
+    )
+    odds, training_odds = log_odds(scores), log_odds(training)
+    both = np.concatenate([odds, training_odds])
+    edges = np.linspace(both.min(), both.max() + 1e-9, 41)
+    for value, colour, light, name in (
+        (0, STYLE["model"], STYLE["model_light"], "good"),
+        (1, STYLE["bad"], STYLE["bad_light"], "bad"),
+    ):
+        heights = _shares(odds[y == value], edges)
+        axes.stairs(heights, edges, fill=True, color=light, alpha=0.65, zorder=2)
+        axes.stairs(heights, edges, color=colour, linewidth=1.5, zorder=3)
+        peak = int(np.argmax(heights))
+        middle = (edges[peak] + edges[peak + 1]) / 2
+        axes.annotate(
+            f"{name} rows",
+            (middle, heights[peak]),
+            xytext=(0, 5),
+            textcoords="offset points",
+            color=colour,
+            fontsize=9,
+            fontweight="bold",
+            ha="center",
+        )
+    axes.stairs(_shares(training_odds, edges), edges, color=STYLE["muted"], linewidth=0.9, zorder=4)
+    note(axes, 0.99, 0.95, "thin line: all training rows", STYLE["muted"])
+    if 0.0 < threshold < 1.0:
+        cut = float(log_odds(np.array([threshold]))[0])
+        axes.axvline(cut, color=STYLE["ink"], linewidth=1, zorder=5)
+        axes.annotate(
+            f" refused from {threshold:.3g} on",
+            (cut, 0.88),
+            xycoords=("data", "axes fraction"),
+            color=STYLE["ink"],
+            fontsize=9,
+            path_effects=HALO,
+        )
+    ticks = [p for p in _PROBABILITIES if edges[0] <= np.log(p / (1 - p)) <= edges[-1]]
+    axes.set_xticks([float(np.log(p / (1 - p))) for p in ticks], [f"{100 * p:.3g}%" for p in ticks])
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
+    label(axes, "score (probability of the bad outcome, log-odds scale)", "share of rows of the class")
+    percent(axes, "y")
+    return png(picture)
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    counts, _ = np.histogram(values, bins=edges)
+    return np.asarray(counts / max(len(values), 1), dtype=np.float64)
+
+
+def _wilson(share: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 95% score interval of a share (Wilson 1927)."""
+    z = 1.959964
+    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
+    return centre - half, centre + half
+
+
+def _swarm(axes: Axes, pushes: NDArray[np.float64], values: NDArray[np.float64], place: float) -> None:
+    """Points of one feature, spread up and down where many have the same push."""
+    order = np.argsort(pushes, kind="stable")
+    span = np.ptp(pushes)
+    cell = np.floor((pushes[order] - pushes[order][0]) / (span / 90 if span > 0 else 1.0)).astype(np.int64)
+    counts = np.bincount(cell)
+    within = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    side = np.where(within % 2 == 0, 1.0, -1.0) * ((within + 1) // 2)
+    offset = side * 0.68 / max(int(counts.max()), 24)
+    known = values[~np.isnan(values)]
+    ranks = np.searchsorted(np.sort(known), values[order]) / max(len(known), 1)
+    colours = np.where(np.isnan(values[order])[:, None], (0.62, 0.65, 0.69, 1.0), _VALUE_COLOURS(ranks))
+    axes.scatter(pushes[order], place + offset, s=5, c=colours, linewidths=0, zorder=3)
+
+
+def _value_key(axes: Axes) -> None:
+    """What the colours of the points mean."""
+    key = axes.inset_axes((0.76, 1.0, 0.13, 0.016))
+    key.imshow(np.linspace(0, 1, 64)[None, :], aspect="auto", cmap=_VALUE_COLOURS)
+    key.set_axis_off()
+    axes.text(0.75, 1.008, "low", fontsize=8, color=STYLE["model"], ha="right", va="center", transform=axes.transAxes)
+    axes.text(0.9, 1.008, "high value", fontsize=8, color=STYLE["bad"], va="center", transform=axes.transAxes)
+
+
+def _groups(axes: Axes, report: FairnessReport) -> None:
+    """One attribute's groups as bars."""
+    places = np.arange(len(report.groups))[::-1]
+    for place, group in zip(places, report.groups, strict=True):
+        colour = STYLE["model"] if group.judged else STYLE["model_light"]
+        axes.barh(place, group.accepted_share, height=0.6, color=colour)
+        words = f"{group.accepted_share:.1%}   of {group.rows:,}"
+        at = group.accepted_share + 0.01
+        axes.text(at, place, words, va="center", fontsize=8.5, color=STYLE["muted"], path_effects=HALO)
+    judged = [group.accepted_share for group in report.groups if group.judged]
+    if judged:
+        axes.axvline(0.8 * max(judged), color=STYLE["bad"], linewidth=1.1, zorder=3)
+    axes.set_yticks(places, [group.group for group in report.groups], fontsize=9, color=STYLE["ink"])
+    axes.set_xlim(0, 1.16)
+    axes.set_ylim(-0.6, len(places) - 0.4)
+    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    percent(axes, "x")
+    axes.grid(axis="y", visible=False)
+    axes.set_title(report.attribute, loc="left", fontsize=10, fontweight="bold", color=STYLE["ink"])

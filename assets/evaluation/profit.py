@@ -1,0 +1,157 @@
+"""What decisions earn, and the threshold that earns the most.
+
+Belongs here: profit over thresholds, for the product's `Profit`. Does not belong here: whether it is enough (`gates`).
+A row is refused when its score is at or above the threshold.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.evaluation.metrics import EvaluationError
+from assets.product import Profit
+
+
+@dataclass(frozen=True, eq=False)
+class ProfitCurve:
+    """Profit at every threshold that makes a difference, from refusing nobody to refusing everybody.
+
+    Attributes:
+        thresholds: float64 [k], falling; each half-way between two neighbouring scores, so that the last digit of a
+            score decides nothing.
+        refused_share: float64 [k], rising from 0 to 1.
+        profit: float64 [k], in the product's currency.
+    """
+
+    thresholds: NDArray[np.float64]
+    refused_share: NDArray[np.float64]
+    profit: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """A threshold and what it earns on some rows.
+
+    Attributes:
+        threshold: A score at or above it is refused.
+        profit: With this threshold, in the product's currency.
+        profit_accept_all: When everybody is accepted.
+        refused_share: Of rows, 0 to 1.
+    """
+
+    threshold: float
+    profit: float
+    profit_accept_all: float
+    refused_share: float
+
+    @property
+    def gain(self) -> float | None:
+        """Profit above that of accepting everybody, as a share of it; `None` where accepting all earns exactly 0."""
+        if self.profit_accept_all == 0.0:
+            return None
+        return (self.profit - self.profit_accept_all) / abs(self.profit_accept_all)
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Ready for JSON."""
+        return {**asdict(self), "gain": self.gain}
+
+
+def profit_curve(
+    scores: NDArray[np.float64], y: NDArray[np.int8], profit: Profit, stake: NDArray[np.float64] | None
+) -> ProfitCurve:
+    """Profit as the threshold falls.
+
+    Args:
+        scores: float64 [n].
+        y: int8 [n], 1 is the bad outcome.
+        profit: What a row earns.
+        stake: float64 [n] when `profit.stake` is set, else `None`.
+
+    Raises:
+        EvaluationError: There are no rows, or the stake is missing, unwanted or not finite.
+    """
+    earned = _earned(y, profit, stake)
+    if scores.shape != y.shape or len(scores) == 0:
+        raise EvaluationError(f"profit needs as many scores as labels, and some: {scores.shape} and {y.shape}")
+    order = np.argsort(-scores, kind="stable")
+    falling = scores[order]
+    last_of_run = np.append(falling[1:] != falling[:-1], True)
+    refused = np.flatnonzero(last_of_run) + 1
+    levels = falling[last_of_run]
+    # Half-way to the next lower score; below the lowest score there is none, so it is the score itself.
+    middles = (levels[:-1] + levels[1:]) / 2.0
+    thresholds = np.append(np.where(middles > levels[1:], middles, levels[:-1]), levels[-1])
+    total = float(earned.sum())
+    return ProfitCurve(
+        thresholds=np.append(max(1.0, float(np.nextafter(levels[0], np.inf))), thresholds),
+        refused_share=np.append(0.0, refused / len(scores)),
+        profit=np.append(total, total - np.cumsum(earned[order])[last_of_run]),
+    )
+
+
+def choose_threshold(
+    scores: NDArray[np.float64],
+    y: NDArray[np.int8],
+    profit: Profit,
+    stake: NDArray[np.float64] | None,
+    max_refused: float,
+) -> ThresholdChoice:
+    """The threshold that earns the most without refusing more than `max_refused` of the rows.
+
+    Of equally good ones, the one that refuses fewest. Choose it on the calibration rows; report it on the test rows
+    (`at_threshold`).
+
+    Raises:
+        EvaluationError: As for `profit_curve`, or `max_refused` is not within 0 and 1.
+    """
+    if not 0.0 <= max_refused <= 1.0:
+        raise EvaluationError(f"max_refused {max_refused} must be a share between 0 and 1")
+    curve = profit_curve(scores, y, profit, stake)
+    allowed = curve.refused_share <= max_refused
+    best = int(np.argmax(np.where(allowed, curve.profit, -np.inf)))
+    return ThresholdChoice(
+        threshold=float(curve.thresholds[best]),
+        profit=float(curve.profit[best]),
+        profit_accept_all=float(curve.profit[0]),
+        refused_share=float(curve.refused_share[best]),
+    )
+
+
+def at_threshold(
+    threshold: float,
+    scores: NDArray[np.float64],
+    y: NDArray[np.int8],
+    profit: Profit,
+    stake: NDArray[np.float64] | None,
+) -> ThresholdChoice:
+    """What a threshold chosen elsewhere earns on these rows.
+
+    Raises:
+        EvaluationError: There are no rows, or the stake is missing, unwanted or not finite.
+    """
+    earned = _earned(y, profit, stake)
+    if len(scores) == 0:
+        raise EvaluationError("profit needs some rows")
+    refused = scores >= threshold
+    return ThresholdChoice(
+        threshold=threshold,
+        profit=float(earned[~refused].sum()),
+        profit_accept_all=float(earned.sum()),
+        refused_share=float(refused.mean()),
+    )
+
+
+def _earned(y: NDArray[np.int8], profit: Profit, stake: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """What each row earns when accepted: float64 [n]."""
+    if (profit.stake is None) != (stake is None):
+        raise EvaluationError(
+            f"the product's stake is {profit.stake!r}, but the rows have {'none' if stake is None else 'one'}: "
+            "give both or neither"
+        )
+    each = np.where(y == 1, -profit.bad, profit.good)
+    if stake is None:
+        return each.astype(np.float64)
+    if stake.shape != y.shape or not np.all(np.isfinite(stake)):
+        raise EvaluationError(f"the stake '{profit.stake}' must be a finite number for each of the {len(y)} rows")
+    return np.asarray(each * stake, dtype=np.float64)

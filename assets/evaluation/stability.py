@@ -1,0 +1,87 @@
+"""Whether a model's scores and explanations hold still.
+
+Belongs here: the population stability index, the agreement of explanations between halves of the rows, and how many
+decisions a little noise turns over. Does not belong here: drift of live data (`assets.monitoring`).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from assets.evaluation.metrics import EvaluationError
+
+# A share of exactly 0 would make the index infinite; this is the customary floor.
+_LEAST_SHARE = 1e-4
+# Noise is this share of a column's own spread.
+_NOISE = 0.01
+_FEW_VALUES = 20
+
+
+def population_stability(expected: NDArray[np.float64], actual: NDArray[np.float64], bins: int = 10) -> float:
+    """The population stability index: sum of (actual - expected share) * ln(actual / expected share) over bins.
+
+    Bins are cut at the quantiles of `expected`. By custom, below 0.1 is stable and above 0.25 has shifted
+    (Siddiqi 2006).
+
+    Raises:
+        EvaluationError: A side is empty or has a value that is not finite.
+    """
+    for name, values in (("expected", expected), ("actual", actual)):
+        if len(values) == 0 or not np.all(np.isfinite(values)):
+            raise EvaluationError(f"the stability index needs finite {name} values, and some; it got {len(values)}")
+    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
+    shares = [
+        np.maximum(np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) / len(values), _LEAST_SHARE)
+        for values in (expected, actual)
+    ]
+    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+
+
+def explanation_agreement(contributions: NDArray[np.float64]) -> float | None:
+    """Spearman's rank correlation of feature importances between the first and the second half of the rows.
+
+    Args:
+        contributions: float64 [n, k], of k features for n rows in time order.
+
+    Returns:
+        -1 to 1; `None` where there are fewer than 3 features or 2 rows, or every importance is the same.
+    """
+    if contributions.shape[0] < 2 or contributions.shape[1] < 3:
+        return None
+    half = len(contributions) // 2
+    first, second = (np.abs(part).mean(axis=0) for part in (contributions[:half], contributions[half:]))
+    if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
+        return None
+    return float(spearmanr(first, second).statistic)
+
+
+def flipped_share(
+    predict: Callable[[NDArray[np.float32]], NDArray[np.float64]],
+    matrix: NDArray[np.float32],
+    *,
+    threshold: float,
+    seed: int,
+) -> float:
+    """The share of decisions that turn when every number is moved by noise of 1% of its column's spread.
+
+    Columns with few different values (flags, one-hot categories, small counts) are left as they are: no such noise
+    could reach them.
+
+    Args:
+        predict: Scores of a matrix.
+        matrix: float32 [n, m], NaN = missing.
+        threshold: A score at or above it is refused.
+        seed: Of the noise.
+    """
+    if len(matrix) == 0:
+        raise EvaluationError("the noise test needs some rows")
+    spread = np.zeros(matrix.shape[1])
+    for column in range(matrix.shape[1]):
+        known = matrix[~np.isnan(matrix[:, column]), column].astype(np.float64)
+        if len(np.unique(known)) > _FEW_VALUES:
+            spread[column] = known.std()
+    noise = np.random.default_rng(seed).normal(size=matrix.shape) * spread * _NOISE
+    moved = (matrix.astype(np.float64) + noise).astype(np.float32)
+    return float(np.mean((predict(matrix) >= threshold) != (predict(moved) >= threshold)))

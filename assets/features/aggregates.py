@@ -1,0 +1,174 @@
+"""What is computed over windows.
+
+Belongs here: the aggregates, each over all windows of all rows at once, from prefix sums, range minima and last
+occurrences (different values: `distinct.py`). Does not belong here: which events stand in a window (`windows.py`), what
+they share (`scope.py`), what a product declares.
+
+Every value depends only on the set of events in its window: sums are exact integers (steps of the resolution) and are
+rounded once, at the end. That is why training and serving agree to the last bit, however the history was cut up.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from assets.features.distinct import distinct
+from assets.features.scope import Measure, Scope, both, counted, totals
+from assets.features.windows import range_pick
+
+_LIMIT = 2**62
+_DAY = 86_400_000_000.0
+
+
+def _counts(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    every, out = scope.counts(measure), []
+    for member in measure.members:
+        n = every[member.window]
+        if member.kind == "share":
+            part = scope.counts(measure, member.share)[member.window]
+            out.append(_divided(part.astype(np.float64), n, 1.0, member.empty))
+        else:
+            out.append(np.where(n > 0, n, member.empty))
+    return out
+
+
+def _divided(value: np.ndarray, n: np.ndarray, by: float, empty: float) -> np.ndarray:
+    """value / (n * by), `empty` where n is 0."""
+    out = np.full(len(n), empty)
+    return np.divide(value, n * by, out=out, where=n > 0)
+
+
+def _sums(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    name = str(measure.column)
+    exact, resolution = scope.events.columns.exact[name], scope.resolutions[name]
+    extra = scope.rows.columns.exact[name] if scope.rows.columns else None
+    keep = both(scope.mask(measure.filters), exact.valid)
+    own = scope.own(measure.filters, extra.valid if extra else None)
+    lo, hi = scope.window(measure)
+    n = scope.counts(measure) if exact.valid is None and own is None else counted(keep, own, lo, hi)
+    steps = exact.steps if keep is None else np.where(keep, exact.steps, 0)
+    mine = extra.steps * own if extra is not None and own is not None else None
+    largest = max(_largest(steps), 0 if mine is None else _largest(mine))
+    longest = int(n.max(initial=0))
+    total = _power_sum(steps, mine, 1, largest * longest, lo, hi)
+    up, down = float(resolution.numerator), float(resolution.denominator)
+    out = []
+    for member in measure.members:
+        count, sums = n[member.window], total[member.window].astype(np.float64)
+        if member.kind == "sum":
+            out.append(np.where(count > 0, sums * up / down, member.empty))
+        elif member.kind == "mean":
+            out.append(_divided(sums * up, count, down, member.empty))
+        else:
+            squares = _power_sum(steps, mine, 2, largest * largest * longest, lo[[member.window]], hi)[0]
+            spread = _spread(count, total[member.window], squares, largest * longest)
+            out.append(np.where(count > 1, spread * up / down, member.empty))
+    return out
+
+
+def _largest(steps: np.ndarray) -> int:
+    return max(int(steps.max(initial=0)), -int(steps.min(initial=0)))
+
+
+def _power_sum(
+    steps: np.ndarray, own: np.ndarray | None, power: int, bound: int, lo: np.ndarray, hi: np.ndarray
+) -> np.ndarray:
+    """Exact sums of steps ** power; in Python's integers where 64 bits might not hold a window's sum."""
+    kind = np.int64 if bound < _LIMIT else object
+    total = totals(steps.astype(kind) ** power, lo, hi)
+    return total if own is None else total + own.astype(kind) ** power
+
+
+def _spread(n: np.ndarray, total: np.ndarray, squares: np.ndarray, bound: int) -> np.ndarray:
+    """Sample standard deviation in steps: sqrt((n Σx² - (Σx)²) / (n (n - 1))), the numerator exact."""
+    kind = np.int64 if bound * bound < _LIMIT else object
+    numerator = n.astype(kind) * squares.astype(kind) - total.astype(kind) ** 2
+    divisor = (n * (n - 1)).astype(np.float64)
+    variance = np.divide(numerator.astype(np.float64), divisor, out=np.zeros(len(n)), where=n > 1)
+    return np.sqrt(variance)
+
+
+def _extremes(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    name = str(measure.column)
+    pick, neutral = (np.minimum, np.inf) if measure.family == "min" else (np.maximum, -np.inf)
+    lo, hi = scope.window(measure)
+    values = _neutralised(scope.events.columns.numbers[name], scope.mask(measure.filters), neutral)
+    found = range_pick(values, lo, np.broadcast_to(hi, lo.shape), pick, neutral)
+    if scope.rows.columns is not None:
+        mine = scope.rows.columns.numbers[name]
+        found = pick(found, _neutralised(mine, scope.mask(measure.filters, request=True), neutral))
+    return [np.where(np.isinf(found[m.window]), m.empty, found[m.window]) for m in measure.members]
+
+
+def _neutralised(values: np.ndarray, mask: np.ndarray | None, neutral: float) -> np.ndarray:
+    """The values, where there is one that meets the filters; elsewhere what changes no extreme."""
+    there = ~np.isnan(values)
+    return np.where(there if mask is None else there & mask, values, neutral)
+
+
+def _latest(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    """The last event of each window; the request itself is not among them."""
+    mask, (lo, hi) = scope.mask(measure.filters), scope.window(measure)
+    at = hi - 1
+    if mask is not None:
+        last = np.maximum.accumulate(np.where(mask, np.arange(len(mask)), -1))
+        at = np.where(at >= 0, last[at], -1) if len(last) else at
+    out = []
+    for member in measure.members:
+        there = at >= lo[member.window]
+        index = np.where(there, at, 0)
+        if member.kind == "last":
+            values = scope.events.columns.numbers[str(measure.column)]
+            out.append(_at(values, index, there, member.empty))
+        else:
+            out.append(_age(scope, index, there, member.empty))
+    return out
+
+
+def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    """The first event of each window."""
+    mask, (lo, hi) = scope.mask(measure.filters), scope.window(measure)
+    size = len(scope.events)
+    if mask is not None:
+        after = np.where(mask, np.arange(size), size)[::-1]
+        following = np.append(np.minimum.accumulate(after)[::-1], size)
+        lo = following[lo]
+    there = lo < hi
+    return [_age(scope, np.where(there[m.window], lo[m.window], 0), there[m.window], m.empty) for m in measure.members]
+
+
+def _at(values: np.ndarray, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
+    if not len(values):
+        return np.full(len(index), empty)
+    return np.where(there, values[index], empty)
+
+
+def _age(scope: Scope, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
+    """Days from an event to the row's decision."""
+    if not len(scope.events):
+        return np.full(len(index), empty)
+    return np.where(there, (scope.rows.as_of - scope.events.time[index]) / _DAY, empty)
+
+
+FAMILIES: Mapping[str, Callable[[Scope, Measure], list[np.ndarray]]] = {
+    "count": _counts,
+    "sum": _sums,
+    "min": _extremes,
+    "max": _extremes,
+    "latest": _latest,
+    "earliest": _earliest,
+    "distinct": distinct,
+}
+FAMILY_OF: Mapping[str, str] = {
+    "count": "count",
+    "share": "count",
+    "sum": "sum",
+    "mean": "sum",
+    "std": "sum",
+    "min": "min",
+    "max": "max",
+    "last": "latest",
+    "time_since_last": "latest",
+    "time_since_first": "earliest",
+    "distinct": "distinct",
+}

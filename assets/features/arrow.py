@@ -1,0 +1,207 @@
+"""Single Arrow columns as NumPy arrays.
+
+Belongs here: types, missing values, text codes, resolutions, and refusing what cannot be counted exactly. Does not
+belong here: which columns a group of features reads (`columns.py`).
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.features.conditions import FeatureError, Predicate
+
+MAX_STEPS = 2**53
+"""From it on a double no longer tells neighbouring steps of a resolution apart."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A numeric column as whole steps of its resolution: int64 [n], 0 where missing; `valid` is None when none is."""
+
+    steps: np.ndarray
+    valid: np.ndarray | None
+
+
+def one_column(table: pa.Table, name: str, what: str) -> pa.Array:
+    """A column in one piece.
+
+    Raises:
+        FeatureError: There is none of that name.
+    """
+    index = table.schema.get_field_index(name)
+    if index < 0:
+        raise FeatureError(f"{what}: there is no column '{name}'; it has {table.column_names}")
+    column = table.column(index)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text, encoded or not."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def positions_in(values: pa.Array, among: pa.Array) -> np.ndarray:
+    """int64 [n]: where each value stands among others, -1 for those that do not and for missing ones."""
+    return filled(pc.index_in(values, value_set=among, skip_nulls=True))
+
+
+def filled(codes: pa.Array) -> np.ndarray:
+    """Codes as int64, -1 where missing."""
+    if codes.null_count:
+        codes = codes.fill_null(-1)
+    return codes.to_numpy().astype(np.int64)
+
+
+def text_codes(column: pa.Array, what: str) -> pa.DictionaryArray:
+    """A text column, dictionary-encoded.
+
+    Raises:
+        FeatureError: It holds no text.
+    """
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    if not is_text(column.type):
+        raise FeatureError(
+            f"{what} is {column.type}, and is compared with text; compare with a number or change its contract"
+        )
+    return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+
+
+def value_codes(column: pa.Array) -> pa.DictionaryArray:
+    """A column of any type, dictionary-encoded so that codes are equal exactly where values are."""
+    column = comparable(column)
+    return (column.cast(pa.string()) if pa.types.is_null(column.type) else column).dictionary_encode()
+
+
+def comparable(column: pa.Array) -> pa.Array:
+    """Equal values as equal bits: no NaN beside null, no -0.0 beside 0.0, no dictionary of repeated values."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False) + 0.0
+        return pa.array(values, from_pandas=True)
+    return column
+
+
+def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """int64 or float64 values, and where they are valid (None: everywhere).
+
+    Raises:
+        FeatureError: The column holds no numbers, or an infinite one.
+    """
+    kind = column.type
+    if pa.types.is_float64(kind) or pa.types.is_integer(kind):
+        pass
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        column = column.cast(pa.float64())
+    elif pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif pa.types.is_null(kind):
+        return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
+    else:
+        raise FeatureError(f"{what} is {kind}, and is used as a number; declare it so in its contract")
+    if pa.types.is_floating(column.type):
+        values = column.to_numpy(zero_copy_only=False)
+        missing = np.isnan(values)
+        if np.isinf(values).any():
+            raise FeatureError(f"{what} holds an infinite value; bound the column in its contract")
+        return values, ~missing if missing.any() else None
+    if column.null_count:
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        return column.fill_null(0).to_numpy().astype(np.int64), valid
+    return column.to_numpy().astype(np.int64, copy=False), None
+
+
+def as_numbers(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """float64, NaN where missing; 0.0 has one sign, so that an extreme does not depend on the order."""
+    numbers = values + 0.0
+    if valid is not None:
+        numbers[~valid] = np.nan
+    return numbers
+
+
+def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction, what: str) -> Exact:
+    """Numbers as whole steps of their resolution, rounded half to even.
+
+    Raises:
+        FeatureError: A number is too large for its steps to be told apart.
+    """
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        steps = np.rint(values * float(resolution.denominator) / float(resolution.numerator))
+    if valid is not None:
+        steps[~valid] = 0.0
+    if steps.size and max(steps.max(), -steps.min()) >= MAX_STEPS:
+        worst = values[np.argmax(np.abs(steps))]
+        raise FeatureError(
+            f"{what} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
+            "exactly; bound the column in its contract"
+        )
+    return Exact(steps.astype(np.int64), valid)
+
+
+def text_mask(column: pa.DictionaryArray, predicate: Predicate) -> np.ndarray:
+    """bool [n]: which texts meet the condition."""
+    matches = [value in predicate.values for value in column.dictionary.to_pylist()]
+    return np.array([*matches, False])[filled(column.indices)]
+
+
+def number_mask(values: np.ndarray, valid: np.ndarray | None, predicate: Predicate) -> np.ndarray:
+    """bool [n]: which numbers meet the condition."""
+    first, *others = predicate.values
+    if predicate.test == "at_least":
+        mask = values >= first
+    elif predicate.test == "below":
+        mask = values < first
+    else:
+        mask = values == first
+        for value in others:
+            mask |= values == value
+    return mask if valid is None else mask & valid
+
+
+def read_micros(table: pa.Table, name: str, what: str) -> np.ndarray:
+    """A column of instants as int64 microseconds since 1970 (UTC).
+
+    Raises:
+        FeatureError: The column is absent, has missing values, is no timestamp with a zone or is finer than 1 µs.
+    """
+    column = one_column(table, name, what)
+    if not pa.types.is_timestamp(column.type) or column.type.tz is None:
+        raise FeatureError(f"{what}: '{name}' is {column.type}; it must be a timestamp in UTC")
+    if column.null_count:
+        raise FeatureError(f"{what}: '{name}' is missing in {column.null_count} rows; every row needs it")
+    if column.type.unit != "us":
+        try:
+            column = column.cast(pa.timestamp("us", tz=column.type.tz))
+        except pa.ArrowInvalid as error:
+            raise FeatureError(f"{what}: '{name}' is finer than a microsecond: {error}") from error
+    return column.view(pa.int64()).to_numpy()
+
+
+def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:
+    """A column of whole numbers as int64, or None when the table has none of that name.
+
+    Raises:
+        FeatureError: It is not whole numbers, or some are missing.
+    """
+    if name not in table.column_names:
+        return None
+    column = one_column(table, name, what)
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise FeatureError(f"{what}: '{name}' is {column.type} with {column.null_count} missing; write whole numbers")
+    return column.to_numpy().astype(np.int64, copy=False)
+
+
+def read_numbers(table: pa.Table, name: str, what: str) -> np.ndarray:
+    """A numeric or boolean column as float64, missing as NaN.
+
+    Raises:
+        FeatureError: It is absent, no number, or has an infinite value.
+    """
+    values, valid = numeric(one_column(table, name, what), f"{what}.{name}")
+    return as_numbers(values, valid)

@@ -1,0 +1,131 @@
+"""Assets of features: the table `features` and the online store.
+
+Belongs here: which days of which tables a run reads, the Spark job's call, the commit of the files that Spark wrote, the load of
+the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`), Spark (`spark_job.py`).
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets.features.catalogue import catalogue, to_markdown
+from assets.features.kernel import SEQUENCE, Kernel, Need, compile_features
+from assets.features.spark_job import SpineColumns, run
+from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.product import Product
+from resources.clock import Clock
+from resources.lake import DataFile, Lake, LakeError
+from resources.online_stores import OnlineStores
+from resources.spark import SparkSessions
+
+
+def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`features`: for each row to be decided, what could be known of it at that moment."""
+    name = "features"
+    read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
+    kernel = compile_features(product.features, product.resolutions)
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, f"validated_{source}") for source in read],
+        group_name="features",
+        description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
+        kinds={"spark", "deltalake"},
+        owners=[product.owner],
+        metadata={"catalogue": dg.MetadataValue.md(to_markdown(catalogue(product.features)))},
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        pool="spark",
+    )
+    def features(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], spark: dg.ResourceParam[SparkSessions]
+    ) -> dg.MaterializeResult[Any]:
+        watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
+        with permanent(LakeError):
+            pins = {source: lake.version(table_name(product, f"validated_{source}")) for source in read}
+            events = {source: _history(product, kernel, lake, source, days) for source in product.features.sources}
+            spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
+        written = run(
+            spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
+            columns=_spine_columns(product), target=Path(lake.folder(table)) / context.run_id,
+        )  # fmt: skip
+        record = {"run_id": context.run_id, "pins": pins, "feature_set": product.features.digest}
+        files = [DataFile(f"{context.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files]
+        commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
+        return watch.result(rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=pins)
+
+    return features
+
+
+def online_store_asset(product: Product, *, automation: dg.AutomationCondition[Any]) -> dg.AssetsDefinition:
+    """`online_store`: the recent events of each entity, as the decision process reads them."""
+    name = "online_store"
+    kernel = compile_features(product.features, product.resolutions)
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, f"validated_{source}") for source in product.features.sources],
+        group_name="features",
+        description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
+        kinds={"redis"},
+        owners=[product.owner],
+        automation_condition=automation,
+    )
+    def online_store(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        online_stores: dg.ResourceParam[OnlineStores],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.MaterializeResult[Any]:
+        watch, now, store, rows = Stopwatch(name), clock.now(), online_stores.of(product.name), 0
+        version = f"load-{context.run_id[:18]}"
+        for need in kernel.needs:
+            table = table_name(product, f"validated_{need.source}")
+            lookback = None if need.reach is None else timedelta(microseconds=need.reach)
+            with permanent(LakeError):
+                wanted = _days_within(lake, table, now.date(), lookback)
+                events = _as_stored(product, need, lake.read(table, days=wanted))
+            rows += store.put_events(need.source, need.key, events, version=version, loaded_until=now, lookback=lookback)
+        store.publish(version)
+        return watch.result(rows=rows, version=version, loaded_until=now.isoformat())
+
+    return online_store
+
+
+def _spine_columns(product: Product) -> SpineColumns:
+    spine = product.spine
+    # A validated table has its event time under that name; a product may decide as of another column.
+    return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
+
+
+def _as_stored(product: Product, need: Need, events: pa.Table) -> pa.Table:
+    """The columns of a source that features see, and its order where requests are events of it."""
+    stored = events.select([need.key, "event_time", "known_at", *(c for c in need.columns if c != need.key)])
+    if need.includes_request and product.spine.sequence:
+        return stored.append_column(SEQUENCE, events[product.spine.sequence])
+    return stored
+
+
+def _history(
+    product: Product, kernel: Kernel, lake: Lake, source: str, days: tuple[date, ...]
+) -> list[str]:
+    """Files of a source's events that may matter to the days.
+
+    An event never becomes known before it happens, so its partition (the day it became known) is at or after the day
+    it happened: partitions older than the widest window hold nothing of it.
+    """
+    reaches = [need.reach for need in kernel.needs if need.source == source]
+    lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
+    table = table_name(product, f"validated_{source}")
+    first = _days_within(lake, table, days[0], lookback)
+    return lake.paths(table, days={*first, *(day for day in lake.days(table) if days[0] <= day <= days[-1])})
+
+
+def _days_within(lake: Lake, table: str, until: date, lookback: timedelta | None) -> Sequence[date]:
+    """The table's days up to `until` that a window of this length, ending at any moment of that day, reaches."""
+    first = date.min if lookback is None else until - lookback - timedelta(days=1)
+    return [day for day in lake.days(table) if first <= day <= until]

@@ -1,0 +1,154 @@
+"""The columns of events and requests that a group of features reads.
+
+Belongs here: which columns are read in which form, entity keys as codes, values that events and requests share. Does
+not belong here: single columns (`arrow.py`), windows (`windows.py`), aggregates (`aggregates.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.features.arrow import (
+    Exact,
+    as_numbers,
+    as_steps,
+    comparable,
+    filled,
+    is_text,
+    number_mask,
+    numeric,
+    one_column,
+    positions_in,
+    text_codes,
+    text_mask,
+    value_codes,
+)
+from assets.features.conditions import FeatureError, Predicate
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What is read of a table for one group of features.
+
+    Attributes:
+        predicates: Conditions, each read as a mask.
+        numbers: Columns read as float64, missing as NaN.
+        exact: Columns read as steps of the resolution.
+        codes: Columns whose values are only told apart.
+    """
+
+    predicates: tuple[Predicate, ...]
+    numbers: tuple[str, ...]
+    exact: Mapping[str, Fraction]
+    codes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every column that is read, once."""
+        return tuple(dict.fromkeys([*(p.column for p in self.predicates), *self.numbers, *self.exact, *self.codes]))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of n events or requests.
+
+    Attributes:
+        masks: For each predicate, bool [n].
+        numbers: float64 [n], NaN where missing, never -0.0.
+        exact: Steps of the resolution.
+        codes: int64 [n], -1 where missing; equal exactly where the values are.
+    """
+
+    masks: dict[Predicate, np.ndarray]
+    numbers: dict[str, np.ndarray]
+    exact: dict[str, Exact]
+    codes: dict[str, np.ndarray]
+
+    def take(self, index: np.ndarray) -> "Columns":
+        """The columns at these positions."""
+        return Columns(
+            {name: values[index] for name, values in self.masks.items()},
+            {name: values[index] for name, values in self.numbers.items()},
+            {
+                name: Exact(column.steps[index], None if column.valid is None else column.valid[index])
+                for name, column in self.exact.items()
+            },
+            {name: values[index] for name, values in self.codes.items()},
+        )
+
+
+def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Entity keys as codes: int64 of the events, int64 of the spine rows.
+
+    A missing key, and an event of an entity that no spine row has, is -1.
+
+    Raises:
+        FeatureError: The column is absent, or is text on one side and numbers on the other.
+    """
+    ours, theirs = one_column(spine, key, "spine"), one_column(events, key, what)
+    if pa.types.is_integer(ours.type) and pa.types.is_integer(theirs.type):
+        ours, theirs = ours.cast(pa.int64()), theirs.cast(pa.int64())
+    elif is_text(ours.type) and is_text(theirs.type):
+        ours, theirs = ours.cast(pa.large_string()), theirs.cast(pa.large_string())
+    elif pa.types.is_null(theirs.type) or pa.types.is_null(ours.type):
+        return np.full(len(theirs), -1, np.int64), np.full(len(ours), -1, np.int64)
+    else:
+        raise FeatureError(f"{what}: key '{key}' is {theirs.type}, in the spine {ours.type}; give both the same type")
+    entities = pc.unique(ours.drop_null())
+    return positions_in(theirs, entities), positions_in(ours, entities)
+
+
+def read_columns(
+    table: pa.Table, needs: Needs, what: str, requests: pa.Table | None = None
+) -> tuple[Columns, Columns | None]:
+    """The columns of the events and, when the request counts as an event, those of the requests.
+
+    Raises:
+        FeatureError: A column is absent, of a wrong type, infinite, or too large for its resolution.
+    """
+    mine = _plain_columns(table, needs, what)
+    theirs = None if requests is None else _plain_columns(requests, needs, "spine")
+    for name in needs.codes:
+        distinct = value_codes(one_column(table, name, what))
+        mine.codes[name] = filled(distinct.indices)
+        if requests is not None and theirs is not None:
+            value = comparable(one_column(requests, name, "spine"))
+            if not pa.types.is_null(value.type) and len(distinct.dictionary):
+                value = value.cast(distinct.dictionary.type)
+            # A value that no event has gets a code of its own below -1: new, but not missing.
+            found = positions_in(value, distinct.dictionary) if len(distinct.dictionary) else np.full(len(value), -1)
+            fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
+            theirs.codes[name] = np.where(fresh, -2, found)
+    return mine, theirs
+
+
+def no_events(needs: Needs) -> pa.Table:
+    """A table without rows that has every needed column."""
+    return pa.table({name: pa.nulls(0) for name in needs.names})
+
+
+def _plain_columns(table: pa.Table, needs: Needs, what: str) -> Columns:
+    """Everything but the codes, which events and requests must share."""
+    columns = Columns({}, {}, {}, {})
+    texts: dict[str, pa.DictionaryArray] = {}
+    numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    for name in needs.names:
+        column = one_column(table, name, what)
+        if any(p.column == name and p.is_text for p in needs.predicates):
+            texts[name] = text_codes(column, f"{what}.{name}")
+        elif name in needs.numbers or name in needs.exact or any(p.column == name for p in needs.predicates):
+            numbers[name] = numeric(column, f"{what}.{name}")
+    for predicate in needs.predicates:
+        if predicate.is_text:
+            columns.masks[predicate] = text_mask(texts[predicate.column], predicate)
+        else:
+            columns.masks[predicate] = number_mask(*numbers[predicate.column], predicate)
+    for name in needs.numbers:
+        columns.numbers[name] = as_numbers(*numbers[name])
+    for name, resolution in needs.exact.items():
+        columns.exact[name] = as_steps(*numbers[name], resolution, f"{what}.{name}")
+    return columns

@@ -1,0 +1,107 @@
+"""Conditions on events, and the names and windows that declarations are made of.
+
+Belongs here: `where` predicates, windows, the error of a wrong declaration. Does not belong here: what is declared with
+them (`declarations.py`), applying them to data (`kernel.py`).
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+Value = str | int | float | bool
+Test = Literal["in", "at_least", "below"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class FeatureError(ValueError):
+    """A feature is declared or fed wrongly; the message names it and what to write instead."""
+
+
+def days(n: float) -> timedelta:
+    """A window of n days of 24 hours."""
+    return timedelta(days=n)
+
+
+def hours(n: float) -> timedelta:
+    """A window of n hours."""
+    return timedelta(hours=n)
+
+
+def is_name(name: object) -> bool:
+    """Whether it is a lower-case identifier of at most 63 characters."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def checked(name: str, what: str) -> str:
+    """The name, when it is a lower-case identifier of at most 63 characters.
+
+    Raises:
+        FeatureError: It is not.
+    """
+    if not is_name(name):
+        raise FeatureError(f"{what} {name!r} is not a name: write at most 63 lower-case letters, digits and _")
+    return name
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A numeric comparison inside `where`; made by `at_least` and `below`."""
+
+    test: Test
+    value: float
+
+
+def at_least(value: float) -> Bound:
+    """Matches numbers >= value."""
+    return Bound("at_least", value)
+
+
+def below(value: float) -> Bound:
+    """Matches numbers < value."""
+    return Bound("below", value)
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """A condition on one column of an event; a missing value never matches.
+
+    Attributes:
+        test: `in` (equal to one of the values), `at_least` or `below` (compared with the one value).
+    """
+
+    column: str
+    test: Test
+    values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        checked(self.column, "column of where()")
+        if not self.values:
+            raise FeatureError(f"where({self.column}=()): no value can match; name at least one")
+        for value in self.values:
+            if not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+                raise FeatureError(f"where({self.column}={value!r}): write a text, a finite number or a boolean")
+        if len({isinstance(value, str) for value in self.values}) > 1:
+            raise FeatureError(f"where({self.column}={self.values}): texts and numbers cannot be mixed")
+        if self.test != "in" and (len(self.values) != 1 or isinstance(self.values[0], str)):
+            raise FeatureError(f"where({self.column}={self.test}({self.values})): compare with one number")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the column must hold text."""
+        return isinstance(self.values[0], str)
+
+
+def predicates(conditions: dict[str, object]) -> tuple[Predicate, ...]:
+    """Conditions as written in where(), in a canonical order."""
+    found = []
+    for column, value in conditions.items():
+        if isinstance(value, Bound):
+            found.append(Predicate(column, value.test, (value.value,)))
+        elif isinstance(value, (tuple, list, set, frozenset)):
+            found.append(Predicate(column, "in", tuple(sorted(set(value), key=lambda v: (str(type(v)), v)))))
+        else:
+            found.append(Predicate(column, "in", (value,)))  # type: ignore[arg-type]
+    return tuple(sorted(found, key=lambda p: (p.column, p.test)))

@@ -1,0 +1,253 @@
+"""The kernel: one computation of a feature set, for training tables and for the decision of one request.
+
+Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: how windows are found
+(`windows.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
+
+What can be known before data is seen is done once, by `compile_features`; what remains is a fixed number of NumPy
+calls, whether there is one row or a million.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assets.features.aggregates import FAMILIES
+from assets.features.arrow import is_text, one_column, read_micros, read_numbers, read_sequence
+from assets.features.columns import Columns, no_events, read_columns, read_keys
+from assets.features.derived import derive
+from assets.features.plan import Group, groups_of
+from assets.features.scope import Scope
+from assets.features.vocabulary import Category, FeatureError, FeatureSet
+from assets.features.windows import Events, Rows, edges, ordered, spelled_out, unknown_yet
+
+AS_OF = "as_of"
+SEQUENCE = "sequence"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the kernel reads of one source by one key, beside the key itself.
+
+    Attributes:
+        columns: Columns of the events, `event_time` and `known_at` (and for sources that include the request, an
+            optional `sequence`) apart.
+        reach: How far before a decision events matter, in microseconds; None for all history.
+        request: Columns that the spine must have because the request counts as an event.
+    """
+
+    source: str
+    key: str
+    columns: tuple[str, ...]
+    reach: int | None
+    includes_request: bool
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        return self.columns if self.includes_request else ()
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A compiled feature set; made by `compile_features`.
+
+    Attributes:
+        resolutions: For each source, the resolution of its exact columns, as its contract declares.
+    """
+
+    features: FeatureSet
+    resolutions: Mapping[str, Mapping[str, float]]
+    groups: tuple[Group, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resolutions", {s: dict(columns) for s, columns in self.resolutions.items()})
+        object.__setattr__(self, "groups", groups_of(self.features, self.resolutions))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What is read of each source by each key, in order of first use."""
+        found: dict[tuple[str, str], Need] = {}
+        for group in self.groups:
+            before = found.get((group.source, group.key))
+            columns = tuple(dict.fromkeys([*(before.columns if before else ()), *group.needs.names]))
+            unbounded = group.reach is None or (before is not None and before.reach is None)
+            reach = None if unbounded else max(group.reach or 0, (before.reach or 0) if before else 0)
+            own = group.includes_request or (before is not None and before.includes_request)
+            found[group.source, group.key] = Need(group.source, group.key, columns, reach, own)
+        return tuple(found.values())
+
+    def compute(self, events: Mapping[str, pa.Table | None], spine: pa.Table) -> pa.Table:
+        """The features of every spine row.
+
+        Args:
+            events: For each source its events, with the key columns, `event_time`, `known_at` and what `needs` names;
+                None for a source without events.
+            spine: The rows: key columns, `as_of`, request columns; `sequence` where events of the same microsecond
+                are ordered.
+
+        Returns:
+            One row a spine row, in its order; columns `features.names`, numbers as float64, categories as string,
+            null where missing.
+
+        Raises:
+            FeatureError: A table lacks a column, or holds what cannot be computed exactly.
+        """
+        history: dict[str, np.ndarray] = {}
+        for key in self.features.keys:
+            history |= self.compute_entity(key, events, spine)
+        return self.finish(history, spine)
+
+    def compute_entity(self, key: str, events: Mapping[str, pa.Table | None], spine: pa.Table) -> dict[str, np.ndarray]:
+        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once."""
+        values: dict[str, np.ndarray] = {}
+        moments = _moments(spine)
+        for group in self.groups:
+            if group.key == key:
+                if group.source not in events:
+                    raise FeatureError(f"events of '{group.source}' are not given; '{group.names[0]}' needs them")
+                values |= _many(group, events[group.source], spine, moments)
+        return {name: values[name] for name in self.features.names if name in values}
+
+    def compute_one(self, events: Mapping[tuple[str, str], pa.Table | None], spine: pa.Table) -> pa.Table:
+        """The features of requests of one entity: what the decision service calls.
+
+        Args:
+            events: For each (source, key column) of `needs`, the events of that one entity, which need not have the
+                key column; None or absent for an entity without events.
+            spine: The request, as one row (or several requests of the same entity).
+        """
+        history: dict[str, np.ndarray] = {}
+        moments = _moments(spine)
+        for group in self.groups:
+            history |= _single(group, events.get((group.source, group.key)), spine, moments)
+        return self.finish(history, spine)
+
+    def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
+        """Request features from the spine, the given history features and the derived ones, as a table in order."""
+        columns: dict[str, np.ndarray] = dict(history)
+        texts: dict[str, pa.Array] = {}
+        for feature in self.features.request:
+            if isinstance(feature, Category):
+                texts[feature.name] = _texts(spine, feature.name)
+                columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
+            else:
+                columns[feature.name] = read_numbers(spine, feature.name, "spine")
+        if self.features.derived:
+            columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
+        arrays = [texts[n] if n in texts else _nullable(columns[n]) for n in self.features.names]
+        return pa.table(arrays, names=list(self.features.names))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON value from which `from_dict` makes the same kernel."""
+        return {"features": self.features.to_dict(), "resolutions": self.resolutions}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Kernel":
+        """The kernel that `to_dict` wrote.
+
+        Raises:
+            FeatureError: The record is none.
+        """
+        if set(record) != {"features", "resolutions"}:
+            raise FeatureError(f"a kernel has features and resolutions; this record has {sorted(record)}")
+        return cls(FeatureSet.from_dict(record["features"]), record["resolutions"])
+
+
+def compile_features(features: FeatureSet, resolutions: Mapping[str, Mapping[str, float]]) -> Kernel:
+    """The kernel of a feature set.
+
+    Args:
+        resolutions: For each source, the resolution of each exact numeric column (cents: 0.01).
+
+    Raises:
+        FeatureError: A column is added up that has no resolution.
+    """
+    return Kernel(features, resolutions)
+
+
+def compute_arrays(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
+    """The features of a group, float64 [rows] each with NaN for missing; events may come in any order."""
+    events = ordered(events, rows, group.reach, group.ties)
+    edge = edges(events, rows, group.windows, group.includes_request)
+    values = _measured(group, Scope(events, rows, edge, group.needs.exact))
+    # Rows that must not use some event of their window yet are computed again, each from just what it may use.
+    for part, own, mine in spelled_out(events, rows, edge, unknown_yet(events, rows, edge)):
+        again = edges(own, mine, group.windows, group.includes_request)
+        for slot, better in enumerate(_measured(group, Scope(own, mine, again, group.needs.exact))):
+            values[slot][part] = better
+    return dict(zip(group.names, values, strict=True))
+
+
+def _measured(group: Group, scope: Scope) -> list[np.ndarray]:
+    values: list[np.ndarray] = [np.empty(0)] * len(group.names)
+    for measure in group.measures:
+        for member, value in zip(measure.members, FAMILIES[measure.family](scope, measure), strict=True):
+            values[member.slot] = value
+    return values
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What all groups read of a spine, read once: int64 [rows]."""
+
+    as_of: np.ndarray
+    sequence: np.ndarray | None
+
+
+def _moments(spine: pa.Table) -> _Moments:
+    return _Moments(read_micros(spine, AS_OF, "spine"), read_sequence(spine, SEQUENCE, "spine"))
+
+
+def _many(group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments) -> dict[str, np.ndarray]:
+    """A group over the events of many entities."""
+    if table is None:
+        return _single(group, None, spine, moments)
+    theirs, ours = read_keys(table, spine, group.key, group.source)
+    order = np.lexsort((moments.as_of, ours))  # neighbours in the events are looked up one after another
+    events, columns = _read(group, table, spine, theirs, moments)
+    rows = Rows(ours, moments.as_of, moments.sequence, columns).take(order)
+    values = compute_arrays(group, events, rows)
+    back = np.empty(len(order), np.int64)
+    back[order] = np.arange(len(order))
+    return {name: value[back] for name, value in values.items()}
+
+
+def _single(group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments) -> dict[str, np.ndarray]:
+    """A group over the events of one entity."""
+    entity = np.zeros(0 if table is None else table.num_rows, np.int64)
+    events, columns = _read(group, table, spine, entity, moments)
+    rows = Rows(np.zeros(spine.num_rows, np.int64), moments.as_of, moments.sequence, columns)
+    return compute_arrays(group, events, rows)
+
+
+def _read(
+    group: Group, table: pa.Table | None, spine: pa.Table, entity: np.ndarray, moments: _Moments
+) -> tuple[Events, Columns | None]:
+    """The events, and the columns of the requests where they count as events."""
+    requests = spine if group.includes_request else None
+    if table is None:
+        mine, theirs = read_columns(no_events(group.needs), group.needs, group.source, requests)
+        nothing = np.empty(0, np.int64)
+        return Events(entity, nothing, nothing, nothing if moments.sequence is not None else None, mine), theirs
+    mine, theirs = read_columns(table, group.needs, group.source, requests)
+    sequence = read_sequence(table, SEQUENCE, group.source) if group.includes_request else None
+    if group.includes_request and (sequence is None) != (moments.sequence is None):
+        raise FeatureError(
+            f"events of '{group.source}': '{SEQUENCE}' is in {'the spine' if sequence is None else 'the events'} only; "
+            "give it on both sides, or on neither where ties in time do not matter"
+        )
+    time, other = (read_micros(table, name, group.source) for name in (group.time, group.other))
+    return Events(entity, time, other, sequence, mine), theirs
+
+
+def _texts(spine: pa.Table, name: str) -> pa.Array:
+    column = one_column(spine, name, "spine")
+    if not is_text(column.type) and not pa.types.is_null(column.type):
+        raise FeatureError(f"spine: '{name}' is {column.type}; a category is text")
+    return column.cast(pa.string())
+
+
+def _nullable(values: np.ndarray) -> pa.Array:
+    return pa.array(values, pa.float64(), from_pandas=True)

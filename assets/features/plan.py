@@ -1,0 +1,139 @@
+"""From declared features to what is computed together.
+
+Belongs here: grouping history features by the events they read, and within a group by what can share work.
+Does not belong here: doing the work (`kernel.py`, `aggregates.py`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+
+from assets.features.aggregates import FAMILY_OF
+from assets.features.columns import Needs
+from assets.features.scope import Filters, Measure, Member
+from assets.features.vocabulary import COUNTED, SUMMED, FeatureError, FeatureSet, History
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Features over the events of one source by one key on one time axis.
+
+    Attributes:
+        names: The features, in the order in which the group's values come.
+        windows: Lengths of all windows in microseconds; None for all history.
+        reach: The longest of them; None for all history.
+        ties: Columns that decide which of two simultaneous events is the later one.
+        needs: What is read of the events, and of the request when it counts as one.
+    """
+
+    source: str
+    key: str
+    time: str
+    includes_request: bool
+    names: tuple[str, ...]
+    windows: tuple[int | None, ...]
+    reach: int | None
+    ties: tuple[str, ...]
+    needs: Needs
+    measures: tuple[Measure, ...]
+
+    @property
+    def other(self) -> str:
+        """The time that is not the axis of the windows."""
+        return "known_at" if self.time == "event_time" else "event_time"
+
+
+def groups_of(features: FeatureSet, resolutions: Mapping[str, Mapping[str, float]]) -> tuple[Group, ...]:
+    """The groups of a feature set, in order of first use.
+
+    Raises:
+        FeatureError: A column is added up and its contract gives it no resolution.
+    """
+    together: dict[tuple[str, str, str, bool], list[History]] = {}
+    for feature in features.history:
+        key = (feature.source, feature.key, feature.time, feature.includes_request)
+        together.setdefault(key, []).append(feature)
+    return tuple(_group(members, resolutions) for members in together.values())
+
+
+def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float]]) -> Group:
+    first = features[0]
+    windows = tuple(dict.fromkeys(_micros(feature.window) for feature in features))
+    finite = [window for window in windows if window is not None]
+    return Group(
+        source=first.source,
+        key=first.key,
+        time=first.time,
+        includes_request=first.includes_request,
+        names=tuple(feature.name for feature in features),
+        windows=windows,
+        reach=max(finite) if len(finite) == len(windows) else None,
+        ties=tuple(sorted({str(f.column) for f in features if f.kind == "last"})),
+        needs=Needs(
+            predicates=tuple(dict.fromkeys(p for f in features for p in (*f.filters, *f.share))),
+            numbers=_columns(features, ("min", "max", "last")),
+            exact={name: _resolution(features, name, resolutions) for name in _columns(features, SUMMED)},
+            codes=_columns(features, ("distinct",)),
+        ),
+        measures=_measures(features, windows),
+    )
+
+
+def _micros(window: timedelta | None) -> int | None:
+    return None if window is None else window // _MICROSECOND
+
+
+def _columns(features: Iterable[History], kinds: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(f.column) for f in features if f.kind in tuple(kinds)))
+
+
+def _resolution(features: list[History], column: str, resolutions: Mapping[str, Mapping[str, float]]) -> Fraction:
+    source = features[0].source
+    declared = resolutions.get(source, {}).get(column)
+    if declared is None:
+        user = next(f.name for f in features if f.column == column and f.kind in SUMMED)
+        raise FeatureError(
+            f"feature '{user}' adds up {source}.{column}, which has no resolution: sums are kept exact, so give the "
+            f"column one in the contract of '{source}' (resolution: 0.01 for cents, 1 for whole numbers and flags)"
+        )
+    resolution = Fraction(repr(float(declared)))
+    if resolution <= 0:
+        raise FeatureError(f"{source}.{column}: resolution {declared} in its contract; write a positive step")
+    return resolution
+
+
+def _measures(features: list[History], windows: tuple[int | None, ...]) -> tuple[Measure, ...]:
+    together: dict[tuple[str, Filters, str | None], list[int]] = {}
+    for slot, feature in enumerate(features):
+        family = FAMILY_OF[feature.kind]
+        # Ages and latest values of all columns share one search for the event.
+        column = None if family in ("count", "earliest") or feature.kind == "time_since_last" else feature.column
+        together.setdefault((family, feature.filters, column), []).append(slot)
+    measures = []
+    for (family, filters, column), slots in together.items():
+        own = tuple(dict.fromkeys(windows.index(_micros(features[slot].window)) for slot in slots))
+        measures.append(
+            Measure(
+                family=family,
+                filters=filters,
+                column=column,
+                windows=tuple(sorted(own)),
+                all_history=tuple(windows[number] is None for number in sorted(own)),
+                members=tuple(_member(features[slot], slot, windows, sorted(own)) for slot in slots),
+            )
+        )
+    return tuple(measures)
+
+
+def _member(feature: History, slot: int, windows: tuple[int | None, ...], own: list[int]) -> Member:
+    empty = 0.0 if feature.kind in COUNTED else float("nan")
+    return Member(
+        slot=slot,
+        kind=feature.kind,
+        window=own.index(windows.index(_micros(feature.window))),
+        share=feature.share,
+        empty=empty if feature.empty is None else float(feature.empty),
+    )

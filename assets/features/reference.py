@@ -1,0 +1,198 @@
+"""What features mean, as plain Python loops: the oracle that the kernel is tested against.
+
+Belongs here: the definition of every feature in the most obvious form, one row and one event at a time. Does not belong
+here: speed, or any code that the kernel shares (apart from the declarations themselves).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pyarrow as pa
+
+from assets.features.vocabulary import (
+    COUNTED,
+    Category,
+    DayOfWeek,
+    Derived,
+    Difference,
+    FeatureSet,
+    History,
+    Hour,
+    Log1p,
+    Missing,
+    Night,
+    Predicate,
+    Ratio,
+    Trend,
+    Weekend,
+)
+
+Row = Mapping[str, Any]
+Resolutions = Mapping[str, Mapping[str, float]]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MICROS = 86_400_000_000
+_TIMES = ("event_time", "known_at", "as_of")
+
+
+def compute(
+    features: FeatureSet, resolutions: Resolutions, events: Mapping[str, pa.Table], spine: pa.Table
+) -> list[dict[str, float | str | None]]:
+    """The features of every spine row, in order; None where missing. Arguments as for `Kernel.compute`."""
+    histories = {source: _rows(table) for source, table in events.items()}
+    return [_row_features(features, resolutions, histories, row) for row in _rows(spine)]
+
+
+def _rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dictionaries; times as whole microseconds, NaN as None, -0.0 as 0.0."""
+    for name in _TIMES:
+        if name in table.column_names:
+            position = table.column_names.index(name)
+            table = table.set_column(position, name, table[name].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()))
+    return [{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if math.isnan(value) else value + 0.0
+    return value
+
+
+def _row_features(
+    features: FeatureSet, resolutions: Resolutions, histories: Mapping[str, list[dict[str, Any]]], row: Row
+) -> dict[str, float | str | None]:
+    values: dict[str, Any] = {}
+    for request in features.request:
+        value = row[request.name]
+        values[request.name] = value if isinstance(request, Category) or value is None else float(value)
+    for history in features.history:
+        values[history.name] = _history(history, resolutions, histories[history.source], row)
+    for derived in features.derived:
+        value = _derived(derived, values, row["as_of"], features)
+        values[derived.name] = value if value is None or math.isfinite(value) else None
+    return values
+
+
+def _visible(feature: History, event: Row, row: Row) -> bool:
+    if event[feature.key] is None or event[feature.key] != row[feature.key]:
+        return False
+    if event["known_at"] > row["as_of"] or event["event_time"] > row["as_of"]:
+        return False
+    if feature.includes_request:
+        if "sequence" in row:
+            earlier = (event["event_time"], event["sequence"]) < (row["as_of"], row["sequence"])
+        else:
+            earlier = event["event_time"] < row["as_of"]
+        if not earlier:
+            return False
+    if feature.window is None:
+        return True
+    return bool(event[feature.time] > row["as_of"] - feature.window // timedelta(microseconds=1))
+
+
+def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
+    for condition in conditions:
+        value = event[condition.column]
+        if value is None:
+            return False
+        if condition.test == "in" and value not in condition.values:
+            return False
+        if condition.test == "at_least" and not value >= condition.values[0]:
+            return False
+        if condition.test == "below" and not value < condition.values[0]:
+            return False
+    return True
+
+
+def _history(feature: History, resolutions: Resolutions, events: list[dict[str, Any]], row: Row) -> float | None:
+    earlier = [e for e in events if _visible(feature, e, row) and _matches(feature.filters, e)]
+    counted: list[Row] = list(earlier)
+    if feature.includes_request and _matches(feature.filters, row):
+        counted.append(row)
+    empty = 0.0 if feature.kind in COUNTED and feature.empty is None else feature.empty
+    if feature.kind in ("last", "time_since_last", "time_since_first"):
+        return _moment(feature, earlier, row) if earlier else empty
+    if feature.kind in ("count", "share"):
+        if not counted:
+            return empty
+        if feature.kind == "count":
+            return float(len(counted))
+        return sum(_matches(feature.share, e) for e in counted) / len(counted)
+    values = [e[str(feature.column)] for e in counted if e[str(feature.column)] is not None]
+    if len(values) < (2 if feature.kind == "std" else 1):
+        return empty
+    if feature.kind == "distinct":
+        return float(len(set(values)))
+    if feature.kind in ("min", "max"):
+        return float(min(values) if feature.kind == "min" else max(values))
+    return _summed(feature, values, Fraction(repr(float(resolutions[feature.source][str(feature.column)]))))
+
+
+def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
+    """What the latest or the earliest event says; ties: by sequence, then the other time, then the values."""
+    if feature.kind == "time_since_first":
+        return (row["as_of"] - min(e[feature.time] for e in events)) / _DAY_MICROS
+    if feature.kind == "time_since_last":
+        return (row["as_of"] - max(e[feature.time] for e in events)) / _DAY_MICROS
+    other = "known_at" if feature.time == "event_time" else "event_time"
+    column = str(feature.column)
+
+    def order(event: Row) -> tuple[Any, ...]:
+        sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
+        value = event[column]
+        return (event[feature.time], sequence, event[other], value is not None, value)
+
+    value = max(events, key=order)[column]
+    return None if value is None else float(value)
+
+
+def _summed(feature: History, values: list[Any], resolution: Fraction) -> float:
+    up, down = float(resolution.numerator), float(resolution.denominator)
+    steps = [round(float(value) * down / up) for value in values]
+    n, total = len(steps), sum(steps)
+    if feature.kind == "sum":
+        return float(total) * up / down
+    if feature.kind == "mean":
+        return float(total) * up / (n * down)
+    numerator = n * sum(s * s for s in steps) - total * total
+    return math.sqrt(float(numerator) / float(n * (n - 1))) * up / down
+
+
+def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: FeatureSet) -> float | None:
+    moment = _EPOCH + timedelta(microseconds=as_of)
+    match feature:
+        case Weekend():
+            return float(moment.weekday() >= 5)
+        case Night():
+            return float(moment.hour <= feature.until_hour)
+        case DayOfWeek():
+            return float(moment.weekday())
+        case Hour():
+            return float(moment.hour)
+        case Missing():
+            return float(values[feature.of] is None)
+        case Log1p():
+            value = values[feature.of]
+            return None if value is None or value <= -1 else math.log1p(value)
+        case Ratio():
+            return _quotient(values[feature.numerator], values[feature.denominator])
+        case Difference():
+            left, right = values[feature.left], values[feature.right]
+            return None if left is None or right is None else left - right
+        case Trend():
+            windows = {h.name: h.window or timedelta(0) for h in features.history}
+            recent = values[feature.recent]
+            scale = windows[feature.longer] / windows[feature.recent]
+            return _quotient(None if recent is None else recent * scale, values[feature.longer])
+
+
+def _quotient(numerator: float | None, denominator: float | None) -> float | None:
+    if numerator is None or denominator is None or denominator == 0:
+        return None
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return None

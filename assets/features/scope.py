@@ -1,0 +1,103 @@
+"""What the aggregates of a group share.
+
+Belongs here: the measures of a compiled plan, and the masks, counts and prefix sums that several of them read.
+Does not belong here: the aggregates themselves (`aggregates.py`, `distinct.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from assets.features.conditions import Predicate
+from assets.features.windows import Edges, Events, Rows
+
+Filters = tuple[Predicate, ...]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One feature of a measure.
+
+    Attributes:
+        slot: Its position in the group.
+        window: Which of the measure's windows it takes.
+        empty: Its value over no events (NaN: missing).
+    """
+
+    slot: int
+    kind: str
+    window: int
+    share: Filters
+    empty: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Features that are computed together: the same family, filters and column, over some windows of the group."""
+
+    family: str
+    filters: Filters
+    column: str | None
+    windows: tuple[int, ...]
+    all_history: tuple[bool, ...]
+    members: tuple[Member, ...]
+
+
+class Scope:
+    """Ordered events, rows and edges, with the masks that measures share."""
+
+    def __init__(self, events: Events, rows: Rows, edge: Edges, resolutions: Mapping[str, Fraction]) -> None:
+        self.events, self.rows, self.edge, self.resolutions = events, rows, edge, resolutions
+        self._masks: dict[tuple[bool, Filters], np.ndarray | None] = {}
+        self._counts: dict[object, np.ndarray] = {}
+
+    def mask(self, filters: Filters, request: bool = False) -> np.ndarray | None:
+        """bool [n]: which events meet the filters (None: all); with `request`, which rows do, bool [m]."""
+        if (request, filters) not in self._masks:
+            columns = self.rows.columns if request else self.events.columns
+            masks = [columns.masks[predicate] for predicate in filters] if columns else []
+            self._masks[request, filters] = np.logical_and.reduce(masks) if masks else None
+        return self._masks[request, filters]
+
+    def own(self, filters: Filters, valid: np.ndarray | None) -> np.ndarray | None:
+        """bool [m]: the rows whose request counts as one more event with a value; None when no request does."""
+        if self.rows.columns is None:
+            return None
+        own = both(self.mask(filters, request=True), valid)
+        return np.ones(len(self.rows), bool) if own is None else own
+
+    def counts(self, measure: Measure, share: Filters = ()) -> np.ndarray:
+        """int64 [windows, m]: how many events, the request among them where it counts."""
+        key = (measure.filters, share, measure.windows)
+        if key not in self._counts:
+            filters = measure.filters + share
+            self._counts[key] = counted(self.mask(filters), self.own(filters, None), *self.window(measure))
+        return self._counts[key]
+
+    def window(self, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
+        """lo [windows, m] and hi [m] of the measure's windows."""
+        if len(measure.windows) == len(self.edge.lo):
+            return self.edge.lo, self.edge.hi
+        return self.edge.lo[list(measure.windows)], self.edge.hi
+
+
+def both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    """Both masks; None is a mask of all."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def totals(values: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Sum over each window as a difference of prefix sums; int64 may wrap around in between, differences do not."""
+    prefix = np.zeros(len(values) + 1, values.dtype)
+    np.cumsum(values, out=prefix[1:])
+    return prefix[hi] - prefix[lo]
+
+
+def counted(mask: np.ndarray | None, own: np.ndarray | None, lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """int64: how many events of the mask stand in each window, and the request itself where `own`."""
+    count = hi - lo if mask is None else totals(mask.astype(np.int64), lo, hi)
+    return count if own is None else count + own

@@ -1,0 +1,258 @@
+"""The words with which a product declares its features: frozen, JSON-serialisable, standard library only.
+
+Belongs here: the feature set, and the re-export of `conditions.py`, `declarations.py` and `derivations.py`, so that a
+product imports from this one module. Does not belong here: any arithmetic (`kernel.py`, `derived.py`) or data.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Any
+
+from assets.features import wording
+from assets.features.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
+from assets.features.declarations import (
+    COUNTED,
+    SUMMED,
+    TIMED,
+    Category,
+    Events,
+    History,
+    Number,
+)
+from assets.features.derivations import (
+    DayOfWeek,
+    Derived,
+    Difference,
+    Hour,
+    Log1p,
+    Missing,
+    Night,
+    Ratio,
+    Trend,
+    Weekend,
+)
+
+__all__ = [
+    "COUNTED", "SUMMED", "TIMED", "Bound", "Category", "DayOfWeek", "Derived", "Difference", "Events", "Feature",
+    "FeatureError", "FeatureSet", "History", "Hour", "Log1p", "Missing", "Night", "Number", "Predicate", "Ratio",
+    "Trend", "Weekend", "at_least", "below", "days", "hours",
+]  # fmt: skip
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+Feature = Number | Category | History | Derived
+
+_TYPES: dict[str, Any] = {
+    cls.__name__: cls
+    for cls in (Number, Category, History, Ratio, Difference, Log1p, Missing, Trend, Weekend, Night, DayOfWeek, Hour)
+}
+
+
+def _to_dict(feature: Feature) -> dict[str, Any]:
+    record: dict[str, Any] = {"type": type(feature).__name__}
+    for part in fields(feature):
+        value = getattr(feature, part.name)
+        if isinstance(value, timedelta):
+            value = value // _MICROSECOND
+        elif part.name in ("filters", "share"):
+            value = [{"column": p.column, "test": p.test, "values": list(p.values)} for p in value]
+        elif isinstance(value, tuple):
+            value = list(value)
+        record[part.name] = value
+    return record
+
+
+def _from_dict(record: Mapping[str, Any]) -> Any:
+    parts = dict(record)
+    cls = _TYPES.get(parts.pop("type", ""))
+    if cls is None:
+        raise FeatureError(f"feature {record.get('name')!r} has type {record.get('type')!r}; one of {sorted(_TYPES)}")
+    unknown = set(parts) - {part.name for part in fields(cls)}
+    if unknown:
+        raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
+    if parts.get("window") is not None:
+        parts["window"] = parts["window"] * _MICROSECOND
+    for name in ("filters", "share"):
+        if name in parts:
+            parts[name] = tuple(Predicate(p["column"], p["test"], tuple(p["values"])) for p in parts[name])
+    if "values" in parts:
+        parts["values"] = tuple(parts["values"])
+    return cls(**parts)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of a product, in the order of its feature table: request, history, derived.
+
+    Attributes:
+        owner: Who answers for features that name no owner of their own.
+
+    Raises:
+        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number.
+    """
+
+    request: tuple[Number | Category, ...] = ()
+    history: tuple[History, ...] = ()
+    derived: tuple[Derived, ...] = ()
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        for part in ("request", "history", "derived"):
+            object.__setattr__(self, part, tuple(getattr(self, part)))
+        _check_parts(self)
+        _check_names(self)
+        _check_derived(self)
+        _check_columns(self)
+
+    @property
+    def all(self) -> tuple[Feature, ...]:
+        """Every feature, in order."""
+        return (*self.request, *self.history, *self.derived)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all features, in order."""
+        return tuple(feature.name for feature in self.all)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources with events that features read, in order of first use."""
+        return tuple(dict.fromkeys(feature.source for feature in self.history))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Entity key columns, in order of first use."""
+        return tuple(dict.fromkeys(feature.key for feature in self.history))
+
+    @property
+    def lookback(self) -> timedelta | None:
+        """How far before a decision events matter; `None` when a feature reads all history."""
+        if any(feature.window is None for feature in self.history):
+            return None
+        return max((feature.window for feature in self.history if feature.window is not None), default=timedelta(0))
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the numeric features, in order."""
+        return tuple(feature.name for feature in self.all if not isinstance(feature, Category))
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """For each category its values."""
+        return {feature.name: feature.values for feature in self.request if isinstance(feature, Category)}
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name.
+
+        Raises:
+            FeatureError: There is none.
+        """
+        for feature in self.all:
+            if feature.name == name:
+                return feature
+        raise FeatureError(f"'{name}' is not a feature; known: {self.names}")
+
+    def define(self, name: str) -> str:
+        """What a feature is, in words made from its declaration."""
+        feature = self.feature(name)
+        if isinstance(feature, History):
+            return wording.history_sentence(feature)
+        if isinstance(feature, (Number, Category)):
+            return f"{feature.name.replace('_', ' ').capitalize()} as stated in the request"
+        return feature.sentence
+
+    def describe(self, name: str) -> str:
+        """What a feature means: its own description, or else its definition."""
+        return self.feature(name).description or self.define(name)
+
+    def owner_of(self, name: str) -> str:
+        """Who answers for a feature."""
+        return self.feature(name).owner or self.owner
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON value from which `from_dict` makes the same set again."""
+        return {
+            "owner": self.owner,
+            "request": [_to_dict(feature) for feature in self.request],
+            "history": [_to_dict(feature) for feature in self.history],
+            "derived": [_to_dict(feature) for feature in self.derived],
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "FeatureSet":
+        """The set that `to_dict` wrote.
+
+        Raises:
+            FeatureError: The record is none, or declares something wrong.
+        """
+        unknown = set(record) ^ {"owner", "request", "history", "derived"}
+        if unknown:
+            raise FeatureError(f"a feature set has owner, request, history and derived; differs in {sorted(unknown)}")
+        parts = {part: tuple(_from_dict(r) for r in record[part]) for part in ("request", "history", "derived")}
+        return cls(owner=record["owner"], **parts)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical JSON: equal exactly when the declarations are."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_parts(features: FeatureSet) -> None:
+    for part, allowed in (("request", (Number, Category)), ("history", (History,)), ("derived", Derived.__args__)):
+        for feature in getattr(features, part):
+            if not isinstance(feature, allowed):
+                names = ", ".join(cls.__name__ for cls in allowed)
+                raise FeatureError(f"{part} holds {feature!r}; it takes {names}")
+
+
+def _check_names(features: FeatureSet) -> None:
+    for number, name in enumerate(features.names):
+        if name in features.names[:number]:
+            raise FeatureError(f"feature '{name}' is declared twice; give one of them another name=")
+        if name in features.keys:
+            raise FeatureError(f"feature '{name}' has the name of an entity key column; choose another")
+
+
+def _check_derived(features: FeatureSet) -> None:
+    known: dict[str, Feature] = {feature.name: feature for feature in (*features.request, *features.history)}
+    for feature in features.derived:
+        for name in feature.inputs:
+            if name not in known:
+                raise FeatureError(f"derived '{feature.name}': '{name}' is not a feature declared before it")
+            if isinstance(known[name], Category) and not isinstance(feature, Missing):
+                raise FeatureError(f"derived '{feature.name}': '{name}' is a category; it takes numbers")
+        if isinstance(feature, Trend):
+            _check_trend(feature, known[feature.recent], known[feature.longer])
+        known[feature.name] = feature
+
+
+def _check_trend(trend: Trend, recent: Feature, longer: Feature) -> None:
+    for part in (recent, longer):
+        if not isinstance(part, History) or part.kind not in ("count", "sum") or part.window is None:
+            raise FeatureError(f"trend '{trend.name}': '{part.name}' must be a count or a sum over a window")
+    if recent.window >= longer.window:  # type: ignore[operator, union-attr]
+        raise FeatureError(
+            f"trend '{trend.name}': the window of '{trend.recent}' must be shorter than of '{trend.longer}'"
+        )
+
+
+def _check_columns(features: FeatureSet) -> None:
+    """A column is text or number in every use; either would be a wrong feature in the other."""
+    seen: dict[tuple[str, str], tuple[bool, str]] = {}
+    for feature in features.history:
+        uses = [(p.column, p.is_text) for p in (*feature.filters, *feature.share)]
+        if feature.column is not None and feature.kind != "distinct":
+            uses.append((feature.column, False))
+        for column, is_text in uses:
+            before, by = seen.setdefault((feature.source, column), (is_text, feature.name))
+            if before != is_text:
+                kinds = ("number", "text")
+                raise FeatureError(
+                    f"feature '{feature.name}' takes {feature.source}.{column} as {kinds[is_text]}, "
+                    f"'{by}' as {kinds[before]}; a column is one of them"
+                )

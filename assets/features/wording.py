@@ -1,0 +1,145 @@
+"""Names and sentences for features that were given none.
+
+Belongs here: turning a declaration into plain words. Does not belong here: checks, arithmetic, tables of words
+(`catalogue.py`).
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Protocol
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+class Condition(Protocol):
+    """What is read of a predicate."""
+
+    @property
+    def column(self) -> str: ...
+    @property
+    def test(self) -> str: ...
+    @property
+    def values(self) -> tuple[object, ...]: ...
+
+
+class Aggregate(Protocol):
+    """What is read of a history feature."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def column(self) -> str | None: ...
+    @property
+    def window(self) -> timedelta | None: ...
+    @property
+    def filters(self) -> tuple[Condition, ...]: ...
+    @property
+    def share(self) -> tuple[Condition, ...]: ...
+    @property
+    def time(self) -> str: ...
+    @property
+    def includes_request(self) -> bool: ...
+
+
+def window_label(window: timedelta | None) -> str:
+    """`30d`, `6h`, `90s`; empty for all history."""
+    if window is None:
+        return ""
+    for unit, letter in ((_DAY, "d"), (_HOUR, "h"), (timedelta(seconds=1), "s")):
+        if window % unit == timedelta(0):
+            return f"{window // unit}{letter}"
+    return f"{window // timedelta(microseconds=1)}us"
+
+
+def default_name(
+    source: str,
+    filters: Iterable[Condition],
+    kind: str,
+    column: str | None,
+    share: Iterable[Condition],
+    window: timedelta | None,
+) -> str:
+    """`transactions_direction_debit_sum_amount_90d`; the caller checks that it is a name."""
+    parts = [
+        source,
+        *map(_condition_label, filters),
+        kind,
+        column or "",
+        *map(_condition_label, share),
+        window_label(window),
+    ]
+    return re.sub(r"[^a-z0-9]+", "_", "_".join(part for part in parts if part).lower()).strip("_")
+
+
+def _condition_label(condition: Condition) -> str:
+    if condition.test == "in":
+        return "_".join([condition.column, *map(str, condition.values)])
+    return f"{condition.column}_{condition.test}_{condition.values[0]:g}"
+
+
+def history_sentence(feature: Aggregate) -> str:
+    """The meaning of a history feature, as a clause without a full stop."""
+    events = feature.source.replace("_", " ") + _conditions(" with ", feature.filters)
+    column = (feature.column or "").replace("_", " ")
+    when = _when(feature)
+    own = ", this one included" if feature.includes_request else ""
+    match feature.kind:
+        case "count":
+            return f"Number of {events} {when}{own}"
+        case "sum":
+            return f"Sum of {column} over {events} {when}{own}"
+        case "mean":
+            return f"Mean {column} of {events} {when}{own}"
+        case "min":
+            return f"Smallest {column} of {events} {when}{own}"
+        case "max":
+            return f"Largest {column} of {events} {when}{own}"
+        case "std":
+            return f"Standard deviation of {column} of {events} {when}{own}"
+        case "distinct":
+            return f"Number of different values of {column} in {events} {when}{own}"
+        case "share":
+            return f"Share{_conditions(' with ', feature.share)} among {events} {when}{own}"
+        case "last":
+            return f"Latest {column} of {events} {when}"
+        case "time_since_last":
+            return f"Days since the latest of {events} {when}"
+        case _:
+            return f"Days since the earliest of {events} {when}"
+
+
+def _when(feature: Aggregate) -> str:
+    known = "that became known " if feature.time == "known_at" else ""
+    if feature.window is None:
+        return f"{known}at any time up to the decision"
+    return f"{known}in the {window_words(feature.window)} up to the decision"
+
+
+def window_words(window: timedelta) -> str:
+    """`30 days`, `6 hours`."""
+    for unit, word in ((_DAY, "day"), (_HOUR, "hour"), (timedelta(seconds=1), "second")):
+        if window % unit == timedelta(0):
+            number = window // unit
+            return word if number == 1 else f"{number} {word}s"
+    return f"{window.total_seconds():g} seconds"
+
+
+def _conditions(lead: str, conditions: tuple[Condition, ...]) -> str:
+    if not conditions:
+        return ""
+    return lead + " and ".join(map(_condition_words, conditions))
+
+
+def _condition_words(condition: Condition) -> str:
+    column = condition.column.replace("_", " ")
+    match condition.test:
+        case "at_least":
+            return f"{column} at least {condition.values[0]:g}"
+        case "below":
+            return f"{column} below {condition.values[0]:g}"
+        case _:
+            return f"{column} {' or '.join(str(v).replace('_', ' ') for v in condition.values)}"

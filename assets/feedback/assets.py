@@ -1,0 +1,90 @@
+"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, decisions joined with what became of them.
+
+Belongs here: reading the log and the labels, writing the tables. Does not belong here: the join (`outcomes.py`), the log's form
+(`assets.serving.decision_log`).
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.feedback.outcomes import join_outcomes
+from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.product import Product
+from assets.serving.decision_log import DecisionLogError, read_day
+from assets.training.rows import RowsError
+from resources.clock import Clock
+from resources.environments import Environment
+from resources.lake import Lake, LakeError
+
+
+def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`decisions`: what the decision service answered on each day."""
+    name = "decisions"
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "deployment")],
+        group_name="feedback",
+        description="What the decision service answered, with all that is needed to replay it.",
+        kinds={"bentoml", "deltalake"},
+        owners=[product.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+    )
+    def decisions(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        environment: dg.ResourceParam[Environment],
+    ) -> dg.MaterializeResult[Any]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(DecisionLogError):
+            logged = [read_day(environment.decision_log, product.name, day) for day in days]
+        parts = [rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)]
+        table = pa.concat_tables(parts)
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        return watch.result(rows=commit.rows, version=commit.version, days=len(days))
+
+    return decisions
+
+
+def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`outcomes`: on the day a label becomes final, the champion's score of that row beside it."""
+    name, label = "outcomes", product.label
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "scores"), asset_key(product, f"validated_{label.source}")],
+        group_name="feedback",
+        description=f"Rows whose label has become final on the day, with their score: {label.meaning}.",
+        kinds={"deltalake"},
+        owners=[product.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+    )
+    def outcomes(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
+    ) -> dg.MaterializeResult[Any]:
+        watch, days = Stopwatch(name), days_of(context)
+        scores, labels = table_name(product, "scores"), table_name(product, f"validated_{label.source}")
+        with permanent(LakeError, RowsError):
+            # A label is final at its maturity, or some days later when what decides it arrived late.
+            first, last = days[0] - label.maturity - timedelta(days=_LATE_DAYS), days[-1] - label.maturity
+            scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= last])
+            events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
+            found = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
+        of_days = found.filter(pc.is_in(found["day"], value_set=pa.array(days, pa.date32())))
+        commit = lake.replace(table_name(product, name), of_days, days=days, metadata={"run_id": context.run_id})
+        return watch.result(rows=commit.rows, version=commit.version, days=len(days))
+
+    return outcomes
+
+
+_LATE_DAYS = 30
+
+
+def _constant(day: Any, rows: int) -> pa.Array:
+    return pa.array([day] * rows, pa.date32())

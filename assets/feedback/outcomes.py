@@ -1,0 +1,98 @@
+"""Decisions joined with what became of them.
+
+Belongs here: the join of decisions, live or batch, with the labels that are mature. Does not belong here: the label
+rule (`assets.training.rows`), reading tables, and figures over outcomes (`assets.monitoring.performance`).
+"""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from assets.product import Label
+from assets.training.rows import RowsError, mature_labels
+
+_TIME = pa.timestamp("us", tz="UTC")
+_ADDED = ("label", "matured_at")
+
+
+def join_outcomes(
+    decisions: pa.Table,
+    label_events: pa.Table,
+    label: Label,
+    now: datetime,
+    *,
+    row_id: str = "row_id",
+    as_of: str = "as_of",
+) -> pa.Table:
+    """The decisions whose label is due by `now`, with the label.
+
+    A row may have been decided more than once (a batch score and a live decision, a repeated request): each decision
+    is judged from its own `as_of`. A decision of which the label source says nothing (a refused loan) is kept, with a
+    null label: it counts in the acceptance rate and in nothing else.
+
+    Args:
+        decisions: One row a decision, at least with `row_id` and `as_of`; all its columns are kept, but for `day`.
+        label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
+        label: The product's rule.
+        now: The moment of asking, with a time zone; nothing known later is used.
+        row_id, as_of: The decisions' own names for these columns.
+
+    Returns:
+        In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (when the
+        label became final: its maturity, or later when its evidence arrived later; the maturity where unobserved);
+        and `day` (date32, the UTC day of `matured_at`).
+
+    Raises:
+        RowsError: A column is missing or of a wrong type, the decisions already have an added one, or `now` has no
+            time zone.
+    """
+    taken = [name for name in _ADDED if name in decisions.column_names]
+    if taken:
+        raise RowsError(f"the decisions already have {taken}: join decisions, not outcomes")
+    if row_id not in decisions.column_names:
+        raise RowsError(f"the decisions have no column '{row_id}'; they have {decisions.column_names}")
+    labels = _labels(decisions, label_events, label, now, row_id=row_id, as_of=as_of)
+    due = _due(decisions[as_of], label)
+    matured = pc.coalesce(labels["known_at"], due)
+    outcomes = decisions.drop_columns(["day"]) if "day" in decisions.column_names else decisions
+    outcomes = outcomes.append_column("label", labels["label"]).append_column("matured_at", matured)
+    outcomes = outcomes.append_column("day", matured.cast(pa.date32()))
+    return outcomes.filter(pc.less_equal(due, pa.scalar(now, _TIME)))
+
+
+def _labels(
+    decisions: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str, as_of: str
+) -> pa.Table:
+    """`label` and `known_at` a decision, in their order.
+
+    The label rule wants each row once, so the decisions go through it in rounds: every row's first, every row's
+    second, and so on. One round is the rule, and two are common.
+    """
+    rounds = _occurrence(decisions[row_id])
+    positions, parts = [], []
+    for n in range(int(rounds.max(initial=0)) + 1):
+        chosen = np.flatnonzero(rounds == n)
+        spine = decisions.select([row_id, as_of]).take(pa.array(chosen))
+        parts.append(mature_labels(spine, label_events, label, now, row_id=row_id, as_of=as_of))
+        positions.append(chosen)
+    order = np.argsort(np.concatenate(positions), kind="stable")
+    return pa.concat_tables(parts).select(["label", "known_at"]).take(pa.array(order))
+
+
+def _occurrence(ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    """How many earlier rows have the same id, int64 [n]."""
+    codes = np.asarray(ids.combine_chunks().dictionary_encode(null_encoding="encode").indices.to_numpy())
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    within = np.arange(len(codes)) - np.repeat(starts, np.diff(starts, append=len(codes)))
+    occurrence = np.empty(len(codes), dtype=np.int64)
+    occurrence[order] = within
+    return occurrence
+
+
+def _due(as_of: pa.ChunkedArray, label: Label) -> pa.ChunkedArray:
+    return pc.add(as_of.cast(_TIME), pa.scalar(label.maturity, pa.duration("us")))

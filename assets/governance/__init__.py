@@ -1,0 +1,1 @@
+"""What was done, by whom, and what a model is: the audit log and the model card."""

@@ -1,0 +1,1 @@
+"""From source systems into raw tables, as it arrived."""

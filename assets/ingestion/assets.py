@@ -1,0 +1,83 @@
+"""Assets of ingestion: `raw_<source>`, a partition a day, exactly as it arrived.
+
+Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows to columns
+(`landing.py`), fetching them (`resources.sources`).
+"""
+
+from typing import assert_never
+
+import dagster as dg
+import pyarrow as pa
+
+from assets.ingestion.landing import SchemaChanged, as_raw
+from assets.materialising import ONE_RUN, TRY_AGAIN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
+from resources.lake import Lake
+from resources.source_systems import SourceSystems
+from resources.sources import Reader, SourceBroken
+
+KINDS = {DatabaseTable: "sql", DailyFiles: "csv", HttpEndpoint: "http", StreamTopic: "kafka"}
+
+
+def source_spec(product: Product, source: Source) -> dg.AssetSpec:
+    """The source itself, as the graph's first node."""
+    contract = product.contract(source.name)
+    return dg.AssetSpec(
+        asset_key(product, f"source_{source.name}"),
+        group_name="sources",
+        description=contract.description,
+        kinds={KINDS[type(source)]},
+        owners=[contract.owner],
+    )
+
+
+def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`raw_<source>`: the days of a run fetched, and each replaced whole in one commit."""
+    contract = product.contract(source.name)
+    name = f"raw_{source.name}"
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, f"source_{source.name}")],
+        group_name="ingestion",
+        description=f"{contract.description} As it arrived: every value is text.",
+        kinds={KINDS[type(source)], "deltalake"},
+        owners=[contract.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        retry_policy=TRY_AGAIN,
+    )
+    def raw(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        source_systems: dg.ResourceParam[SourceSystems],
+    ) -> dg.MaterializeResult[None]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(SourceBroken, SchemaChanged), reader_of(source, source_systems) as reader:
+            arrived = list(reader.read(days))
+            raw_days = [as_raw(contract, day) for day in arrived]
+        data = pa.concat_tables([day.table for day in raw_days])
+        # What the source said of itself, so that a commit whose acknowledgement was lost can be recognised.
+        origin = {"run_id": context.run_id, "first": arrived[0].origin, "last": arrived[-1].origin}
+        commit = lake.replace(table_name(product, name), data, days=days, metadata=origin)
+        unexpected = sorted({column for day in raw_days for column in day.unexpected})
+        return watch.result(
+            rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, unexpected_columns=unexpected
+        )
+
+    return raw
+
+
+def reader_of(source: Source, systems: SourceSystems) -> Reader:
+    """The reader of a source in this environment."""
+    match source:
+        case DatabaseTable():
+            return systems.database(source.name, table=source.table, day_column=source.day_column)
+        case DailyFiles():
+            return systems.files(source.name, pattern=source.pattern)
+        case HttpEndpoint():
+            return systems.http(source.name, path=source.path)
+        case StreamTopic():
+            return systems.stream(source.name, topic=source.topic, arrival_field=source.arrival_field)
+        case _:
+            assert_never(source)

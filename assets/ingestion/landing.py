@@ -1,0 +1,63 @@
+"""A day as it arrived, in the columns of its contract.
+
+Belongs here: fitting what a source gave to the raw table's columns, and noticing that a source changed its shape. Does not
+belong here: judging values (`assets.validation`), fetching (`resources.sources`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from assets.validation.contract import Contract
+from resources.sources import DayRows
+
+MALFORMED = "_malformed"
+ROW_NUMBER = "row_number"
+
+
+class SchemaChanged(ValueError):
+    """A source no longer has a column of its contract; the message names source, day, columns and remedy."""
+
+
+@dataclass(frozen=True)
+class RawDay:
+    """One day of a raw table.
+
+    Attributes:
+        table: The contract's columns, `_malformed` (the text of a line that was no row) and `row_number` (int64, from 0
+            within the day), all values as strings; and `day`.
+        unexpected: Columns that the contract does not know; they are left behind, and named in the day's metadata.
+    """
+
+    table: pa.Table
+    unexpected: tuple[str, ...]
+
+
+def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
+    """Fits a day's rows to the contract's columns.
+
+    Raises:
+        SchemaChanged: There are rows, but a column of the contract is not among theirs.
+    """
+    names = arrived.rows.column_names
+    missing = [name for name in contract.names if name not in names]
+    unexpected = tuple(name for name in names if name not in contract.names)
+    if missing and (names or arrived.rows.num_rows):
+        new = f", but new {', '.join(unexpected)}" if unexpected else ""
+        raise SchemaChanged(
+            f"source {contract.source}, day {arrived.day}: its schema changed: no column {', '.join(missing)}{new}. "
+            f"Agree on it with {contract.owner}, edit "
+            f"contracts/{contract.file}, then run the day again"
+        )
+    rows, extra = arrived.rows.num_rows, len(arrived.malformed)
+    columns = {
+        name: pa.chunked_array([arrived.rows[name].combine_chunks(), pa.nulls(extra, pa.string())])
+        if name in names
+        else pa.chunked_array([pa.nulls(extra, pa.string())])
+        for name in contract.names
+    }
+    columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])
+    columns[ROW_NUMBER] = pa.array(np.arange(rows + extra, dtype=np.int64))
+    columns["day"] = pa.array([arrived.day] * (rows + extra), pa.date32())
+    return RawDay(pa.table(columns), unexpected)

@@ -1,0 +1,81 @@
+"""What every asset factory needs: keys, days, timing, metadata, failures.
+
+Belongs here: the few helpers that make each stage's `assets.py` read alike. Imports Dagster, so only `assets.py` and `checks.py`
+modules import it. Does not belong here: anything about a particular stage.
+"""
+
+import base64
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from assets.naming import checked_day
+from assets.product import Product
+
+PROGRESS = logging.getLogger("loopline.progress")
+
+# A range of days is one run: one Spark session, one commit a table.
+ONE_RUN = dg.BackfillPolicy.single_run()
+TRY_AGAIN = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+
+def asset_key(product: Product, name: str) -> dg.AssetKey:
+    """The key of a product's asset; it is also the name of its table."""
+    return dg.AssetKey([product.name, name])
+
+
+def table_name(product: Product, name: str) -> str:
+    """The lake's name of a product's table."""
+    return f"{product.name}/{name}"
+
+
+def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:
+    """The consecutive days that a run covers, each checked before it becomes part of a path or a query."""
+    return tuple(checked_day(key) for key in context.partition_keys)
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Times one asset and makes its result."""
+
+    name: str
+    started: float = field(default_factory=time.perf_counter)
+
+    def result(
+        self, *, rows: int, checks: Sequence[dg.AssetCheckResult] = (), value: Any = None, **metadata: Any
+    ) -> dg.MaterializeResult[Any]:
+        """The materialisation with rows, seconds and whatever else is told of it; says so in the progress log."""
+        seconds = time.perf_counter() - self.started
+        PROGRESS.info("%s", self.name, extra={"rows": rows, "seconds": seconds})
+        told = {key: _metadata_value(item) for key, item in metadata.items()}
+        return dg.MaterializeResult(
+            metadata={"rows": rows, "seconds": round(seconds, 3), **told}, check_results=list(checks), value=value
+        )
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A plot that the Dagster UI shows."""
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+@contextmanager
+def permanent(*kinds: type[Exception]) -> Iterator[None]:
+    """Turns errors that trying again cannot mend into a failure that is not retried, message unchanged."""
+    try:
+        yield
+    except kinds as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def _metadata_value(item: Any) -> Any:
+    if isinstance(item, bytes):
+        return picture(item)
+    if isinstance(item, Mapping | list | tuple):
+        return dg.MetadataValue.json(item)
+    return item

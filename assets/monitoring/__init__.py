@@ -1,0 +1,1 @@
+"""Whether a live model is still the one that was approved."""

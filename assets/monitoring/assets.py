@@ -1,0 +1,166 @@
+"""Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
+
+Belongs here: reading what a window needs, calling the pure code, writing the day's figures with the version that they are about.
+Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
+"""
+
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.monitoring.drift import drift_by_day, drift_of_day
+from assets.monitoring.performance import performance_by_day
+from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
+from assets.monitoring.profile import ReferenceProfile
+from assets.product import Product
+from assets.serving.bundle import Bundle, load_bundle
+from assets.serving.engine import Engine
+from resources.keys import Keys
+from resources.lake import Lake, LakeError
+from resources.rollout_store import RolloutError, RolloutStore
+
+
+def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`scores`: every row of the day, scored by the champion with the code that decides."""
+    name = "scores"
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "features"), asset_key(product, "deployment")],
+        group_name="monitoring",
+        description="Every row of the day, scored by the champion with the code that decides.",
+        kinds={"onnx", "deltalake"},
+        owners=[product.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+    )
+    def scores(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
+    ) -> dg.MaterializeResult[Any]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(LakeError, RolloutError):
+            bundle = champion_bundle(product, rollout, keys)
+            rows = lake.read(table_name(product, "features"), days=days)
+        scored = Engine(bundle, None).score_table(rows)
+        carried = [product.spine.row_id, "as_of", *product.spine.carried, *_stake(product), "day"]
+        table = (
+            rows.select(list(dict.fromkeys(carried)))
+            .append_column("score", pa.array(scored.scores, pa.float64()))
+            .append_column("outcome", pa.array(scored.outcomes, pa.string()))
+            .append_column("model_version", pa.array([bundle.version] * rows.num_rows, pa.string()))
+        )
+        record = {"run_id": context.run_id, "bundle": bundle.digest}
+        commit = lake.replace(table_name(product, name), table, days=days, metadata=record)
+        refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
+        return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)
+
+    return scores
+
+
+def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`drift`: how far each feature and the score have moved from the rows that the champion was approved on."""
+    name, policy = "drift", product.monitoring
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "scores"), asset_key(product, "features")],
+        group_name="monitoring",
+        description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, against the reference profile.",
+        kinds={"deltalake"},
+        owners=[product.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+    )
+    def drift(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
+    ) -> dg.MaterializeResult[Any]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(LakeError, RolloutError):
+            bundle = champion_bundle(product, rollout, keys)
+            rows = lake.read(table_name(product, "features"), days=_window(lake, product, days))
+        profile = ReferenceProfile.from_dict(bundle.parts.reference)
+        # Scored anew and not read from the table: a window then has one champion's scores, whoever decided then.
+        scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
+        figures = drift_by_day(profile, scored, days, policy.window_days)
+        table = figures.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        last = drift_of_day(figures, days[-1])
+        return watch.result(
+            rows=commit.rows, version=commit.version, champion=bundle.version,
+            last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
+            by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows),
+        )  # fmt: skip
+
+    return drift
+
+
+def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`performance`: realised figures over the outcomes that matured up to each day."""
+    name, policy = "performance", product.monitoring
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "outcomes")],
+        group_name="monitoring",
+        description=f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days.",
+        kinds={"deltalake"},
+        owners=[product.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+    )
+    def performance(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        keys: dg.ResourceParam[Keys],
+    ) -> dg.MaterializeResult[Any]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(LakeError, RolloutError):
+            bundle = champion_bundle(product, rollout, keys)
+            outcomes = lake.read(table_name(product, "outcomes"), days=_window(lake, product, days, "outcomes"))
+        figures = performance_by_day(
+            outcomes, days, policy.window_days,
+            accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
+        )  # fmt: skip
+        approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
+        table = figures.append_column("approved_auc", pa.array([approved] * figures.num_rows, pa.float64()))
+        table = table.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        plot = performance_over_time(figures, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
+        return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
+
+    return performance
+
+
+def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle:
+    """The bundle that decides now.
+
+    Raises:
+        RolloutError: There is none yet; the message says how to get one.
+    """
+    manifest = rollout.read_manifest(product.name)
+    if manifest is None:
+        raise RolloutError(f"{product.name} has no champion yet; make one: loopline run {product.name}")
+    folder = rollout.fetch_bundle(product.name, manifest.champion.version, manifest.champion.digest)
+    return load_bundle(folder, keys.signing, manifest.champion.digest)
+
+
+def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = "features") -> list[date]:
+    """The table's days that the windows of these days reach back to."""
+    first = days[0] - timedelta(days=product.monitoring.window_days - 1)
+    return [day for day in lake.days(table_name(product, table)) if first <= day <= days[-1]]
+
+
+def _stake(product: Product) -> list[str]:
+    stake = product.decision.profit.stake
+    return [stake] if stake else []

@@ -1,0 +1,238 @@
+"""How well decisions did, and how well they should do.
+
+Belongs here: realised figures over outcomes whose label is mature, a trailing window a day, and the estimate for
+decisions whose label is not. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
+(`assets.evaluation`), and what follows from a figure (`verdicts.py`).
+
+A figure that cannot be computed is null: too few rows, or no good or no bad one among them.
+
+Realised figures only see rows whose label was observed. Where refused rows have no label, AUC is over accepted ones and
+usually lower than over all: compare it with care.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from assets.product import Profit
+
+PERFORMANCE_SCHEMA = pa.schema(
+    [
+        pa.field("day", pa.date32(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("labelled", pa.int64(), nullable=False),
+        pa.field("positives", pa.int64(), nullable=False),
+        pa.field("auc", pa.float64()),
+        pa.field("brier", pa.float64()),
+        pa.field("bad_rate", pa.float64()),
+        pa.field("acceptance", pa.float64()),
+        pa.field("profit", pa.float64()),
+    ]
+)
+
+ESTIMATE_SCHEMA = pa.schema(
+    [
+        pa.field("day", pa.date32(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("expected_auc", pa.float64()),
+        pa.field("expected_positive_rate", pa.float64()),
+    ]
+)
+
+_EPOCH = date(1970, 1, 1)
+
+
+class PerformanceError(ValueError):
+    """Outcomes lack what a figure needs; the message names the column."""
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows in the order of their score (those without one last), so that a window is a mask and needs no sort."""
+
+    day: NDArray[np.int64]
+    score: NDArray[np.float64]
+    label: NDArray[np.int8]
+    accepted: NDArray[np.bool_]
+    stake: NDArray[np.float64]
+
+    def where(self, keep: NDArray[np.bool_]) -> "_Rows":
+        return _Rows(self.day[keep], self.score[keep], self.label[keep], self.accepted[keep], self.stake[keep])
+
+
+def performance_by_day(
+    outcomes: pa.Table, days: Sequence[date], window_days: int, *, accept: str, profit: Profit, min_rows: int
+) -> pa.Table:
+    """Realised figures of every day asked for, each over the outcomes that matured in the `window_days` up to it.
+
+    Args:
+        outcomes: What `join_outcomes` gave: `day` (date32, when the label matured), `score` (float, null where the
+            model gave none), `outcome` (string), `label` (0, 1, null where unobserved) and `profit.stake` if it is set.
+        days: UTC days; any order.
+        accept: The outcome that accepts.
+        profit: What a decision earns.
+        min_rows: Fewer rows than this give no figure.
+
+    Returns:
+        A table of PERFORMANCE_SCHEMA ordered by day:
+        `rows` (matured decisions), `labelled` and `positives` (among them);
+        `auc` and `brier` over labelled rows with a score;
+        `bad_rate`: positives among accepted labelled rows;
+        `acceptance`: accepted among all rows;
+        `profit`: sum over accepted labelled rows, in the product's currency.
+
+    Raises:
+        PerformanceError: A column is absent or of another type, or the window is not at least a day long.
+    """
+    rows = _read(outcomes, accept=accept, stake=profit.stake)
+    wanted = _checked_days(days, window_days)
+    figures = [_realised(_window(rows, day, window_days), profit, min_rows) for day in wanted]
+    return _table(PERFORMANCE_SCHEMA, wanted, figures)
+
+
+def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
+    """What the calibrated scores themselves promise, long before labels are known.
+
+    If a score is the probability of the bad outcome, then a pair of rows is ranked rightly with a known probability,
+    and the expected AUC follows (the idea of confidence-based performance estimation, Kivimäki et al., 2025). It sees
+    a change in the rows, never a change in what the rows mean: a hint beside the realised figure, not instead of it.
+
+    Args:
+        decisions: `day` (date32, the day of the decision) and `score` (probability, null where the model gave none).
+        days, window_days, min_rows: As for `performance_by_day`.
+
+    Returns:
+        A table of ESTIMATE_SCHEMA ordered by day.
+
+    Raises:
+        PerformanceError: As for `performance_by_day`.
+    """
+    rows = _read(decisions, accept=None, stake=None)
+    wanted = _checked_days(days, window_days)
+    figures = [_expected(_window(rows, day, window_days), min_rows) for day in wanted]
+    return _table(ESTIMATE_SCHEMA, wanted, figures)
+
+
+def _realised(rows: _Rows, profit: Profit, min_rows: int) -> dict[str, Any]:
+    labelled = rows.where(rows.label >= 0)
+    scored = labelled.where(~np.isnan(labelled.score))
+    accepted = labelled.where(labelled.accepted)
+    earned = np.where(accepted.label == 1, -profit.bad, profit.good) * accepted.stake
+    enough = len(labelled.label) >= min_rows
+    return {
+        "rows": len(rows.label),
+        "labelled": len(labelled.label),
+        "positives": int((labelled.label == 1).sum()),
+        "auc": _auc(scored.score, scored.label) if len(scored.label) >= min_rows else None,
+        "brier": float(np.mean((scored.score - scored.label) ** 2)) if len(scored.label) >= max(min_rows, 1) else None,
+        "bad_rate": float(np.mean(accepted.label)) if enough and len(accepted.label) else None,
+        "acceptance": float(np.mean(rows.accepted)) if len(rows.label) >= max(min_rows, 1) else None,
+        "profit": float(earned.sum()) if enough else None,
+    }
+
+
+def _expected(rows: _Rows, min_rows: int) -> dict[str, Any]:
+    score = rows.score[~np.isnan(rows.score)]
+    enough = len(score) >= max(min_rows, 2)
+    return {
+        "rows": len(score),
+        "expected_auc": _expected_auc(score) if enough else None,
+        "expected_positive_rate": float(score.mean()) if enough else None,
+    }
+
+
+def _auc(score: NDArray[np.float64], label: NDArray[np.int8]) -> float | None:
+    """Area under the ROC curve of rows in the order of their score: Mann-Whitney's U with middle ranks for ties."""
+    positives = int((label == 1).sum())
+    negatives = len(label) - positives
+    if not positives or not negatives:
+        return None
+    first, group = _tie_groups(score)
+    size = np.diff(first, append=len(score))
+    middle = first + (size + 1) / 2
+    ranks = middle[group][label == 1].sum()
+    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def _expected_auc(p: NDArray[np.float64]) -> float | None:
+    """Expected AUC of ordered probabilities: over ordered pairs i, j of different rows, weighted by p_i (1 - p_j)."""
+    first, group = _tie_groups(p)
+    good = np.add.reduceat(1 - p, first)
+    below = np.concatenate([[0.0], np.cumsum(good)[:-1]])
+    itself = float((p * (1 - p)).sum())
+    right = float((p * (below[group] + 0.5 * good[group])).sum()) - 0.5 * itself
+    pairs = float(p.sum()) * float((1 - p).sum()) - itself
+    return right / pairs if pairs > 0 else None
+
+
+def _tie_groups(ordered: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each run of equal values begins, and the run of each position."""
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    return np.flatnonzero(begins), np.cumsum(begins) - 1
+
+
+def _window(rows: _Rows, day: date, window_days: int) -> _Rows:
+    last = (day - _EPOCH).days
+    return rows.where((rows.day <= last) & (rows.day > last - window_days))
+
+
+def _read(table: pa.Table, *, accept: str | None, stake: str | None) -> _Rows:
+    day = _column(table, "day")
+    if day.type != pa.date32() or day.null_count:
+        raise PerformanceError(f"'day' is {day.type} with {day.null_count} nulls; it must be date32 without")
+    score = _numbers(table, "score")
+    ones = np.ones(len(score))
+    judged = accept is not None
+    rows = _Rows(
+        day=day.cast(pa.int32()).to_numpy().astype(np.int64),
+        score=score,
+        label=_labels(table) if judged else np.full(len(score), -1, dtype=np.int8),
+        accepted=_equals(table, "outcome", accept) if judged else ones.astype(bool),
+        stake=_numbers(table, stake) if stake else ones,
+    )
+    if np.isnan(rows.stake[rows.label >= 0]).any():
+        raise PerformanceError(f"the stake '{stake}' is missing in labelled rows; profit cannot be told")
+    order = np.argsort(score, kind="stable")
+    return _Rows(rows.day[order], rows.score[order], rows.label[order], rows.accepted[order], rows.stake[order])
+
+
+def _labels(table: pa.Table) -> NDArray[np.int8]:
+    """0, 1, and -1 where unobserved."""
+    label = np.nan_to_num(_numbers(table, "label"), nan=-1.0)
+    if not np.isin(label, (-1.0, 0.0, 1.0)).all():
+        raise PerformanceError("'label' holds something other than 0, 1 and null")
+    return label.astype(np.int8)
+
+
+def _equals(table: pa.Table, name: str, value: str | None) -> NDArray[np.bool_]:
+    same = pc.fill_null(pc.equal(_column(table, name).cast(pa.string()), pa.scalar(value, pa.string())), False)
+    return np.asarray(same.to_numpy(), dtype=np.bool_)
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    column = _column(table, name)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise PerformanceError(f"'{name}' is {column.type}; it must hold numbers")
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise PerformanceError(f"there is no column '{name}'; the table has {', '.join(table.column_names)}")
+    return table[name]
+
+
+def _checked_days(days: Sequence[date], window_days: int) -> list[date]:
+    if window_days < 1:
+        raise PerformanceError(f"a window of {window_days} days; it must be at least 1")
+    return sorted(set(days))
+
+
+def _table(schema: pa.Schema, days: Sequence[date], figures: Sequence[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist([{"day": day, **row} for day, row in zip(days, figures, strict=True)], schema=schema)

@@ -1,0 +1,87 @@
+"""The signals of a live model, read from the tables that recorded them.
+
+Belongs here: from the tables `drift` and `performance` to a `Cause` that may ask for a retraining. Does not belong here: the
+verdicts (`verdicts.py`), starting anything (`pipelines.sensors`).
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, UTC
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.monitoring.drift import drift_of_day
+from assets.monitoring.verdicts import (
+    Cause,
+    CauseKind,
+    DriftSignals,
+    Finding,
+    PerformanceSignals,
+    cause_key,
+    drift_verdict,
+    episode_start,
+    performance_verdict,
+)
+from assets.product import MonitoringPolicy, Product
+from assets.verdict import Verdict
+from resources.lake import Lake
+
+_LOOK_BACK_DAYS = 60
+
+
+def drift_cause(product: Product, lake: Lake, now: datetime) -> Cause:
+    """What the drift figures of the champion ask for."""
+
+    def judge(figures: pa.Table, day: date, moment: datetime) -> Verdict[Finding]:
+        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, moment)
+
+    return _cause(product, lake, "drift", now, judge)
+
+
+def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
+    """What the realised figures of the champion ask for."""
+
+    def judge(figures: pa.Table, day: date, moment: datetime) -> Verdict[Finding]:
+        (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
+        signals = PerformanceSignals(
+            day=day, labelled=row["labelled"], positives=row["positives"], auc=row["auc"], approved_auc=row["approved_auc"]
+        )
+        return performance_verdict(signals, product.monitoring, moment)
+
+    return _cause(product, lake, "performance", now, judge)
+
+
+def _cause(
+    product: Product,
+    lake: Lake,
+    kind: CauseKind,
+    now: datetime,
+    judge: Callable[[pa.Table, date, datetime], Verdict[Finding]],
+) -> Cause:
+    figures = _newest(product, lake, kind, now)
+    if figures is None:
+        reason = f"nothing is recorded of it in the last {_LOOK_BACK_DAYS} days"
+        return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", finding="unknown", reasons=(reason,))
+    version = figures["model_version"][-1].as_py()
+    days = sorted(set(figures["day"].to_pylist()))
+    # Each day is judged as of its own end, so that an episode has one beginning whenever it is looked at.
+    history = [(day, judge(figures, day, _end_of(day)).action) for day in days]
+    last = judge(figures, days[-1], now)
+    since = episode_start(history) or days[-1]
+    return Cause(kind=kind, key=cause_key(product.name, kind, version, since), finding=last.action, reasons=last.reasons)
+
+
+def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:
+    """The figures of the last weeks that are about the model that the newest of them are about."""
+    name = f"{product.name}/{table}"
+    if not lake.exists(name):
+        return None
+    first = now.date() - timedelta(days=_LOOK_BACK_DAYS)
+    figures = lake.read(name, days=[day for day in lake.days(name) if day >= first])
+    if figures.num_rows == 0:
+        return None
+    return figures.filter(pc.equal(figures["model_version"], figures["model_version"][-1]))
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -1,0 +1,292 @@
+"""What follows from what was measured: retrain or not, alert or not.
+
+Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`,
+`performance.py`), starting a run or sending an alert.
+
+A missing signal is "unknown" with a reason, never "none": a quiet monitor and a dead one must not look alike. Evidence
+that is there still counts: one drifted score asks for a retraining although a feature could not be measured.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from assets.monitoring.drift import FeatureDrift
+from assets.product import MonitoringPolicy, RetrainPolicy
+from assets.verdict import Verdict
+
+Finding = Literal["none", "retrain", "unknown"]
+RetrainAction = Literal["none", "retrain", "wait", "unknown"]
+AlertAction = Literal["send", "hold"]
+CauseKind = Literal["performance", "drift", "schedule"]
+
+SIGNIFICANCE_Z = 1.645
+"""One-sided 95%: a fall in AUC within this many standard errors may be chance."""
+
+_URGENCY: tuple[CauseKind, ...] = ("performance", "drift", "schedule")
+
+
+@dataclass(frozen=True)
+class DriftSignals:
+    """The latest drift figures of a live model; `day` is the last day of their window, `None` when there are none."""
+
+    figures: tuple[FeatureDrift, ...]
+    day: date | None
+
+
+@dataclass(frozen=True)
+class PerformanceSignals:
+    """The latest realised figures of a live model.
+
+    Attributes:
+        day: Last day of maturity in their window; `None` when there are none.
+        labelled, positives: Rows with a label, and the positive ones among them.
+        auc: Realised; `None` where it could not be computed.
+        approved_auc: The one at approval, from the reference profile.
+    """
+
+    day: date | None
+    labelled: int
+    positives: int
+    auc: float | None
+    approved_auc: float | None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Something that may ask for a retraining.
+
+    Attributes:
+        kind: What noticed it.
+        key: Names this occurrence and no other (`cause_key`), so that it never starts two runs.
+        finding: What it asks for.
+        reasons: Why.
+    """
+
+    kind: CauseKind
+    key: str
+    finding: Finding
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RetrainVerdict(Verdict[RetrainAction]):
+    """Whether to train now.
+
+    Attributes:
+        run_key: Set exactly when the action is "retrain": the key of the most urgent cause.
+        causes: Keys of all the causes that this run answers; record them with the run and give them as `answered`
+            next time.
+    """
+
+    run_key: str | None = None
+    causes: tuple[str, ...] = ()
+
+
+def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[Finding]:
+    """Whether the rows are still those that the model was approved on.
+
+    A column has drifted when its PSI is above `max_psi`, or its KS distance is above `max_ks` with a p-value below
+    `ks_alpha` over the number of columns (Bonferroni). Drift of the score, or of at least `drifted_share` of the
+    features, asks for a retraining.
+    """
+    stale = _stale("drift figures", signals.day, policy.window_days, now)
+    if stale:
+        return Verdict("unknown", (stale,))
+    tests = sum(figure.ks is not None for figure in signals.figures)
+    judged = [figure for figure in signals.figures if figure.psi is not None and figure.rows >= policy.min_rows]
+    drifted = {f.name: text for f in judged if (text := _drifted(f, policy, tests)) is not None}
+    features = [figure for figure in signals.figures if figure.kind != "score"]
+    moved = [figure.name for figure in features if figure.name in drifted]
+    score_moved = any(figure.kind == "score" and figure.name in drifted for figure in signals.figures)
+    if score_moved or (moved and len(moved) >= policy.drifted_share * len(features)):
+        return Verdict("retrain", tuple(drifted.values()))
+
+    gaps = [_gap(figure, policy) for figure in signals.figures if figure not in judged]
+    if not features:
+        gaps.append("no feature was measured")
+    if not any(figure.kind == "score" for figure in signals.figures):
+        gaps.append("the score was not measured")
+    if gaps:
+        return Verdict("unknown", (*_first(gaps), *drifted.values()))
+    return Verdict("none", (_calm(signals.figures, len(moved), policy), *drifted.values()))
+
+
+def performance_verdict(signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[Finding]:
+    """Whether the model still ranks as it did when it was approved.
+
+    A fall of more than `max_auc_loss` asks for a retraining when it is also more than chance: `SIGNIFICANCE_Z` standard
+    errors of an AUC over so many good and bad rows (Hanley and McNeil, 1982). A large fall over few rows is unknown.
+    """
+    stale = _stale("realised performance", signals.day, policy.window_days, now)
+    if stale:
+        return Verdict("unknown", (stale,))
+    if signals.approved_auc is None:
+        return Verdict("unknown", ("the AUC at approval is not known; the model's reference profile is missing",))
+    if signals.labelled < policy.min_rows:
+        return Verdict("unknown", (f"{signals.labelled} labelled rows; at least {policy.min_rows} are needed",))
+    if signals.auc is None:
+        return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
+    loss = signals.approved_auc - signals.auc
+    chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
+    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} rows"
+    if loss <= policy.max_auc_loss:
+        return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
+    if loss <= chance:
+        few = f"with {signals.positives} positives a fall of up to {chance:.3f} may be chance"
+        return Verdict("unknown", (f"{figures}: {few}",))
+    return Verdict("retrain", (f"{figures}: more than {policy.max_auc_loss} lower",))
+
+
+def retrain_verdict(
+    causes: Sequence[Cause],
+    last_trained_at: datetime | None,
+    policy: RetrainPolicy,
+    now: datetime,
+    *,
+    answered: Collection[str] = (),
+) -> RetrainVerdict:
+    """Whether a training starts now.
+
+    Args:
+        causes: What asks, or cannot say.
+        last_trained_at: When the last training started; `None` when there has been none.
+        answered: Keys of causes that earlier runs have answered, whatever came of it.
+
+    Returns:
+        "retrain" when a cause that has not been answered asks for it; "wait" when it does so within the cooldown;
+        "unknown" when none asks but one cannot say, or when the clock and the record contradict each other.
+    """
+    asking = [cause for cause in causes if cause.finding == "retrain"]
+    fresh = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
+    if not fresh:
+        return _nothing_asked(causes, asking)
+    reasons = tuple(f"{cause.kind}: {reason}" for cause in fresh for reason in cause.reasons)
+    if last_trained_at is None and all(cause.kind != "schedule" for cause in fresh):
+        return RetrainVerdict("unknown", ("a live model asks for it, but no training is on record", *reasons))
+    if last_trained_at is not None and last_trained_at > now:
+        return RetrainVerdict("unknown", (f"the last training, {last_trained_at.isoformat()}, is ahead of the clock",))
+    if last_trained_at is not None and now - last_trained_at < policy.cooldown:
+        until = (last_trained_at + policy.cooldown).isoformat(timespec="minutes")
+        return RetrainVerdict("wait", (f"trained less than {_span(policy.cooldown)} ago: wait until {until}", *reasons))
+    return RetrainVerdict("retrain", reasons, run_key=fresh[0].key, causes=tuple(cause.key for cause in fresh))
+
+
+def alert_verdict(
+    current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
+) -> Verdict[AlertAction]:
+    """Whether people are told of a verdict: when it changes, and again while it is not "none", but not every tick.
+
+    Args:
+        current: The verdict now.
+        before: The action of the one before; `None` for the first.
+        alerted_at: When people were last told of this verdict; `None` for never.
+        repeat: How long an unchanged one stays quiet.
+    """
+    if current.action == "none":
+        if before in (None, "none"):
+            return Verdict("hold", ("nothing to tell",))
+        return Verdict("send", (f"no longer '{before}'", *current.reasons))
+    if current.action != before or alerted_at is None:
+        return Verdict("send", current.reasons)
+    if now - alerted_at >= repeat:
+        return Verdict("send", (f"still '{current.action}' after {_span(now - alerted_at)}", *current.reasons))
+    return Verdict("hold", (f"people were told at {alerted_at.isoformat(timespec='minutes')}",))
+
+
+def cause_key(product: str, kind: CauseKind, model_version: str, since: date) -> str:
+    """The name of one occurrence of a cause: this model, this kind, since this day.
+
+    The same drift, seen again tomorrow, has the same name; a new model or a new episode has another.
+    """
+    return f"{product}/{kind}/v{model_version}/{since.isoformat()}"
+
+
+def episode_start(history: Sequence[tuple[date, Finding]]) -> date | None:
+    """The first day of the unbroken episode that is still going on; `None` when the last known finding is calm.
+
+    Args:
+        history: Findings by day, in ascending order. An "unknown" day neither begins nor ends an episode.
+    """
+    start: date | None = None
+    for day, finding in history:
+        if finding == "none":
+            start = None
+        elif finding == "retrain" and start is None:
+            start = day
+    return start
+
+
+def auc_error(auc: float, positives: int, negatives: int) -> float:
+    """Standard error of an AUC (Hanley and McNeil, 1982, their exponential approximation).
+
+    Raises:
+        ValueError: One class has no rows.
+    """
+    if positives < 1 or negatives < 1:
+        raise ValueError(f"an AUC needs both classes; there are {positives} positives and {negatives} negatives")
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    return math.sqrt(max(variance, 0.0) / (positives * negatives))
+
+
+def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
+    unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.finding == "unknown" for reason in cause.reasons]
+    done = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
+    if not causes:
+        return RetrainVerdict("unknown", ("no cause was looked at",))
+    if unknown:
+        return RetrainVerdict("unknown", (*unknown, *done))
+    calm = [f"{cause.kind}: {reason}" for cause in causes if cause.finding == "none" for reason in cause.reasons]
+    return RetrainVerdict("none", (*done, *calm))
+
+
+def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str | None:
+    if figure.psi is not None and figure.psi > policy.max_psi:
+        return f"{figure.name}: PSI {figure.psi:.3f} above {policy.max_psi}{_missing(figure)}"
+    if figure.ks is None or figure.p_value is None or figure.ks <= policy.max_ks:
+        return None
+    if figure.p_value >= policy.ks_alpha / max(tests, 1):
+        return None
+    return f"{figure.name}: KS {figure.ks:.3f} above {policy.max_ks}, p {figure.p_value:.1g}{_missing(figure)}"
+
+
+def _missing(figure: FeatureDrift) -> str:
+    """Said whenever values are missing: where that is the drift, mend the source before a model learns from it."""
+    return f", {figure.missing_share:.0%} missing" if figure.missing_share else ""
+
+
+def _gap(figure: FeatureDrift, policy: MonitoringPolicy) -> str:
+    return f"{figure.name}: {figure.rows} rows in the window; at least {policy.min_rows} are needed"
+
+
+def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy) -> str:
+    largest = max(figures, key=lambda figure: figure.psi or 0.0)
+    return (
+        f"{moved} features drifted, fewer than {policy.drifted_share:.0%}; "
+        f"largest PSI {largest.psi or 0.0:.3f} ({largest.name}), limit {policy.max_psi}"
+    )
+
+
+def _stale(what: str, day: date | None, window_days: int, now: datetime) -> str | None:
+    """Why figures of that day say nothing of today, or `None` when they do."""
+    if day is None:
+        return f"there are no {what}"
+    age = (now.date() - day).days
+    if age < 0:
+        return f"{what} of {day.isoformat()} lie ahead of the clock"
+    if age > window_days:
+        return f"{what} end on {day.isoformat()}, {age} days ago: longer than their own window of {window_days}"
+    return None
+
+
+def _first(gaps: list[str], shown: int = 3) -> tuple[str, ...]:
+    more = len(gaps) - shown
+    return (*gaps[:shown], f"and {more} more") if more > 0 else tuple(gaps)
+
+
+def _span(span: timedelta) -> str:
+    hours = span / timedelta(hours=1)
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} hours"

@@ -1,0 +1,1 @@
+"""Personal data: tokens, consent. Applied before anything downstream sees a row."""

@@ -1,0 +1,37 @@
+"""Personal values replaced by tokens.
+
+Belongs here: the keyed hash and its application to a table by its contract. Does not belong here: keys
+(`resources.keys`), consent (`consent.py`).
+
+A token is HMAC-SHA256 of the column's name and the value, cut to 128 bits, behind the first 32 bits of the key's own
+SHA-256. The same value has the same token under the same key, so tables can still be joined; without the key the value
+cannot be guessed and tried; and after the key was rotated it shows which tokens are old.
+"""
+
+import hashlib
+import hmac
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.validation.contract import Contract
+
+
+def tokenise(value: str, key: bytes, column: str) -> str:
+    """The token of one value (45 characters: 8 for the key, a colon, 32 for the value, and the prefix `tok:`)."""
+    mark = hashlib.sha256(key).hexdigest()[:8]
+    return f"tok:{mark}:{hmac.new(key, f'{column}={value}'.encode(), hashlib.sha256).hexdigest()[:32]}"
+
+
+def without_personal_data(contract: Contract, table: pa.Table, key: bytes) -> pa.Table:
+    """The table with its `token` columns replaced by tokens and its `drop` columns gone; missing stays missing."""
+    for column in contract.columns:
+        if column.personal == "drop":
+            table = table.drop_columns([column.name])
+        elif column.personal == "token":
+            values = pc.dictionary_encode(table[column.name].combine_chunks())
+            tokens = pa.array([tokenise(str(v), key, column.name) for v in values.dictionary.to_pylist()], pa.string())
+            table = table.set_column(
+                table.schema.get_field_index(column.name), column.name, pc.take(tokens, values.indices)
+            )
+    return table

@@ -1,0 +1,201 @@
+"""What is registered with a model version.
+
+Belongs here: the frozen record that travels with a version as its tags, and the approval that people add to it.
+Does not belong here: asking the registry (`resources.tracking`), or whether a version may be promoted (`promotion.py`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from assets.naming import checked_name
+from assets.serving.bundle import BundleParts
+
+Gates = Literal["promote", "refuse"]
+Answer = Literal["approve", "reject"]
+
+_PREFIX = "loopline."
+_APPROVAL = "loopline.approval"
+
+
+class RegistrationError(ValueError):
+    """A record is incomplete, or tags are not those of a record; the message names the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """Where a model version came from.
+
+    Attributes:
+        digest: SHA-256 of the bundle's manifest: what is deployed must have it.
+        author: Who or what started the training; may not approve it.
+        trained_at: When it was made.
+        dagster_run: The run that made it.
+        code: Version of the code: a commit, with `+changed` when the tree was not clean.
+        features: Digest of the feature set.
+        pins: For each table that it was made from, the Delta version.
+        compared_with: The champion that the gates compared it with; empty for none.
+        gates: What the gates said.
+        gate_reasons: And why.
+        metrics: Headline figures on the test rows; `None` where one could not be computed.
+    """
+
+    product: str
+    digest: str
+    author: str
+    trained_at: datetime
+    dagster_run: str
+    code: str
+    features: str
+    pins: Mapping[str, int]
+    compared_with: str
+    gates: Gates
+    gate_reasons: tuple[str, ...]
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_name(self.product, "product")
+        for name in ("digest", "author", "code", "features"):
+            if not getattr(self, name):
+                raise RegistrationError(f"registration of {self.product}: '{name}' is empty; record where it came from")
+        if not self.pins:
+            raise RegistrationError(f"registration of {self.product}: no table is pinned; it could not be rebuilt")
+        if self.trained_at.tzinfo is None:
+            raise RegistrationError(f"registration of {self.product}: trained_at has no time zone; give it in UTC")
+
+    @classmethod
+    def of(cls, parts: BundleParts, *, digest: str, author: str, code: str) -> "Registration":
+        """The record of an evaluated bundle, from what it carries.
+
+        Args:
+            parts: With the evaluation as its metrics.
+            digest: Of the signed bundle.
+            author: Who or what started the training.
+            code: Version of the code.
+
+        Raises:
+            RegistrationError: The bundle does not say what it was made from, or was not evaluated.
+        """
+        try:
+            pins, gates = parts.pins, parts.metrics["gates"]
+            test = parts.metrics["metrics"]["test"]
+            return cls(
+                product=parts.product,
+                digest=digest,
+                author=author,
+                trained_at=parts.created_at,
+                dagster_run=str(pins["dagster_run"]),
+                code=code,
+                features=parts.kernel.features.digest,
+                pins={**pins["pins"], "training_set": pins["version"]},
+                compared_with=parts.metrics["champion"] or "",
+                gates=_gates(gates["action"]),
+                gate_reasons=tuple(gates["reasons"]),
+                metrics={name: test[name] for name in ("auc", "brier", "calibration_error")},
+            )
+        except KeyError as error:
+            raise RegistrationError(f"the bundle of {parts.product} has no {error}; evaluate it first") from error
+
+    def to_tags(self) -> dict[str, str]:
+        """The record as the tags of a model version: a field a tag, text as it is, everything else as JSON."""
+        values: dict[str, object] = {
+            "product": self.product,
+            "digest": self.digest,
+            "author": self.author,
+            "trained_at": self.trained_at.isoformat(),
+            "dagster_run": self.dagster_run,
+            "code": self.code,
+            "features": self.features,
+            "pins": dict(self.pins),
+            "compared_with": self.compared_with,
+            "gates": self.gates,
+            "gate_reasons": list(self.gate_reasons),
+            "metrics": dict(self.metrics),
+        }
+        return {
+            f"{_PREFIX}{name}": value if isinstance(value, str) else json.dumps(value, sort_keys=True, allow_nan=False)
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> "Registration":
+        """The record of a version's tags; other tags are ignored.
+
+        Raises:
+            RegistrationError: A tag is missing or is not what `to_tags` writes.
+        """
+        try:
+            own = {name: tags[f"{_PREFIX}{name}"] for name in cls.__dataclass_fields__}
+            return cls(
+                product=own["product"],
+                digest=own["digest"],
+                author=own["author"],
+                trained_at=datetime.fromisoformat(own["trained_at"]),
+                dagster_run=own["dagster_run"],
+                code=own["code"],
+                features=own["features"],
+                pins={table: int(version) for table, version in json.loads(own["pins"]).items()},
+                compared_with=own["compared_with"],
+                gates=_gates(own["gates"]),
+                gate_reasons=tuple(json.loads(own["gate_reasons"])),
+                metrics=json.loads(own["metrics"]),
+            )
+        except KeyError as error:
+            raise RegistrationError(f"the version has no tag {error}; it was not registered by this code") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise RegistrationError(f"the version's tags are not a registration: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """What a person said about one version.
+
+    Attributes:
+        version: The version that was looked at; it holds for no other.
+        by: Name of the person.
+        reason: In their words.
+    """
+
+    version: str
+    answer: Answer
+    by: str
+    reason: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        if not self.by.strip() or not self.reason.strip():
+            raise RegistrationError(f"approval of version {self.version}: give --by and --reason; both are recorded")
+        if self.answer not in ("approve", "reject"):
+            raise RegistrationError(f"approval of version {self.version}: {self.answer!r}; write 'approve' or 'reject'")
+        if self.at.tzinfo is None:
+            raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")
+
+    def to_tags(self) -> dict[str, str]:
+        """The approval as a tag of the version; a later one takes its place (the audit log keeps all)."""
+        record = {"version": self.version, "answer": self.answer, "by": self.by, "reason": self.reason}
+        return {_APPROVAL: json.dumps({**record, "at": self.at.isoformat()}, sort_keys=True)}
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> "Approval | None":
+        """The approval among a version's tags; `None` when nobody has said anything.
+
+        Raises:
+            RegistrationError: The tag is not what `to_tags` writes.
+        """
+        if _APPROVAL not in tags:
+            return None
+        try:
+            record = json.loads(tags[_APPROVAL])
+            return cls(**{**record, "at": datetime.fromisoformat(record["at"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RegistrationError(f"the version's approval cannot be read: {error!r}") from error
+
+
+def _gates(text: str) -> Gates:
+    if text == "promote":
+        return "promote"
+    if text == "refuse":
+        return "refuse"
+    raise RegistrationError(f"gates said {text!r}; known are 'promote' and 'refuse'")

@@ -1,0 +1,114 @@
+"""The map from a model's raw score to a probability.
+
+Belongs here: the map itself, its checks and its JSON form; NumPy only, because the decision process loads it.
+Does not belong here: how it is fitted (`assets.training.calibrate`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Method = Literal["platt", "piecewise"]
+
+# A raw score is kept this far from 0 and 1, so that its log odds are finite (about +-16).
+_EDGE = 1e-7
+
+
+class CalibrationError(ValueError):
+    """A calibration cannot be fitted, or its stored form is not one; the message says why."""
+
+
+def log_odds(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ln(p / (1 - p)) of raw scores, which are first kept within [1e-7, 1 - 1e-7]."""
+    bounded = np.clip(raw, _EDGE, 1.0 - _EDGE)
+    return np.asarray(np.log(bounded) - np.log1p(-bounded), dtype=np.float64)
+
+
+def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-z)), without overflow for large negative z."""
+    shrunk = np.exp(-np.abs(z))
+    return np.asarray(np.where(z >= 0, 1.0, shrunk) / (1.0 + shrunk), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A strictly increasing map from raw score to probability: it never changes the order of two rows.
+
+    Attributes:
+        method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "piecewise" joins `knots`.
+        slope, intercept: Of "platt"; 1 and 0 leave the raw score as it is.
+        knots: Of "piecewise": (raw, probability) pairs, both strictly increasing, the first at 0 and the last at 1.
+    """
+
+    method: Method = "platt"
+    slope: float = 1.0
+    intercept: float = 0.0
+    knots: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.method == "platt":
+            if not (np.isfinite(self.slope) and np.isfinite(self.intercept) and self.slope > 0):
+                raise CalibrationError(
+                    f"calibration: slope {self.slope} and intercept {self.intercept} must be finite, the slope above 0"
+                )
+            return
+        if self.method != "piecewise":
+            raise CalibrationError(f"calibration method {self.method!r} is unknown: write 'platt' or 'piecewise'")
+        knots = np.asarray(self.knots, dtype=np.float64).reshape(-1, 2)
+        rising = len(knots) >= 2 and bool(np.all(np.diff(knots, axis=0) > 0))
+        if not rising or knots[0, 0] != 0.0 or knots[-1, 0] != 1.0 or knots[0, 1] < 0.0 or knots[-1, 1] > 1.0:
+            raise CalibrationError(
+                f"calibration: {len(knots)} knots must rise strictly in both numbers, from raw 0 to raw 1"
+            )
+
+    def apply(self, raw: ArrayLike) -> NDArray[np.float64]:
+        """The probabilities of raw scores (any shape, within [0, 1]), as float64 of the same shape.
+
+        Raises:
+            CalibrationError: A raw score is missing or outside [0, 1].
+        """
+        scores = np.asarray(raw, dtype=np.float64)
+        if not np.all((scores >= 0.0) & (scores <= 1.0)):
+            worst = scores[~((scores >= 0.0) & (scores <= 1.0))].ravel()[0]
+            raise CalibrationError(f"raw score {worst} is not within 0 and 1: it is no output of the model")
+        if self.method == "platt":
+            return sigmoid(self.slope * log_odds(scores) + self.intercept)
+        knots = np.asarray(self.knots, dtype=np.float64)
+        return np.asarray(np.interp(scores, knots[:, 0], knots[:, 1]), dtype=np.float64)
+
+    def to_dict(self) -> dict[str, object]:
+        """A form that `json` writes and reads without loss."""
+        if self.method == "platt":
+            return {"method": "platt", "slope": self.slope, "intercept": self.intercept}
+        return {"method": "piecewise", "knots": [list(knot) for knot in self.knots]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> "Calibration":
+        """The calibration that `to_dict` described.
+
+        Raises:
+            CalibrationError: The data describe none.
+        """
+        try:
+            if data["method"] == "platt":
+                return cls(slope=_number(data["slope"]), intercept=_number(data["intercept"]))
+            if data["method"] == "piecewise":
+                return cls(method="piecewise", knots=_pairs(data["knots"]))
+        except KeyError as missing:
+            raise CalibrationError(f"calibration has no {missing}: it was not written by Calibration.to_dict") from None
+        raise CalibrationError(f"calibration method {data['method']!r} is unknown: write 'platt' or 'piecewise'")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CalibrationError(f"calibration: {value!r} is not a number")
+    return float(value)
+
+
+def _pairs(value: object) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in value):
+        raise CalibrationError("calibration: knots must be a list of [raw, probability] pairs")
+    return tuple((_number(raw), _number(probability)) for raw, probability in value)

@@ -1,0 +1,278 @@
+"""One bundle, deciding: from a request to a decision, and from a feature table to scores.
+
+Belongs here: the request path between HTTP and the log, with its fallbacks. Does not belong here: HTTP (`http.py`),
+which bundle decides (`watcher.py`), the log (`decision_log.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assets.features.kernel import SEQUENCE, Need
+from assets.features.vocabulary import FeatureError
+from assets.serving.bundle import Bundle, BundleError
+from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
+from assets.serving.reasons import by_feature, reasons_of
+from assets.serving.request import DecisionRequest, RequestShape, parse_request
+from assets.serving.scorer import ModelError, Scorer
+from resources.event_blocks import TIMESTAMP
+from resources.online_store import EntityEvents, OnlineStore, StoreUnavailable
+
+_TIMES = ("event_time", "known_at")
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """Scores of many rows.
+
+    Attributes:
+        scores: Calibrated probability of the bad outcome, float64 [n].
+        refused: Whether the score is at or above the threshold, bool [n].
+        outcomes: The policy's word for each row.
+    """
+
+    scores: NDArray[np.float64]
+    refused: NDArray[np.bool_]
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a score leads to."""
+
+    score: float | None
+    outcome: str
+    reasons: tuple[Reason, ...]
+    fallback: Fallback | None
+    problem: str | None = None
+
+
+class Engine:
+    """Decides with one bundle; safe to use from several threads.
+
+    Args:
+        store: The product's online store; `None` where no feature has a history.
+        as_of_allowed: Whether requests may say as of when they are decided.
+
+    Raises:
+        BundleError: The bundle's model does not run.
+    """
+
+    def __init__(self, bundle: Bundle, store: OnlineStore | None, *, as_of_allowed: bool = False) -> None:
+        self.bundle = bundle
+        self.shape = shape_of(bundle)
+        self._scorer = Scorer(bundle)
+        self._store = store
+        self._as_of_allowed = as_of_allowed
+        self._kernel = bundle.parts.kernel
+        self._needs = self._kernel.needs
+
+    def warm(self) -> None:
+        """Computes one row without events, so that the first request finds everything loaded.
+
+        Raises:
+            BundleError: The features of such a row cannot be computed.
+        """
+        first = {name: values[0] for name, values in self.shape.categories.items()}
+        dummy = DecisionRequest(
+            row_id="warm",
+            keys=dict.fromkeys(self.shape.keys, "warm"),
+            as_of=datetime.now(UTC),
+            values=dict.fromkeys(self.shape.numbers, 1.0) | first | dict.fromkeys(self.shape.labels),
+            sequence=None if self.shape.sequence is None else 0,
+        )
+        try:
+            row = self._kernel.compute_one({}, self._spine(dummy))
+        except FeatureError as error:
+            raise BundleError(
+                f"bundle {self.bundle.version} of {self.bundle.product} cannot compute: {error}"
+            ) from error
+        judge(self._scorer, row, explain=True)
+
+    # ------------------------------------------------------------------ many rows
+
+    def score(self, features: pa.Table) -> NDArray[np.float64]:
+        """Scores of a feature table, float64 [n]. Raises ModelError."""
+        return self._scorer.score(self._scorer.encode(features))
+
+    def score_table(self, features: pa.Table) -> ScoreResult:
+        """Scores and outcomes of a feature table, by the same code as a single decision.
+
+        Raises:
+            ModelError: The model failed.
+        """
+        scores = self.score(features)
+        policy = self.bundle.policy
+        refused = scores >= policy.threshold
+        outcomes = tuple(policy.refuse if bad else policy.accept for bad in refused.tolist())
+        return ScoreResult(scores=scores, refused=refused, outcomes=outcomes)
+
+    # ------------------------------------------------------------------ one request
+
+    def decide(
+        self,
+        request: Mapping[str, object],
+        *,
+        now: datetime,
+        explain: bool = False,
+        role: Role = "champion",
+        also_known: frozenset[str] = frozenset(),
+        shadow_of: Decision | None = None,
+    ) -> Decision:
+        """Decides one request.
+
+        Args:
+            request: The JSON object; see `RequestShape`.
+            now: The moment of the decision, UTC.
+            explain: Give reasons for an accepted request too.
+            also_known: Names in the request that only other live bundles use.
+            shadow_of: The decision that this one shadows: it is made as of the same moment.
+
+        Raises:
+            RequestError: The request cannot be answered as it is.
+        """
+        asked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
+        if shadow_of is not None:
+            asked = replace(asked, as_of=shadow_of.as_of)
+        features: Mapping[str, float | str | None] = {}
+        version: str | None = None
+        try:
+            events, version = self._events(asked)
+            row = self._kernel.compute_one(events, self._spine(asked))
+            features = row.to_pylist()[0]
+            judged = judge(self._scorer, row, explain=explain)
+        except (StoreUnavailable, FeatureError) as error:
+            judged = undecided(self.bundle, str(error))
+        return Decision(
+            id=new_id(now),
+            product=self.bundle.product,
+            bundle=self.bundle.version,
+            digest=self.bundle.digest,
+            role=role,
+            shadow_of=None if shadow_of is None else shadow_of.id,
+            row_id=asked.row_id,
+            keys=asked.keys,
+            as_of=asked.as_of,
+            decided_at=now,
+            threshold=self.bundle.policy.threshold,
+            inputs=asked.values,
+            features=features,
+            store_version=version,
+            score=judged.score,
+            outcome=judged.outcome,
+            reasons=judged.reasons,
+            fallback=judged.fallback,
+            problem=judged.problem,
+        )
+
+    def _events(self, asked: DecisionRequest) -> tuple[dict[tuple[str, str], pa.Table | None], str | None]:
+        if not self._needs:
+            return {}, None
+        if self._store is None:
+            raise StoreUnavailable(f"no online store was opened for {self.bundle.product}")
+        wanted = {need: EntityEvents(need.source, need.key, asked.keys[need.key]) for need in self._needs}
+        snapshot = self._store.fetch_all(tuple(wanted.values()))
+        found: dict[tuple[str, str], pa.Table | None] = {
+            (need.source, need.key): self._usable(need, snapshot.tables[entity]) for need, entity in wanted.items()
+        }
+        return found, snapshot.version
+
+    def _usable(self, need: Need, table: pa.Table) -> pa.Table:
+        names = table.schema.names
+        ordered = need.includes_request and self.bundle.policy.sequence is not None
+        wanted = (*_TIMES, *need.columns, *((SEQUENCE,) if ordered else ()))
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise StoreUnavailable(
+                f"events of {need.source} in the online store have no {missing}, which bundle {self.bundle.version} "
+                f"needs; load the online store again"
+            )
+        return table.drop_columns([SEQUENCE]) if SEQUENCE in names and not ordered else table
+
+    def _spine(self, asked: DecisionRequest) -> pa.Table:
+        columns = {"as_of": pa.array([asked.as_of], TIMESTAMP)}
+        for name in self.shape.numbers:
+            columns[name] = pa.array([asked.values[name]], pa.float64())
+        for name in (*self.shape.categories, *self.shape.labels):
+            value = asked.values[name]
+            columns[name] = pa.array([value], pa.int64() if isinstance(value, int) else pa.string())
+        for name, key in asked.keys.items():
+            columns[name] = pa.array([key])
+        if asked.sequence is not None:
+            columns[SEQUENCE] = pa.array([asked.sequence], pa.int64())
+        return pa.table(columns)
+
+
+def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = True) -> Judgement:
+    """What the model says of one row of features; where it fails, the scorecard, and where that fails, the policy.
+
+    Args:
+        explain: Give reasons for an accepted row too.
+        model_works: False leaves the model out, as if it had failed; a replay does so.
+    """
+    matrix = scorer.encode(row)
+    try:
+        if not model_works:
+            raise ModelError("the model was left out")
+        score = float(scorer.score(matrix)[0])
+        wanted = explain or score >= scorer.bundle.policy.threshold
+        moved = scorer.contributions(matrix)[0] if wanted else None
+        return _judgement(scorer.bundle, score, moved, fallback=None, problem=None)
+    except ModelError as error:
+        scorecard = scorer.bundle.parts.scorecard
+        score = float(scorecard.apply(matrix)[0])
+        if not np.isfinite(score):
+            return undecided(scorer.bundle, f"{error}; the scorecard gave {score}")
+        wanted = explain or score >= scorer.bundle.policy.threshold
+        moved = scorecard.contributions(matrix)[0] if wanted else None
+        return _judgement(scorer.bundle, score, moved, fallback="scorecard", problem=str(error))
+
+
+def _judgement(
+    bundle: Bundle,
+    score: float,
+    moved: NDArray[np.float64] | None,
+    *,
+    fallback: Fallback | None,
+    problem: str | None,
+) -> Judgement:
+    parts, policy = bundle.parts, bundle.policy
+    reasons: tuple[Reason, ...] = ()
+    if moved is not None:
+        reasons = reasons_of(by_feature(moved, parts.encoder.sources), parts.kernel.features, policy)
+    outcome = policy.refuse if score >= policy.threshold else policy.accept
+    return Judgement(score=score, outcome=outcome, reasons=reasons, fallback=fallback, problem=problem)
+
+
+def undecided(bundle: Bundle, problem: str) -> Judgement:
+    """The policy's answer when nothing can score."""
+    return Judgement(score=None, outcome=bundle.policy.fallback, reasons=(), fallback="policy", problem=problem)
+
+
+def shape_of(bundle: Bundle) -> RequestShape:
+    """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
+    kernel, policy = bundle.parts.kernel, bundle.policy
+    features = kernel.features
+    categories = features.categories
+    numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
+    labels: dict[str, None] = {}
+    known = {*numbers, *categories, *features.keys, policy.row_id}
+    for group in kernel.groups:
+        needs = group.needs
+        texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
+        counted = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
+        for name in needs.names if group.includes_request else ():
+            if name not in known:
+                (numbers if name in counted else labels)[name] = None
+    return RequestShape(
+        row_id=policy.row_id,
+        keys=features.keys,
+        numbers=tuple(numbers),
+        categories=categories,
+        labels=tuple(name for name in labels if name not in numbers),
+        sequence=policy.sequence,
+    )

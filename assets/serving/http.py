@@ -1,0 +1,171 @@
+"""The decision service's HTTP interface, as an ASGI application.
+
+Belongs here: routes, bounds on bodies and on requests under way, status codes. Does not belong here: what is decided
+(`application.py`), the server (`service.py`).
+
+    POST /decide    {"product": …, "request": {…}, "explain": false}   → the decision
+    POST /events    {"product": …, "source": …, "event": {…}}          → whether it was new
+    GET  /products                                                     → what is live
+    GET  /metrics                                                      → Prometheus's text format
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from assets.serving.decision_log import DecisionLogError
+from assets.serving.request import LARGEST_BODY, NoChampion, RequestError
+from resources.online_store import StoreError
+
+if TYPE_CHECKING:
+    from assets.serving.application import Application
+
+_LOG = logging.getLogger("loopline.service")
+_THREADS = 4
+_MOST_IN_FLIGHT = 64
+_LOG_SECONDS = 5.0
+
+
+class _TooLargeError(Exception):
+    """A body is larger than is read."""
+
+
+def http_app(open_application: "Callable[[], Application]") -> Starlette:
+    """The ASGI application; what it serves is opened when the server starts and closed when it stops.
+
+    Args:
+        open_application: Opens the application; `app.state.application` holds it while the server runs.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        application = await asyncio.to_thread(open_application)
+        app.state.application = application
+        app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(app.state.pool.shutdown)
+            await asyncio.to_thread(application.close)
+            app.state.application = None
+
+    return Starlette(
+        routes=[
+            Route("/decide", _bounded(_decide), methods=["POST"]),
+            Route("/events", _bounded(_events), methods=["POST"]),
+            Route("/products", _products, methods=["GET"]),
+            Route("/metrics", _metrics, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+        exception_handlers={Exception: _unforeseen},
+    )
+
+
+def is_ready(app: Starlette) -> bool:
+    """Whether the application is open and at least one champion is loaded."""
+    application = getattr(app.state, "application", None)
+    return application is not None and application.ready
+
+
+_Handler = Callable[[Request, "Application"], Awaitable[Response]]
+
+
+def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Refuses at once what would only wait; the rest is turned into status codes."""
+
+    async def handle(request: Request) -> Response:
+        application: Application = request.app.state.application
+        metrics = application.metrics
+        if _in_flight(request.app) >= _MOST_IN_FLIGHT:
+            metrics.refused.labels("overload").inc()
+            return _error(503, "the service is overloaded; try again", headers={"Retry-After": "1"})
+        request.app.state.in_flight = _in_flight(request.app) + 1
+        metrics.in_flight.inc()
+        try:
+            return await handler(request, application)
+        except RequestError as error:
+            metrics.refused.labels("invalid").inc()
+            return _error(400, "the request cannot be answered as it is", problems=list(error.problems))
+        except _TooLargeError:
+            metrics.refused.labels("invalid").inc()
+            return _error(413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
+        except NoChampion as error:
+            metrics.refused.labels("no_champion").inc()
+            return _error(503, str(error))
+        except (DecisionLogError, TimeoutError) as error:
+            metrics.refused.labels("unlogged").inc()
+            _LOG.error("a decision was made but not answered, since it could not be logged: %s", error)
+            return _error(503, "the decision could not be recorded and is void; try again")
+        except StoreError as error:
+            metrics.events.labels("refused").inc()
+            return _error(503, str(error))
+        except ClientDisconnect:
+            return Response(status_code=499)
+        finally:
+            request.app.state.in_flight -= 1
+            metrics.in_flight.dec()
+
+    return handle
+
+
+async def _decide(request: Request, application: "Application") -> Response:
+    body = await _body(request)
+    started = time.perf_counter()
+    loop = asyncio.get_running_loop()
+    answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
+    await asyncio.wait_for(asyncio.wrap_future(answer.kept), _LOG_SECONDS)
+    application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
+    return JSONResponse(answer.decision.answer())
+
+
+async def _events(request: Request, application: "Application") -> Response:
+    body = await _body(request)
+    loop = asyncio.get_running_loop()
+    return JSONResponse(await loop.run_in_executor(request.app.state.pool, application.add_event, body))
+
+
+async def _products(request: Request) -> Response:
+    return JSONResponse({"products": request.app.state.application.describe()})
+
+
+async def _metrics(request: Request) -> Response:
+    text = request.app.state.application.metrics.text()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Starlette logs the error itself; the caller is told nothing of its inside."""
+    return _error(500, "the service made an error; its log has the details")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than its bound."""
+    chunks = bytearray()
+    async for chunk in request.stream():
+        chunks += chunk
+        if len(chunks) > LARGEST_BODY:
+            raise _TooLargeError
+    return bytes(chunks)
+
+
+def _in_flight(app: Starlette) -> int:
+    count: int = getattr(app.state, "in_flight", 0)
+    return count
+
+
+def _error(
+    status: int, message: str, *, problems: list[str] | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    content: dict[str, object] = {"error": message}
+    if problems is not None:
+        content["problems"] = problems
+    return JSONResponse(content, status_code=status, headers=headers)

@@ -1,0 +1,83 @@
+"""What the decision service counts, for Prometheus.
+
+Belongs here: names, labels and buckets. Labels take only values of a known, small set, never text from a request. Does
+not belong here: counting (`application.py`), rules and dashboards (`infra/`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from assets.serving.watcher import LiveProduct
+
+_BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.decisions = Counter(
+            "loopline_decisions_total",
+            "Decisions made, shadows included",
+            ("product", "outcome", "fallback", "role"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "loopline_decision_seconds",
+            "From the request's last byte to the answer, logging included",
+            ("product",),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "loopline_requests_refused_total",
+            "Requests that got no decision: invalid, no_champion, overload, unlogged",
+            ("why",),
+            registry=self.registry,
+        )
+        self.load_failures = Counter(
+            "loopline_bundle_load_failures_total",
+            "Rollout manifests or bundles that were refused",
+            ("product",),
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
+        )
+        self.shadows_dropped = Counter(
+            "loopline_shadows_dropped_total", "Requests that the shadow did not score for want of time",
+            registry=self.registry,
+        )  # fmt: skip
+        self.in_flight = Gauge("loopline_requests_in_flight", "Requests under way", registry=self.registry)
+
+    def show(self, live: Callable[[], Mapping[str, LiveProduct]]) -> None:
+        """From now on every scrape also shows the live products that the function gives."""
+        self.registry.register(_Live(live))
+
+    def text(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class _Live(Collector):
+    """Reads the live bundles at the moment of the scrape, so that a retired one leaves no trace."""
+
+    def __init__(self, live: Callable[[], Mapping[str, LiveProduct]]) -> None:
+        self._live = live
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        labels = ("product", "role", "version", "digest")
+        bundles = GaugeMetricFamily("loopline_bundle_info", "1 for each loaded bundle", labels=labels)
+        shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
+        for product, live in self._live().items():
+            roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
+            for role, engine in roles:
+                if engine is not None:
+                    bundles.add_metric([product, role, engine.bundle.version, engine.bundle.digest[:12]], 1)
+            shares.add_metric([product], live.manifest.challenger_share)
+        yield bundles
+        yield shares

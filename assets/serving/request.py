@@ -1,0 +1,289 @@
+"""What comes in over HTTP, checked before anything is done with it.
+
+Belongs here: strict JSON, the shape of a request and of an event, and errors that name field, value and remedy. Does
+not belong here: HTTP (`service.py`), deciding (`engine.py`).
+"""
+
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+LARGEST_BODY = 64 * 1024
+LARGEST_NUMBER = 1e12
+_LONGEST_TEXT = 255
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+Scalar = str | float | int | bool | None
+
+
+class RequestError(ValueError):
+    """The request cannot be answered as it is.
+
+    Attributes:
+        problems: One sentence for each thing that is wrong, with what to write instead.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class NoChampion(RuntimeError):
+    """The request may be right, but no bundle of its product is live; the message names product and remedy."""
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """What a request of a product holds.
+
+    Attributes:
+        row_id: The column that names the row; a request may leave it out and is given one.
+        keys: Entity key columns: text or integer.
+        numbers: Numeric columns: a finite number, or null for a missing one.
+        categories: Text columns with their values; null for a missing one.
+        labels: Other columns, text or integer, whose values are only told apart; null for a missing one.
+        sequence: The integer column that orders rows of the same microsecond, if the product has one; then it is not
+            optional, even where it is the row id.
+    """
+
+    row_id: str
+    keys: tuple[str, ...]
+    numbers: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    sequence: str | None = None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The request columns, in order."""
+        return (*self.numbers, *self.categories, *self.labels)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every name that a request may have."""
+        ordering = () if self.sequence is None else (self.sequence,)
+        return frozenset((self.row_id, *self.keys, *self.values, *ordering, "as_of"))
+
+
+@dataclass(frozen=True)
+class DecisionRequest:
+    """A request that was checked.
+
+    Attributes:
+        keys: Entity keys as they were given.
+        as_of: The moment of the decision, UTC.
+        values: The request columns, numbers as float.
+        sequence: The row's place among those of the same microsecond, where the product has such an order.
+    """
+
+    row_id: str | int
+    keys: Mapping[str, str | int]
+    as_of: datetime
+    values: Mapping[str, float | str | None]
+    sequence: int | None = None
+
+
+def parse_json(body: bytes) -> Mapping[str, object]:
+    """A JSON object, read strictly: no NaN or Infinity, no name twice.
+
+    Raises:
+        RequestError: It is none, or is larger than 64 KiB.
+    """
+    if len(body) > LARGEST_BODY:
+        raise RequestError(f"the body has {len(body)} bytes; at most {LARGEST_BODY} are read")
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
+    except RecursionError:
+        raise RequestError("the body is nested too deeply; send a flat object") from None
+    except RequestError:
+        raise
+    except ValueError as error:
+        raise RequestError(f"the body is not JSON: {error}") from None
+    return _object(value, "the body")
+
+
+def parse_request(
+    given: object,
+    shape: RequestShape,
+    *,
+    now: datetime,
+    as_of_allowed: bool,
+    also_known: frozenset[str] = frozenset(),
+) -> DecisionRequest:
+    """Checks a request against its product's shape.
+
+    Args:
+        given: The parsed JSON.
+        now: The moment of the decision, unless the request may and does name another.
+        as_of_allowed: Whether a request may say `as_of`.
+        also_known: Names that are no error although this bundle has no use for them (another live bundle has).
+
+    Raises:
+        RequestError: It does not fit; every problem is named.
+    """
+    request = _object(given, "'request'")
+    problems = [
+        f"unknown field {_shown(name)}; known: {', '.join(sorted(shape.columns))}"
+        for name in request
+        if name not in shape.columns and name not in also_known
+    ]
+    problems += [
+        f"field '{name}' is missing; write null when its value is unknown"
+        for name in shape.values
+        if name not in request
+    ]
+    needed = [*shape.keys, *([] if shape.sequence is None else [shape.sequence])]
+    problems += [f"field '{name}' is missing; every request has one" for name in needed if name not in request]
+    checked: dict[str, str | float | int | datetime | None] = {}
+    for name in shape.columns & set(request):
+        try:
+            checked[name] = _checked(name, request[name], shape, as_of_allowed=as_of_allowed)
+        except RequestError as error:
+            problems += error.problems
+    if problems:
+        raise RequestError(*sorted(problems))
+    return DecisionRequest(
+        row_id=checked.get(shape.row_id, str(uuid.uuid4())),  # type: ignore[arg-type]
+        keys={name: checked[name] for name in shape.keys},  # type: ignore[misc]
+        as_of=checked.get("as_of", now),  # type: ignore[arg-type]
+        values={name: checked[name] for name in shape.values},  # type: ignore[misc]
+        sequence=None if shape.sequence is None else checked[shape.sequence],  # type: ignore[arg-type]
+    )
+
+
+def _checked(
+    name: str, value: object, shape: RequestShape, *, as_of_allowed: bool
+) -> str | float | int | datetime | None:
+    if name == "as_of":
+        return _as_of(value, allowed=as_of_allowed)
+    if name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
+        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer")
+    if name in shape.numbers:
+        return _number(name, value)
+    if name in shape.categories:
+        return _category(name, value, shape.categories[name])
+    if name in shape.labels and value is None:
+        return None
+    return _key(name, value)
+
+
+def parse_event(given: object, *, now: datetime, any_time: bool) -> dict[str, object]:
+    """Checks the parts of a posted event that every source has; the store checks its columns.
+
+    Args:
+        now: When the event became known, unless it says so itself.
+        any_time: Whether it may have become known after `now`.
+
+    Returns:
+        The event with `event_time` and `known_at` as datetimes, UTC.
+
+    Raises:
+        RequestError: A time is missing or in the wrong order, or a value is no plain JSON value.
+    """
+    event = dict(_object(given, "'event'"))
+    problems: list[str] = []
+    for name, value in event.items():
+        if isinstance(value, float) and (not math.isfinite(value) or abs(value) > LARGEST_NUMBER):
+            problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
+        if isinstance(value, (dict, list)):
+            problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
+    if "event_time" not in event:
+        problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
+    times: dict[str, datetime] = {"known_at": now}
+    for name in ("event_time", "known_at"):
+        if name in event:
+            try:
+                times[name] = _time(name, event[name])
+            except RequestError as error:
+                problems += error.problems
+    if problems:
+        raise RequestError(*problems)
+    if times["event_time"] > times["known_at"]:
+        raise RequestError(
+            f"'event_time' {times['event_time'].isoformat()} is after 'known_at' {times['known_at'].isoformat()}"
+        )
+    if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
+        raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
+    return event | times
+
+
+def _object(value: object, what: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise RequestError(f"{what} is a {_kind(value)}; it must be a JSON object")
+    return value
+
+
+def _number(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a number or null")
+    if not abs(value) <= LARGEST_NUMBER:
+        raise RequestError(f"field '{name}' is {_shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
+    return float(value)
+
+
+def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in allowed:
+        raise RequestError(f"field '{name}' is {_shown(value)}; it must be one of {', '.join(allowed)}, or null")
+    return value
+
+
+def _key(name: str, value: object) -> str | int:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    if isinstance(value, str) and value and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT:
+        return value
+    raise RequestError(
+        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "
+        f"bytes without control characters"
+    )
+
+
+def _as_of(value: object, *, allowed: bool) -> datetime:
+    if not allowed:
+        raise RequestError("field 'as_of' is not taken in this environment: a decision is made as of now; leave it out")
+    return _time("as_of", value)
+
+
+def _time(name: str, value: object) -> datetime:
+    wanted = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
+    if not isinstance(value, str):
+        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); {wanted}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise RequestError(f"field '{name}' is {_shown(value)}; {wanted}") from None
+    if moment.tzinfo is None or not _EARLIEST <= moment <= _LATEST:
+        raise RequestError(f"field '{name}' is {_shown(value)}; {wanted}, between 1970 and 2200")
+    return moment.astimezone(UTC)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({_shown(name) for name in names if names.count(name) > 1})
+        raise RequestError(f"field {', '.join(twice)} is given twice; give each once")
+    return found
+
+
+def _no_constant(text: str) -> object:
+    raise RequestError(f"the body has {text}, which is no JSON number; write null for a missing value")
+
+
+def _kind(value: object) -> str:
+    names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), "null")
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."

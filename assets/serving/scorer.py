@@ -1,0 +1,162 @@
+"""From features to a calibrated probability, and to what each feature added to it.
+
+Belongs here: ONNX Runtime, XGBoost's contributions, the scorecard in their place, and the check that the parts of a
+bundle are of one model. The decision service, batch scoring and replay all score here. Does not belong here: where
+features come from, outcomes (`engine.py`), words (`reasons.py`).
+"""
+
+import numpy as np
+import onnxruntime as ort
+import pyarrow as pa
+import xgboost as xgb
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from assets.serving.bundle import Bundle, BundleError
+from assets.serving.calibration import CalibrationError, sigmoid
+
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort_errors.EPFail,
+    ort_errors.EngineError,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoModel,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+_AGREEMENT = 1e-4
+
+
+class ModelError(RuntimeError):
+    """The model gave no usable answer; the message says what it gave."""
+
+
+class Scorer:
+    """A bundle's model, ready to run. Safe to use from several threads; one thread computes one call.
+
+    Raises:
+        BundleError: The model's files are no model, do not fit the encoder, or are not of the same model.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._parts = bundle.parts
+        self._session = _session(bundle)
+        self._input = self._session.get_inputs()[0].name
+        self._output = _probability_output(self._session, bundle)
+        self._booster = _booster(bundle)
+        self._check()
+
+    def encode(self, features: pa.Table) -> NDArray[np.float32]:
+        """The matrix [n, m] of a feature table, missing as NaN."""
+        return np.asarray(self._parts.encoder.encode(features), dtype=np.float32)
+
+    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Calibrated probability of the bad outcome of each row: float64 [n].
+
+        A row's score is the same to the last bit alone and in a batch.
+
+        Raises:
+            ModelError: The model failed, or gave no probability.
+        """
+        try:
+            return self._parts.calibration.apply(self._raw(matrix))
+        except CalibrationError as error:
+            raise ModelError(str(error)) from error
+
+    def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """How far each encoded column moved the log odds of each row before calibration: float64 [n, m].
+
+        SHAP values of the trees (Lundberg et al. 2020), as XGBoost computes them.
+
+        Raises:
+            ModelError: XGBoost failed.
+        """
+        try:
+            found = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
+        except xgb.core.XGBoostError as error:
+            raise ModelError(f"the model's contributions failed: {error}") from error
+        return np.asarray(found[:, :-1], dtype=np.float64)
+
+    def _raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        try:
+            answer = self._session.run([self._output], {self._input: matrix})[0]
+        except _ORT_ERRORS as error:
+            raise ModelError(f"the model failed: {error}") from error
+        raw = np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)[:, -1]
+        if not np.isfinite(raw).all():
+            raise ModelError(f"the model gave {raw[~np.isfinite(raw)][0]} instead of a probability")
+        return raw
+
+    def _check(self) -> None:
+        """Runs all parts on rows of zeros and of missing values; this also warms them up."""
+        width = len(self._parts.encoder.columns)
+        matrix = np.zeros((2, width), dtype=np.float32)
+        matrix[1] = np.nan
+        try:
+            raw = self._raw(matrix)
+            self.score(matrix)
+            explained = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True).sum(axis=1)
+        except (ModelError, xgb.core.XGBoostError) as error:
+            raise BundleError(f"{self._name()} does not run: {error}") from error
+        if np.abs(sigmoid(explained.astype(np.float64)) - raw).max() > _AGREEMENT:
+            raise BundleError(f"{self._name()}: booster.ubj is not the model of model.onnx; export both from one model")
+        self._parts.scorecard.apply(matrix)
+
+    def _name(self) -> str:
+        return f"bundle {self.bundle.version} of {self.bundle.product}"
+
+
+def _session(bundle: Bundle) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = ort.InferenceSession(bundle.parts.model, options, providers=["CPUExecutionProvider"])
+    except _ORT_ERRORS as error:
+        raise BundleError(f"bundle {bundle.version} of {bundle.product}: model.onnx is no model: {error}") from error
+    inputs = session.get_inputs()
+    width = len(bundle.parts.encoder.columns)
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [width]:
+        found = [(entry.name, entry.type, entry.shape) for entry in inputs]
+        raise BundleError(
+            f"bundle {bundle.version} of {bundle.product}: model.onnx takes {found}; it must take one float tensor "
+            f"[n, {width}], the encoder's columns"
+        )
+    return session
+
+
+def _probability_output(session: ort.InferenceSession, bundle: Bundle) -> str:
+    names: list[str] = [
+        entry.name
+        for entry in session.get_outputs()
+        if entry.type == "tensor(float)" and (len(entry.shape) == 1 or entry.shape[1] in (1, 2))
+    ]
+    if not names:
+        raise BundleError(
+            f"bundle {bundle.version} of {bundle.product}: model.onnx has no output with probabilities [n, 2]; "
+            f"export it without ZipMap"
+        )
+    return names[-1]
+
+
+def _booster(bundle: Bundle) -> xgb.Booster:
+    booster = xgb.Booster({"nthread": 1})
+    try:
+        booster.load_model(bytearray(bundle.parts.booster))
+        booster.set_param({"nthread": 1})
+        width = booster.num_features()
+    except (xgb.core.XGBoostError, ValueError) as error:
+        raise BundleError(f"bundle {bundle.version} of {bundle.product}: booster.ubj is no model: {error}") from error
+    if width != len(bundle.parts.encoder.columns):
+        raise BundleError(
+            f"bundle {bundle.version} of {bundle.product}: booster.ubj has {width} columns, the encoder "
+            f"{len(bundle.parts.encoder.columns)}"
+        )
+    booster.feature_names = None
+    return booster

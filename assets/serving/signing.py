@@ -1,0 +1,40 @@
+"""Signatures of bundles.
+
+Belongs here: the keyed signature over a bundle's manifest and its check. Does not belong here: the key
+(`resources.keys`), the manifest (`bundle.py`).
+"""
+
+import hashlib
+import hmac
+
+SHORTEST_KEY = 32
+
+
+class SignatureError(ValueError):
+    """The key is too short, or the signature is not this key's; the message says which."""
+
+
+def sign(manifest: bytes, key: bytes) -> str:
+    """HMAC-SHA256 of the manifest's bytes, as 64 hexadecimal digits.
+
+    Raises:
+        SignatureError: The key has fewer than 32 bytes.
+    """
+    if len(key) < SHORTEST_KEY:
+        raise SignatureError(f"the signing key has {len(key)} bytes; it needs at least {SHORTEST_KEY}")
+    return hmac.new(key, manifest, hashlib.sha256).hexdigest()
+
+
+def verify(manifest: bytes, signature: str, key: bytes) -> None:
+    """Compares in constant time.
+
+    Raises:
+        SignatureError: The signature was not made with this key over these bytes.
+    """
+    if not hmac.compare_digest(sign(manifest, key).encode(), signature.encode()):
+        raise SignatureError("the signature does not fit the manifest: it was altered, or signed with another key")
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of the bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()

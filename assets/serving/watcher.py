@@ -1,0 +1,212 @@
+"""Which bundles are live, kept as the rollout store says.
+
+Belongs here: polling rollout manifests, loading and warming bundles beside the live ones, swapping them, and refusing
+bad ones. Does not belong here: what a bundle does (`engine.py`), when a release moves on (`assets.registry`).
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assets.serving.bundle import BundleError, load_bundle
+from assets.serving.decision import Role
+from assets.serving.engine import Engine
+from resources.online_store import OnlineStore, StoreError
+from resources.rollout_store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
+
+_LOG = logging.getLogger("loopline.rollout")
+_RETRY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class LiveProduct:
+    """The bundles of a product that are loaded; replaced as a whole."""
+
+    product: str
+    manifest: RolloutManifest
+    champion: Engine
+    challenger: Engine | None
+    shadow: Engine | None
+    loaded_at: datetime
+    also_known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        engines = (self.champion, self.challenger, self.shadow)
+        names = frozenset(name for engine in engines if engine for name in engine.shape.columns)
+        object.__setattr__(self, "also_known", names)
+
+    def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
+        """The engine that decides a request: the same for the same entity as long as the share does not shrink."""
+        if self.challenger is None or self.manifest.challenger_share <= 0:
+            return self.champion, "champion"
+        names = self.champion.shape.keys or (self.champion.shape.row_id,)
+        if place(self.product, [request.get(name) for name in names]) < self.manifest.challenger_share:
+            return self.challenger, "challenger"
+        return self.champion, "champion"
+
+
+def place(product: str, key: list[object]) -> float:
+    """Where an entity stands between 0 and 1, evenly spread and the same everywhere: its SHA-256."""
+    text = "\0".join([product, *map(str, key)])
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8], "big") / 2**64
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A manifest that could not be followed.
+
+    Attributes:
+        retry_at: Monotonic time of the next attempt.
+    """
+
+    manifest: RolloutManifest
+    retry_at: float
+
+
+class Watcher:
+    """Keeps `live` as the rollout store says. What is bad is refused, logged and counted, and the old stays.
+
+    A challenger or a shadow that is bad is left out; a champion that is bad leaves the whole product as it was.
+
+    Args:
+        open_store: Gives the online store of a product; called once a product.
+        count_failure: Called with the product for every manifest that could not be followed.
+    """
+
+    def __init__(
+        self,
+        rollout: RolloutStore,
+        key: bytes,
+        *,
+        open_store: Callable[[str], OnlineStore],
+        as_of_allowed: bool,
+        count_failure: Callable[[str], None],
+        interval: float = 0.5,
+    ) -> None:
+        self._rollout = rollout
+        self._key = key
+        self._open_store = open_store
+        self._as_of_allowed = as_of_allowed
+        self._count_failure = count_failure
+        self._interval = interval
+        self._stores: dict[str, OnlineStore] = {}
+        self._refused: dict[str, Refusal] = {}
+        self._unreadable: dict[str, str] = {}
+        self._reachable = True
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rollout-watcher", daemon=True)
+        self.live: Mapping[str, LiveProduct] = {}
+
+    def start(self) -> None:
+        """Begins to poll."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops polling and closes the online stores; no decision may be under way."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for store in self._stores.values():
+            store.close()
+
+    def store(self, product: str) -> OnlineStore:
+        """The online store of a live product."""
+        return self._stores[product]
+
+    def poll(self) -> None:
+        """Looks once at every product's manifest and follows those that changed."""
+        try:
+            products = self._rollout.products()
+        except RolloutUnavailable as error:
+            self._unreachable(error)
+            return
+        self._reachable = True
+        for product in products:
+            try:
+                manifest = self._rollout.read_manifest(product)
+            except RolloutUnavailable as error:
+                self._unreachable(error)
+            except RolloutError as error:
+                if self._unreadable.get(product) != str(error):
+                    self._unreadable[product] = str(error)
+                    self._refuse(product, error)
+            else:
+                self._unreadable.pop(product, None)
+                if manifest is not None:
+                    self._follow(product, manifest)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.poll()
+            self._stop.wait(self._interval)
+
+    def _follow(self, product: str, manifest: RolloutManifest) -> None:
+        live = self.live.get(product)
+        refused = self._refused.get(product)
+        waiting = refused is not None and refused.manifest == manifest and time.monotonic() < refused.retry_at
+        done = live is not None and live.manifest == manifest and refused is None
+        if done or waiting:
+            return
+        self._refused.pop(product, None)
+        champion = self._engine(product, manifest, manifest.champion)
+        if champion is None:
+            return
+        fresh = LiveProduct(
+            product=product,
+            manifest=manifest,
+            champion=champion,
+            challenger=self._engine(product, manifest, manifest.challenger),
+            shadow=self._engine(product, manifest, manifest.shadow),
+            loaded_at=datetime.now(UTC),
+        )
+        self.live = {**self.live, product: fresh}
+        _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
+
+    def _engine(self, product: str, manifest: RolloutManifest, release: Release | None) -> Engine | None:
+        """The engine of a release, the loaded one where there is; `None` when it is refused."""
+        if release is None:
+            return None
+        loaded = self._loaded(product, release)
+        if loaded is not None:
+            return loaded
+        try:
+            folder = self._rollout.fetch_bundle(product, release.version, release.digest)
+            return self._load(product, release, folder)
+        except (BundleError, RolloutError, StoreError) as error:
+            self._refuse(product, error)
+            self._refused[product] = Refusal(manifest=manifest, retry_at=time.monotonic() + _RETRY_SECONDS)
+            return None
+
+    def _loaded(self, product: str, release: Release) -> Engine | None:
+        live = self.live.get(product)
+        for engine in (live.champion, live.challenger, live.shadow) if live else ():
+            if engine and (engine.bundle.version, engine.bundle.digest) == (release.version, release.digest):
+                return engine
+        return None
+
+    def _load(self, product: str, release: Release, folder: Path) -> Engine:
+        bundle = load_bundle(folder, self._key, release.digest)
+        if (bundle.product, bundle.version) != (product, release.version):
+            raise BundleError(
+                f"bundle {folder} is version {bundle.version} of {bundle.product}; the rollout manifest of {product} "
+                f"names it as version {release.version}"
+            )
+        if product not in self._stores:
+            self._stores[product] = self._open_store(product)
+        engine = Engine(bundle, self._stores[product], as_of_allowed=self._as_of_allowed)
+        engine.warm()
+        return engine
+
+    def _refuse(self, product: str, error: Exception) -> None:
+        _LOG.error("%s: the rollout manifest is not followed, what was live stays: %s", product, error)
+        self._count_failure(product)
+
+    def _unreachable(self, error: RolloutUnavailable) -> None:
+        if self._reachable:
+            _LOG.warning("the rollout store cannot be reached, what is live stays: %s", error)
+        self._reachable = False

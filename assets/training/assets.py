@@ -1,0 +1,112 @@
+"""Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
+
+Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels (`rows.py`), the
+split (`split.py`), models (`candidates.py`), what a candidate is made of (`candidate.py`).
+"""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from assets.materialising import Stopwatch, asset_key, permanent, table_name
+from assets.product import Product
+from assets.serving.bundle import write_bundle
+from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
+from assets.training.candidates import train_candidates
+from assets.training.rows import RowsError, mature_labels
+from assets.training.search import TrainingError
+from assets.training.split import SplitError
+from resources.clock import Clock
+from resources.keys import Keys
+from resources.lake import Lake, LakeError
+from resources.tracking import Tracking
+
+
+def training_set_asset(product: Product) -> dg.AssetsDefinition:
+    """`training_set`: rows whose label is final, at the versions of the tables that they were made from."""
+    name = "training_set"
+
+    @dg.asset(
+        key=asset_key(product, name),
+        deps=[asset_key(product, "features"), asset_key(product, f"validated_{product.label.source}")],
+        group_name="training",
+        description=f"Rows with a final label: {product.label.meaning}.",
+        kinds={"deltalake"},
+        owners=[product.owner],
+    )
+    def training_set(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
+    ) -> dg.MaterializeResult[Any]:
+        watch, now = Stopwatch(name), clock.now()
+        features, labels = table_name(product, "features"), table_name(product, f"validated_{product.label.source}")
+        with permanent(LakeError, RowsError):
+            pins = {features: lake.version(features), labels: lake.version(labels)}
+            wanted = [day for day in lake.days(features) if day >= _first_day(product, now)]
+            spine = lake.read(features, days=wanted, version=pins[features])
+            events = lake.read(labels, version=pins[labels])
+            found = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
+        labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
+        rows = labelled.filter(pc.is_valid(labelled[LABEL]))
+        record = {"run_id": context.run_id, "pins": pins, "as_known_at": now.isoformat()}
+        commit = lake.replace(table_name(product, name), rows, days=None, metadata=record)
+        value = {"version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows}
+        positive = pc.mean(rows[LABEL]).as_py() or 0.0
+        return watch.result(rows=commit.rows, value=value, version=commit.version, pins=pins, positive_share=positive)
+
+    return training_set
+
+
+def model_asset(product: Product) -> dg.AssetsDefinition:
+    """`model`: the candidate of this run, recorded in MLflow with its data, settings and files."""
+    name = "model"
+
+    @dg.asset(
+        key=asset_key(product, name),
+        ins={"training_set": dg.AssetIn(key=asset_key(product, "training_set"))},
+        group_name="training",
+        description="A boosted model and its scorecard, calibrated, with the threshold that earns the most.",
+        kinds={"xgboost", "scikitlearn", "mlflow"},
+        owners=[product.owner],
+    )
+    def model(
+        context: dg.AssetExecutionContext,
+        training_set: dict[str, Any],
+        lake: dg.ResourceParam[Lake],
+        tracking: dg.ResourceParam[Tracking],
+        keys: dg.ResourceParam[Keys],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.MaterializeResult[Any]:
+        watch, source = Stopwatch(name), table_name(product, "training_set")
+        with permanent(LakeError, RowsError, SplitError, TrainingError):
+            rows, parts = labelled_rows(product, lake.read(source, version=training_set["version"]))
+            candidates = train_candidates(rows, parts, product.model)
+        with tracking.run(product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run_id}) as run:
+            run.params(parameters(product, candidates))
+            run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
+            for table, version in training_set["pins"].items():
+                run.dataset(table, version, context="pinned", uri=lake.folder(table))
+            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run_id}
+            with TemporaryDirectory(prefix="loopline-") as folder:
+                bundle = candidate_parts(product, rows, parts, candidates, pins=pins, created_at=clock.now())
+                write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
+                run.folder(CANDIDATE, Path(folder) / CANDIDATE)
+        return watch.result(
+            rows=len(parts.train) + len(parts.calibrate), value={"mlflow_run": run.run_id, "training_set": training_set},
+            mlflow_run=run.run_id, split=parts.to_dict(), settings=dict(candidates.boosted.settings),
+            rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
+            trained_at=clock.now().isoformat(),
+        )  # fmt: skip
+
+    return model
+
+
+def _first_day(product: Product, now: datetime) -> date:
+    """The first day whose rows the split can use: training, purge, test and maturity reach back so far."""
+    spec, maturity = product.model, product.label.maturity
+    if spec.train_days is None:
+        return product.start
+    return (now - timedelta(days=spec.train_days + spec.test_days + 1) - 2 * maturity).date()

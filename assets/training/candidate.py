@@ -1,0 +1,109 @@
+"""A candidate: what training hands on, as the parts of a bundle.
+
+Belongs here: from a training set to rows and split, from fitted candidates to bundle parts, and back to a model that
+can be judged. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.serving.bundle`).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import xgboost as xgb
+
+from assets.evaluation.profit import choose_threshold
+from assets.features.encoding import Encoder
+from assets.features.kernel import compile_features
+from assets.product import Product
+from assets.serving.bundle import BundleParts, Policy
+from assets.training.candidates import BoostedModel, Candidates
+from assets.training.export import booster_bytes, export_onnx
+from assets.training.rows import TrainingRows, assemble
+from assets.training.split import Split, split
+
+CANDIDATE = "candidate"
+LABEL = "label"
+_SAMPLE = 512
+
+
+def labelled_rows(product: Product, training_set: pa.Table) -> tuple[TrainingRows, Split]:
+    """The rows of a training set and their split; the same table gives the same of both.
+
+    Raises:
+        RowsError: A column is missing.
+        SplitError: A part of the split would be empty or of one class.
+    """
+    rows = assemble(
+        training_set.drop_columns([LABEL, "label_known_at"]),
+        training_set.select([product.spine.row_id, LABEL]),
+        encoder=Encoder.from_features(product.features),
+        row_id=product.spine.row_id,
+        protected=[attribute.column for attribute in product.protected],
+        stake=product.decision.profit.stake,
+    )
+    return rows, split(rows.as_of, rows.y, spec=product.model, maturity=product.label.maturity)
+
+
+def candidate_parts(
+    product: Product, rows: TrainingRows, parts: Split, candidates: Candidates, *, pins: Mapping[str, Any], created_at: datetime
+) -> BundleParts:
+    """The candidate as a bundle's parts; its reference profile and metrics are still empty.
+
+    The threshold is chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
+    """
+    boosted, calibrate = candidates.boosted, rows.take(parts.calibrate)
+    decision = product.decision
+    chosen = choose_threshold(
+        boosted.predict(calibrate.matrix), calibrate.y, decision.profit, calibrate.stake, decision.max_refused
+    )
+    return BundleParts(
+        product=product.name,
+        version=CANDIDATE,
+        created_at=created_at,
+        pins=pins,
+        model=export_onnx(boosted.booster, rows.matrix[parts.train[:_SAMPLE]]),
+        booster=booster_bytes(boosted.booster),
+        scorecard=candidates.scorecard,
+        calibration=boosted.calibration,
+        kernel=compile_features(product.features, product.resolutions),
+        encoder=Encoder.from_features(product.features),
+        policy=Policy(
+            threshold=chosen.threshold,
+            accept=decision.accept,
+            refuse=decision.refuse,
+            fallback=decision.fallback,
+            reasons=decision.reasons,
+            reasons_shown=decision.reasons_shown,
+            row_id=product.spine.row_id,
+            sequence=product.spine.sequence,
+            scale=decision.scale,
+        ),
+        reference={},
+        metrics={},
+    )
+
+
+def boosted_model(parts: BundleParts) -> BoostedModel:
+    """The model of a bundle, ready to be judged: exactly the bytes that will decide."""
+    booster = xgb.Booster(model_file=bytearray(parts.booster))
+    return BoostedModel(
+        booster=booster,
+        calibration=parts.calibration,
+        columns=tuple(parts.encoder.columns),
+        sources=tuple(parts.encoder.sources),
+        settings={},
+        rounds=booster.num_boosted_rounds(),
+    )
+
+
+def parameters(product: Product, candidates: Candidates) -> dict[str, object]:
+    """What MLflow shows as the run's parameters."""
+    return {
+        **candidates.boosted.settings,
+        "rounds": candidates.boosted.rounds,
+        "seed": product.model.seed,
+        "trials": product.model.trials,
+        "features": len(product.features.names),
+        "feature_set": product.features.digest[:16],
+        "label": product.label.meaning,
+    }

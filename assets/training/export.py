@@ -1,0 +1,68 @@
+"""From a booster to the files that the decision process reads.
+
+Belongs here: the conversion to ONNX, the proof that it gives the same scores, and the booster's own bytes. Does not
+belong here: the bundle's folder and signature (`assets.serving.bundle`).
+"""
+
+import numpy as np
+import onnxruntime
+import xgboost as xgb
+from numpy.typing import NDArray
+from onnxmltools import convert_xgboost
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+INPUT = "input"
+# The newest opset that onnxmltools converts boosters to.
+OPSET = 15
+TOLERANCE = 1e-6
+
+
+class ExportError(ValueError):
+    """The ONNX form of a booster does not give the booster's scores; the message has the figures."""
+
+
+def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
+    """The booster as an ONNX model, checked against it on the sample.
+
+    The model has one input `input` (float32 [n, m], NaN = missing) and two outputs: `label`, and `probabilities`
+    (float32 [n, 2]), whose second column is the raw score.
+
+    Args:
+        booster: Already cut to the rounds that count; it is not changed.
+        sample: float32 [n, m], rows to compare on (missing values among them, if the model may see some).
+
+    Raises:
+        ExportError: The sample is empty, or a score differs by more than 1e-6.
+    """
+    if len(sample) == 0:
+        raise ExportError("the ONNX export has no sample rows to compare on: give it some")
+    named = booster.copy()
+    named.feature_names = [f"f{column}" for column in range(booster.num_features())]
+    shape = FloatTensorType([None, booster.num_features()])
+    model = convert_xgboost(named, initial_types=[(INPUT, shape)], target_opset=OPSET).SerializeToString()
+    check_onnx(model, booster, sample)
+    return bytes(model)
+
+
+def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) -> float:
+    """The largest difference between the two scores over the sample.
+
+    Raises:
+        ExportError: It is above 1e-6, or is not a number.
+    """
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    given = np.asarray(session.run(["probabilities"], {INPUT: sample})[0], dtype=np.float64)[:, 1]
+    wanted = np.asarray(booster.inplace_predict(sample), dtype=np.float64)
+    gap = np.abs(given - wanted)
+    if not np.all(gap <= TOLERANCE):
+        worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
+        raise ExportError(
+            f"ONNX and booster differ on {int(np.sum(~(gap <= TOLERANCE)))} of {len(sample)} sample rows; row {worst}: "
+            f"{given[worst]} and {wanted[worst]} (at most {TOLERANCE} is allowed)"
+        )
+    return float(gap.max())
+
+
+def booster_bytes(booster: xgb.Booster) -> bytes:
+    """The booster in XGBoost's own UBJSON form: `xgb.Booster(model_file=bytearray(...))` reads it back."""
+    return bytes(booster.save_raw("ubj"))

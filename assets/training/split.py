@@ -1,0 +1,117 @@
+"""Which rows teach, which calibrate, which judge.
+
+Belongs here: the time-ordered windows, with the purge gap between learning and judging. Does not belong here: any
+random split (rows of one week know each other), or anything that looks at features.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.product import ModelSpec
+
+_DAY = np.timedelta64(1, "D")
+
+
+class SplitError(ValueError):
+    """The rows cannot be split as the product asks; the message has the windows and the counts."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open stretch of time, `first <= as_of < end`, UTC (datetime64[us])."""
+
+    first: np.datetime64
+    end: np.datetime64
+
+    def rows(self, as_of: NDArray[np.datetime64]) -> NDArray[np.int64]:
+        """Positions of the rows within it, ascending."""
+        return np.flatnonzero((as_of >= self.first) & (as_of < self.end)).astype(np.int64)
+
+    def to_dict(self) -> dict[str, str]:
+        """ISO-8601 bounds; the end is not included."""
+        return {"first": f"{self.first}Z", "end": f"{self.end}Z"}
+
+    def __str__(self) -> str:
+        return f"{np.datetime_as_string(self.first, 'm')} to {np.datetime_as_string(self.end, 'm')}"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Positions of the rows of each part, and the window that each was taken from."""
+
+    train: NDArray[np.int64]
+    calibrate: NDArray[np.int64]
+    test: NDArray[np.int64]
+    train_window: Window
+    calibrate_window: Window
+    test_window: Window
+
+    def to_dict(self) -> dict[str, object]:
+        """Windows and row counts, ready for JSON."""
+        parts = (
+            ("train", self.train, self.train_window),
+            ("calibrate", self.calibrate, self.calibrate_window),
+            ("test", self.test, self.test_window),
+        )
+        return {name: {**window.to_dict(), "rows": len(rows)} for name, rows, window in parts}
+
+
+def split(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec, maturity: timedelta) -> Split:
+    """The windows of a product's model over its mature rows.
+
+    The test window is the last `test_days` whole UTC days. The training window ends the label's maturity before the
+    test window starts (the purge gap), so that every label it holds was known before the first test row was decided.
+    Its last `calibrate_share` of time is the calibration part. No gap is kept between training and calibration: no
+    figure is reported from there.
+
+    Args:
+        as_of: datetime64[us] [n], in any order, of rows whose label is final.
+        y: int8 [n].
+        spec: Lengths and shares.
+        maturity: How long after a decision its label is final.
+
+    Raises:
+        SplitError: There are no rows, the spec is out of range, or a part has no rows or rows of one class only.
+    """
+    if len(as_of) == 0:
+        raise SplitError("there are no mature rows to split: wait for labels, or backfill earlier days")
+    if spec.test_days < 1 or not 0.0 < spec.calibrate_share < 1.0:
+        raise SplitError(
+            f"test_days {spec.test_days} must be at least 1 and calibrate_share {spec.calibrate_share} between 0 and 1"
+        )
+    end = (as_of.max().astype("datetime64[D]") + _DAY).astype("datetime64[us]")
+    test = Window(end - spec.test_days * _DAY, end)
+    learn_end = test.first - np.timedelta64(maturity // timedelta(microseconds=1), "us")
+    earliest = as_of.min() if spec.train_days is None else learn_end - spec.train_days * _DAY
+    learn_first = min(max(earliest, as_of.min()), learn_end)
+    span = (learn_end - learn_first).astype(np.int64)
+    border = learn_end - np.timedelta64(round(int(span) * spec.calibrate_share), "us")
+    windows = {
+        "train": Window(learn_first, border),
+        "calibrate": Window(border, learn_end),
+        "test": test,
+    }
+    parts = {name: _checked(name, window, window.rows(as_of), y, maturity) for name, window in windows.items()}
+    return Split(
+        train=parts["train"],
+        calibrate=parts["calibrate"],
+        test=parts["test"],
+        train_window=windows["train"],
+        calibrate_window=windows["calibrate"],
+        test_window=windows["test"],
+    )
+
+
+def _checked(
+    name: str, window: Window, rows: NDArray[np.int64], y: NDArray[np.int8], maturity: timedelta
+) -> NDArray[np.int64]:
+    positives = int(y[rows].sum())
+    if 0 < positives < len(rows):
+        return rows
+    raise SplitError(
+        f"the {name} window {window} has {len(rows)} rows, {positives} of them positive; it needs both classes "
+        f"(the label's maturity of {maturity.days} days keeps training and test apart): give it more days"
+    )

@@ -1,0 +1,91 @@
+"""Assets of validation: `validated_<source>`, the rows that keep their contract, without personal data.
+
+Belongs here: write, audit, publish: quarantine is written, the day is judged, and only then do its valid rows become
+visible. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.privacy.consent import ConsentResult, apply_consent
+from assets.privacy.tokens import without_personal_data
+from assets.product import Product, Source
+from assets.validation.audit import Audit, ContractCannotRun, audit
+from assets.validation.checks import contract_check, contract_result
+from resources.keys import Keys
+from resources.lake import Lake, LakeError
+
+
+def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`validated_<source>`, with its blocking check `contract` and, beside it, the table `quarantine_<source>`."""
+    contract = product.contract(source.name)
+    name = f"validated_{source.name}"
+    key = asset_key(product, name)
+    deps = [asset_key(product, f"raw_{source.name}")]
+    if contract.consent:
+        deps.append(asset_key(product, f"validated_{contract.consent.source}"))
+
+    @dg.asset(
+        key=key,
+        deps=deps,
+        group_name="validation",
+        description=f"{contract.description} Rows that keep the contract; personal data replaced by tokens.",
+        kinds={"great_expectations", "deltalake"},
+        owners=[contract.owner],
+        partitions_def=partitions,
+        backfill_policy=ONE_RUN,
+        check_specs=[contract_check(key, contract)],
+    )
+    def validated(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], keys: dg.ResourceParam[Keys]
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
+        watch, days = Stopwatch(name), days_of(context)
+        with permanent(LakeError, ContractCannotRun):
+            outcome = audit(contract, lake.read(table_name(product, f"raw_{source.name}"), days=days), days)
+        quarantine = table_name(product, f"quarantine_{source.name}")
+        lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run_id})
+        check = contract_result(contract, outcome)
+        if outcome.blocked:
+            yield check
+            raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
+        rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
+        allowed = _with_consent(product, source, lake, rows, days[-1])
+        commit = lake.replace(
+            table_name(product, name), allowed.kept, days=days, metadata={"run_id": context.run_id}
+        )
+        yield watch.result(
+            rows=commit.rows,
+            checks=[check],
+            version=commit.version,
+            days=len(days),
+            quarantined=outcome.quarantine.num_rows,
+            withheld_without_consent=allowed.withheld,
+        )
+
+    return validated
+
+
+def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: Any) -> ConsentResult:
+    consent = product.contract(source.name).consent
+    if consent is None:
+        return ConsentResult(rows, 0)
+    table = table_name(product, f"validated_{consent.source}")
+    with permanent(LakeError):
+        known = [day for day in lake.days(table) if day <= last_day]
+        return apply_consent(consent, rows, lake.read(table, days=known))
+
+
+def _blocked(product: Product, source: Source, outcome: Audit) -> str:
+    worst = max(outcome.blocked, key=lambda day: day.share)
+    others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
+    rules = ", ".join(f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4])
+    return (
+        f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
+        f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "
+        f"quarantine_{source.name}, have the source mended or the contract changed, then: "
+        f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
+    )

@@ -1,0 +1,216 @@
+"""Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
+
+Belongs here: the order of the rules (malformed, unreadable, missing, repeated, expectations), the quarantine table, and the
+verdict on each day. Great Expectations judges the expectations and names the rows that fail them. Does not belong here:
+reading contracts, personal data, the lake.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingestion.landing import MALFORMED, ROW_NUMBER
+from assets.validation.contract import Contract
+from assets.validation.typing import typed
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("row_ref", pa.string()),
+        ("rule", pa.string()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("row", pa.string()),
+        ("day", pa.date32()),
+    ]
+)
+_HIDDEN = "(personal)"
+
+
+class ContractCannotRun(ValueError):
+    """An expectation of the contract raised instead of answering; the message names it."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The rows, by position, that break one rule on one column."""
+
+    rule: str
+    column: str
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class DayVerdict:
+    """Whether a day may be published: its share of quarantined rows is within the contract's."""
+
+    day: date
+    rows: int
+    quarantined: int
+    allowed_share: float
+
+    @property
+    def share(self) -> float:
+        """Quarantined rows over rows; 0 for an empty day."""
+        return self.quarantined / self.rows if self.rows else 0.0
+
+    @property
+    def blocked(self) -> bool:
+        """Too much failed: nothing of the day is published."""
+        return self.share > self.allowed_share
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a contract made of rows.
+
+    Attributes:
+        valid: Rows that keep the contract, typed, with `event_time` and `known_at` under these names, and `day`.
+        quarantine: A row for each broken rule (QUARANTINE_SCHEMA); personal values are hidden.
+        failed_by_rule: For each broken rule, how many rows broke it.
+    """
+
+    valid: pa.Table
+    quarantine: pa.Table
+    days: tuple[DayVerdict, ...]
+    failed_by_rule: Mapping[str, int]
+
+    @property
+    def blocked(self) -> tuple[DayVerdict, ...]:
+        """The days that may not be published."""
+        return tuple(day for day in self.days if day.blocked)
+
+
+def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
+    """Runs the contract over raw rows of the days given.
+
+    Args:
+        raw: Columns as `assets.ingestion.landing.RawDay` describes them.
+
+    Raises:
+        ContractCannotRun: An expectation could not be evaluated (it names a column that does not exist, say).
+    """
+    raw = raw.combine_chunks()
+    columns, failures = _typed_columns(contract, raw)
+    frame = pa.table({**columns, "day": raw["day"]})
+    suspect = _marked(raw.num_rows, failures)
+    failures.extend(_repeated(contract, frame, suspect))
+    failures.extend(_unexpected(contract, frame, suspect))
+    bad = _marked(raw.num_rows, failures)
+    return Audit(
+        valid=_renamed(contract, frame.filter(pa.array(~bad))),
+        quarantine=_quarantine(contract, raw, failures),
+        days=_verdicts(contract, raw["day"], bad, days),
+        failed_by_rule={f"{f.rule}({f.column})" if f.column else f.rule: len(f.rows) for f in failures},
+    )
+
+
+def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.ChunkedArray], list[Failure]]:
+    malformed = np.asarray(pc.is_valid(raw[MALFORMED]).to_numpy())
+    failures = [Failure("row_is_readable", "", np.flatnonzero(malformed))]
+    columns: dict[str, pa.ChunkedArray] = {}
+    for column in contract.columns:
+        read = typed(column, raw[column.name])
+        columns[column.name] = read.values
+        failures.append(Failure(f"value_is_{column.type}", column.name, np.flatnonzero(read.unreadable)))
+        if column.required:
+            absent = np.asarray(pc.is_null(raw[column.name]).to_numpy()) & ~malformed
+            failures.append(Failure("value_is_present", column.name, np.flatnonzero(absent)))
+    return columns, [failure for failure in failures if len(failure.rows)]
+
+
+def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
+    """Later rows of a key that stood already on the same day; an exact key is one fact."""
+    keys = frame.select([*contract.key, "day"]).to_pandas()
+    repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
+    return [Failure("key_is_unique", ",".join(contract.key), np.flatnonzero(repeated))] if repeated.any() else []
+
+
+def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
+    """What Great Expectations finds among the rows that could be read at all."""
+    positions = np.flatnonzero(~suspect)
+    if not contract.expectations or not len(positions):
+        return []
+    used = sorted({str(v) for e in contract.expectations for k, v in e["kwargs"].items() if k.startswith("column")})
+    unknown = [name for name in used if name not in frame.column_names]
+    if unknown:
+        raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, which is no column of it")
+    failures = []
+    for result in _expectation_results(contract, frame.select(used).take(positions).to_pandas()):
+        config = result.expectation_config
+        if not result.success and "unexpected_index_list" not in result.result:
+            raise ContractCannotRun(
+                f"contract {contract.source}: {config.type} {config.kwargs} gave no rows: {result.exception_info}"
+            )
+        rows = positions[np.asarray(result.result.get("unexpected_index_list", []), dtype=np.int64)]
+        column = config.kwargs.get("column") or config.kwargs.get("column_A") or ""
+        if len(rows):
+            failures.append(Failure(config.type, column, rows))
+    return failures
+
+
+def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
+    import great_expectations as gx  # half a second to import: only where a contract runs
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("rows").add_dataframe_asset(contract.source)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    # A share of unexpected rows is judged by day, below; here each expectation only names the rows.
+    suite = gx.ExpectationSuite(name=contract.source, expectations=[dict(e) for e in contract.expectations])
+    return list(batch.validate(suite, result_format="COMPLETE").results)
+
+
+def _marked(rows: int, failures: Sequence[Failure]) -> np.ndarray:
+    marked = np.zeros(rows, dtype=bool)
+    for failure in failures:
+        marked[failure.rows] = True
+    return marked
+
+
+def _renamed(contract: Contract, frame: pa.Table) -> pa.Table:
+    names = {contract.event_time: "event_time", contract.known_at: "known_at"}
+    return frame.rename_columns([names.get(name, name) for name in frame.column_names])
+
+
+def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) -> pa.Table:
+    personal = {column.name for column in contract.columns if column.personal}
+    if personal:  # nobody can say what an unreadable line holds
+        personal.add(MALFORMED)
+    parts = []
+    for failure in failures:
+        rows = raw.take(failure.rows)
+        shown = [{k: _HIDDEN if k in personal and v is not None else v for k, v in row.items()} for row in rows.to_pylist()]
+        values = [row.get(failure.column, row[MALFORMED]) for row in shown]
+        parts.append(
+            pa.table(
+                {
+                    "row_ref": [f"{row['day']}#{row[ROW_NUMBER]}" for row in shown],
+                    "rule": [failure.rule] * len(shown),
+                    "column": [failure.column] * len(shown),
+                    "value": values,
+                    "row": [json.dumps({k: row[k] for k in (*contract.names, MALFORMED)}) for row in shown],
+                    "day": rows["day"],
+                },
+                schema=QUARANTINE_SCHEMA,
+            )
+        )
+    return pa.concat_tables(parts) if parts else QUARANTINE_SCHEMA.empty_table()
+
+
+def _verdicts(
+    contract: Contract, day: pa.ChunkedArray, bad: np.ndarray, days: Sequence[date]
+) -> tuple[DayVerdict, ...]:
+    table = pa.table({"day": day, "bad": pa.array(bad.astype(np.int64))}).group_by("day")
+    counts = {
+        row["day"]: (row["bad_count"], row["bad_sum"])
+        for row in table.aggregate([("bad", "count"), ("bad", "sum")]).to_pylist()
+    }
+    return tuple(DayVerdict(d, *counts.get(d, (0, 0)), allowed_share=contract.max_quarantined) for d in days)

@@ -1,0 +1,175 @@
+"""A headless Chromium, driven over its DevTools protocol.
+
+Belongs here: the least that a test needs to use a page as a person does. Does not belong here: tests, and anything
+about a particular page.
+"""
+
+import base64
+import json
+import os
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+from resources.processes import ProcessTable, log_tail
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--mute-audio"),
+    # It would call home at every start, and there may be nobody to answer.
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
+    *("--no-proxy-server", "--remote-debugging-port=0", "--window-size=1400,1000", "about:blank"),
+)
+_START_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0
+_POLL_SECONDS = 0.1
+# The element that a person would click: the smallest visible one whose own words are the text.
+_FIND_BY_TEXT = """
+(text) => {
+  const shown = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== 'hidden';
+  const words = (e) => (e.innerText || e.value || '').trim();
+  const all = [...document.querySelectorAll('body *')].filter((e) => shown(e) && words(e) === text);
+  const one = all.find((e) => ![...e.children].some((c) => all.includes(c)));
+  if (!one) return null;
+  one.scrollIntoView({block: 'center', inline: 'center'});
+  const box = one.getBoundingClientRect();
+  return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+}
+"""
+
+
+class BrowserError(RuntimeError):
+    """The browser or the page did not do what was asked; the message has what the page shows."""
+
+
+def find_chromium() -> Path | None:
+    """The browser of this machine; nothing when it has none."""
+    return next((Path(found) for name in _NAMES if (found := shutil.which(name))), None)
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._last = 0
+        self.exceptions: list[str] = []
+        """What the page's scripts threw and did not catch, so far."""
+        for domain in ("Page", "Runtime"):
+            self._ask(f"{domain}.enable")
+
+    def open(self, url: str) -> None:
+        """Goes to an address and waits until its document is loaded.
+
+        Raises:
+            BrowserError: There is nothing at the address, or it takes too long.
+        """
+        answer = self._ask("Page.navigate", url=url)
+        if answer.get("errorText"):
+            raise BrowserError(f"{url} cannot be opened: {answer['errorText']}")
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression, of a promise what it resolves to.
+
+        Raises:
+            BrowserError: It threw.
+        """
+        answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            raise BrowserError(f"{script[:200]}: {details.get('exception', {}).get('description', details['text'])}")
+        return answer["result"].get("value")
+
+    def wait_for(self, condition: str, *, seconds: float = 30.0) -> Any:
+        """Waits until a JavaScript expression is truthy, and returns its value.
+
+        Raises:
+            BrowserError: It is not in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not (value := self.evaluate(condition)):
+            if time.monotonic() > deadline:
+                raise BrowserError(f"after {seconds:.0f} s not so: {condition[:300]}\nThe page shows:\n{self.text}")
+            time.sleep(_POLL_SECONDS)
+        return value
+
+    def wait_for_selector(self, selector: str, *, seconds: float = 30.0) -> None:
+        """Waits until an element matches a CSS selector."""
+        self.wait_for(f"document.querySelector({json.dumps(selector)}) !== null", seconds=seconds)
+
+    def wait_for_text(self, text: str, *, seconds: float = 30.0) -> None:
+        """Waits until the page shows a text."""
+        self.wait_for(f"document.body.innerText.includes({json.dumps(text)})", seconds=seconds)
+
+    def click_text(self, text: str, *, seconds: float = 30.0) -> None:
+        """Clicks, with the mouse, the smallest visible element whose whole text is this."""
+        place = self.wait_for(f"({_FIND_BY_TEXT})({json.dumps(text)})", seconds=seconds)
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            button = "none" if kind == "mouseMoved" else "left"
+            self._ask("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)
+
+    def type_text(self, text: str) -> None:
+        """Types into the element that has the focus."""
+        self._ask("Input.insertText", text=text)
+
+    def screenshot(self, file: Path) -> Path:
+        """Saves what the window shows as a PNG file."""
+        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))
+        return file
+
+    @property
+    def text(self) -> str:
+        """What the page shows, as text."""
+        return str(self.evaluate("document.body ? document.body.innerText : ''"))
+
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._last += 1
+        self._connection.send(json.dumps({"id": self._last, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._connection.recv(timeout=_ANSWER_SECONDS))
+            if message.get("method") == "Runtime.exceptionThrown":
+                details = message["params"]["exceptionDetails"]
+                self.exceptions.append(details.get("exception", {}).get("description", details["text"]))
+            if message.get("id") != self._last:
+                continue
+            if "error" in message:
+                raise BrowserError(f"{method}: {message['error']['message']}")
+            return dict(message["result"])
+
+
+@contextmanager
+def open_browser(chromium: Path, folder: Path) -> Iterator[Page]:
+    """An empty page of a new browser with no history, which is gone afterwards.
+
+    Args:
+        folder: An empty folder for its profile and its log.
+    """
+    table = ProcessTable(folder)
+    profile = folder / "profile"
+    command = [str(chromium), f"--user-data-dir={profile}", *_FLAGS]
+    process = table.start("chromium", command, port=None, variables=dict(os.environ), folder=folder)
+    try:
+        announced = profile / "DevToolsActivePort"
+        deadline = time.monotonic() + _START_SECONDS
+        while not announced.exists() or "\n" not in announced.read_text():
+            if time.monotonic() > deadline:
+                raise BrowserError(f"{chromium} does not start:\n{log_tail(process)}")
+            time.sleep(_POLL_SECONDS)
+        with connect(_first_tab(announced.read_text().split()[0]), proxy=None, max_size=None) as connection:
+            yield Page(connection)
+    finally:
+        table.stop(process, grace_seconds=5.0)
+
+
+def _first_tab(port: str) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(f"http://127.0.0.1:{port}/json/list", timeout=_ANSWER_SECONDS) as response:
+        tabs = [target for target in json.load(response) if target["type"] == "page"]
+    return str(tabs[0]["webSocketDebuggerUrl"])

@@ -1,0 +1,189 @@
+"""Random histories with everything that goes wrong in real ones, and the features that are tried on them.
+
+Ties in time and in everything else, facts that become known late or ahead of their time, missing values and keys,
+entities without events, numbers at the ends of their range.
+"""
+
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from assets.features.kernel import Kernel, compile_features
+from assets.features.vocabulary import (
+    Category,
+    DayOfWeek,
+    Difference,
+    Events,
+    FeatureSet,
+    History,
+    Hour,
+    Log1p,
+    Missing,
+    Night,
+    Number,
+    Ratio,
+    Trend,
+    Weekend,
+    at_least,
+    below,
+)
+
+START = datetime(2024, 2, 28, 22, tzinfo=UTC)
+MICROS = pa.timestamp("us", tz="UTC")
+RESOLUTIONS = {"facts": {"amount": 0.01, "n": 1.0, "ratio": 2.5}, "orders": {"amount": 0.01}}
+COLUMNS = ("amount", "ratio", "n", "level", "kind", "flag")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One history: the features, their kernel, events by source and the rows."""
+
+    features: FeatureSet
+    kernel: Kernel
+    events: dict[str, pa.Table]
+    spine: pa.Table
+
+    def __repr__(self) -> str:
+        windows = sorted({str(feature.window) for feature in self.features.history})
+        events = {source: events.to_pylist() for source, events in self.events.items()}
+        return f"Case(windows={windows}, events={events}, spine={self.spine.to_pylist()})"
+
+
+def _aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]:
+    """Every kind of aggregate over one stream and window, filtered and not."""
+    some = of.where(kind=("a", "b"))
+    high = of.where(level=at_least(0.0)).where(n=below(3))
+    flagged = of.where(flag=True)
+    return [
+        of.count(window, name=f"count{tag}"),
+        flagged.count(window, name=f"flagged{tag}"),
+        of.sum("amount", window, name=f"sum{tag}"),
+        of.sum("ratio", window, name=f"odd_sum{tag}", empty=0),
+        of.mean("amount", window, name=f"mean{tag}", empty=-1),
+        some.mean("n", window, name=f"some_mean{tag}"),
+        of.std("amount", window, name=f"std{tag}"),
+        high.std("n", window, name=f"high_std{tag}", empty=0),
+        of.min("level", window, name=f"min{tag}"),
+        some.max("level", window, name=f"some_max{tag}", empty=0),
+        of.max("n", window, name=f"max{tag}"),
+        of.distinct("kind", window, name=f"kinds{tag}"),
+        flagged.distinct("n", window, name=f"flagged_numbers{tag}"),
+        of.distinct("level", window, name=f"levels{tag}", empty=-1),
+        of.share(window, kind="a", name=f"share{tag}"),
+        some.share(window, n=at_least(1), name=f"some_share{tag}", empty=0),
+        of.last("level", window, name=f"last{tag}"),
+        some.last("n", window, name=f"some_last{tag}", empty=-5),
+        of.time_since_last(window, name=f"since_last{tag}"),
+        flagged.time_since_first(window, name=f"since_first{tag}"),
+    ]
+
+
+def feature_set(windows: tuple[timedelta | None, ...], sequence: bool) -> FeatureSet:
+    """Every kind of feature over each window, by two keys, on both time axes, with and without the request."""
+    facts = Events("facts", key="person")
+    known = Events("facts", key="place", time="known_at")
+    orders = Events("orders", key="person", includes_request=True)
+    history: list[History] = []
+    for number, window in enumerate(windows):
+        history += _aggregates(facts, window, f"_f{number}")
+        history += _aggregates(known, window, f"_k{number}")
+        own = _aggregates(orders, window, f"_o{number}")
+        # Columns without a resolution in the contract of orders are not added up.
+        history += [f for f in own if f.kind not in ("sum", "mean", "std") or f.column == "amount"]
+        history += [facts.time_since_first(window, name=f"person_since_first_{number}")]
+    lengths = [w for w in windows if w is not None]
+    trends = []
+    if len(set(lengths)) > 1:
+        short, long = (windows.index(pick(lengths)) for pick in (min, max))
+        trends = [Trend("trend", recent=f"count_f{short}", longer=f"count_f{long}")]
+    return FeatureSet(
+        request=[Number("amount"), Category("kind", values=("a", "b"))],
+        history=history,
+        derived=[
+            Ratio("amount_to_mean", numerator="amount", denominator="mean_f0"),
+            Difference("less", left="amount", right="last_f0"),
+            Log1p("logarithm", of="amount_to_mean"),
+            Missing("unknown_kind", of="kind"),
+            Missing("unknown", of="logarithm"),
+            Weekend("weekend"),
+            Night("night"),
+            DayOfWeek("weekday"),
+            Hour("hour"),
+            *trends,
+        ],
+    )
+
+
+_finite = st.floats(allow_nan=False, allow_infinity=False)
+_cents = st.one_of(
+    st.integers(-2000, 2000).map(lambda cents: cents / 100),
+    st.sampled_from([0.0, -0.0, 0.005, 90_071_992_547_409.0, -90_071_992_547_409.0]),
+)
+
+
+def _values() -> dict[str, st.SearchStrategy[object]]:
+    return {
+        "amount": st.one_of(st.none(), _cents, st.just(float("nan"))),
+        "ratio": st.one_of(st.none(), st.integers(-40, 40).map(lambda steps: steps * 2.5)),
+        "n": st.one_of(st.none(), st.integers(-3, 5), st.sampled_from([2**53 - 1, 1 - 2**53])),
+        "level": st.one_of(st.none(), st.sampled_from([0.0, -0.0, 1.5]), _finite),
+        "kind": st.one_of(st.none(), st.sampled_from("abc")),
+        "flag": st.one_of(st.none(), st.booleans()),
+        "person": st.one_of(st.none(), st.sampled_from(["p", "q", "r"])),
+        "place": st.one_of(st.none(), st.integers(1, 3)),
+    }
+
+
+TYPES = {
+    "amount": pa.float64(), "ratio": pa.float64(), "n": pa.int64(), "level": pa.float64(), "kind": pa.string(),
+    "flag": pa.bool_(), "person": pa.string(), "place": pa.int32(), "event_time": MICROS, "known_at": MICROS,
+    "as_of": MICROS, "sequence": pa.int64(), "row_id": pa.int64(),
+}  # fmt: skip
+
+
+def table(rows: list[dict[str, object]], names: tuple[str, ...]) -> pa.Table:
+    """Rows as an Arrow table of the columns' types; NaN stays NaN."""
+    return pa.table({name: pa.array([row[name] for row in rows], TYPES[name]) for name in names})
+
+
+@st.composite
+def cases(draw: st.DrawFn, sequence: bool | None = None) -> Case:
+    """A history of up to 30 events of two sources, and up to 6 rows."""
+    unit = draw(st.sampled_from([timedelta(microseconds=1), timedelta(hours=7), timedelta(days=70_000)]))
+    moments = st.integers(0, 30).map(lambda steps: START + steps * unit)
+    lengths = st.one_of(st.none(), st.integers(1, 20).map(lambda steps: steps * unit))
+    windows = tuple(draw(st.lists(lengths, min_size=1, max_size=3, unique=True)))
+    ordered = draw(st.booleans()) if sequence is None else sequence
+    delays = st.one_of(st.just(0), st.integers(-5, 15)).map(lambda steps: steps * unit)
+    values = _values()
+    event = st.fixed_dictionaries({**values, "event_time": moments, "delay": delays, "sequence": st.integers(0, 2)})
+    row = st.fixed_dictionaries({**values, "as_of": moments, "sequence": st.integers(0, 2)})
+    tail = ("sequence",) if ordered else ()
+    events = {}
+    for source in ("facts", "orders"):
+        rows = draw(st.lists(event, max_size=15))
+        rows += draw(st.lists(st.sampled_from(rows), max_size=3)) if rows else []  # the same again
+        stamped = [{**r, "known_at": r["event_time"] + r["delay"]} for r in rows]
+        events[source] = table(stamped, ("person", "place", *COLUMNS, "event_time", "known_at", *tail))
+    spine = table(draw(st.lists(row, min_size=1, max_size=6)), ("person", "place", *COLUMNS, "as_of", *tail))
+    features = feature_set(windows, ordered)
+    return Case(features, compile_features(features, RESOLUTIONS), events, spine)
+
+
+def differences(got: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[str]:
+    """Where two lists of rows differ, numbers compared to the last bit (the sign of zero included)."""
+    assert len(got) == len(expected)
+    return [
+        f"row {number}, {name}: {row[name]!r} instead of {other[name]!r}"
+        for number, (row, other) in enumerate(zip(got, expected, strict=True))
+        for name in {**row, **other}
+        if _bits(row[name]) != _bits(other[name])
+    ]
+
+
+def _bits(value: object) -> object:
+    return struct.pack("<d", value) if isinstance(value, float) else value

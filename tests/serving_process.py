@@ -1,0 +1,134 @@
+"""The real decision service in a folder of its own, for the integration test and the benchmark.
+
+Belongs here: publishing sample bundles, starting and stopping the process, asking it. Does not belong here: assertions.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from assets.serving.bundle import BundleParts, write_bundle
+from assets.serving.launch import serve_command, serve_variables
+from resources.environments import load_environment
+from resources.keys import signing_key
+from resources.online_store import open_store
+from resources.rollout_store import Release, RolloutManifest, RolloutStore
+from tests.serving_samples import NOW, PRODUCT, fill_store
+
+_START_SECONDS = 60.0
+
+
+class Workspace:
+    """A Loopline home with a filled online store, and bundles published as they are asked for."""
+
+    def __init__(self, home: Path, *, events_each: int = 200) -> None:
+        self.port = free_port()
+        self.variables = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "LOOPLINE_HOME": str(home),
+        }
+        self.environment = load_environment(self.variables)
+        self.rollout = RolloutStore.open(self.environment.rollout, home / "fetched")
+        self._key = signing_key(self.variables, self.environment.home, "signing")
+        store = open_store(self.environment.online_store, PRODUCT)
+        fill_store(store, events_each=events_each)
+        store.close()
+
+    def publish(self, parts: BundleParts) -> Release:
+        """Writes and publishes a bundle."""
+        folder = self.environment.home / "built" / parts.version
+        digest = write_bundle(parts, folder, self._key)
+        self.rollout.publish_bundle(PRODUCT, parts.version, folder)
+        return Release(version=parts.version, digest=digest)
+
+    def roll_out(self, champion: Release, **others: Any) -> None:
+        """Makes a release the champion."""
+        manifest = RolloutManifest(
+            product=PRODUCT, champion=champion, updated_at=NOW, by="test", reason=f"version {champion.version}"
+        )
+        self.rollout.publish_manifest(PRODUCT, replace(manifest, **others))
+
+
+class Service:
+    """The decision service as a process, started from a foreign folder; ended when the block ends."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.url = f"http://127.0.0.1:{workspace.port}"
+        self.start_seconds = 0.0
+        self.log = workspace.environment.home / "service.log"
+
+    def __enter__(self) -> Self:
+        started = time.monotonic()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                serve_command(host="127.0.0.1", port=self.workspace.port),
+                env=serve_variables(self.workspace.environment, self.workspace.variables),
+                cwd="/",
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        while self.get("/livez")[0] != 200:
+            if self.process.poll() is not None or time.monotonic() - started > _START_SECONDS:
+                self.stop()
+                raise RuntimeError(f"the decision service did not start:\n{self.log.read_text()}")
+            time.sleep(0.05)
+        self.start_seconds = time.monotonic() - started
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """Asks the process to end and waits; its exit status."""
+        self.process.terminate()
+        return self.process.wait(20)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a GET; status 0 when nobody answered."""
+        return _answer(urllib.request.Request(self.url + path))
+
+    def post(self, path: str, content: Mapping[str, Any] | bytes) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of a POST."""
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        status, text = _answer(urllib.request.Request(self.url + path, data=data, method="POST"))
+        return status, json.loads(text) if text else {}
+
+    def wait_until_ready(self) -> None:
+        """Waits until a champion is loaded."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self.get("/readyz")[0] != 200:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the decision service is not ready:\n{self.log.read_text()}")
+            time.sleep(0.05)
+
+
+def _answer(request: urllib.request.Request) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(request, timeout=15) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return 0, ""
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port

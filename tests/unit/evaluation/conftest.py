@@ -1,0 +1,44 @@
+"""One trained model and its evaluation, which the tests of this folder share."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from assets.evaluation.evaluate import Evaluation, evaluate_model
+from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
+from assets.training.candidates import Candidates, train_candidates
+from assets.training.rows import TrainingRows
+from assets.training.split import Split, split
+from tests.unit.training.conftest import MATURITY, SPEC, make_rows
+
+DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
+PROTECTED = (Protected("sex"), Protected("age", bands=(25, 40, 60)))
+GATES = GatePolicy(min_auc=0.7, min_group_rows=40)
+
+
+@dataclass(frozen=True)
+class Trained:
+    rows: TrainingRows
+    parts: Split
+    candidates: Candidates
+
+
+@pytest.fixture(scope="session")
+def trained() -> Trained:
+    rows = make_rows()
+    parts = split(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
+    return Trained(rows, parts, train_candidates(rows, parts, SPEC))
+
+
+@pytest.fixture(scope="session")
+def evaluation(trained: Trained) -> Evaluation:
+    return evaluate_model(
+        trained.rows,
+        trained.parts,
+        trained.candidates.boosted,
+        trained.candidates.scorecard,
+        decision=DECISION,
+        protected=PROTECTED,
+        gates=GATES,
+        seed=7,
+    )

@@ -1,0 +1,104 @@
+"""Figures against scikit-learn, against plain arithmetic and against their definitions."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+from sklearn.metrics import roc_auc_score
+
+from assets.evaluation.metrics import (
+    EvaluationError,
+    Ranking,
+    best_single_feature,
+    calibration_error,
+    ks_distance,
+    measure,
+    reliability,
+)
+
+
+def scored(count: int = 3000, seed: int = 0) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Labels drawn from their own probabilities: perfectly calibrated."""
+    generator = np.random.default_rng(seed)
+    probability = generator.beta(1, 6, count)
+    return (generator.random(count) < probability).astype(np.int8), probability
+
+
+def test_weighted_auc_equals_scikit_learn_with_ties() -> None:
+    y, scores = scored()
+    scores = np.round(scores, 2)
+    weights = np.random.default_rng(1).integers(0, 4, len(y)).astype(np.float64)
+    assert Ranking.of(y, scores).auc(weights) == pytest.approx(roc_auc_score(y, scores, sample_weight=weights), abs=1e-12)
+
+
+def test_the_interval_covers_about_as_often_as_it_says() -> None:
+    truth = roc_auc_score(*scored(400_000, seed=99))
+    inside = 0
+    for seed in range(60):
+        found = measure(*scored(600, seed=seed), seed=seed)
+        inside += found.auc_low <= truth <= found.auc_high
+    assert inside >= 51
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    first, again, other = (measure(*scored(), seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert (first.auc_low, first.auc_high) != (other.auc_low, other.auc_high)
+
+
+def test_calibration_error_is_small_for_honest_and_right_for_shifted_probabilities() -> None:
+    y, probability = scored(50_000)
+    assert calibration_error(y, probability) < 0.01
+    assert calibration_error(y, np.full(len(y), 0.5)) == pytest.approx(0.5 - y.mean())
+    lifted = np.minimum(probability + 0.1, 1.0)
+    assert calibration_error(y, lifted) == pytest.approx(0.1, abs=0.01)
+
+
+def test_bins_have_equal_counts_and_equal_scores_share_one() -> None:
+    y, probability = scored(1000)
+    assert reliability(y, probability).rows.tolist() == [100] * 10
+    few = reliability(np.array([0, 1, 0, 1], dtype=np.int8), np.array([0.2, 0.2, 0.2, 0.7]))
+    assert few.rows.tolist() == [3, 1]
+    assert few.observed.tolist() == [pytest.approx(1 / 3), 1.0]
+
+
+def test_ks_equals_scipy() -> None:
+    y, probability = scored()
+    assert ks_distance(y, probability) == pytest.approx(ks_2samp(probability[y == 0], probability[y == 1]).statistic)
+
+
+def test_one_class_or_a_score_that_is_no_number_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="0 of 3 rows are positive"):
+        measure(np.zeros(3, dtype=np.int8), np.array([0.1, 0.2, 0.3]), seed=1)
+    with pytest.raises(EvaluationError, match="1 of 2 scores"):
+        measure(np.array([0, 1], dtype=np.int8), np.array([0.1, np.nan]), seed=1)
+    with pytest.raises(EvaluationError, match="shape"):
+        measure(np.array([0, 1], dtype=np.int8), np.array([0.1]), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "leaking"),
+    [
+        pytest.param(lambda y: {"up": y.astype(float)}, "up", id="the label itself"),
+        pytest.param(lambda y: {"down": 5.0 - 2 * y}, "down", id="the label turned round"),
+        pytest.param(lambda y: {"gap": np.where(y == 1, np.nan, 0.5)}, "gap", id="missing only where positive"),
+        pytest.param(lambda y: {"gap": np.where(y == 0, np.nan, 0.5)}, "gap", id="missing only where negative"),
+    ],
+)
+def test_the_label_in_disguise_is_found(columns: object, leaking: str) -> None:
+    y, _ = scored()
+    noise = np.random.default_rng(5).normal(size=len(y))
+    table = {"noise": noise, **columns(y)}  # type: ignore[operator]
+    matrix = np.column_stack(list(table.values())).astype(np.float32)
+    found = best_single_feature(matrix, list(table), list(table), y)
+    assert (found.feature, found.auc) == (leaking, 1.0)
+
+
+def test_a_category_is_ranked_by_all_its_columns_together() -> None:
+    generator = np.random.default_rng(6)
+    y = generator.integers(0, 2, 2000).astype(np.int8)
+    value = generator.integers(0, 4, 2000) * 2 + y
+    matrix = np.eye(8, dtype=np.float32)[value]
+    names = [f"branch={number}" for number in range(8)]
+    assert best_single_feature(matrix, names, ["branch"] * 8, y).auc == 1.0
+    assert best_single_feature(matrix, names, names, y).auc < 0.7

@@ -1,0 +1,37 @@
+"""Landing: a day fits its contract's columns, or the change of schema is named."""
+
+from datetime import date
+
+import pyarrow as pa
+import pytest
+
+from assets.ingestion.landing import MALFORMED, ROW_NUMBER, SchemaChanged, as_raw
+from resources.sources import DayRows
+from tests.unit.validation.test_audit import contract
+
+DAY = date(2026, 1, 2)
+NAMES = contract().names
+
+
+def test_new_columns_are_left_behind_and_named() -> None:
+    rows = pa.table({name: ["x"] for name in (*NAMES, "colour")})
+    raw = as_raw(contract(), DayRows(DAY, rows))
+    assert raw.unexpected == ("colour",)
+    assert raw.table.column_names == [*NAMES, MALFORMED, ROW_NUMBER, "day"]
+
+
+def test_a_missing_column_names_source_day_columns_and_remedy() -> None:
+    rows = pa.table({name: ["x"] for name in (*NAMES[1:], "identity")})
+    with pytest.raises(SchemaChanged, match="source t, day 2026-01-02: .*no column id, but new identity.*run the day again"):
+        as_raw(contract(), DayRows(DAY, rows))
+
+
+def test_a_day_of_nothing_is_a_day() -> None:
+    assert as_raw(contract(), DayRows(DAY, pa.table({}))).table.num_rows == 0
+
+
+def test_unreadable_lines_stand_behind_the_rows() -> None:
+    rows = pa.table({name: ["x", "y"] for name in NAMES})
+    table = as_raw(contract(), DayRows(DAY, rows, ("???",))).table
+    assert table[MALFORMED].to_pylist() == [None, None, "???"]
+    assert table[ROW_NUMBER].to_pylist() == [0, 1, 2]

@@ -1,0 +1,243 @@
+"""Deciding with one bundle: parity, fallbacks, reasons, replay."""
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import xgboost as xgb
+
+from assets.serving.bundle import Bundle, BundleError, BundleParts
+from assets.serving.decision import Decision
+from assets.serving.engine import Engine
+from assets.serving.replay import CannotReplay, Difference, replay
+from assets.serving.request import RequestError
+from assets.serving.scorer import Scorer
+from resources.event_blocks import TIMESTAMP
+from resources.lmdb_store import LmdbStore
+from tests.serving_samples import FEATURES, NOW, REQUEST, fill_store, kernel, sample_features, sample_parts, transactions
+
+
+def bundle_of(parts: BundleParts) -> Bundle:
+    return Bundle(parts=parts, digest="cd" * 32, size=1)
+
+
+@pytest.fixture
+def engine(parts: BundleParts, store: LmdbStore) -> Engine:
+    return Engine(bundle_of(parts), store, as_of_allowed=True)
+
+
+def test_a_decision_has_the_features_that_training_computes(engine: Engine) -> None:
+    """The offline kernel over all customers' events gives the very numbers that the decision recorded."""
+    for customer in ("C1", "C2", "C49", "stranger"):
+        request = REQUEST | {"customer_id": customer}
+        decision = engine.decide(request, now=NOW)
+        spine = pa.table(
+            {
+                "customer_id": [customer],
+                "as_of": pa.array([NOW], TIMESTAMP),
+                "amount": [9000.0],
+                "income_monthly": [2500.0],
+                "purpose": ["car"],
+            }
+        )
+        expected = kernel().compute({"transactions": transactions(events_each=200)}, spine).to_pylist()[0]
+        assert decision.features == expected
+        assert decision.score == engine.score(pa.table({name: [v] for name, v in expected.items()}))[0]
+
+
+def test_a_batch_scores_like_single_rows_to_the_last_bit(engine: Engine) -> None:
+    table = sample_features(rows=300, seed=9)
+    together = engine.score_table(table)
+    alone = [engine.score(table.slice(row, 1))[0] for row in range(300)]
+    assert together.scores.tolist() == alone
+    policy = engine.bundle.policy
+    expected = ["decline" if score >= policy.threshold else "approve" for score in alone]
+    assert list(together.outcomes) == expected
+    assert 0 < together.refused.sum() < 300
+
+
+def test_the_score_is_the_calibrated_probability_of_the_booster(engine: Engine, parts: BundleParts) -> None:
+    table = sample_features(rows=200, seed=9)
+    booster = xgb.Booster()
+    booster.load_model(bytearray(parts.booster))
+    raw = booster.predict(xgb.DMatrix(parts.encoder.encode(table)))
+    assert np.allclose(engine.score(table), parts.calibration.apply(raw), atol=1e-5)
+
+
+def decided(engine: Engine, **change: object) -> Decision:
+    return engine.decide(REQUEST | change, now=NOW)
+
+
+def test_a_refusal_names_what_counted_against_the_person(engine: Engine) -> None:
+    decision = decided(engine, amount=19_000, income_monthly=900)
+    assert decision.outcome == "decline"
+    first = decision.reasons[0]
+    assert (first.feature, first.text) == ("amount_to_income", "The amount is high for the income")
+    contributions = [reason.contribution for reason in decision.reasons]
+    assert contributions == sorted(contributions, reverse=True)
+    assert min(contributions) > 0
+    assert len(decision.reasons) <= 3
+    texts = {reason.feature: reason.text for reason in decision.reasons}
+    described = {name: FEATURES.describe(name) for name in texts if name != "amount_to_income"}
+    assert described.items() <= texts.items()
+
+
+def test_an_acceptance_has_reasons_only_on_demand(engine: Engine) -> None:
+    small = REQUEST | {"amount": 600}
+    assert engine.decide(small, now=NOW).outcome == "approve"
+    assert engine.decide(small, now=NOW).reasons == ()
+    assert engine.decide(small, now=NOW, explain=True).reasons != ()
+
+
+def test_the_contributions_of_a_category_are_added_up(parts: BundleParts) -> None:
+    scorer = Scorer(bundle_of(parts))
+    matrix = scorer.encode(sample_features(rows=5))
+    moved = scorer.contributions(matrix)
+    assert moved.shape == (5, len(parts.encoder.columns))
+    raw = np.asarray(scorer._raw(matrix))
+    booster = xgb.Booster()
+    booster.load_model(bytearray(parts.booster))
+    bias = booster.predict(xgb.DMatrix(matrix), pred_contribs=True)[:, -1]
+    assert np.allclose(1 / (1 + np.exp(-(moved.sum(axis=1) + bias))), raw, atol=1e-5)
+
+
+def test_without_the_store_the_policy_answers(parts: BundleParts, store: LmdbStore, tmp_path: Path) -> None:
+    engine = Engine(bundle_of(parts), store, as_of_allowed=True)
+    shutil.rmtree(tmp_path / "online")
+    decision = decided(engine)
+    assert (decision.outcome, decision.fallback, decision.score) == ("review", "policy", None)
+    assert "is not there" in (decision.problem or "")
+    assert (decision.features, decision.reasons) == ({}, ())
+    assert decided(Engine(bundle_of(parts), None, as_of_allowed=True)).fallback == "policy"
+
+
+def test_a_store_without_a_needed_column_is_no_store(parts: BundleParts, store: LmdbStore) -> None:
+    table = transactions(events_each=5).drop(["category"])
+    store.put_events("transactions", "customer_id", table, version="v2", loaded_until=NOW)
+    store.publish("v2")
+    decision = decided(Engine(bundle_of(parts), store, as_of_allowed=True))
+    assert decision.fallback == "policy"
+    assert "['category']" in (decision.problem or "")
+
+
+def broken(model: bytes) -> bytes:
+    """The model with a NaN in the place of a leaf of every tree: it loads and gives no probability."""
+    import onnx
+
+    graph = onnx.load_model_from_string(model)
+    for attribute in graph.graph.node[0].attribute:
+        if attribute.name in ("nodes_values", "base_values", "class_weights"):
+            del attribute.floats[:]
+            attribute.floats.extend([float("nan")] * _count(graph, attribute.name))
+    return graph.SerializeToString()
+
+
+def _count(graph: object, name: str) -> int:
+    attributes = {a.name: a for a in graph.graph.node[0].attribute}  # type: ignore[attr-defined]
+    sizes = {"nodes_values": len(attributes["nodes_nodeids"].ints), "class_weights": len(attributes["class_ids"].ints)}
+    return sizes.get(name, 1)
+
+
+def test_a_model_that_fails_gives_way_to_the_scorecard(parts: BundleParts, store: LmdbStore) -> None:
+    engine = Engine(bundle_of(parts), store, as_of_allowed=True)
+    failing = Scorer.__new__(Scorer)
+    failing.__dict__.update(engine._scorer.__dict__)
+    import onnxruntime as ort
+
+    failing._session = ort.InferenceSession(broken(parts.model), providers=["CPUExecutionProvider"])
+    engine._scorer = failing
+    decision = decided(engine, amount=19_000, income_monthly=900)
+    matrix = parts.encoder.encode(pa.table({name: [value] for name, value in decision.features.items()}))
+    assert decision.fallback == "scorecard"
+    assert decision.score == parts.scorecard.apply(matrix)[0] == pytest.approx(1 / (1 + np.exp(-1)))
+    assert decision.outcome == "decline"
+    assert [(reason.feature, reason.contribution) for reason in decision.reasons] == [("amount_to_income", 1.0)]
+    assert "instead of a probability" in (decision.problem or "")
+    assert replay(decision, bundle_of(parts)).identical
+
+
+def test_a_bundle_whose_model_does_not_run_is_refused(parts: BundleParts) -> None:
+    with pytest.raises(BundleError, match="does not run"):
+        Scorer(bundle_of(replace(parts, model=broken(parts.model))))
+    with pytest.raises(BundleError, match=r"model\.onnx is no model"):
+        Scorer(bundle_of(replace(parts, model=b"garbage")))
+    with pytest.raises(BundleError, match=r"booster\.ubj is no model"):
+        Scorer(bundle_of(replace(parts, booster=b"garbage")))
+
+
+def test_a_booster_of_another_model_is_refused(parts: BundleParts) -> None:
+    other = sample_parts("2", seed=2)
+    with pytest.raises(BundleError, match=r"booster\.ubj is not the model"):
+        Scorer(bundle_of(replace(parts, booster=other.booster)))
+
+
+def test_a_replay_gives_the_same_to_the_last_bit(engine: Engine, parts: BundleParts) -> None:
+    requests = [{"amount": amount, "purpose": purpose} for amount in (600, 9000, 19_999) for purpose in ("car", None)]
+    for change in requests:
+        decision = decided(engine, **change)
+        read_back = Decision.from_record(json.loads(json.dumps(decision.to_record())))
+        assert read_back == decision
+        assert replay(read_back, bundle_of(parts)).differences == ()
+
+
+def test_a_replay_of_a_policy_fallback_is_the_policy_again(parts: BundleParts) -> None:
+    decision = decided(Engine(bundle_of(parts), None, as_of_allowed=True))
+    assert replay(decision, bundle_of(parts)).identical
+
+
+def test_a_replay_shows_what_was_altered(engine: Engine, parts: BundleParts) -> None:
+    decision = decided(engine, amount=600)
+    altered = replace(decision, score=0.9, outcome="decline")
+    found = replay(altered, bundle_of(parts)).differences
+    assert found == (
+        Difference("score", 0.9, decision.score),
+        Difference("outcome", "decline", "approve"),
+    )
+    touched = replace(decision, features={**decision.features, "amount_to_income": 30.0})
+    assert not replay(touched, bundle_of(parts)).identical
+
+
+def test_a_replay_needs_the_bundle_that_decided(engine: Engine, parts: BundleParts) -> None:
+    decision = decided(engine)
+    with pytest.raises(CannotReplay, match="fetch the one that decided"):
+        replay(decision, replace(bundle_of(parts), digest="ef" * 32))
+    with pytest.raises(CannotReplay, match="were erased"):
+        replay(replace(decision, erased=True), bundle_of(parts))
+    with pytest.raises(CannotReplay, match="spent_30d"):
+        replay(replace(decision, features={}), bundle_of(parts))
+
+
+def test_a_wrong_request_is_no_decision(engine: Engine) -> None:
+    with pytest.raises(RequestError, match="boat"):
+        decided(engine, purpose="boat")
+
+
+def test_events_after_the_moment_of_the_decision_are_not_seen(engine: Engine, store: LmdbStore) -> None:
+    before = decided(engine)
+    event = {"customer_id": "C7", "amount": 500.0, "direction": "debit", "category": "rent"}
+    later = NOW + timedelta(hours=1)
+    assert store.append_event("transactions", event | {"event_time": later, "known_at": later})
+    assert decided(engine).features == before.features
+    after = decided(engine, as_of=(later + timedelta(seconds=1)).isoformat())
+    assert after.features["transactions_30d"] != before.features["transactions_30d"]
+
+
+def test_an_appended_event_counts_at_once(engine: Engine, store: LmdbStore) -> None:
+    moment = NOW + timedelta(seconds=1)
+    before = decided(engine, as_of=moment.isoformat())
+    event = {"customer_id": "C7", "amount": 500.0, "direction": "debit", "category": "rent"}
+    store.append_event("transactions", event | {"event_time": moment, "known_at": moment})
+    after = decided(engine, as_of=moment.isoformat())
+    assert after.features["max_spent_90d"] == max(500.0, before.features["max_spent_90d"])  # type: ignore[type-var]
+    assert after.features["spent_30d"] == pytest.approx(before.features["spent_30d"] + 500.0, abs=1e-9)  # type: ignore[operator]
+
+
+def test_a_new_version_of_the_store_is_seen_by_the_next_decision(engine: Engine, store: LmdbStore) -> None:
+    assert decided(engine).store_version == "v1"
+    fill_store(store, events_each=20, version="v2")
+    assert decided(engine).store_version == "v2"

@@ -1,0 +1,86 @@
+"""Calibration: it mends probabilities, keeps the order and survives JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from assets.serving.calibration import Calibration, CalibrationError, log_odds, sigmoid
+from assets.training.calibrate import fit_calibration, fit_piecewise, fit_platt
+
+
+def drawn(count: int, odds: NDArray[np.float64], seed: int = 0) -> NDArray[np.int8]:
+    return (np.random.default_rng(seed).random(count) < sigmoid(odds)).astype(np.int8)
+
+
+def test_platt_finds_the_slope_and_intercept_that_made_the_labels() -> None:
+    odds = np.random.default_rng(1).normal(size=200_000)
+    found = fit_platt(odds, drawn(len(odds), 0.6 * odds - 1.0))
+    assert found.slope == pytest.approx(0.6, abs=0.02)
+    assert found.intercept == pytest.approx(-1.0, abs=0.02)
+
+
+def test_scores_that_rank_backwards_become_almost_flat_not_reversed() -> None:
+    odds = np.random.default_rng(1).normal(size=5000)
+    y = drawn(len(odds), -2.0 * odds)
+    found = fit_calibration(sigmoid(odds), y)
+    assert found.slope == pytest.approx(0.01)
+    assert found.apply(np.array([0.5]))[0] == pytest.approx(y.mean(), abs=0.01)
+
+
+def test_a_shape_that_platt_cannot_follow_gets_a_piecewise_map() -> None:
+    raw = np.random.default_rng(2).random(20_000)
+    stairs = np.where(raw < 0.5, 0.05, np.where(raw < 0.9, 0.3, 0.9))
+    y = (np.random.default_rng(3).random(len(raw)) < stairs).astype(np.int8)
+    found = fit_calibration(raw, y)
+    assert found.method == "piecewise"
+    assert found.apply(np.array([0.25, 0.7, 0.95])) == pytest.approx([0.05, 0.3, 0.9], abs=0.03)
+
+
+def test_few_positives_get_platt() -> None:
+    raw = np.random.default_rng(2).random(3000)
+    y = (np.random.default_rng(3).random(3000) < np.where(raw < 0.9, 0.01, 0.9)).astype(np.int8)
+    assert fit_calibration(raw, y).method == "platt"
+
+
+@pytest.mark.parametrize("fit", [fit_calibration, fit_piecewise])
+def test_no_two_rows_change_places_and_no_probability_leaves_0_to_1(fit: object) -> None:
+    raw = np.sort(np.random.default_rng(4).beta(1, 8, 4000))
+    found = fit(raw, drawn(4000, log_odds(raw)))  # type: ignore[operator]
+    mapped = found.apply(raw)
+    assert np.all(np.diff(mapped[np.append(True, np.diff(raw) > 1e-12)]) > 0)
+    ends = found.apply(np.array([0.0, 1.0]))
+    assert 0 <= ends[0] < mapped[0]
+    assert mapped[-1] < ends[1] <= 1
+
+
+@pytest.mark.parametrize(
+    "found", [Calibration(slope=1.25, intercept=-0.3), Calibration("piecewise", knots=((0, 0.01), (0.4, 0.2), (1, 0.9)))]
+)
+def test_json_round_trip_is_exact(found: Calibration) -> None:
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
+    raw = np.linspace(0, 1, 101)
+    np.testing.assert_array_equal(again.apply(raw), found.apply(raw))
+
+
+def test_identity_leaves_scores_as_they_are() -> None:
+    raw = np.linspace(0.001, 0.999, 50)
+    assert Calibration().apply(raw) == pytest.approx(raw, abs=1e-15)
+
+
+def test_wrong_calibrations_and_scores_are_refused() -> None:
+    with pytest.raises(CalibrationError, match="slope"):
+        Calibration(slope=-1.0)
+    with pytest.raises(CalibrationError, match="rise strictly"):
+        Calibration("piecewise", knots=((0, 0.2), (0.5, 0.1), (1, 0.9)))
+    with pytest.raises(CalibrationError, match="raw score nan"):
+        Calibration().apply(np.array([0.1, np.nan]))
+    with pytest.raises(CalibrationError, match=r"raw score 1.5"):
+        Calibration().apply(np.array([1.5]))
+    with pytest.raises(CalibrationError, match="slope"):
+        Calibration.from_dict({"method": "platt", "intercept": 0.0})
+    with pytest.raises(CalibrationError, match="'isotonic' is unknown"):
+        Calibration.from_dict({"method": "isotonic"})
+    with pytest.raises(CalibrationError, match="both classes"):
+        fit_calibration(np.array([0.1, 0.2]), np.array([0, 0], dtype=np.int8))

@@ -1,0 +1,51 @@
+"""The search: time order, constraints, determinism."""
+
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import pytest
+
+from assets.training.rows import TrainingRows
+from assets.training.search import TrainingError, monotone_signs, search_settings, time_folds
+from tests.unit.training.conftest import SPEC, make_rows
+
+
+@pytest.mark.parametrize("count", [1000, 13_000])
+def test_judged_rows_are_always_later_than_learned_ones(count: int) -> None:
+    as_of = np.random.default_rng(5).permutation(count).astype("datetime64[us]")
+    folds = time_folds(as_of)
+    assert len(folds) == (2 if count < 12_000 else 1)
+    for learn, judge in folds:
+        assert as_of[learn].max() < as_of[judge].min()
+    assert as_of[folds[-1][1]].max() == as_of.max()
+
+
+def test_constraints_are_mapped_from_features_to_columns(rows: TrainingRows) -> None:
+    assert monotone_signs(rows, {"amount": "increasing", "income": "decreasing"}) == (1, -1, 0, 0, 0, 0)
+
+
+def test_a_constraint_that_does_not_fit_is_named(rows: TrainingRows) -> None:
+    with pytest.raises(TrainingError, match="'salary'"):
+        monotone_signs(rows, {"salary": "increasing"})
+    with pytest.raises(TrainingError, match=r"'purpose': it is a category \(purpose=car\)"):
+        monotone_signs(rows, {"purpose": "increasing"})
+
+
+def test_the_search_tries_what_was_asked_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    before = optuna.logging.get_verbosity()
+    found = search_settings(make_rows(1500), SPEC)
+    assert len(found.trials) == SPEC.trials
+    assert found.best.loss == min(trial.loss for trial in found.trials)
+    assert found.trials[0].settings["max_depth"] == 4
+    assert search_settings(make_rows(1500), SPEC).trials == found.trials
+    assert capfd.readouterr().err == ""
+    assert optuna.logging.get_verbosity() == before
+
+
+def test_rows_that_allow_no_search_are_refused_with_their_counts(rows: TrainingRows) -> None:
+    calm = replace(rows, y=np.where(np.arange(len(rows)) < 100, rows.y, 0).astype(np.int8))
+    with pytest.raises(TrainingError, match="0 of them positive"):
+        search_settings(calm, SPEC)
+    with pytest.raises(TrainingError, match="trials 0"):
+        search_settings(rows, replace(SPEC, trials=0))

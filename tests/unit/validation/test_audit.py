@@ -1,0 +1,129 @@
+"""Audit: what breaks the contract is quarantined with its reason, and too much of it blocks the day."""
+
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from assets.ingestion.landing import as_raw
+from assets.validation.audit import Audit, ContractCannotRun, audit
+from assets.validation.contract import Column, Contract
+from resources.sources import DayRows
+
+DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
+T = "2026-01-02T10:00:00.000000Z"
+
+
+def contract(max_quarantined: float = 1.0, **changes: Any) -> Contract:
+    parts: dict[str, Any] = {
+        "source": "t",
+        "description": "d",
+        "owner": "o@bank.example",
+        "key": ("id",),
+        "event_time": "at",
+        "known_at": "seen",
+        "columns": (
+            Column("id", "string", ""),
+            Column("amount", "number", "", resolution=0.01),
+            Column("count", "integer", "", required=False),
+            Column("ok", "boolean", "", required=False),
+            Column("kind", "string", ""),
+            Column("at", "timestamp", ""),
+            Column("seen", "timestamp", ""),
+            Column("name", "string", "", personal="token"),
+        ),
+        "expectations": (
+            {"type": "expect_column_values_to_be_between", "kwargs": {"column": "amount", "min_value": 0}},
+            {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "kind", "value_set": ["a", "b"]}},
+            {
+                "type": "expect_column_pair_values_a_to_be_greater_than_b",
+                "kwargs": {"column_A": "seen", "column_B": "at", "or_equal": True},
+            },
+        ),
+        "max_quarantined": max_quarantined,
+    }
+    return Contract(**{**parts, **changes})
+
+
+def row(**changes: str | None) -> dict[str, str | None]:
+    good = {"id": "1", "amount": "1.5", "count": "2", "ok": "true", "kind": "a", "at": T, "seen": T, "name": "Ada"}
+    return {**good, **changes}
+
+
+def run(rows: list[dict[str, str | None]], malformed: tuple[str, ...] = (), **changes: Any) -> Audit:
+    terms = contract(**changes)
+    table = pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in terms.names]))
+    return audit(terms, as_raw(terms, DayRows(DAY, table, malformed)).table, [DAY])
+
+
+def test_good_rows_are_typed_and_the_times_get_their_names() -> None:
+    outcome = run([row(), row(id="2", count=None, ok=None)])
+    assert outcome.valid.num_rows == 2
+    assert outcome.valid["amount"].to_pylist() == [1.5, 1.5]
+    assert outcome.valid.schema.field("event_time").type == pa.timestamp("us", tz="UTC")
+    assert {"known_at", "day"} <= set(outcome.valid.column_names)
+    assert outcome.quarantine.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "column"),
+    [
+        ({"amount": "x"}, "value_is_number", "amount"),
+        ({"amount": "inf"}, "value_is_number", "amount"),
+        ({"count": "1.5"}, "value_is_integer", "count"),
+        ({"ok": "perhaps"}, "value_is_boolean", "ok"),
+        ({"at": "yesterday"}, "value_is_timestamp", "at"),
+        ({"kind": None}, "value_is_present", "kind"),
+        ({"id": "1"}, "key_is_unique", "id"),
+        ({"amount": "-1"}, "expect_column_values_to_be_between", "amount"),
+        ({"kind": "c"}, "expect_column_values_to_be_in_set", "kind"),
+        ({"at": "2026-01-02T11:00:00Z"}, "expect_column_pair_values_a_to_be_greater_than_b", "seen"),
+    ],
+)
+def test_a_broken_row_is_quarantined_with_rule_and_value(change: dict[str, str], rule: str, column: str) -> None:
+    outcome = run([row(), row(**{"id": "2", **change})])
+    (found,) = outcome.quarantine.to_pylist()
+    assert (found["row_ref"], found["rule"], found["column"]) == ("2026-01-02#1", rule, column)
+    assert found["value"] == {**row(id="2"), **change}[column]
+    assert outcome.valid["id"].to_pylist() == ["1"]
+
+
+def test_a_line_that_is_no_row_is_not_lost_and_names_nobody() -> None:
+    outcome = run([row()], malformed=("Ada,garbage",))
+    (found,) = outcome.quarantine.to_pylist()
+    assert found["rule"] == "row_is_readable"
+    assert "Ada" not in str(found)
+    assert outcome.valid.num_rows == 1
+
+
+def test_personal_values_do_not_reach_quarantine() -> None:
+    outcome = run([row(amount="x", name="Ada Lovelace")])
+    assert "Lovelace" not in str(outcome.quarantine.to_pylist())
+
+
+def test_too_many_broken_rows_block_the_day_and_not_the_next() -> None:
+    terms = contract(max_quarantined=0.2)
+    schema = pa.schema([(name, pa.string()) for name in terms.names])
+    bad = [row(id=str(n), amount="x" if n < 3 else "1") for n in range(10)]
+    good = [row(id=str(n), amount="x" if n < 2 else "1") for n in range(10)]
+    raw = pa.concat_tables(
+        [
+            as_raw(terms, DayRows(day, pa.Table.from_pylist(rows, schema=schema))).table
+            for day, rows in ((DAY, bad), (NEXT, good))
+        ]
+    )
+    outcome = audit(terms, raw, [DAY, NEXT])
+    assert [(day.day, day.share) for day in outcome.blocked] == [(DAY, 0.3)]
+    assert [day.blocked for day in outcome.days] == [True, False]
+
+
+def test_an_empty_day_keeps_its_contract() -> None:
+    outcome = run([])
+    assert (outcome.valid.num_rows, outcome.blocked) == (0, ())
+
+
+def test_an_expectation_on_a_column_that_does_not_exist_is_no_bad_data() -> None:
+    wrong = ({"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "colour"}},)
+    with pytest.raises(ContractCannotRun, match="colour"):
+        run([row()], expectations=wrong)
