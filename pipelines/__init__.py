@@ -1,0 +1,1 @@
+"""What runs, when, for which product. The only layer that knows everything."""

@@ -1,0 +1,80 @@
+"""The whole pipeline of a product, assembled.
+
+Belongs here: which asset factories, checks, jobs, schedules, sensors and connections make a code location. Does not belong
+here: any of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.evaluation.assets import evaluation_asset
+from assets.features.assets import features_asset, online_store_asset
+from assets.feedback.assets import decisions_asset, outcomes_asset
+from assets.ingestion.assets import raw_asset, source_spec
+from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
+from assets.product import Product
+from assets.registry.assets import deployment_asset, registered_model_asset
+from assets.training.assets import model_asset, training_set_asset
+from assets.validation.assets import validated_asset
+from pipelines.automation import FOLLOW_THE_LAKE
+from pipelines.connections import connections
+from pipelines.jobs import daily_job, retrain_job
+from pipelines.partitions import daily
+from pipelines.schedules import daily_schedule, retrain_schedule
+from pipelines.sensors import drift_sensor, failure_alert, landing_sensor, performance_sensor
+from resources.environments import Environment
+
+
+def build_pipeline(
+    product: Product, *, environment: Environment, resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """The code location of a product: sources to deployment, and the way back.
+
+    Args:
+        resources: Connections that take the place of the environment's, by name.
+    """
+    landing = landing_sensor(product, environment)
+    return dg.Definitions(
+        assets=assets_of(product),
+        jobs=[daily_job(product), retrain_job(product)],
+        schedules=[daily_schedule(product), retrain_schedule(product)],
+        sensors=[
+            drift_sensor(product),
+            performance_sensor(product),
+            *([landing] if landing else []),
+            failure_alert(product),
+            dg.AutomationConditionSensorDefinition(
+                f"{product.name}_automation",
+                target=dg.AssetSelection.all(),
+                default_status=dg.DefaultSensorStatus.RUNNING,
+                description="Materialises the assets that follow others by a policy of pipelines/automation.py.",
+            ),
+        ],
+        resources={**connections(product, environment), **(resources or {})},
+        # One process a run: the stages share one Spark session, and a step costs a hundredth of a second.
+        executor=dg.in_process_executor,
+    )
+
+
+def assets_of(product: Product) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Every asset of a product, in the order of the loop."""
+    partitions = daily(product)
+    return [
+        *(source_spec(product, source) for source in product.sources),
+        *(raw_asset(product, source, partitions) for source in product.sources),
+        *(validated_asset(product, source, partitions) for source in product.sources),
+        features_asset(product, partitions),
+        online_store_asset(product, automation=FOLLOW_THE_LAKE),
+        training_set_asset(product),
+        model_asset(product),
+        evaluation_asset(product),
+        registered_model_asset(product),
+        deployment_asset(product),
+        scores_asset(product, partitions),
+        decisions_asset(product, partitions),
+        outcomes_asset(product, partitions),
+        drift_asset(product, partitions),
+        performance_asset(product, partitions),
+    ]

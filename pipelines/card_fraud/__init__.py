@@ -1,0 +1,1 @@
+"""Card transactions: let through or stop."""

@@ -1,0 +1,30 @@
+"""The features of `card_fraud`: a card's habits, a terminal's record.
+
+Belongs here: what is asked of the history of a card and of a terminal. A card's windows include the transaction that is
+decided; a terminal's are over frauds that were known by then, seven days after they happened.
+"""
+
+from assets.features.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
+
+card = Events("card_transactions", key="card_id", includes_request=True)
+terminal = Events("fraud_labels", key="terminal_id", time="known_at")
+
+FEATURES = FeatureSet(
+    owner="fraud-modelling",
+    request=[Number("amount", unit="EUR", description="Amount of the transaction")],
+    history=[
+        card.count(days(1), name="card_count_1d"),
+        card.mean("amount", days(1), name="card_mean_amount_1d", unit="EUR"),
+        card.count(days(7), name="card_count_7d"),
+        card.mean("amount", days(7), name="card_mean_amount_7d", unit="EUR"),
+        card.count(days(30), name="card_count_30d"),
+        card.mean("amount", days(30), name="card_mean_amount_30d", unit="EUR"),
+        terminal.count(days(1), name="terminal_count_1d"),
+        terminal.share(days(1), is_fraud=1, name="terminal_risk_1d", empty=0),
+        terminal.count(days(7), name="terminal_count_7d"),
+        terminal.share(days(7), is_fraud=1, name="terminal_risk_7d", empty=0),
+        terminal.count(days(30), name="terminal_count_30d"),
+        terminal.share(days(30), is_fraud=1, name="terminal_risk_30d", empty=0),
+    ],
+    derived=[Weekend("is_weekend"), Night("is_night")],
+)

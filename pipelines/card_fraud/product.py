@@ -1,0 +1,71 @@
+"""The product `card_fraud`: decide a card transaction.
+
+Belongs here: what the problem is, in the words of `assets.product`. Does not belong here: features (`features.py`), contracts
+(`contracts/`), anything that runs.
+"""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+from assets.product import (
+    DailyFiles,
+    DecisionPolicy,
+    GatePolicy,
+    Label,
+    ModelSpec,
+    MonitoringPolicy,
+    Product,
+    Profit,
+    Spine,
+)
+from pipelines.card_fraud.features import FEATURES
+
+PRODUCT = Product(
+    name="card_fraud",
+    title="Card transactions",
+    question="Is this transaction a fraud?",
+    owner="fraud@bank.example",
+    impact="standard",
+    start=date(2018, 4, 1),
+    contracts=Path(__file__).parent / "contracts",
+    sources=(
+        DailyFiles("card_transactions", pattern="card_transactions/{day}.csv"),
+        DailyFiles("fraud_labels", pattern="fraud_labels/{day}.csv"),
+    ),
+    spine=Spine(source="card_transactions", row_id="transaction_id", sequence="transaction_id"),
+    label=Label(
+        source="fraud_labels",
+        row_id="transaction_id",
+        column="is_fraud",
+        at_least=1,
+        horizon=timedelta(0),
+        delay=timedelta(days=7),
+        meaning="reported as a fraud; final seven days after the transaction",
+    ),
+    features=FEATURES,
+    model=ModelSpec(train_days=28, test_days=14, trials=8),
+    decision=DecisionPolicy(
+        accept="let_through",
+        refuse="stop",
+        profit=Profit(good=0.01, bad=1.0, stake="amount"),
+        reasons={
+            "amount": "The amount is unusually high",
+            "card_count_1d": "The card was used often in the last day",
+            "card_count_7d": "The card was used often in the last week",
+            "card_mean_amount_1d": "The card's amounts were high in the last day",
+            "card_mean_amount_7d": "The card's amounts were high in the last week",
+            "terminal_risk_1d": "There were frauds at this terminal",
+            "terminal_risk_7d": "There were frauds at this terminal",
+            "terminal_risk_30d": "There were frauds at this terminal",
+            "is_night": "The transaction was at night",
+        },
+        fallback="let_through",
+        scale="probability of fraud",
+        max_refused=0.05,
+    ),
+    gates=GatePolicy(
+        min_auc=0.75, max_auc=0.995, max_calibration_error=0.02, min_profit_gain=-0.01, max_single_feature_auc=0.95
+    ),
+    monitoring=MonitoringPolicy(window_days=7, min_rows=500),
+    request_example={"transaction_id": 2_000_000_000, "card_id": "596", "terminal_id": "3156", "amount": 57.16},
+)

@@ -1,0 +1,48 @@
+"""The connections that a product's assets, sensors and schedules are given.
+
+Belongs here: which connection of `resources` goes by which name, for an environment. Nothing is opened here: each connection
+opens itself when it is used. Does not belong here: the connections themselves.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from assets.product import DailyFiles, Product
+from resources.clock import Clock, WallClock
+from resources.environments import Environment
+from resources.json_values import JsonValues
+from resources.keys import Keys
+from resources.lake import Lake
+from resources.notifications import notifier_for
+from resources.online_stores import OnlineStores
+from resources.rollout_store import RolloutStore
+from resources.sandbox.clock import SandboxClock
+from resources.source_systems import SourceSystems
+from resources.spark import SparkSessions
+from resources.tracking import Tracking
+
+
+def connections(product: Product, environment: Environment) -> Mapping[str, Any]:
+    """By name, as assets ask for them."""
+    return {
+        "environment": environment,
+        "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
+        "lake": Lake(environment.lake),
+        "source_systems": SourceSystems(environment),
+        "keys": Keys(os.environ, environment.home),
+        "spark": SparkSessions(environment.spark_master, environment.home),
+        "tracking": Tracking.of(environment),
+        "rollout": RolloutStore.open(environment.rollout, environment.home / "fetched"),
+        "online_stores": OnlineStores(environment.online_store),
+        "clock": clock_of(product, environment),
+        "notifier": notifier_for(environment),
+    }
+
+
+def clock_of(product: Product, environment: Environment) -> Clock:
+    """The machine's clock, or the sandbox's: it stands at the day after the last one that the sandbox has."""
+    if not environment.sandbox:
+        return WallClock()
+    files = next((source.name for source in product.sources if isinstance(source, DailyFiles)), None)
+    return SandboxClock(environment.bank / "landing", files)

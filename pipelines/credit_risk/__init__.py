@@ -1,0 +1,1 @@
+"""Credit applications: approve or decline."""

