@@ -4,7 +4,7 @@ Belongs here: which connection of `resources` goes by which name, for an environ
 opens itself when it is used. Does not belong here: the connections themselves.
 """
 
-import os
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +30,7 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),
         "source_systems": SourceSystems(environment),
-        "keys": Keys(os.environ, environment.home),
+        "keys": Keys.of(environment.home),
         "spark": SparkSessions(environment.spark_master, environment.home),
         "tracking": Tracking.of(environment),
         "rollout": RolloutStore.open(environment.rollout, environment.home / "fetched"),

@@ -4,11 +4,14 @@ Belongs here: the jobs of a product and the asset selections behind them and beh
 here: when a job starts (`schedules.py`, `sensors.py`).
 """
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import dagster as dg
 
 from assets.product import Product
+
+if TYPE_CHECKING:  # Dagster gives what `define_asset_job` returns no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 Stage = Literal[
     "ingestion", "validation", "features", "training", "evaluation", "registry", "serving", "monitoring", "feedback"
@@ -23,20 +26,30 @@ MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
 
 
-def daily_job(product: Product) -> dg.UnresolvedAssetJobDefinition:
+def daily_name(product: Product) -> str:
+    """The name of the job that makes days."""
+    return f"{product.name}_daily"
+
+
+def retrain_name(product: Product) -> str:
+    """The name of the job that makes a model."""
+    return f"{product.name}_retrain"
+
+
+def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
     """A day (or a range of days) from its sources to its monitoring."""
     return dg.define_asset_job(
-        f"{product.name}_daily",
+        daily_name(product),
         selection=dg.AssetSelection.groups(*DATA, *WATCH),
         description="A day from its sources to its features, its scores and its monitoring.",
         tags={"loopline/product": product.name},
     )
 
 
-def retrain_job(product: Product) -> dg.UnresolvedAssetJobDefinition:
+def retrain_job(product: Product) -> "UnresolvedAssetJobDefinition":
     """A new model, from the training set to the rollout, past every gate."""
     return dg.define_asset_job(
-        f"{product.name}_retrain",
+        retrain_name(product),
         selection=dg.AssetSelection.groups(*MODEL),
         description="A new model, from the training set to the rollout, past every gate.",
         tags={"loopline/product": product.name},

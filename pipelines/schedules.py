@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.materialising import asset_key
 from assets.product import Product
-from pipelines.jobs import daily_job, retrain_job
+from pipelines.jobs import daily_name, retrain_name
 from resources.clock import Clock
 
 
@@ -23,7 +23,7 @@ def daily_schedule(product: Product) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name=f"{product.name}_daily_schedule",
-        job=daily_job(product),
+        job_name=daily_name(product),
         cron_schedule="0 2 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -45,7 +45,7 @@ def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
     """Starts a retraining on the product's own cron, whatever the sensors say."""
     return dg.ScheduleDefinition(
         name=f"{product.name}_retrain_schedule",
-        job=retrain_job(product),
+        job_name=retrain_name(product),
         cron_schedule=product.retraining.cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -15,7 +15,7 @@ from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
-from pipelines.jobs import daily_job, retrain_job
+from pipelines.jobs import daily_name, retrain_name
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
@@ -30,7 +30,7 @@ def drift_sensor(product: Product) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{product.name}_drift_sensor",
-        job=retrain_job(product),
+        job_name=retrain_name(product),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a retraining when features or the score have drifted from the reference profile.",
@@ -50,7 +50,7 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{product.name}_performance_sensor",
-        job=retrain_job(product),
+        job_name=retrain_name(product),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a retraining when the realised performance has fallen.",
@@ -77,7 +77,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
 
     @dg.sensor(
         name=f"{product.name}_landing_sensor",
-        job=daily_job(product),
+        job_name=daily_name(product),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Materialises a day as soon as all its files have landed.",
@@ -133,7 +133,7 @@ def _last_training(context: dg.SensorEvaluationContext, product: Product) -> dat
 
 def _answered(context: dg.SensorEvaluationContext, product: Product) -> frozenset[str]:
     """The causes that earlier retraining runs were started for, whatever came of them."""
-    runs = context.instance.get_runs(dg.RunsFilter(job_name=f"{product.name}_retrain"), limit=100)
+    runs = context.instance.get_runs(dg.RunsFilter(job_name=retrain_name(product)), limit=100)
     return frozenset(cause for run in runs for cause in run.tags.get(_TOLD, "").split(",") if cause)
 
 

@@ -90,6 +90,11 @@ class Keys:
     def __init__(self, environment: Mapping[str, str], home: Path) -> None:
         self._environment, self._home = environment, home
 
+    @classmethod
+    def of(cls, home: Path) -> "Keys":
+        """The keys that this process's own environment variables give."""
+        return cls(os.environ, home)
+
     @property
     def signing(self) -> bytes:
         """Signs bundles (LOOPLINE_SIGNING_KEY)."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import xgboost as xgb
+from numpy.typing import NDArray
 from onnxmltools.convert import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
@@ -102,19 +103,41 @@ def kernel() -> Kernel:
 
 def sample_parts(version: str, *, seed: int = 1, threshold: float = 0.5, rounds: int = 60) -> BundleParts:
     """A bundle's parts with a model trained on the sample features; another seed gives another model."""
-    encoder = Encoder.from_features(FEATURES)
     table = sample_features()
-    matrix = encoder.encode(table)
     risk = table["amount_to_income"].to_numpy() / 4 + table["gambling_90d"].to_numpy() * 2
     noise = np.random.default_rng(seed).normal(0, 0.5, len(risk))
     label = (np.nan_to_num(risk, nan=1.0) + noise > np.nanmedian(risk)).astype(int)
+    policy = Policy(
+        threshold=threshold,
+        accept="approve",
+        refuse="decline",
+        fallback="review",
+        reasons={"amount_to_income": "The amount is high for the income"},
+        reasons_shown=3,
+        row_id="application_id",
+    )
+    return trained(PRODUCT, version, kernel(), policy, table, label, seed=seed, rounds=rounds)
+
+
+def trained(
+    product: str,
+    version: str,
+    compiled: Kernel,
+    policy: Policy,
+    table: pa.Table,
+    label: NDArray[np.int64],
+    *,
+    seed: int = 1,
+    rounds: int = 60,
+) -> BundleParts:
+    """A bundle's parts with a model trained on a feature table."""
+    encoder = Encoder.from_features(compiled.features)
+    matrix = encoder.encode(table)
     model = xgb.XGBClassifier(n_estimators=rounds, max_depth=3, learning_rate=0.2, n_jobs=1, random_state=seed)
     model.fit(matrix, label)
-    onnx = convert_xgboost(
-        model, initial_types=[("input", FloatTensorType([None, matrix.shape[1]]))], target_opset=15
-    )
+    onnx = convert_xgboost(model, initial_types=[("input", FloatTensorType([None, matrix.shape[1]]))], target_opset=15)
     return BundleParts(
-        product=PRODUCT,
+        product=product,
         version=version,
         created_at=NOW + timedelta(days=1),
         pins={"code": "0123abc", "tables": {"features": 4}},
@@ -122,17 +145,9 @@ def sample_parts(version: str, *, seed: int = 1, threshold: float = 0.5, rounds:
         booster=bytes(model.get_booster().save_raw("ubj")),
         scorecard=_scorecard(encoder),
         calibration=Calibration(slope=0.9, intercept=-0.1),
-        kernel=kernel(),
+        kernel=compiled,
         encoder=encoder,
-        policy=Policy(
-            threshold=threshold,
-            accept="approve",
-            refuse="decline",
-            fallback="review",
-            reasons={"amount_to_income": "The amount is high for the income"},
-            reasons_shown=3,
-            row_id="application_id",
-        ),
+        policy=policy,
         reference={"features": {}},
         metrics={"auc": 0.9},
     )

@@ -4,7 +4,7 @@ Belongs here: judging the candidate of a run on its test rows, recording figures
 computed (the modules beside this one), promotion (`assets.registry`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,7 +64,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         rollout: dg.ResourceParam[RolloutStore],
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product, "training_set"), version=model["training_set"]["version"])
@@ -101,7 +101,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results})
         run.plots(pictures)
         run.documents({"evaluation": report})
-        return watch.result(
+        yield watch.result(
             rows=len(parts.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
             verdict=verdict.action, reasons=list(verdict.reasons), auc=found.test.auc, mlflow_run=run.run_id,

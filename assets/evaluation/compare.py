@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import RESAMPLES, Ranking, check, resampled_weights
+from assets.evaluation.metrics import RESAMPLES, Ranking, check, resampled
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,11 @@ def compare(
     check(y, champion)
     check(y, challenger)
     rankings = (Ranking.of(y, champion), Ranking.of(y, challenger))
-    equal = np.ones(len(y), dtype=np.float64)
-    champion_auc, challenger_auc = (ranking.auc(equal) for ranking in rankings)
+    champion_auc, challenger_auc = (ranking.auc for ranking in rankings)
     generator = np.random.default_rng(seed)
     differences = np.empty(resamples, dtype=np.float64)
     for number in range(resamples):
-        weights = resampled_weights(y, generator)
-        differences[number] = rankings[0].auc(weights) - rankings[1].auc(weights)
+        weights = resampled(y, generator)
+        differences[number] = rankings[0].weighted_auc(*weights) - rankings[1].weighted_auc(*weights)
     low, high = np.percentile(differences, [2.5, 97.5])
     return Comparison(champion_auc, challenger_auc, champion_auc - challenger_auc, float(low), float(high))

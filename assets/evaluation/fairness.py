@@ -160,7 +160,7 @@ def _figures(
         accepted_share=1.0 - figures["refused"],
         true_positive_rate=figures["true"] if enough_bad else None,
         false_positive_rate=figures["false"] if enough_good else None,
-        auc=Ranking.of(y, scores).auc(np.ones(len(y))) if enough_bad and enough_good else None,
+        auc=Ranking.of(y, scores).auc if enough_bad and enough_good else None,
     )
 
 

@@ -51,33 +51,37 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Scores sorted once, so that the AUC under any row weights is one pass (for the bootstrap).
+    """Scores ranked once, so that the AUC under any row weights is one pass (for the bootstrap).
 
     Attributes:
-        order: Row positions by ascending score.
-        starts: Where each run of equal scores starts in `order`.
-        positive: float64 [n], 1 for a positive row, in sorted order.
+        negative_order: Of the negative rows (in their own order), by ascending score.
+        below: For each positive row, how many negative rows score lower.
+        upto: For each positive row, how many negative rows score lower or the same.
     """
 
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    positive: NDArray[np.float64]
+    negative_order: NDArray[np.int64]
+    below: NDArray[np.int64]
+    upto: NDArray[np.int64]
 
     @classmethod
     def of(cls, y: NDArray[np.int8], scores: NDArray[np.float64]) -> "Ranking":
         """The ranking of these scores."""
-        order = np.argsort(scores, kind="stable").astype(np.int64)
-        ordered = scores[order]
-        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])).astype(np.int64)
-        return cls(order, starts, y[order].astype(np.float64))
+        positive, negative = scores[y == 1], scores[y != 1]
+        order = np.argsort(negative, kind="stable").astype(np.int64)
+        ordered = negative[order]
+        below = np.searchsorted(ordered, positive, side="left").astype(np.int64)
+        return cls(order, below, np.searchsorted(ordered, positive, side="right").astype(np.int64))
 
-    def auc(self, weights: NDArray[np.float64]) -> float:
-        """The weighted AUC: the chance that a positive row scores above a negative one, ties counting half."""
-        sorted_weights = weights[self.order]
-        positive = np.add.reduceat(sorted_weights * self.positive, self.starts)
-        negative = np.add.reduceat(sorted_weights * (1.0 - self.positive), self.starts)
-        below = np.cumsum(negative) - negative
-        return float(np.dot(positive, below + negative / 2.0) / (positive.sum() * negative.sum()))
+    @property
+    def auc(self) -> float:
+        """The chance that a positive row scores above a negative one, ties counting half (Mann-Whitney)."""
+        return float((self.below + self.upto).mean() / (2.0 * len(self.negative_order)))
+
+    def weighted_auc(self, positive: NDArray[np.int64], negative: NDArray[np.int64]) -> float:
+        """The same, with a weight for each positive and each negative row, each in their own order."""
+        upto = np.concatenate([[0], np.cumsum(negative[self.negative_order])])
+        pairs = int(positive.sum()) * int(upto[-1])
+        return float(np.dot(positive, upto[self.below] + upto[self.upto]) / (2.0 * pairs))
 
 
 def check(y: NDArray[np.int8], scores: NDArray[np.float64]) -> None:
@@ -128,18 +132,18 @@ def auc_interval(
     """The 95% percentile interval of the AUC, resampling positives and negatives apart (both classes stay)."""
     ranking = Ranking.of(y, scores)
     generator = np.random.default_rng(seed)
-    values = [ranking.auc(resampled_weights(y, generator)) for _ in range(resamples)]
+    values = [ranking.weighted_auc(*resampled(y, generator)) for _ in range(resamples)]
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
-def resampled_weights(y: NDArray[np.int8], generator: np.random.Generator) -> NDArray[np.float64]:
-    """How often each row is drawn by one stratified bootstrap resample: float64 [n]."""
-    weights = np.zeros(len(y), dtype=np.float64)
-    for value in (0, 1):
-        rows = np.flatnonzero(y == value)
-        weights[rows] = np.bincount(generator.integers(0, len(rows), len(rows)), minlength=len(rows))
-    return weights
+def resampled(y: NDArray[np.int8], generator: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How often one stratified bootstrap resample draws each positive and each negative row: two arrays of int64."""
+    positives = int(y.sum())
+    positive, negative = (
+        np.bincount(generator.integers(0, count, count), minlength=count) for count in (positives, len(y) - positives)
+    )
+    return positive, negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,5 +231,5 @@ def _as_scores(part: NDArray[np.float32], y: NDArray[np.int8]) -> list[NDArray[n
 
 
 def _either_way(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
-    auc = Ranking.of(y, scores).auc(np.ones(len(y)))
+    auc = Ranking.of(y, scores).auc
     return max(auc, 1.0 - auc)

@@ -4,7 +4,7 @@ Belongs here: one function a picture, in one style, each titled with what it sho
 that is not already computed elsewhere, or the style itself (`style`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +21,9 @@ from assets.serving.calibration import log_odds
 
 _MOST_FEATURES = 12
 _VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])
-_PROBABILITIES = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.995, 0.999)
+# In the order in which they get a tick, as far as there is room.
+_PROBABILITIES = (0.5, 0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 0.0001, 0.2, 0.8, 0.05, 0.95, 0.02, 0.98, 0.35, 0.65, 0.005)
+_RATES = (0.0, 0.001, 0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray[np.float64]) -> bytes:
@@ -35,17 +37,16 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
     )
     left.plot([0, 1], [0, 1], color=STYLE["faint"], linewidth=1.2, zorder=1)
     for values, colour, name, spot in (
-        (scorecard, STYLE["baseline"], f"scorecard  AUC {base_auc:.3f}", (0.97, 0.06)),
-        (scores, STYLE["model"], f"model  AUC {auc:.3f}", (0.97, 0.13)),
+        (scorecard, STYLE["baseline"], f"scorecard  AUC {base_auc:.3f}", 0.06),
+        (scores, STYLE["model"], f"model  AUC {auc:.3f}", 0.13),
     ):
         false_rate, true_rate, _ = roc_curve(y, values)
         left.plot(false_rate, true_rate, color=colour, linewidth=1.8)
-        note(left, *spot, name, colour)
+        note(left, 0.97, spot, name, colour)
         precision, recall, _ = precision_recall_curve(y, values)
         right.plot(recall[:-1], precision[:-1], color=colour, linewidth=1.8)
         words = name.split("  ")[0] + f"  average precision {average_precision_score(y, values):.3f}"
-        height = 0.93 if values is scores else 0.86
-        note(right, 0.97, height, words, colour)
+        note(right, 0.62, spot + 0.04, words, colour)
     right.axhline(float(y.mean()), color=STYLE["faint"], linewidth=1.2, zorder=1)
     right.text(0.005, float(y.mean()) + 0.012, f"by chance {y.mean():.1%}", color=STYLE["muted"], fontsize=8)
     label(left, "share of good rows flagged", "share of bad rows flagged")
@@ -67,6 +68,12 @@ def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
     )
     low, high = _wilson(curve.observed, curve.rows)
     top = float(max(high.max(), curve.predicted.max())) * 1.06
+    if np.median(curve.predicted) < top / 10:
+        # Rare outcomes: most bins lie near 0; a square-root scale parts them and keeps the diagonal straight.
+        for scale in (axes.set_xscale, axes.set_yscale):
+            scale("function", functions=(_root, np.square))
+        axes.set_xticks(_spaced([rate for rate in _RATES if rate < top], np.sqrt(top) * 0.06, np.sqrt))
+        axes.set_yticks(axes.get_xticks())
     axes.plot([0, top], [0, top], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.text(top * 0.985, top * 0.93, "perfect", color=STYLE["muted"], fontsize=8, ha="right", va="top")
     axes.vlines(curve.predicted, low, high, color=STYLE["model_light"], linewidth=5, zorder=2)
@@ -187,7 +194,7 @@ def score_distribution(
     refused_bad = float(np.mean(scores[y == 1] >= threshold))
     picture, (axes,) = figure(
         f"The threshold refuses {refused_bad:.0%} of bad and {np.mean(scores[y == 0] >= threshold):.0%} of good rows",
-        f"scores of {len(scores):,} test rows; they lie {stable} (stability index {stability:.3f})",
+        f"scores of {len(scores):,} test rows; they lie {stable} (stability index {stability:.2g})",
     )
     odds, training_odds = log_odds(scores), log_odds(training)
     both = np.concatenate([odds, training_odds])
@@ -224,13 +231,33 @@ def score_distribution(
             fontsize=9,
             path_effects=HALO,
         )
-    ticks = [p for p in _PROBABILITIES if edges[0] <= np.log(p / (1 - p)) <= edges[-1]]
-    axes.set_xticks([float(np.log(p / (1 - p))) for p in ticks], [f"{100 * p:.3g}%" for p in ticks])
     axes.set_xlim(edges[0], edges[-1])
+    _odds_ticks(axes)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
     label(axes, "score (probability of the bad outcome, log-odds scale)", "share of rows of the class")
     percent(axes, "y")
     return png(picture)
+
+
+def _root(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
+
+
+def _spaced(values: Sequence[float], least: float, place: Callable[[float], float]) -> list[float]:
+    """Those of the values, the first ones first, whose places keep the least distance."""
+    kept: list[float] = []
+    for value in values:
+        if all(abs(place(value) - place(other)) >= least for other in kept):
+            kept.append(value)
+    return kept
+
+
+def _odds_ticks(axes: Axes) -> None:
+    """Probabilities along a log-odds axis."""
+    low, high = axes.get_xlim()
+    inside = [p for p in _PROBABILITIES if low <= np.log(p / (1 - p)) <= high]
+    ticks = _spaced(inside, (high - low) * 0.06, lambda p: float(np.log(p / (1 - p))))
+    axes.set_xticks([float(np.log(p / (1 - p))) for p in ticks], [f"{100 * p:.3g}%" for p in ticks])
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,7 +73,8 @@ def label(axes: Axes, x: str, y: str) -> None:
 
 def note(axes: Axes, x: float, y: float, words: str, colour: str) -> None:
     """Words that end at a place of the panel (0 to 1 both ways)."""
-    axes.text(x, y, words, color=colour, ha="right", fontsize=9, fontweight="bold", transform=axes.transAxes)
+    text = axes.text(x, y, words, color=colour, ha="right", fontsize=9, fontweight="bold", transform=axes.transAxes)
+    text.set_path_effects(HALO)
 
 
 def percent(axes: Axes, which: str) -> None:

@@ -121,10 +121,12 @@ class History:
             raise FeatureError(
                 f"feature '{self.name}': window {self.window!r}; write days(30), or None for all history"
             )
-        if self.empty is not None and not math.isfinite(self.empty):
-            raise FeatureError(
-                f"feature '{self.name}': empty={self.empty!r}; write a finite number, or None for missing"
-            )
+        if self.empty is not None:
+            if not math.isfinite(self.empty):
+                raise FeatureError(
+                    f"feature '{self.name}': empty={self.empty!r}; write a finite number, or None for missing"
+                )
+            object.__setattr__(self, "empty", float(self.empty))
         if self.kind == "share" and not self.share:
             raise FeatureError(f"feature '{self.name}': a share of what? write share(days(30), category='cash')")
 

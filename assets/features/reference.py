@@ -72,7 +72,7 @@ def _row_features(
         values[history.name] = _history(history, resolutions, histories[history.source], row)
     for derived in features.derived:
         value = _derived(derived, values, row["as_of"], features)
-        values[derived.name] = value if value is None or math.isfinite(value) else None
+        values[derived.name] = value + 0.0 if value is not None and math.isfinite(value) else None
     return values
 
 

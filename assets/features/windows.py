@@ -152,9 +152,9 @@ class Finder:
     """
 
     def __init__(self, events: Events, rows: Rows, reach: int) -> None:
-        self.first = int(rows.as_of.min()) - reach
+        self.first = int(rows.as_of.min()) - reach - 1
         self.span = int(rows.as_of.max()) - self.first + 2
-        # Nothing is asked outside [first, first + span), so times are clipped into it; their order is kept.
+        # Nothing is asked at first, at its end or outside, so times are clipped into [first, first + span).
         time = np.clip(events.time, self.first, self.first + self.span - 1)
         self.slab = max(1, _LIMIT // self.span)
         self.entity, self.time = events.entity, time

@@ -79,9 +79,7 @@ def test_a_retrain_with_the_same_seed_gives_the_same_bits(
     assert again.boosted.booster.save_raw("ubj") == first.boosted.booster.save_raw("ubj")
 
 
-def test_another_seed_gives_another_model(
-    clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]
-) -> None:
+def test_another_seed_gives_another_model(clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]) -> None:
     other = train_candidates(clean, honest[0], replace(SPEC, seed=8))
     assert not np.array_equal(other.boosted.predict(clean.matrix), honest[1].boosted.predict(clean.matrix))
 
@@ -114,9 +112,7 @@ def test_a_model_that_learned_a_stand_in_for_sex_is_refused(clean: TrainingRows)
     assert "selection_ratio" in closed(verdict)
 
 
-def test_a_worse_challenger_is_not_promoted(
-    clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]
-) -> None:
+def test_a_worse_challenger_is_not_promoted(clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]) -> None:
     parts, champion, _ = honest
     scores = champion.boosted.predict(clean.matrix[parts.test])
     matrix = clean.matrix.copy()

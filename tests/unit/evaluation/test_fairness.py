@@ -12,7 +12,9 @@ from assets.product import Protected
 SEX = Protected("sex")
 
 
-def report(values: NDArray[np.generic], y: NDArray[np.int8], refused: NDArray[np.bool_], least: int = 30) -> FairnessReport:
+def report(
+    values: NDArray[np.generic], y: NDArray[np.int8], refused: NDArray[np.bool_], least: int = 30
+) -> FairnessReport:
     return assess(SEX, values, y=y, scores=refused.astype(np.float64), threshold=0.5, min_group_rows=least)
 
 
@@ -69,7 +71,7 @@ def test_rates_over_few_rows_of_a_class_are_unknown() -> None:
 
 
 def test_one_judged_group_has_no_spread() -> None:
-    sex, y, refused = population()
+    _, y, refused = population()
     found = report(np.full(len(y), "female", dtype=object), y, refused)
     assert (found.selection_ratio, found.odds_gap) == (None, None)
 

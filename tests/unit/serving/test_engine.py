@@ -19,7 +19,16 @@ from assets.serving.request import RequestError
 from assets.serving.scorer import Scorer
 from resources.event_blocks import TIMESTAMP
 from resources.lmdb_store import LmdbStore
-from tests.serving_samples import FEATURES, NOW, REQUEST, fill_store, kernel, sample_features, sample_parts, transactions
+from tests.serving_samples import (
+    FEATURES,
+    NOW,
+    REQUEST,
+    fill_store,
+    kernel,
+    sample_features,
+    sample_parts,
+    transactions,
+)
 
 
 def bundle_of(parts: BundleParts) -> Bundle:

@@ -56,7 +56,8 @@ def test_no_two_rows_change_places_and_no_probability_leaves_0_to_1(fit: object)
 
 
 @pytest.mark.parametrize(
-    "found", [Calibration(slope=1.25, intercept=-0.3), Calibration("piecewise", knots=((0, 0.01), (0.4, 0.2), (1, 0.9)))]
+    "found",
+    [Calibration(slope=1.25, intercept=-0.3), Calibration("piecewise", knots=((0, 0.01), (0.4, 0.2), (1, 0.9)))],
 )
 def test_json_round_trip_is_exact(found: Calibration) -> None:
     again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))

@@ -25,7 +25,7 @@ from assets.training.split import Split
 from tests.unit.training.conftest import SPEC
 
 
-def test_both_candidates_rank_rows_that_they_never_saw(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
+def test_both_candidates_rank_unseen_rows(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
     test = rows.take(parts.test)
     assert roc_auc_score(test.y, candidates.boosted.predict(test.matrix)) > 0.78
     assert roc_auc_score(test.y, candidates.scorecard.apply(test.matrix)) > 0.78

@@ -37,4 +37,5 @@ def test_another_boosters_onnx_is_refused(candidates: Candidates, rows: Training
 
 def test_the_boosters_own_bytes_give_the_same_bits(candidates: Candidates, rows: TrainingRows) -> None:
     again = xgb.Booster(model_file=bytearray(booster_bytes(candidates.boosted.booster)))
-    np.testing.assert_array_equal(again.inplace_predict(rows.matrix), candidates.boosted.booster.inplace_predict(rows.matrix))
+    wanted = candidates.boosted.booster.inplace_predict(rows.matrix)
+    np.testing.assert_array_equal(again.inplace_predict(rows.matrix), wanted)

@@ -130,8 +130,8 @@ def test_wrong_input_is_named() -> None:
         mature_labels(spine(("a", 0), ("a", 1)), good[1], LABEL, day(50))
     with pytest.raises(RowsError, match="no column 'days_past_due'"):
         mature_labels(good[0], good[1].drop_columns(["days_past_due"]), LABEL, day(50))
+    nothing = good[0].set_column(1, "as_of", pa.array([None], type=TIME))
     with pytest.raises(RowsError, match="null in 1 of 1"):
-        nothing = good[0].set_column(1, "as_of", pa.array([None], type=TIME))
         mature_labels(nothing, good[1], LABEL, day(50))
 
 
@@ -153,12 +153,8 @@ def test_assemble_keeps_labelled_rows_in_time_order() -> None:
             "loan": [300.0, 200.0, 100.0],
         }
     )
-    labels = pa.table(
-        {"application_id": ["early", "late", "open"], "label": pa.array([0, 1, None], type=pa.int8())}
-    )
-    rows = assemble(
-        features, labels, encoder=_Encoder(), row_id="application_id", protected=("sex",), stake="loan"
-    )
+    labels = pa.table({"application_id": ["early", "late", "open"], "label": pa.array([0, 1, None], type=pa.int8())})
+    rows = assemble(features, labels, encoder=_Encoder(), row_id="application_id", protected=("sex",), stake="loan")
     assert rows.row_ids.tolist() == ["early", "late"]
     assert rows.matrix.tolist() == [[1.0], [3.0]]
     assert rows.y.tolist() == [0, 1]

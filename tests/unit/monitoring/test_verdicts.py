@@ -1,0 +1,265 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from assets.monitoring.drift import FeatureDrift, Kind
+from assets.monitoring.verdicts import (
+    Cause,
+    CauseKind,
+    DriftSignals,
+    Finding,
+    PerformanceSignals,
+    alert_verdict,
+    auc_error,
+    cause_key,
+    drift_verdict,
+    episode_start,
+    performance_verdict,
+    retrain_verdict,
+)
+from assets.product import MonitoringPolicy, RetrainPolicy
+from assets.verdict import Verdict
+
+DAY = date(2026, 3, 1)
+NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+POLICY = MonitoringPolicy()
+RETRAIN = RetrainPolicy(cooldown=timedelta(days=7))
+
+
+def figure(
+    name: str = "amount", kind: Kind = "numeric", psi: float | None = 0.02, ks: float | None = 0.03,
+    p_value: float | None = 0.5, rows: int = 600, missing_share: float | None = 0.0,
+) -> FeatureDrift:  # fmt: skip
+    return FeatureDrift(name, kind, psi, ks, p_value, rows, missing_share)
+
+
+SCORE = figure("score", "score")
+CALM = tuple(figure(f"x{i}") for i in range(9)) + (figure("purpose", "category", ks=None, p_value=None),)
+
+
+def drifted(*changed: FeatureDrift, score: FeatureDrift = SCORE) -> Verdict[Finding]:
+    return drift_verdict(DriftSignals((*changed, *CALM[len(changed) :], score), DAY), POLICY, NOW)
+
+
+def test_calm_rows_ask_for_nothing_and_say_so() -> None:
+    verdict = drifted()
+    assert verdict.action == "none"
+    assert "0 features drifted" in verdict.reasons[0]
+
+
+def test_a_share_of_the_features_asks_and_one_less_does_not() -> None:
+    assert drifted(figure("a", psi=0.4)).action == "none"
+    verdict = drifted(figure("a", psi=0.4), figure("b", psi=0.3))
+    assert verdict.action == "retrain"
+    assert verdict.reasons == ("a: PSI 0.400 above 0.25", "b: PSI 0.300 above 0.25")
+
+
+def test_one_drifted_feature_is_told_although_it_is_too_few() -> None:
+    assert "a: PSI 0.400 above 0.25" in drifted(figure("a", psi=0.4)).reasons
+
+
+def test_the_score_asks_alone() -> None:
+    assert drifted(score=figure("score", "score", psi=0.26)).action == "retrain"
+
+
+@pytest.mark.parametrize(
+    ("ks", "p_value", "action"),
+    [(0.2, 1e-6, "retrain"), (0.2, 0.005, "none"), (0.14, 1e-12, "none"), (0.2, 0.01 / 10 - 1e-9, "retrain")],
+)
+def test_ks_needs_distance_and_significance_over_all_tests(ks: float, p_value: float, action: str) -> None:
+    """Nine numeric features and the score are tested: Bonferroni divides 0.01 by 10."""
+    assert drifted(score=figure("score", "score", ks=ks, p_value=p_value)).action == action
+
+
+def test_missing_values_are_mentioned_where_they_may_be_the_drift() -> None:
+    assert drifted(score=figure("score", "score", psi=2.0, missing_share=0.6)).reasons[0].endswith("60% missing")
+
+
+@pytest.mark.parametrize(
+    ("signals", "reason"),
+    [
+        (DriftSignals((), None), "no drift figures"),
+        (DriftSignals((*CALM, SCORE), DAY - timedelta(days=40)), "41 days ago"),
+        (DriftSignals((*CALM, SCORE), DAY + timedelta(days=9)), "ahead of the clock"),
+        (DriftSignals(CALM, DAY), "score was not measured"),
+        (DriftSignals((SCORE,), DAY), "no feature was measured"),
+        (DriftSignals((*CALM, replace(SCORE, rows=199)), DAY), "199 rows"),
+        (DriftSignals((*CALM[1:], figure("y", psi=None, ks=None, rows=0), SCORE), DAY), "y: 0 rows"),
+    ],
+)
+def test_a_missing_signal_is_unknown_and_never_calm(signals: DriftSignals, reason: str) -> None:
+    verdict = drift_verdict(signals, POLICY, NOW)
+    assert verdict.action == "unknown"
+    assert reason in " ".join(verdict.reasons)
+
+
+def test_what_is_proved_counts_although_something_is_unknown() -> None:
+    signals = DriftSignals((*CALM[1:], figure("y", psi=None, rows=0), replace(SCORE, psi=0.9)), DAY)
+    assert drift_verdict(signals, POLICY, NOW).action == "retrain"
+
+
+def test_many_gaps_are_counted_not_listed() -> None:
+    few = tuple(replace(f, rows=3) for f in CALM)
+    verdict = drift_verdict(DriftSignals((*few, SCORE), DAY), POLICY, NOW)
+    assert len(verdict.reasons) == 4
+    assert verdict.reasons[-1] == "and 7 more"
+
+
+def performance(**changes: object) -> Verdict[Finding]:
+    signals = PerformanceSignals(day=DAY, labelled=5000, positives=600, auc=0.77, approved_auc=0.78)
+    return performance_verdict(replace(signals, **changes), POLICY, NOW)  # type: ignore[arg-type]
+
+
+def test_performance_holds_until_it_falls_too_far() -> None:
+    assert performance(auc=0.74).action == "none"
+    verdict = performance(auc=0.72)
+    assert verdict.action == "retrain"
+    assert "realised AUC 0.720, 0.780 at approval, over 5000 rows" in verdict.reasons[0]
+
+
+def test_a_fall_that_may_be_chance_is_unknown() -> None:
+    verdict = performance(auc=0.70, labelled=300, positives=8)
+    assert verdict.action == "unknown"
+    assert "may be chance" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"day": None}, "no realised performance"),
+        ({"day": DAY - timedelta(days=60)}, "days ago"),
+        ({"auc": None}, "no AUC"),
+        ({"approved_auc": None}, "AUC at approval is not known"),
+        ({"labelled": 100}, "100 labelled rows"),
+    ],
+)
+def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: str) -> None:
+    verdict = performance(**changes)
+    assert verdict.action == "unknown"
+    assert reason in verdict.reasons[0]
+
+
+def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
+    """Hanley and McNeil's approximation is exact for exponential scores, so that is what is drawn."""
+    rng = np.random.default_rng(0)
+    positives, negatives, rate = 60, 400, 0.35
+    drawn = []
+    for _ in range(1500):
+        good, bad = np.sort(rng.exponential(1.0, negatives)), rng.exponential(1 / rate, positives)
+        drawn.append(np.searchsorted(good, bad).mean() / negatives)
+    assert auc_error(1 / (1 + rate), positives, negatives) == pytest.approx(np.std(drawn), rel=0.08)
+
+
+def test_an_auc_of_one_class_has_no_error() -> None:
+    with pytest.raises(ValueError, match="both classes"):
+        auc_error(0.7, 0, 10)
+
+
+def cause(kind: CauseKind = "drift", finding: Finding = "retrain", key: str | None = None) -> Cause:
+    return Cause(kind, key or cause_key("credit_risk", kind, "3", DAY), finding, (f"{kind} says {finding}",))
+
+
+def test_a_cause_starts_one_run_by_its_own_name() -> None:
+    verdict = retrain_verdict([cause()], NOW - timedelta(days=30), RETRAIN, NOW)
+    assert verdict.action == "retrain"
+    assert verdict.run_key == "credit_risk/drift/v3/2026-03-01"
+    assert retrain_verdict([cause()], NOW - timedelta(days=30), RETRAIN, NOW, answered=verdict.causes).action == "none"
+
+
+def test_the_same_cause_on_the_next_day_has_the_same_name_and_another_model_another() -> None:
+    assert cause_key("p", "drift", "3", DAY) == cause_key("p", "drift", "3", DAY)
+    assert cause_key("p", "drift", "4", DAY) != cause_key("p", "drift", "3", DAY) != cause_key("p", "drift", "3", NOW.date())
+
+
+def test_two_causes_are_answered_by_one_run_named_after_the_more_urgent() -> None:
+    causes = [cause("drift"), cause("performance"), cause("schedule", "none")]
+    verdict = retrain_verdict(causes, NOW - timedelta(days=30), RETRAIN, NOW)
+    assert verdict.run_key == causes[1].key
+    assert set(verdict.causes) == {causes[0].key, causes[1].key}
+    assert retrain_verdict(causes, NOW - timedelta(days=9), RETRAIN, NOW, answered=verdict.causes).action == "none"
+
+
+def test_a_new_cause_beside_an_answered_one_starts_a_run() -> None:
+    causes = [cause("drift"), cause("performance")]
+    verdict = retrain_verdict(causes, NOW - timedelta(days=30), RETRAIN, NOW, answered=[causes[0].key])
+    assert verdict.causes == (causes[1].key,)
+
+
+@pytest.mark.parametrize(("age", "action"), [(timedelta(days=7), "retrain"), (timedelta(days=6, hours=23), "wait")])
+def test_nothing_starts_within_the_cooldown(age: timedelta, action: str) -> None:
+    verdict = retrain_verdict([cause()], NOW - age, RETRAIN, NOW)
+    assert verdict.action == action
+    assert (verdict.run_key is None) == (action == "wait")
+
+
+def test_a_first_training_comes_from_the_schedule_alone() -> None:
+    assert retrain_verdict([cause("schedule")], None, RETRAIN, NOW).action == "retrain"
+    assert retrain_verdict([cause("drift")], None, RETRAIN, NOW).action == "unknown"
+
+
+def test_unknown_is_passed_on_unless_something_asks() -> None:
+    long_ago = NOW - timedelta(days=90)
+    unknown, calm = cause("performance", "unknown"), cause("drift", "none")
+    assert retrain_verdict([unknown, calm], long_ago, RETRAIN, NOW).action == "unknown"
+    assert retrain_verdict([unknown, cause("drift")], long_ago, RETRAIN, NOW).action == "retrain"
+    assert retrain_verdict([calm], long_ago, RETRAIN, NOW).action == "none"
+    assert retrain_verdict([], long_ago, RETRAIN, NOW).action == "unknown"
+
+
+def test_a_training_ahead_of_the_clock_is_unknown() -> None:
+    assert retrain_verdict([cause()], NOW + timedelta(hours=1), RETRAIN, NOW).action == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("findings", "start"),
+    [
+        ("", None),
+        ("nnn", None),
+        ("nrr", 1),
+        ("nrurr", 1),
+        ("rrnrr", 3),
+        ("rrn", None),
+        ("rru", 0),
+        ("uur", 2),
+    ],
+)
+def test_an_episode_begins_once_and_gaps_do_not_break_it(findings: str, start: int | None) -> None:
+    words: dict[str, Finding] = {"n": "none", "r": "retrain", "u": "unknown"}
+    history = [(DAY + timedelta(days=i), words[letter]) for i, letter in enumerate(findings)]
+    assert episode_start(history) == (None if start is None else DAY + timedelta(days=start))
+
+
+ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
+
+
+@pytest.mark.parametrize(
+    ("current", "before", "hours_ago", "action"),
+    [
+        (FINE, None, None, "hold"),
+        (FINE, "none", None, "hold"),
+        (FINE, "retrain", 1, "send"),
+        (ASKS, None, None, "send"),
+        (ASKS, "none", 1, "send"),
+        (ASKS, "unknown", 1, "send"),
+        (ASKS, "retrain", 1, "hold"),
+        (ASKS, "retrain", 24, "send"),
+        (ASKS, "retrain", None, "send"),
+    ],
+)
+def test_people_are_told_of_changes_and_reminded(
+    current: Verdict[str], before: str | None, hours_ago: int | None, action: str
+) -> None:
+    told = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
+    verdict = alert_verdict(current, before=before, alerted_at=told, now=NOW, repeat=timedelta(days=1))
+    assert verdict.action == action
+
+
+def test_a_verdict_without_a_reason_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="'none' has no reason"):
+        Verdict("none", ())
+
+
+def test_a_verdict_as_plain_values() -> None:
+    assert ASKS.to_dict() == {"action": "retrain", "reasons": ["drift"]}

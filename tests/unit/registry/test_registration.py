@@ -1,0 +1,76 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from assets.registry.registration import Approval, Registration, RegistrationError
+
+NOW = datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
+RECORD = Registration(
+    product="credit_risk",
+    digest="ab" * 32,
+    author="dagster schedule",
+    trained_at=NOW,
+    dagster_run="0b7c",
+    code="1f2e3d",
+    features="cd" * 32,
+    pins={"credit_risk/features": 41, "training_set": 7},
+    compared_with="",
+    gates="promote",
+    gate_reasons=("all 13 gates passed",),
+    metrics={"auc": 0.7812345678901234, "brier": None},
+)
+APPROVAL = Approval(version="4", answer="approve", by="R. Officer", reason="reviewed | signed", at=NOW)
+
+
+def test_a_record_survives_as_tags_among_others() -> None:
+    tags = {**RECORD.to_tags(), **APPROVAL.to_tags(), "somebody": "else"}
+    assert all(isinstance(value, str) for value in tags.values())
+    assert Registration.from_tags(tags) == RECORD
+    assert Approval.from_tags(tags) == APPROVAL
+
+
+def test_nobody_has_said_anything_yet() -> None:
+    assert Approval.from_tags(RECORD.to_tags()) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"digest": ""}, "'digest' is empty"),
+        ({"author": ""}, "'author' is empty"),
+        ({"pins": {}}, "could not be rebuilt"),
+        ({"trained_at": datetime(2026, 5, 1)}, "time zone"),
+        ({"product": "../x"}, "is not a name"),
+    ],
+)
+def test_an_incomplete_record_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(RECORD, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("pins", "[]"), ("pins", "{"), ("gates", "maybe"), ("trained_at", "yesterday"), ("pins", '{"a": "x"}')],
+)
+def test_foreign_tags_are_refused(name: str, value: str) -> None:
+    with pytest.raises(RegistrationError):
+        Registration.from_tags({**RECORD.to_tags(), f"loopline.{name}": value})
+
+
+def test_a_version_without_tags_is_named() -> None:
+    with pytest.raises(RegistrationError, match=r"loopline\.digest|loopline\.product"):
+        Registration.from_tags({})
+
+
+@pytest.mark.parametrize(
+    "change", [{"by": " "}, {"reason": ""}, {"answer": "perhaps"}, {"at": datetime(2026, 5, 1)}]
+)
+def test_an_approval_needs_a_person_a_reason_and_an_answer(change: dict[str, object]) -> None:
+    with pytest.raises(RegistrationError):
+        replace(APPROVAL, **change)  # type: ignore[arg-type]
+
+
+def test_an_unreadable_approval_is_no_approval() -> None:
+    with pytest.raises(RegistrationError, match="cannot be read"):
+        Approval.from_tags({"loopline.approval": '{"by": "X"}'})

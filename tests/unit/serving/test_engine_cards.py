@@ -1,0 +1,133 @@
+"""A product whose requests are events themselves, with two entities and an order within a moment."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.features.kernel import Kernel, compile_features
+from assets.features.vocabulary import Events, FeatureSet, Number, days
+from assets.serving.bundle import Bundle, Policy
+from assets.serving.engine import Engine
+from assets.serving.request import RequestError
+from resources.event_blocks import TIMESTAMP
+from resources.lmdb_store import LmdbStore
+from tests.serving_samples import NOW, trained
+
+CARDS = Events("card_transactions", key="card_id", includes_request=True)
+TERMINALS = Events("card_transactions", key="terminal_id", includes_request=True)
+LABELS = Events("fraud_labels", key="terminal_id", time="known_at")
+FEATURES = FeatureSet(
+    request=(Number("amount"),),
+    history=(
+        CARDS.count(days(7), name="card_count_7d"),
+        CARDS.mean("amount", days(7), name="card_mean_amount_7d"),
+        CARDS.distinct("country", days(7), name="card_countries_7d"),
+        TERMINALS.count(days(7), name="terminal_count_7d"),
+        LABELS.mean("is_fraud", days(7), name="terminal_risk_7d", empty=0.0),
+    ),
+)
+N = 600
+
+
+def kernel() -> Kernel:
+    return compile_features(FEATURES, {"card_transactions": {"amount": 0.01}, "fraud_labels": {"is_fraud": 1.0}})
+
+
+def history() -> tuple[pa.Table, pa.Table]:
+    """Transactions of few cards at few terminals, many in the same second; and labels of the older ones."""
+    random = np.random.default_rng(11)
+    seconds = np.sort(random.integers(0, 4000, N)) * 300
+    moments = pa.array([NOW - timedelta(days=14) + timedelta(seconds=int(s)) for s in seconds], TIMESTAMP)
+    table = pa.table(
+        {
+            "transaction_id": np.arange(N),
+            "sequence": np.arange(N),
+            "card_id": random.integers(0, 5, N),
+            "terminal_id": random.integers(100, 104, N),
+            "event_time": moments,
+            "known_at": moments,
+            "amount": np.round(random.uniform(1, 200, N), 2),
+            "country": random.choice(["AT", "DE", "FR"], N),
+        }
+    )
+    labels = table.select(["card_id", "terminal_id", "event_time"]).append_column(
+        "known_at", pa.array([moment + timedelta(days=7) for moment in moments.to_pylist()], TIMESTAMP)
+    )
+    return table, labels.append_column("is_fraud", pa.array(random.integers(0, 2, N)))
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    table, labels = history()
+    spine = table.append_column("as_of", table["event_time"])
+    features = kernel().compute({"card_transactions": table, "fraud_labels": labels}, spine)
+    policy = Policy(
+        threshold=0.5, accept="pass", refuse="block", fallback="pass", reasons={}, reasons_shown=2,
+        row_id="transaction_id", sequence="transaction_id",
+    )  # fmt: skip
+    label = (table["amount"].to_numpy() > 100).astype(int)
+    return Bundle(parts=trained("cards", "1", kernel(), policy, features, label, rounds=5), digest="ab" * 32, size=1)
+
+
+def filled(tmp_path: Path, until: datetime) -> LmdbStore:
+    table, labels = history()
+    store = LmdbStore(tmp_path / "cards")
+    for key in ("card_id", "terminal_id"):
+        store.put_events("card_transactions", key, table, version="1", loaded_until=until)
+    store.put_events("fraud_labels", "terminal_id", labels, version="1", loaded_until=until)
+    store.publish("1")
+    return store
+
+
+def request(row: dict[str, object]) -> dict[str, object]:
+    names = ("transaction_id", "card_id", "terminal_id", "amount", "country")
+    moment = row["event_time"]
+    assert isinstance(moment, datetime)
+    return {name: row[name] for name in names} | {"as_of": moment.isoformat()}
+
+
+def test_the_request_holds_every_column_that_it_counts_with(bundle: Bundle) -> None:
+    shape = Engine(bundle, None).shape
+    assert shape.keys == ("card_id", "terminal_id")
+    assert (shape.numbers, shape.labels) == (("amount",), ("country",))
+    assert shape.sequence == shape.row_id == "transaction_id"
+
+
+def test_past_requests_decided_again_have_the_features_of_training(bundle: Bundle, tmp_path: Path) -> None:
+    """Every row is decided with all events in the store: what came at or after it must not be counted twice."""
+    table, labels = history()
+    spine = table.append_column("as_of", table["event_time"])
+    expected = kernel().compute({"card_transactions": table, "fraud_labels": labels}, spine).to_pylist()
+    engine = Engine(bundle, filled(tmp_path, NOW + timedelta(days=30)), as_of_allowed=True)
+    rows = table.to_pylist()
+    decided = [engine.decide(request(row), now=NOW) for row in rows]
+    assert [decision.features for decision in decided] == expected
+    ties = sum(a["event_time"] == b["event_time"] for a, b in zip(rows, rows[1:], strict=False))
+    assert ties > 10
+
+
+def test_the_transactions_of_the_same_second_count_by_their_order(bundle: Bundle, tmp_path: Path) -> None:
+    store = filled(tmp_path, NOW)
+    engine = Engine(bundle, store, as_of_allowed=True)
+    moment = NOW + timedelta(seconds=1)
+    event = {
+        "transaction_id": 1000, "sequence": 1000, "card_id": 1, "terminal_id": 100, "event_time": moment,
+        "known_at": moment, "amount": 50.0, "country": "AT",
+    }  # fmt: skip
+    ask = request(event | {"transaction_id": 1001})
+    before = engine.decide(ask, now=NOW).features["card_count_7d"]
+    store.append_event("card_transactions", event)
+    assert engine.decide(ask, now=NOW).features["card_count_7d"] == before + 1  # type: ignore[operator]
+    own = engine.decide(request(event), now=NOW).features["card_count_7d"]
+    assert own == before
+
+
+def test_without_an_order_the_request_is_refused(bundle: Bundle) -> None:
+    engine = Engine(bundle, None, as_of_allowed=True)
+    rows = history()[0].slice(0, 1).to_pylist()
+    ask = request(rows[0])
+    with pytest.raises(RequestError, match="'transaction_id' is missing"):
+        engine.decide({name: value for name, value in ask.items() if name != "transaction_id"}, now=datetime.now(UTC))

@@ -1,0 +1,245 @@
+"""The HTTP interface over the whole application, in this process."""
+
+import http.client
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from assets.serving.application import Application
+from assets.serving.bundle import BundleParts
+from assets.serving.decision_log import days, find_decision, read_day
+from assets.serving.http import http_app, is_ready
+from resources.rollout_store import Release
+from tests.serving_process import Workspace
+from tests.serving_samples import PRODUCT, REQUEST, sample_parts
+
+EVENT = {
+    "customer_id": "C7", "event_time": "2026-03-02T00:00:00Z", "known_at": "2026-03-02T00:00:00Z", "amount": 5.0,
+    "direction": "debit", "category": "cash",
+}  # fmt: skip
+
+
+class Served:
+    """The application served by a thread of this process, on a real socket."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.app: Starlette = http_app(lambda: Application.open(workspace.variables))
+        self._server = uvicorn.Server(uvicorn.Config(self.app, port=workspace.port, log_config=None))
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_for(lambda: is_ready(self.app))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.workspace.port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+    def post(self, path: str, body: object) -> tuple[int, str]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.workspace.port}{path}", data=data)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def decide(self, **change: object) -> dict[str, object]:
+        status, text = self.post("/decide", {"product": PRODUCT, "request": REQUEST | change})
+        assert status == 200, text
+        found: dict[str, object] = json.loads(text)
+        return found
+
+    def metric(self, line: str) -> float:
+        rows = self.get("/metrics").splitlines()
+        return float(next((row.split()[-1] for row in rows if row.startswith(line)), "0"))
+
+    def recorded(self, *, shadow: bool = False) -> list[dict[str, object]]:
+        log = self.workspace.environment.decision_log
+        found = [read_day(log, PRODUCT, day, shadow=shadow).to_pylist() for day in days(log, PRODUCT)]
+        return [row for rows in found for row in rows]
+
+    def roll_out(self, **others: Release | float) -> None:
+        """Gives the champion company, and waits until the service knows."""
+        champion = self.app.state.application.live[PRODUCT].manifest.champion
+        self.workspace.roll_out(champion, **others)
+        manifest = self.workspace.rollout.read_manifest(PRODUCT)
+        wait_for(lambda: self.app.state.application.live[PRODUCT].manifest == manifest)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def started(home: Path, parts: BundleParts) -> Served:
+    workspace = Workspace(home, events_each=20)
+    workspace.roll_out(workspace.publish(parts))
+    return Served(workspace)
+
+
+@pytest.fixture
+def served(tmp_path: Path, parts: BundleParts) -> Iterator[Served]:
+    with started(tmp_path, parts) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory, parts: BundleParts) -> Iterator[Served]:
+    """For requests that change nothing."""
+    with started(tmp_path_factory.mktemp("home"), parts) as made:
+        yield made
+
+
+def test_a_decision_is_answered_and_recorded(served: Served) -> None:
+    answer = served.decide(application_id="A1", amount=19_000, income_monthly=900)
+    assert (answer["row_id"], answer["outcome"], answer["fallback"]) == ("A1", "decline", None)
+    assert answer["reasons"]
+    record = find_decision(served.workspace.environment.decision_log, str(answer["decision_id"]))
+    assert record.score == answer["score"]
+    assert record.inputs == {"amount": 19_000.0, "income_monthly": 900.0, "purpose": "car"}
+    assert record.store_version == "v1"
+    assert served.metric('loopline_decisions_total{fallback="none",outcome="decline"') == 1
+    assert served.metric('loopline_decision_seconds_count{product="loans"}') == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"{", 400, "is not JSON"),
+        (b"[]", 400, "must be a JSON object"),
+        (b'{"product": "loans"}', 400, "'request' is missing"),
+        (b'{"product": 1, "request": {}}', 400, "'product' must be a text"),
+        (b'{"product": "loans", "request": {}, "explain": 1}', 400, "'explain' must be true or false"),
+        (b'{"product": "loans", "request": {}, "debug": true}', 400, "unknown field 'debug'"),
+        (b'{"product": "../x", "request": {}}', 400, "is not a name"),
+        (b'{"product": "loans", "request": {"amount": NaN}}', 400, "no JSON number"),
+        (b'{"product": "loans", "request": {}}', 400, "'customer_id' is missing"),
+        (b'{"product": "nothing", "request": {}}', 503, "`loopline run nothing`"),
+        (b" " * 65_537, 413, "larger than 65536"),
+    ],
+)
+def test_a_request_that_gets_no_decision_is_told_why(refusing: Served, body: bytes, status: int, message: str) -> None:
+    found, text = refusing.post("/decide", body)
+    assert found == status
+    assert message in text
+    assert "Traceback" not in text
+    assert refusing.recorded() == []
+
+
+def test_a_body_without_an_announced_length_is_read_no_further_than_its_bound(refusing: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", refusing.workspace.port, timeout=10)
+    connection.request("POST", "/decide", body=iter([b" " * 8192] * 9), encode_chunked=True, headers={
+        "Transfer-Encoding": "chunked",
+    })  # fmt: skip
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_what_cannot_be_logged_is_not_answered(served: Served) -> None:
+    log = served.workspace.environment.decision_log
+    log.write_text("a file where the folder should be")
+    status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
+    assert (status, "outcome" in text) == (503, False)
+    assert "could not be recorded" in text
+    assert served.metric('loopline_requests_refused_total{why="unlogged"}') == 1
+    log.unlink()
+    served.decide()
+
+
+def test_an_overloaded_service_refuses_at_once(served: Served) -> None:
+    served.app.state.in_flight = 64
+    began = time.perf_counter()
+    status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
+    assert (status, "overloaded" in text) == (503, True)
+    assert time.perf_counter() - began < 0.5
+    assert served.metric('loopline_requests_refused_total{why="overload"}') == 1
+    served.app.state.in_flight = 0
+    served.decide()
+    assert served.app.state.in_flight == 0
+
+
+def test_an_error_of_our_own_says_nothing_of_its_inside(served: Served) -> None:
+    served.app.state.pool.shutdown()
+    status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
+    assert (status, json.loads(text)) == (500, {"error": "the service made an error; its log has the details"})
+    assert served.app.state.in_flight == 0
+
+
+def test_a_posted_event_is_added_once(served: Served) -> None:
+    body = {"product": PRODUCT, "source": "transactions", "event": EVENT}
+    answers = [json.loads(served.post("/events", body)[1])["added"] for _ in range(2)]
+    assert answers == [True, False]
+    assert served.metric('loopline_events_total{result="added"}') == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"source": "../x"}, 400, "is not a name"),
+        ({"source": "nothing"}, 503, "nothing of nothing"),
+        ({"event": {}}, 400, "'event_time' is missing"),
+        ({"event": EVENT | {"amount": "5"}}, 400, "'amount' is '5'"),
+        ({"product": "nothing"}, 503, "no champion"),
+        ({"extra": 1}, 400, "unknown field 'extra'"),
+    ],
+)
+def test_a_wrong_event_is_refused(refusing: Served, change: dict[str, object], status: int, message: str) -> None:
+    found, text = refusing.post("/events", {"product": PRODUCT, "source": "transactions", "event": EVENT} | change)
+    assert found == status
+    assert message in text
+
+
+def test_a_shadow_scores_silently(served: Served) -> None:
+    served.roll_out(shadow=served.workspace.publish(sample_parts("2", seed=2)))
+    answer = served.decide()
+    assert answer["bundle"] == "1"
+    wait_for(lambda: len(served.recorded(shadow=True)) == 1)
+    (shadow,), (decision,) = served.recorded(shadow=True), served.recorded()
+    assert (shadow["bundle"], shadow["shadow_of"]) == ("2", answer["decision_id"])
+    for name in ("row_id", "as_of", "features"):
+        assert shadow[name] == decision[name]
+    assert shadow["score"] != decision["score"]
+
+
+def test_a_challenger_decides_and_says_so(served: Served) -> None:
+    second = served.workspace.publish(sample_parts("2", seed=2))
+    served.roll_out(challenger=second, challenger_share=1.0)
+    answer = served.decide()
+    assert (answer["bundle"], answer["role"]) == ("2", "challenger")
+    (live,) = json.loads(served.get("/products"))["products"]
+    assert (live["champion"]["version"], live["challenger"]["version"], live["challenger_share"]) == ("1", "2", 1.0)
+    assert served.metric('loopline_bundle_info{digest="' + second.digest[:12]) == 1
+
+
+def test_many_clients_at_once_are_all_answered_and_recorded(served: Served) -> None:
+    answers: list[object] = []
+
+    def some() -> None:
+        answers.extend(served.decide()["decision_id"] for _ in range(10))
+
+    threads = [threading.Thread(target=some) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 60
+    assert {row["decision_id"] for row in served.recorded()} == set(answers)
