@@ -60,3 +60,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
 def print_json(value: Mapping[str, Any]) -> None:
     """The one JSON object of a command, on standard output."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def fail(text: str) -> None:
+    """Why a command did not do what was asked."""
+    PEOPLE.print(f"[red]✗[/] {text}", soft_wrap=True)

@@ -23,7 +23,7 @@ from assets.serving.bundle import Bundle
 from pipelines.companions import needed
 from pipelines.connections import clock_of
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
-from pipelines.products import load_definitions, load_product
+from pipelines.products import load_definitions, load_product, product_names
 from pipelines.running import dagster_instance, materialised_days, run_job
 from pipelines.sandbox import Progress, fill_sandbox
 from resources.environments import Environment
@@ -118,6 +118,13 @@ def backfill(
     with _sources(product, environment, progress), dagster_instance(environment) as instance:
         loop = _Loop(product, load_definitions(name), instance, STAGES)
         return loop.again(assets, (first, last)) if assets else loop.days(DATA, (first, last), again=True)
+
+
+def prepare_sandbox(environment: Environment, progress: Progress) -> None:
+    """Fills what every product's sources read, in an environment that has the sandbox."""
+    if environment.sandbox:
+        for name in product_names():
+            fill_sandbox(load_product(name), environment, progress)
 
 
 class UnknownAsset(ValueError):

@@ -4,7 +4,7 @@ Belongs here: one function a picture, in one style, each titled with what it sho
 that is not already computed elsewhere, or the style itself (`style`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,13 +16,11 @@ from assets.evaluation.explain import Explanation
 from assets.evaluation.fairness import FairnessReport
 from assets.evaluation.metrics import calibration_error, reliability
 from assets.evaluation.profit import ProfitCurve, ThresholdChoice
-from assets.evaluation.style import HALO, STYLE, figure, label, note, percent, png, short
+from assets.evaluation.style import HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
 from assets.serving.calibration import log_odds
 
 _MOST_FEATURES = 12
 _VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])
-# In the order in which they get a tick, as far as there is room.
-_PROBABILITIES = (0.5, 0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 0.0001, 0.2, 0.8, 0.05, 0.95, 0.02, 0.98, 0.35, 0.65, 0.005)
 _RATES = (0.0, 0.001, 0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
@@ -31,7 +29,7 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
     auc, base_auc = float(roc_auc_score(y, scores)), float(roc_auc_score(y, scorecard))
     picture, (left, right) = figure(
         f"The model ranks {auc:.1%} of bad-good pairs correctly; the scorecard {base_auc:.1%}",
-        f"{len(y):,} test rows, {int(y.sum()):,} of them bad",
+        f"{len(y):,} test rows, {int(y.sum()):,} of them bad; AUC is the area on the left, AP the average precision",
         columns=2,
         height=4.6,
     )
@@ -45,8 +43,8 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
         note(left, 0.97, spot, name, colour)
         precision, recall, _ = precision_recall_curve(y, values)
         right.plot(recall[:-1], precision[:-1], color=colour, linewidth=1.8)
-        words = name.split("  ")[0] + f"  average precision {average_precision_score(y, values):.3f}"
-        note(right, 0.62, spot + 0.04, words, colour)
+        words = name.split("  ")[0] + f"  AP {average_precision_score(y, values):.3f}"
+        note(right, 0.42, spot + 0.04, words, colour)
     right.axhline(float(y.mean()), color=STYLE["faint"], linewidth=1.2, zorder=1)
     right.text(0.005, float(y.mean()) + 0.012, f"by chance {y.mean():.1%}", color=STYLE["muted"], fontsize=8)
     label(left, "share of good rows flagged", "share of bad rows flagged")
@@ -64,7 +62,7 @@ def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
     error = calibration_error(y, probability)
     picture, (axes,) = figure(
         f"Predicted and observed rates differ by {error * 100:.2g} percentage points on average",
-        f"{len(y):,} test rows in {len(curve.rows)} bins of about equal count; bars are 95% intervals",
+        f"{len(y):,} test rows in {len(curve.rows)} bins of about equal count, with 95% intervals; dashed: perfect",
     )
     low, high = _wilson(curve.observed, curve.rows)
     top = float(max(high.max(), curve.predicted.max())) * 1.06
@@ -72,10 +70,9 @@ def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
         # Rare outcomes: most bins lie near 0; a square-root scale parts them and keeps the diagonal straight.
         for scale in (axes.set_xscale, axes.set_yscale):
             scale("function", functions=(_root, np.square))
-        axes.set_xticks(_spaced([rate for rate in _RATES if rate < top], np.sqrt(top) * 0.06, np.sqrt))
+        axes.set_xticks(spaced([rate for rate in _RATES if rate < top], np.sqrt(top) * 0.06, np.sqrt))
         axes.set_yticks(axes.get_xticks())
     axes.plot([0, top], [0, top], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    axes.text(top * 0.985, top * 0.93, "perfect", color=STYLE["muted"], fontsize=8, ha="right", va="top")
     axes.vlines(curve.predicted, low, high, color=STYLE["model_light"], linewidth=5, zorder=2)
     axes.plot(curve.predicted, curve.observed, color=STYLE["model"], linewidth=1.2, zorder=3)
     axes.scatter(curve.predicted, curve.observed, s=34, color=STYLE["model"], zorder=4, edgecolor="white")
@@ -232,7 +229,7 @@ def score_distribution(
             path_effects=HALO,
         )
     axes.set_xlim(edges[0], edges[-1])
-    _odds_ticks(axes)
+    odds_ticks(axes)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
     label(axes, "score (probability of the bad outcome, log-odds scale)", "share of rows of the class")
     percent(axes, "y")
@@ -241,23 +238,6 @@ def score_distribution(
 
 def _root(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
-
-
-def _spaced(values: Sequence[float], least: float, place: Callable[[float], float]) -> list[float]:
-    """Those of the values, the first ones first, whose places keep the least distance."""
-    kept: list[float] = []
-    for value in values:
-        if all(abs(place(value) - place(other)) >= least for other in kept):
-            kept.append(value)
-    return kept
-
-
-def _odds_ticks(axes: Axes) -> None:
-    """Probabilities along a log-odds axis."""
-    low, high = axes.get_xlim()
-    inside = [p for p in _PROBABILITIES if low <= np.log(p / (1 - p)) <= high]
-    ticks = _spaced(inside, (high - low) * 0.06, lambda p: float(np.log(p / (1 - p))))
-    axes.set_xticks([float(np.log(p / (1 - p))) for p in ticks], [f"{100 * p:.3g}%" for p in ticks])
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

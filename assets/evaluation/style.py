@@ -5,12 +5,13 @@ any picture. Matplotlib's object interface on Agg: no global state, no display.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 STYLE = {
     "ink": "#1f2933",
@@ -23,9 +24,11 @@ STYLE = {
     "bad_light": "#e6b8ae",
 }
 # Words stay readable where they cross a line.
-HALO = [withStroke(linewidth=3, foreground="white")]
+HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="white")]
 _DPI = 130
 _WIDTH = 9.0
+# In the order in which they get a tick, as far as there is room.
+_PROBABILITIES = (0.5, 0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 0.0001, 0.2, 0.8, 0.05, 0.95, 0.02, 0.98, 0.35, 0.65, 0.005)
 
 
 def figure(
@@ -90,3 +93,20 @@ def short(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:,.3g}{unit}"
     return f"{value:,.3g}"
+
+
+def spaced(values: Sequence[float], least: float, place: Callable[[float], float]) -> list[float]:
+    """Those of the values, the first ones first, whose places keep the least distance."""
+    kept: list[float] = []
+    for value in values:
+        if all(abs(place(value) - place(other)) >= least for other in kept):
+            kept.append(value)
+    return kept
+
+
+def odds_ticks(axes: Axes) -> None:
+    """Probabilities along a log-odds axis."""
+    low, high = axes.get_xlim()
+    inside = [p for p in _PROBABILITIES if low <= np.log(p / (1 - p)) <= high]
+    ticks = spaced(inside, (high - low) * 0.06, lambda p: float(np.log(p / (1 - p))))
+    axes.set_xticks([float(np.log(p / (1 - p))) for p in ticks], [f"{100 * p:.3g}%" for p in ticks])

@@ -88,12 +88,12 @@ def run(
         FeatureError: A source's files are not given, or lack a column.
     """
     job = _Job(kernel, columns, days, str(target), int(spark.conf.get("spark.sql.shuffle.partitions") or 1))
+    schema = job.schema(spine)
     for need in kernel.needs:
         if need.source not in events:
             raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
         _check_columns(events[need.source], job.event_names(need).values(), need.source)
     _check_columns(spine, job.row_names.values(), "spine")
-    schema = job.schema(spine)
     if not spine:
         return Written((), schema)
     keys = kernel.features.keys

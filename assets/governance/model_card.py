@@ -106,9 +106,7 @@ def _money(found: Mapping[str, Any]) -> str:
 def _comparison(found: Mapping[str, Any]) -> str:
     title, figures, champion = "Comparison with the champion", _get(found, "comparison"), _get(found, "champion")
     if figures is None:
-        return _section(
-            title, f"It was not compared with version {champion}." if champion else "There was no champion."
-        )
+        return _section(title, f"Not compared with version {champion}." if champion else "There was no champion.")
     rows = [(_words(name), value) for name, value in figures.items()]
     return _section(title, f"On the same test rows, against version {champion}.", _table(("", ""), rows))
 
@@ -150,7 +148,7 @@ def _gates(gates: Mapping[str, Any]) -> str:
             _get(result, "value"),
             f"{'≥' if _get(result, 'comparison') == 'at_least' else '≤'} {_text(_get(result, 'threshold'))}",
             "passed" if _get(result, "passed") else "failed",
-            _get(result, "reason"),
+            str(_get(result, "reason")).removeprefix(f"{result['name']}: "),
         )
         for result in _get(gates, "results")
     ]
@@ -216,7 +214,7 @@ def _text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+        return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"
     return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_decisions [--seconds 20] [--rate 50] [--events 500]
 
-Prints one JSON object. The client is a process of its own and open-loop: a request is sent when its time has come, whatever
-became of those before, and its latency counts from that time.
+Prints one JSON object. The client is a process of its own and open-loop: a request is sent when its time has come,
+whatever became of those before, and its latency counts from that time.
 """
 
 import argparse

@@ -104,7 +104,15 @@ def parts(metrics: Mapping[str, Any] | None = None) -> BundleParts:
         calibration=Calibration(),
         kernel=compile_features(FEATURES, {}),
         encoder=encoder,
-        policy=Policy(0.21, "approve", "decline", "review", {}, 4, "application_id"),
+        policy=Policy(
+            threshold=0.21,
+            accept="approve",
+            refuse="decline",
+            fallback="review",
+            reasons={},
+            reasons_shown=4,
+            row_id="application_id",
+        ),  # fmt: skip
         reference={},
         metrics=report() if metrics is None else metrics,
     )
@@ -126,7 +134,7 @@ def test_the_card_shows_what_was_recorded() -> None:
         "**sex**: selection ratio 0.97, odds gap 0.03, lowest auc 0.78. Legal basis: equal treatment act.",
         "| male (too few to judge) | 90 | 11 | 0.87 | 0.61 | 0.11 | unknown |",
         "| amount | 62.5% |",
-        "| latency ms | unknown | ≤ 10 | failed |",
+        "| latency ms | unknown | ≤ 10 | failed | 99th percentile",
         "- sex: too few rows to judge male.",
         "- Could not be computed: explanation agreement.",
         "| payments_count_30d |",

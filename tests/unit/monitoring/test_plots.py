@@ -27,7 +27,9 @@ def reddish(png: bytes) -> int:
 
 
 def test_bars_are_red_only_over_the_limit(profile: ReferenceProfile, by_day: Draw) -> None:
-    calm = drift_of_day(drift_by_day(profile, by_day(40, 10), [FIRST + timedelta(days=9)], 10), FIRST + timedelta(days=9))
+    calm = drift_of_day(
+        drift_by_day(profile, by_day(40, 10), [FIRST + timedelta(days=9)], 10), FIRST + timedelta(days=9)
+    )
     moved = drift_of_day(
         drift_by_day(profile, by_day(40, 10, shift=4.0), [FIRST + timedelta(days=9)], 10), FIRST + timedelta(days=9)
     )

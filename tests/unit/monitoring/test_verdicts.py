@@ -170,7 +170,11 @@ def test_a_cause_starts_one_run_by_its_own_name() -> None:
 
 def test_the_same_cause_on_the_next_day_has_the_same_name_and_another_model_another() -> None:
     assert cause_key("p", "drift", "3", DAY) == cause_key("p", "drift", "3", DAY)
-    assert cause_key("p", "drift", "4", DAY) != cause_key("p", "drift", "3", DAY) != cause_key("p", "drift", "3", NOW.date())
+    assert (
+        cause_key("p", "drift", "4", DAY)
+        != cause_key("p", "drift", "3", DAY)
+        != cause_key("p", "drift", "3", NOW.date())
+    )
 
 
 def test_two_causes_are_answered_by_one_run_named_after_the_more_urgent() -> None:

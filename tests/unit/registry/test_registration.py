@@ -63,9 +63,7 @@ def test_a_version_without_tags_is_named() -> None:
         Registration.from_tags({})
 
 
-@pytest.mark.parametrize(
-    "change", [{"by": " "}, {"reason": ""}, {"answer": "perhaps"}, {"at": datetime(2026, 5, 1)}]
-)
+@pytest.mark.parametrize("change", [{"by": " "}, {"reason": ""}, {"answer": "perhaps"}, {"at": datetime(2026, 5, 1)}])
 def test_an_approval_needs_a_person_a_reason_and_an_answer(change: dict[str, object]) -> None:
     with pytest.raises(RegistrationError):
         replace(APPROVAL, **change)  # type: ignore[arg-type]

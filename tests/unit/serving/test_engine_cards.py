@@ -1,6 +1,7 @@
 """A product whose requests are events themselves, with two entities and an order within a moment."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_past_requests_decided_again_have_the_features_of_training(bundle: Bundl
     rows = table.to_pylist()
     decided = [engine.decide(request(row), now=NOW) for row in rows]
     assert [decision.features for decision in decided] == expected
-    ties = sum(a["event_time"] == b["event_time"] for a, b in zip(rows, rows[1:], strict=False))
+    ties = sum(a["event_time"] == b["event_time"] for a, b in pairwise(rows))
     assert ties > 10
 
 

@@ -1,0 +1,4 @@
+{{- define "loopline.labels" -}}
+app.kubernetes.io/name: loopline
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

@@ -1,0 +1,29 @@
+variable "environment" {
+  description = "Name of the environment; part of every name."
+  type        = string
+  validation {
+    condition     = contains(["staging", "prod"], var.environment)
+    error_message = "The environment is staging or prod."
+  }
+}
+
+variable "bucket" {
+  description = "Name of the bucket for the lake, the bundles, MLflow's artifacts and compute logs; unique in all of S3."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "Private subnets, in two availability zones at least, for the database."
+  type        = list(string)
+}
+
+variable "security_group_ids" {
+  description = "Security groups of the database; they let the cluster in on port 5432 and nobody else."
+  type        = list(string)
+}
+
+variable "database_class" {
+  description = "Instance class of the database that Dagster and MLflow share."
+  type        = string
+  default     = "db.t4g.medium"
+}

@@ -1,0 +1,320 @@
+"""The `loopline` command: for people on call and for scripts.
+
+Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`, `services.py`,
+`tables.py`, `doctor.py`, `deciding.py`). Every command takes `--json`: one JSON object on standard output, everything else on
+standard error. The exit status is 0 only when what was asked for holds.
+"""
+
+import json
+import os
+import sys
+import warnings
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assets.naming import BadName, checked_day
+from pipelines import console
+from resources.environments import Environment, UnknownEnvironment, load_environment
+
+if TYPE_CHECKING:
+    from pipelines.loop import LoopReport
+
+app = typer.Typer(
+    help="Keeps decision models in production: from raw events to governed decisions and back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="credit_risk, card_fraud, or your own.")]
+From = Annotated[str | None, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
+To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
+
+
+@app.command()
+def demo(json_: Json = False) -> None:
+    """The whole loop on the sandbox, from nothing to a live decision; prints what it did."""
+    from pipelines.deciding import decide_example
+    from pipelines.loop import run_loop
+
+    environment = _environment()
+    console.heading("Loopline: credit_risk, from source systems to a live decision")
+    report = run_loop("credit_risk", environment, progress=console.say)
+    decision = decide_example(report.product, environment)
+    _show_report(report)
+    _show_decision(decision)
+    console.heading("What next")
+    console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
+    console.say("  loopline run card_fraud              the second product")
+    console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
+    console.say("  loopline tables credit_risk          what is in the lake")
+    if json_:
+        console.print_json({**_report_json(report), "decision": {"id": decision["decision_id"], **decision}})
+
+
+@app.command()
+def run(
+    product: ProductName,
+    first: From = None,
+    last: To = None,
+    through: Annotated[str, typer.Option(help="Stop after this stage.")] = "feedback",
+    json_: Json = False,
+) -> None:
+    """Materialise in this process, recorded in the same Dagster instance: all that is missing, or the days given."""
+    from pipelines.deciding import decide_example
+    from pipelines.loop import run_loop
+
+    environment = _environment()
+    console.heading(f"Loopline: {product}")
+    report = run_loop(
+        product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
+    )
+    _show_report(report)
+    found = _report_json(report)
+    if report.champion is not None and through == "feedback" and environment.sandbox:
+        decision = decide_example(report.product, environment)
+        found["decision"] = {"id": decision["decision_id"], **decision}
+        _show_decision(decision)
+    if json_:
+        console.print_json(found)
+
+
+@app.command()
+def backfill(
+    product: ProductName,
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")],
+    select: Annotated[str, typer.Option(metavar="ASSETS", help="Comma-separated daily assets; all data by default.")] = "",
+    json_: Json = False,
+) -> None:
+    """Make a range of days again, in one run; the same days give the same content."""
+    from pipelines.loop import backfill as make_again
+
+    days = (checked_day(first), checked_day(last))
+    if days[1] < days[0]:
+        raise typer.BadParameter(f"--to {last} is before --from {first}")
+    console.heading(f"Backfill of {product}, {first} to {last}")
+    assets = [name for name in select.split(",") if name]
+    made = make_again(product, _environment(), *days, assets, console.say)
+    if json_:
+        console.print_json({"product": product, "from": first, "to": last, "assets": list(made)})
+
+
+@app.command()
+def decide(
+    product: ProductName,
+    request: Annotated[Path, typer.Option(help="A JSON file with the request; - reads standard input.")],
+    explain: Annotated[bool, typer.Option(help="Give reasons for an accepted request too.")] = False,
+    json_: Json = False,
+) -> None:
+    """One decision through the running service."""
+    from pipelines.deciding import ask_service
+
+    text = sys.stdin.read() if str(request) == "-" else request.read_text(encoding="utf-8")
+    decision = ask_service(_environment(), product, json.loads(text), explain=explain)
+    _show_decision(decision)
+    if json_:
+        console.print_json(decision)
+
+
+@app.command()
+def tables(
+    product: ProductName,
+    partitions: Annotated[bool, typer.Option("--partitions", help="With the content hash of each day.")] = False,
+    json_: Json = False,
+) -> None:
+    """The lake's tables: version, partitions, rows, content hash, last commit."""
+    from pipelines.products import load_product
+    from pipelines.tables import product_tables
+    from resources.lake import Lake
+
+    found = product_tables(Lake(_environment().lake), load_product(product).name)
+    console.table(
+        ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
+        [
+            [t.name, t.version, t.partitions, t.last_partition or "", f"{t.rows:,}", t.content_hash[:12], t.last_commit[:19]]
+            for t in found
+        ],
+        right=["version", "partitions", "rows"],
+    )
+    if json_:
+        console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
+
+
+@app.command()
+def export(
+    product: ProductName,
+    table: Annotated[str, typer.Argument(metavar="TABLE")],
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    version: Annotated[int | None, typer.Option(help="A version of the table; the newest by default.")] = None,
+    json_: Json = False,
+) -> None:
+    """A table as one Parquet file."""
+    from pipelines.products import load_product
+    from pipelines.tables import export_table
+    from resources.lake import Lake
+
+    rows = export_table(Lake(_environment().lake), load_product(product).name, table, file, version)
+    console.say(f"{rows:,} rows of {table} in {file}")
+    if json_:
+        console.print_json({"product": product, "table": table, "file": str(file), "rows": rows})
+
+
+@app.command()
+def up(json_: Json = False) -> None:
+    """The local services: Dagster's UI and daemon, MLflow, the decision service."""
+    from pipelines.loop import prepare_sandbox
+    from pipelines.services import up as start
+
+    environment = _environment()
+    prepare_sandbox(environment, console.say)
+    found = start(environment, report=_show_service)
+    if json_:
+        console.print_json(_services_json(found))
+
+
+@app.command()
+def down(json_: Json = False) -> None:
+    """Stop the local services and everything that they started."""
+    from pipelines.services import down as stop
+
+    found = stop(_environment(), report=_show_service)
+    if json_:
+        console.print_json(_services_json(found))
+
+
+@app.command()
+def status(json_: Json = False) -> None:
+    """How the local services are; 0 only when all of them run."""
+    from pipelines.services import status as ask
+
+    found = ask(_environment())
+    for service in found:
+        _show_service(service)
+    if json_:
+        console.print_json(_services_json(found))
+    if any(service.state != "running" for service in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """What is missing on this machine, and the command that mends it."""
+    from pipelines.doctor import diagnose
+
+    found = diagnose(_environment())
+    for finding in found:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}")
+    if json_:
+        console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
+    if not all(finding.ok for finding in found):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs the command; an error that we know is one sentence and status 1, another is a traceback."""
+    # Materialisations of a range are written in batches (resources/event_log.py).
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
+    console.show_progress()
+    try:
+        app()
+    except _known_errors() as error:
+        console.fail(str(error))
+        sys.exit(1)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    from pipelines.deciding import NoAnswer
+    from pipelines.loop import UnknownAsset
+    from pipelines.products import UnknownProduct
+    from pipelines.running import RunFailed
+    from pipelines.services import ServiceError
+    from resources.lake import LakeError
+    from resources.processes import ProcessError
+    from resources.sandbox.incidents import SandboxError
+
+    return (
+        BadName, LakeError, NoAnswer, ProcessError, RunFailed, SandboxError, ServiceError, UnknownAsset,
+        UnknownEnvironment, UnknownProduct,
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    return load_environment()
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else checked_day(text)
+
+
+def _stage(text: str) -> Any:
+    from pipelines.jobs import STAGES
+
+    if text not in STAGES:
+        raise typer.BadParameter(f"--through {text}: write one of {', '.join(STAGES)}")
+    return text
+
+
+def _report_json(report: "LoopReport") -> dict[str, Any]:
+    champion = report.champion
+    return {
+        "product": report.product.name,
+        "from": report.first.isoformat(),
+        "to": report.last.isoformat(),
+        "stages": [vars(stage) for stage in report.stages],
+        "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
+        "champion": None
+        if champion is None
+        else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
+        "made": list(report.made),
+        "wall_seconds": round(report.wall_seconds, 1),
+    }
+
+
+def _show_report(report: "LoopReport") -> None:
+    console.heading(f"Stages, {report.first} to {report.last}")
+    console.table(
+        ["asset", "rows", "seconds", ""],
+        [[s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"] for s in report.stages],
+        right=["rows", "seconds"],
+    )
+    if report.champion is not None:
+        console.heading("Gates of the champion")
+        console.table(
+            ["gate", "value", "", "threshold", ""],
+            [
+                [g["name"], f"{g['value']:.4g}", "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
+                 "[green]passed[/]" if g["passed"] else "[red]failed[/]"]
+                for g in report.gates
+            ],
+            right=["value"],
+        )  # fmt: skip
+        test = report.champion.parts.metrics["metrics"]["test"]
+        console.heading(f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows")
+    console.say(f"  {report.wall_seconds:.0f} s")
+
+
+def _show_decision(decision: dict[str, Any]) -> None:
+    score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
+    console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}")
+    for reason in decision["reasons"]:
+        console.say(f"  · {reason['text']}")
+
+
+def _show_service(service: Any) -> None:
+    mark = {"running": "[green]✓[/]", "stopped": "[dim]·[/]"}.get(service.state, "[red]✗[/]")
+    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip())
+
+
+def _services_json(found: Any) -> dict[str, Any]:
+    return {"services": [vars(service) for service in found]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Asking the decision service.
+
+Belongs here: one decision over HTTP, for the command line and the demonstration. Does not belong here: deciding
+(`assets.serving`).
+"""
+
+import time
+from typing import Any
+
+import httpx
+
+from assets.product import Product
+from pipelines.companions import needed
+from pipelines.connections import clock_of
+from resources.environments import Environment
+from resources.processes import answers
+
+_READY_SECONDS = 60.0
+
+
+class NoAnswer(RuntimeError):
+    """The decision service did not decide; the message says why and what to do."""
+
+
+def ask_service(environment: Environment, product: str, request: dict[str, Any], *, explain: bool = False) -> dict[str, Any]:
+    """One decision by the running service.
+
+    Raises:
+        NoAnswer: It does not run, or refused the request.
+    """
+    address = f"http://127.0.0.1:{environment.ports.decisions}/decide"
+    try:
+        answer = httpx.post(address, json={"product": product, "request": request, "explain": explain}, timeout=20.0)
+    except httpx.TransportError as error:
+        raise NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up") from error
+    if answer.status_code != 200:
+        raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
+    return dict(answer.json())
+
+
+def decide_example(product: Product, environment: Environment) -> dict[str, Any]:
+    """The product's example request, decided by the service, which is started for it unless it runs.
+
+    In the sandbox the request is as of the sandbox's present: its customers have no history after that.
+    """
+    request: dict[str, Any] = dict(product.request_example)
+    if environment.sandbox:
+        request["as_of"] = clock_of(product, environment).now().isoformat()
+    with needed(environment, ["decisions"]):
+        _wait_until_ready(environment)
+        return ask_service(environment, product.name, request, explain=True)
+
+
+def _wait_until_ready(environment: Environment) -> None:
+    """Returns once a bundle is loaded; the service answers before that."""
+    address = f"http://127.0.0.1:{environment.ports.decisions}/readyz"
+    deadline = time.monotonic() + _READY_SECONDS
+    while not answers(address):
+        if time.monotonic() > deadline:
+            raise NoAnswer(f"{address} is not ready after {_READY_SECONDS:.0f} s; see the log of the service")
+        time.sleep(0.1)

@@ -1,0 +1,189 @@
+"""The Spark job: the same features as the oracle, in files that can be committed."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from assets.features import reference
+from assets.features.kernel import compile_features
+from assets.features.spark_job import SpineColumns, Written, run
+from assets.features.vocabulary import FeatureError, days, hours
+from tests.properties.histories import COLUMNS, RESOLUTIONS, differences, feature_set, table
+
+FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
+FEATURES = feature_set((hours(30), days(4), None), sequence=True)
+KERNEL = compile_features(FEATURES, RESOLUTIONS)
+SPINE = SpineColumns(row_id="row_id", sequence="row_id", carried=("flag", "amount"))
+
+
+def _record(random: Random, number: int) -> dict[str, Any]:
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=random.randrange(24 * 11))
+    return {
+        "row_id": number, "sequence": number, "event_time": moment,
+        "known_at": moment + timedelta(hours=random.choice([0, 0, 0, 5, 60, -7])),
+        "person": random.choice(["p", "q", "r", "s", None]), "place": random.choice([1, 2, 3, None]),
+        "amount": random.choice([None, random.randrange(-10_000, 10_000) / 100]),
+        "ratio": random.choice([None, 2.5, -5.0, 0.0]), "n": random.choice([None, 0, 1, 2, 7]),
+        "level": random.choice([None, random.gauss(0, 1)]), "kind": random.choice(["a", "b", "c", None]),
+        "flag": random.choice([None, True, False]),
+    }  # fmt: skip
+
+
+def _files(folder: Path, data: pa.Table) -> list[str]:
+    """A table as the lake keeps it: a file a day, the day in the path only."""
+    by_day: dict[date, list[int]] = {}
+    for number, moment in enumerate(data["event_time"].to_pylist()):
+        by_day.setdefault(moment.date(), []).append(number)
+    paths = []
+    for day, numbers in sorted(by_day.items()):
+        path = folder / f"day={day.isoformat()}" / "part.parquet"
+        path.parent.mkdir(parents=True)
+        pq.write_table(data.take(pa.array(numbers)), path, write_page_checksum=True)
+        paths.append(str(path))
+    return paths
+
+
+class Bank:
+    """A random history on disk: facts, and orders that are also the spine."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        random = Random(seed)
+        names = ("row_id", "person", "place", *COLUMNS, "event_time", "known_at")
+        self.facts = table([_record(random, number) for number in range(150)], names)
+        self.orders = table([_record(random, number) for number in range(60)], names)
+        self.events = {"facts": _files(folder / "facts", self.facts), "orders": _files(folder / "orders", self.orders)}
+        self.spine = self.events["orders"]
+
+    def expected(self) -> list[dict[str, Any]]:
+        """The oracle's features of each order, in order of row_id."""
+        events = {"facts": self.facts, "orders": self.orders.append_column("sequence", self.orders["row_id"])}
+        spine = events["orders"].rename_columns({"event_time": "as_of"})
+        return reference.compute(FEATURES, RESOLUTIONS, events, spine)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    return Bank(tmp_path_factory.mktemp("bank"), seed=5)
+
+
+def _run(spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None) -> Written:
+    return run(
+        spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
+        columns=SPINE, target=target,
+    )  # fmt: skip
+
+
+def _read(written: Written, target: Path) -> pa.Table:
+    return pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)
+
+
+def test_the_job_is_the_oracle_to_the_last_bit(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    written = _run(spark, bank, tmp_path)
+    found = _read(written, tmp_path).sort_by("row_id")
+    expected = bank.expected()
+    moments = bank.orders["event_time"].to_pylist()
+    asked = [number for number, moment in enumerate(moments) if FIRST <= moment.date() <= LAST]
+    assert found["row_id"].to_pylist() == asked
+    assert differences(found.select(FEATURES.names).to_pylist(), [expected[number] for number in asked]) == []
+    assert found["flag"].to_pylist() == [bank.orders["flag"][number].as_py() for number in asked]
+
+
+def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    written = _run(spark, bank, tmp_path)
+    assert [file.day for file in written.files] == sorted({file.day for file in written.files})
+    for file in written.files:
+        assert file.path.startswith(f"day={file.day.isoformat()}/")
+        assert (tmp_path / file.path).stat().st_size == file.bytes
+        rows = pq.read_table(tmp_path / file.path, partitioning=None)
+        assert len(rows) == file.rows
+        order = list(zip(rows["as_of"].to_pylist(), rows["row_id"].to_pylist(), strict=True))
+        assert order == sorted(order)
+        assert {moment.date() for moment, _ in order} == {file.day}
+        assert rows.schema.remove_metadata() == pa.schema([f for f in written.schema if f.name != "day"])
+    assert written.schema.names == ["row_id", "person", "place", "as_of", *FEATURES.names, "flag", "day"]
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {file.path for file in written.files}
+
+
+def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(spark: SparkSession, tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "bank", seed=6)
+    written = _run(spark, bank, tmp_path / "good")
+    output = tmp_path / "good" / written.files[0].path
+    _flip(output, "amount")
+    with pytest.raises(OSError, match="CRC|checksum"):
+        pq.read_table(output, page_checksum_verification=True, partitioning=None)
+    _flip(Path(bank.events["facts"][0]), "person")
+    with pytest.raises(PySparkException, match="CRC|checksum"):
+        _run(spark, bank, tmp_path / "bad")
+
+
+def _flip(path: Path, column: str) -> None:
+    """Changes the last bit of a column's data."""
+    metadata = pq.ParquetFile(path).metadata
+    chunk = metadata.row_group(0).column(metadata.schema.names.index(column))
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[start + chunk.total_compressed_size - 1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_a_day_alone_has_the_features_that_it_has_among_others(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    everything = _run(spark, bank, tmp_path / "all")
+    path = next(path for path in bank.spine if FIRST.isoformat() in path)
+    alone = _run(spark, bank, tmp_path / "one", [path])
+    assert [file.day for file in alone.files] == [FIRST]
+    same = [file for file in everything.files if file.day == FIRST]
+    left, right = _read(alone, tmp_path / "one"), pq.read_table(tmp_path / "all" / same[0].path, partitioning=None)
+    assert left.equals(right)
+
+
+def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "bank", seed=7)
+    oldest = bank.events["facts"][0]
+    old = pq.ParquetFile(oldest).read().drop_columns("level")
+    pq.write_table(old, oldest)
+    found = _read(_run(spark, bank, tmp_path / "out"), tmp_path / "out").sort_by("row_id")
+    blank = pa.array([None] * len(old), pa.float64())
+    old = old.append_column("level", blank).select(bank.facts.column_names)
+    newer = [pq.ParquetFile(path).read() for path in bank.events["facts"][1:]]
+    bank.facts = pa.concat_tables([old, *newer])
+    expected = bank.expected()
+    assert (
+        differences(
+            found.select(FEATURES.names).to_pylist(), [expected[number] for number in found["row_id"].to_pylist()]
+        )
+        == []
+    )
+
+
+def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    written = run(
+        spark, KERNEL, events={"facts": [], "orders": bank.spine}, spine=bank.spine, days=(FIRST, LAST), columns=SPINE,
+        target=tmp_path / "few",
+    )  # fmt: skip
+    found = _read(written, tmp_path / "few")
+    assert set(found["count_f2"].to_pylist()) == {0.0}
+    assert max(found["count_o2"].to_pylist()) > 1
+    nothing = _run(spark, bank, tmp_path / "none", [])
+    assert nothing.files == ()
+    assert set(nothing.schema.names) >= {"as_of", "day", *FEATURES.names}
+
+
+def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match="events of 'orders' are not given"):
+        run(spark, KERNEL, events={"facts": bank.events["facts"]}, spine=bank.spine, days=(FIRST, LAST), columns=SPINE,
+            target=tmp_path)  # fmt: skip
+    with pytest.raises(FeatureError, match="spine: .* has no column decided_at"):
+        run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
+            columns=SpineColumns("row_id", as_of="decided_at"), target=tmp_path)  # fmt: skip
+    with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):
+        run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
+            columns=SpineColumns("row_id", carried=("weekend",)), target=tmp_path)  # fmt: skip
