@@ -20,7 +20,7 @@ $(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
 	@echo "==> the installer, as locked"
 	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > $(VENV)/installer.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/installer.lock
-	@echo "==> packages, as locked, compiled so that processes start fast (about 4 GB)"
+	@echo "==> packages, as locked, compiled so that processes start fast (about 3 GB)"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	@echo "==> this project"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

@@ -205,7 +205,7 @@ class GatePolicy:
         max_odds_gap: Largest difference between groups in true or false positive rate.
         max_score_psi: Population stability index of the score, training against test.
         max_single_feature_auc: No feature alone may rank the label better than this: it would be the label in disguise.
-        max_latency_ms: 99th percentile of one decision in process.
+        max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
         min_group_rows: Groups smaller than this are reported, not judged.
     """

@@ -63,6 +63,11 @@ def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozens
 
 
 def _first_failure(result: dg.ExecuteInProcessResult) -> str:
+    refused = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
+    failed = next((event for event in result.all_events if event.is_step_failure), None)
+    if refused and not (failed and failed.step_failure_data.user_failure_data):
+        asset = refused[0].asset_key.path[-1]
+        return f"{asset}: refused by {'; '.join(str(check.description) for check in refused)}"
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data

@@ -10,6 +10,7 @@ Layout, in a folder or under an `s3://` prefix:
     <product>/bundles/<version>/<file>     a bundle, never changed after it was published
 """
 
+import hashlib
 import json
 import os
 import re
@@ -237,15 +238,24 @@ class RolloutStore:
         """Makes the manifest the product's own; readers see the one before or this one.
 
         Raises:
-            RolloutError: It is another product's, or names a version that is not published.
+            RolloutError: It is another product's, or names a version that is not published or has another digest.
         """
         if manifest.product != checked_product(product):
             raise RolloutError(f"this manifest is of {manifest.product}, not of {product}")
         for release in (manifest.champion, manifest.challenger, manifest.shadow):
-            path = _bundle_path(product, release.version) if release else ""
-            if release and self.backend.read(f"{path}/{_BUNDLE_MANIFEST}") is None:
-                raise RolloutError(f"version {release.version} of {product} is not published; publish its bundle first")
+            if release is not None:
+                self._check_published(product, release)
         self.backend.replace(f"{product}/manifest.json", manifest.to_json())
+
+    def _check_published(self, product: str, release: Release) -> None:
+        published = self.backend.read(f"{_bundle_path(product, release.version)}/{_BUNDLE_MANIFEST}")
+        if published is None:
+            raise RolloutError(f"version {release.version} of {product} is not published; publish its bundle first")
+        found = hashlib.sha256(published).hexdigest()
+        if found != release.digest:
+            raise RolloutError(
+                f"version {release.version} of {product} is published with the digest {found}, not {release.digest}"
+            )
 
     def read_manifest(self, product: str) -> RolloutManifest | None:
         """The product's manifest; `None` before the first rollout.

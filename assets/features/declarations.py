@@ -117,10 +117,7 @@ class History:
         checked_feature(self.name)
         if self.column is not None:
             checked(self.column, f"feature '{self.name}': column")
-        if self.window is not None and (not isinstance(self.window, timedelta) or self.window <= timedelta(0)):
-            raise FeatureError(
-                f"feature '{self.name}': window {self.window!r}; write days(30), or None for all history"
-            )
+        _check_window(self.window, f"feature '{self.name}'")
         if self.empty is not None:
             if not math.isfinite(self.empty):
                 raise FeatureError(
@@ -230,6 +227,7 @@ class Events:
             raise FeatureError(
                 f"{kind} of '{self.source}': unknown {sorted(unknown)}; known: name, description, owner, unit, empty"
             )
+        _check_window(window, f"{kind} of '{self.source}'")
         given = {"unit": UNITS.get(kind, "")} | {name: value for name, value in words.items() if value is not None}
         name = given.pop("name", None)
         if name is None:
@@ -249,3 +247,8 @@ class Events:
             includes_request=self.includes_request,
             **given,  # type: ignore[arg-type]
         )
+
+
+def _check_window(window: object, what: str) -> None:
+    if window is not None and (not isinstance(window, timedelta) or window <= timedelta(0)):
+        raise FeatureError(f"{what}: window {window!r}; write days(30), or None for all history")

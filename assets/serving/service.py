@@ -12,6 +12,10 @@ BentoML's own request metrics are off: they have a series for every path that an
 the decision log says more. The supervisor imports this module too, so it imports nothing heavy.
 """
 
+import os
+import signal
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import bentoml
@@ -21,11 +25,22 @@ from assets.serving.http import http_app, is_ready
 if TYPE_CHECKING:
     from assets.serving.application import Application
 
+_SUPERVISOR_SECONDS = 0.5
+
 
 def _open() -> "Application":
     from assets.serving.application import Application
 
-    return Application.open()
+    application = Application.open()
+    threading.Thread(target=_end_with_supervisor, args=(os.getppid(),), name="supervisor-watch", daemon=True).start()
+    return application
+
+
+def _end_with_supervisor(supervisor: int) -> None:
+    """Ends this worker in order when its supervisor was killed: nobody else would, and it holds the port."""
+    while os.getppid() == supervisor:
+        time.sleep(_SUPERVISOR_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 app = http_app(_open)

@@ -123,14 +123,14 @@ def _spending(settings: BankSettings, people: People, months: _Months, wanted: i
     """About `wanted` purchases, spread over the account-months by how busy the account is."""
     who = months.customer
     busy = np.where(people.main, np.exp(rng.normal(0, 0.35, len(people))), _SIDE_ACCOUNT)[who]
-    busy = busy * ((months.end - months.start) / (30 * DAY_US))
-    row = np.repeat(np.arange(len(who)), rng.poisson(busy * (wanted / busy.sum())))
     first = settings.first_day.replace(day=1)
     start_day = micros(first) // DAY_US
-    low, high = months.start[row] // DAY_US - start_day, months.end[row] // DAY_US - start_day
-    days = int((months.end.max() - micros(first)) // DAY_US)
-    weights = day_weights(first, days, week=(0.9, 0.9, 0.95, 1.0, 1.25, 1.35, 0.8), december=1.35)
-    day = days_within(weights, low, high, rng.random(len(row))) + start_day
+    low, high = months.start // DAY_US - start_day, months.end // DAY_US - start_day
+    weights = day_weights(first, int(high.max()), week=(0.9, 0.9, 0.95, 1.0, 1.25, 1.35, 0.8), december=1.35)
+    total = np.concatenate([[0.0], np.cumsum(weights)])
+    busy = busy * (total[high] - total[low])
+    row = np.repeat(np.arange(len(who)), rng.poisson(busy * (wanted / busy.sum())))
+    day = days_within(weights, low[row], high[row], rng.random(len(row))) + start_day
     at = day * DAY_US + time_of_day(rng, len(row), hour=14.5, spread=3.8) * SECOND_US
     kind = _kinds(people, who[row], rng)
     habit = np.sqrt(people.income / 2200) * np.exp(rng.normal(0, 0.15, len(people)))
@@ -183,10 +183,10 @@ def _settlement(
     first = np.r_[True, months.customer[1:] != months.customer[:-1]]
     before = np.where(first, balance[months.customer, -1], np.r_[0, wanted[:-1]])
     cents = wanted - before - np.rint(moved).astype(np.int64)
+    cents = np.where(cents == 0, 1, cents)  # a booking of nothing is none, and there is always one
     at = months.end - DAY_US + time_of_day(rng, n, hour=22, spread=0.3) * SECOND_US
-    row = np.nonzero(cents)[0]
-    kind = np.where(cents[row] < 0, CARD, TRANSFER)
-    return (row, at[row], cents[row], kind), balance[:, -1]
+    kind = np.where(cents < 0, CARD, TRANSFER)
+    return (np.arange(n), at, cents, kind), balance[:, -1]
 
 
 def _cents(euros: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.incidents import Incident, of_kind
+from resources.sandbox.incidents import Incident, SandboxError, of_kind
 from resources.sandbox.seasons import in_force
 from resources.sandbox.settings import DAY_US, BankSettings, micros
 
@@ -69,10 +69,20 @@ def with_incidents(feed: Feed, settings: BankSettings) -> Feed:
 
 
 def day_slices(feed: Feed, incidents: Iterable[Incident], *, first: date, last: date) -> Iterator[DaySlice]:
-    """The feed day by day, from first to last day, every day once."""
+    """The feed day by day, from first to last day, every day once.
+
+    Raises:
+        SandboxError: A planned change renames a column that there is not.
+    """
     days = (last - first).days + 1
     edges = np.searchsorted(feed.known, micros(first) + np.arange(days + 1, dtype=np.int64) * DAY_US)
     renames = of_kind(incidents, "schema_change", feed.source)
+    for incident in renames:
+        if incident.column not in feed.table.column_names:
+            raise SandboxError(
+                f"incident schema_change: {feed.source} has no column {incident.column!r}; "
+                f"one of {feed.table.column_names}"
+            )
     outages = of_kind(incidents, "outage", feed.source)
     for number in range(days):
         day = first + timedelta(days=number)

@@ -57,8 +57,8 @@ class Requests:
 
     @property
     def ids(self) -> pa.StringArray:
-        """`L000001` and on."""
-        return identifiers("L", np.arange(1, len(self.at) + 1), 6)
+        """`L0000001` and on."""
+        return identifiers("L", np.arange(1, len(self.at) + 1), 7)
 
 
 def make_requests(settings: BankSettings, people: People) -> Requests:

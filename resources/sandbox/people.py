@@ -83,13 +83,13 @@ class People:
 
     @property
     def customer_ids(self) -> pa.StringArray:
-        """`C000001` and on."""
-        return identifiers("C", np.arange(1, len(self) + 1), 6)
+        """`C0000001` and on."""
+        return identifiers("C", np.arange(1, len(self) + 1), 7)
 
     @property
     def account_ids(self) -> pa.StringArray:
-        """`A000001` and on; everybody has one account."""
-        return identifiers("A", np.arange(1, len(self) + 1), 6)
+        """`A0000001` and on; everybody has one account."""
+        return identifiers("A", np.arange(1, len(self) + 1), 7)
 
 
 def make_people(settings: BankSettings) -> People:

@@ -23,6 +23,7 @@ from resources.sandbox.text import coded, identifiers, iso_moments
 KINDS = ("disbursed", "paid", "missed")
 DISBURSED, PAID, MISSED = range(3)
 _STEP_US = 30 * DAY_US
+_DELAY_US = 60_000_000
 # The third missed instalment makes 90 days. With disbursement on day 1 or 2, the fifth falls due on day 151 or 152, the
 # sixth possibly after day 180: so an early default begins with one of the first three.
 _EARLY = 3
@@ -34,6 +35,7 @@ class _Events:
 
     loan: np.ndarray
     at: np.ndarray
+    known: np.ndarray
     kind: np.ndarray
     past_due: np.ndarray
     due: np.ndarray
@@ -46,8 +48,8 @@ def repayments_feed(settings: BankSettings, people: People, requests: Requests, 
     start = requests.at + rng.integers(DAY_US // 12, 2 * DAY_US, len(requests.at))
     first_missed = _first_missed(settings, requests, granted, start, rng)
     events = _history(settings, requests, granted.actual, start, first_missed, rng)
-    known = events.at + rng.integers(60_000_000, DAY_US, len(events.at))
-    order = np.argsort(known, kind="stable")
+    order = np.argsort(events.known, kind="stable")
+    known = events.known[order]
     loan = events.loan[order]
     table = pa.table(
         {
@@ -55,14 +57,14 @@ def repayments_feed(settings: BankSettings, people: People, requests: Requests, 
             "application_id": requests.ids.take(pa.array(loan)),
             "customer_id": people.customer_ids.take(pa.array(requests.customer[loan])),
             "event_time": iso_moments(events.at[order]),
-            "known_at": iso_moments(known[order]),
+            "known_at": iso_moments(known),
             "kind": coded(KINDS, events.kind[order]),
             "days_past_due": events.past_due[order],
             "amount_due": events.due[order],
             "amount_paid": events.paid[order],
         }
     )
-    return in_period("repayments", table, known[order], first=settings.first_day, last=settings.last_day)
+    return in_period("repayments", table, known, first=settings.first_day, last=settings.last_day)
 
 
 def _first_missed(
@@ -90,7 +92,18 @@ def _history(
 ) -> _Events:
     loans = np.nonzero(granted)[0]
     nothing = np.zeros(len(loans))
-    parts = [_Events(loans, start[loans], np.full(len(loans), DISBURSED), nothing.astype(np.int64), nothing, nothing)]
+    known = start + rng.integers(_DELAY_US, DAY_US, len(start))
+    parts = [
+        _Events(
+            loans,
+            start[loans],
+            known[loans],
+            np.full(len(loans), DISBURSED),
+            nothing.astype(np.int64),
+            nothing,
+            nothing,
+        )
+    ]
     unpaid = np.zeros(len(start), np.int64)
     slip = 0.03 * np.exp(np.clip(0.35 * requests.risk, -1, 1.2))
     for number in range(1, settings.days // 30 + 2):
@@ -100,14 +113,16 @@ def _history(
         failing = (first_missed > 0) & (number >= first_missed)
         missed = failing | slips
         at = start + number * _STEP_US
+        # Drawn for every loan, running or not, so that what happens to one leaves the others alone.
+        known = at + rng.integers(_DELAY_US, DAY_US, len(start))
         runs = granted & (number <= requests.term) & (unpaid < 4) & (at < settings.end_us)
         due = requests.instalment * (unpaid + 1)
         unpaid = np.where(runs, np.where(missed, unpaid + 1, 0), unpaid)
         row = np.nonzero(runs)[0]
         kind = np.where(missed[row], MISSED, PAID)
         owed = np.round(due[row], 2)
-        parts.append(_Events(row, at[row], kind, 30 * unpaid[row], owed, np.where(missed[row], 0.0, owed)))
-    columns = ("loan", "at", "kind", "past_due", "due", "paid")
+        parts.append(_Events(row, at[row], known[row], kind, 30 * unpaid[row], owed, np.where(missed[row], 0.0, owed)))
+    columns = ("loan", "at", "known", "kind", "past_due", "due", "paid")
     return _Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
 

@@ -32,7 +32,7 @@ def iso_moments(micros: np.ndarray) -> pa.StringArray:
 
 
 def identifiers(prefix: str, numbers: np.ndarray, width: int) -> pa.StringArray:
-    """Names such as `C000042`: the prefix and the number, filled with zeros to the width."""
+    """Names such as `C0000042`: the prefix and the number, filled with zeros to the width."""
     digits = pc.utf8_lpad(pa.array(numbers, pa.int64()).cast(pa.string()), width, padding="0")
     return pc.binary_join_element_wise(pa.scalar(prefix), digits, "")
 

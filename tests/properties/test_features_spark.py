@@ -85,9 +85,15 @@ def _read(written: Written, target: Path) -> pa.Table:
     return pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)
 
 
-def test_the_job_is_the_oracle_to_the_last_bit(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
-    written = _run(spark, bank, tmp_path)
-    found = _read(written, tmp_path).sort_by("row_id")
+@pytest.fixture(scope="module")
+def done(spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> tuple[Written, Path]:
+    """A run over all days, and where it wrote."""
+    target = tmp_path_factory.mktemp("done")
+    return _run(spark, bank, target), target
+
+
+def test_the_job_is_the_oracle_to_the_last_bit(bank: Bank, done: tuple[Written, Path]) -> None:
+    found = _read(*done).sort_by("row_id")
     expected = bank.expected()
     moments = bank.orders["event_time"].to_pylist()
     asked = [number for number, moment in enumerate(moments) if FIRST <= moment.date() <= LAST]
@@ -96,30 +102,33 @@ def test_the_job_is_the_oracle_to_the_last_bit(spark: SparkSession, bank: Bank, 
     assert found["flag"].to_pylist() == [bank.orders["flag"][number].as_py() for number in asked]
 
 
-def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
-    written = _run(spark, bank, tmp_path)
+def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(done: tuple[Written, Path]) -> None:
+    written, target = done
     assert [file.day for file in written.files] == sorted({file.day for file in written.files})
     for file in written.files:
         assert file.path.startswith(f"day={file.day.isoformat()}/")
-        assert (tmp_path / file.path).stat().st_size == file.bytes
-        rows = pq.read_table(tmp_path / file.path, partitioning=None)
+        assert (target / file.path).stat().st_size == file.bytes
+        rows = pq.read_table(target / file.path, partitioning=None)
         assert len(rows) == file.rows
         order = list(zip(rows["as_of"].to_pylist(), rows["row_id"].to_pylist(), strict=True))
         assert order == sorted(order)
         assert {moment.date() for moment, _ in order} == {file.day}
         assert rows.schema.remove_metadata() == pa.schema([f for f in written.schema if f.name != "day"])
     assert written.schema.names == ["row_id", "person", "place", "as_of", *FEATURES.names, "flag", "day"]
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    left = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert left == {file.path for file in written.files}
 
 
-def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(spark: SparkSession, tmp_path: Path) -> None:
-    bank = Bank(tmp_path / "bank", seed=6)
-    written = _run(spark, bank, tmp_path / "good")
-    output = tmp_path / "good" / written.files[0].path
+def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(
+    spark: SparkSession, done: tuple[Written, Path], tmp_path: Path
+) -> None:
+    written, target = done
+    output = tmp_path / "output.parquet"
+    output.write_bytes((target / written.files[0].path).read_bytes())
     _flip(output, "amount")
     with pytest.raises(OSError, match="CRC|checksum"):
-        pq.read_table(output, page_checksum_verification=True, partitioning=None)
+        pq.read_table(output, page_checksum_verification=True)
+    bank = Bank(tmp_path / "bank", seed=6)
     _flip(Path(bank.events["facts"][0]), "person")
     with pytest.raises(PySparkException, match="CRC|checksum"):
         _run(spark, bank, tmp_path / "bad")
@@ -135,13 +144,15 @@ def _flip(path: Path, column: str) -> None:
     path.write_bytes(bytes(content))
 
 
-def test_a_day_alone_has_the_features_that_it_has_among_others(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
-    everything = _run(spark, bank, tmp_path / "all")
+def test_a_day_alone_has_the_features_that_it_has_among_others(
+    spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path
+) -> None:
+    everything, target = done
     path = next(path for path in bank.spine if FIRST.isoformat() in path)
-    alone = _run(spark, bank, tmp_path / "one", [path])
+    alone = _run(spark, bank, tmp_path, [path])
     assert [file.day for file in alone.files] == [FIRST]
     same = [file for file in everything.files if file.day == FIRST]
-    left, right = _read(alone, tmp_path / "one"), pq.read_table(tmp_path / "all" / same[0].path, partitioning=None)
+    left, right = _read(alone, tmp_path), pq.read_table(target / same[0].path, partitioning=None)
     assert left.equals(right)
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def parts(metrics: Mapping[str, Any] | None = None) -> BundleParts:
             reasons={},
             reasons_shown=4,
             row_id="application_id",
-        ),  # fmt: skip
+        ),
         reference={},
         metrics=report() if metrics is None else metrics,
     )
@@ -147,7 +148,7 @@ def test_the_card_shows_what_was_recorded() -> None:
 
 def test_every_table_is_whole() -> None:
     lines = model_card(PRODUCT, parts()).splitlines()
-    for here, after in zip(lines, lines[1:], strict=False):
+    for here, after in pairwise(lines):
         if here.startswith("|") and after.startswith("|"):
             assert here.replace("\\|", "").count("|") == after.replace("\\|", "").count("|")
 

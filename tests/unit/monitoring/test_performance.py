@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -94,20 +95,20 @@ def test_days_come_out_in_order_and_once() -> None:
     assert [row["day"] for row in measured(outcomes(), days)] == [FIRST, FIRST + timedelta(days=2)]
 
 
-def test_the_estimate_is_the_mean_auc_over_labels_drawn_from_the_scores() -> None:
-    """Monte Carlo of what the formula says; labels by pairs, so that the ratio of sums is what is compared."""
-    table = outcomes(per_day=300, days=1, decimals=1)
-    row = estimated_by_day(table, [FIRST], 1, min_rows=10).to_pylist()[0]
-    p = table["score"].drop_null().to_numpy()
-    rng = np.random.default_rng(1)
-    drawn = []
-    for _ in range(400):
-        y = rng.random(len(p)) < p
-        drawn.append((roc_auc_score(y, p) * y.sum() * (~y).sum(), y.sum() * (~y).sum()))
-    right, pairs = np.array(drawn).sum(axis=0)
-    assert row["expected_auc"] == pytest.approx(right / pairs, abs=0.004)
+def test_the_estimate_is_the_auc_over_all_labels_that_the_scores_allow() -> None:
+    """Every labelling of eight rows, with its probability: rightly ranked pairs over pairs, ties counting half."""
+    p = np.array([0.1, 0.1, 0.2, 0.35, 0.35, 0.6, 0.8, 0.95])
+    table = pa.table({"day": pa.array([FIRST] * 8, pa.date32()), "score": p})
+    (row,) = estimated_by_day(table, [FIRST], 1, min_rows=2).to_pylist()
+    right = pairs = 0.0
+    for labels in product((0, 1), repeat=8):
+        y = np.array(labels)
+        chance = np.prod(np.where(y == 1, p, 1 - p))
+        bad, good = p[y == 1][:, None], p[y == 0][None, :]
+        right += chance * ((bad > good).sum() + 0.5 * (bad == good).sum())
+        pairs += chance * bad.size * good.size
+    assert row["expected_auc"] == pytest.approx(right / pairs, abs=1e-12)
     assert row["expected_positive_rate"] == pytest.approx(p.mean())
-    assert row["rows"] == len(p)
 
 
 def test_the_estimate_is_unknown_for_few_rows_and_for_certain_scores() -> None:

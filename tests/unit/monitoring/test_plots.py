@@ -27,12 +27,9 @@ def reddish(png: bytes) -> int:
 
 
 def test_bars_are_red_only_over_the_limit(profile: ReferenceProfile, by_day: Draw) -> None:
-    calm = drift_of_day(
-        drift_by_day(profile, by_day(40, 10), [FIRST + timedelta(days=9)], 10), FIRST + timedelta(days=9)
-    )
-    moved = drift_of_day(
-        drift_by_day(profile, by_day(40, 10, shift=4.0), [FIRST + timedelta(days=9)], 10), FIRST + timedelta(days=9)
-    )
+    last = FIRST + timedelta(days=9)
+    calm = drift_of_day(drift_by_day(profile, by_day(40, 10), [last], 10), last)
+    moved = drift_of_day(drift_by_day(profile, by_day(40, 10, shift=4.0), [last], 10), last)
     assert reddish(psi_bars(calm, limit=0.25, day=FIRST)) == 0
     assert reddish(psi_bars(moved, limit=0.25, day=FIRST)) > 5_000
 

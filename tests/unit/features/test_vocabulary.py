@@ -1,0 +1,239 @@
+"""Declarations: names, words, what is refused, and the way to JSON and back."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
+
+import pytest
+
+from assets.features.vocabulary import (
+    Category,
+    Events,
+    FeatureError,
+    FeatureSet,
+    History,
+    Log1p,
+    Missing,
+    Night,
+    Number,
+    Ratio,
+    Trend,
+    Weekend,
+    at_least,
+    below,
+    days,
+    hours,
+)
+
+tx = Events("transactions", key="customer_id")
+cash = tx.where(category=("cash", "gambling"))
+labels = Events("labels", key="terminal_id", time="known_at")
+
+FEATURES = FeatureSet(
+    owner="risk",
+    request=[Number("amount", unit="EUR"), Category("purpose", values=("car", "home"))],
+    history=[
+        tx.count(days(7)),
+        tx.count(days(30), owner="someone"),
+        cash.where(amount=at_least(100)).sum("amount", hours(36), name="cash_36h", empty=0),
+        labels.share(days(30), is_fraud=1),
+        tx.distinct("counterparty"),
+    ],
+    derived=[
+        Ratio("amount_to_cash", "amount", "cash_36h"),
+        Trend("trend", "transactions_count_7d", "transactions_count_30d"),
+        Weekend("is_weekend"),
+        Missing("no_purpose", of="purpose"),
+    ],
+)
+
+
+def test_the_order_is_request_history_derived() -> None:
+    assert FEATURES.names == (
+        "amount", "purpose", "transactions_count_7d", "transactions_count_30d", "cash_36h",
+        "labels_share_is_fraud_1_30d", "transactions_distinct_counterparty", "amount_to_cash", "trend", "is_weekend",
+        "no_purpose",
+    )  # fmt: skip
+    assert FEATURES.sources == ("transactions", "labels")
+    assert FEATURES.keys == ("customer_id", "terminal_id")
+    assert FEATURES.categories == {"purpose": ("car", "home")}
+    assert FEATURES.numeric == tuple(name for name in FEATURES.names if name != "purpose")
+    assert FEATURES.owner_of("transactions_count_30d") == "someone"
+    assert FEATURES.owner_of("trend") == "risk"
+
+
+def test_lookback_is_the_longest_window_unless_one_has_none() -> None:
+    assert FEATURES.lookback is None
+    assert FeatureSet(history=[tx.count(days(7)), tx.count(hours(200))]).lookback == timedelta(hours=200)
+    assert FeatureSet(request=[Number("amount")]).lookback == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("feature", "name", "words"),
+    [
+        (tx.count(days(30)), "transactions_count_30d", "Number of transactions in the 30 days up to the decision"),
+        (tx.count(), "transactions_count", "Number of transactions at any time up to the decision"),
+        (
+            cash.mean("amount", days(1)),
+            "transactions_category_cash_gambling_mean_amount_1d",
+            "Mean amount of transactions with category cash or gambling in the day up to the decision",
+        ),
+        (
+            tx.where(amount=below(5)).max("amount", hours(36)),
+            "transactions_amount_below_5_max_amount_36h",
+            "Largest amount of transactions with amount below 5 in the 36 hours up to the decision",
+        ),
+        (
+            labels.share(days(7), is_fraud=1),
+            "labels_share_is_fraud_1_7d",
+            "Share with is fraud 1 among labels that became known in the 7 days up to the decision",
+        ),
+        (
+            Events("orders", key="k", includes_request=True).count(timedelta(seconds=90)),
+            "orders_count_90s",
+            "Number of orders in the 90 seconds up to the decision, this one included",
+        ),
+        (
+            tx.time_since_last(),
+            "transactions_time_since_last",
+            "Days since the latest of transactions at any time up to the decision",
+        ),
+    ],
+)
+def test_a_feature_names_and_explains_itself(feature: History, name: str, words: str) -> None:
+    assert feature.name == name
+    assert FeatureSet(history=[feature]).describe(name) == words
+
+
+def test_an_authors_words_come_first() -> None:
+    features = FeatureSet(request=[Number("amount", description="Amount applied for")])
+    assert features.describe("amount") == "Amount applied for"
+    assert features.define("amount") == "Amount as stated in the request"
+
+
+def test_every_feature_has_a_definition() -> None:
+    for name in FEATURES.names:
+        assert FEATURES.define(name)[0].isupper() or FEATURES.define(name).startswith(("amount", "transactions"))
+
+
+def test_json_and_back_is_the_same_set() -> None:
+    again = FeatureSet.from_dict(json.loads(json.dumps(FEATURES.to_dict())))
+    assert again == FEATURES
+    assert again.digest == FEATURES.digest
+
+
+def test_the_digest_tells_declarations_apart() -> None:
+    sets = [
+        FEATURES,
+        replace(FEATURES, owner="other"),
+        replace(FEATURES, request=(Number("amount", unit="USD"), *FEATURES.request[1:])),
+        replace(FEATURES, history=(tx.count(days(8), name="transactions_count_7d"), *FEATURES.history[1:])),
+    ]
+    assert len({features.digest for features in sets}) == len(sets)
+
+
+def test_conditions_mean_the_same_in_any_order() -> None:
+    one = tx.where(direction="debit", category=("b", "a")).count(days(1))
+    other = tx.where(category=["a", "b", "a"], direction="debit").count(days(1))
+    assert one == other
+
+
+def test_declarations_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        FEATURES.owner = "me"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        tx.source = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda: tx.count(days(0)), "count of 'transactions': window .* write days"),
+        (lambda: tx.count(30), "write days"),
+        (lambda: tx.where(), "where\\(\\) without a condition"),
+        (lambda: tx.where(kind=()), "no value can match"),
+        (lambda: tx.where(kind=None), "write a text, a finite number or a boolean"),
+        (lambda: tx.where(kind=float("nan")), "write a text, a finite number or a boolean"),
+        (lambda: tx.where(kind=("a", 1)), "texts and numbers cannot be mixed"),
+        (lambda: tx.where(kind=at_least("a")), "compare with one number"),
+        (lambda: tx.count(days(1), colour="red"), "unknown \\['colour'\\]"),
+        (lambda: tx.share(days(1)), "a share of what"),
+        (lambda: tx.count(days(1), name="Count"), "'Count' is not a name"),
+        (lambda: tx.count(days(1), name="day"), "its own column of that name"),
+        (lambda: tx.count(days(1), empty=float("inf")), "empty=inf"),
+        (lambda: tx.where(category="x" * 60).count(days(1)), "give name="),
+        (lambda: Events("Transactions", key="k"), "source 'Transactions' is not a name"),
+        (lambda: Events("t", key="k", time="as_of"), "write 'event_time' or 'known_at'"),
+        (lambda: Events("t", key="k", time="known_at", includes_request=True), "time='event_time' only"),
+        (lambda: Category("purpose", values=()), "write a tuple of the values"),
+        (lambda: Category("purpose", values="car"), "write a tuple of the values"),
+        (lambda: Category("purpose", values=("car", "car")), "must be different"),
+        (lambda: Night("night", until_hour=24), "hour from 0 to 23"),
+        (lambda: FeatureSet(request=[Number("a"), Number("a")]), "'a' is declared twice"),
+        (lambda: FeatureSet(request=[tx.count(days(1))]), "request holds .* it takes Number, Category"),
+        (lambda: FeatureSet(history=[tx.count(days(1), name="customer_id")]), "name of an entity key"),
+        (lambda: FeatureSet(derived=[Log1p("l", of="a")]), "derived 'l': 'a' is not a feature declared before"),
+        (
+            lambda: FeatureSet(derived=[Log1p("l", of="m"), Log1p("m", of="l")]),
+            "derived 'l': 'm' is not a feature declared before",
+        ),
+        (
+            lambda: FeatureSet(request=[Category("c", values=("x",))], derived=[Log1p("d", of="c")]),
+            "derived 'd': 'c' is a category",
+        ),
+        (
+            lambda: FeatureSet(request=[Number("a")], history=[tx.count(days(1))],
+                               derived=[Trend("t", "a", "transactions_count_1d")]),
+            "trend 't': 'a' must be a count or a sum over a window",
+        ),
+        (
+            lambda: FeatureSet(history=[tx.count(days(1)), tx.count(days(2))],
+                               derived=[Trend("t", "transactions_count_2d", "transactions_count_1d")]),
+            "must be shorter",
+        ),
+        (
+            lambda: FeatureSet(history=[tx.where(kind="a").count(days(1)), tx.sum("kind", days(1))]),
+            "'transactions_sum_kind_1d' takes transactions.kind as number, 'transactions_kind_a_count_1d' as text",
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., object], message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        declare()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda record: record.pop("owner"), "differs in \\['owner'\\]"),
+        (lambda record: record["request"][0].update(type="Secret"), "type 'Secret'; one of"),
+        (lambda record: record["request"][0].update(colour="red"), "has no \\['colour'\\]"),
+        (lambda record: record["history"][0].update(window=-5), "write days"),
+    ],
+)
+def test_a_wrong_record_is_refused(change: Callable[..., object], message: str) -> None:
+    record = json.loads(json.dumps(FEATURES.to_dict()))
+    change(record)
+    with pytest.raises(FeatureError, match=message):
+        FeatureSet.from_dict(record)
+
+
+def test_the_vocabulary_needs_only_the_standard_library() -> None:
+    script = (
+        "import sys, assets.features.vocabulary\n"
+        "print([m for m in ('numpy', 'pyarrow', 'pandas', 'pyspark', 'yaml') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_the_kernel_and_the_encoder_need_no_batch_machinery() -> None:
+    script = (
+        "import sys, assets.features.kernel, assets.features.encoding\n"
+        "print([m for m in ('pandas', 'pyspark', 'dagster', 'mlflow') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
