@@ -74,7 +74,7 @@ def _first_failure(result: dg.ExecuteInProcessResult) -> str:
             if failure.user_failure_data and failure.user_failure_data.description:
                 return str(failure.user_failure_data.description)
             error = failure.error
-            while error is not None and error.cause is not None:
+            if error is not None and error.cause is not None:  # the first is Dagster's own
                 error = error.cause
             return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
     for event in result.all_events:

@@ -51,10 +51,10 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
         written = run(
             spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
-            columns=_spine_columns(product), target=Path(lake.folder(table)) / context.run_id,
+            columns=_spine_columns(product), target=Path(lake.folder(table)) / context.run.run_id,
         )  # fmt: skip
-        record = {"run_id": context.run_id, "pins": pins, "feature_set": product.features.digest}
-        files = [DataFile(f"{context.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files]
+        record = {"run_id": context.run.run_id, "pins": pins, "feature_set": product.features.digest}
+        files = [DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files]
         commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
         return watch.result(rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=pins)
 
@@ -82,7 +82,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, now, store, rows = Stopwatch(name), clock.now(), online_stores.of(product.name), 0
-        version = f"load-{context.run_id[:18]}"
+        version = f"load-{context.run.run_id[:18]}"
         for need in kernel.needs:
             table = table_name(product, f"validated_{need.source}")
             lookback = None if need.reach is None else timedelta(microseconds=need.reach)

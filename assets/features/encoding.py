@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import one_column, positions_in, read_numbers
+from assets.features.arrow import filled, one_column, read_numbers, text_codes
 from assets.features.conditions import FeatureError
 from assets.features.vocabulary import FeatureSet
 
@@ -89,16 +89,13 @@ class Encoder:
 
 
 def _one_hot(column: pa.Array, values: tuple[str, ...], name: str) -> np.ndarray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_null(column.type):
-        return np.full((len(column), len(values)), np.nan, np.float32)
-    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
-        raise FeatureError(f"features: category '{name}' is {column.type}; it must be text")
+    coded = text_codes(column, f"features.{name}")
+    place = {value: number for number, value in enumerate(values)}
+    # The code of a missing value is -1, the last of these.
+    places = np.array([*(place.get(value, -1) for value in coded.dictionary.to_pylist()), -1])[filled(coded.indices)]
     hot = np.zeros((len(column), len(values)), np.float32)
-    place = positions_in(column, pa.array(values, column.type))
-    known = np.flatnonzero(place >= 0)
-    hot[known, place[known]] = 1.0
+    known = np.flatnonzero(places >= 0)
+    hot[known, places[known]] = 1.0
     if column.null_count:
         hot[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
     return hot

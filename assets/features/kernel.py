@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.aggregates import FAMILIES
-from assets.features.arrow import is_text, one_column, read_micros, read_numbers, read_sequence
+from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers, read_sequence
 from assets.features.columns import Columns, no_events, read_columns, read_keys
 from assets.features.derived import derive
 from assets.features.plan import Group, groups_of
@@ -136,7 +136,7 @@ class Kernel:
                 columns[feature.name] = read_numbers(spine, feature.name, "spine")
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
-        arrays = [texts[n] if n in texts else _nullable(columns[n]) for n in self.features.names]
+        arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
         return pa.table(arrays, names=list(self.features.names))
 
     def to_dict(self) -> dict[str, Any]:
@@ -247,7 +247,3 @@ def _texts(spine: pa.Table, name: str) -> pa.Array:
     if not is_text(column.type) and not pa.types.is_null(column.type):
         raise FeatureError(f"spine: '{name}' is {column.type}; a category is text")
     return column.cast(pa.string())
-
-
-def _nullable(values: np.ndarray) -> pa.Array:
-    return pa.array(values, pa.float64(), from_pandas=True)

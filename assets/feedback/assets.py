@@ -45,7 +45,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
             logged = [read_day(environment.decision_log, product.name, day) for day in days]
         parts = [rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)]
         table = pa.concat_tables(parts)
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return decisions
@@ -77,7 +77,7 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
             found = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
         of_days = found.filter(pc.is_in(found["day"], value_set=pa.array(days, pa.date32())))
-        commit = lake.replace(table_name(product, name), of_days, days=days, metadata={"run_id": context.run_id})
+        commit = lake.replace(table_name(product, name), of_days, days=days, metadata={"run_id": context.run.run_id})
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return outcomes

@@ -58,7 +58,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             raw_days = [as_raw(contract, day) for day in arrived]
         data = pa.concat_tables([day.table for day in raw_days])
         # What the source said of itself, so that a commit whose acknowledgement was lost can be recognised.
-        origin = {"run_id": context.run_id, "first": arrived[0].origin, "last": arrived[-1].origin}
+        origin = {"run_id": context.run.run_id, "first": arrived[0].origin, "last": arrived[-1].origin}
         commit = lake.replace(table_name(product, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.result(

@@ -56,7 +56,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             .append_column("outcome", pa.array(scored.outcomes, pa.string()))
             .append_column("model_version", pa.array([bundle.version] * rows.num_rows, pa.string()))
         )
-        record = {"run_id": context.run_id, "bundle": bundle.digest}
+        record = {"run_id": context.run.run_id, "bundle": bundle.digest}
         commit = lake.replace(table_name(product, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)
@@ -93,7 +93,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
         table = figures.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
         last = drift_of_day(figures, days[-1])
         return watch.result(
             rows=commit.rows, version=commit.version, champion=bundle.version,
@@ -135,7 +135,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
         table = figures.append_column("approved_auc", pa.array([approved] * figures.num_rows, pa.float64()))
         table = table.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run_id})
+        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
         plot = performance_over_time(figures, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
 

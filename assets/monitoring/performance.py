@@ -63,7 +63,8 @@ class _Rows:
     stake: NDArray[np.float64]
 
     def where(self, keep: NDArray[np.bool_]) -> "_Rows":
-        return _Rows(self.day[keep], self.score[keep], self.label[keep], self.accepted[keep], self.stake[keep])
+        at = np.flatnonzero(keep)
+        return _Rows(self.day[at], self.score[at], self.label[at], self.accepted[at], self.stake[at])
 
 
 def performance_by_day(

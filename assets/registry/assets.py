@@ -95,7 +95,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
             product=product.name,
             champion=Release(version=version, digest=registered_model["digest"]),
             updated_at=datetime.now(UTC),
-            by=f"dagster run {context.run_id}",
+            by=f"dagster run {context.run.run_id}",
             reason=f"passed every gate; compared with {registered_model['compared_with'] or 'no champion'}",
         )
         rollout.publish_manifest(product.name, manifest)

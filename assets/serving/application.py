@@ -4,6 +4,7 @@ Belongs here: opening and closing the parts, deciding, recording, the shadow, po
 status codes (`http.py`), BentoML (`service.py`), the request path itself (`engine.py`).
 """
 
+import gc
 import logging
 import os
 from collections.abc import Mapping
@@ -69,6 +70,7 @@ class Application:
             open_store=lambda product: open_store(environment.online_store, product),
             as_of_allowed=_is_local(environment),
             count_failure=lambda product: metrics.load_failures.labels(product).inc(),
+            after_swap=_settle,
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
         )
         metrics.show(lambda: watcher.live)
@@ -190,6 +192,12 @@ class Application:
             }
             for live in self.live.values()
         ]
+
+
+def _settle() -> None:
+    """Takes what is loaded out of the garbage collector's sight: a full collection of it would hold up requests."""
+    gc.collect()
+    gc.freeze()
 
 
 def _release(engine: Engine | None) -> dict[str, str] | None:

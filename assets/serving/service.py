@@ -14,6 +14,7 @@ the decision log says more. The supervisor imports this module too, so it import
 
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
     from assets.serving.application import Application
 
 _SUPERVISOR_SECONDS = 0.5
+_SWITCH_SECONDS = 0.0005
 
 
 def _open() -> "Application":
     from assets.serving.application import Application
 
+    # The thread that syncs the log shall not wait 5 ms, Python's default, for one that computes.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open()
     threading.Thread(target=_end_with_supervisor, args=(os.getppid(),), name="supervisor-watch", daemon=True).start()
     return application

@@ -76,6 +76,7 @@ class Watcher:
     Args:
         open_store: Gives the online store of a product; called once a product.
         count_failure: Called with the product for every manifest that could not be followed.
+        after_swap: Called after a manifest was followed.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Watcher:
         open_store: Callable[[str], OnlineStore],
         as_of_allowed: bool,
         count_failure: Callable[[str], None],
+        after_swap: Callable[[], None] = lambda: None,
         interval: float = 0.5,
     ) -> None:
         self._rollout = rollout
@@ -93,6 +95,7 @@ class Watcher:
         self._open_store = open_store
         self._as_of_allowed = as_of_allowed
         self._count_failure = count_failure
+        self._after_swap = after_swap
         self._interval = interval
         self._stores: dict[str, OnlineStore] = {}
         self._refused: dict[str, Refusal] = {}
@@ -165,6 +168,7 @@ class Watcher:
             loaded_at=datetime.now(UTC),
         )
         self.live = {**self.live, product: fresh}
+        self._after_swap()
         _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
 
     def _engine(self, product: str, manifest: RolloutManifest, release: Release | None) -> Engine | None:

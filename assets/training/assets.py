@@ -51,7 +51,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             found = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
         labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
         rows = labelled.filter(pc.is_valid(labelled[LABEL]))
-        record = {"run_id": context.run_id, "pins": pins, "as_known_at": now.isoformat()}
+        record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
         commit = lake.replace(table_name(product, name), rows, days=None, metadata=record)
         value = {"version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows}
         positive = pc.mean(rows[LABEL]).as_py() or 0.0
@@ -84,12 +84,12 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         with permanent(LakeError, RowsError, SplitError, TrainingError):
             rows, parts = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, parts, product.model)
-        with tracking.run(product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run_id}) as run:
+        with tracking.run(product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}) as run:
             run.params(parameters(product, candidates))
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
             for table, version in training_set["pins"].items():
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
-            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run_id}
+            pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
             with TemporaryDirectory(prefix="loopline-") as folder:
                 bundle = candidate_parts(product, rows, parts, candidates, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)

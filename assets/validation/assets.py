@@ -47,7 +47,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         with permanent(LakeError, ContractCannotRun):
             outcome = audit(contract, lake.read(table_name(product, f"raw_{source.name}"), days=days), days)
         quarantine = table_name(product, f"quarantine_{source.name}")
-        lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run_id})
+        lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         check = contract_result(contract, outcome)
         if outcome.blocked:
             yield check
@@ -55,7 +55,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed = _with_consent(product, source, lake, rows, days[-1])
         commit = lake.replace(
-            table_name(product, name), allowed.kept, days=days, metadata={"run_id": context.run_id}
+            table_name(product, name), allowed.kept, days=days, metadata={"run_id": context.run.run_id}
         )
         yield watch.result(
             rows=commit.rows,

@@ -157,9 +157,15 @@ def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> lis
 
 def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
     import great_expectations as gx  # half a second to import: only where a contract runs
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
-    context = gx.get_context(mode="ephemeral")
+    # Without these defaults each context leaves a folder behind for pages that nobody asked for.
+    settings = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
+    context = gx.get_context(mode="ephemeral", project_config=settings)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset(contract.source)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})

@@ -97,6 +97,14 @@ def test_the_label_in_disguise_is_found(columns: object, leaking: str) -> None:
     assert (found.feature, found.auc) == (leaking, 1.0)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_missing_value_may_stand_for_either_end(sign: float) -> None:
+    value = np.random.default_rng(7).normal(size=2000)
+    y = (value > 0).astype(np.int8)
+    seen = np.where((y == 1) & (np.arange(2000) % 2 == 0), np.nan, sign * value)
+    assert best_single_feature(seen[:, None].astype(np.float32), ["gap"], ["gap"], y).auc == 1.0
+
+
 def test_a_category_is_ranked_by_all_its_columns_together() -> None:
     generator = np.random.default_rng(6)
     y = generator.integers(0, 2, 2000).astype(np.int8)

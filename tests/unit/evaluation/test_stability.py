@@ -48,4 +48,4 @@ def test_noise_turns_only_decisions_near_the_threshold() -> None:
     assert 0 < flipped < 0.01
     assert flipped_share(predict, matrix, threshold=50.0, seed=1) == 0.0
     flags = np.rint(np.clip(matrix, 0, 1))
-    assert flipped_share(predict, flags, threshold=0.5, seed=1) == 0.0
+    assert flipped_share(predict, flags, threshold=1.0, seed=1) == 0.0

@@ -228,12 +228,3 @@ def test_the_vocabulary_needs_only_the_standard_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
-
-
-def test_the_kernel_and_the_encoder_need_no_batch_machinery() -> None:
-    script = (
-        "import sys, assets.features.kernel, assets.features.encoding\n"
-        "print([m for m in ('pandas', 'pyspark', 'dagster', 'mlflow') if m in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"

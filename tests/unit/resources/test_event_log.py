@@ -17,10 +17,10 @@ from sqlalchemy.exc import NoSuchTableError
 from resources.environments import CHECKOUT
 from resources.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 
-DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-13")
+DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-07")
 RANGE = {
     "dagster/asset_partition_range_start": "2026-01-01",
-    "dagster/asset_partition_range_end": "2026-01-12",
+    "dagster/asset_partition_range_end": "2026-01-06",
 }
 FIRST, SECOND = dg.AssetKey("first"), dg.AssetKey("second")
 CHECK = dg.AssetCheckKey(FIRST, "sound")
@@ -46,7 +46,7 @@ def second() -> dg.MaterializeResult[None]:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[EventLogEntry, ...]:
-    """The events of a real run over twelve days, as the stock storage recorded them."""
+    """The events of a real run over six days, as the stock storage recorded them."""
     with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("recorded"))) as instance:
         result = dg.materialize([first, second], instance=instance, tags=RANGE)
         assert isinstance(instance.event_log_storage, SqliteEventLogStorage)
@@ -94,7 +94,7 @@ QUESTIONS: dict[str, Callable[[SqliteEventLogStorage, str], object]] = {
     "tags": lambda storage, _run: [
         storage.get_event_tags_for_asset(key, filter_event_id=number)
         for key in (FIRST, SECOND)
-        for number in range(1, 120)
+        for number in range(1, 60)
     ],
     "tags by partition": lambda storage, _run: storage.get_latest_tags_by_partition(
         SECOND, dg.DagsterEventType.ASSET_MATERIALIZATION, tag_keys=[DATA_VERSION_TAG]
@@ -159,7 +159,7 @@ def test_an_instance_of_the_local_template_uses_it(tmp_path: Path, monkeypatch: 
         assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
         assert instance.get_materialized_partitions(SECOND) == set(DAYS.get_partition_keys())
         kinds = [entry.dagster_event_type for entry in instance.all_logs(result.run_id)]
-        assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 24
+        assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 12
         assert kinds.count(dg.DagsterEventType.ASSET_CHECK_EVALUATION) == 1
 
 

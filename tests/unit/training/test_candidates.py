@@ -73,6 +73,14 @@ def test_early_stopping_cut_the_booster(rows: TrainingRows, parts: Split) -> Non
     assert 1 <= hasty.rounds < 100
 
 
+def test_the_seed_reaches_the_trees(rows: TrainingRows, parts: Split) -> None:
+    train, calibrate = rows.take(parts.train), rows.take(parts.calibrate)
+    one, same, other = (
+        fit_boosted(train, calibrate, replace(SPEC, seed=seed), DEFAULTS).raw(rows.matrix) for seed in (1, 1, 2)
+    )
+    assert one.tobytes() == same.tobytes() != other.tobytes()
+
+
 def test_a_matrix_without_rows_has_no_scores(candidates: Candidates, rows: TrainingRows) -> None:
     assert candidates.boosted.predict(rows.matrix[:0]).shape == (0,)
     assert candidates.scorecard.apply(rows.matrix[:0]).shape == (0,)

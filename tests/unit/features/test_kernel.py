@@ -1,0 +1,331 @@
+"""What a window holds, worked out by hand, and what the kernel refuses."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.features import reference
+from assets.features.kernel import Kernel, compile_features
+from assets.features.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, Ratio, days, hours
+
+MICROS = pa.timestamp("us", tz="UTC")
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+CENTS = {"tx": {"amount": 0.01}}
+
+tx = Events("tx", key="who")
+own = Events("tx", key="who", includes_request=True)
+
+
+def _events(*rows: tuple[float, float | None], late: float = 0, **columns: list[Any]) -> pa.Table:
+    """Events of one person: (hours before noon, amount), each known `late` hours after it happened."""
+    moments = [NOON - timedelta(hours=before) for before, _ in rows]
+    return pa.table(
+        {
+            "who": pa.array(["me"] * len(rows), pa.string()),
+            "event_time": pa.array(moments, MICROS),
+            "known_at": pa.array([moment + timedelta(hours=late) for moment in moments], MICROS),
+            "amount": pa.array([amount for _, amount in rows], pa.float64()),
+            **columns,
+        }
+    )
+
+
+def _spine(as_of: datetime = NOON, who: str | None = "me", **columns: list[Any]) -> pa.Table:
+    return pa.table({"who": pa.array([who], pa.string()), "as_of": pa.array([as_of], MICROS), **columns})
+
+
+def _value(feature: History, events: pa.Table, spine: pa.Table | None = None) -> Any:
+    kernel = compile_features(FeatureSet(history=[feature]), CENTS)
+    return kernel.compute({"tx": events}, _spine() if spine is None else spine)[feature.name][0].as_py()
+
+
+def test_a_window_is_open_at_its_far_end_and_closed_at_the_decision() -> None:
+    assert _value(tx.count(hours(5)), _events((5, 1), (4.999, 1), (0, 1), (-0.001, 1))) == 2
+
+
+def test_with_the_request_counted_only_earlier_events_count_beside_it() -> None:
+    events = _events((5, 7.0), (1, 5.0), (0, 9.0), (-1, 9.0))
+    spine = _spine(amount=[3.0])
+    assert _value(own.count(hours(5)), events, spine) == 2
+    assert _value(own.sum("amount", hours(5)), events, spine) == 8.0
+    assert _value(own.max("amount", hours(5)), events, spine) == 5.0
+
+
+def test_simultaneous_events_count_by_sequence() -> None:
+    events = _events((0, 1.0), (0, 10.0), (0, 100.0), sequence=[4, 5, 6])
+    assert _value(own.sum("amount", days(1)), events, _spine(amount=[10.0], sequence=[5])) == 11.0
+    assert _value(own.last("amount", days(1)), events, _spine(amount=[10.0], sequence=[7])) == 100.0
+
+
+def test_what_became_known_later_is_not_used() -> None:
+    assert _value(tx.sum("amount", days(1)), _events((5, 2.5), late=5)) == 2.5
+    assert _value(tx.sum("amount", days(1)), _events((5, 2.5), late=5.001)) is None
+
+
+def test_what_is_known_ahead_is_not_used_before_it_happens() -> None:
+    known = Events("tx", key="who", time="known_at")
+    announced = _events((-2, 2.5), late=-3)
+    assert _value(tx.count(days(1)), announced) == 0
+    assert _value(known.count(days(1)), announced) == 0
+    assert _value(known.count(days(1)), announced, _spine(NOON + timedelta(hours=2))) == 1
+
+
+def test_a_window_may_be_over_when_facts_became_known() -> None:
+    known = Events("tx", key="who", time="known_at")
+    events = _events((7 * 24 + 1, 1.0), (7 * 24 - 1, 1.0), (8 * 24, 1.0), late=7 * 24)
+    assert _value(known.count(days(1)), events) == 1
+
+
+def test_sums_are_exact_whatever_stands_before_them() -> None:
+    amounts = [90_071_992_547_409.0, 0.1, 0.2]
+    events = _events(*zip([50, 2, 1], amounts, strict=True))
+    assert _value(tx.sum("amount", hours(3)), events) == 0.3
+    assert _value(tx.std("amount", hours(3)), events) == pytest.approx(0.0707106781, abs=1e-9)
+
+
+def test_a_spread_survives_a_large_mean() -> None:
+    events = _events((3, 10_000_000_000.01), (2, 10_000_000_000.02), (1, 10_000_000_000.03))
+    assert _value(tx.std("amount", days(1)), events) == 0.01
+
+
+@pytest.mark.parametrize(
+    ("feature", "nothing"),
+    [
+        (tx.count(days(1)), 0.0),
+        (tx.distinct("amount", days(1)), 0.0),
+        (tx.sum("amount", days(1)), None),
+        (tx.sum("amount", days(1), empty=0), 0.0),
+        (tx.mean("amount", days(1), empty=-1), -1.0),
+        (tx.min("amount", days(1)), None),
+        (tx.std("amount", days(1), empty=0), 0.0),
+        (tx.share(days(1), amount=1.0, empty=0.5), 0.5),
+        (tx.last("amount", days(1)), None),
+        (tx.time_since_last(empty=999), 999.0),
+        (tx.time_since_first(), None),
+    ],
+)
+def test_over_nothing_a_feature_is_missing_unless_it_is_declared(feature: History, nothing: float | None) -> None:
+    assert _value(feature, _events()) == nothing
+    assert _value(feature, _events((1, 4.0)), _spine(who="somebody else")) == nothing
+    assert _value(feature, _events((1, 4.0)), _spine(who=None)) == nothing
+
+
+def test_missing_values_are_left_out_and_never_match() -> None:
+    events = _events((3, None), (2, float("nan")), (1, 4.0))
+    assert _value(tx.mean("amount", days(1)), events) == 4.0
+    assert _value(tx.count(days(1)), events) == 3
+    assert _value(tx.share(days(1), amount=4.0), events) == pytest.approx(1 / 3)
+    assert _value(tx.distinct("amount", days(1)), events) == 1
+
+
+def test_the_last_event_speaks_even_when_it_has_no_value() -> None:
+    assert _value(tx.last("amount", days(1)), _events((2, 5.0), (1, None))) is None
+
+
+def test_simultaneous_last_events_are_the_later_known_one() -> None:
+    events = pa.concat_tables([_events((1, 5.0)), _events((1, 3.0), late=0.5)])
+    assert _value(tx.last("amount", days(1)), events) == 3.0
+    assert _value(tx.last("amount", days(1)), events.take(pa.array([1, 0]))) == 3.0
+
+
+def test_days_since_are_fractions_of_a_day() -> None:
+    events = _events((36, 1.0), (6, 1.0))
+    assert _value(tx.time_since_last(), events) == 0.25
+    assert _value(tx.time_since_first(), events) == 1.5
+    assert _value(own.time_since_last(), events, _spine(amount=[1.0])) == 0.25
+
+
+def test_text_may_be_encoded_or_large() -> None:
+    feature = tx.where(kind="a").count(days(1))
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        events = _events((3, 1.0), (2, 1.0), (1, 1.0), kind=pa.array(["a", None, "b"]).cast(kind))
+        assert _value(feature, events) == 1
+
+
+def test_entities_over_a_long_time_are_searched_in_slabs() -> None:
+    """Thousands of years times dozens of entities do not fit one 63-bit integer."""
+    random = np.random.default_rng(3)
+    people, count = [f"p{number}" for number in range(80)], 1_500
+    moments = random.integers(-60_000_000_000, 250_000_000_000, count) * 1_000_000
+    events = pa.table(
+        {
+            "who": pa.array(random.choice(people, count)),
+            "event_time": pa.array(moments, MICROS),
+            "known_at": pa.array(moments + random.integers(0, 2, count) * 10**15, MICROS),
+            "amount": pa.array(random.integers(0, 10_000, count) / 100),
+        }
+    )
+    as_of = pa.array(random.integers(-60_000_000_000, 250_000_000_000, 200) * 1_000_000, MICROS)
+    spine = pa.table({"who": pa.array(random.choice(people, 200)), "as_of": as_of})
+    features = FeatureSet(history=[tx.sum("amount", days(300_000)), tx.last("amount"), tx.count(days(1_000_000))])
+    found = compile_features(features, CENTS).compute({"tx": events}, spine)
+    assert found.to_pylist() == reference.compute(features, CENTS, {"tx": events}, spine)
+    assert sum(value or 0 for value in found["tx_count_1000000d"].to_pylist()) > 500
+
+
+def test_many_late_facts_are_right_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that must be spelled out are taken some at a time."""
+    monkeypatch.setattr("assets.features.windows._PAIRS", 40)
+    random = np.random.default_rng(4)
+    moments = random.integers(0, 1_000, 120) * 3_600_000_000
+    events = pa.table(
+        {
+            "who": pa.array(random.choice(["a", "b"], 120)),
+            "event_time": pa.array(moments, MICROS),
+            "known_at": pa.array(moments + random.integers(0, 500, 120) * 3_600_000_000, MICROS),
+            "amount": pa.array(random.integers(0, 500, 120) / 100),
+        }
+    )
+    spine = pa.table(
+        {
+            "who": pa.array(random.choice(["a", "b"], 50)),
+            "as_of": pa.array(random.integers(0, 1_200, 50) * 3_600_000_000, MICROS),
+        }
+    )
+    features = FeatureSet(
+        history=[
+            tx.sum("amount", days(9)),
+            tx.distinct("amount", days(20)),
+            tx.max("amount"),
+            tx.last("amount", days(2)),
+        ]
+    )
+    found = compile_features(features, CENTS).compute({"tx": events}, spine)
+    assert found.to_pylist() == reference.compute(features, CENTS, {"tx": events}, spine)
+
+
+def test_the_table_has_numbers_and_texts_in_order() -> None:
+    features = FeatureSet(
+        request=[Category("purpose", values=("car",)), Number("age"), Number("member")],
+        derived=[Ratio("young", "age", "age")],
+    )
+    spine = _spine(purpose=["boat"], age=pa.array([30], pa.int16()), member=[True])
+    found = compile_features(features, {}).compute({}, spine)
+    assert found.schema == pa.schema(
+        [("purpose", pa.string()), ("age", pa.float64()), ("member", pa.float64()), ("young", pa.float64())]
+    )
+    assert found.to_pylist() == [{"purpose": "boat", "age": 30.0, "member": 1.0, "young": 1.0}]
+
+
+def test_needs_say_what_is_read() -> None:
+    by_place = Events("labels", key="place", time="known_at")
+    features = FeatureSet(
+        history=[
+            tx.where(kind="a").sum("amount", days(3)), own.count(days(9)), by_place.share(days(2), fraud=1),
+            by_place.time_since_last(),
+        ]
+    )  # fmt: skip
+    first, second = compile_features(features, CENTS).needs
+    assert (first.source, first.key, first.columns, first.reach) == (
+        "tx",
+        "who",
+        ("kind", "amount"),
+        9 * 86_400_000_000,
+    )
+    assert first.request == ("kind", "amount")
+    assert (second.source, second.key, second.columns, second.reach) == ("labels", "place", ("fraud",), None)
+    assert second.request == ()
+
+
+def test_a_column_that_is_added_up_needs_a_resolution() -> None:
+    with pytest.raises(
+        FeatureError, match="'tx_mean_level_1d' adds up tx.level, which has no resolution.*contract of 'tx'"
+    ):
+        compile_features(FeatureSet(history=[tx.mean("level", days(1))]), CENTS)
+    with pytest.raises(FeatureError, match="write a positive step"):
+        compile_features(FeatureSet(history=[tx.mean("level", days(1))]), {"tx": {"level": -1.0}})
+    compile_features(FeatureSet(history=[tx.max("level", days(1))]), {})
+
+
+@pytest.mark.parametrize(
+    ("events", "spine", "message"),
+    [
+        (_events().drop_columns("amount"), _spine(), "tx: there is no column 'amount'"),
+        (_events((1, float("inf"))), _spine(), "tx.amount holds an infinite value"),
+        (_events((1, 1e14)), _spine(), "tx.amount holds .*2\\^53 or more steps of its resolution 0.01"),
+        (_events((1, 1e308)), _spine(), "2\\^53 or more steps"),
+        (
+            _events((1, 1.0)).set_column(3, "amount", pa.array(["1.0"])),
+            _spine(),
+            "tx.amount is string, and is used as a number",
+        ),
+        (
+            _events((1, 1.0)).set_column(1, "event_time", pa.array([NOON.replace(tzinfo=None)], pa.timestamp("us"))),
+            _spine(),
+            "'event_time' is timestamp\\[us\\]; it must be a timestamp in UTC",
+        ),
+        (
+            _events((1, 1.0)).set_column(2, "known_at", pa.array([None], MICROS)),
+            _spine(),
+            "'known_at' is missing in 1 rows",
+        ),
+        (
+            _events((1, 1.0)).set_column(1, "event_time", pa.array([1], pa.timestamp("ns", tz="UTC"))),
+            _spine(),
+            "finer than a microsecond",
+        ),
+        (_events((1, 1.0)).set_column(0, "who", pa.array([3])), _spine(), "key 'who' is int64, in the spine .*string"),
+        (_events((1, 1.0)), _spine().drop_columns("who"), "spine: there is no column 'who'"),
+        (_events((1, 1.0)), _spine().drop_columns("as_of"), "spine: there is no column 'as_of'"),
+    ],
+)
+def test_what_cannot_be_computed_exactly_is_refused(events: pa.Table, spine: pa.Table, message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        _value(tx.sum("amount", days(1)), events, spine)
+
+
+def test_a_sequence_is_on_both_sides_or_on_neither() -> None:
+    with pytest.raises(FeatureError, match="'sequence' is in the spine only"):
+        _value(own.count(days(1)), _events((1, 1.0)), _spine(sequence=[1]))
+    with pytest.raises(FeatureError, match="'sequence' is in the events only"):
+        _value(own.count(days(1)), _events((1, 1.0), sequence=[1]), _spine())
+
+
+def test_a_source_that_is_not_given_is_named_and_one_without_events_is_none() -> None:
+    kernel = compile_features(FeatureSet(history=[tx.count(days(1)), own.distinct("kind", days(2))]), CENTS)
+    with pytest.raises(FeatureError, match="events of 'tx' are not given; 'tx_count_1d' needs them"):
+        kernel.compute({}, _spine())
+    found = kernel.compute({"tx": None}, _spine(kind=["a"], sequence=[1]))
+    assert found.to_pylist() == [{"tx_count_1d": 0.0, "tx_distinct_kind_2d": 1.0}]
+
+
+def test_a_kernel_survives_json() -> None:
+    kernel = compile_features(FeatureSet(history=[tx.sum("amount", days(1))]), CENTS)
+    assert Kernel.from_dict(json.loads(json.dumps(kernel.to_dict()))) == kernel
+    with pytest.raises(FeatureError, match="a kernel has features and resolutions"):
+        Kernel.from_dict({"features": {}})
+
+
+def test_deciding_imports_no_batch_machinery() -> None:
+    script = """
+import sys, numpy, pyarrow
+from assets.features.encoding import Encoder
+from assets.features.kernel import compile_features
+from assets.features.vocabulary import Category, Events, FeatureSet, days
+tx = Events("tx", key="who")
+features = FeatureSet(
+    request=[Category("kind", values=("a", "b"))],
+    history=[tx.where(kind="a").sum("amount", days(1)), tx.distinct("kind", days(1)), tx.last("amount")],
+)
+kernel = compile_features(features, {"tx": {"amount": 0.01}})
+def column(kind, *values):  # pyarrow.array would import pandas
+    return pyarrow.Array.from_buffers(kind, len(values), [None, pyarrow.py_buffer(numpy.array(values))])
+def moments(*micros):
+    return column(pyarrow.timestamp("us", tz="UTC"), *micros)
+def texts(data, *ends):
+    return pyarrow.StringArray.from_buffers(len(ends), pyarrow.py_buffer(numpy.array([0, *ends], "i4")), data)
+kinds = pyarrow.concat_arrays([texts(pyarrow.py_buffer(b"ab"), 1, 2), pyarrow.nulls(1, pyarrow.string())])
+events = pyarrow.table({"kind": kinds, "amount": column(pyarrow.float64(), 1.5, numpy.nan, 2.5),
+                        "event_time": moments(1, 2, 3), "known_at": moments(1, 2, 3)})
+row = kernel.compute_one({("tx", "who"): events}, pyarrow.table({"kind": kinds.slice(1, 1), "as_of": moments(3)}))
+print(Encoder.from_features(features).encode(row).tolist())
+print([name for name in ("pandas", "pyspark", "dagster", "mlflow", "great_expectations") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == ["[[0.0, 1.0, 1.5, 2.0, 2.5]]", "[]"]
