@@ -61,6 +61,9 @@ def common_variables(environment: Environment) -> dict[str, str]:
         # A console script does not look for modules in its working directory, and so would not find the checkout.
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])]),
         "PYTHONUNBUFFERED": "1",
+        # Nothing is told to the makers of what runs here.
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
     }
 
 

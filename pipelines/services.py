@@ -81,7 +81,8 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     table = ProcessTable(environment.home)
     services = services_of(environment)
     with _alone(environment.home):
-        running = {process.name for process in table.all() if is_alive(process)}
+        _clear_away_the_dead(table)
+        running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
         prepare_dagster_home(environment)
@@ -131,6 +132,13 @@ def prepare_dagster_home(environment: Environment) -> Path:
         beside.write_text(settings, encoding="utf-8")
         beside.replace(target)
     return home
+
+
+def _clear_away_the_dead(table: ProcessTable) -> None:
+    """Ends what a service that died has left behind: its children may still hold its port."""
+    for process in table.all():
+        if not is_alive(process):
+            table.stop(process)
 
 
 def _refuse_taken_ports(services: Sequence[Service]) -> None:

@@ -53,21 +53,8 @@ def positions_in(values: pa.Array, among: pa.Array) -> np.ndarray:
 def filled(codes: pa.Array) -> np.ndarray:
     """Codes as int64, -1 where missing."""
     if codes.null_count:
-        return np.where(_valid(codes), _under_nulls(codes), -1).astype(np.int64)
+        codes = codes.fill_null(-1)
     return codes.to_numpy().astype(np.int64)
-
-
-def _valid(column: pa.Array) -> np.ndarray:
-    return column.is_valid().to_numpy(zero_copy_only=False)
-
-
-def _under_nulls(column: pa.Array) -> np.ndarray:
-    """The values of an integer column as they stand in memory, where it is null as well.
-
-    Not by `fill_null`: that makes a scalar, for which pyarrow imports pandas, which a decision process does not carry.
-    """
-    values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
-    return values[column.offset : column.offset + len(column)]
 
 
 def text_codes(column: pa.Array, what: str) -> pa.DictionaryArray:
@@ -125,8 +112,8 @@ def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]
             raise FeatureError(f"{what} holds an infinite value; bound the column in its contract")
         return values, ~missing if missing.any() else None
     if column.null_count:
-        valid = _valid(column)
-        return np.where(valid, _under_nulls(column), 0).astype(np.int64), valid
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        return column.fill_null(0).to_numpy().astype(np.int64), valid
     return column.to_numpy().astype(np.int64, copy=False), None
 
 
@@ -221,10 +208,7 @@ def read_numbers(table: pa.Table, name: str, what: str) -> np.ndarray:
 
 
 def nullable(values: np.ndarray) -> pa.Array:
-    """float64 values as an Arrow column, NaN as null.
-
-    From buffers: `pa.array` imports pandas, to ask whether it was given a series.
-    """
+    """float64 values as an Arrow column without a copy, NaN as null."""
     values = np.ascontiguousarray(values, np.float64)
     missing = np.isnan(values)
     valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None

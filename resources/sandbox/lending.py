@@ -10,7 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from resources.sandbox.feeds import Feed, in_period
-from resources.sandbox.people import EMPLOYMENT, HOUSING, SELF_EMPLOYED, SEX, STUDENT, UNEMPLOYED, People, personal_data
+from resources.sandbox.people import (
+    EMPLOYMENT,
+    HOUSING,
+    RETIRED,
+    SELF_EMPLOYED,
+    SEX,
+    STUDENT,
+    UNEMPLOYED,
+    People,
+    personal_data,
+)
 from resources.sandbox.seasons import day_weights, days_within, income_factor, spending_factor
 from resources.sandbox.settings import DAY_US, BankSettings
 from resources.sandbox.text import coded, identifiers, iso_moments
@@ -129,8 +139,8 @@ def applications_feed(settings: BankSettings, people: People, requests: Requests
     work = people.employment[who]
     age = people.age(who, requests.at)
     stated = requests.income * np.exp(rng.normal(0.02, 0.1, n) + 0.03 * np.maximum(-people.worth[who], 0))
-    years = np.clip((age - 20) * rng.beta(1.3, 2.6, n) * np.exp(0.25 * people.worth[who]), 0, None)
-    jobless = (work == UNEMPLOYED) | (work == STUDENT) | (rng.random(n) < 0.02)
+    years = np.clip((age - 20) * rng.beta(1.3, 2.6, n) * np.exp(0.25 * people.worth[who]), 0, age - 18)
+    jobless = np.isin(work, (UNEMPLOYED, STUDENT, RETIRED)) | (rng.random(n) < 0.02)
     app_share = 0.3 + 0.3 * (requests.at - settings.start_us) / (settings.end_us - settings.start_us)
     u = rng.random(n)
     channel = np.where(u < app_share, 2, np.where(u < app_share + 0.3, 1, 0))

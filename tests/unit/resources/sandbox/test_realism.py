@@ -84,7 +84,10 @@ def test_unknown_scores_and_years_are_as_many_as_promised(world: World) -> None:
     assert 300 <= pc.min(score).as_py() < pc.max(score).as_py() <= 850
     rows = applications_feed(SETTINGS, world.people, world.requests).table
     years = rows["employment_years"]
-    assert 0.03 < years.null_count / len(years) < 0.2
+    assert 0.1 < years.null_count / len(years) < 0.25
+    assert pc.all(pc.less_equal(years, pc.subtract(rows["age"], 18))).as_py()
+    working = rows.filter(pc.equal(rows["employment"], "employed"))["employment_years"]
+    assert working.null_count / len(working) == pytest.approx(0.02, abs=0.01)
 
 
 def test_business_grows_and_rests_at_weekends(world: World) -> None:

@@ -1,0 +1,101 @@
+"""The real services: brought up from nothing, seen through a browser, taken down without a trace."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipelines import services
+from pipelines.products import product_names
+from resources.environments import Environment, load_environment
+from tests.integration.browser import find_chromium, open_browser
+
+CHROMIUM = find_chromium()
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    home = tmp_path_factory.mktemp("home")
+    return load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(four_free_ports())})
+
+
+@pytest.fixture(scope="module")
+def up(environment: Environment) -> Iterator[dict[str, services.ServiceStatus]]:
+    """The services of an environment whose sandbox is empty, by name; afterwards none of their processes is left."""
+    yield {status.name: status for status in services.up(environment)}
+    services.down(environment)
+    assert processes_of(environment) == []
+
+
+def test_all_of_them_run(environment: Environment, up: dict[str, services.ServiceStatus]) -> None:
+    assert {name: status.state for name, status in up.items()} == dict.fromkeys(
+        ("mlflow", "dagster", "daemon", "decisions"), "running"
+    )
+    assert "nothing is rolled out yet" in up["decisions"].detail
+    assert len(processes_of(environment)) > len(up), "the check for leftovers sees them"
+
+
+def test_they_listen_on_the_loopback_alone(up: dict[str, services.ServiceStatus]) -> None:
+    leaders = [psutil.Process(status.pid) for status in up.values() if status.pid]
+    family = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
+    open_to = {
+        connection.laddr.ip
+        for process in family
+        for connection in process.net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert open_to == {"127.0.0.1"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+def test_a_person_finds_every_product_in_dagster(up: dict[str, services.ServiceStatus], tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    with open_browser(CHROMIUM, tmp_path) as page:
+        page.open(f"{up['dagster'].address}/locations")
+        for product in product_names():
+            page.wait_for_text(f"pipelines.{product}.definitions", seconds=60)
+        assert page.text.count("Loaded") == len(product_names())
+        page.click_text("Jobs")
+        page.wait_for_text(product_names()[0], seconds=60)
+        assert page.exceptions == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+def test_a_person_sees_mlflow(up: dict[str, services.ServiceStatus], tmp_path: Path) -> None:
+    assert CHROMIUM is not None
+    with open_browser(CHROMIUM, tmp_path) as page:
+        page.open(f"{up['mlflow'].address}/#/experiments")
+        page.wait_for_text("Default", seconds=60)
+
+
+def processes_of(environment: Environment) -> list[str]:
+    """What runs with this home in its environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            variables = process.environ()
+            if variables.get("LOOPLINE_HOME") == str(environment.home) and process.pid != os.getpid():
+                found.append(" ".join(process.cmdline()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def four_free_ports() -> int:
+    """The first of four free ports in a row."""
+    for base in range(30000, 60000, 11):
+        probes = [socket.socket() for _ in range(4)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", base + offset))
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+        return base
+    raise AssertionError("no four free ports in a row")

@@ -1,0 +1,69 @@
+"""Blocks: the same entity in the same bucket, and nothing lost on the way."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.features import blocks
+from assets.features.conditions import FeatureError
+
+
+def _column(values: list[object], kind: pa.DataType) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values).cast(kind)])
+
+
+def test_a_key_has_one_bucket_whatever_its_column_is_like() -> None:
+    numbers = list(range(-500, 500))
+    wide, narrow = (blocks.entity_buckets(_column(numbers, kind), 7) for kind in (pa.int64(), pa.int16()))
+    np.testing.assert_array_equal(wide, narrow)
+    texts = [f"C{number:07d}" for number in range(1_000)]
+    kinds = (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string()))
+    first, *others = (blocks.entity_buckets(_column(texts, kind), 7) for kind in kinds)
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+    for found in (wide, first):
+        assert np.bincount(found, minlength=7).min() > 90
+
+
+def test_a_missing_key_has_a_bucket_too() -> None:
+    assert 0 <= blocks.entity_buckets(_column([None, 3], pa.int64()), 5)[0] < 5
+    assert 0 <= blocks.entity_buckets(_column([None, "a"], pa.string()), 5)[0] < 5
+    assert blocks.entity_buckets(_column([None], pa.null()), 5).tolist() == [0]
+
+
+def test_a_key_of_another_type_is_refused() -> None:
+    with pytest.raises(FeatureError, match="an entity key is double"):
+        blocks.entity_buckets(_column([1.5], pa.float64()), 5)
+
+
+def test_packing_and_unpacking_lose_nothing() -> None:
+    table = pa.table({"key": pa.array(range(100)), "text": pa.array([f"t{n}" if n % 3 else None for n in range(100)])})
+    bucket = blocks.entity_buckets(table["key"], 4)
+    packed = list(blocks.packed(table, "tx", bucket, 4)) + list(blocks.packed(table.slice(0, 5), "rows", bucket[:5], 4))
+    assert {batch.schema for batch in packed} == {blocks.BLOCKS}
+    for batch in packed:
+        numbers = blocks.unpacked(iter([batch]))[batch["kind"][0].as_py()]["key"]
+        assert set(blocks.entity_buckets(numbers, 4)) == {batch["bucket"][0].as_py()}
+    joined = blocks.unpacked(iter(packed))
+    assert joined["tx"].sort_by("key").equals(table)
+    assert joined["rows"].sort_by("key").equals(table.slice(0, 5))
+
+
+def test_small_tables_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_ROWS", 10)
+    parts = [pa.table({"a": pa.array(range(size))}) for size in (4, 4, 4, 0, 25, 3)]
+    assert [len(table) for table in blocks.gathered(iter(parts))] == [12, 25, 3]
+
+
+def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"old": [1, 2], "unread": [3, 4]}), tmp_path / "x.parquet")
+    table = blocks.read_table(str(tmp_path / "x.parquet"), {"new": "old", "absent": "absent", "again": "old"})
+    assert table.to_pydict() == {"new": [1, 2], "absent": [None, None], "again": [1, 2]}
+
+
+def test_days_are_those_of_utc() -> None:
+    moments = pa.chunked_array([pa.array([-1, 0, 86_400_000_000 - 1, 86_400_000_000], pa.timestamp("us", tz="UTC"))])
+    assert blocks.day_numbers(moments).tolist() == [-1, 0, 0, 1]

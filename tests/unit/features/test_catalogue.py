@@ -1,0 +1,39 @@
+"""The catalogue: an entry a feature, complete without its author's help."""
+
+from assets.features.catalogue import catalogue, to_markdown
+from assets.features.vocabulary import Category, Events, FeatureSet, Number, Ratio, Weekend, days
+
+tx = Events("card_transactions", key="card_id")
+FEATURES = FeatureSet(
+    owner="fraud",
+    request=[Number("amount", unit="EUR", description="Amount | of it"), Category("purpose", values=("car", "home"))],
+    history=[tx.count(days(1)), tx.mean("amount", days(7), name="mean_7d", unit="EUR", empty=0, owner="cards")],
+    derived=[Ratio("relative", numerator="amount", denominator="mean_7d"), Weekend("is_weekend")],
+)
+
+
+def test_every_feature_has_an_entry_in_order() -> None:
+    entries = catalogue(FEATURES)
+    assert [entry.name for entry in entries] == list(FEATURES.names)
+    assert all(entry.definition and entry.description and entry.owner and entry.source for entry in entries)
+    assert [entry.kind for entry in entries] == ["request", "request", "history", "history", "derived", "derived"]
+    assert [entry.dtype for entry in entries] == ["float64", "string", "float64", "float64", "float64", "float64"]
+
+
+def test_an_entry_says_where_a_feature_comes_from_and_what_it_is() -> None:
+    entries = {entry.name: entry for entry in catalogue(FEATURES)}
+    mean = entries["mean_7d"]
+    assert mean.source == "card_transactions by card_id"
+    assert mean.definition == (
+        "Mean amount of card transactions in the 7 days up to the decision; 0 when there are none"
+    )
+    assert (mean.owner, mean.unit) == ("cards", "EUR")
+    assert entries["card_transactions_count_1d"].unit == "events"
+    assert entries["relative"].source == "amount, mean_7d"
+    assert entries["purpose"].definition.endswith("one of car, home")
+
+
+def test_the_table_has_a_line_a_feature_and_cells_stay_cells() -> None:
+    lines = to_markdown(catalogue(FEATURES)).splitlines()
+    assert len(lines) == 2 + len(FEATURES.names)
+    assert {line.replace("\\|", "").count("|") for line in lines} == {7}

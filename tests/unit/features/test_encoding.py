@@ -1,0 +1,73 @@
+"""The matrix: its columns, what is missing in it, and its way to JSON and back."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.features.encoding import Encoder
+from assets.features.vocabulary import Category, FeatureError, FeatureSet, Log1p, Number
+
+FEATURES = FeatureSet(
+    request=[Number("amount"), Category("purpose", values=("car", "home")), Number("age")],
+    derived=[Log1p("size", of="amount")],
+)
+ENCODER = Encoder.from_features(FEATURES)
+
+
+def _table(**columns: pa.Array) -> pa.Table:
+    rows = len(columns["purpose"])
+    numbers = {name: pa.array([1.0] * rows) for name in FEATURES.numeric}
+    return pa.table({**numbers, **columns, "age_band": pa.array(["carried along"] * rows)})
+
+
+def test_columns_follow_the_features_and_name_their_source() -> None:
+    assert ENCODER.columns == ("amount", "purpose=car", "purpose=home", "age", "size")
+    assert ENCODER.sources == ("amount", "purpose", "purpose", "age", "size")
+
+
+def test_missing_is_nan_and_an_unnamed_value_is_none_of_the_named() -> None:
+    purposes = pa.array(["home", None, "boat", "car"])
+    matrix = ENCODER.encode(_table(purpose=purposes, amount=pa.array([2.5, None, float("nan"), -1.0])))
+    nan = np.nan
+    expected = [[2.5, 0, 1, 1, 1], [nan, nan, nan, 1, 1], [nan, 0, 0, 1, 1], [-1.0, 1, 0, 1, 1]]
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+    np.testing.assert_array_equal(matrix, np.array(expected, np.float32))
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_may_be_encoded_in_any_way(kind: pa.DataType) -> None:
+    matrix = ENCODER.encode(_table(purpose=pa.array(["home", None]).cast(kind)))
+    np.testing.assert_array_equal(matrix[:, 1:3], np.array([[0, 1], [np.nan, np.nan]], np.float32))
+
+
+def test_pieces_give_the_same_matrix_as_the_whole() -> None:
+    table = _table(purpose=pa.array(["home", None, "car", "car", "home"]))
+    pieces = pa.concat_tables([table.slice(0, 2), table.slice(2, 0), table.slice(2)])
+    np.testing.assert_array_equal(ENCODER.encode(pieces), ENCODER.encode(table))
+
+
+def test_a_number_too_large_for_float32_is_its_largest() -> None:
+    matrix = ENCODER.encode(_table(purpose=pa.array(["car", "car"]), amount=pa.array([1e300, -1e300])))
+    assert matrix[:, 0].tolist() == [np.finfo(np.float32).max, np.finfo(np.float32).min]
+
+
+def test_no_rows_make_an_empty_matrix() -> None:
+    assert ENCODER.encode(_table(purpose=pa.array([], pa.string()))).shape == (0, 5)
+
+
+def test_a_missing_or_wrong_column_is_named() -> None:
+    with pytest.raises(FeatureError, match="features: there is no column 'size'"):
+        ENCODER.encode(_table(purpose=pa.array(["car"])).drop_columns("size"))
+    with pytest.raises(FeatureError, match="features.purpose is int64, and is compared with text"):
+        ENCODER.encode(_table(purpose=pa.array([3])))
+    with pytest.raises(FeatureError, match="features.amount is string, and is used as a number"):
+        ENCODER.encode(_table(purpose=pa.array(["car"]), amount=pa.array(["3"])))
+
+
+def test_an_encoder_survives_json() -> None:
+    assert Encoder.from_dict(json.loads(json.dumps(ENCODER.to_dict()))) == ENCODER
+    with pytest.raises(FeatureError, match="an encoder has features and categories"):
+        Encoder.from_dict({"features": ["a"], "categories": {"b": ["x"]}})

@@ -1,0 +1,29 @@
+"""The two searches that everything else rests on, against the obvious way."""
+
+import numpy as np
+import pytest
+
+from assets.features.windows import chunks, ragged, range_pick
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 65])
+def test_every_range_has_its_extreme(size: int) -> None:
+    values = np.random.default_rng(size).integers(0, 50, size).astype(np.float64)
+    low, high = (grid.ravel() for grid in np.meshgrid(np.arange(size + 1), np.arange(size + 1)))
+    low, high = low[low <= high], high[low <= high]
+    expected = [values[a:b].min(initial=np.inf) for a, b in zip(low, high, strict=True)]
+    np.testing.assert_array_equal(range_pick(values, low, high, np.minimum, np.inf), expected)
+
+
+def test_ranges_are_spelled_out_with_their_owner() -> None:
+    owner, index = ragged(np.array([3, 5, 0]), np.array([5, 5, 1]))
+    assert owner.tolist() == [0, 0, 2]
+    assert index.tolist() == [3, 4, 0]
+
+
+def test_chunks_hold_every_row_once_and_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.features.windows._PAIRS", 10)
+    sizes = np.array([4, 6, 1, 0, 30, 0, 9, 1, 1])
+    found = list(chunks(sizes))
+    assert found == [(0, 2), (2, 4), (4, 5), (5, 8), (8, 9)]
+    assert list(chunks(np.array([], np.int64))) == []

@@ -1,0 +1,154 @@
+"""Bringing up and taking down, with small servers in the place of the real ones."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from pipelines import services
+from pipelines.service_list import Service, local, services_of
+from resources.environments import Environment, load_environment
+from resources.processes import ProcessTable, answers
+
+# Answers on its port, from a child in a session of its own, as BentoML does.
+PARENT = """
+import subprocess, sys, time
+child = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", sys.argv[1]]
+subprocess.Popen(child, start_new_session=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_PORT_BASE": str(free_ports())})
+    yield environment
+    services.down(environment)
+
+
+@pytest.fixture
+def two(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> tuple[Service, ...]:
+    """The list of services, cut down to two small ones."""
+    ports = environment.ports
+    found = (small("mlflow", ports.mlflow), small("bureau", ports.bureau))
+    monkeypatch.setattr(services, "services_of", lambda _environment: found)
+    return found
+
+
+def small(name: str, port: int, script: str = PARENT) -> Service:
+    command = (sys.executable, "-c", script, str(port))
+    return Service(name=name, command=command, port=port, address=local(port), probe=local(port))  # type: ignore[arg-type]
+
+
+def free_ports() -> int:
+    """The first of four free ports in a row."""
+    for base in range(20000, 60000, 7):
+        probes = [socket.socket() for _ in range(4)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", base + offset))
+            return base
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError("no four free ports in a row")
+
+
+def marked(environment: Environment) -> list[int]:
+    """Every process that has this home in its environment, zombies left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("LOOPLINE_HOME") == str(environment.home) and process.pid != os.getpid():
+                found.append(process.pid)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def test_up_brings_up_down_leaves_nothing(environment: Environment, two: tuple[Service, ...]) -> None:
+    told: list[services.ServiceStatus] = []
+    found = services.up(environment, report=told.append)
+    assert [(status.name, status.state) for status in found] == [("mlflow", "running"), ("bureau", "running")]
+    assert told == list(found)
+    assert all(answers(service.probe) for service in two)
+    assert len(marked(environment)) == 4
+    stopped = services.down(environment)
+    assert [status.name for status in stopped] == ["bureau", "mlflow"]
+    assert marked(environment) == []
+    assert [status.state for status in services.status(environment)] == ["stopped", "stopped"]
+
+
+def test_up_leaves_alone_what_runs(environment: Environment, two: tuple[Service, ...]) -> None:
+    first = services.up(environment)
+    assert services.up(environment) == first
+
+
+def test_up_starts_a_service_again_that_was_killed(environment: Environment, two: tuple[Service, ...]) -> None:
+    before = services.up(environment)
+    assert before[0].pid is not None
+    os.kill(before[0].pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while services.status(environment)[0].state != "died":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert answers(two[0].probe), "its child still holds the port"
+    after = services.up(environment)
+    assert [status.state for status in after] == ["running", "running"]
+    assert after[0].pid != before[0].pid
+    assert after[1].pid == before[1].pid
+
+
+def test_a_taken_port_is_named_and_nothing_is_started(environment: Environment, two: tuple[Service, ...]) -> None:
+    message = r"port \d+ \(bureau\) is taken by process .*LOOPLINE_PORT_BASE"
+    with (
+        socket.create_server(("127.0.0.1", environment.ports.bureau)),
+        pytest.raises(services.ServiceError, match=message),
+    ):
+        services.up(environment)
+    assert marked(environment) == []
+
+
+def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
+    environment: Environment, two: tuple[Service, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = small("decisions", environment.ports.decisions, "raise SystemExit('no signing key')")
+    monkeypatch.setattr(services, "services_of", lambda _environment: (*two, broken))
+    with pytest.raises(services.ServiceError, match=r"(?s)decisions died before .*no signing key"):
+        services.up(environment)
+    assert marked(environment) == []
+    assert ProcessTable(environment.home).all() == ()
+
+
+def test_every_service_listens_on_this_machine_only(environment: Environment) -> None:
+    (environment.bank / "bureau" / "reports").mkdir(parents=True)
+    found = services_of(environment)
+    assert [service.name for service in found] == ["bureau", "mlflow", "dagster", "daemon", "decisions"]
+    assert [service.port for service in found if service.port] == [
+        environment.ports.bureau, environment.ports.mlflow, environment.ports.dagster, environment.ports.decisions
+    ]  # fmt: skip
+    assert all(service.address.startswith("http://127.0.0.1:") for service in found if service.address)
+    assert not [service.name for service in found if "0.0.0.0" in service.command]
+
+
+def test_services_that_are_elsewhere_are_not_started(environment: Environment) -> None:
+    elsewhere = environment.model_copy(update={"mlflow_tracking_uri": "http://mlflow:5000"})
+    assert [service.name for service in services_of(elsewhere)] == ["dagster", "daemon", "decisions"]
+
+
+def test_the_settings_of_the_instance_follow_the_environment(environment: Environment) -> None:
+    home = services.prepare_dagster_home(environment)
+    settings = yaml.safe_load((home / "dagster.yaml").read_text())
+    assert settings["event_log_storage"]["class"] == "BatchedSqliteEventLogStorage"
+    assert settings["event_log_storage"]["config"]["base_dir"] == str(home / "history" / "runs")
+    services.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
+    assert "postgres" in yaml.safe_load((home / "dagster.yaml").read_text())["storage"]
