@@ -1,7 +1,7 @@
 """What every asset factory needs: keys, days, timing, metadata, failures.
 
-Belongs here: the few helpers that make each stage's `assets.py` read alike. Imports Dagster, so only `assets.py` and `checks.py`
-modules import it. Does not belong here: anything about a particular stage.
+Belongs here: the few helpers that make each stage's `assets.py` read alike. Imports Dagster, so only `assets.py` and
+`checks.py` modules import it. Does not belong here: anything about a particular stage.
 """
 
 import base64

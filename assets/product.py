@@ -1,8 +1,8 @@
 """The vocabulary of a decision product, as frozen values.
 
-Belongs here: the types with which a product describes itself (where its data comes from, what is decided, what counts as
-a good model, when it is retrained) and the checks that make a wrong description fail when it is loaded.
-Does not belong here: anything that reads data, any Dagster, any product. Feature declarations are in
+Belongs here: the types with which a product describes itself (where its data comes from, what is decided, what counts
+as a good model, when it is retrained) and the checks that make a wrong description fail when it is loaded. Does not
+belong here: anything that reads data, any Dagster, any product. Feature declarations are in
 `assets.features.vocabulary`; contracts are files, read by `assets.validation.contract`.
 """
 

@@ -1,7 +1,7 @@
 """The whole pipeline of a product, assembled.
 
-Belongs here: which asset factories, checks, jobs, schedules, sensors and connections make a code location. Does not belong
-here: any of them.
+Belongs here: which asset factories, checks, jobs, schedules, sensors and connections make a code location. Does not
+belong here: any of them.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The `loopline` command: for people on call and for scripts.
 
-Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`, `services.py`,
-`tables.py`, `doctor.py`, `deciding.py`). Every command takes `--json`: one JSON object on standard output, everything else on
-standard error. The exit status is 0 only when what was asked for holds.
+Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`,
+`services.py`, `tables.py`, `doctor.py`, `deciding.py`). Every command takes `--json`: one JSON object on standard
+output, everything else on standard error. The exit status is 0 only when what was asked for holds.
 """
 
 import json
@@ -20,6 +20,7 @@ from pipelines import console
 from resources.environments import Environment, UnknownEnvironment, load_environment
 
 if TYPE_CHECKING:
+    from assets.registry.registration import Answer
     from pipelines.loop import LoopReport
 
 app = typer.Typer(
@@ -31,6 +32,9 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="credit_risk, card_fraud, or your own.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="As the registry numbers it.")]
+By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 From = Annotated[str | None, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
 To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
 
@@ -88,7 +92,9 @@ def backfill(
     product: ProductName,
     first: Annotated[str, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")],
-    select: Annotated[str, typer.Option(metavar="ASSETS", help="Comma-separated daily assets; all data by default.")] = "",
+    select: Annotated[
+        str, typer.Option(metavar="ASSETS", help="Comma-separated daily assets; all data by default.")
+    ] = "",
     json_: Json = False,
 ) -> None:
     """Make a range of days again, in one run; the same days give the same content."""
@@ -136,7 +142,15 @@ def tables(
     console.table(
         ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
         [
-            [t.name, t.version, t.partitions, t.last_partition or "", f"{t.rows:,}", t.content_hash[:12], t.last_commit[:19]]
+            [
+                t.name,
+                t.version,
+                t.partitions,
+                t.last_partition or "",
+                f"{t.rows:,}",
+                t.content_hash[:12],
+                t.last_commit[:19],
+            ]
             for t in found
         ],
         right=["version", "partitions", "rows"],
@@ -162,6 +176,18 @@ def export(
     console.say(f"{rows:,} rows of {table} in {file}")
     if json_:
         console.print_json({"product": product, "table": table, "file": str(file), "rows": rows})
+
+
+@app.command()
+def approve(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
+    """Approve a version of a high-impact product; it is deployed."""
+    _answer(product, version, "approve", by, reason, json_)
+
+
+@app.command()
+def reject(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
+    """Reject a version; it is never deployed."""
+    _answer(product, version, "reject", by, reason, json_)
 
 
 @app.command()
@@ -230,23 +256,34 @@ def main() -> None:
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
+    from assets.registry.registration import RegistrationError
     from pipelines.deciding import NoAnswer
     from pipelines.loop import UnknownAsset
     from pipelines.products import UnknownProduct
     from pipelines.running import RunFailed
     from pipelines.services import ServiceError
     from resources.lake import LakeError
+    from resources.model_versions import TrackingError
     from resources.processes import ProcessError
     from resources.sandbox.incidents import SandboxError
 
     return (
-        BadName, LakeError, NoAnswer, ProcessError, RunFailed, SandboxError, ServiceError, UnknownAsset,
-        UnknownEnvironment, UnknownProduct,
+        BadName, LakeError, NoAnswer, ProcessError, RegistrationError, RunFailed, SandboxError, ServiceError,
+        TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct,
     )  # fmt: skip
 
 
 def _environment() -> Environment:
     return load_environment()
+
+
+def _answer(product: str, version: str, answer: "Answer", by: str, reason: str, json_: bool) -> None:
+    from pipelines.approving import answer_version
+
+    answer_version(_environment(), product, version, answer, by=by, reason=reason)
+    console.say(f"{product} version {version}: {answer} by {by}")
+    if json_:
+        console.print_json({"product": product, "version": version, "answer": answer, "by": by, "reason": reason})
 
 
 def _day(text: str | None) -> date | None:
@@ -281,7 +318,10 @@ def _show_report(report: "LoopReport") -> None:
     console.heading(f"Stages, {report.first} to {report.last}")
     console.table(
         ["asset", "rows", "seconds", ""],
-        [[s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"] for s in report.stages],
+        [
+            [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"]
+            for s in report.stages
+        ],
         right=["rows", "seconds"],
     )
     if report.champion is not None:
@@ -296,7 +336,9 @@ def _show_report(report: "LoopReport") -> None:
             right=["value"],
         )  # fmt: skip
         test = report.champion.parts.metrics["metrics"]["test"]
-        console.heading(f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows")
+        console.heading(
+            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows"
+        )
     console.say(f"  {report.wall_seconds:.0f} s")
 
 

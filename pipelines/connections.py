@@ -1,13 +1,13 @@
 """The connections that a product's assets, sensors and schedules are given.
 
-Belongs here: which connection of `resources` goes by which name, for an environment. Nothing is opened here: each connection
-opens itself when it is used. Does not belong here: the connections themselves.
+Belongs here: which connection of `resources` goes by which name, for an environment. Nothing is opened here: each
+connection opens itself when it is used. Does not belong here: the connections themselves.
 """
-
 
 from collections.abc import Mapping
 from typing import Any
 
+from assets.governance.audit_log import AuditLog
 from assets.product import DailyFiles, Product
 from resources.clock import Clock, WallClock
 from resources.environments import Environment
@@ -26,6 +26,7 @@ from resources.tracking import Tracking
 def connections(product: Product, environment: Environment) -> Mapping[str, Any]:
     """By name, as assets ask for them."""
     return {
+        "audit": AuditLog(environment.home / "audit" / "log.jsonl"),
         "environment": environment,
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),

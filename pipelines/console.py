@@ -1,7 +1,7 @@
 """What the command line prints.
 
-Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Everything for people goes to
-standard error; standard output holds results alone. Does not belong here: commands (`cli.py`).
+Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Everything for people
+goes to standard error; standard output holds results alone. Does not belong here: commands (`cli.py`).
 """
 
 import json
@@ -44,7 +44,7 @@ def heading(text: str) -> None:
 
 def say(text: str) -> None:
     """A line for people."""
-    PEOPLE.print(text)
+    PEOPLE.print(text, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:

@@ -22,7 +22,9 @@ class NoAnswer(RuntimeError):
     """The decision service did not decide; the message says why and what to do."""
 
 
-def ask_service(environment: Environment, product: str, request: dict[str, Any], *, explain: bool = False) -> dict[str, Any]:
+def ask_service(
+    environment: Environment, product: str, request: dict[str, Any], *, explain: bool = False
+) -> dict[str, Any]:
     """One decision by the running service.
 
     Raises:

@@ -1,7 +1,7 @@
 """Jobs: what is started together.
 
-Belongs here: the jobs of a product and the asset selections behind them and behind the command line's stages. Does not belong
-here: when a job starts (`schedules.py`, `sensors.py`).
+Belongs here: the jobs of a product and the asset selections behind them and behind the command line's stages. Does
+not belong here: when a job starts (`schedules.py`, `sensors.py`).
 """
 
 from typing import TYPE_CHECKING, Literal, get_args

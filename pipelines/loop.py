@@ -1,7 +1,7 @@
 """The loop, run from nothing, or from what is there, to a live champion.
 
-Belongs here: what `loopline run` and `loopline demo` do, in which order, and what they find afterwards, as a value. Does not
-belong here: running a job (`running.py`), printing (`cli.py`).
+Belongs here: what `loopline run` and `loopline demo` do, in which order, and what they find afterwards, as a value.
+Does not belong here: running a job (`running.py`), printing (`cli.py`).
 
 What is there is used: days that are materialised are not made again, and a champion is kept unless days were added.
 """
@@ -15,7 +15,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets.materialising import asset_key
 from assets.monitoring.assets import champion_bundle
 from assets.naming import days_between
 from assets.product import HttpEndpoint, Product
@@ -190,7 +189,9 @@ class _Loop:
 
     def _missing(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[date, date] | None:
         """The smallest range that holds every day which one of the assets lacks."""
-        have = frozenset.intersection(*(materialised_days(self._instance, key) for key in keys)) if keys else frozenset()
+        have = (
+            frozenset.intersection(*(materialised_days(self._instance, key) for key in keys)) if keys else frozenset()
+        )
         missing = [day for day in days_between(*days) if day not in have]
         return (missing[0], missing[-1]) if missing else None
 

@@ -1,6 +1,7 @@
 """Partitions: a UTC day each, from a product's first day on.
 
-Belongs here: the one definition, and the days that a range of keys means. Does not belong here: which assets are partitioned.
+Belongs here: the one definition, and the days that a range of keys means. Does not belong here: which assets are
+partitioned.
 """
 
 from datetime import date

@@ -1,7 +1,7 @@
 """Which products there are.
 
-Belongs here: finding the folders under `pipelines/` that describe a product, and loading one by its name. Adding a folder is
-all that a new product needs here. Does not belong here: what a product is (`assets.product`).
+Belongs here: finding the folders under `pipelines/` that describe a product, and loading one by its name. Adding a
+folder is all that a new product needs here. Does not belong here: what a product is (`assets.product`).
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
 """Runs in this process, recorded in the same Dagster instance as every other run.
 
-Belongs here: the instance of an environment, and one run of a job, over a range of days or once. Does not belong here: the
-choice of what to run (`loop.py`), printing (`cli.py`).
+Belongs here: the instance of an environment, and one run of a job, over a range of days or once. Does not belong
+here: the choice of what to run (`loop.py`), printing (`cli.py`).
 """
 
 import os

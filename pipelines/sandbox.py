@@ -1,7 +1,7 @@
 """The sandbox, made ready for a product.
 
-Belongs here: filling what a product's sources read, in an environment that has the sandbox. Does not belong here: the bank
-itself (`resources.sandbox`), the processes that serve it (`services.py`).
+Belongs here: filling what a product's sources read, in an environment that has the sandbox. Does not belong here: the
+bank itself (`resources.sandbox`), the processes that serve it (`services.py`).
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Schedules: what starts because it is time.
 
-Belongs here: the daily schedule and the retraining schedule of a product. Does not belong here: what starts because something
-happened (`sensors.py`).
+Belongs here: the daily schedule and the retraining schedule of a product. Does not belong here: what starts because
+something happened (`sensors.py`).
 """
 
 from collections.abc import Iterator

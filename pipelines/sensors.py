@@ -1,7 +1,8 @@
 """Sensors: what starts because something happened.
 
-Belongs here: retraining on drift and on performance, a day whose files have landed, and the alert for a run that failed. Each
-sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts (`assets.monitoring.verdicts`).
+Belongs here: retraining on drift and on performance, a day whose files have landed, and the alert for a run that
+failed. Each sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
+(`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Iterator
@@ -68,8 +69,8 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
     """Materialises a day as soon as all its files have landed; `None` for a product without files.
 
-    It keeps up, it does not catch up: only days after the newest materialised one are started, a few a tick. A gap is for
-    `loopline backfill`, in one run.
+    It keeps up, it does not catch up: only days after the newest materialised one are started, a few a tick. A gap is
+    for `loopline backfill`, in one run.
     """
     patterns = [source.pattern for source in product.sources if isinstance(source, DailyFiles)]
     if not patterns or environment.landing.startswith("s3://"):
@@ -138,7 +139,7 @@ def _answered(context: dg.SensorEvaluationContext, product: Product) -> frozense
 
 
 def _landed_after(landing: Path, patterns: list[str], newest: date) -> list[date]:
-    days = []
+    days: list[date] = []
     day = newest + timedelta(days=1)
     while len(days) < _LANDED_DAYS_A_TICK and all((landing / p.format(day=day)).is_file() for p in patterns):
         days.append(day)

@@ -94,24 +94,24 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
                 _reported(_wait_for(service, processes[service.name], environment), report) for service in services
             )
         except (ProcessError, DagsterServerError) as error:
-            for process in reversed(started):
-                table.stop(process)
+            table.stop(*started)
             raise ServiceError(str(error)) from error
 
 
 def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
-    """Stops every recorded service and all that it started, the last one first; returns those that it stopped.
+    """Stops every recorded service and all that it started; returns those that it stopped.
 
     Raises:
         ProcessError: Something cannot be ended.
     """
     table = ProcessTable(environment.home)
     with _alone(environment.home):
-        stopped = []
-        for process in reversed(table.all()):
-            table.stop(process)
-            stopped.append(_reported(ServiceStatus(process.name, "stopped", "", process.pid, process.log), report))
-        return tuple(stopped)
+        processes = table.all()
+        table.stop(*processes)
+        return tuple(
+            _reported(ServiceStatus(process.name, "stopped", "", process.pid, process.log), report)
+            for process in processes
+        )
 
 
 def status(environment: Environment) -> tuple[ServiceStatus, ...]:
@@ -136,9 +136,7 @@ def prepare_dagster_home(environment: Environment) -> Path:
 
 def _clear_away_the_dead(table: ProcessTable) -> None:
     """Ends what a service that died has left behind: its children may still hold its port."""
-    for process in table.all():
-        if not is_alive(process):
-            table.stop(process)
+    table.stop(*(process for process in table.all() if not is_alive(process)))
 
 
 def _refuse_taken_ports(services: Sequence[Service]) -> None:

@@ -1,7 +1,7 @@
 """The lake as people on call ask for it.
 
-Belongs here: what `loopline tables` and `loopline export` tell of a product's tables. Does not belong here: reading and hashing
-themselves (`resources.lake`, `resources.content`).
+Belongs here: what `loopline tables` and `loopline export` tell of a product's tables. Does not belong here: reading
+and hashing themselves (`resources.lake`, `resources.content`).
 """
 
 import hashlib

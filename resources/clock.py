@@ -1,7 +1,7 @@
 """What day it is.
 
-Belongs here: the clock that schedules and maturity ask, so that a sandbox whose data ends last September is not asked for
-yesterday. Does not belong here: scheduling.
+Belongs here: the clock that schedules and maturity ask, so that a sandbox whose data ends last September is not asked
+for yesterday. Does not belong here: scheduling.
 """
 
 from datetime import UTC, date, datetime, time

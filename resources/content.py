@@ -1,7 +1,8 @@
 """The canonical content of a table: one hash for the same rows, whatever the files and their order.
 
-Belongs here: the hash and nothing else. Two tables have the same hash exactly when they have the same columns (by name and
-type) and the same rows (as a multiset); the order of rows, of columns, of files and of row groups does not matter.
+Belongs here: the hash and nothing else. Two tables have the same hash exactly when they have the same columns (by
+name and type) and the same rows (as a multiset); the order of rows, of columns, of files and of row groups does not
+matter.
 """
 
 import hashlib

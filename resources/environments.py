@@ -1,14 +1,15 @@
 """Where things are: the environment, read and checked once.
 
-Belongs here: the names of the environments, the addresses that each gives, and loud refusal of anything else. The values
-are in `infra/environments/<name>.yaml`. Does not belong here: opening any of these addresses, or secrets (`keys.py`).
+Belongs here: the names of the environments, the addresses that each gives, and loud refusal of anything else. The
+values are in `infra/environments/<name>.yaml`. Does not belong here: opening any of these addresses, or secrets
+(`keys.py`).
 """
 
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -97,7 +98,7 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
     places = {"home": str(home), "bureau_port": str(ports.bureau)}
-    values = {
+    values: dict[str, Any] = {
         key: _expand(key, value, variables, places) if isinstance(value, str) else value for key, value in text.items()
     }
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)

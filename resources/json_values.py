@@ -1,7 +1,7 @@
 """Small values handed from one asset to the next, as JSON files.
 
-Belongs here: the I/O manager for values such as a run id, a version or a verdict. Does not belong here: tables (the lake),
-models (MLflow), bundles (the rollout store). Nothing is pickled.
+Belongs here: the I/O manager for values such as a run id, a version or a verdict. Does not belong here: tables (the
+lake), models (MLflow), bundles (the rollout store). Nothing is pickled.
 """
 
 import json

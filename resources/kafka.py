@@ -1,13 +1,14 @@
 """Kafka as a source: the messages of a topic that arrived on a day.
 
-Belongs here: finding a day's offsets and reading exactly them. Does not belong here: what the messages mean. Offsets are
-assigned, not subscribed to: a group would wait for its members, and a day's rows must not depend on who else reads.
+Belongs here: finding a day's offsets and reading exactly them. Does not belong here: what the messages mean. Offsets
+are assigned, not subscribed to: a group would wait for its members, and a day's rows must not depend on who else
+reads.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -39,7 +40,7 @@ class KafkaReader:
                 yield self._day(day, low, high)
         except KafkaException as error:
             raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: the broker does not answer ({error.args[0]}); run again once it does"
+                f"source {self._name}, day {days[0]}: the broker does not answer ({error.args[0]}); run it again later"
             ) from error
 
     def _partitions(self, day: date) -> tuple[int, ...]:
@@ -83,9 +84,10 @@ class KafkaReader:
             for message in batch:
                 if message.error():
                     raise KafkaException(message.error())
-                if message.offset() < end:
+                place = cast(int, message.offset())  # a message that was consumed has one
+                offset = place + 1
+                if place < end:
                     yield message
-            offset = batch[-1].offset() + 1
 
     def __enter__(self) -> Self:
         return self

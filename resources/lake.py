@@ -101,7 +101,7 @@ class Lake:
     def tables(self, prefix: str = "") -> tuple[str, ...]:
         """Names (`product/table`) of the tables that exist, sorted."""
         selector = pafs.FileSelector(f"{self._root}/{prefix}".rstrip("/"), allow_not_found=True, recursive=False)
-        found = []
+        found: list[str] = []
         for entry in self._files.get_file_info(selector):
             if entry.type is not pafs.FileType.Directory:
                 continue
@@ -280,7 +280,7 @@ class Lake:
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
             try:
                 self._open(table).create_write_transaction(
-                    actions, "overwrite", self.schema(table), partition_by,
+                    [*actions], "overwrite", self.schema(table), partition_by,
                     partition_filters=filters, commit_properties=properties,
                 )  # fmt: skip
                 return self.version(table)

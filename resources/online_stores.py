@@ -1,7 +1,7 @@
 """The online stores of one environment, opened on first use.
 
-Belongs here: opening each product's store once in this process, since LMDB allows no second time. Does not belong here: what a
-store does (`online_store.py`).
+Belongs here: opening each product's store once in this process, since LMDB allows no second time. Does not belong
+here: what a store does (`online_store.py`).
 """
 
 from resources.online_store import OnlineStore, open_store

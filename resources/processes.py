@@ -111,24 +111,25 @@ class ProcessTable:
         self._write([*(known for known in self.all() if known.name != name), process])
         return process
 
-    def stop(self, process: ServiceProcess, *, grace_seconds: float = 15.0) -> None:
-        """Ends the process and everything that it started, and forgets it.
+    def stop(self, *processes: ServiceProcess, grace_seconds: float = 15.0) -> None:
+        """Ends the processes and everything that they started, and forgets them.
 
         Asks first (SIGTERM, to all of them), and kills what is left after the grace time.
 
         Raises:
             ProcessError: Something is still alive after it was killed.
         """
-        family = _family(process)
+        family = _family(processes)
         _signal(family, psutil.Process.terminate)
         left = _wait_for(family, grace_seconds)
         # What was started while the others were being stopped is not in the first list.
-        left = list({*left, *_family(process)})
+        left = list({*left, *_family(processes)})
         _signal(left, psutil.Process.kill)
         left = _wait_for(left, grace_seconds)
         if left:
-            raise ProcessError(f"{process.name}: processes {sorted(p.pid for p in left)} are alive though killed")
-        self._write([known for known in self.all() if known != process])
+            names = ", ".join(process.name for process in processes)
+            raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} are alive though killed")
+        self._write([known for known in self.all() if known not in processes])
 
     def _write(self, processes: Sequence[ServiceProcess]) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -251,11 +252,12 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _family(process: ServiceProcess) -> list[psutil.Process]:
-    """What runs of the process and of all that it started, wherever that has gone and whether or not it still lives."""
-    leader = _leader(process)
-    found = [] if leader is None else [leader, *_descendants(leader)]
-    found += [other for other in psutil.process_iter() if _mark_of(other) == process.mark]
+def _family(processes: Sequence[ServiceProcess]) -> list[psutil.Process]:
+    """What runs of the processes and of all that they started, wherever it has gone and whether or not they live."""
+    leaders = [leader for process in processes if (leader := _leader(process)) is not None]
+    found = [member for leader in leaders for member in (leader, *_descendants(leader))]
+    marks = {process.mark for process in processes}
+    found += [other for other in psutil.process_iter() if _mark_of(other) in marks]
     return [member for member in dict.fromkeys(found) if _runs(member)]
 
 

@@ -95,7 +95,7 @@ class DatabaseReader(_Closing):
             ) from error
         except sa.exc.OperationalError as error:
             raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: the database does not answer ({error.orig}); run again once it does"
+                f"source {self._name}, day {days[0]}: the database does not answer ({error.orig}); run it again later"
             ) from error
         finally:
             engine.dispose()
@@ -190,8 +190,9 @@ class HttpReader(_Closing):
 
 
 class StreamFileReader(_Closing):
-    """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are by
-    `offsets_for_times`, so that a day costs what it holds and not what stands before it."""
+    """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are
+    by `offsets_for_times`, so that a day costs what it holds and not what stands before it.
+    """
 
     def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
         self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field

@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resources.environments import CHECKOUT
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
 
 
 class SparkSessions:
@@ -27,6 +31,7 @@ class SparkSessions:
 
         use_java(os.environ, self._home)
         os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = self._home / "spark"
         local.mkdir(parents=True, exist_ok=True)
         builder = (
@@ -42,12 +47,12 @@ class SparkSessions:
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.memory", "4g")
+            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile=file:{_LOGGING}")
             .config("spark.local.dir", str(local))
             .config("spark.sql.warehouse.dir", str(local / "warehouse"))
             .config("spark.hadoop.parquet.page.write-checksum.enabled", "true")
             .config("spark.hadoop.parquet.page.verify-checksum.enabled", "true")
             .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-            .config("spark.log.level", "ERROR")
         )
         return builder.getOrCreate()
 

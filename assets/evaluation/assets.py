@@ -1,7 +1,7 @@
 """Assets of evaluation: `evaluation`, with every gate as a blocking check.
 
-Belongs here: judging the candidate of a run on its test rows, recording figures and pictures. Does not belong here: how a figure is
-computed (the modules beside this one), promotion (`assets.registry`).
+Belongs here: judging the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
+how a figure is computed (the modules beside this one), promotion (`assets.registry`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         ins={"model": dg.AssetIn(key=asset_key(product, "model"))},
         deps=[asset_key(product, "online_store")],
         group_name="evaluation",
-        description="Ranking, calibration, profit, explanations and fairness on rows later than any that were learned from.",
+        description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
         owners=[product.owner],
         check_specs=gate_checks(key, product.gates),
@@ -78,9 +78,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             )  # fmt: skip
             sample = sample_rows(table, seed=product.model.seed)
             events = _events_of(product, lake, sample)
-            future = changed_without_the_future(
-                bundle.parts.kernel, events, sample, sequence=product.spine.sequence
-            )
+            future = changed_without_the_future(bundle.parts.kernel, events, sample, sequence=product.spine.sequence)
             engine = Engine(bundle, online_stores.of(product.name))
             latency = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
             verdict = evaluate(

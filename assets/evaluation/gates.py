@@ -175,7 +175,11 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
             leak,
         ),
         _Gate(
-            "latency_ms", "99th percentile of one decision's processor time, in ms,", signals.latency_ms, "at_most", policy.max_latency_ms
+            "latency_ms",
+            "99th percentile of one decision's processor time, in ms,",
+            signals.latency_ms,
+            "at_most",
+            policy.max_latency_ms,
         ),
         _Gate("bundle_mb", "size of the bundle, MB", signals.bundle_mb, "at_most", policy.max_bundle_mb),
     )

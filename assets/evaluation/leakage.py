@@ -1,7 +1,8 @@
 """Looking for features that know the future.
 
-Belongs here: recomputing rows with everything removed that was not known at their moment, and naming the features that then
-differ. Does not belong here: features that are too good to be true (`metrics.best_single_feature`), the gate (`gates.py`).
+Belongs here: recomputing rows with everything removed that was not known at their moment, and naming the features
+that then differ. Does not belong here: features that are too good to be true (`metrics.best_single_feature`), the
+gate (`gates.py`).
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,8 @@ def changed_without_the_future(
 ) -> tuple[str, ...]:
     """Features of the rows that change when all that was not known at the row's moment is taken away.
 
-    Each row is computed alone, from its own entities' events with `known_at <= as_of`, as the decision process would have
-    done at that moment. A feature that differs in a single bit has used something else.
+    Each row is computed alone, from its own entities' events with `known_at <= as_of`, as the decision process would
+    have done at that moment. A feature that differs in a single bit has used something else.
 
     Args:
         kernel: The feature set.
@@ -39,9 +40,7 @@ def changed_without_the_future(
     changed: dict[str, None] = {}
     for position in range(rows.num_rows):
         row = spine.slice(position, 1)
-        known = {
-            (need.source, need.key): _known(events[need.source], need.key, row, sequence) for need in kernel.needs
-        }
+        known = {(need.source, need.key): _known(events[need.source], need.key, row, sequence) for need in kernel.needs}
         again = kernel.compute_one(known, row)
         for name in kernel.features.names:
             if not _same(again[name][0], row[name][0]):

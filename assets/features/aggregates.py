@@ -21,11 +21,11 @@ _DAY = 86_400_000_000.0
 
 
 def _counts(scope: Scope, measure: Measure) -> list[np.ndarray]:
-    every, out = scope.counts(measure), []
+    every, out = scope.counts(measure.filters, measure), []
     for member in measure.members:
         n = every[member.window]
         if member.kind == "share":
-            part = scope.counts(measure, member.share)[member.window]
+            part = scope.counts(member.part, measure)[member.window]
             out.append(_divided(part.astype(np.float64), n, 1.0, member.empty))
         else:
             out.append(np.where(n > 0, n, member.empty))
@@ -45,7 +45,7 @@ def _sums(scope: Scope, measure: Measure) -> list[np.ndarray]:
     keep = both(scope.mask(measure.filters), exact.valid)
     own = scope.own(measure.filters, extra.valid if extra else None)
     lo, hi = scope.window(measure)
-    n = scope.counts(measure) if exact.valid is None and own is None else counted(keep, own, lo, hi)
+    n = scope.counts(measure.filters, measure) if exact.valid is None and own is None else counted(keep, own, lo, hi)
     steps = exact.steps if keep is None else np.where(keep, exact.steps, 0)
     mine = extra.steps * own if extra is not None and own is not None else None
     largest = max(_largest(steps), 0 if mine is None else _largest(mine))
@@ -118,7 +118,7 @@ def _latest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         there = at >= lo[member.window]
         index = np.where(there, at, 0)
         if member.kind == "last":
-            values = scope.events.columns.numbers[str(measure.column)]
+            values = scope.events.columns.numbers[str(member.column)]
             out.append(_at(values, index, there, member.empty))
         else:
             out.append(_age(scope, index, there, member.empty))

@@ -107,10 +107,12 @@ def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]
         raise FeatureError(f"{what} is {kind}, and is used as a number; declare it so in its contract")
     if pa.types.is_floating(column.type):
         values = column.to_numpy(zero_copy_only=False)
-        missing = np.isnan(values)
+        finite = np.isfinite(values)
+        if finite.all():
+            return values, None
         if np.isinf(values).any():
             raise FeatureError(f"{what} holds an infinite value; bound the column in its contract")
-        return values, ~missing if missing.any() else None
+        return values, finite
     if column.null_count:
         valid = column.is_valid().to_numpy(zero_copy_only=False)
         return column.fill_null(0).to_numpy().astype(np.int64), valid

@@ -1,7 +1,8 @@
 """Assets of features: the table `features` and the online store.
 
-Belongs here: which days of which tables a run reads, the Spark job's call, the commit of the files that Spark wrote, the load of
-the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`), Spark (`spark_job.py`).
+Belongs here: which days of which tables a run reads, the Spark job's call, the commit of the files that Spark wrote,
+the load of the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`),
+Spark (`spark_job.py`).
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,9 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             columns=_spine_columns(product), target=Path(lake.folder(table)) / context.run.run_id,
         )  # fmt: skip
         record = {"run_id": context.run.run_id, "pins": pins, "feature_set": product.features.digest}
-        files = [DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files]
+        files = [
+            DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
+        ]
         commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
         return watch.result(rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=pins)
 
@@ -88,8 +91,10 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
             lookback = None if need.reach is None else timedelta(microseconds=need.reach)
             with permanent(LakeError):
                 wanted = _days_within(lake, table, now.date(), lookback)
-                events = _as_stored(product, need, lake.read(table, days=wanted))
-            rows += store.put_events(need.source, need.key, events, version=version, loaded_until=now, lookback=lookback)
+                events = _as_stored(product, kernel.needs, need.source, lake.read(table, days=wanted))
+            rows += store.put_events(
+                need.source, need.key, events, version=version, loaded_until=now, lookback=lookback
+            )
         store.publish(version)
         return watch.result(rows=rows, version=version, loaded_until=now.isoformat())
 
@@ -102,17 +107,17 @@ def _spine_columns(product: Product) -> SpineColumns:
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
 
 
-def _as_stored(product: Product, need: Need, events: pa.Table) -> pa.Table:
-    """The columns of a source that features see, and its order where requests are events of it."""
-    stored = events.select([need.key, "event_time", "known_at", *(c for c in need.columns if c != need.key)])
-    if need.includes_request and product.spine.sequence:
+def _as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
+    """What features see of a source by any of its keys, and its order where requests are events of it."""
+    mine = [need for need in needs if need.source == source]
+    seen = [need.key for need in mine] + [column for need in mine for column in need.columns]
+    stored = events.select(list(dict.fromkeys(["event_time", "known_at", *seen])))
+    if product.spine.sequence and any(need.includes_request for need in mine):
         return stored.append_column(SEQUENCE, events[product.spine.sequence])
     return stored
 
 
-def _history(
-    product: Product, kernel: Kernel, lake: Lake, source: str, days: tuple[date, ...]
-) -> list[str]:
+def _history(product: Product, kernel: Kernel, lake: Lake, source: str, days: tuple[date, ...]) -> list[str]:
     """Files of a source's events that may matter to the days.
 
     An event never becomes known before it happens, so its partition (the day it became known) is at or after the day

@@ -15,7 +15,7 @@ from assets.features.arrow import filled, one_column, read_numbers, text_codes
 from assets.features.conditions import FeatureError
 from assets.features.vocabulary import FeatureSet
 
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,19 @@ class Encoder:
         Raises:
             FeatureError: A feature's column is absent or of a wrong type.
         """
-        matrix = np.empty((table.num_rows, len(self.columns)), np.float32)
-        at = 0
-        for name in self.features:
-            if name in self.categories:
-                values = self.categories[name]
-                matrix[:, at : at + len(values)] = _one_hot(one_column(table, name, "features"), values, name)
-                at += len(values)
-            else:
-                matrix[:, at] = np.clip(read_numbers(table, name, "features"), -_LARGEST, _LARGEST)
-                at += 1
-        return matrix
+        width = len(self.features) + sum(len(values) - 1 for values in self.categories.values())
+        matrix = np.empty((table.num_rows, width), np.float32)
+        with np.errstate(over="ignore"):  # an infinity that the narrower type makes is taken back below
+            at = 0
+            for name in self.features:
+                if name in self.categories:
+                    values = self.categories[name]
+                    matrix[:, at : at + len(values)] = _one_hot(one_column(table, name, "features"), values, name)
+                    at += len(values)
+                else:
+                    matrix[:, at] = read_numbers(table, name, "features")
+                    at += 1
+        return np.clip(matrix, -_LARGEST, _LARGEST, out=matrix)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON value from which `from_dict` makes the same encoder."""

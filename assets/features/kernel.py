@@ -171,11 +171,11 @@ def compute_arrays(group: Group, events: Events, rows: Rows) -> dict[str, np.nda
     """The features of a group, float64 [rows] each with NaN for missing; events may come in any order."""
     events = ordered(events, rows, group.reach, group.ties)
     edge = edges(events, rows, group.windows, group.includes_request)
-    values = _measured(group, Scope(events, rows, edge, group.needs.exact))
+    values = _measured(group, Scope(events, rows, edge, group.needs.exact, group.filters))
     # Rows that must not use some event of their window yet are computed again, each from just what it may use.
     for part, own, mine in spelled_out(events, rows, edge, unknown_yet(events, rows, edge)):
         again = edges(own, mine, group.windows, group.includes_request)
-        for slot, better in enumerate(_measured(group, Scope(own, mine, again, group.needs.exact))):
+        for slot, better in enumerate(_measured(group, Scope(own, mine, again, group.needs.exact, group.filters))):
             values[slot][part] = better
     return dict(zip(group.names, values, strict=True))
 

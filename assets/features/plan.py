@@ -27,6 +27,7 @@ class Group:
         reach: The longest of them; None for all history.
         ties: Columns that decide which of two simultaneous events is the later one.
         needs: What is read of the events, and of the request when it counts as one.
+        filters: Each combination of conditions that some feature asks for, once.
     """
 
     source: str
@@ -38,6 +39,7 @@ class Group:
     reach: int | None
     ties: tuple[str, ...]
     needs: Needs
+    filters: tuple[Filters, ...]
     measures: tuple[Measure, ...]
 
     @property
@@ -62,6 +64,7 @@ def groups_of(features: FeatureSet, resolutions: Mapping[str, Mapping[str, float
 def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float]]) -> Group:
     first = features[0]
     windows = tuple(dict.fromkeys(_micros(feature.window) for feature in features))
+    filters = tuple(dict.fromkeys(part for f in features for part in (f.filters, f.filters + f.share)))
     finite = [window for window in windows if window is not None]
     return Group(
         source=first.source,
@@ -78,7 +81,8 @@ def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float
             exact={name: _resolution(features, name, resolutions) for name in _columns(features, SUMMED)},
             codes=_columns(features, ("distinct",)),
         ),
-        measures=_measures(features, windows),
+        filters=filters,
+        measures=_measures(features, windows, filters),
     )
 
 
@@ -105,35 +109,41 @@ def _resolution(features: list[History], column: str, resolutions: Mapping[str, 
     return resolution
 
 
-def _measures(features: list[History], windows: tuple[int | None, ...]) -> tuple[Measure, ...]:
+def _measures(
+    features: list[History], windows: tuple[int | None, ...], filters: tuple[Filters, ...]
+) -> tuple[Measure, ...]:
     together: dict[tuple[str, Filters, str | None], list[int]] = {}
     for slot, feature in enumerate(features):
         family = FAMILY_OF[feature.kind]
-        # Ages and latest values of all columns share one search for the event.
-        column = None if family in ("count", "earliest") or feature.kind == "time_since_last" else feature.column
+        # The latest event is looked up once for all its columns, and for its age.
+        column = None if family in ("count", "earliest", "latest") else feature.column
         together.setdefault((family, feature.filters, column), []).append(slot)
     measures = []
-    for (family, filters, column), slots in together.items():
-        own = tuple(dict.fromkeys(windows.index(_micros(features[slot].window)) for slot in slots))
+    for (family, conditions, column), slots in together.items():
+        own = sorted({windows.index(_micros(features[slot].window)) for slot in slots})
         measures.append(
             Measure(
                 family=family,
-                filters=filters,
+                filters=filters.index(conditions),
                 column=column,
-                windows=tuple(sorted(own)),
-                all_history=tuple(windows[number] is None for number in sorted(own)),
-                members=tuple(_member(features[slot], slot, windows, sorted(own)) for slot in slots),
+                windows=tuple(own),
+                all_history=tuple(windows[number] is None for number in own),
+                members=tuple(
+                    _member(features[slot], slot, own.index(windows.index(_micros(features[slot].window))), filters)
+                    for slot in slots
+                ),
             )
         )
     return tuple(measures)
 
 
-def _member(feature: History, slot: int, windows: tuple[int | None, ...], own: list[int]) -> Member:
+def _member(feature: History, slot: int, window: int, filters: tuple[Filters, ...]) -> Member:
     empty = 0.0 if feature.kind in COUNTED else float("nan")
     return Member(
         slot=slot,
         kind=feature.kind,
-        window=own.index(windows.index(_micros(feature.window))),
-        share=feature.share,
-        empty=empty if feature.empty is None else float(feature.empty),
+        column=feature.column if feature.kind == "last" else None,
+        window=window,
+        part=filters.index(feature.filters + feature.share),
+        empty=empty if feature.empty is None else feature.empty,
     )

@@ -22,23 +22,32 @@ class Member:
 
     Attributes:
         slot: Its position in the group.
+        column: The column whose last value it is; None for every other kind.
         window: Which of the measure's windows it takes.
+        part: For a share, the number of the filters of the events that count for it.
         empty: Its value over no events (NaN: missing).
     """
 
     slot: int
     kind: str
+    column: str | None
     window: int
-    share: Filters
+    part: int
     empty: float
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Features that are computed together: the same family, filters and column, over some windows of the group."""
+    """Features that are computed together: the same family, filters and column, over some windows of the group.
+
+    Attributes:
+        filters: Number of the filters, in the group's list of them.
+        windows: Numbers of the windows, likewise.
+        all_history: Which of them have no end.
+    """
 
     family: str
-    filters: Filters
+    filters: int
     column: str | None
     windows: tuple[int, ...]
     all_history: tuple[bool, ...]
@@ -46,33 +55,41 @@ class Measure:
 
 
 class Scope:
-    """Ordered events, rows and edges, with the masks that measures share."""
+    """Ordered events, rows and edges, with the masks and counts that measures share."""
 
-    def __init__(self, events: Events, rows: Rows, edge: Edges, resolutions: Mapping[str, Fraction]) -> None:
+    def __init__(
+        self,
+        events: Events,
+        rows: Rows,
+        edge: Edges,
+        resolutions: Mapping[str, Fraction],
+        filters: tuple[Filters, ...],
+    ) -> None:
         self.events, self.rows, self.edge, self.resolutions = events, rows, edge, resolutions
-        self._masks: dict[tuple[bool, Filters], np.ndarray | None] = {}
-        self._counts: dict[object, np.ndarray] = {}
+        self._filters = filters
+        self._masks: dict[tuple[int, bool], np.ndarray | None] = {}
+        self._counts: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
 
-    def mask(self, filters: Filters, request: bool = False) -> np.ndarray | None:
+    def mask(self, filters: int, request: bool = False) -> np.ndarray | None:
         """bool [n]: which events meet the filters (None: all); with `request`, which rows do, bool [m]."""
-        if (request, filters) not in self._masks:
+        key = (filters, request)
+        if key not in self._masks:
             columns = self.rows.columns if request else self.events.columns
-            masks = [columns.masks[predicate] for predicate in filters] if columns else []
-            self._masks[request, filters] = np.logical_and.reduce(masks) if masks else None
-        return self._masks[request, filters]
+            masks = [columns.masks[predicate] for predicate in self._filters[filters]] if columns else []
+            self._masks[key] = np.logical_and.reduce(masks) if len(masks) > 1 else masks[0] if masks else None
+        return self._masks[key]
 
-    def own(self, filters: Filters, valid: np.ndarray | None) -> np.ndarray | None:
+    def own(self, filters: int, valid: np.ndarray | None) -> np.ndarray | None:
         """bool [m]: the rows whose request counts as one more event with a value; None when no request does."""
         if self.rows.columns is None:
             return None
         own = both(self.mask(filters, request=True), valid)
         return np.ones(len(self.rows), bool) if own is None else own
 
-    def counts(self, measure: Measure, share: Filters = ()) -> np.ndarray:
-        """int64 [windows, m]: how many events, the request among them where it counts."""
-        key = (measure.filters, share, measure.windows)
+    def counts(self, filters: int, measure: Measure) -> np.ndarray:
+        """int64 [windows, m]: how many events meet the filters, the request among them where it counts."""
+        key = (filters, measure.windows)
         if key not in self._counts:
-            filters = measure.filters + share
             self._counts[key] = counted(self.mask(filters), self.own(filters, None), *self.window(measure))
         return self._counts[key]
 

@@ -1,7 +1,8 @@
-"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, decisions joined with what became of them.
+"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, decisions joined with what became of
+them.
 
-Belongs here: reading the log and the labels, writing the tables. Does not belong here: the join (`outcomes.py`), the log's form
-(`assets.serving.decision_log`).
+Belongs here: reading the log and the labels, writing the tables. Does not belong here: the join (`outcomes.py`), the
+log's form (`assets.serving.decision_log`).
 """
 
 from datetime import timedelta
@@ -14,7 +15,8 @@ import pyarrow.compute as pc
 from assets.feedback.outcomes import join_outcomes
 from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
 from assets.product import Product
-from assets.serving.decision_log import DecisionLogError, read_day
+from assets.serving.decision_log import read_day
+from assets.serving.log_writer import DecisionLogError
 from assets.training.rows import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
@@ -43,7 +45,9 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(DecisionLogError):
             logged = [read_day(environment.decision_log, product.name, day) for day in days]
-        parts = [rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)]
+        parts = [
+            rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)
+        ]
         table = pa.concat_tables(parts)
         commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))

@@ -1,7 +1,7 @@
 """Assets of ingestion: `raw_<source>`, a partition a day, exactly as it arrived.
 
-Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows to columns
-(`landing.py`), fetching them (`resources.sources`).
+Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
+to columns (`landing.py`), fetching them (`resources.sources`).
 """
 
 from typing import assert_never

@@ -1,7 +1,7 @@
 """A day as it arrived, in the columns of its contract.
 
-Belongs here: fitting what a source gave to the raw table's columns, and noticing that a source changed its shape. Does not
-belong here: judging values (`assets.validation`), fetching (`resources.sources`).
+Belongs here: fitting what a source gave to the raw table's columns, and noticing that a source changed its shape.
+Does not belong here: judging values (`assets.validation`), fetching (`resources.sources`).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
 
-Belongs here: reading what a window needs, calling the pure code, writing the day's figures with the version that they are about.
-Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
+Belongs here: reading what a window needs, calling the pure code, writing the day's figures with the version that they
+are about. Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
 """
 
 from datetime import date, timedelta
@@ -72,7 +72,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         key=asset_key(product, name),
         deps=[asset_key(product, "scores"), asset_key(product, "features")],
         group_name="monitoring",
-        description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, against the reference profile.",
+        description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
         kinds={"deltalake"},
         owners=[product.owner],
         partitions_def=partitions,

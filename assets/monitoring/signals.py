@@ -1,11 +1,11 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: from the tables `drift` and `performance` to a `Cause` that may ask for a retraining. Does not belong here: the
-verdicts (`verdicts.py`), starting anything (`pipelines.sensors`).
+Belongs here: from the tables `drift` and `performance` to a `Cause` that may ask for a retraining. Does not belong
+here: the verdicts (`verdicts.py`), starting anything (`pipelines.sensors`).
 """
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, UTC
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +22,7 @@ from assets.monitoring.verdicts import (
     episode_start,
     performance_verdict,
 )
-from assets.product import MonitoringPolicy, Product
+from assets.product import Product
 from assets.verdict import Verdict
 from resources.lake import Lake
 
@@ -44,7 +44,11 @@ def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
     def judge(figures: pa.Table, day: date, moment: datetime) -> Verdict[Finding]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
         signals = PerformanceSignals(
-            day=day, labelled=row["labelled"], positives=row["positives"], auc=row["auc"], approved_auc=row["approved_auc"]
+            day=day,
+            labelled=row["labelled"],
+            positives=row["positives"],
+            auc=row["auc"],
+            approved_auc=row["approved_auc"],
         )
         return performance_verdict(signals, product.monitoring, moment)
 
@@ -68,7 +72,9 @@ def _cause(
     history = [(day, judge(figures, day, _end_of(day)).action) for day in days]
     last = judge(figures, days[-1], now)
     since = episode_start(history) or days[-1]
-    return Cause(kind=kind, key=cause_key(product.name, kind, version, since), finding=last.action, reasons=last.reasons)
+    return Cause(
+        kind=kind, key=cause_key(product.name, kind, version, since), finding=last.action, reasons=last.reasons
+    )
 
 
 def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:

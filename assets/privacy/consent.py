@@ -1,7 +1,7 @@
 """Consent: which rows may be used for a purpose.
 
-Belongs here: the rule that the last word of a subject, known when a row became known, decides. Does not belong here: where
-consents come from (a source like any other).
+Belongs here: the rule that the last word of a subject, known when a row became known, decides. Does not belong here:
+where consents come from (a source like any other).
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Assets of the registry: `registered_model`, and `deployment`, which makes it decide.
 
-Belongs here: giving the evaluated candidate its version, signing and publishing its bundle, moving alias and manifest. Does not belong
-here: MLflow itself (`resources.tracking`), the bundle's form (`assets.serving.bundle`). The deployment stands here and not with
-serving, since what runs in the decision process knows nothing of Dagster.
+Belongs here: giving the evaluated candidate its version, signing and publishing its bundle, moving alias and
+manifest. Does not belong here: MLflow itself (`resources.tracking`), the bundle's form (`assets.serving.bundle`). The
+deployment stands here and not with serving, since what runs in the decision process knows nothing of Dagster.
 """
 
 from dataclasses import replace
@@ -14,11 +14,17 @@ from typing import Any
 import dagster as dg
 
 from assets.evaluation.assets import EVALUATED
+from assets.governance.audit_log import AuditLog
 from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, permanent
 from assets.product import Product
+from assets.registry.promotion import PromotionAction, PromotionSignals, promotion_verdict
+from assets.registry.registration import Approval, Registration
 from assets.serving.bundle import BundleError, load_bundle, write_bundle
+from assets.verdict import Verdict
 from resources.clock import Clock
+from resources.code_version import code_version
+from resources.environments import Environment
 from resources.keys import Keys
 from resources.rollout_store import Release, RolloutManifest, RolloutStore
 from resources.tracking import LostRace, Tracking
@@ -42,7 +48,6 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
-        clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, run = Stopwatch(name), tracking.resumed(evaluation["mlflow_run"])
         if evaluation["verdict"] != "promote":
@@ -54,18 +59,16 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         version = tracking.next_version(product.name, run.run_id)
         with permanent(BundleError), TemporaryDirectory(prefix="loopline-") as place:
             evaluated = load_bundle(run.download(EVALUATED, Path(place)), keys.signing, None)
-            folder = Path(place) / "bundle"
-            digest = write_bundle(
-                replace(evaluated.parts, version=version, created_at=clock.now()), folder, keys.signing
-            )
-            tags = {"auc": f"{evaluated.parts.metrics['metrics']['test']['auc']:.4f}", "digest": digest}
-            made = tracking.register(product.name, run.run_id, folder, tags)
-            if made.version != version:
-                raise dg.Failure(f"{product.name}: version {version} was taken by another run; run this step again")
+            # Nothing of this moment goes in: a step that is tried again writes the same bytes, and so the same digest.
+            parts, folder = replace(evaluated.parts, version=version), Path(place) / "bundle"
+            digest = write_bundle(parts, folder, keys.signing)
+            record = Registration.of(parts, digest=digest, author=product.owner, code=code_version())
+            tracking.register(product.name, run.run_id, folder, record.to_tags())
             rollout.publish_bundle(product.name, version, folder)
-        run.documents({"model_card": model_card(product, evaluated.parts)})
-        value = {"version": version, "digest": digest, "compared_with": evaluation["compared_with"]}
-        return watch.result(rows=1, value=value, version=version, digest=digest, mlflow_run=run.run_id)
+        run.documents({"model_card": model_card(product, parts, digest=digest)})
+        return watch.result(
+            rows=1, value={"version": version, "digest": digest}, version=version, digest=digest, mlflow_run=run.run_id
+        )
 
     return registered_model
 
@@ -87,18 +90,78 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         registered_model: dict[str, Any],
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
+        audit: dg.ResourceParam[AuditLog],
+        environment: dg.ResourceParam[Environment],
+        clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
-        watch, version = Stopwatch(name), registered_model["version"]
-        with permanent(LostRace):
-            tracking.promote(product.name, version, expected=registered_model["compared_with"])
+        watch, version, digest = Stopwatch(name), registered_model["version"], registered_model["digest"]
+        champion = tracking.champion(product.name)
+        before = champion.version if champion else None
+        reasons: tuple[str, ...] = ("it is the champion already",)
+        if before != version:  # else an earlier try moved the alias and went no further
+            approval = _approval(product, tracking, environment, version, clock.now())
+            verdict = _may_be_promoted(product, tracking, version, digest, approval, before, clock.now())
+            if verdict.action != "promote":
+                raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
+            with permanent(LostRace):
+                tracking.promote(product.name, version, expected=before)
+            reasons = verdict.reasons
+        by = f"dagster run {context.run.run_id}"
         manifest = RolloutManifest(
             product=product.name,
-            champion=Release(version=version, digest=registered_model["digest"]),
+            champion=Release(version=version, digest=digest),
             updated_at=datetime.now(UTC),
-            by=f"dagster run {context.run.run_id}",
-            reason=f"passed every gate; compared with {registered_model['compared_with'] or 'no champion'}",
+            by=by,
+            reason="; ".join(reasons),
         )
         rollout.publish_manifest(product.name, manifest)
-        return watch.result(rows=1, champion=version, replaced=registered_model["compared_with"] or "none")
+        audit.append(
+            actor=by, action="promote", product=product.name, version=version, reason=manifest.reason,
+            at=datetime.now(UTC), details={"digest": digest, "replaced": before},
+        )  # fmt: skip
+        return watch.result(rows=1, champion=version, replaced=before or "none", reasons=list(reasons))
 
     return deployment
+
+
+def _may_be_promoted(
+    product: Product,
+    tracking: Tracking,
+    version: str,
+    digest: str,
+    approval: Approval | None,
+    champion: str | None,
+    now: datetime,
+) -> Verdict[PromotionAction]:
+    signals = PromotionSignals(
+        version=version,
+        registration=Registration.from_tags(tracking.version(product.name, version).tags),
+        digest=digest,
+        impact=product.impact,
+        approval=approval,
+        champion=champion,
+    )
+    return promotion_verdict(signals, now)
+
+
+def _approval(
+    product: Product, tracking: Tracking, environment: Environment, version: str, now: datetime
+) -> Approval | None:
+    """What a person said of the version. The sandbox has no person, so it says yes itself, under its own name."""
+    said = Approval.from_tags(tracking.version(product.name, version).tags)
+    if said is not None or not environment.sandbox or product.impact != "high":
+        return said
+    reason = "the sandbox has no risk officer; elsewhere a person approves"
+    own = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=now)
+    tracking.annotate(product.name, version, own.to_tags())
+    return own
+
+
+def _refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:
+    remedy = {
+        "wait": f"Ask for: loopline approve {product.name} {version} --by NAME --reason TEXT",
+        "evaluate_again": f"Run the job {product.name}_retrain again",
+        "refuse": "See the checks of the asset evaluation, and what was said of the version",
+        "promote": "",
+    }[verdict.action]
+    return f"{product.name} version {version}: {verdict.action}: {'; '.join(verdict.reasons)}. {remedy}"

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 from assets.naming import BadName, checked_name
 from assets.serving.decision import Decision
-from assets.serving.decision_log import DecisionLog
 from assets.serving.engine import Engine
+from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.request import NoChampion, RequestError, parse_event, parse_json
 from assets.serving.watcher import LiveProduct, Watcher

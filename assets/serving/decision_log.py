@@ -1,23 +1,18 @@
-"""The decision log: every decision, on disk before it is answered.
+"""The decision log, read: a day, one decision, and the erasure of a subject.
 
-Belongs here: appending with one fsync for all that wait, reading a day back, finding one decision, erasing a subject.
-Does not belong here: what a decision is (`decision.py`), moving old files elsewhere.
+Belongs here: the form of the files and their reading. Does not belong here: appending (`log_writer.py`), what a
+decision is (`decision.py`), moving old files elsewhere.
 
 Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object a line. Only the process
 that made a file appends to it; an erasure replaces the file under a lock, and the writer then goes on in the new one.
+A file that is being written, or whose process was killed, ends in zero bytes: room made in advance.
 """
 
 import fcntl
 import json
 import logging
 import os
-import queue
 import tempfile
-import threading
-import uuid
-from collections.abc import Collection, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,10 +22,9 @@ import pyarrow as pa
 
 from assets.naming import checked_name
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
+from assets.serving.log_writer import DecisionLogError, is_at, sync_folder
 
 _LOG = logging.getLogger("loopline.decisions")
-_LARGEST_BATCH = 500
-_OPEN_FILES = 16
 _TIME = pa.timestamp("us", tz="UTC")
 _SCHEMA = pa.schema(
     [
@@ -43,137 +37,6 @@ _SCHEMA = pa.schema(
     ]
 )  # fmt: skip
 _JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
-
-
-class DecisionLogError(RuntimeError):
-    """The log cannot be written or read; the message names the file and the line."""
-
-
-@dataclass(frozen=True)
-class _Line:
-    path: Path
-    data: bytes
-    kept: "Future[None]"
-
-
-class DecisionLog:
-    """Appends decisions; one object a process.
-
-    A thread takes all decisions that wait, writes them, syncs once, and only then says that they are kept. When a write
-    fails, the file is cut back to its last whole line and everybody who waited is told.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
-        self._open: dict[Path, int] = {}
-        self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
-        self._thread.start()
-
-    def append(self, decision: Decision) -> "Future[None]":
-        """Hands a decision over; the future is done when it is on disk.
-
-        Returns:
-            A future that raises DecisionLogError when the decision could not be kept.
-        """
-        day = decision.decided_at.date().isoformat()
-        path = self._folder / checked_name(decision.product, "product") / day / f"{self._process}.jsonl"
-        data = json.dumps(decision.to_record(), separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        line = _Line(path=path, data=data, kept=Future())
-        self._waiting.put(line)
-        return line.kept
-
-    def close(self) -> None:
-        """Writes what still waits, then ends the thread."""
-        self._waiting.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        last = False
-        while not last:
-            taken = [self._waiting.get()]
-            while len(taken) < _LARGEST_BATCH and not self._waiting.empty():
-                taken.append(self._waiting.get())
-            last = None in taken
-            batch: dict[Path, list[_Line]] = {}
-            for line in taken:
-                if line is not None:
-                    batch.setdefault(line.path, []).append(line)
-            for path, lines in batch.items():
-                self._keep(path, lines)
-            if len(self._open) > _OPEN_FILES or last:
-                self._close_but(() if last else batch)
-
-    def _keep(self, path: Path, lines: list["_Line"]) -> None:
-        try:
-            with self._locked(path) as file:
-                _append(file, b"".join(line.data for line in lines))
-        except OSError as error:
-            failure = DecisionLogError(f"decision log {path} cannot be written: {error}; mend its disk or folder")
-            _LOG.error("%s", failure)
-            for line in lines:
-                line.kept.set_exception(failure)
-            return
-        for line in lines:
-            line.kept.set_result(None)
-
-    @contextmanager
-    def _locked(self, path: Path) -> Iterator[int]:
-        """The file, open and locked; opened anew when an erasure put another in its place."""
-        while True:
-            file = self._open.get(path)
-            if file is None:
-                file = self._open[path] = _opened(path)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                if _is_at(file, path):
-                    yield file
-                    return
-                self._open.pop(path)
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
-            os.close(file)
-
-    def _close_but(self, used: Collection[Path]) -> None:
-        for path in [path for path in self._open if path not in used]:
-            os.close(self._open.pop(path))
-
-
-def _opened(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o640)
-    _sync_folder(path.parent)
-    return file
-
-
-def _append(file: int, data: bytes) -> None:
-    before = os.fstat(file).st_size
-    try:
-        written = 0
-        while written < len(data):
-            written += os.write(file, data[written:])
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, before)
-        raise
-
-
-def _is_at(file: int, path: Path) -> bool:
-    try:
-        there = os.stat(path)
-    except FileNotFoundError:
-        return False
-    here = os.fstat(file)
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -212,8 +75,8 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
     decisions: list[Decision] = []
     torn: list[Path] = []
     for path in _files(folder, product, day):
-        lines = path.read_bytes().split(b"\n")
-        if lines.pop():
+        lines, cut = _whole_lines(path.read_bytes())
+        if cut:
             torn.append(path)
             _LOG.warning("decision log %s ends in a line cut short; it was never answered and is left out", path)
         for number, line in enumerate(lines, start=1):
@@ -272,9 +135,9 @@ def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
 def _erase_in(path: Path, key_column: str, key: str) -> int:
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        if not _is_at(file.fileno(), path):
+        if not is_at(file.fileno(), path):
             return _erase_in(path, key_column, key)
-        lines = file.read().split(b"\n")[:-1]
+        lines, _ = _whole_lines(file.read())
         kept = [
             _erased(_parsed(path, number, line), line, key_column, key) for number, line in enumerate(lines, start=1)
         ]
@@ -298,11 +161,25 @@ def _replace(path: Path, data: bytes) -> None:
         os.fsync(fresh.fileno())
     os.chmod(name, 0o640)
     os.replace(name, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _files(folder: Path, product: str, day: date) -> list[Path]:
     return sorted((folder / checked_name(product, "product") / day.isoformat()).glob("*.jsonl"))
+
+
+def _whole_lines(data: bytes) -> tuple[list[bytes], bool]:
+    """The lines that were written to their end, and whether something after them was not.
+
+    Zero bytes at the end are room. Zero bytes within the last lines are what a power cut leaves of a write that was
+    under way; JSON has none.
+    """
+    lines = data.rstrip(b"\0").split(b"\n")
+    cut = bool(lines.pop())
+    while lines and b"\0" in lines[-1]:
+        lines.pop()
+        cut = True
+    return lines, cut
 
 
 def _parsed(path: Path, number: int, line: bytes) -> Decision:

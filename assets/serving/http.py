@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from assets.serving.decision_log import DecisionLogError
+from assets.serving.log_writer import DecisionLogError
 from assets.serving.request import LARGEST_BODY, NoChampion, RequestError
 from resources.online_store import StoreError
 
@@ -104,7 +104,7 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         except (DecisionLogError, TimeoutError) as error:
             metrics.refused.labels("unlogged").inc()
             _LOG.error("a decision was made but not answered, since it could not be logged: %s", error)
-            return _error(503, "the decision could not be recorded and is void; try again")
+            return _error(503, "the decision could not be recorded in time and is void; try again")
         except StoreError as error:
             metrics.events.labels("refused").inc()
             return _error(503, str(error))

@@ -1,7 +1,7 @@
 """Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
 
-Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels (`rows.py`), the
-split (`split.py`), models (`candidates.py`), what a candidate is made of (`candidate.py`).
+Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
+(`rows.py`), the split (`split.py`), models (`candidates.py`), what a candidate is made of (`candidate.py`).
 """
 
 from datetime import date, datetime, timedelta
@@ -84,7 +84,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         with permanent(LakeError, RowsError, SplitError, TrainingError):
             rows, parts = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, parts, product.model)
-        with tracking.run(product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}) as run:
+        with tracking.run(
+            product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}
+        ) as run:
             run.params(parameters(product, candidates))
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
             for table, version in training_set["pins"].items():
@@ -95,7 +97,8 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
         return watch.result(
-            rows=len(parts.train) + len(parts.calibrate), value={"mlflow_run": run.run_id, "training_set": training_set},
+            rows=len(parts.train) + len(parts.calibrate),
+            value={"mlflow_run": run.run_id, "training_set": training_set},
             mlflow_run=run.run_id, split=parts.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
             trained_at=clock.now().isoformat(),

@@ -45,7 +45,13 @@ def labelled_rows(product: Product, training_set: pa.Table) -> tuple[TrainingRow
 
 
 def candidate_parts(
-    product: Product, rows: TrainingRows, parts: Split, candidates: Candidates, *, pins: Mapping[str, Any], created_at: datetime
+    product: Product,
+    rows: TrainingRows,
+    parts: Split,
+    candidates: Candidates,
+    *,
+    pins: Mapping[str, Any],
+    created_at: datetime,
 ) -> BundleParts:
     """The candidate as a bundle's parts; its reference profile and metrics are still empty.
 
@@ -85,7 +91,7 @@ def candidate_parts(
 
 def boosted_model(parts: BundleParts) -> BoostedModel:
     """The model of a bundle, ready to be judged: exactly the bytes that will decide."""
-    booster = xgb.Booster(model_file=bytearray(parts.booster))
+    booster = xgb.Booster({"nthread": 1}, model_file=bytearray(parts.booster))
     return BoostedModel(
         booster=booster,
         calibration=parts.calibration,

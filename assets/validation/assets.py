@@ -82,7 +82,9 @@ def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, 
 def _blocked(product: Product, source: Source, outcome: Audit) -> str:
     worst = max(outcome.blocked, key=lambda day: day.share)
     others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
-    rules = ", ".join(f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4])
+    rules = ", ".join(
+        f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4]
+    )
     return (
         f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
         f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "

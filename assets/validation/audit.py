@@ -1,8 +1,8 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
-Belongs here: the order of the rules (malformed, unreadable, missing, repeated, expectations), the quarantine table, and the
-verdict on each day. Great Expectations judges the expectations and names the rows that fail them. Does not belong here:
-reading contracts, personal data, the lake.
+Belongs here: the order of the rules (malformed, unreadable, missing, repeated, expectations), the quarantine table,
+and the verdict on each day. Great Expectations judges the expectations and names the rows that fail them. Does not
+belong here: reading contracts, personal data, the lake.
 """
 
 import json
@@ -193,7 +193,9 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
     parts = []
     for failure in failures:
         rows = raw.take(failure.rows)
-        shown = [{k: _HIDDEN if k in personal and v is not None else v for k, v in row.items()} for row in rows.to_pylist()]
+        shown = [
+            {k: _HIDDEN if k in personal and v is not None else v for k, v in row.items()} for row in rows.to_pylist()
+        ]
         values = [row.get(failure.column, row[MALFORMED]) for row in shown]
         parts.append(
             pa.table(

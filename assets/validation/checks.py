@@ -1,7 +1,7 @@
 """Checks of validation, made from contracts.
 
-Belongs here: the check `contract` of each `validated_<source>`: what it says when a contract was run. Does not belong here: running
-it (`audit.py`).
+Belongs here: the check `contract` of each `validated_<source>`: what it says when a contract was run. Does not belong
+here: running it (`audit.py`).
 """
 
 import dagster as dg

@@ -11,8 +11,8 @@ terminal = Events("fraud_labels", key="terminal_id", time="known_at")
 
 FEATURES = FeatureSet(
     owner="fraud-modelling",
-    request=[Number("amount", unit="EUR", description="Amount of the transaction")],
-    history=[
+    request=(Number("amount", unit="EUR", description="Amount of the transaction"),),
+    history=(
         card.count(days(1), name="card_count_1d"),
         card.mean("amount", days(1), name="card_mean_amount_1d", unit="EUR"),
         card.count(days(7), name="card_count_7d"),
@@ -25,6 +25,9 @@ FEATURES = FeatureSet(
         terminal.share(days(7), is_fraud=1, name="terminal_risk_7d", empty=0),
         terminal.count(days(30), name="terminal_count_30d"),
         terminal.share(days(30), is_fraud=1, name="terminal_risk_30d", empty=0),
-    ],
-    derived=[Weekend("is_weekend"), Night("is_night")],
+    ),
+    derived=(
+        Weekend("is_weekend"),
+        Night("is_night"),
+    ),
 )

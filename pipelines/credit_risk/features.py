@@ -1,7 +1,7 @@
 """The features of `credit_risk`.
 
-Belongs here: what is asked of an applicant's history, in the feature vocabulary. Does not belong here: how it is computed,
-or what is decided with it (`product.py`). A new feature is one line.
+Belongs here: what is asked of an applicant's history, in the feature vocabulary. Does not belong here: how it is
+computed, or what is decided with it (`product.py`). A new feature is one line.
 """
 
 from assets.features.vocabulary import (
@@ -27,7 +27,7 @@ applications = Events("applications", key="customer_id", includes_request=True)
 
 FEATURES = FeatureSet(
     owner="credit-modelling",
-    request=[
+    request=(
         Number("amount", unit="EUR", description="Amount applied for"),
         Number("term_months", unit="months", description="Term of the loan"),
         Number("income_monthly", unit="EUR", description="Monthly income as stated"),
@@ -38,8 +38,8 @@ FEATURES = FeatureSet(
         Category("employment", values=("employed", "self_employed", "unemployed", "retired", "student")),
         Category("housing", values=("own", "mortgage", "rent")),
         Category("channel", values=("branch", "web", "app")),
-    ],
-    history=[
+    ),
+    history=(
         transactions.count(days(30)),
         transactions.count(days(90)),
         income.sum("amount", days(90), name="income_90d", unit="EUR", description="Money received in the last 90 days"),
@@ -56,16 +56,33 @@ FEATURES = FeatureSet(
         transactions.min("balance_after", days(90), name="lowest_balance_90d", unit="EUR"),
         transactions.mean("balance_after", days(90), name="mean_balance_90d", unit="EUR"),
         transactions.time_since_last(days(180)),
-        bureau.last("bureau_score", days(365), name="bureau_score", unit="points", description="Latest score of the credit bureau"),
-        bureau.last("open_loans", days(365), name="open_loans", description="Loans open elsewhere, by the credit bureau"),
-        bureau.last("inquiries_6m", days(365), name="inquiries_6m", description="Credit inquiries in 6 months, by the bureau"),
-        bureau.last("delinquencies_2y", days(365), name="delinquencies_2y", description="Late payments in 2 years, by the bureau"),
-        bureau.last("utilisation", days(365), name="utilisation", description="Used share of credit lines, by the bureau"),
+        bureau.last(
+            "bureau_score",
+            days(365),
+            name="bureau_score",
+            unit="points",
+            description="Latest score of the credit bureau",
+        ),
+        bureau.last(
+            "open_loans", days(365), name="open_loans", description="Loans open elsewhere, by the credit bureau"
+        ),
+        bureau.last(
+            "inquiries_6m", days(365), name="inquiries_6m", description="Credit inquiries in 6 months, by the bureau"
+        ),
+        bureau.last(
+            "delinquencies_2y",
+            days(365),
+            name="delinquencies_2y",
+            description="Late payments in 2 years, by the bureau",
+        ),
+        bureau.last(
+            "utilisation", days(365), name="utilisation", description="Used share of credit lines, by the bureau"
+        ),
         bureau.last("oldest_account_months", days(365), name="oldest_account_months", unit="months"),
         repayments.where(days_past_due=at_least(30)).count(days(365), name="late_instalments_365d"),
         applications.count(days(180), name="applications_180d", description="Applications here in the last 180 days"),
-    ],
-    derived=[
+    ),
+    derived=(
         Ratio("amount_to_income", numerator="amount", denominator="income_monthly"),
         Ratio("debt_to_income", numerator="existing_debt", denominator="income_monthly"),
         Difference("stated_less_paid_salary", left="income_monthly", right="salary_mean_180d", unit="EUR"),
@@ -73,5 +90,5 @@ FEATURES = FeatureSet(
         Trend("spend_trend", recent="spend_30d", longer="spend_90d"),
         Log1p("amount_log", of="amount"),
         Missing("no_bureau_score", of="bureau_score"),
-    ],
+    ),
 )

@@ -1,7 +1,7 @@
 """The product `credit_risk`: decide a credit application.
 
-Belongs here: what the problem is, in the words of `assets.product`. Does not belong here: features (`features.py`), contracts
-(`contracts/`), anything that runs.
+Belongs here: what the problem is, in the words of `assets.product`. Does not belong here: features (`features.py`),
+contracts (`contracts/`), anything that runs.
 """
 
 from datetime import date, timedelta
@@ -98,13 +98,13 @@ PRODUCT = Product(
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),
     ),
     request_example={
-        "customer_id": "C013224",
-        "amount": 17_100.0,
+        "customer_id": "C0013220",
+        "amount": 19_100.0,
         "term_months": 36,
-        "income_monthly": 2_620.0,
-        "employment_years": 5.1,
-        "existing_debt": 4_083.9,
-        "dependents": 2,
+        "income_monthly": 3_420.0,
+        "employment_years": 3.5,
+        "existing_debt": 15_284.05,
+        "dependents": 1,
         "purpose": "business",
         "employment": "employed",
         "housing": "rent",

@@ -1,7 +1,7 @@
 """The graph: each code location loads by itself, quietly, and is the one that was reviewed.
 
-A change of the graph shows as a change of its snapshot: LOOPLINE_UPDATE_SNAPSHOTS=1 writes them anew, and the difference is
-what a reviewer reads.
+A change of the graph shows as a change of its snapshot: LOOPLINE_UPDATE_SNAPSHOTS=1 writes them anew, and the
+difference is what a reviewer reads.
 """
 
 import json
@@ -33,10 +33,12 @@ with warnings.catch_warnings(record=True) as caught:
     definitions = importlib.import_module(sys.argv[1]).defs
     definitions.get_repository_def()
 kinds = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
-ours = [f"{w.filename}: {w.message}" for w in caught if issubclass(w.category, kinds) and w.filename.startswith(os.getcwd())]
+caught = [w for w in caught if issubclass(w.category, kinds) and w.filename.startswith(os.getcwd())]
+ours = [f"{w.filename}: {w.message}" for w in caught]
 spark = sys.modules.get("pyspark")
 started = spark is not None and spark.SparkContext._active_spark_context is not None
-print(json.dumps({"warnings": ours, "spark": started, "heavy": sorted({"mlflow", "great_expectations", "bentoml"} & set(sys.modules))}))
+heavy = sorted({"mlflow", "great_expectations", "bentoml"} & set(sys.modules))
+print(json.dumps({"warnings": ours, "spark": started, "heavy": heavy}))
 """
 
 
@@ -44,7 +46,9 @@ print(json.dumps({"warnings": ours, "spark": started, "heavy": sorted({"mlflow",
 def test_a_code_location_loads_in_a_fresh_interpreter(product: str, tmp_path: Path) -> None:
     variables = {**os.environ, "LOOPLINE_HOME": str(tmp_path), "LOOPLINE_ENV": "local"}
     command = [sys.executable, "-c", _LOAD_ALONE, f"pipelines.{product}.definitions"]
-    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"warnings": [], "spark": False, "heavy": []}
     assert list(tmp_path.iterdir()) == [], "loading a code location wrote something"
@@ -65,14 +69,16 @@ def test_the_graph_is_the_reviewed_one(product: str, tmp_path: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     assert found == json.loads(file.read_text(encoding="utf-8")), (
-        "the graph has changed; if it should have: LOOPLINE_UPDATE_SNAPSHOTS=1 pytest tests/graph, and commit the difference"
+        "the graph has changed; if it should have: LOOPLINE_UPDATE_SNAPSHOTS=1 pytest tests/graph, then commit it"
     )
 
 
 def test_an_environment_that_is_none_of_ours_does_not_load(tmp_path: Path) -> None:
     variables = {**os.environ, "LOOPLINE_HOME": str(tmp_path), "LOOPLINE_ENV": "production"}
     command = [sys.executable, "-c", "import pipelines.credit_risk.definitions"]
-    done = subprocess.run(command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode != 0
     assert "LOOPLINE_ENV is 'production'; set it to one of local, staging, prod" in done.stderr
 

@@ -1,4 +1,6 @@
-"""Bad days: each ends in a run that fails with source, day and remedy, or in quarantined rows; never in a partial day."""
+"""Bad days: each ends in a run that fails with source, day and remedy, or in quarantined rows; never in a partial
+day.
+"""
 
 import csv
 import re
@@ -104,7 +106,9 @@ def test_a_few_bad_rows_are_quarantined_and_the_rest_is_published(small: MakeSma
 
 def test_a_bureau_that_is_down_is_asked_again_and_then_named(small: MakeSmall) -> None:
     credit = small("credit_risk")
-    with pytest.raises(RunFailed, match=f"source bureau_reports, day {DAY}: .* does not answer .*then run the day again"):
+    with pytest.raises(
+        RunFailed, match=f"source bureau_reports, day {DAY}: .* does not answer .*then run the day again"
+    ):
         credit.make(DAY, DAY, "raw_bureau_reports")
     assert credit.lake.tables() == ()
 

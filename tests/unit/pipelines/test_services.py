@@ -83,7 +83,7 @@ def test_up_brings_up_down_leaves_nothing(environment: Environment, two: tuple[S
     assert all(answers(service.probe) for service in two)
     assert len(marked(environment)) == 4
     stopped = services.down(environment)
-    assert [status.name for status in stopped] == ["bureau", "mlflow"]
+    assert [status.name for status in stopped] == ["mlflow", "bureau"]
     assert marked(environment) == []
     assert [status.state for status in services.status(environment)] == ["stopped", "stopped"]
 

@@ -34,7 +34,9 @@ def test_database_rows_are_parted_by_day_in_one_query(tmp_path: Path) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE t (id TEXT PRIMARY KEY, amount REAL, known_at TEXT)"))
-        for n, hour in enumerate(("2026-01-01T23:59:59", "2026-01-02T00:00:00", "2026-01-02T12:00:00", "2026-01-03T00:00:00")):
+        for n, hour in enumerate(
+            ("2026-01-01T23:59:59", "2026-01-02T00:00:00", "2026-01-02T12:00:00", "2026-01-03T00:00:00")
+        ):
             row = {"i": str(n), "a": 0.1 * n, "k": hour + ".000000Z"}
             connection.execute(sa.text("INSERT INTO t VALUES (:i, :a, :k)"), row)
     engine.dispose()

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import signal
 import threading
 import time
 from concurrent.futures import wait
@@ -12,15 +14,8 @@ from pathlib import Path
 import pytest
 
 from assets.serving.decision import Decision, NoDecision, Reason, day_of, new_id
-from assets.serving.decision_log import (
-    DecisionLog,
-    DecisionLogError,
-    days,
-    erase,
-    find_decision,
-    read_day,
-    scan_day,
-)
+from assets.serving.decision_log import days, erase, find_decision, read_day, scan_day
+from assets.serving.log_writer import DecisionLog, DecisionLogError
 
 NOW = datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 DAY = date(2026, 3, 1)
@@ -117,10 +112,12 @@ def test_many_writers_of_one_process_lose_nothing(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_torn_last_line_is_left_out_and_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [b"", b"\0" * 5000, b"\0" * 29 + b"\n", b"\0" * 29 + b"\n" + b"\0" * 5000])
+def test_a_torn_last_line_is_left_out_and_reported(tmp_path: Path, after: bytes) -> None:
+    """Cut short by a kill, with room behind it, or with a part that a power cut kept from the disk."""
     write(tmp_path, FIRST, another())
     (path,) = tmp_path.rglob("*.jsonl")
-    path.write_bytes(path.read_bytes()[:-30])
+    path.write_bytes(path.read_bytes()[:-30] + after)
     found = scan_day(tmp_path, "credit_risk", DAY)
     assert found.decisions == (FIRST,)
     assert found.torn == (path,)
@@ -147,19 +144,14 @@ def test_a_decision_that_cannot_be_written_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_only_whole_lines(tmp_path: Path) -> None:
-    """A file size limit stands in for a full disk: the write stops in the middle of a line."""
-    import resource
-    import signal
-
+    """A limit on the size of files stands in for a full disk: there is no room ahead, and a write stops in a line."""
     log = DecisionLog(tmp_path)
-    log.append(FIRST).result(5)
-    size = next(tmp_path.rglob("*.jsonl")).stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    written = [another() for _ in range(20)]
     try:
-        with pytest.raises(DecisionLogError, match="cannot be written"):
-            log.append(another()).result(5)
+        failures = [log.append(decision).exception(5) for decision in written]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -167,7 +159,31 @@ def test_a_full_disk_leaves_only_whole_lines(tmp_path: Path) -> None:
     log.append(last).result(5)
     log.close()
     found = scan_day(tmp_path, "credit_risk", DAY)
-    assert (found.decisions, found.torn) == ((FIRST, last), ())
+    kept = [decision for decision, failure in zip(written, failures, strict=True) if failure is None]
+    assert {type(failure) for failure in failures} == {type(None), DecisionLogError}
+    assert (found.decisions, found.torn) == ((*kept, last), ())
+
+
+def test_the_room_made_in_advance_is_never_read_and_is_given_back(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path)
+    written = [another() for _ in range(3)]
+    for decision in written:
+        log.append(decision).result(5)
+    (path,) = tmp_path.rglob("*.jsonl")
+    found = scan_day(tmp_path, "credit_risk", DAY)
+    assert (found.decisions, found.torn) == (tuple(written), ())
+    assert find_decision(tmp_path, written[1].id) == written[1]
+    log.close()
+    assert path.read_bytes().count(b"\n") == 3
+    assert b"\0" not in path.read_bytes()
+
+
+def test_who_stops_waiting_does_not_stop_the_log(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path)
+    assert log.append(FIRST).cancel() is False
+    log.append(another()).result(5)
+    log.close()
+    assert len(scan_day(tmp_path, "credit_risk", DAY).decisions) == 2
 
 
 def test_an_erasure_removes_the_subject_while_the_service_writes(tmp_path: Path) -> None:

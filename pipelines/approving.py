@@ -1,0 +1,36 @@
+"""What a person says of a model version, and what follows from it.
+
+Belongs here: recording an approval or a rejection, and deploying what was approved. Does not belong here: whether a
+version may be promoted (`assets.registry.promotion`).
+"""
+
+from datetime import UTC, datetime
+
+from assets.governance.audit_log import AuditLog
+from assets.materialising import asset_key
+from assets.registry.registration import Answer, Approval
+from pipelines.jobs import retrain_name
+from pipelines.products import load_definitions, load_product
+from pipelines.running import dagster_instance, run_job
+from resources.environments import Environment
+from resources.tracking import Tracking
+
+
+def answer_version(environment: Environment, name: str, version: str, answer: Answer, *, by: str, reason: str) -> None:
+    """Records the answer with the version and in the audit log; an approved version is deployed.
+
+    Raises:
+        RegistrationError: The name or the reason is empty.
+        TrackingError: There is no such version.
+        RunFailed: The version may not be promoted all the same; the message says why.
+    """
+    product, now = load_product(name), datetime.now(UTC)
+    approval = Approval(version=version, answer=answer, by=by, reason=reason, at=now)
+    tracking = Tracking.of(environment)
+    tracking.annotate(product.name, tracking.version(product.name, version).version, approval.to_tags())
+    audit = AuditLog(environment.home / "audit" / "log.jsonl")
+    audit.append(actor=by, action=answer, product=product.name, version=version, reason=reason, at=now)
+    if answer == "approve":
+        with dagster_instance(environment) as instance:
+            key = asset_key(product, "deployment")
+            run_job(load_definitions(name), instance, retrain_name(product), selection=[key])

@@ -1,0 +1,32 @@
+"""Which code this is.
+
+Belongs here: the version that records name. Does not belong here: what is recorded.
+"""
+
+import os
+import subprocess
+from importlib import metadata
+
+from resources.environments import CHECKOUT
+
+
+def code_version() -> str:
+    """LOOPLINE_CODE_VERSION, or the checkout's commit (`+changed` when the tree is not clean), or the package's
+    version.
+
+    An image has no checkout: its build sets the variable.
+    """
+    told = os.environ.get("LOOPLINE_CODE_VERSION")
+    if told:
+        return told
+    if not (CHECKOUT / ".git").exists():
+        return metadata.version("loopline")
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    return f"{commit}+changed" if _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout.strip()
