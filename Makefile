@@ -3,7 +3,6 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-SCENARIO ?= year
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test lint bench campaign lock clean
@@ -57,11 +56,11 @@ lint: setup ## style, types, and who may import whom
 
 bench: setup ## the benchmarks; prints figures
 	@echo "==> benchmarks"
-	$(BIN)/python -m pytest tests/benchmarks --capture=no
+	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## a game day: months of operation with planned incidents (SCENARIO=...)
-	@echo "==> loopline gameday $(SCENARIO)"
-	$(BIN)/loopline gameday $(SCENARIO)
+campaign: setup ## the property tests on thousands of random histories; slow
+	@echo "==> property tests, 10,000 examples each"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties --timeout 0
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -5,7 +5,6 @@ Belongs here: the order of things and what counts as working. Does not belong he
 """
 
 import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -126,12 +125,31 @@ def prepare_dagster_home(environment: Environment) -> Path:
     template = CHECKOUT / "infra" / "dagster" / ("local.yaml" if environment.name == "local" else "prod.yaml")
     settings = template.read_text(encoding="utf-8").replace("${DAGSTER_HOME}", str(home))
     target = home / "dagster.yaml"
-    if not target.exists() or target.read_text(encoding="utf-8") != settings:
-        home.mkdir(parents=True, exist_ok=True)
-        beside = home / f".dagster.yaml.{os.getpid()}"
-        beside.write_text(settings, encoding="utf-8")
-        beside.replace(target)
+    with _alone(home):
+        if not target.exists() or target.read_text(encoding="utf-8") != settings:
+            beside = home / ".dagster.yaml"
+            beside.write_text(settings, encoding="utf-8")
+            beside.replace(target)
+        if environment.name == "local":
+            _make_databases(home)
     return home
+
+
+def _make_databases(home: Path) -> None:
+    """Makes the instance's SQLite databases, once.
+
+    Two processes that open a new instance at the same time both write the version of its schema, and one that stands
+    there twice cannot be read.
+    """
+    made = home / "databases-made"
+    if not made.exists():
+        from dagster import DagsterInstance
+
+        with DagsterInstance.from_config(str(home)) as instance:
+            for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+                if storage is not None:
+                    storage.alembic_version()
+        made.touch()
 
 
 def _clear_away_the_dead(table: ProcessTable) -> None:
@@ -221,9 +239,9 @@ def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Keeps two commands from starting and stopping services at the same time."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "services.lock").open("w") as lock:
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps two commands from changing the folder at the same time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -221,7 +221,7 @@ def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = T
         score = float(scorer.score(matrix)[0])
         wanted = explain or score >= scorer.bundle.policy.threshold
         moved = scorer.contributions(matrix)[0] if wanted else None
-        return _judgement(scorer.bundle, score, moved, fallback=None, problem=None)
+        return _judgement(scorer.bundle, row, score, moved, fallback=None, problem=None)
     except ModelError as error:
         scorecard = scorer.bundle.parts.scorecard
         score = float(scorecard.apply(matrix)[0])
@@ -229,11 +229,12 @@ def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = T
             return undecided(scorer.bundle, f"{error}; the scorecard gave {score}")
         wanted = explain or score >= scorer.bundle.policy.threshold
         moved = scorecard.contributions(matrix)[0] if wanted else None
-        return _judgement(scorer.bundle, score, moved, fallback="scorecard", problem=str(error))
+        return _judgement(scorer.bundle, row, score, moved, fallback="scorecard", problem=str(error))
 
 
 def _judgement(
     bundle: Bundle,
+    row: pa.Table,
     score: float,
     moved: NDArray[np.float64] | None,
     *,
@@ -243,7 +244,8 @@ def _judgement(
     parts, policy = bundle.parts, bundle.policy
     reasons: tuple[Reason, ...] = ()
     if moved is not None:
-        reasons = reasons_of(by_feature(moved, parts.encoder.sources), parts.kernel.features, policy)
+        totals = by_feature(moved, parts.encoder.sources)
+        reasons = reasons_of(totals, row.to_pylist()[0], parts.kernel.features, policy)
     outcome = policy.refuse if score >= policy.threshold else policy.accept
     return Judgement(score=score, outcome=outcome, reasons=reasons, fallback=fallback, problem=problem)
 

@@ -22,13 +22,27 @@ def by_feature(contributions: NDArray[np.float64], sources: Sequence[str]) -> di
     return totals
 
 
-def reasons_of(totals: Mapping[str, float], features: FeatureSet, policy: Policy) -> tuple[Reason, ...]:
-    """The features that counted most against the person, the largest first; only those above 0.
+def reasons_of(
+    totals: Mapping[str, float], row: Mapping[str, object], features: FeatureSet, policy: Policy
+) -> tuple[Reason, ...]:
+    """What counted most against the person, the largest first; only what is above 0, and no sentence twice.
 
+    A value that is missing is told as missing: "the score is low" would be false of a score that nobody has.
     Equal contributions stand in the order of their names, so that a replay gives the same list.
+
+    Args:
+        row: The features' values; `None` where missing.
     """
     against = sorted((name for name, value in totals.items() if value > 0), key=lambda name: (-totals[name], name))
-    return tuple(
-        Reason(feature=name, text=policy.reasons.get(name) or features.describe(name), contribution=totals[name])
-        for name in against[: policy.reasons_shown]
-    )
+    found: dict[str, Reason] = {}
+    for name in against:
+        text = _words(name, row[name], features, policy)
+        found.setdefault(text, Reason(feature=name, text=text, contribution=totals[name]))
+    return tuple(found.values())[: policy.reasons_shown]
+
+
+def _words(name: str, value: object, features: FeatureSet, policy: Policy) -> str:
+    description = features.describe(name)
+    if value is None:
+        return f"Nothing is known of this: {description[:1].lower()}{description[1:]}"
+    return policy.reasons.get(name) or description

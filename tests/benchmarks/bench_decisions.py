@@ -87,7 +87,7 @@ def in_process(workspace: Workspace, events: int) -> dict[str, float]:
     return summary(latencies[_WARM_UP:]) | {"events_each": events}
 
 
-def measure(rate: float, seconds: float, events: int) -> dict[str, Any]:
+def measure(rate: float = 50, seconds: float = 20, events: int = 500) -> dict[str, Any]:
     """Starts the service, drives it from another process and measures in this one."""
     with tempfile.TemporaryDirectory(prefix="loopline-bench-") as home:
         workspace = Workspace(Path(home), events_each=events)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -152,3 +153,21 @@ def test_the_settings_of_the_instance_follow_the_environment(environment: Enviro
     assert settings["event_log_storage"]["config"]["base_dir"] == str(home / "history" / "runs")
     services.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
     assert "postgres" in yaml.safe_load((home / "dagster.yaml").read_text())["storage"]
+
+
+def test_processes_that_come_first_at_the_same_time_find_one_instance(environment: Environment) -> None:
+    command = """
+from pipelines.services import prepare_dagster_home
+from resources.environments import load_environment
+import dagster
+with dagster.DagsterInstance.from_config(str(prepare_dagster_home(load_environment()))) as instance:
+    print(instance.event_log_storage.alembic_version(), instance.get_runs_count())
+"""
+    variables = {**os.environ, "LOOPLINE_HOME": str(environment.home), "LOOPLINE_ENV": "local"}
+    racers = [
+        subprocess.Popen([sys.executable, "-c", command], env=variables, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    told = {racer.communicate(timeout=120)[0] for racer in racers}
+    assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
+    assert len(told) == 1
