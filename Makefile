@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign lock clean
+.PHONY: help setup demo up down test lint bench lock clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,10 +57,6 @@ lint: setup ## style, types, and who may import whom
 bench: setup ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
-
-campaign: setup ## the property tests on thousands of random histories; slow
-	@echo "==> property tests, 10,000 examples each"
-	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties --timeout 0
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -7,7 +7,7 @@ Belongs here: the few helpers that make each stage's `assets.py` read alike. Imp
 import base64
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -33,6 +33,18 @@ def asset_key(product: Product, name: str) -> dg.AssetKey:
 def table_name(product: Product, name: str) -> str:
     """The lake's name of a product's table."""
     return f"{product.name}/{name}"
+
+
+def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: Any) -> Callable[..., Any]:
+    """The decorator of a product's asset: its key and its owner, which is the product's unless another is named."""
+    return dg.asset(key=asset_key(product, name), owners=[owner or product.owner], **terms)
+
+
+def daily_asset_of(
+    product: Product, name: str, partitions: dg.PartitionsDefinition[str], *, owner: str | None = None, **terms: Any
+) -> Callable[..., Any]:
+    """The decorator of an asset with a partition a day; a range of days is one run."""
+    return asset_of(product, name, owner=owner, partitions_def=partitions, backfill_policy=ONE_RUN, **terms)
 
 
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:

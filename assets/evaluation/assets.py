@@ -21,7 +21,7 @@ from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
 from assets.evaluation.leakage import changed_without_the_future, sample_rows
 from assets.features.kernel import compile_features
-from assets.materialising import Stopwatch, asset_key, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.monitoring.profile import build_profile
 from assets.product import Product
 from assets.serving.bundle import Bundle, BundleError, load_bundle, write_bundle
@@ -45,14 +45,14 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
     name = "evaluation"
     key = asset_key(product, name)
 
-    @dg.asset(
-        key=key,
+    @asset_of(
+        product,
+        name,
         ins={"model": dg.AssetIn(key=asset_key(product, "model"))},
         deps=[asset_key(product, "online_store")],
         group_name="evaluation",
         description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
-        owners=[product.owner],
         check_specs=gate_checks(key, product.gates),
     )
     def evaluation(

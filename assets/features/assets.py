@@ -16,7 +16,7 @@ import pyarrow as pa
 from assets.features.catalogue import catalogue, to_markdown
 from assets.features.kernel import SEQUENCE, Kernel, Need, compile_features
 from assets.features.spark_job import SpineColumns, run
-from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
@@ -30,16 +30,15 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, f"validated_{source}") for source in read],
         group_name="features",
         description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
         kinds={"spark", "deltalake"},
-        owners=[product.owner],
         metadata={"catalogue": dg.MetadataValue.md(to_markdown(catalogue(product.features)))},
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
         pool="spark",
     )
     def features(
@@ -69,13 +68,13 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
     name = "online_store"
     kernel = compile_features(product.features, product.resolutions)
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @asset_of(
+        product,
+        name,
         deps=[asset_key(product, f"validated_{source}") for source in product.features.sources],
         group_name="features",
         description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
         kinds={"redis"},
-        owners=[product.owner],
         automation_condition=automation,
     )
     def online_store(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
 from assets.serving.decision_log import read_day
 from assets.serving.log_writer import DecisionLogError
@@ -27,15 +27,14 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     """`decisions`: what the decision service answered on each day."""
     name = "decisions"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, "deployment")],
         group_name="feedback",
         description="What the decision service answered, with all that is needed to replay it.",
         kinds={"bentoml", "deltalake"},
-        owners=[product.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
     )
     def decisions(
         context: dg.AssetExecutionContext,
@@ -59,15 +58,14 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     """`outcomes`: on the day a label becomes final, the champion's score of that row beside it."""
     name, label = "outcomes", product.label
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, "scores"), asset_key(product, f"validated_{label.source}")],
         group_name="feedback",
         description=f"Rows whose label has become final on the day, with their score: {label.meaning}.",
         kinds={"deltalake"},
-        owners=[product.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
     )
     def outcomes(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]

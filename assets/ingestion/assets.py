@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.ingestion.landing import SchemaChanged, as_raw
-from assets.materialising import ONE_RUN, TRY_AGAIN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
 from resources.lake import Lake
 from resources.source_systems import SourceSystems
@@ -36,15 +36,15 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
     contract = product.contract(source.name)
     name = f"raw_{source.name}"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
+        owner=contract.owner,
         deps=[asset_key(product, f"source_{source.name}")],
         group_name="ingestion",
         description=f"{contract.description} As it arrived: every value is text.",
         kinds={KINDS[type(source)], "deltalake"},
-        owners=[contract.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
         retry_policy=TRY_AGAIN,
     )
     def raw(

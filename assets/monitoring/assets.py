@@ -11,7 +11,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.performance import performance_by_day
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
@@ -28,15 +28,14 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = "scores"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, "features"), asset_key(product, "deployment")],
         group_name="monitoring",
         description="Every row of the day, scored by the champion with the code that decides.",
         kinds={"onnx", "deltalake"},
-        owners=[product.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
     )
     def scores(
         context: dg.AssetExecutionContext,
@@ -68,15 +67,14 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
     """`drift`: how far each feature and the score have moved from the rows that the champion was approved on."""
     name, policy = "drift", product.monitoring
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, "scores"), asset_key(product, "features")],
         group_name="monitoring",
         description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
         kinds={"deltalake"},
-        owners=[product.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
     )
     def drift(
         context: dg.AssetExecutionContext,
@@ -108,15 +106,14 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
     """`performance`: realised figures over the outcomes that matured up to each day."""
     name, policy = "performance", product.monitoring
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
         deps=[asset_key(product, "outcomes")],
         group_name="monitoring",
         description=f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days.",
         kinds={"deltalake"},
-        owners=[product.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
     )
     def performance(
         context: dg.AssetExecutionContext,

@@ -16,7 +16,7 @@ import dagster as dg
 from assets.evaluation.assets import EVALUATED
 from assets.governance.audit_log import AuditLog
 from assets.governance.model_card import model_card
-from assets.materialising import Stopwatch, asset_key, permanent
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.registry.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from assets.registry.registration import Approval, Registration
@@ -34,13 +34,13 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
     """`registered_model`: the candidate that passed every gate, as the next version, with its signed bundle."""
     name = "registered_model"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @asset_of(
+        product,
+        name,
         ins={"evaluation": dg.AssetIn(key=asset_key(product, "evaluation"))},
         group_name="registry",
         description="The candidate as a version of the registry, with its signed bundle in the rollout store.",
         kinds={"mlflow"},
-        owners=[product.owner],
     )
     def registered_model(
         context: dg.AssetExecutionContext,
@@ -77,13 +77,13 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
     """`deployment`: the version that decides from now on; the service follows the manifest by itself."""
     name = "deployment"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @asset_of(
+        product,
+        name,
         ins={"registered_model": dg.AssetIn(key=asset_key(product, "registered_model"))},
         group_name="serving",
         description="The rollout manifest and the alias champion, moved by compare-and-set.",
         kinds={"bentoml"},
-        owners=[product.owner],
     )
     def deployment(
         context: dg.AssetExecutionContext,

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
-from assets.materialising import Stopwatch, asset_key, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.product import Product
 from assets.serving.bundle import write_bundle
 from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
@@ -30,13 +30,13 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
     """`training_set`: rows whose label is final, at the versions of the tables that they were made from."""
     name = "training_set"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @asset_of(
+        product,
+        name,
         deps=[asset_key(product, "features"), asset_key(product, f"validated_{product.label.source}")],
         group_name="training",
         description=f"Rows with a final label: {product.label.meaning}.",
         kinds={"deltalake"},
-        owners=[product.owner],
     )
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
@@ -64,13 +64,13 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
     """`model`: the candidate of this run, recorded in MLflow with its data, settings and files."""
     name = "model"
 
-    @dg.asset(
-        key=asset_key(product, name),
+    @asset_of(
+        product,
+        name,
         ins={"training_set": dg.AssetIn(key=asset_key(product, "training_set"))},
         group_name="training",
         description="A boosted model and its scorecard, calibrated, with the threshold that earns the most.",
         kinds={"xgboost", "scikitlearn", "mlflow"},
-        owners=[product.owner],
     )
     def model(
         context: dg.AssetExecutionContext,

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import ONE_RUN, Stopwatch, asset_key, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
@@ -29,15 +29,15 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     if contract.consent:
         deps.append(asset_key(product, f"validated_{contract.consent.source}"))
 
-    @dg.asset(
-        key=key,
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
+        owner=contract.owner,
         deps=deps,
         group_name="validation",
         description=f"{contract.description} Rows that keep the contract; personal data replaced by tokens.",
         kinds={"great_expectations", "deltalake"},
-        owners=[contract.owner],
-        partitions_def=partitions,
-        backfill_policy=ONE_RUN,
         check_specs=[contract_check(key, contract)],
     )
     def validated(
