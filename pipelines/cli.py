@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assets.naming import BadName, checked_day
-from pipelines import console
+from pipelines import console, showing
 from resources.environments import Environment, UnknownEnvironment, load_environment
 
 if TYPE_CHECKING:
     from assets.registry.registration import Answer
-    from pipelines.loop import LoopReport
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -49,15 +48,15 @@ def demo(json_: Json = False) -> None:
     console.heading("Loopline: credit_risk, from source systems to a live decision")
     report = run_loop("credit_risk", environment, progress=console.say)
     decision = decide_example(report.product, environment)
-    _show_report(report)
-    _show_decision(decision)
+    showing.show_report(report)
+    showing.show_decision(decision)
     console.heading("What next")
     console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
     console.say("  loopline run card_fraud              the second product")
     console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
     console.say("  loopline tables credit_risk          what is in the lake")
     if json_:
-        console.print_json({**_report_json(report), "decision": {"id": decision["decision_id"], **decision}})
+        console.print_json({**showing.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
 
 
 @app.command()
@@ -77,12 +76,12 @@ def run(
     report = run_loop(
         product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
     )
-    _show_report(report)
-    found = _report_json(report)
+    showing.show_report(report)
+    found = showing.report_json(report)
     if report.champion is not None and through == "feedback" and environment.sandbox:
         decision = decide_example(report.product, environment)
         found["decision"] = {"id": decision["decision_id"], **decision}
-        _show_decision(decision)
+        showing.show_decision(decision)
     if json_:
         console.print_json(found)
 
@@ -122,7 +121,7 @@ def decide(
 
     text = sys.stdin.read() if str(request) == "-" else request.read_text(encoding="utf-8")
     decision = ask_service(_environment(), product, json.loads(text), explain=explain)
-    _show_decision(decision)
+    showing.show_decision(decision)
     if json_:
         console.print_json(decision)
 
@@ -198,9 +197,9 @@ def up(json_: Json = False) -> None:
 
     environment = _environment()
     prepare_sandbox(environment, console.say)
-    found = start(environment, report=_show_service)
+    found = start(environment, report=showing.show_service)
     if json_:
-        console.print_json(_services_json(found))
+        console.print_json(showing.services_json(found))
 
 
 @app.command()
@@ -208,9 +207,9 @@ def down(json_: Json = False) -> None:
     """Stop the local services and everything that they started."""
     from pipelines.services import down as stop
 
-    found = stop(_environment(), report=_show_service)
+    found = stop(_environment(), report=showing.show_service)
     if json_:
-        console.print_json(_services_json(found))
+        console.print_json(showing.services_json(found))
 
 
 @app.command()
@@ -220,9 +219,9 @@ def status(json_: Json = False) -> None:
 
     found = ask(_environment())
     for service in found:
-        _show_service(service)
+        showing.show_service(service)
     if json_:
-        console.print_json(_services_json(found))
+        console.print_json(showing.services_json(found))
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
@@ -250,6 +249,8 @@ def main() -> None:
     console.show_progress()
     try:
         app()
+    except SystemExit:  # the usual end; what follows would import everything to know its errors
+        raise
     except _known_errors() as error:
         console.fail(str(error))
         sys.exit(1)
@@ -296,66 +297,6 @@ def _stage(text: str) -> Any:
     if text not in STAGES:
         raise typer.BadParameter(f"--through {text}: write one of {', '.join(STAGES)}")
     return text
-
-
-def _report_json(report: "LoopReport") -> dict[str, Any]:
-    champion = report.champion
-    return {
-        "product": report.product.name,
-        "from": report.first.isoformat(),
-        "to": report.last.isoformat(),
-        "stages": [vars(stage) for stage in report.stages],
-        "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
-        "champion": None
-        if champion is None
-        else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
-        "made": list(report.made),
-        "wall_seconds": round(report.wall_seconds, 1),
-    }
-
-
-def _show_report(report: "LoopReport") -> None:
-    console.heading(f"Stages, {report.first} to {report.last}")
-    console.table(
-        ["asset", "rows", "seconds", ""],
-        [
-            [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"]
-            for s in report.stages
-        ],
-        right=["rows", "seconds"],
-    )
-    if report.champion is not None:
-        console.heading("Gates of the champion")
-        console.table(
-            ["gate", "value", "", "threshold", ""],
-            [
-                [g["name"], f"{g['value']:.4g}", "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
-                 "[green]passed[/]" if g["passed"] else "[red]failed[/]"]
-                for g in report.gates
-            ],
-            right=["value"],
-        )  # fmt: skip
-        test = report.champion.parts.metrics["metrics"]["test"]
-        console.heading(
-            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows"
-        )
-    console.say(f"  {report.wall_seconds:.0f} s")
-
-
-def _show_decision(decision: dict[str, Any]) -> None:
-    score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
-    console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}")
-    for reason in decision["reasons"]:
-        console.say(f"  · {reason['text']}")
-
-
-def _show_service(service: Any) -> None:
-    mark = {"running": "[green]✓[/]", "stopped": "[dim]·[/]"}.get(service.state, "[red]✗[/]")
-    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip())
-
-
-def _services_json(found: Any) -> dict[str, Any]:
-    return {"services": [vars(service) for service in found]}
 
 
 if __name__ == "__main__":

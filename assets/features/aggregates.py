@@ -118,11 +118,22 @@ def _latest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         there = at >= lo[member.window]
         index = np.where(there, at, 0)
         if member.kind == "last":
-            values = scope.events.columns.numbers[str(member.column)]
-            out.append(_at(values, index, there, member.empty))
+            values = _neutralised(scope.events.columns.numbers[str(member.column)], mask, -np.inf)
+            out.append(_value_at(values, scope.moments, index, there, member.empty))
         else:
             out.append(_age(scope, index, there, member.empty))
     return out
+
+
+def _value_at(
+    values: np.ndarray, moments: np.ndarray | None, index: np.ndarray, there: np.ndarray, empty: float
+) -> np.ndarray:
+    """The value of an event, the largest among those that no time tells apart from it; -inf stands for none."""
+    if not len(values):
+        return np.full(len(index), empty)
+    first = index if moments is None else moments[index]
+    found = range_pick(values, first, index + 1, np.maximum, -np.inf)
+    return np.where(there, np.where(np.isinf(found), np.nan, found), empty)
 
 
 def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
@@ -135,12 +146,6 @@ def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         lo = following[lo]
     there = lo < hi
     return [_age(scope, np.where(there[m.window], lo[m.window], 0), there[m.window], m.empty) for m in measure.members]
-
-
-def _at(values: np.ndarray, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
-    if not len(values):
-        return np.full(len(index), empty)
-    return np.where(there, values[index], empty)
 
 
 def _age(scope: Scope, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:

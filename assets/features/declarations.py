@@ -195,7 +195,7 @@ class Events:
     def last(self, column: str, window: timedelta | None = None, **words: object) -> History:
         """The column in the latest event, missing if it has no value there; never the request's own value.
 
-        Among events of the same moment the last by sequence counts, then by known_at, then by the values themselves.
+        Among simultaneous events the last by sequence counts, then the one known last, then the largest value.
         """
         return self._feature("last", column, window, words)
 

@@ -169,7 +169,7 @@ def compile_features(features: FeatureSet, resolutions: Mapping[str, Mapping[str
 
 def compute_arrays(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
     """The features of a group, float64 [rows] each with NaN for missing; events may come in any order."""
-    events = ordered(events, rows, group.reach, group.ties)
+    events = ordered(events, rows, group.reach, group.settled)
     edge = edges(events, rows, group.windows, group.includes_request)
     values = _measured(group, Scope(events, rows, edge, group.needs.exact, group.filters))
     # Rows that must not use some event of their window yet are computed again, each from just what it may use.

@@ -25,7 +25,7 @@ class Group:
         names: The features, in the order in which the group's values come.
         windows: Lengths of all windows in microseconds; None for all history.
         reach: The longest of them; None for all history.
-        ties: Columns that decide which of two simultaneous events is the later one.
+        settled: Whether it matters which of two simultaneous events is the later one.
         needs: What is read of the events, and of the request when it counts as one.
         filters: Each combination of conditions that some feature asks for, once.
     """
@@ -37,7 +37,7 @@ class Group:
     names: tuple[str, ...]
     windows: tuple[int | None, ...]
     reach: int | None
-    ties: tuple[str, ...]
+    settled: bool
     needs: Needs
     filters: tuple[Filters, ...]
     measures: tuple[Measure, ...]
@@ -74,7 +74,7 @@ def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float
         names=tuple(feature.name for feature in features),
         windows=windows,
         reach=max(finite) if len(finite) == len(windows) else None,
-        ties=tuple(sorted({str(f.column) for f in features if f.kind == "last"})),
+        settled=first.includes_request or any(feature.kind == "last" for feature in features),
         needs=Needs(
             predicates=tuple(dict.fromkeys(p for f in features for p in (*f.filters, *f.share))),
             numbers=_columns(features, ("min", "max", "last")),

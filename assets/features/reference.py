@@ -132,7 +132,7 @@ def _history(feature: History, resolutions: Resolutions, events: list[dict[str, 
 
 
 def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
-    """What the latest or the earliest event says; ties: by sequence, then the other time, then the values."""
+    """What the latest or the earliest event says; ties: by sequence, then the other time, then the value."""
     if feature.kind == "time_since_first":
         return (row["as_of"] - min(e[feature.time] for e in events)) / _DAY_MICROS
     if feature.kind == "time_since_last":

@@ -7,11 +7,12 @@ Does not belong here: the aggregates themselves (`aggregates.py`, `distinct.py`)
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
 from assets.features.conditions import Predicate
-from assets.features.windows import Edges, Events, Rows
+from assets.features.windows import Edges, Events, Rows, moments
 
 Filters = tuple[Predicate, ...]
 
@@ -69,6 +70,11 @@ class Scope:
         self._filters = filters
         self._masks: dict[tuple[int, bool], np.ndarray | None] = {}
         self._counts: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+
+    @cached_property
+    def moments(self) -> np.ndarray | None:
+        """For each event the first of the same moment; None where no two share one."""
+        return moments(self.events)
 
     def mask(self, filters: int, request: bool = False) -> np.ndarray | None:
         """bool [n]: which events meet the filters (None: all); with `request`, which rows do, bool [m]."""

@@ -6,7 +6,7 @@ product imports from this one module. Does not belong here: any arithmetic (`ker
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
@@ -89,15 +89,16 @@ class FeatureSet:
     """The features of a product, in the order of its feature table: request, history, derived.
 
     Attributes:
+        request, history, derived: Kept as tuples.
         owner: Who answers for features that name no owner of their own.
 
     Raises:
         FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number.
     """
 
-    request: tuple[Number | Category, ...] = ()
-    history: tuple[History, ...] = ()
-    derived: tuple[Derived, ...] = ()
+    request: Sequence[Number | Category] = ()
+    history: Sequence[History] = ()
+    derived: Sequence[Derived] = ()
     owner: str = ""
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ _PAIRS = 4_000_000
 
 @dataclass(frozen=True)
 class Events:
-    """n events of the entities 0 … entities - 1, sorted by entity, time and tie-breakers once `ordered` made them.
+    """n events of the entities 0 … entities - 1, sorted by entity and time once `ordered` made them.
 
     Attributes:
         entity: int64 [n].
@@ -87,13 +87,12 @@ class Edges:
     hi: np.ndarray
 
 
-def ordered(events: Events, rows: Rows, reach: int | None, ties: tuple[str, ...]) -> Events:
+def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Events:
     """The events that any row can see, in order.
 
     Args:
         reach: The longest window in microseconds; None for all history.
-        ties: Numeric columns that break ties of time, sequence and the other time, so that "the last event" is one
-            event, whatever order the events came in.
+        settled: Whether simultaneous events are put in order by sequence and then by their other time.
     """
     keep = events.entity >= 0
     if len(rows):
@@ -106,17 +105,14 @@ def ordered(events: Events, rows: Rows, reach: int | None, ties: tuple[str, ...]
         return events
     position = _position(events)
     if position is None:
-        order = np.lexsort((events.time, events.entity))
-        events = events.take(order)
+        events = events.take(np.lexsort((events.time, events.entity)))
         tied = (np.diff(events.entity) == 0) & (np.diff(events.time) == 0)
     else:
         if not (position[1:] >= position[:-1]).all():
             order = np.argsort(position)
             position, events = position[order], events.take(order)
         tied = position[1:] == position[:-1]
-    if not tied.any() or (events.sequence is None and not ties):
-        return events
-    return _untied(events, tied, ties)
+    return _settled(events, tied) if settled and tied.any() else events
 
 
 def _position(events: Events) -> np.ndarray | None:
@@ -128,21 +124,34 @@ def _position(events: Events) -> np.ndarray | None:
     return events.entity * span + (events.time - first)
 
 
-def _untied(events: Events, tied: np.ndarray, ties: tuple[str, ...]) -> Events:
+def _settled(events: Events, tied: np.ndarray) -> Events:
     """Orders the events of the same entity and time among themselves."""
     inside = np.zeros(len(events), bool)
     inside[1:] |= tied
     inside[:-1] |= tied
     places = np.flatnonzero(inside)
-    # NaN sorts last in NumPy; a missing value shall come before every other.
-    keys = [np.nan_to_num(events.columns.numbers[name][places], nan=-np.inf) for name in reversed(ties)]
-    keys.append(events.other[places])
+    keys = [events.other[places], events.time[places], events.entity[places]]
     if events.sequence is not None:
-        keys.append(events.sequence[places])
-    keys += [events.time[places], events.entity[places]]
+        keys.insert(1, events.sequence[places])
     order = np.arange(len(events))
     order[places] = places[np.lexsort(keys)]
     return events.take(order)
+
+
+def moments(events: Events) -> np.ndarray | None:
+    """For each settled event the position of the first that no time or sequence tells apart from it.
+
+    None when every event is told apart from its neighbours.
+    """
+    same = np.ones(max(len(events) - 1, 0), bool)
+    for values in (events.time, events.other, events.entity, events.sequence):
+        if values is not None:
+            same &= values[1:] == values[:-1]
+    if not same.any():
+        return None
+    first = np.arange(len(events))
+    first[1:][same] = 0
+    return np.maximum.accumulate(first)
 
 
 class Finder:

@@ -7,6 +7,7 @@ entities without events, numbers at the ends of their range.
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ from assets.features.vocabulary import (
 START = datetime(2024, 2, 28, 22, tzinfo=UTC)
 MICROS = pa.timestamp("us", tz="UTC")
 RESOLUTIONS = {"facts": {"amount": 0.01, "n": 1.0, "ratio": 2.5}, "orders": {"amount": 0.01}}
+SOURCES = ("facts", "orders")
 COLUMNS = ("amount", "ratio", "n", "level", "kind", "flag")
 
 
@@ -83,7 +85,7 @@ def _aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]
     ]
 
 
-def feature_set(windows: tuple[timedelta | None, ...], sequence: bool) -> FeatureSet:
+def feature_set(windows: tuple[timedelta | None, ...]) -> FeatureSet:
     """Every kind of feature over each window, by two keys, on both time axes, with and without the request."""
     facts = Events("facts", key="person")
     known = Events("facts", key="place", time="known_at")
@@ -151,28 +153,51 @@ def table(rows: list[dict[str, object]], names: tuple[str, ...]) -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in rows], TYPES[name]) for name in names})
 
 
+def _dense(random: Random, unit: timedelta, source: bool) -> dict[str, object]:
+    """An event (or a row) among few people and moments, so that windows hold much and ties are common."""
+    moment = START + random.randrange(12) * unit
+    return {
+        "amount": random.choice([None, 0.0, -0.0, random.randrange(-500, 500) / 100]),
+        "ratio": random.choice([None, random.randrange(-4, 4) * 2.5]),
+        "n": random.choice([None, *range(-1, 4)]),
+        "level": random.choice([None, 0.0, -0.0, random.uniform(-2, 2)]),
+        "kind": random.choice([None, "a", "b", "c"]),
+        "flag": random.choice([None, True, True, False]),
+        "person": random.choice(["p", "p", "q", None]),
+        "place": random.choice([1, 1, 2, None]),
+        "event_time" if source else "as_of": moment,
+        "delay": random.choice([0, 0, 0, -1, 1, 2, 6]) * unit,
+        "sequence": random.randrange(3),
+    }
+
+
 @st.composite
-def cases(draw: st.DrawFn, sequence: bool | None = None) -> Case:
-    """A history of up to 30 events of two sources, and up to 6 rows."""
+def cases(draw: st.DrawFn) -> Case:
+    """A history of two sources and some rows: few and far apart, found by Hypothesis, or many and dense."""
     unit = draw(st.sampled_from([timedelta(microseconds=1), timedelta(hours=7), timedelta(days=60_000)]))
-    moments = st.integers(0, 30).map(lambda steps: START + steps * unit)
-    lengths = st.one_of(st.none(), st.integers(1, 20).map(lambda steps: steps * unit))
+    lengths = st.one_of(st.none(), st.integers(1, 12).map(lambda steps: steps * unit))
     windows = tuple(draw(st.lists(lengths, min_size=1, max_size=3, unique=True)))
-    ordered = draw(st.booleans()) if sequence is None else sequence
-    delays = st.one_of(st.just(0), st.integers(-5, 15)).map(lambda steps: steps * unit)
-    values = _values()
-    event = st.fixed_dictionaries({**values, "event_time": moments, "delay": delays, "sequence": st.integers(0, 2)})
-    row = st.fixed_dictionaries({**values, "as_of": moments, "sequence": st.integers(0, 2)})
-    tail = ("sequence",) if ordered else ()
+    if draw(st.booleans()):
+        random = Random(draw(st.integers(0, 2**32)))
+        happened = {source: [_dense(random, unit, True) for _ in range(random.randrange(40))] for source in SOURCES}
+        rows = [_dense(random, unit, False) for _ in range(8)]
+    else:
+        moments = st.integers(0, 30).map(lambda steps: START + steps * unit)
+        delays = st.one_of(st.just(0), st.integers(-5, 15)).map(lambda steps: steps * unit)
+        order = st.integers(0, 2)
+        event = st.fixed_dictionaries({**_values(), "event_time": moments, "delay": delays, "sequence": order})
+        happened = {source: draw(st.lists(event, max_size=15)) for source in SOURCES}
+        row = st.fixed_dictionaries({**_values(), "as_of": moments, "sequence": order})
+        rows = draw(st.lists(row, min_size=1, max_size=6))
+    tail = ("sequence",) if draw(st.booleans()) else ()
     events = {}
-    for source in ("facts", "orders"):
-        rows = draw(st.lists(event, max_size=15))
-        rows += draw(st.lists(st.sampled_from(rows), max_size=3)) if rows else []  # the same again
-        stamped = [{**r, "known_at": r["event_time"] + r["delay"]} for r in rows]
+    for source, found in happened.items():
+        again = draw(st.lists(st.sampled_from(found), max_size=3)) if found else []
+        stamped = [{**event, "known_at": event["event_time"] + event["delay"]} for event in (*found, *again)]
         events[source] = table(stamped, ("person", "place", *COLUMNS, "event_time", "known_at", *tail))
-    spine = table(draw(st.lists(row, min_size=1, max_size=6)), ("person", "place", *COLUMNS, "as_of", *tail))
-    features = feature_set(windows, ordered)
-    return Case(features, compile_features(features, RESOLUTIONS), events, spine)
+    features = feature_set(windows)
+    kernel = compile_features(features, RESOLUTIONS)
+    return Case(features, kernel, events, table(rows, ("person", "place", *COLUMNS, "as_of", *tail)))
 
 
 def differences(got: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[str]:

@@ -19,7 +19,7 @@ from assets.features.vocabulary import FeatureError, days, hours
 from tests.properties.histories import COLUMNS, RESOLUTIONS, differences, feature_set, table
 
 FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
-FEATURES = feature_set((hours(30), days(4), None), sequence=True)
+FEATURES = feature_set((hours(30), days(4), None))
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
 SPINE = SpineColumns(row_id="row_id", sequence="row_id", carried=("flag", "amount"))
 

@@ -1,0 +1,79 @@
+"""How results are shown: as text for people, as JSON for scripts.
+
+Belongs here: the form of a report, a decision and a service's state. Does not belong here: the terminal itself
+(`console.py`), commands (`cli.py`).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines import console
+
+if TYPE_CHECKING:  # seconds of imports that `--help` does not need
+    from pipelines.loop import LoopReport
+    from pipelines.services import ServiceStatus
+
+
+def report_json(report: "LoopReport") -> dict[str, Any]:
+    """What `run` and `demo` print with --json."""
+    champion = report.champion
+    return {
+        "product": report.product.name,
+        "from": report.first.isoformat(),
+        "to": report.last.isoformat(),
+        "stages": [vars(stage) for stage in report.stages],
+        "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
+        "champion": None
+        if champion is None
+        else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
+        "made": list(report.made),
+        "wall_seconds": round(report.wall_seconds, 1),
+    }
+
+
+def show_report(report: "LoopReport") -> None:
+    """Stages, gates and champion."""
+    console.heading(f"Stages, {report.first} to {report.last}")
+    console.table(
+        ["asset", "rows", "seconds", ""],
+        [
+            [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"]
+            for s in report.stages
+        ],
+        right=["rows", "seconds"],
+    )
+    if report.champion is not None:
+        console.heading("Gates of the champion")
+        console.table(
+            ["gate", "value", "", "threshold", ""],
+            [
+                [g["name"], f"{g['value']:.4g}", "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
+                 "[green]passed[/]" if g["passed"] else "[red]failed[/]"]
+                for g in report.gates
+            ],
+            right=["value"],
+        )  # fmt: skip
+        test = report.champion.parts.metrics["metrics"]["test"]
+        console.heading(
+            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows"
+        )
+    console.say(f"  {report.wall_seconds:.0f} s")
+
+
+def show_decision(decision: dict[str, Any]) -> None:
+    """Outcome, score and reasons in words."""
+    score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
+    console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}")
+    for reason in decision["reasons"]:
+        console.say(f"  · {reason['text']}")
+
+
+def show_service(service: "ServiceStatus") -> None:
+    """One line a service."""
+    mark = {"running": "[green]✓[/]", "stopped": "[dim]·[/]"}.get(service.state, "[red]✗[/]")
+    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip())
+
+
+def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:
+    """What `up`, `down` and `status` print with --json."""
+    return {"services": [vars(service) for service in found]}
