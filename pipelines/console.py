@@ -13,7 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-PEOPLE = Console(stderr=True, highlight=False)
+# A log has no width of its own.
+PEOPLE = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 140)
 
 
 class ProgressLines(logging.Handler):
@@ -51,7 +52,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
     """A table for people; `right` names the columns that are set flush right."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left")
+        grid.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
     PEOPLE.print(grid)

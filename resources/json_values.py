@@ -5,11 +5,12 @@ lake), models (MLflow), bundles (the rollout store). Nothing is pickled.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow.fs as pafs
+
+from resources.object_stores import is_s3, open_place
 
 
 class JsonValues(dg.ConfigurableIOManager):
@@ -22,9 +23,12 @@ class JsonValues(dg.ConfigurableIOManager):
         if obj is None:
             return
         files, path = self._place(context.asset_key)
+        text = json.dumps(obj, indent=2, sort_keys=True).encode()
+        if is_s3(self.folder):  # an object appears whole or not at all
+            _write(files, path, text)
+            return
         files.create_dir(path.rpartition("/")[0], recursive=True)
-        with files.open_output_stream(f"{path}.new") as stream:
-            stream.write(json.dumps(obj, indent=2, sort_keys=True).encode())
+        _write(files, f"{path}.new", text)
         files.move(f"{path}.new", path)
 
     def load_input(self, context: dg.InputContext) -> Any:
@@ -34,12 +38,18 @@ class JsonValues(dg.ConfigurableIOManager):
             FileNotFoundError: It has never been materialised.
         """
         files, path = self._place(context.asset_key)
+        if files.get_file_info(path).type is not pafs.FileType.File:
+            raise FileNotFoundError(
+                f"asset {context.asset_key.to_user_string()} has no value in {self.folder}; materialise it first"
+            )
         with files.open_input_stream(path) as stream:
             return json.loads(stream.read())
 
     def _place(self, key: dg.AssetKey) -> tuple[pafs.FileSystem, str]:
-        if self.folder.startswith("s3://"):
-            files, root = pafs.FileSystem.from_uri(self.folder)
-        else:
-            files, root = pafs.LocalFileSystem(), str(Path(self.folder))
+        files, root = open_place(self.folder)
         return files, f"{root}/{'/'.join(key.path)}.json"
+
+
+def _write(files: pafs.FileSystem, path: str, text: bytes) -> None:
+    with files.open_output_stream(path) as stream:
+        stream.write(text)

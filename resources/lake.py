@@ -9,7 +9,6 @@ on what it replaces.
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +26,8 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from resources.object_stores import delta_options, is_s3, open_place
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
@@ -92,9 +93,11 @@ class Lake:
 
     @cached_property
     def _files(self) -> pafs.FileSystem:
-        if self.uri.startswith("s3://"):
-            return pafs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
-        return pafs.LocalFileSystem()
+        return open_place(self.uri)[0]
+
+    @cached_property
+    def _options(self) -> dict[str, str]:
+        return delta_options(self.uri)
 
     # ------------------------------------------------------------------ looking
 
@@ -111,7 +114,7 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Whether the table has at least one commit."""
-        return DeltaTable.is_deltatable(self._uri(table))
+        return DeltaTable.is_deltatable(self._uri(table), self._options)
 
     def version(self, table: str) -> int:
         """The newest version.
@@ -272,7 +275,7 @@ class Lake:
         if not self.exists(table):
             create_table_with_add_actions(
                 self._uri(table), Schema.from_arrow(schema), actions, mode="error",
-                partition_by=partition_by, commit_properties=properties,
+                partition_by=partition_by, commit_properties=properties, storage_options=self._options,
             )  # fmt: skip
             return self.version(table)
         self._widen(table, schema)
@@ -307,7 +310,8 @@ class Lake:
         folder = "" if day is None else f"{DAY}={day.isoformat()}/"
         path = f"{folder}{uuid.uuid4().hex}.parquet"
         full = f"{self._root}/{table}/{path}"
-        self._files.create_dir(full.rpartition("/")[0], recursive=True)
+        if not is_s3(self.uri):  # S3 has no folders
+            self._files.create_dir(full.rpartition("/")[0], recursive=True)
         pq.write_table(data, full, filesystem=self._files, compression="zstd", write_page_checksum=True)
         return DataFile(path, day, data.num_rows, self._files.get_file_info(full).size)
 
@@ -321,7 +325,7 @@ class Lake:
     def _open(self, table: str, version: int | None = None) -> DeltaTable:
         if not self.exists(table):
             raise MissingTable(f"table {table} does not exist in {self.uri}; materialise the asset of that name first")
-        table_ = DeltaTable(self._uri(table))
+        table_ = DeltaTable(self._uri(table), storage_options=self._options)
         if version is None:
             return table_
         if not 0 <= version <= table_.version():

@@ -206,10 +206,7 @@ def edges(events: Events, rows: Rows, windows: tuple[int | None, ...], before_on
             lo[number] = np.searchsorted(events.entity, rows.entity)
         else:
             lo[number] = find(rows.entity, rows.as_of - window, "right")
-    unknown = rows.entity < 0
-    if unknown.any():
-        lo[:, unknown], hi[unknown] = 0, 0
-    return Edges(lo, hi)
+    return Edges(lo, hi)  # of entity -1, which stands before all others, everything is at 0
 
 
 def _within_tie(sequence: np.ndarray, wanted: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             events = lake.read(labels, version=pins[labels])
             found = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
         labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
-        rows = labelled.filter(pc.is_valid(labelled[LABEL]))
+        rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
         commit = lake.replace(table_name(product, name), rows, days=None, metadata=record)
         value = {"version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows}

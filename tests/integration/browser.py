@@ -29,19 +29,30 @@ _FLAGS = (
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 0.1
+# The middle of an element that can be clicked there: it stands still, and nothing covers it.
+_PLACE_OF = """
+async (one) => {
+  if (!one) return null;
+  one.scrollIntoView({block: 'center', inline: 'center'});
+  const before = one.getBoundingClientRect();
+  await new Promise((done) => setTimeout(done, 50));
+  const box = one.getBoundingClientRect();
+  if (box.width === 0 || box.x !== before.x || box.y !== before.y) return null;
+  const place = {x: box.x + box.width / 2, y: box.y + box.height / 2};
+  const there = document.elementFromPoint(place.x, place.y);
+  return there && (one.contains(there) || there.contains(one)) ? place : null;
+}
+"""
 # The element that a person would click: the smallest visible one whose own words are the text.
 _FIND_BY_TEXT = """
 (text) => {
   const shown = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== 'hidden';
   const words = (e) => (e.innerText || e.value || '').trim();
   const all = [...document.querySelectorAll('body *')].filter((e) => shown(e) && words(e) === text);
-  const one = all.find((e) => ![...e.children].some((c) => all.includes(c)));
-  if (!one) return null;
-  one.scrollIntoView({block: 'center', inline: 'center'});
-  const box = one.getBoundingClientRect();
-  return {x: box.x + box.width / 2, y: box.y + box.height / 2};
+  return all.find((e) => ![...e.children].some((c) => all.includes(c)));
 }
 """
+_ENTER = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
 
 
 class BrowserError(RuntimeError):
@@ -110,14 +121,24 @@ class Page:
 
     def click_text(self, text: str, *, seconds: float = 30.0) -> None:
         """Clicks, with the mouse, the smallest visible element whose whole text is this."""
-        place = self.wait_for(f"({_FIND_BY_TEXT})({json.dumps(text)})", seconds=seconds)
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            button = "none" if kind == "mouseMoved" else "left"
-            self._ask("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)
+        self._click(f"({_FIND_BY_TEXT})({json.dumps(text)})", seconds)
+
+    def click(self, selector: str, *, seconds: float = 30.0) -> None:
+        """Clicks, with the mouse, the first element that matches a CSS selector."""
+        self._click(f"document.querySelector({json.dumps(selector)})", seconds)
 
     def type_text(self, text: str) -> None:
         """Types into the element that has the focus."""
         self._ask("Input.insertText", text=text)
+
+    def press_enter(self) -> None:
+        """Presses and releases the Enter key."""
+        self._ask("Input.dispatchKeyEvent", type="keyDown", text="\r", **_ENTER)
+        self._ask("Input.dispatchKeyEvent", type="keyUp", **_ENTER)
+
+    def resize(self, width: int, height: int) -> None:
+        """Makes the window that large, in pixels, for pages that show only what fits."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def screenshot(self, file: Path) -> Path:
         """Saves what the window shows as a PNG file."""
@@ -128,6 +149,12 @@ class Page:
     def text(self) -> str:
         """What the page shows, as text."""
         return str(self.evaluate("document.body ? document.body.innerText : ''"))
+
+    def _click(self, element: str, seconds: float) -> None:
+        place = self.wait_for(f"({_PLACE_OF})({element})", seconds=seconds)
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            button = "none" if kind == "mouseMoved" else "left"
+            self._ask("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._last += 1

@@ -19,6 +19,7 @@ from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from resources.sandbox.fill import fill_bank, fill_cards
 from resources.sandbox.settings import BankSettings
+from tests.integration.demo_home import DemoHome, run_demo, run_loopline, variables_of
 
 LAST = date(2026, 9, 30)
 SETTINGS = replace(
@@ -86,3 +87,16 @@ def bureau(small: Callable[[str], Small]) -> Iterator[None]:
     """The credit bureau answers within the test."""
     with needed(small("credit_risk").environment, ["bureau"]):
         yield
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[DemoHome]:
+    """A home in which the demonstration ran; it is kept when a test failed."""
+    folder = tmp_path_factory.mktemp("demo")
+    variables = variables_of(folder)
+    try:
+        yield run_demo(variables)
+    finally:
+        run_loopline(["down"], variables)
+    if not request.session.testsfailed:
+        shutil.rmtree(folder)

@@ -68,6 +68,7 @@ def _aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]
         of.sum("ratio", window, name=f"odd_sum{tag}", empty=0),
         of.mean("amount", window, name=f"mean{tag}", empty=-1),
         some.mean("n", window, name=f"some_mean{tag}"),
+        some.sum("amount", window, name=f"some_sum{tag}"),
         of.std("amount", window, name=f"std{tag}"),
         high.std("n", window, name=f"high_std{tag}", empty=0),
         of.min("level", window, name=f"min{tag}"),

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from moto.server import ThreadedMotoServer
 
 from assets.features import blocks
 from assets.features.conditions import FeatureError
@@ -62,6 +64,28 @@ def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path
     pq.write_table(pa.table({"old": [1, 2], "unread": [3, 4]}), tmp_path / "x.parquet")
     table = blocks.read_table(str(tmp_path / "x.parquet"), {"new": "old", "absent": "absent", "again": "old"})
     assert table.to_pydict() == {"new": [1, 2], "absent": [None, None], "again": [1, 2]}
+
+
+def test_files_in_a_bucket_are_read_without_a_jar(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="lake")
+        files, path = blocks.located("s3://lake/events/day=2026-01-01/part.parquet")
+        pq.write_table(pa.table({"a": [1, 2, 3]}), path, filesystem=files)
+        address = "s3://lake/events/day=2026-01-01/part.parquet"
+        assert blocks.read_schema(address).names == ["a"]
+        assert blocks.read_table(address, {"a": "a"}).to_pydict() == {"a": [1, 2, 3]}
+    finally:
+        server.stop()
 
 
 def test_days_are_those_of_utc() -> None:

@@ -295,6 +295,17 @@ def test_a_source_that_is_not_given_is_named_and_one_without_events_is_none() ->
     assert found.to_pylist() == [{"tx_count_1d": 0.0, "tx_distinct_kind_2d": 1.0}]
 
 
+def test_no_rows_have_no_features() -> None:
+    features = FeatureSet(
+        history=[tx.sum("amount", days(1)), own.distinct("amount"), tx.last("amount"), tx.max("amount")]
+    )
+    kernel = compile_features(features, CENTS)
+    for events in (_events((1, 4.0), (1, 4.0)), _events(), None):
+        found = kernel.compute({"tx": events}, _spine(amount=[1.0]).slice(1))
+        assert found.num_rows == 0
+        assert found.column_names == list(features.names)
+
+
 def test_a_kernel_survives_json() -> None:
     kernel = compile_features(FeatureSet(history=[tx.sum("amount", days(1))]), CENTS)
     assert Kernel.from_dict(json.loads(json.dumps(kernel.to_dict()))) == kernel

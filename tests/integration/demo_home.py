@@ -1,0 +1,125 @@
+"""A home in which the demonstration ran, and the command line over it.
+
+Belongs here: what the tests of the demonstration share: the command as a person runs it, and where pictures of pages go. Does
+not belong here: tests, driving a browser (`browser.py`).
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from resources.environments import CHECKOUT, Environment, load_environment
+
+PRODUCT = "credit_risk"
+# Long enough for a machine that is busy with something else.
+DEMO_SECONDS = 1200.0
+COMMAND_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did.
+
+    Attributes:
+        told: The JSON object on its standard output; empty when it printed nothing there. Anything else there is an error.
+        people: What it said to people, on its standard error.
+    """
+
+    status: int
+    told: dict[str, Any]
+    people: str
+
+
+@dataclass(frozen=True)
+class DemoHome:
+    """A home in which `loopline demo --json` ran from nothing.
+
+    Attributes:
+        variables: What names the home and its ports in the environment of a command.
+        demo: What that first demonstration answered.
+    """
+
+    environment: Environment
+    variables: dict[str, str]
+    demo: Answer
+
+    def loopline(self, *arguments: str) -> Answer:
+        """Runs the command in this home."""
+        return run_loopline(arguments, self.variables)
+
+    def done(self, *arguments: str) -> dict[str, Any]:
+        """The JSON object of a command that must succeed."""
+        answer = self.loopline(*arguments, "--json")
+        assert answer.status == 0, answer.people
+        return answer.told
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The product's tables by name, with the hash of each day's rows; without the log of decisions, which grows."""
+        found = {table["name"]: table for table in self.done("tables", PRODUCT, "--partitions")["tables"]}
+        del found["decisions"]
+        return found
+
+    def processes(self) -> list[str]:
+        """The command lines of all processes of this home, whoever started them."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                command, home = process.cmdline(), process.environ().get("LOOPLINE_HOME")
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+            named = any(str(self.environment.home) in word for word in command)
+            if process.pid != os.getpid() and (named or home == str(self.environment.home)):
+                found.append(" ".join(command))
+        return found
+
+
+def variables_of(home: Path) -> dict[str, str]:
+    """What names a home, and ports that are free for it, in the environment of a command."""
+    return {"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(_free_ports())}
+
+
+def run_demo(variables: dict[str, str]) -> DemoHome:
+    """The demonstration in an empty home."""
+    demo = run_loopline(["demo", "--json"], variables, DEMO_SECONDS)
+    return DemoHome(load_environment(variables), variables, demo)
+
+
+def run_loopline(arguments: Sequence[str], variables: dict[str, str], seconds: float = COMMAND_SECONDS) -> Answer:
+    """The command as a process of its own, in an environment that says nothing of Loopline or Dagster but `variables`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        env=kept | variables, cwd=CHECKOUT, capture_output=True, text=True, timeout=seconds, check=False,
+    )  # fmt: skip
+    return Answer(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)
+
+
+def picture(name: str) -> Path:
+    """The file for a page's picture: in the folder that LOOPLINE_TEST_OUTPUT names, or in build/test-output."""
+    folder = Path(os.environ.get("LOOPLINE_TEST_OUTPUT") or CHECKOUT / "build" / "test-output")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.png"
+
+
+def _free_ports() -> int:
+    """The first of four free loopback ports in a row."""
+    for base in range(23000, 32000, 13):
+        probes = [socket.socket() for _ in range(4)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", base + offset))
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+        return base
+    raise AssertionError("no four free ports in a row")
