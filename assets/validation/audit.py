@@ -6,6 +6,7 @@ belong here: reading contracts, personal data, the lake.
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -156,6 +157,7 @@ def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> lis
 
 
 def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it is read at the first import, and nothing is told to anybody
     import great_expectations as gx  # half a second to import: only where a contract runs
     from great_expectations.data_context.types.base import (
         DataContextConfig,

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_demo
 
-Prints one JSON object. The demonstration runs in a fresh home, as a stranger's does. The orchestrator's share is what its
-runs took beyond the time spent inside the assets' own functions, which is what calling them directly would take.
+Prints one JSON object. The demonstration runs in a fresh home, as a stranger's does. The orchestrator's share is what
+its runs took beyond the time spent inside the assets' own functions: what calling them directly would take.
 """
 
 import json
