@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
+from assets.product import Product
 from assets.registry.registration import Answer, Approval
 from pipelines.jobs import retrain_name
 from pipelines.products import load_definitions, load_product
@@ -24,13 +25,26 @@ def answer_version(environment: Environment, name: str, version: str, answer: An
         TrackingError: There is no such version.
         RunFailed: The version may not be promoted all the same; the message says why.
     """
-    product, now = load_product(name), datetime.now(UTC)
-    approval = Approval(version=version, answer=answer, by=by, reason=reason, at=now)
-    tracking = Tracking.of(environment)
-    tracking.annotate(product.name, tracking.version(product.name, version).version, approval.to_tags())
-    audit = AuditLog(environment.home / "audit" / "log.jsonl")
-    audit.append(actor=by, action=answer, product=product.name, version=version, reason=reason, at=now)
+    product = load_product(name)
+    record_answer(environment, product, version, answer, by=by, reason=reason)
     if answer == "approve":
         with dagster_instance(environment) as instance:
             key = asset_key(product, "deployment")
             run_job(load_definitions(name), instance, retrain_name(product), selection=[key])
+
+
+def record_answer(
+    environment: Environment, product: Product, version: str, answer: Answer, *, by: str, reason: str
+) -> None:
+    """Records the answer in the audit log, and then with the version: none counts that the log does not have.
+
+    Raises:
+        RegistrationError: The name or the reason is empty.
+        TrackingError: There is no such version.
+    """
+    approval = Approval(version=version, answer=answer, by=by, reason=reason, at=datetime.now(UTC))
+    tracking = Tracking.of(environment)
+    known = tracking.version(product.name, version).version
+    audit = AuditLog(environment.home / "audit" / "log.jsonl")
+    audit.append(actor=by, action=answer, product=product.name, version=known, reason=reason, at=approval.at)
+    tracking.annotate(product.name, known, approval.to_tags())

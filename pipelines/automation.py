@@ -6,10 +6,13 @@ belong here: schedules and sensors.
 
 import dagster as dg
 
-FOLLOW_THE_LAKE = dg.AutomationCondition.any_deps_updated() & ~dg.AutomationCondition.in_progress()
+FOLLOW_THE_LAKE = (
+    dg.AutomationCondition.any_deps_updated().since(dg.AutomationCondition.newly_requested())
+    & ~dg.AutomationCondition.in_progress()
+)
 """For the online store: a backfill of validated days must reach the decision process.
 
 The daily job loads the store itself. A backfill of some days from the UI does not select it, and decisions would go
-on with the events that were there before the bad day was mended. It waits while a load is in progress, since a load
-reads the newest version of every table anyway.
+on with the events that were there before the bad day was mended. It waits while a load is in progress, and then loads
+once more what was mended meanwhile: that load may have read the table before.
 """

@@ -4,14 +4,14 @@ Belongs here: the daily schedule and the retraining schedule of a product. Does 
 something happened (`sensors.py`).
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
 
-from assets.materialising import asset_key
+from assets.monitoring.verdicts import Cause
 from assets.product import Product
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.requests import ask_for_day, ask_to_retrain, days_made
 from resources.clock import Clock
 
 
@@ -29,26 +29,34 @@ def daily_schedule(product: Product) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Materialises the day that has just ended.",
     )
-    def daily(
-        context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        day = (clock.now() - timedelta(days=1)).date().isoformat()
-        if day in context.instance.get_materialized_partitions(asset_key(product, "features")):
-            yield dg.SkipReason(f"{day} is materialised already; the clock stands at {clock.now():%Y-%m-%d %H:%M} UTC")
-        else:
-            yield dg.RunRequest(run_key=f"day:{day}", partition_key=day)
+    def daily(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
+        now = clock.now()
+        day = (now - timedelta(days=1)).date()
+        if day in days_made(context.instance, product):
+            return dg.SkipReason(f"{day} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
+        return ask_for_day(context.instance, product, day, why="day")
 
     return daily
 
 
 def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
-    """Starts a retraining on the product's own cron, whatever the sensors say."""
-    return dg.ScheduleDefinition(
+    """Starts a retraining on the product's own cron, unless the sensors have just started one.
+
+    The cooldown is the clock's: a sandbox whose data do not go on has nothing new to learn from.
+    """
+
+    @dg.schedule(
         name=f"{product.name}_retrain_schedule",
         job_name=retrain_name(product),
         cron_schedule=product.retraining.cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        tags={"loopline/cause": "schedule"},
         description="Trains a new candidate on the product's own schedule.",
     )
+    def retrain(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
+        tick = context.scheduled_execution_time
+        key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
+        cause = Cause(kind="schedule", key=key, finding="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
+        return ask_to_retrain(context.instance, product, cause, clock.now())
+
+    return retrain

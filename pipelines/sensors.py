@@ -5,25 +5,22 @@ failed. Each sensor reads recorded signals and acts on a pure verdict. Does not 
 (`assets.monitoring.verdicts`).
 """
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
+import pyarrow.fs as pafs
 
-from assets.materialising import asset_key
 from assets.monitoring.signals import drift_cause, performance_cause
-from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.requests import ask_for_day, ask_to_retrain, days_made
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
-
-_TOLD = "loopline/causes"
-_LANDED_DAYS_A_TICK = 3
+from resources.object_stores import open_place
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -41,7 +38,8 @@ def drift_sensor(product: Product) -> dg.SensorDefinition:
         lake: dg.ResourceParam[Lake],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
-        return _ask(context, product, drift_cause(product, lake, clock.now()), clock)
+        now = clock.now()
+        return ask_to_retrain(context.instance, product, drift_cause(product, lake, now), now)
 
     return drift
 
@@ -61,7 +59,8 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
         lake: dg.ResourceParam[Lake],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
-        return _ask(context, product, performance_cause(product, lake, clock.now()), clock)
+        now = clock.now()
+        return ask_to_retrain(context.instance, product, performance_cause(product, lake, now), now)
 
     return performance
 
@@ -69,11 +68,12 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
     """Materialises a day as soon as all its files have landed; `None` for a product without files.
 
-    It keeps up, it does not catch up: only days after the newest materialised one are started, a few a tick. A gap is
-    for `loopline backfill`, in one run.
+    It keeps up, it does not catch up: it starts the day after the newest materialised one, and the next day only once
+    that one is there. Days that ran at the same time would not see each other's events. A gap is for
+    `loopline backfill`, in one run.
     """
     patterns = [source.pattern for source in product.sources if isinstance(source, DailyFiles)]
-    if not patterns or environment.landing.startswith("s3://"):
+    if not patterns:
         return None
 
     @dg.sensor(
@@ -83,16 +83,15 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Materialises a day as soon as all its files have landed.",
     )
-    def landing(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        done = context.instance.get_materialized_partitions(asset_key(product, "features"))
-        if not done:
-            yield dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
-            return
-        landed = _landed_after(Path(environment.landing), patterns, date.fromisoformat(max(done)))
-        if not landed:
-            yield dg.SkipReason(f"no complete day has landed after {max(done)}")
-        for day in landed:
-            yield dg.RunRequest(run_key=f"landed:{day}", partition_key=day.isoformat())
+    def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        made = days_made(context.instance, product)
+        if not made:
+            return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
+        day = max(made) + timedelta(days=1)
+        missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
+        if missing:
+            return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
+        return ask_for_day(context.instance, product, day, why="landed")
 
     return landing
 
@@ -112,36 +111,8 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
     return alert
 
 
-def _ask(
-    context: dg.SensorEvaluationContext, product: Product, cause: Cause, clock: Clock
-) -> dg.RunRequest | dg.SkipReason:
-    trained = _last_training(context, product)
-    answered = _answered(context, product)
-    verdict = retrain_verdict([cause], trained, product.retraining, clock.now(), answered=answered)
-    if verdict.action != "retrain":
-        return dg.SkipReason("; ".join(verdict.reasons))
-    tags = {"loopline/cause": cause.kind, _TOLD: ",".join(verdict.causes)}
-    return dg.RunRequest(run_key=verdict.run_key, tags=tags)
-
-
-def _last_training(context: dg.SensorEvaluationContext, product: Product) -> datetime | None:
-    """When the last candidate was trained, by the clock that it was trained by."""
-    event = context.instance.get_latest_materialization_event(asset_key(product, "model"))
-    if event is None or event.asset_materialization is None:
-        return None
-    return datetime.fromisoformat(str(event.asset_materialization.metadata["trained_at"].value))
-
-
-def _answered(context: dg.SensorEvaluationContext, product: Product) -> frozenset[str]:
-    """The causes that earlier retraining runs were started for, whatever came of them."""
-    runs = context.instance.get_runs(dg.RunsFilter(job_name=retrain_name(product)), limit=100)
-    return frozenset(cause for run in runs for cause in run.tags.get(_TOLD, "").split(",") if cause)
-
-
-def _landed_after(landing: Path, patterns: list[str], newest: date) -> list[date]:
-    days: list[date] = []
-    day = newest + timedelta(days=1)
-    while len(days) < _LANDED_DAYS_A_TICK and all((landing / p.format(day=day)).is_file() for p in patterns):
-        days.append(day)
-        day += timedelta(days=1)
-    return days
+def _not_landed(landing: str, names: Sequence[str]) -> list[str]:
+    """Those of the files that the landing zone does not have."""
+    files, root = open_place(landing)
+    infos = files.get_file_info([f"{root}/{name}" for name in names])
+    return [name for name, info in zip(names, infos, strict=True) if info.type is not pafs.FileType.File]

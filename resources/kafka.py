@@ -27,7 +27,7 @@ _AHEAD = timedelta(days=1)
 
 @dataclass
 class _Arrived:
-    """What one partition has of the days: the texts of each day, and the offset at which each day and the end begins."""
+    """What one partition has of the days: the texts of each, and the offsets at which each and the end begin."""
 
     texts: list[list[str]]
     bounds: list[int] = field(default_factory=list)
@@ -109,8 +109,7 @@ class KafkaReader:
         return arrived
 
     def _stretch(self, partition: int, moment: int) -> tuple[int, int, int]:
-        """The oldest offset, one before which no message is of that moment (milliseconds since 1970) or later, the end.
-        """
+        """The oldest offset; one before which all messages are older than that moment (ms since 1970); the end."""
         (asked,) = self._consumer.offsets_for_times(
             [TopicPartition(self._topic, partition, moment)], timeout=self._timeout
         )

@@ -24,13 +24,16 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.object_stores import delta_options, is_s3, open_place
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
+# Names a commit in its own metadata, and how many of the newest commits it is looked for among.
+_MARK = "loopline.commit"
+_LOOK_BACK = 64
 _FORMAT = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -258,8 +261,7 @@ class Lake:
             )
             for file in files
         ]
-        properties = CommitProperties(custom_metadata={k: str(v) for k, v in (metadata or {}).items()})
-        version = self._commit(table, schema, actions, days, properties)
+        version = self._commit(table, schema, actions, days, metadata or {})
         rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
         return Commit(table, version, rows, size, len(files), tuple(days or ()))
 
@@ -269,15 +271,13 @@ class Lake:
         schema: pa.Schema,
         actions: list[AddAction],
         days: Sequence[date] | None,
-        properties: CommitProperties,
+        metadata: Mapping[str, Any],
     ) -> int:
         partition_by = None if days is None else [DAY]
-        if not self.exists(table):
-            create_table_with_add_actions(
-                self._uri(table), Schema.from_arrow(schema), actions, mode="error",
-                partition_by=partition_by, commit_properties=properties, storage_options=self._options,
-            )  # fmt: skip
-            return self.version(table)
+        mark = uuid.uuid4().hex
+        properties = CommitProperties(custom_metadata={**{k: str(v) for k, v in metadata.items()}, _MARK: mark})
+        if not self.exists(table) and self._create(table, schema, actions, partition_by, properties):
+            return self._version_of(table, mark)
         self._widen(table, schema)
         filters = None if days is None else [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[-1].isoformat())]
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
@@ -286,12 +286,43 @@ class Lake:
                     [*actions], "overwrite", self.schema(table), partition_by,
                     partition_filters=filters, commit_properties=properties,
                 )  # fmt: skip
-                return self.version(table)
+                return self._version_of(table, mark)
             except CommitFailedError:
                 if attempt == _COMMIT_ATTEMPTS:
                     raise
                 time.sleep(0.05 * attempt)
         raise AssertionError("the loop returns or raises")
+
+    def _create(
+        self,
+        table: str,
+        schema: pa.Schema,
+        actions: list[AddAction],
+        partition_by: list[str] | None,
+        properties: CommitProperties,
+    ) -> bool:
+        """Makes the table's first version; whether it did, or somebody else was first."""
+        try:
+            create_table_with_add_actions(
+                self._uri(table), Schema.from_arrow(schema), actions, mode="error",
+                partition_by=partition_by, commit_properties=properties, storage_options=self._options,
+            )  # fmt: skip
+        except DeltaError:
+            if self.exists(table):
+                return False
+            raise
+        return True
+
+    def _version_of(self, table: str, mark: str) -> int:
+        """The version that a commit made, found in the log itself: others may have followed at once."""
+        newest = self.version(table)
+        for version in range(newest, max(newest - _LOOK_BACK, -1), -1):
+            with self._files.open_input_stream(f"{self._root}/{table}/_delta_log/{version:020}.json") as entry:
+                if mark.encode() in entry.read():
+                    return version
+        raise LakeError(
+            f"table {table}: the commit {mark} is not among the newest {_LOOK_BACK}; who else writes to it?"
+        )
 
     def _widen(self, table: str, schema: pa.Schema) -> None:
         known = self.schema(table)

@@ -1,7 +1,7 @@
 """A home in which the demonstration ran, and the command line over it.
 
-Belongs here: what the tests of the demonstration share: the command as a person runs it, and where pictures of pages go. Does
-not belong here: tests, driving a browser (`browser.py`).
+Belongs here: what the tests of the demonstration share, which is the command as a person runs it, and where pictures of
+pages go. Does not belong here: tests, driving a browser (`browser.py`).
 """
 
 import json
@@ -29,7 +29,7 @@ class Answer:
     """What a command did.
 
     Attributes:
-        told: The JSON object on its standard output; empty when it printed nothing there. Anything else there is an error.
+        told: The JSON object on its standard output, where nothing else may be; empty when it printed none.
         people: What it said to people, on its standard error.
     """
 
@@ -93,7 +93,7 @@ def run_demo(variables: dict[str, str]) -> DemoHome:
 
 
 def run_loopline(arguments: Sequence[str], variables: dict[str, str], seconds: float = COMMAND_SECONDS) -> Answer:
-    """The command as a process of its own, in an environment that says nothing of Loopline or Dagster but `variables`."""
+    """The command as a process of its own; of Loopline and Dagster its environment says `variables` alone."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *arguments],

@@ -39,7 +39,7 @@ def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
 
 
 def test_its_decision_is_explained(demo_home: DemoHome) -> None:
-    """The live decision of the demonstration has a score, an outcome and reasons in words, from a history that is known."""
+    """The live decision has a score, an outcome and reasons in words, which come from a history that is known."""
     decision = demo_home.demo.told["decision"]
     assert decision["id"]
     assert 0 < decision["score"] < 1
@@ -96,7 +96,10 @@ def test_a_table_is_exported_whole(demo_home: DemoHome, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["tables", "mortgage"], "there is no product 'mortgage'; this checkout has"),
-        (["backfill", PRODUCT, "--from", "2026-13-01", "--to", "2026-13-02"], "day '2026-13-01' is not in the calendar"),
+        (
+            ["backfill", PRODUCT, "--from", "2026-13-01", "--to", "2026-13-02"],
+            "day '2026-13-01' is not in the calendar",
+        ),
         (["export", PRODUCT, "../keys", "keys.parquet"], "table '../keys' is not a name"),
         (["export", PRODUCT, "nothing", "nothing.parquet"], "table credit_risk/nothing does not exist"),
     ],

