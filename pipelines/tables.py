@@ -5,17 +5,15 @@ and hashing themselves (`resources.lake`, `resources.content`).
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.naming import checked_name
-from resources.content import content_hash
+from resources.content import content_hash, content_hashes
 from resources.lake import DAY, Lake
 
 
@@ -67,7 +65,7 @@ def export_table(lake: Lake, product: str, table: str, file: Path, version: int 
 
 def _facts(lake: Lake, table: str) -> TableFacts:
     data = lake.read(table)
-    hashes = {day: content_hash(rows) for day, rows in _by_partition(data)}
+    hashes = content_hashes(data, DAY) if DAY in data.column_names else {"all": content_hash(data)}
     (commit,) = lake.history(table, limit=1)
     whole = hashlib.sha256("".join(f"{day} {found}\n" for day, found in hashes.items()).encode()).hexdigest()
     return TableFacts(
@@ -80,15 +78,3 @@ def _facts(lake: Lake, table: str) -> TableFacts:
         content_hash=whole,
         hashes=hashes,
     )
-
-
-def _by_partition(data: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each day; they stand together, since the lake reads in the order of days."""
-    if DAY not in data.column_names:
-        yield "all", data
-        return
-    runs = pc.run_end_encode(data[DAY].combine_chunks())
-    start = 0
-    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        yield day.isoformat(), data.slice(start, end - start)
-        start = end

@@ -1,15 +1,18 @@
 """The canonical content of a table: one hash for the same rows, whatever the files and their order.
 
-Belongs here: the hash and nothing else. Two tables have the same hash exactly when they have the same columns (by
-name and type) and the same rows (as a multiset); the order of rows, of columns, of files and of row groups does not
-matter.
+Belongs here: the hash, of a whole table or of each of its partitions. Two tables have the same hash exactly when they
+have the same columns (by name and type) and the same rows (as a multiset); the order of rows, of columns, of files and
+of row groups does not matter. Does not belong here: reading tables.
 """
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 
 def content_hash(table: pa.Table) -> str:
@@ -21,21 +24,76 @@ def content_hash(table: pa.Table) -> str:
         TypeError: A column is nested.
     """
     names = sorted(table.column_names)
-    columns = {name: _canonical(name, table[name]) for name in names}
-    ordered = pa.table(columns)
-    ordered = ordered.sort_by([(name, "ascending") for name in names]) if names else ordered
+    ordered = _sorted(table, names, names)
+    return _digest(_columns(table, ordered, names), 0, table.num_rows)
+
+
+def content_hashes(table: pa.Table, by: str) -> dict[str, str]:
+    """The hash of the rows of each value of a column, in ascending order of the values.
+
+    Each is what `content_hash` says of those rows; the table is sorted once for all of them.
+
+    Raises:
+        TypeError: A column is nested.
+    """
+    names = sorted(table.column_names)
+    ordered = _sorted(table, names, [by, *(name for name in names if name != by)])
+    columns = _columns(table, ordered, names)
+    runs = pc.run_end_encode(ordered[by].cast(table.schema.field(by).type).combine_chunks())
+    found, start = {}, 0
+    for value, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        found[str(value)] = _digest(columns, start, end)
+        start = end
+    return found
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A canonical column in its sorted order, as bytes that can be cut anywhere.
+
+    Attributes:
+        missing: bool [rows].
+        values: Fixed-width values [rows], or the lengths of texts, int64; those of missing rows do not count.
+        texts: For texts, all of them one after the other, and where each begins (one more than rows).
+    """
+
+    header: str
+    missing: NDArray[np.bool_]
+    values: NDArray[np.generic]
+    texts: tuple[memoryview, NDArray[np.int64]] | None
+
+
+def _sorted(table: pa.Table, names: Sequence[str], order: Sequence[str]) -> pa.Table:
+    canonical = pa.table({name: _canonical(name, table[name]) for name in names})
+    return canonical.sort_by([(name, "ascending") for name in order]) if names else canonical
+
+
+def _columns(table: pa.Table, ordered: pa.Table, names: Sequence[str]) -> tuple[_Column, ...]:
+    return tuple(_column(f"{name}:{table.schema.field(name).type}", ordered[name]) for name in names)
+
+
+def _column(header: str, column: pa.ChunkedArray) -> _Column:
+    missing = np.asarray(pc.is_null(column).to_numpy())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        # The text of a missing row is empty, so that a stretch of rows is a stretch of bytes.
+        texts = pc.fill_null(column.cast(pa.large_string()), "").combine_chunks()
+        starts = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        data = memoryview(texts.buffers()[2] or b"")
+        return _Column(header, missing, np.diff(starts), (data, starts))
+    filled = pc.fill_null(column, pa.scalar(0, pa.int64()).cast(column.type)) if missing.any() else column
+    return _Column(header, missing, np.ascontiguousarray(filled.to_numpy()), None)
+
+
+def _digest(columns: Sequence[_Column], start: int, end: int) -> str:
     digest = hashlib.sha256()
-    for name in names:
-        digest.update(f"{name}:{table.schema.field(name).type}:{table.num_rows}\n".encode())
-        column = ordered[name].combine_chunks()
-        missing = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
+    for column in columns:
+        digest.update(f"{column.header}:{end - start}\n".encode())
+        missing = column.missing[start:end]
         digest.update(np.packbits(missing).tobytes())
-        present = column.drop_null()
-        if pa.types.is_string(present.type) or pa.types.is_large_string(present.type):
-            digest.update(pc.binary_length(present).to_numpy(zero_copy_only=False).astype(np.int64).tobytes())
-            digest.update("".join(present.to_pylist()).encode())
-        else:
-            digest.update(np.ascontiguousarray(present.to_numpy(zero_copy_only=False)).tobytes())
+        digest.update(column.values[start:end][~missing].tobytes())
+        if column.texts is not None:
+            data, starts = column.texts
+            digest.update(data[starts[start] : starts[end]])
     return digest.hexdigest()
 
 

@@ -31,9 +31,8 @@ from resources.object_stores import delta_options, is_s3, open_place
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
-# Names a commit in its own metadata, and how many of the newest commits it is looked for among.
+# Names a commit in its own metadata.
 _MARK = "loopline.commit"
-_LOOK_BACK = 64
 _FORMAT = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -234,11 +233,19 @@ class Lake:
             with ThreadPoolExecutor(max_workers=2) as pool:
                 for file in pool.map(lambda part: self._write_file(table, *part), parts):
                     written.append(file)
-            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
         except BaseException:
-            for file in written:
-                self._files.delete_file(f"{self._root}/{table}/{file.path}")
+            self._discard(table, written)
             raise
+        try:
+            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
+        except (SchemaConflict, CommitFailedError):
+            # After any other failure the commit may be in the log all the same, and the files must stay.
+            self._discard(table, written)
+            raise
+
+    def _discard(self, table: str, files: Iterable[DataFile]) -> None:
+        for file in files:
+            self._files.delete_file(f"{self._root}/{table}/{file.path}")
 
     def commit_files(
         self,
@@ -277,17 +284,22 @@ class Lake:
         mark = uuid.uuid4().hex
         properties = CommitProperties(custom_metadata={**{k: str(v) for k, v in metadata.items()}, _MARK: mark})
         if not self.exists(table) and self._create(table, schema, actions, partition_by, properties):
-            return self._version_of(table, mark)
+            return self._version_of(table, mark, 0)
         self._widen(table, schema)
         filters = None if days is None else [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[-1].isoformat())]
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+            opened = self._open(table)
+            since = opened.version() + 1
             try:
-                self._open(table).create_write_transaction(
+                opened.create_write_transaction(
                     [*actions], "overwrite", self.schema(table), partition_by,
                     partition_filters=filters, commit_properties=properties,
                 )  # fmt: skip
-                return self._version_of(table, mark)
+                return self._version_of(table, mark, since)
             except CommitFailedError:
+                version = self._committed_as(table, mark, since)
+                if version is not None:  # only its acknowledgement was lost
+                    return version
                 if attempt == _COMMIT_ATTEMPTS:
                     raise
                 time.sleep(0.05 * attempt)
@@ -313,16 +325,19 @@ class Lake:
             raise
         return True
 
-    def _version_of(self, table: str, mark: str) -> int:
+    def _version_of(self, table: str, mark: str, since: int) -> int:
         """The version that a commit made, found in the log itself: others may have followed at once."""
-        newest = self.version(table)
-        for version in range(newest, max(newest - _LOOK_BACK, -1), -1):
+        found = self._committed_as(table, mark, since)
+        if found is None:
+            raise LakeError(f"table {table}: no commit {mark} since version {since}; what else writes to its log?")
+        return found
+
+    def _committed_as(self, table: str, mark: str, since: int) -> int | None:
+        for version in range(self.version(table), since - 1, -1):
             with self._files.open_input_stream(f"{self._root}/{table}/_delta_log/{version:020}.json") as entry:
                 if mark.encode() in entry.read():
                     return version
-        raise LakeError(
-            f"table {table}: the commit {mark} is not among the newest {_LOOK_BACK}; who else writes to it?"
-        )
+        return None
 
     def _widen(self, table: str, schema: pa.Schema) -> None:
         known = self.schema(table)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from resources.content import content_hash
+from resources.content import content_hash, content_hashes
 
 TABLE = pa.table(
     {
@@ -40,3 +40,16 @@ def test_missing_is_not_empty_and_repeated_rows_count() -> None:
 def test_negative_zero_and_every_nan_are_one_value() -> None:
     odd = np.array([np.frombuffer(np.uint64(0x7FF8000000000001).tobytes(), np.float64)[0], 0.0])
     assert content_hash(pa.table({"a": odd})) == content_hash(pa.table({"a": [float("nan"), -0.0]}))
+
+
+def test_each_partition_has_the_hash_of_its_rows() -> None:
+    parts = pa.concat_tables([TABLE, TABLE.slice(1, 2), TABLE.slice(0, 1)])
+    days = pa.array([1, 1, 1, 1, 2, 2, 0], pa.date32())
+    table = parts.append_column("day", days).take([6, 0, 4, 3, 1, 5, 2])
+    found = content_hashes(table, "day")
+    assert list(found) == ["1970-01-01", "1970-01-02", "1970-01-03"]
+    for day, found_hash in zip((0, 1, 2), found.values(), strict=True):
+        rows = table.filter(
+            pa.array([value == pa.scalar(day, pa.date32()).as_py() for value in table["day"].to_pylist()])
+        )
+        assert found_hash == content_hash(rows)
