@@ -19,7 +19,7 @@ from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from resources.sandbox.fill import fill_bank, fill_cards
 from resources.sandbox.settings import BankSettings
-from tests.integration.demo_home import DemoHome, run_demo, run_loopline, variables_of
+from tests.integration.demo_home import DemoHome, Tables, run_demo, run_loopline, variables_of
 
 LAST = date(2026, 9, 30)
 SETTINGS = replace(
@@ -100,3 +100,9 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
         run_loopline(["down"], variables)
     if not request.session.testsfailed:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_tables(demo_home: DemoHome) -> Tables:
+    """The tables before anything but the demonstration was done in its home."""
+    return demo_home.tables()

@@ -9,16 +9,25 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines.products import load_product
+from resources.content import content_hash
 from resources.environments import CHECKOUT, Environment, load_environment
+from resources.lake import Lake
 
 PRODUCT = "credit_risk"
+SOURCES = tuple(source.name for source in load_product(PRODUCT).sources)
+DATA = (*(f"{layer}_{source}" for layer in ("raw", "validated") for source in SOURCES), "features")
+Tables = dict[str, dict[str, Any]]
 # Long enough for a machine that is busy with something else.
 DEMO_SECONDS = 1200.0
 COMMAND_SECONDS = 600.0
@@ -61,10 +70,24 @@ class DemoHome:
         assert answer.status == 0, answer.people
         return answer.told
 
-    def tables(self) -> dict[str, dict[str, Any]]:
+    def tables(self) -> Tables:
         """The product's tables by name, with the hash of each day's rows; without the log of decisions, which grows."""
         found = {table["name"]: table for table in self.done("tables", PRODUCT, "--partitions")["tables"]}
         del found["decisions"]
+        return found
+
+    def versions(self) -> dict[str, int]:
+        """The newest version of each table that holds data: raw, validated, features."""
+        lake = Lake(self.environment.lake)
+        return {name: lake.version(f"{PRODUCT}/{name}") for name in DATA}
+
+    def contents(self, days: Sequence[date], versions: Mapping[str, int]) -> dict[str, dict[str, str]]:
+        """For each of those tables at a version, the hash of each day that has rows; not asked of the command."""
+        lake, found = Lake(self.environment.lake), {}
+        for name, version in versions.items():
+            rows = lake.read(f"{PRODUCT}/{name}", days=days, version=version)
+            parts = {f"{day}": rows.filter(pc.equal(rows["day"], pa.scalar(day, pa.date32()))) for day in days}
+            found[name] = {day: content_hash(part) for day, part in parts.items() if part.num_rows}
         return found
 
     def processes(self) -> list[str]:
@@ -81,14 +104,21 @@ class DemoHome:
         return found
 
 
+def hashes_of(tables: Tables, days: Sequence[date]) -> dict[str, dict[str, str]]:
+    """What `DemoHome.contents` must give of the days when the tables are these."""
+    wanted = {f"{day}" for day in days}
+    return {name: {day: found for day, found in tables[name]["hashes"].items() if day in wanted} for name in DATA}
+
+
 def variables_of(home: Path) -> dict[str, str]:
     """What names a home, and ports that are free for it, in the environment of a command."""
     return {"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(_free_ports())}
 
 
 def run_demo(variables: dict[str, str]) -> DemoHome:
-    """The demonstration in an empty home."""
+    """The demonstration, which must succeed, in an empty home."""
     demo = run_loopline(["demo", "--json"], variables, DEMO_SECONDS)
+    assert demo.status == 0, demo.people
     return DemoHome(load_environment(variables), variables, demo)
 
 

@@ -1,0 +1,189 @@
+"""The loop of card_fraud over the small bank, for real: from its files to a champion, past every gate."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import onnx
+import pyarrow as pa
+import pytest
+
+from assets.features.vocabulary import Number
+from assets.governance.audit_log import AuditLog
+from assets.materialising import asset_key
+from assets.product import Product
+from assets.registry.registration import Answer
+from assets.serving.bundle import Bundle, load_bundle
+from assets.serving.engine import Engine
+from pipelines.approving import record_answer
+from pipelines.build import build_pipeline
+from pipelines.connections import clock_of
+from pipelines.jobs import daily_name, retrain_name
+from pipelines.products import load_product
+from pipelines.running import RunFailed, run_job
+from resources.environments import Environment, load_environment
+from resources.keys import Keys
+from resources.lake import Lake
+from resources.rollout_store import RolloutStore
+from resources.tracking import Tracking
+from tests.integration.conftest import LAST, SETTINGS
+
+FRAUD = load_product("card_fraud")
+PRODUCT = replace(
+    FRAUD,
+    model=replace(FRAUD.model, trials=2),
+    # The bank of these tests is 61 days old: windows of 30 days fill up while the model learns, and scores move.
+    gates=replace(FRAUD.gates, max_score_psi=1.0),
+)
+DATA = [f"{layer}_{source.name}" for source in FRAUD.sources for layer in ("raw", "validated")] + [
+    "features",
+    "online_store",
+]
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home whose lake has the whole small bank's features, and its Dagster instance."""
+
+    environment: Environment
+    instance: dg.DagsterInstance
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.environment.lake)
+
+    @property
+    def tracking(self) -> Tracking:
+        return Tracking.of(self.environment)
+
+    @property
+    def audit(self) -> AuditLog:
+        return AuditLog(self.environment.home / "audit" / "log.jsonl")
+
+    @property
+    def champion(self) -> str | None:
+        manifest = self._rollout.read_manifest(PRODUCT.name)
+        return manifest.champion.version if manifest else None
+
+    @property
+    def _rollout(self) -> RolloutStore:
+        return RolloutStore.open(self.environment.rollout, self.environment.home / "fetched")
+
+    def retrain(self, product: Product, environment: Environment | None = None, *only: str) -> None:
+        """The retrain job, or some of its assets, at the sandbox's clock."""
+        clock = clock_of(product, self.environment)
+        definitions = build_pipeline(product, environment=environment or self.environment, resources={"clock": clock})
+        keys = [asset_key(product, name) for name in only] or None
+        run_job(definitions, self.instance, retrain_name(product), selection=keys)
+
+    def bundle(self, version: str) -> Bundle:
+        digest = self.tracking.version(PRODUCT.name, version).tags["loopline.digest"]
+        folder = self._rollout.fetch_bundle(PRODUCT.name, version, digest)
+        return load_bundle(folder, Keys.of(self.environment.home).signing, digest)
+
+
+@pytest.fixture(scope="module")
+def home(filled_bank: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """With a first champion."""
+    folder = tmp_path_factory.mktemp("loop") / "home"
+    shutil.copytree(filled_bank, folder)
+    environment = load_environment({"LOOPLINE_HOME": str(folder)})
+    with dg.DagsterInstance.ephemeral() as instance:
+        home = Home(environment, instance)
+        definitions = build_pipeline(PRODUCT, environment=environment)
+        days = (SETTINGS.first_day, LAST)
+        run_job(definitions, instance, daily_name(PRODUCT), days=days, selection=[asset_key(PRODUCT, n) for n in DATA])
+        home.retrain(PRODUCT)
+        yield home
+
+
+def test_the_first_champion_is_on_record(home: Home) -> None:
+    assert home.champion == "1"
+    registered = home.tracking.champion("card_fraud")
+    assert registered is not None
+    assert registered.version == "1"
+    bundle = home.bundle("1")
+    gates = bundle.parts.metrics["gates"]
+    assert gates["action"] == "promote"
+    assert len(gates["results"]) == 13
+    (promoted,) = [entry for entry in home.audit.entries() if entry.version == "1"]
+    assert (promoted.action, promoted.product) == ("promote", "card_fraud")
+    assert promoted.actor.startswith("dagster run ")
+    assert promoted.details == {"digest": bundle.digest, "replaced": None}
+    assert "all 13 gates passed" in promoted.reason
+
+
+def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Home) -> None:
+    """As in production: a product that decides about people, in an environment where people answer for it."""
+    product = replace(PRODUCT, impact="high")
+    environment = home.environment.model_copy(update={"sandbox": False})
+    said = "card_fraud version 2: wait: .*waits for an approver.*Ask for: loopline approve card_fraud 2 --by NAME"
+    with pytest.raises(RunFailed, match=said):
+        home.retrain(product, environment)
+
+    first, second = home.bundle("1"), home.bundle("2")
+    assert without_name(second.parts.model) == without_name(first.parts.model)
+    assert second.parts.booster == first.parts.booster
+    rows = home.lake.read("card_fraud/features", days=[LAST])
+    assert np.array_equal(Engine(second, None).score(rows), Engine(first, None).score(rows))
+    (compared,) = [r for r in second.parts.metrics["gates"]["results"] if r["name"] == "champion_comparison"]
+    assert (compared["passed"], compared["value"]) == (True, 0.0)
+
+    answers: list[tuple[Answer, str, str, str]] = [
+        ("reject", "Ada Risk", "the data of May are wrong", "refuse: Ada Risk rejected it: the data of May are wrong"),
+        ("approve", PRODUCT.owner, "I made it", f"wait: {PRODUCT.owner} trained it and may not approve it"),
+    ]
+    for answer, by, reason, verdict in answers:
+        record_answer(environment, product, "2", answer, by=by, reason=reason)
+        with pytest.raises(RunFailed, match=f"card_fraud version 2: {verdict}"):
+            home.retrain(product, environment, "deployment")
+        assert home.champion == "1"
+
+    record_answer(environment, product, "2", "approve", by="Ada Risk", reason="the data of May are right after all")
+    home.retrain(product, environment, "deployment")
+    assert home.champion == "2"
+    recorded = [(entry.action, entry.actor, entry.version) for entry in home.audit.entries()]
+    assert recorded[1:-1] == [
+        ("reject", "Ada Risk", "2"),
+        ("approve", PRODUCT.owner, "2"),
+        ("approve", "Ada Risk", "2"),
+    ]
+    promoted = list(home.audit.entries())[-1]
+    assert (promoted.action, promoted.version) == ("promote", "2")
+    assert promoted.details == {"digest": second.digest, "replaced": "1"}
+    assert promoted.reason.endswith("approved by Ada Risk: the data of May are right after all")
+
+
+def without_name(model: bytes) -> bytes:
+    """An ONNX model without the name of its graph, which its converter draws at random."""
+    parsed = onnx.load_model_from_string(model)
+    parsed.graph.ClearField("name")
+    return bytes(parsed.SerializeToString())
+
+
+def test_a_label_among_the_features_is_refused(home: Home) -> None:
+    environment = home.environment.model_copy(update={"lake": f"{home.environment.lake}-leaking"})
+    shutil.copytree(home.environment.lake, environment.lake)
+    plant_label(Lake(environment.lake), "chargeback_code")
+    told = Number("chargeback_code", description="Filled in by the back office, after the fact")
+    product = replace(PRODUCT, features=replace(FRAUD.features, request=(*FRAUD.features.request, told)))
+    versions, champion = home.tracking.versions("card_fraud"), home.champion
+    with pytest.raises(
+        RunFailed, match=r"evaluation: refused by .*'chargeback_code'.*a leak of the label is suspected"
+    ):
+        home.retrain(product, environment)
+    assert home.tracking.versions("card_fraud") == versions
+    assert home.champion == champion
+
+
+def plant_label(lake: Lake, name: str) -> None:
+    """A column of the feature table that says what only became known afterwards."""
+    labels = lake.read("card_fraud/validated_fraud_labels", columns=["transaction_id", "is_fraud"])
+    features = lake.read("card_fraud/features")
+    known = dict(zip(labels["transaction_id"].to_pylist(), labels["is_fraud"].to_pylist(), strict=True))
+    told = [float(known.get(row, 0)) for row in features["transaction_id"].to_pylist()]
+    leaking = features.append_column(name, pa.array(told, pa.float64()))
+    lake.replace("card_fraud/features", leaking, days=list(lake.days("card_fraud/features")))
