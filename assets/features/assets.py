@@ -7,7 +7,6 @@ Spark (`spark_job.py`).
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -51,7 +50,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
         written = run(
             spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
-            columns=_spine_columns(product), target=Path(lake.folder(table)) / context.run.run_id,
+            columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
         )  # fmt: skip
         record = {"run_id": context.run.run_id, "pins": pins, "feature_set": product.features.digest}
         files = [

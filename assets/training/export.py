@@ -39,9 +39,11 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
     named = booster.copy()
     named.feature_names = [f"f{column}" for column in range(booster.num_features())]
     shape = FloatTensorType([None, booster.num_features()])
-    model = convert_xgboost(named, initial_types=[(INPUT, shape)], target_opset=OPSET).SerializeToString()
+    # Without a name the graph gets a random one, and the same model other bytes.
+    graph = convert_xgboost(named, name="booster", initial_types=[(INPUT, shape)], target_opset=OPSET)
+    model = bytes(graph.SerializeToString())
     check_onnx(model, booster, sample)
-    return bytes(model)
+    return model
 
 
 def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) -> float:
