@@ -7,6 +7,7 @@ belong here: reading contracts, personal data, the lake.
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -158,6 +159,11 @@ def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> lis
 
 def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it is read at the first import, and nothing is told to anybody
+    main = sys.modules["__main__"]
+    if not hasattr(main, "__file__"):
+        # PySpark, which the import below brings in, takes such a process (a run's worker) for its own doctests and
+        # ends it.
+        main.__file__ = __file__
     import great_expectations as gx  # half a second to import: only where a contract runs
     from great_expectations.data_context.types.base import (
         DataContextConfig,
