@@ -170,9 +170,7 @@ def test_the_plots_are_in_the_metadata(up: dict[str, dict[str, Any]], page: Page
     page.screenshot(picture("plot"))
 
 
-@pytest.mark.xfail(
-    reason="the page's dialog is slow on a busy machine; not yet seen to pass in a whole run", strict=False
-)
+@pytest.mark.xfail(reason="not yet seen to pass in a whole run", strict=False)
 @in_a_browser
 def test_a_week_is_backfilled_by_clicking(
     demo_home: DemoHome, demo_tables: Tables, up: dict[str, dict[str, Any]], page: Page
