@@ -58,9 +58,9 @@ bench: setup ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## each property on ten thousand random histories; takes an hour
-	@echo "==> properties, 10,000 examples each"
-	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties --timeout 7200
+campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
+	@echo "==> campaign"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties tests/unit/features/test_protocol.py --timeout 7200
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"
