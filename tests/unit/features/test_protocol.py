@@ -47,7 +47,8 @@ KERNEL = compile_features(FEATURES, {"card_transactions": {"amount": 0.01}, "fra
 def transactions() -> pd.DataFrame:
     """Every transaction of the chosen cards, and every transaction at the chosen terminals."""
     frame = pd.concat([pd.read_parquet(DATA / f"2018-{month:02}.parquet") for month in MONTHS])
-    return frame[_chosen(frame.CUSTOMER_ID) | _chosen(frame.TERMINAL_ID)].sort_values("TRANSACTION_ID", ignore_index=True)
+    chosen = _chosen(frame.CUSTOMER_ID) | _chosen(frame.TERMINAL_ID)
+    return frame[chosen].sort_values("TRANSACTION_ID", ignore_index=True)
 
 
 @pytest.fixture(scope="module")
