@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import sqlalchemy as sa
 
+from resources.loopback import is_loopback
+
 
 class SourceError(RuntimeError):
     """A source did not give a day; the message names source, day and remedy."""
@@ -164,7 +166,7 @@ class HttpReader(_Closing):
 
     def __init__(self, name: str, base: str, path: str, timeout: float = 20.0) -> None:
         self._name, self._path = name, path
-        self._client = httpx.Client(base_url=base, timeout=timeout)
+        self._client = httpx.Client(base_url=base, timeout=timeout, trust_env=not is_loopback(base))
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         for day in days:

@@ -115,6 +115,20 @@ def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=3)])
 
 
+def test_a_proxy_is_asked_for_what_is_elsewhere_alone(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that does not answer stands between nobody and a bureau of this machine; one elsewhere is asked by it."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for base in (api, api.replace("127.0.0.1", "localhost")):
+        assert read_all(HttpReader("h", base, "/reports"), [DAY])[0].rows.num_rows == 1
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, api)
+    elsewhere = HttpReader("h", "http://bureau.invalid", "/reports")
+    assert read_all(elsewhere, [DAY])[0].rows.num_rows == 1
+
+
 def test_an_api_that_is_down_may_be_asked_again() -> None:
     with pytest.raises(SourceUnavailable, match="source h, day 2026-01-02: .* does not answer"):
         read_all(HttpReader("h", "http://127.0.0.1:9", "/reports", timeout=2), [DAY])
