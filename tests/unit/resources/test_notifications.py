@@ -156,9 +156,7 @@ def test_the_environment_chooses(receiver: Receiver, capsys: pytest.CaptureFixtu
     assert "daily failed" in capsys.readouterr().err
 
 
-def test_a_receiver_of_this_machine_is_told_past_any_proxy(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_receiver_of_this_machine_is_told_past_any_proxy(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that does not answer keeps no alert from a webhook on a loopback address."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
