@@ -24,7 +24,6 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from resources.loopback import is_loopback
 
-
 _NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
 # Refusals that pass, of which S3 sends some as 4xx.
 _SLOW = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestTimeTooSkewed"})
@@ -108,8 +107,8 @@ class DatabaseReader(_Closing):
         except sa.exc.SQLAlchemyError as error:
             why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
             raise SourceBroken(
-                f"source {self._name}, day {days[0]}: table '{self._table}' cannot be read ({why}); ask the owner of the "
-                f"database for the right to read it, and see that its address is right"
+                f"source {self._name}, day {days[0]}: table '{self._table}' cannot be read ({why}); ask the owner of "
+                f"the database for the right to read it, and see that its address is right"
             ) from error
         yield from self._parted(days, rows, [c.name for c in table.c])
 
@@ -179,8 +178,8 @@ class FilesReader(_Closing):
             )
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise SourceBroken(
-                f"source {self._name}, day {day}: {place} is no CSV file in UTF-8 ({error}); ask the owner to deliver it "
-                f"again, then run the day again"
+                f"source {self._name}, day {day}: {place} is no CSV file in UTF-8 ({error}); ask the owner to deliver "
+                f"it again, then run the day again"
             ) from error
         return DayRows(day, table, tuple(malformed), {"file": place, "bytes": len(content)})
 
@@ -192,9 +191,7 @@ def _refused(where: str, bucket: str, error: ClientError) -> SourceError:
         return SourceBroken(f"{where}: there is no bucket {bucket}; set LOOPLINE_LANDING to the one that files land in")
     if status == 429 or status >= 500 or code in _SLOW:
         return SourceUnavailable(f"{where}: S3 answered {code}; run the day again later")
-    return SourceBroken(
-        f"{where}: S3 refused to give it ({code}); ask the owner of bucket {bucket} for the right to read"
-    )
+    return SourceBroken(f"{where}: S3 refused it ({code}); ask the owner of bucket {bucket} for the right to read")
 
 
 class HttpReader(_Closing):

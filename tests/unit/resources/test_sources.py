@@ -196,7 +196,7 @@ def refusing() -> Iterator[str]:
 
 def s3_at(endpoint: str, **credentials: str) -> Any:
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=2)
-    return boto3.client("s3", endpoint_url=endpoint, region_name="eu-west-1", config=config, **credentials)
+    return boto3.Session().client("s3", endpoint_url=endpoint, region_name="eu-west-1", config=config, **credentials)
 
 
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -205,7 +205,7 @@ KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 @pytest.mark.parametrize(
     ("bucket", "kind", "said"),
     [
-        ("access-denied", SourceBroken, r"refused to give it \(AccessDenied\); ask the owner of bucket"),
+        ("access-denied", SourceBroken, r"refused it \(AccessDenied\); ask the owner of bucket"),
         ("no-such-bucket", SourceBroken, "there is no bucket no-such-bucket; set LOOPLINE_LANDING"),
         ("no-such-key", SourceBroken, "no file s3://no-such-key/f/2026-01-02.csv; ask the owner to deliver it"),
         ("slow-down", SourceUnavailable, "S3 answered SlowDown; run the day again later"),
