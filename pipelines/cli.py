@@ -193,9 +193,11 @@ def reject(product: ProductName, version: Version, by: By, reason: Reason, json_
 def up(json_: Json = False) -> None:
     """The local services: Dagster's UI and daemon, MLflow, the decision service."""
     from pipelines.loop import prepare_sandbox
+    from pipelines.services import check_ports
     from pipelines.services import up as start
 
     environment = _environment()
+    check_ports(environment)
     prepare_sandbox(environment, console.say)
     found = start(environment, report=showing.show_service)
     if json_:

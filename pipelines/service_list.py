@@ -41,10 +41,16 @@ def services_of(environment: Environment) -> tuple[Service, ...]:
     The credit bureau belongs to them once the sandbox is filled, the MLflow server where the environment has none
     elsewhere.
     """
+    filled = (environment.bank / "bureau" / "reports").is_dir()
+    return tuple(service for service in services_to_be(environment) if service.name != "bureau" or filled)
+
+
+def services_to_be(environment: Environment) -> tuple[Service, ...]:
+    """Those services, and the bureau too where the sandbox is still to be filled."""
     found = [_dagster(environment), _daemon(), _decisions(environment)]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
         found.insert(0, _mlflow(environment))
-    if environment.bureau_url == local(environment.ports.bureau) and (environment.bank / "bureau" / "reports").is_dir():
+    if environment.bureau_url == local(environment.ports.bureau):
         found.insert(0, _bureau(environment))
     return tuple(found)
 

@@ -1,13 +1,14 @@
 """The source systems of an environment: a reader for each kind, at this environment's address.
 
 Belongs here: which address a kind of source is read from. Does not belong here: how it is read (`sources.py`,
-`kafka.py`), or which sources a product has.
+`stream_file.py`, `kafka.py`), or which sources a product has.
 """
 
 from pathlib import Path
 
 from resources.environments import Environment
-from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader, StreamFileReader
+from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader
+from resources.stream_file import StreamFileReader
 
 
 class SourceSystems:

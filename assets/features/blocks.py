@@ -7,17 +7,16 @@ Spark moves a block as one binary value. Turning two million events into Spark r
 a block costs the copy of its bytes, and every column keeps the type that the lake gave it.
 """
 
-import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from assets.features.conditions import FeatureError
+from resources.object_stores import open_place
 
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
 """A block's bucket, what it holds (a source's name), and its rows as an Arrow stream."""
@@ -28,17 +27,9 @@ _ROWS = 200_000
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def located(address: str) -> tuple[pafs.FileSystem, str]:
-    """The file system of a path or an `s3://` address, and the path in it."""
-    if address.startswith("s3://"):
-        files = pafs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
-        return files, address.removeprefix("s3://")
-    return pafs.LocalFileSystem(), address
-
-
 def read_schema(address: str) -> pa.Schema:
     """The columns of one Parquet file."""
-    files, path = located(address)
+    files, path = open_place(address)
     return pq.read_schema(path, filesystem=files)
 
 
@@ -49,7 +40,7 @@ def read_table(address: str, names: Mapping[str, str]) -> pa.Table:
         names: For each wanted column the file's name for it. A column that the file does not have is null: tables may
             gain columns, and their older files lack them.
     """
-    files, path = located(address)
+    files, path = open_place(address)
     with pq.ParquetFile(path, filesystem=files, page_checksum_verification=True) as file:
         there = set(file.schema_arrow.names)
         read = file.read(columns=sorted({name for name in names.values() if name in there}), use_threads=False)

@@ -24,6 +24,7 @@ from pyspark.sql import DataFrame, SparkSession
 from assets.features import blocks
 from assets.features.kernel import AS_OF, SEQUENCE, Kernel, Need
 from assets.features.vocabulary import FeatureError, History
+from resources.object_stores import open_place
 
 DAY = "day"
 _ROWS = "spine"
@@ -229,7 +230,7 @@ class _Job:
     def _write_day(self, table: pa.Table, day: date) -> WrittenFile:
         """A file under a name of its own: an attempt that Spark gives up on leaves a file that no one refers to."""
         path = f"{DAY}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
-        files, full = blocks.located(f"{self.target}/{path}")
+        files, full = open_place(f"{self.target}/{path}")
         files.create_dir(full.rpartition("/")[0], recursive=True)
         pq.write_table(table, full, filesystem=files, compression="zstd", write_page_checksum=True)
         return WrittenFile(path, day, table.num_rows, files.get_file_info(full).size)

@@ -15,7 +15,7 @@ import yaml
 
 from pipelines import services
 from pipelines.service_list import Service, local, services_of
-from resources.environments import Environment, load_environment
+from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes import ProcessTable, answers
 
 # Answers on its port, from a child in a session of its own, as BentoML does.
@@ -117,6 +117,20 @@ def test_a_taken_port_is_named_and_nothing_is_started(environment: Environment, 
     ):
         services.up(environment)
     assert marked(environment) == []
+
+
+def test_up_looks_at_the_ports_before_it_fills_the_sandbox(environment: Environment) -> None:
+    """The command says what holds a port at once, that of the bureau too, and leaves the bank unfilled."""
+    with socket.create_server(("127.0.0.1", environment.ports.bureau)):
+        variables = {**os.environ, "LOOPLINE_HOME": str(environment.home)}
+        variables["LOOPLINE_PORT_BASE"] = str(environment.ports.dagster)
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "up"],
+            env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"port {environment.ports.bureau} (bureau) is taken by process {os.getpid()}" in done.stderr
+    assert not environment.bank.exists()
 
 
 def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
