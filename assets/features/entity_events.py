@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from assets.features.kernel import SEQUENCE, Kernel
 from resources.lake import Lake
 
-_DAYS_AT_ONCE = 31
+_DAYS_AT_ONCE = 92
 
 
 def events_of_entities(
@@ -62,7 +62,7 @@ def rows_with(
 ) -> pa.Table:
     """Rows that have one of the given values in one of these columns, in the order of the table.
 
-    A month is read at a time, and of each only these rows are kept.
+    A quarter is read at a time, and of each only these rows are kept.
 
     Raises:
         LakeError: The table is not there or damaged.

@@ -5,6 +5,7 @@ Belongs here: reading pinned versions, calling the pure code, recording the run.
 of (`candidate.py`).
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +48,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
     )
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, now = Stopwatch(name), clock.now()
         features, labels = table_name(product, "features"), table_name(product, f"validated_{product.label.source}")
         with permanent(LakeError, RowsError, EvaluationError):
@@ -65,7 +66,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             "version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows,
             "audit": audit_summary(evidence, product.gates),
         }  # fmt: skip
-        return watch.result(
+        yield watch.result(
             rows=commit.rows, value=value, checks=leakage_results(evidence, product.gates), version=commit.version,
             pins=pins, positive_share=pc.mean(rows[LABEL]).as_py() or 0.0, evidence=strongest(evidence),
         )  # fmt: skip
