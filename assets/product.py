@@ -205,6 +205,10 @@ class GatePolicy:
         max_odds_gap: Largest difference between groups in true or false positive rate.
         max_score_psi: Population stability index of the score, training against test.
         max_single_feature_auc: No feature alone may rank the label better than this: it would be the label in disguise.
+        max_label_information: Share of the label's entropy that one feature alone may tell, in whatever form.
+        max_label_timing: Rank correlation, in either direction, that a feature may have with how long after the
+            decision the bad outcome came: what knows when, knows whether.
+        audited_rows: How many training rows are computed again by brute force before a model is trained on them.
         max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
         min_group_rows: Groups smaller than this are reported, not judged.
@@ -220,6 +224,9 @@ class GatePolicy:
     max_odds_gap: float = 0.2
     max_score_psi: float = 0.25
     max_single_feature_auc: float = 0.9
+    max_label_information: float = 0.5
+    max_label_timing: float = 0.7
+    audited_rows: int = 64
     max_latency_ms: float = 10.0
     max_bundle_mb: float = 50.0
     min_group_rows: int = 100

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
-from assets.evaluation.leakage import changed_without_the_future, sample_rows
-from assets.features.kernel import compile_features
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.monitoring.profile import build_profile
 from assets.product import Product
@@ -76,14 +74,11 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
                 champion_scores=_champion_scores(champion, table, rows, parts, product),
             )  # fmt: skip
-            sample = sample_rows(table, seed=product.model.seed)
-            events = _events_of(product, lake, sample)
-            future = changed_without_the_future(bundle.parts.kernel, events, sample, sequence=product.spine.sequence)
             engine = Engine(bundle, online_stores.of(product.name))
             latency = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
             verdict = evaluate(
                 found.signals(
-                    first_model=champion is None, future_features=float(len(future)),
+                    first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
                     latency_ms=latency.p99_ms, bundle_mb=bundle.size / 2**20,
                 ),
                 product.gates,
@@ -103,22 +98,10 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             rows=len(parts.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
             verdict=verdict.action, reasons=list(verdict.reasons), auc=found.test.auc, mlflow_run=run.run_id,
-            changed_without_the_future=list(future), **pictures,
+            **pictures,
         )  # fmt: skip
 
     return evaluation
-
-
-def _events_of(product: Product, lake: Lake, rows: pa.Table) -> dict[str, pa.Table]:
-    """For each source, the events of the rows' entities, whenever they happened."""
-    found: dict[str, pa.Table] = {}
-    for need in compile_features(product.features, product.resolutions).needs:
-        events = lake.read(table_name(product, f"validated_{need.source}"))
-        keys = pc.unique(rows[need.key]).cast(events.schema.field(need.key).type)
-        mine = events.filter(pc.is_in(events[need.key], value_set=keys))
-        before = found.get(need.source)
-        found[need.source] = mine if before is None else pa.concat_tables([before, mine])
-    return found
 
 
 def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | None:

@@ -189,7 +189,14 @@ class SingleFeature:
 def best_single_feature(
     matrix: NDArray[np.float32], columns: Sequence[str], sources: Sequence[str], y: NDArray[np.int8]
 ) -> SingleFeature:
-    """Looks for the label in disguise: which feature alone ranks best, in either direction.
+    """Looks for the label in disguise: which feature alone ranks best. Arguments and errors as `single_features`."""
+    return max(single_features(matrix, columns, sources, y), key=lambda found: found.auc)
+
+
+def single_features(
+    matrix: NDArray[np.float32], columns: Sequence[str], sources: Sequence[str], y: NDArray[np.int8]
+) -> tuple[SingleFeature, ...]:
+    """How well each feature alone ranks the label, in either direction, in the order of the matrix.
 
     A missing value is tried as the lowest and as the highest (that a value is missing may itself be the leak). A
     category with several columns is ranked by the share of positives of each of its values.
@@ -205,15 +212,18 @@ def best_single_feature(
     check(y, np.zeros(len(y)))
     if not columns:
         raise EvaluationError("there is no feature to look at")
+    return tuple(
+        SingleFeature(feature, max(_either_way(y, scores) for scores in _as_scores(matrix[:, positions], y)))
+        for feature, positions in columns_by_feature(sources).items()
+    )
+
+
+def columns_by_feature(sources: Sequence[str]) -> dict[str, list[int]]:
+    """For each feature the positions of its columns in the matrix."""
     members: dict[str, list[int]] = {}
     for position, source in enumerate(sources):
         members.setdefault(source, []).append(position)
-    best = SingleFeature("", 0.0)
-    for feature, positions in members.items():
-        value = max(_either_way(y, scores) for scores in _as_scores(matrix[:, positions], y))
-        if value > best.auc:
-            best = SingleFeature(feature, value)
-    return best
+    return members
 
 
 def _as_scores(part: NDArray[np.float32], y: NDArray[np.int8]) -> list[NDArray[np.float64]]:

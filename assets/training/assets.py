@@ -1,9 +1,11 @@
 """Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
 
 Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
-(`rows.py`), the split (`split.py`), models (`candidates.py`), what a candidate is made of (`candidate.py`).
+(`rows.py`), the leakage audit (`audit.py`), the split (`split.py`), models (`candidates.py`), what a candidate is made
+of (`candidate.py`).
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +14,14 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
+from assets.evaluation.metrics import EvaluationError
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.product import Product
 from assets.serving.bundle import write_bundle
+from assets.training.audit import audit_summary, gather_evidence, strongest
 from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
 from assets.training.candidates import train_candidates
+from assets.training.checks import leakage_checks, leakage_results
 from assets.training.rows import RowsError, mature_labels
 from assets.training.search import TrainingError
 from assets.training.split import SplitError
@@ -29,33 +34,42 @@ from resources.tracking import Tracking
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
     """`training_set`: rows whose label is final, at the versions of the tables that they were made from."""
     name = "training_set"
+    key = asset_key(product, name)
+    read = dict.fromkeys((product.spine.source, *product.features.sources, product.label.source))
 
     @asset_of(
         product,
         name,
-        deps=[asset_key(product, "features"), asset_key(product, f"validated_{product.label.source}")],
+        deps=[asset_key(product, "features"), *(asset_key(product, f"validated_{source}") for source in read)],
         group_name="training",
-        description=f"Rows with a final label: {product.label.meaning}.",
+        description=f"Rows with a final label, audited for leaks: {product.label.meaning}.",
         kinds={"deltalake"},
+        check_specs=leakage_checks(key),
     )
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, now = Stopwatch(name), clock.now()
         features, labels = table_name(product, "features"), table_name(product, f"validated_{product.label.source}")
-        with permanent(LakeError, RowsError):
+        with permanent(LakeError, RowsError, EvaluationError):
             pins = {features: lake.version(features), labels: lake.version(labels)}
             wanted = [day for day in lake.days(features) if day >= _first_day(product, now)]
             spine = lake.read(features, days=wanted, version=pins[features])
             events = lake.read(labels, version=pins[labels])
             found = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
-        labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
-        rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
+            labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
+            rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
+            evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
         commit = lake.replace(table_name(product, name), rows, days=None, metadata=record)
-        value = {"version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows}
-        positive = pc.mean(rows[LABEL]).as_py() or 0.0
-        return watch.result(rows=commit.rows, value=value, version=commit.version, pins=pins, positive_share=positive)
+        value = {
+            "version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows,
+            "audit": audit_summary(evidence, product.gates),
+        }  # fmt: skip
+        yield watch.result(
+            rows=commit.rows, value=value, checks=leakage_results(evidence, product.gates), version=commit.version,
+            pins=pins, positive_share=pc.mean(rows[LABEL]).as_py() or 0.0, evidence=strongest(evidence),
+        )  # fmt: skip
 
     return training_set
 
@@ -81,6 +95,8 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, source = Stopwatch(name), table_name(product, "training_set")
+        if training_set["audit"]["action"] != "train":
+            raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError):
             rows, parts = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, parts, product.model)
@@ -105,6 +121,10 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         )  # fmt: skip
 
     return model
+
+
+def _refusal(product: Product, audit: dict[str, Any]) -> str:
+    return f"{product.name}: no model is trained on this training set: {'; '.join(audit['reasons'])}"
 
 
 def _first_day(product: Product, now: datetime) -> date:

@@ -155,6 +155,25 @@ def mature_labels(
     )
 
 
+def days_to_label(
+    spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str = "row_id"
+) -> NDArray[np.float64]:
+    """How long after its decision each row became positive: days, float64 [n]; NaN where it did not by `now`.
+
+    Arguments as for `mature_labels`. Counted to when the event happened, not to when it became known: batches arrive at
+    an hour of the day, which the hour of the decision would tell.
+
+    Raises:
+        RowsError: As `mature_labels`.
+    """
+    ids, decided = spine.column(row_id).combine_chunks(), _micros(spine, "as_of", "the spine")
+    rows, times, _, reaches = _known_events(ids, label_events, label, np.int64(pa.scalar(now, _TIME).value))
+    within = reaches & (times >= decided[rows]) & (times <= decided[rows] + _as_micros(label.horizon))
+    first = np.full(len(decided), _NEVER, dtype=np.int64)
+    np.minimum.at(first, rows[within], times[within])
+    return np.where(first == _NEVER, np.nan, (first - decided) / _as_micros(timedelta(days=1)))
+
+
 def assemble(
     features: pa.Table,
     labels: pa.Table,

@@ -172,7 +172,7 @@ def test_a_label_among_the_features_is_refused(home: Home) -> None:
     product = replace(PRODUCT, features=replace(FRAUD.features, request=(*FRAUD.features.request, told)))
     versions, champion = home.tracking.versions("card_fraud"), home.champion
     with pytest.raises(
-        RunFailed, match=r"evaluation: refused by .*'chargeback_code'.*a leak of the label is suspected"
+        RunFailed, match=r"training_set: refused by .*'chargeback_code'.*a leak of the label is suspected"
     ):
         home.retrain(product, environment)
     assert home.tracking.versions("card_fraud") == versions

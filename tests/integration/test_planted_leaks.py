@@ -1,0 +1,259 @@
+"""Leaks planted in a training set are caught by the audit, each by its own check; the clean one passes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from assets.features.kernel import compile_features
+from assets.features.vocabulary import Category, Events, FeatureSet, Number, Ratio, days
+from assets.product import (
+    DailyFiles,
+    DecisionPolicy,
+    GatePolicy,
+    Label,
+    ModelSpec,
+    Product,
+    Profit,
+    Spine,
+)
+from assets.training.audit import gather_evidence
+from assets.training.leakage import Finding, audit_findings
+from resources.lake import Lake
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = START + timedelta(days=200)
+TIME = pa.timestamp("us", tz="UTC")
+ROWS, CUSTOMERS, EVENTS = 1500, 120, 6000
+_DAY = 86_400_000_000
+
+CONTRACT = """
+source: {source}
+description: made up
+owner: tests@bank.example
+key: [{key}]
+event_time: event_time
+known_at: known_at
+max_quarantined: 0.05
+columns:
+  {key}: {{type: string, description: names the row}}
+  customer_id: {{type: string, description: whom it is about}}
+  event_time: {{type: timestamp, description: when it happened}}
+  known_at: {{type: timestamp, description: when it could first be known}}
+  amount: {{type: number, description: how much, resolution: 0.01}}
+"""
+payments = Events("payments", key="customer_id")
+FEATURES = FeatureSet(
+    owner="tests",
+    request=(Number("amount"), Category("purpose", values=("car", "home"))),
+    history=(
+        payments.count(days(30), name="payments_30d"),
+        payments.sum("amount", days(60), name="paid_60d", empty=0),
+        payments.time_since_last(name="since_payment"),
+    ),
+    derived=(Ratio("paid_to_amount", numerator="paid_60d", denominator="amount"),),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A product with a lake, an honest training set, and the label events."""
+
+    product: Product
+    lake: Lake
+    rows: pa.Table
+    labels: pa.Table
+
+    def findings(self, rows: pa.Table | None = None, features: FeatureSet = FEATURES) -> tuple[Finding, ...]:
+        """What the audit finds of the training set, or of another one."""
+        product = replace(self.product, features=features)
+        found = gather_evidence(product, self.lake, self.rows if rows is None else rows, self.labels, NOW)
+        assert found.rows == product.gates.audited_rows
+        return audit_findings(found, product.gates)
+
+    def with_column(self, name: str, values: np.ndarray) -> pa.Table:
+        return self.rows.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
+
+
+def moments(values: np.ndarray) -> pa.Array:
+    return pa.array(int(START.timestamp() * 1e6) + values.astype(np.int64), pa.int64()).cast(TIME)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder, random = tmp_path_factory.mktemp("leaks"), np.random.default_rng(4)
+    contracts = folder / "contracts"
+    contracts.mkdir()
+    for source, key in (("applications", "row_id"), ("payments", "payment_id"), ("outcomes", "outcome_id")):
+        (contracts / f"{source}.yaml").write_text(CONTRACT.format(source=source, key=key), encoding="utf-8")
+    lake = Lake(str(folder / "lake"))
+    asked = np.sort(random.integers(60 * _DAY, 120 * _DAY, ROWS))
+    applications = pa.table(
+        {
+            "row_id": [f"A{number}" for number in range(ROWS)],
+            "customer_id": [f"C{number}" for number in random.integers(0, CUSTOMERS, ROWS)],
+            "event_time": moments(asked),
+            "known_at": moments(asked),
+            "amount": np.round(random.uniform(500, 9000, ROWS), 2),
+            "purpose": random.choice(["car", "home"], ROWS),
+        }
+    )
+    paid = random.integers(0, 140 * _DAY, EVENTS)
+    # A third of the payments become known up to twelve days after they were made.
+    late = np.where(random.random(EVENTS) < 0.33, random.integers(0, 12 * _DAY, EVENTS), 0)
+    events = pa.table(
+        {
+            "payment_id": [f"P{number}" for number in range(EVENTS)],
+            "customer_id": [f"C{number}" for number in random.integers(0, CUSTOMERS, EVENTS)],
+            "event_time": moments(paid),
+            "known_at": moments(paid + late),
+            "amount": np.round(random.gamma(2.0, 40.0, EVENTS), 2),
+        }
+    )
+    bad = random.random(ROWS) < 0.05 + 0.4 * (applications["amount"].to_numpy() > 6000)
+    fell = asked + np.where(bad, random.integers(5 * _DAY, 30 * _DAY, ROWS), 30 * _DAY)
+    outcomes = pa.table(
+        {
+            "row_id": applications["row_id"],
+            "event_time": moments(fell),
+            "known_at": moments(fell),
+            "is_bad": pa.array(bad.astype(np.int64)),
+        }
+    )
+    for name, table in (("applications", applications), ("payments", events), ("outcomes", outcomes)):
+        store(lake, f"loans/validated_{name}", table)
+    product = product_with(contracts)
+    kernel = compile_features(FEATURES, product.resolutions)
+    spine = applications.append_column("as_of", applications["event_time"])
+    computed = kernel.compute({"payments": events}, spine)
+    rows = spine.select(["row_id", "customer_id", "as_of"]).append_column("label", pa.array(bad.astype(np.int8)))
+    for name in FEATURES.names:
+        rows = rows.append_column(name, computed[name])
+    return World(product, lake, rows, outcomes)
+
+
+def store(lake: Lake, name: str, table: pa.Table) -> None:
+    """A table with a partition a day of `known_at`."""
+    day = table["known_at"].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    found = sorted(pc.unique(day).to_pylist())
+    every = [found[0] + timedelta(days=number) for number in range((found[-1] - found[0]).days + 1)]
+    lake.replace(name, table.append_column("day", day), days=every)
+
+
+def product_with(contracts: Path) -> Product:
+    return Product(
+        name="loans", title="Loans", question="?", owner="tests@bank.example", impact="standard",
+        start=date(2026, 1, 1), contracts=contracts,
+        sources=tuple(DailyFiles(name, "") for name in ("applications", "payments", "outcomes")),
+        spine=Spine("applications", row_id="row_id"),
+        label=Label("outcomes", "row_id", "is_bad", 1, timedelta(days=30), timedelta(days=1), "bad within 30 days"),
+        features=FEATURES,
+        model=ModelSpec(train_days=None, test_days=20),
+        decision=DecisionPolicy("approve", "decline", Profit(1, 5)),
+        gates=GatePolicy(min_auc=0.7),
+    )  # fmt: skip
+
+
+def test_a_clean_training_set_passes(world: World) -> None:
+    """What the kernel made is what brute force makes, and no honest feature is accused."""
+    assert world.findings() == ()
+
+
+def test_a_feature_over_events_that_were_not_known_yet_is_caught(world: World) -> None:
+    """Computed as if every payment had been known when it was made: the source is named."""
+    kernel = compile_features(FEATURES, world.product.resolutions)
+    events = world.lake.read("loans/validated_payments")
+    early = events.set_column(events.column_names.index("known_at"), "known_at", events["event_time"])
+    spine = world.rows.select(["row_id", "customer_id", "as_of", "amount", "purpose"])
+    leaking = kernel.compute({"payments": early}, spine)["payments_30d"]
+    rows = world.rows.set_column(world.rows.column_names.index("payments_30d"), "payments_30d", leaking)
+    (found,) = world.findings(rows)
+    assert (found.check, found.feature) == ("follows_from_the_past", "payments_30d")
+    assert "events of payments that became known only afterwards" in found.reason
+    assert "known_at" in found.reason
+
+
+def test_a_feature_that_counts_events_after_the_decision_is_caught(world: World) -> None:
+    """All of a customer's payments, those after the decision included."""
+    features = replace(FEATURES, history=(*FEATURES.history, payments.count(name="payments_ever")))
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(
+        world.lake.read("loans/validated_payments")["customer_id"]).to_pylist()}  # fmt: skip
+    values = np.array([float(counts.get(customer, 0)) for customer in world.rows["customer_id"].to_pylist()])
+    (found,) = world.findings(world.with_column("payments_ever", values), features)
+    assert (found.check, found.feature) == ("follows_from_the_past", "payments_ever")
+    assert "events of payments that became known only afterwards" in found.reason
+
+
+def test_a_single_altered_bit_is_caught(world: World) -> None:
+    """The comparison is exact: the next double is another value, and no event explains it."""
+    values = np.nextafter(world.rows["paid_60d"].to_numpy(), np.inf)
+    rows = world.rows.set_column(world.rows.column_names.index("paid_60d"), "paid_60d", pa.array(values))
+    (found,) = world.findings(rows)
+    assert (found.check, found.feature) == ("follows_from_the_past", "paid_60d")
+    assert "no event explains it" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("plant", "checks"),
+    [
+        pytest.param(
+            lambda bad, days, random: np.where(bad, days, 0) + random.normal(0, 0.1, len(bad)),
+            {"follows_from_the_past", "label_timing", "label_proxy"},
+            id="days until the loan fell",
+        ),
+        pytest.param(
+            lambda bad, days, random: np.where(bad, -days, -random.uniform(5, 30, len(bad))),
+            {"follows_from_the_past", "label_timing"},
+            id="when, hidden among made-up times",
+        ),
+        pytest.param(
+            lambda bad, days, random: bad + random.normal(0, 0.2, len(bad)),
+            {"follows_from_the_past", "label_proxy"},
+            id="the label with noise",
+        ),
+        pytest.param(
+            lambda bad, days, random: np.where(bad, 0, random.choice([-1, 1], len(bad)) * random.uniform(1, 2)),
+            {"follows_from_the_past", "label_proxy"},
+            id="a value that only bad rows have, in the middle",
+        ),
+    ],
+)
+def test_a_column_filled_in_after_the_fact_is_caught(
+    world: World, plant: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], checks: set[str]
+) -> None:
+    """A request column that the source of the requests never had, told by the outcome."""
+    bad = world.rows["label"].to_numpy().astype(bool)
+    waited = world.labels["event_time"].cast(pa.int64()).to_numpy() - world.rows["as_of"].cast(pa.int64()).to_numpy()
+    rows = world.with_column("note_length", plant(bad, waited / _DAY, np.random.default_rng(8)))
+    features = replace(FEATURES, request=(*FEATURES.request, Number("note_length")))
+    found = world.findings(rows, features)
+    assert {finding.feature for finding in found} == {"note_length"}
+    assert {finding.check for finding in found} == checks
+
+
+def test_a_column_filled_in_at_its_source_is_caught_by_what_it_tells(world: World, tmp_path: Path) -> None:
+    """The source itself overwrote the column afterwards: brute force agrees, the proxy is caught all the same."""
+    bad = world.rows["label"].to_numpy().astype(float)
+    there = world.lake.read("loans/validated_applications")
+    known = dict(zip(world.rows["row_id"].to_pylist(), bad.tolist(), strict=True))
+    lake = Lake(str(tmp_path / "lake"))
+    told = there.append_column("status", pa.array([known[row] for row in there["row_id"].to_pylist()]))
+    store(lake, "loans/validated_applications", told.drop_columns(["day"]))
+    store(lake, "loans/validated_payments", world.lake.read("loans/validated_payments").drop_columns(["day"]))
+    features = replace(FEATURES, request=(*FEATURES.request, Number("status")))
+    found = replace(world, lake=lake).findings(world.with_column("status", bad), features)
+    assert {(finding.check, finding.feature) for finding in found} == {("label_proxy", "status")}
+    assert all("'status'" in finding.reason and "take it out" in finding.reason for finding in found)
+
+
+def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
+    """As many rows are computed again as the product's gates say, and no more than there are."""
+    for wanted in (5, ROWS + 1):
+        product = replace(world.product, gates=replace(world.product.gates, audited_rows=wanted))
+        rows = world.rows.slice(0, 40)
+        assert gather_evidence(product, world.lake, rows, world.labels, NOW).rows == min(wanted, 40)
