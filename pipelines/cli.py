@@ -5,7 +5,6 @@ Belongs here: arguments, what is printed, exit status. Does not belong here: wha
 output, everything else on standard error. The exit status is 0 only when what was asked for holds.
 """
 
-import json
 import os
 import sys
 import warnings
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assets.naming import BadName, checked_day
+from assets.naming import checked_day
 from pipelines import console, showing
-from resources.environments import Environment, UnknownEnvironment, load_environment
+from resources.environments import Environment, load_environment
 
 if TYPE_CHECKING:
     from assets.registry.registration import Answer
@@ -50,11 +49,7 @@ def demo(json_: Json = False) -> None:
     decision = decide_example(report.product, environment)
     showing.show_report(report)
     showing.show_decision(decision)
-    console.heading("What next")
-    console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
-    console.say("  loopline run card_fraud              the second product")
-    console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
-    console.say("  loopline tables credit_risk          what is in the lake")
+    showing.show_next()
     if json_:
         console.print_json({**showing.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
 
@@ -117,10 +112,9 @@ def decide(
     json_: Json = False,
 ) -> None:
     """One decision through the running service."""
-    from pipelines.deciding import ask_service
+    from pipelines.deciding import ask_service, read_request
 
-    text = sys.stdin.read() if str(request) == "-" else request.read_text(encoding="utf-8")
-    decision = ask_service(_environment(), product, json.loads(text), explain=explain)
+    decision = ask_service(_environment(), product, read_request(request), explain=explain)
     showing.show_decision(decision)
     if json_:
         console.print_json(decision)
@@ -138,22 +132,7 @@ def tables(
     from resources.lake import Lake
 
     found = product_tables(Lake(_environment().lake), load_product(product).name)
-    console.table(
-        ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
-        [
-            [
-                t.name,
-                t.version,
-                t.partitions,
-                t.last_partition or "",
-                f"{t.rows:,}",
-                t.content_hash[:12],
-                t.last_commit[:19],
-            ]
-            for t in found
-        ],
-        right=["version", "partitions", "rows"],
-    )
+    showing.show_tables(found)
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
 
@@ -234,9 +213,7 @@ def doctor(json_: Json = False) -> None:
     from pipelines.doctor import diagnose
 
     found = diagnose(_environment())
-    for finding in found:
-        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}")
+    showing.show_findings(found)
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
     if not all(finding.ok for finding in found):
@@ -259,21 +236,9 @@ def main() -> None:
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
-    from assets.registry.registration import RegistrationError
-    from pipelines.deciding import NoAnswer
-    from pipelines.loop import UnknownAsset
-    from pipelines.products import UnknownProduct
-    from pipelines.running import RunFailed
-    from pipelines.services import ServiceError
-    from resources.lake import LakeError
-    from resources.model_versions import TrackingError
-    from resources.processes import ProcessError
-    from resources.sandbox.incidents import SandboxError
+    from pipelines.known_errors import KNOWN
 
-    return (
-        BadName, LakeError, NoAnswer, ProcessError, RegistrationError, RunFailed, SandboxError, ServiceError,
-        TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct,
-    )  # fmt: skip
+    return KNOWN
 
 
 def _environment() -> Environment:

@@ -66,9 +66,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(made) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(
-                f"{day} is no day of {product.name} yet: it is not over, or the sandbox ends before it"
-            )
+            return dg.SkipReason(f"{day} is no day of {product.name}: it is not over, or after the sandbox's end")
         missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
         if missing:
             return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
