@@ -43,7 +43,8 @@ def _entry(features: FeatureSet, feature: Feature) -> CatalogueEntry:
     if isinstance(feature, (Number, Category)):
         kind, source = "request", "request"
     elif isinstance(feature, History):
-        kind, source = "history", f"{feature.source} by {feature.key}"
+        corrected = "" if feature.fact is None else f", each {feature.fact} as known last"
+        kind, source = "history", f"{feature.source} by {feature.key}{corrected}"
     else:
         source = ", ".join(feature.inputs) or "moment of the decision"
     return CatalogueEntry(

@@ -80,6 +80,19 @@ class Columns:
             {name: values[index] for name, values in self.codes.items()},
         )
 
+    def equals(self, other: "Columns") -> bool:
+        """Whether every value is the same, missing ones among them."""
+        pairs = [(self.masks[name], other.masks[name]) for name in self.masks]
+        pairs += [(self.codes[name], other.codes[name]) for name in self.codes]
+        pairs += [(self.exact[name].steps, other.exact[name].steps) for name in self.exact]
+        for name, column in self.exact.items():
+            if column.valid is not None:
+                pairs.append((column.valid, other.exact[name].valid))  # type: ignore[arg-type]
+        numbers = [(self.numbers[name], other.numbers[name]) for name in self.numbers]
+        return all(np.array_equal(one, two) for one, two in pairs) and all(
+            np.array_equal(one, two, equal_nan=True) for one, two in numbers
+        )
+
 
 def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[np.ndarray, np.ndarray]:
     """Entity keys as codes: int64 of the events, int64 of the spine rows.

@@ -92,7 +92,7 @@ def log1p(values: np.ndarray) -> np.ndarray:
 def window_of(features: FeatureSet, name: str) -> float:
     """Length of a history feature's window in microseconds."""
     feature = features.feature(name)
-    if not isinstance(feature, History) or feature.window is None:
+    if not isinstance(feature, History) or not isinstance(feature.window, timedelta):
         raise TypeError(f"'{name}' has no window; the feature set should have refused the trend")
     return float(feature.window // timedelta(microseconds=1))
 

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from assets.features.vocabulary import (
     COUNTED,
+    Calendar,
     Category,
     DayOfWeek,
     Derived,
@@ -21,6 +23,7 @@ from assets.features.vocabulary import (
     FeatureSet,
     History,
     Hour,
+    LastEvents,
     Log1p,
     Missing,
     Night,
@@ -81,16 +84,61 @@ def _visible(feature: History, event: Row, row: Row) -> bool:
         return False
     if event["known_at"] > row["as_of"] or event["event_time"] > row["as_of"]:
         return False
-    if feature.includes_request:
+    if feature.counts_request:
         if "sequence" in row:
             earlier = (event["event_time"], event["sequence"]) < (row["as_of"], row["sequence"])
         else:
             earlier = event["event_time"] < row["as_of"]
         if not earlier:
             return False
-    if feature.window is None:
-        return True
-    return bool(event[feature.time] > row["as_of"] - feature.window // timedelta(microseconds=1))
+    return _inside(feature, event[feature.time], row["as_of"])
+
+
+def _inside(feature: History, time: int, as_of: int) -> bool:
+    """Whether a time stands in the window, however many events the window takes."""
+    micros = timedelta(microseconds=1)
+    if isinstance(feature.window, Calendar):
+        current = _period(feature.window, as_of)
+        first = _begin(feature.window, current - feature.window.back)
+        return first <= time <= as_of if feature.window.back == 0 else first <= time < _begin(feature.window, current)
+    end = as_of - (feature.lag or timedelta(0)) // micros
+    if isinstance(feature.window, timedelta):
+        return end - feature.window // micros < time <= end
+    return time <= end
+
+
+def _period(window: Calendar, as_of: int) -> int:
+    """Number of the day or month that the zone's calendar shows at a moment: the last that has begun by then."""
+    shown = (_EPOCH + timedelta(microseconds=as_of)).astimezone(ZoneInfo(window.zone)) + timedelta(days=1)
+    number = shown.toordinal() if window.unit == "day" else shown.year * 12 + shown.month - 1
+    while _begin(window, number) > as_of:
+        number -= 1
+    return number
+
+
+def _begin(window: Calendar, number: int) -> int:
+    """The moment at which the zone's clock first shows the midnight of a day, or of a month's first day."""
+    day = number if window.unit == "day" else datetime(number // 12, number % 12 + 1, 1).toordinal()
+    midnight = datetime.fromordinal(day)
+    return (midnight.replace(tzinfo=ZoneInfo(window.zone)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _versions(feature: History, events: Iterable[dict[str, Any]], row: Row) -> list[dict[str, Any]]:
+    """The entity's events as they were known at the row: of each fact its last version."""
+    found: list[dict[str, Any]] = []
+    latest: dict[Any, dict[str, Any]] = {}
+    for event in events:
+        if event[feature.key] is None or event[feature.key] != row[feature.key] or event["known_at"] > row["as_of"]:
+            continue
+        if feature.fact is None or event[feature.fact] is None:
+            found.append(event)
+        elif event[feature.fact] not in latest or _age(event) > _age(latest[event[feature.fact]]):
+            latest[event[feature.fact]] = event
+    return found + list(latest.values())
+
+
+def _age(event: Row) -> tuple[int, int, int]:
+    return (event["known_at"], event["event_time"], event.get("sequence", 0))
 
 
 def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
@@ -108,9 +156,14 @@ def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
 
 
 def _history(feature: History, resolutions: Resolutions, events: list[dict[str, Any]], row: Row) -> float | None:
-    earlier = [e for e in events if _visible(feature, e, row) and _matches(feature.filters, e)]
+    there = [e for e in _versions(feature, events, row) if _visible(feature, e, row)]
+    earlier = [e for e in there if _matches(feature.filters, e)]
     counted: list[Row] = list(earlier)
-    if feature.includes_request and _matches(feature.filters, row):
+    own = feature.counts_request and _matches(feature.filters, row)
+    if isinstance(feature.window, LastEvents):
+        earlier = _newest(feature, earlier, feature.window.count, row)
+        counted = list(_newest(feature, earlier, feature.window.count - own, row))
+    if own:
         counted.append(row)
     empty = 0.0 if feature.kind in COUNTED and feature.empty is None else feature.empty
     if feature.kind in ("last", "time_since_last", "time_since_first"):
@@ -131,19 +184,32 @@ def _history(feature: History, resolutions: Resolutions, events: list[dict[str, 
     return _summed(feature, values, Fraction(repr(float(resolutions[feature.source][str(feature.column)]))))
 
 
+def _order(feature: History, event: Row, row: Row) -> tuple[int, int, int]:
+    """What puts events in order: their time, the sequence where there is one, and their other time."""
+    other = "known_at" if feature.time == "event_time" else "event_time"
+    sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
+    return (event[feature.time], sequence, event[other])
+
+
+def _newest(feature: History, events: list[dict[str, Any]], n: int, row: Row) -> list[dict[str, Any]]:
+    """The last n events, and whatever is as late as the earliest of them."""
+    if n == 0 or len(events) <= n:
+        return events if n else []
+    nth = sorted(_order(feature, event, row) for event in events)[-n]
+    return [event for event in events if _order(feature, event, row) >= nth]
+
+
 def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
     """What the latest or the earliest event says; ties: by sequence, then the other time, then the value."""
     if feature.kind == "time_since_first":
         return (row["as_of"] - min(e[feature.time] for e in events)) / _DAY_MICROS
     if feature.kind == "time_since_last":
         return (row["as_of"] - max(e[feature.time] for e in events)) / _DAY_MICROS
-    other = "known_at" if feature.time == "event_time" else "event_time"
     column = str(feature.column)
 
     def order(event: Row) -> tuple[Any, ...]:
-        sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
         value = event[column]
-        return (event[feature.time], sequence, event[other], value is not None, value)
+        return (*_order(feature, event, row), value is not None, value)
 
     value = max(events, key=order)[column]
     return None if value is None else float(value)
@@ -183,7 +249,7 @@ def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: 
             left, right = values[feature.left], values[feature.right]
             return None if left is None or right is None else left - right
         case Trend():
-            windows = {h.name: h.window or timedelta(0) for h in features.history}
+            windows = {h.name: h.window for h in features.history if isinstance(h.window, timedelta)}
             recent = values[feature.recent]
             scale = windows[feature.longer] / windows[feature.recent]
             return _quotient(None if recent is None else recent * scale, values[feature.longer])

@@ -12,9 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from assets.features.conditions import Predicate
+from assets.features.edges import newest
 from assets.features.windows import Edges, Events, Rows, moments
 
 Filters = tuple[Predicate, ...]
+
+_EARLIER = ("latest", "earliest")
+"""Families that ask of the events before the request alone."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Scope:
         self.events, self.rows, self.edge, self.resolutions = events, rows, edge, resolutions
         self._filters = filters
         self._masks: dict[tuple[int, bool], np.ndarray | None] = {}
-        self._counts: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+        self._counts: dict[tuple[int, int, tuple[int, ...]], np.ndarray] = {}
 
     @cached_property
     def moments(self) -> np.ndarray | None:
@@ -94,16 +98,32 @@ class Scope:
 
     def counts(self, filters: int, measure: Measure) -> np.ndarray:
         """int64 [windows, m]: how many events meet the filters, the request among them where it counts."""
-        key = (filters, measure.windows)
+        key = (filters, measure.filters, measure.windows)
         if key not in self._counts:
             self._counts[key] = counted(self.mask(filters), self.own(filters, None), *self.window(measure))
         return self._counts[key]
 
     def window(self, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
         """lo [windows, m] and hi [m] of the measure's windows."""
+        if self.edge.newest is not None:
+            return self._newest(measure), self.edge.hi
         if len(measure.windows) == len(self.edge.lo):
             return self.edge.lo, self.edge.hi
         return self.edge.lo[list(measure.windows)], self.edge.hi
+
+    def _newest(self, measure: Measure) -> np.ndarray:
+        """lo of the measure's windows, where a window of n events begins at the nth last that meets the filters.
+
+        A request that counts is one of the n, except for what is asked of earlier events alone.
+        """
+        mask, hi, lo = self.mask(measure.filters), self.edge.hi, self.edge.lo[list(measure.windows)]
+        own = None if measure.family in _EARLIER else self.own(measure.filters, None)
+        places = None if mask is None else np.flatnonzero(mask)
+        for number, window in enumerate(measure.windows):
+            n = self.edge.newest[window] if self.edge.newest is not None else 0
+            if n:
+                lo[number] = newest(hi, lo[number], n if own is None else n - own, places, self.moments)
+        return lo
 
 
 def both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:

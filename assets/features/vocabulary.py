@@ -34,15 +34,28 @@ from assets.features.derivations import (
     Trend,
     Weekend,
 )
+from assets.features.spans import (
+    Calendar,
+    LastEvents,
+    Window,
+    last_events,
+    last_months,
+    this_month,
+    today,
+    window_from,
+    window_record,
+)
 
 __all__ = [
-    "COUNTED", "SUMMED", "TIMED", "Bound", "Category", "DayOfWeek", "Derived", "Difference", "Events", "Feature",
-    "FeatureError", "FeatureSet", "History", "Hour", "Log1p", "Missing", "Night", "Number", "Predicate", "Ratio",
-    "Trend", "Weekend", "at_least", "below", "days", "hours",
+    "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "DayOfWeek", "Derived", "Difference", "Events",
+    "Feature", "FeatureError", "FeatureSet", "History", "Hour", "LastEvents", "Log1p", "Missing", "Night", "Number",
+    "Predicate", "Ratio", "Trend", "Weekend", "Window", "at_least", "below", "days", "hours", "last_events",
+    "last_months", "this_month", "today",
 ]  # fmt: skip
 
-_MICROSECOND = timedelta(microseconds=1)
-
+_WINDOWS = ("window", "lag")
+_SPARED = ("lag", "fact")
+"""Parts that are written only where they say something: a set that does not use them keeps its digest."""
 
 Feature = Number | Category | History | Derived
 
@@ -56,8 +69,10 @@ def _to_dict(feature: Feature) -> dict[str, Any]:
     record: dict[str, Any] = {"type": type(feature).__name__}
     for part in fields(feature):
         value = getattr(feature, part.name)
-        if isinstance(value, timedelta):
-            value = value // _MICROSECOND
+        if part.name in _SPARED and value is None:
+            continue
+        if part.name in _WINDOWS:
+            value = window_record(value)
         elif part.name in ("filters", "share"):
             value = [{"column": p.column, "test": p.test, "values": list(p.values)} for p in value]
         elif isinstance(value, tuple):
@@ -74,8 +89,9 @@ def _from_dict(record: Mapping[str, Any]) -> Any:
     unknown = set(parts) - {part.name for part in fields(cls)}
     if unknown:
         raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
-    if parts.get("window") is not None:
-        parts["window"] = parts["window"] * _MICROSECOND
+    for name in _WINDOWS:
+        if name in parts:
+            parts[name] = window_from(parts[name])
     for name in ("filters", "share"):
         if name in parts:
             parts[name] = tuple(Predicate(p["column"], p["test"], tuple(p["values"])) for p in parts[name])
@@ -108,6 +124,7 @@ class FeatureSet:
         _check_names(self)
         _check_derived(self)
         _check_columns(self)
+        _check_facts(self)
 
     @property
     def all(self) -> tuple[Feature, ...]:
@@ -132,9 +149,9 @@ class FeatureSet:
     @property
     def lookback(self) -> timedelta | None:
         """How far before a decision events matter; `None` when a feature reads all history."""
-        if any(feature.window is None for feature in self.history):
+        if any(feature.reach is None for feature in self.history):
             return None
-        return max((feature.window for feature in self.history if feature.window is not None), default=timedelta(0))
+        return max((feature.reach for feature in self.history if feature.reach is not None), default=timedelta(0))
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -234,8 +251,10 @@ def _check_derived(features: FeatureSet) -> None:
 
 def _check_trend(trend: Trend, recent: Feature, longer: Feature) -> None:
     for part in (recent, longer):
-        if not isinstance(part, History) or part.kind not in ("count", "sum") or part.window is None:
-            raise FeatureError(f"trend '{trend.name}': '{part.name}' must be a count or a sum over a window")
+        if not isinstance(part, History) or part.kind not in ("count", "sum") or not isinstance(part.window, timedelta):
+            raise FeatureError(
+                f"trend '{trend.name}': '{part.name}' must be a count or a sum over a window of a certain length"
+            )
     if recent.window >= longer.window:  # type: ignore[operator, union-attr]
         raise FeatureError(
             f"trend '{trend.name}': the window of '{trend.recent}' must be shorter than of '{trend.longer}'"
@@ -257,3 +276,15 @@ def _check_columns(features: FeatureSet) -> None:
                     f"feature '{feature.name}' takes {feature.source}.{column} as {kinds[is_text]}, "
                     f"'{by}' as {kinds[before]}; a column is one of them"
                 )
+
+
+def _check_facts(features: FeatureSet) -> None:
+    """A source is corrected for all of its features or for none: else two of them would tell different stories."""
+    seen: dict[str, History] = {}
+    for feature in features.history:
+        before = seen.setdefault(feature.source, feature)
+        if before.fact != feature.fact:
+            raise FeatureError(
+                f"feature '{feature.name}' reads {feature.source} with fact={feature.fact!r}, '{before.name}' with "
+                f"fact={before.fact!r}; give every Events of '{feature.source}' the same"
+            )

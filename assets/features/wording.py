@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
 
+from assets.features.spans import Calendar, LastEvents, Window
+
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -34,7 +36,9 @@ class Aggregate(Protocol):
     @property
     def column(self) -> str | None: ...
     @property
-    def window(self) -> timedelta | None: ...
+    def window(self) -> Window | None: ...
+    @property
+    def lag(self) -> timedelta | None: ...
     @property
     def filters(self) -> tuple[Condition, ...]: ...
     @property
@@ -42,13 +46,19 @@ class Aggregate(Protocol):
     @property
     def time(self) -> str: ...
     @property
-    def includes_request(self) -> bool: ...
+    def counts_request(self) -> bool: ...
 
 
-def window_label(window: timedelta | None) -> str:
-    """`30d`, `6h`, `90s`; empty for all history."""
+def window_label(window: Window | None) -> str:
+    """`30d`, `6h`, `90s`, `this_month`, `last_3_months_europe_berlin`, `last_10_events`; empty for all history."""
     if window is None:
         return ""
+    if isinstance(window, LastEvents):
+        return f"last_{window.count}_events"
+    if isinstance(window, Calendar):
+        current = "today" if window.unit == "day" else f"this_{window.unit}"
+        zone = "" if window.zone == "UTC" else f"_{window.zone}"
+        return (f"last_{window.back}_{window.unit}s" if window.back else current) + zone
     for unit, letter in ((_DAY, "d"), (_HOUR, "h"), (timedelta(seconds=1), "s")):
         if window % unit == timedelta(0):
             return f"{window // unit}{letter}"
@@ -61,7 +71,8 @@ def default_name(
     kind: str,
     column: str | None,
     share: Iterable[Condition],
-    window: timedelta | None,
+    window: Window | None,
+    lag: timedelta | None = None,
 ) -> str:
     """`transactions_direction_debit_sum_amount_90d`; the caller checks that it is a name."""
     parts = [
@@ -71,6 +82,7 @@ def default_name(
         column or "",
         *map(_condition_label, share),
         window_label(window),
+        f"lag_{window_label(lag)}" if lag else "",
     ]
     return re.sub(r"[^a-z0-9]+", "_", "_".join(part for part in parts if part).lower()).strip("_")
 
@@ -86,7 +98,7 @@ def history_sentence(feature: Aggregate) -> str:
     events = feature.source.replace("_", " ") + _conditions(" with ", feature.filters)
     column = (feature.column or "").replace("_", " ")
     when = _when(feature)
-    own = ", this one included" if feature.includes_request else ""
+    own = ", this one included" if feature.counts_request else ""
     match feature.kind:
         case "count":
             return f"Number of {events} {when}{own}"
@@ -113,10 +125,17 @@ def history_sentence(feature: Aggregate) -> str:
 
 
 def _when(feature: Aggregate) -> str:
-    known = "that became known " if feature.time == "known_at" else ""
-    if feature.window is None:
-        return f"{known}at any time up to the decision"
-    return f"{known}in the {window_words(feature.window)} up to the decision"
+    known, window = "that became known " if feature.time == "known_at" else "", feature.window
+    until = f"up to {window_words(feature.lag)} before the decision" if feature.lag else "up to the decision"
+    if isinstance(window, LastEvents):
+        last = "last" if window.count == 1 else f"last {window.count}"
+        return f"among the {last} of them {'to become known ' if known else ''}{until}"
+    if isinstance(window, Calendar) and window.back:
+        before = window.unit if window.back == 1 else f"{window.back} {window.unit}s"
+        return f"{known}in the calendar {before} before that of the decision ({window.zone})"
+    if isinstance(window, Calendar):
+        return f"{known}in the calendar {window.unit} of the decision ({window.zone}), {until}"
+    return f"{known}at any time {until}" if window is None else f"{known}in the {window_words(window)} {until}"
 
 
 def window_words(window: timedelta) -> str:
