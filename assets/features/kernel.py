@@ -20,7 +20,7 @@ from assets.features.columns import Columns, no_events, read_columns, read_keys
 from assets.features.derived import derive
 from assets.features.plan import Group, groups_of
 from assets.features.scope import Scope
-from assets.features.vocabulary import Category, FeatureError, FeatureSet
+from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
 from assets.features.windows import Events, Rows, edges, ordered, spelled_out, unknown_yet
 
 AS_OF = "as_of"
@@ -100,7 +100,10 @@ class Kernel:
         return self.finish(history, spine)
 
     def compute_entity(self, key: str, events: Mapping[str, pa.Table | None], spine: pa.Table) -> dict[str, np.ndarray]:
-        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once."""
+        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once.
+
+        A feature that is a text is object [rows] with None for missing.
+        """
         values: dict[str, np.ndarray] = {}
         moments = _moments(spine)
         for group in self.groups:
@@ -129,11 +132,15 @@ class Kernel:
         columns: dict[str, np.ndarray] = dict(history)
         texts: dict[str, pa.Array] = {}
         for feature in self.features.request:
-            if isinstance(feature, Category):
+            if holds_text(feature):
                 texts[feature.name] = _texts(spine, feature.name)
                 columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
             else:
                 columns[feature.name] = read_numbers(spine, feature.name, "spine")
+        for feature in self.features.history:
+            if feature.is_text:
+                texts[feature.name] = pa.array(history[feature.name], pa.string())
+                columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
         arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
