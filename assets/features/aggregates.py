@@ -1,8 +1,8 @@
 """What is computed over windows.
 
 Belongs here: the aggregates, each over all windows of all rows at once, from prefix sums, range minima and last
-occurrences, and which module computes which kind. Does not belong here: which events stand in a window (`windows.py`), what
-they share (`scope.py`), what a product declares.
+occurrences, and which module computes which kind. Does not belong here: which events stand in a window (`windows.py`),
+what they share (`scope.py`), what a product declares.
 
 Every value depends only on the set of events in its window: sums are exact integers (steps of the resolution) and are
 rounded once, at the end. That is why training and serving agree to the last bit, however the history was cut up.
@@ -14,8 +14,8 @@ import numpy as np
 
 from assets.features.decay import decayed
 from assets.features.distinct import distinct
-from assets.features.order_statistics import modes, quantiles
 from assets.features.kinds import BETWEEN
+from assets.features.order_statistics import modes, quantiles
 from assets.features.scope import Measure, Scope, both, counted, totals
 from assets.features.successions import streaks, times_between
 from assets.features.trends import slopes

@@ -65,17 +65,7 @@ def catalogue(features: FeatureSet, units: Mapping[str, str] | None = None) -> t
 
 
 def _entry(features: FeatureSet, feature: Feature, unit: str) -> CatalogueEntry:
-    kind: _TOO_FEW = {
-    "std": "fewer than two",
-    "mean_time_between": "fewer than two",
-    "min_time_between": "fewer than two",
-    "max_time_between": "fewer than two",
-    "std_time_between": "fewer than three",
-    "slope": "fewer than two moments",
-}
-"""Of how many events a kind has no value; of none where it is not named."""
-
-FeatureKind = "derived"
+    kind: FeatureKind = "derived"
     if isinstance(feature, (Number, Category, LearnedCategory, HashedCategory)):
         kind, source = "request", "request"
     elif isinstance(feature, History):

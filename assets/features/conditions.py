@@ -6,9 +6,9 @@ them (`declarations.py`), applying them to data (`kernel.py`).
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 Value = str | int | float | bool
 Test = Literal["in", "at_least", "below"]
@@ -16,16 +16,15 @@ Test = Literal["in", "at_least", "below"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
+LATER = {"later": True}
+"""Marks a dataclass field that came after feature sets were recorded.
+
+A record leaves it out at its default, so that the digest of a set that does not use it stays what it was.
+"""
+
+
 class FeatureError(ValueError):
     """A feature is declared or fed wrongly; the message names it and what to write instead."""
-
-
-def later(default: Any) -> Any:
-    """A dataclass field that came after feature sets were recorded.
-
-    A record leaves it out at its default, so that the digest of a set that does not use it stays what it was.
-    """
-    return field(default=default, metadata={"later": True})
 
 
 def days(n: float) -> timedelta:

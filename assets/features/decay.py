@@ -2,15 +2,15 @@
 
 Belongs here: exponential weights as whole numbers, and their sums. Does not belong here: other sums (`aggregates.py`).
 
-With half-life h, a moment t has the mantissa m(t) = round(2^32 * 2^((t mod h) / h)), a whole number. An event at t weighs
-m(t) / m(as_of) * 2^-k at the decision, where k = as_of // h - t // h. That is 2^(-age / h) within 2^-32 of itself, and
-exactly 1 at age 0 and a half at age h. Half-lives are counted from 1970 in blocks of 16: events four or more blocks
-before the decision's weigh nothing, which are those of 64 half-lives, and of more than 48 none that weighs more than
-2^-48.
+With half-life h, a moment t has the mantissa m(t) = round(2^32 * 2^((t mod h) / h)), a whole number. An event at t
+weighs m(t) / m(as_of) * 2^-k at the decision, where k = as_of // h - t // h. That is 2^(-age / h) within 2^-32 of
+itself, and exactly 1 at age 0 and a half at age h. Half-lives are counted from 1970 in blocks of 16: an event four or
+more blocks before the decision weighs nothing. Its age is more than 48 half-lives; all of 64 or more are among them.
 
-The mantissas are summed exactly and the quotient is rounded once. So a value depends only on the events of its window and
-on the decision's moment: neither on their order, nor on how the history was cut, nor on any event outside the window.
-The cost is that of four windows a window, however many events are in it.
+The mantissas are summed exactly and the quotient is rounded once. So a value depends only on the events of its window
+and on the decision's moment: neither on their order, nor on how the history was cut, nor on any event outside the
+window. It is within 2^-32 of the sum of the terms' sizes from the true one. The cost is that of four windows a window,
+however many events are in it.
 """
 
 import math
@@ -96,7 +96,7 @@ def _total(
     lo: np.ndarray,
     hi: np.ndarray,
 ) -> np.ndarray:
-    """object [windows, m]: the weighted sum of each window, in units of the beginning of the oldest block that counts."""
+    """object [windows, m]: the weighted sums, in units of the beginning of the oldest block that counts."""
     total = np.zeros(lo.shape, object)
     if not len(block):
         return total

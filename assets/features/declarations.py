@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from assets.features import wording
-from assets.features.conditions import FeatureError, Predicate, checked, is_name, later, predicates
+from assets.features.conditions import LATER, FeatureError, Predicate, checked, is_name, predicates
 from assets.features.kinds import UNITS, Kind, Statistic, check_half_life, check_level
 from assets.features.request import checked_feature, checked_values
 
@@ -51,9 +51,9 @@ class History:
     description: str = ""
     owner: str = ""
     unit: str = ""
-    level: float | None = later(None)
-    half_life: timedelta | None = later(None)
-    values: tuple[str, ...] = later(())
+    level: float | None = field(default=None, metadata=LATER)
+    half_life: timedelta | None = field(default=None, metadata=LATER)
+    values: tuple[str, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
         checked_feature(self.name)

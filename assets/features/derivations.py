@@ -5,11 +5,11 @@ check against the rest of the feature set (`vocabulary.py`, which re-exports all
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from assets.features.conditions import FeatureError, later
+from assets.features.conditions import LATER, FeatureError
 from assets.features.request import checked_feature
 
 
@@ -276,7 +276,7 @@ class Weekend(_Moment):
     description: str = ""
     owner: str = ""
     unit: str = "flag"
-    zone: str = later("UTC")
+    zone: str = field(default="UTC", metadata=LATER)
 
     @property
     def sentence(self) -> str:
@@ -292,7 +292,7 @@ class Night(_Moment):
     description: str = ""
     owner: str = ""
     unit: str = "flag"
-    zone: str = later("UTC")
+    zone: str = field(default="UTC", metadata=LATER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -312,7 +312,7 @@ class DayOfWeek(_Moment):
     description: str = ""
     owner: str = ""
     unit: str = ""
-    zone: str = later("UTC")
+    zone: str = field(default="UTC", metadata=LATER)
 
     @property
     def sentence(self) -> str:
@@ -327,7 +327,7 @@ class Hour(_Moment):
     description: str = ""
     owner: str = ""
     unit: str = "hour"
-    zone: str = later("UTC")
+    zone: str = field(default="UTC", metadata=LATER)
 
     @property
     def sentence(self) -> str:

@@ -1,6 +1,7 @@
 """Sums of products of whole numbers over windows, exact however large they are, and rounded once.
 
-Belongs here: what goes beyond 64 bits. Does not belong here: what is summed (`trends.py`, `decay.py`, `successions.py`).
+Belongs here: what goes beyond 64 bits. Does not belong here: what is summed (`trends.py`, `decay.py`,
+`successions.py`).
 """
 
 from collections.abc import Sequence

@@ -137,10 +137,10 @@ class Kernel:
                 columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
             else:
                 columns[feature.name] = read_numbers(spine, feature.name, "spine")
-        for feature in self.features.history:
-            if feature.is_text:
-                texts[feature.name] = pa.array(history[feature.name], pa.string())
-                columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
+        for mode in self.features.history:
+            if mode.is_text:
+                texts[mode.name] = pa.array(history[mode.name], pa.string())
+                columns[mode.name] = np.where(texts[mode.name].is_null(), np.nan, 0.0)
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
         arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]

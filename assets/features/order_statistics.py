@@ -55,7 +55,12 @@ def _kept(
 
 
 def _ranked(
-    values: np.ndarray, lo: np.ndarray, hi: np.ndarray, rank: np.ndarray, own: np.ndarray | None, mine: np.ndarray | None
+    values: np.ndarray,
+    lo: np.ndarray,
+    hi: np.ndarray,
+    rank: np.ndarray,
+    own: np.ndarray | None,
+    mine: np.ndarray | None,
 ) -> np.ndarray:
     """int64: the value of each rank in each window, the request's own value among them where `own`."""
     size = hi - lo

@@ -19,7 +19,10 @@ def slopes(scope: Scope, measure: Measure) -> list[np.ndarray]:
     name = str(measure.column)
     exact, resolution = scope.events.columns.exact[name], scope.resolutions[name]
     extra = scope.rows.columns.exact[name] if scope.rows.columns else None
-    keep, own = both(scope.mask(measure.filters), exact.valid), scope.own(measure.filters, extra.valid if extra else None)
+    keep, own = (
+        both(scope.mask(measure.filters), exact.valid),
+        scope.own(measure.filters, extra.valid if extra else None),
+    )
     lo, hi = scope.window(measure)
     origin = int(scope.events.time.min()) if len(scope.events) else 0
     there = np.ones(len(scope.events), np.int64) if keep is None else keep.astype(np.int64)

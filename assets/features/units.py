@@ -4,9 +4,9 @@ Belongs here: the algebra of unit names, the unit of each feature of a set, refu
 belong here: where units are declared (`request.py`, `declarations.py`, contracts), any value.
 
 A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are pure numbers. The empty unit is
-unknown. Where units must agree (differences, sums, trends) an unknown one agrees with no known one: a number whose unit
-nobody stated is just where such a mistake hides, and stating it is one word. Where they need not agree (ratios, products)
-the unit of the result is unknown too.
+unknown. Where units must agree (differences, sums, trends) an unknown one agrees with no known one: mistakes hide in
+numbers whose unit nobody stated, and stating it is one word. Where they need not agree (ratios, products) the unit of
+the result is unknown too.
 """
 
 import re
@@ -48,13 +48,14 @@ def units_of(features: "FeatureSet", columns: Columns | None = None, spine: str 
     """The unit of each feature, in order; "" for texts and where it is unknown.
 
     Args:
-        columns: Units of the sources' columns, as their contracts declare them.
+        columns: Units of the sources' columns, as their contracts declare them; None where contracts are not at hand,
+            and an unknown unit may still be declared there.
         spine: The source whose columns are those of the request.
 
     Raises:
         FeatureError: Units do not go together, or a declared one is not what the feature's inputs or its contract say.
     """
-    columns = {} if columns is None else columns
+    strict, columns = columns is not None, columns or {}
     found: dict[str, str] = {}
     for feature in features.request:
         contract = columns.get(spine or "", {}).get(feature.name, "") if isinstance(feature, Number) else ""
@@ -62,22 +63,10 @@ def units_of(features: "FeatureSet", columns: Columns | None = None, spine: str 
     for history in features.history:
         found[history.name] = _agreed(history.name, history.unit, _of_history(history, columns), "its contract says")
     for derived in features.derived:
-        found[derived.name] = _agreed(derived.name, derived.unit, _of_derived(derived, found), "its inputs make")
+        known = strict or all(found[name] for name in derived.inputs)
+        worked_out = _of_derived(derived, found) if known else ""
+        found[derived.name] = _agreed(derived.name, derived.unit, worked_out, "its inputs make")
     return found
-
-
-def check_units(features: "FeatureSet") -> None:
-    """Refuses what is wrong whatever the contracts say: units that are declared, all of them, and do not go together.
-
-    Raises:
-        FeatureError: There are such.
-    """
-    known = {feature.name: feature.unit for feature in (*features.request, *features.history)}
-    for derived in features.derived:
-        units = [known[name] for name in derived.inputs]
-        known[derived.name] = derived.unit
-        if all(units):
-            known[derived.name] = _agreed(derived.name, derived.unit, _of_derived(derived, known), "its inputs make")
 
 
 def _agreed(name: str, declared: str, worked_out: str, why: str) -> str:
@@ -121,10 +110,12 @@ def _common(name: str, inputs: tuple[str, ...], units: Mapping[str, str]) -> str
     first, *others = inputs
     for other in others:
         if _parsed(units[first]) != _parsed(units[other]) or bool(units[first]) != bool(units[other]):
-            unknown = [part for part in (first, other) if not units[part]]
-            remedy = f"write unit= for '{unknown[0]}'" if unknown else "bring both to one unit first"
-            shown = " and ".join(f"'{p}' is in {units[p]}" if units[p] else f"'{p}' has no unit" for p in (first, other))
-            raise FeatureError(f"feature '{name}': {shown}; {remedy}")
+            known = {part: f"in {units[part]}" if units[part] else "without a unit" for part in (first, other)}
+            unknown = [part for part in known if not units[part]]
+            remedy = (
+                f"write unit= for '{unknown[0]}', or in its contract" if unknown else "bring both to one unit first"
+            )
+            raise FeatureError(f"feature '{name}': '{first}' is {known[first]}, '{other}' {known[other]}; {remedy}")
     found = {units[part] for part in inputs}
     return units[first] if len(found) == 1 else NUMBER
 

@@ -33,13 +33,13 @@ from assets.features.derivations import (
 )
 from assets.features.kinds import COUNTED, SUMMED, TIMED
 from assets.features.request import Category, HashedCategory, LearnedCategory, Number, Text
-from assets.features.units import check_units
+from assets.features.units import units_of
 
 __all__ = [
-    "COUNTED", "SUMMED", "TIMED", "Bound", "Category", "Clip", "DayOfWeek", "Derived", "Difference", "Events", "Feature",
-    "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LearnedCategory", "Log", "Log1p", "Missing",
-    "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog", "Sum", "Text", "Trend", "Weekend", "at_least",
-    "below", "days", "holds_text", "hours",
+    "COUNTED", "SUMMED", "TIMED", "Bound", "Category", "Clip", "DayOfWeek", "Derived", "Difference", "Events",
+    "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LearnedCategory", "Log", "Log1p",
+    "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog", "Sum", "Text", "Trend", "Weekend",
+    "at_least", "below", "days", "holds_text", "hours",
 ]  # fmt: skip
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -113,7 +113,7 @@ class FeatureSet:
         _check_names(self)
         _check_derived(self)
         _check_columns(self)
-        check_units(self)
+        units_of(self)
 
     @property
     def all(self) -> tuple[Feature, ...]:
@@ -169,7 +169,7 @@ class FeatureSet:
         feature = self.feature(name)
         if isinstance(feature, History):
             return wording.history_sentence(feature)
-        if isinstance(feature, _REQUEST):
+        if isinstance(feature, (Number, Category, LearnedCategory, HashedCategory)):
             return f"{feature.name.replace('_', ' ').capitalize()} as stated in the request"
         return feature.sentence
 
