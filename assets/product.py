@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from assets.features.units import units_of
 from assets.features.vocabulary import FeatureSet
 from assets.naming import checked_name
 from assets.validation.contract import Contract, load_contract
@@ -336,3 +337,13 @@ class Product:
     def resolutions(self) -> dict[str, dict[str, float]]:
         """For each source, the resolution of its exact numeric columns (cents: 0.01), as its contract declares."""
         return {source.name: self.contract(source.name).resolutions for source in self.sources}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each feature, as the feature set and the contracts declare it or as it follows from them.
+
+        Raises:
+            FeatureError: Units do not go together.
+        """
+        columns = {source.name: self.contract(source.name).units for source in self.sources}
+        return units_of(self.features, columns, self.spine.source)

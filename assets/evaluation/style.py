@@ -56,8 +56,8 @@ def figure(
         text = figure.text(
             0.018, 1 - down / height, words, fontsize=size, fontweight=weight, color=STYLE[colour], va="center"
         )
-        room = 0.96 * _WIDTH * _DPI
-        text.set_fontsize(size * min(1.0, room / text.get_window_extent(canvas.get_renderer()).width))
+        room, renderer = 0.96 * _WIDTH * _DPI, canvas.get_renderer()  # type: ignore[no-untyped-call]
+        text.set_fontsize(size * min(1.0, room / text.get_window_extent(renderer).width))
     grid = figure.subplots(rows, columns, squeeze=False, width_ratios=widths, height_ratios=heights)
     panels = list(grid.ravel())
     for axes in panels:

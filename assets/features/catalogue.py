@@ -3,11 +3,32 @@
 Belongs here: an entry a feature, and the catalogue as Markdown. Does not belong here: the sentences (`wording.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.features.vocabulary import COUNTED, Category, Feature, FeatureSet, History, Number
+from assets.features.units import units_of
+from assets.features.vocabulary import (
+    COUNTED,
+    Category,
+    Feature,
+    FeatureSet,
+    HashedCategory,
+    History,
+    LearnedCategory,
+    Number,
+    holds_text,
+)
+
+_TOO_FEW = {
+    "std": "fewer than two",
+    "mean_time_between": "fewer than two",
+    "min_time_between": "fewer than two",
+    "max_time_between": "fewer than two",
+    "std_time_between": "fewer than three",
+    "slope": "fewer than two moments",
+}
+"""Of how many events a kind has no value; of none where it is not named."""
 
 FeatureKind = Literal["request", "history", "derived"]
 
@@ -33,14 +54,19 @@ class CatalogueEntry:
     dtype: Literal["float64", "string"]
 
 
-def catalogue(features: FeatureSet) -> tuple[CatalogueEntry, ...]:
-    """The entries of a feature set, in its order."""
-    return tuple(_entry(features, feature) for feature in features.all)
+def catalogue(features: FeatureSet, units: Mapping[str, str] | None = None) -> tuple[CatalogueEntry, ...]:
+    """The entries of a feature set, in its order.
+
+    Args:
+        units: Of each feature, where contracts had their say (`Product.units`); else what the declarations say.
+    """
+    units = units_of(features) if units is None else units
+    return tuple(_entry(features, feature, units[feature.name]) for feature in features.all)
 
 
-def _entry(features: FeatureSet, feature: Feature) -> CatalogueEntry:
+def _entry(features: FeatureSet, feature: Feature, unit: str) -> CatalogueEntry:
     kind: FeatureKind = "derived"
-    if isinstance(feature, (Number, Category)):
+    if isinstance(feature, (Number, Category, LearnedCategory, HashedCategory)):
         kind, source = "request", "request"
     elif isinstance(feature, History):
         corrected = "" if feature.fact is None else f", each {feature.fact} as known last"
@@ -53,20 +79,30 @@ def _entry(features: FeatureSet, feature: Feature) -> CatalogueEntry:
         definition=features.define(feature.name) + _otherwise(feature),
         description=features.describe(feature.name),
         owner=features.owner_of(feature.name),
-        unit=feature.unit,
+        unit=unit,
         source=source,
-        dtype="string" if isinstance(feature, Category) else "float64",
+        dtype="string" if holds_text(feature) else "float64",
     )
 
 
 def _otherwise(feature: Feature) -> str:
     """What the value is where there is nothing to compute it from."""
-    if isinstance(feature, Category):
-        return f"; one of {', '.join(feature.values)}"
+    match feature:
+        case Category():
+            return f"; one of {', '.join(feature.values)}"
+        case LearnedCategory():
+            kept = "the values" if feature.top is None else f"the {feature.top} most frequent values"
+            rows = "" if feature.at_least is None else f" of at least {feature.at_least} rows"
+            return f"; {kept}{rows} that training saw, or other"
+        case HashedCategory():
+            return f"; one of {feature.buckets} buckets of values"
     if not isinstance(feature, History):
         return ""
+    if feature.is_text:
+        return f"; one of {', '.join(feature.values)}; missing when there are none"
     empty = 0.0 if feature.empty is None and feature.kind in COUNTED else feature.empty
-    return "; missing when there are none" if empty is None else f"; {empty:g} when there are none"
+    few = _TOO_FEW.get(feature.kind, "none")
+    return f"; missing when there are {few}" if empty is None else f"; {empty:g} when there are {few}"
 
 
 def to_markdown(entries: Iterable[CatalogueEntry]) -> str:

@@ -22,7 +22,7 @@ from assets.features.edges import edges
 from assets.features.plan import Group, groups_of
 from assets.features.scope import Scope
 from assets.features.versions import facts_of, same_facts, versioned
-from assets.features.vocabulary import Category, FeatureError, FeatureSet
+from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
 from assets.features.windows import (
     NEVER,
     Events,
@@ -118,6 +118,8 @@ class Kernel:
     ) -> dict[str, np.ndarray]:
         """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once.
 
+        A feature that is a text is object [rows] with None for missing.
+
         Args:
             most_events: A source with more events than this is taken in ranges of the rows' moments, one after another,
                 each with at most this many events: those that its rows can reach, and other versions of their facts.
@@ -153,11 +155,15 @@ class Kernel:
         columns: dict[str, np.ndarray] = dict(history)
         texts: dict[str, pa.Array] = {}
         for feature in self.features.request:
-            if isinstance(feature, Category):
+            if holds_text(feature):
                 texts[feature.name] = _texts(spine, feature.name)
                 columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
             else:
                 columns[feature.name] = read_numbers(spine, feature.name, "spine")
+        for mode in self.features.history:
+            if mode.is_text:
+                texts[mode.name] = pa.array(history[mode.name], pa.string())
+                columns[mode.name] = np.where(texts[mode.name].is_null(), np.nan, 0.0)
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
         arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
@@ -240,11 +246,11 @@ def _many(
     if table is None:
         return _single(group, None, spine, moments)
     theirs, ours = read_keys(table, spine, group.key, group.source)
-    if table.num_rows <= most_events or group.reach is None:
+    if table.num_rows <= most_events or group.reach is None or not len(ours):
         return _together(group, table, spine, theirs, ours, moments)
     time = read_micros(table, group.time, group.source)
     facts = None if group.fact is None else facts_of(table, group.fact, group.source)
-    values = {name: np.empty(len(ours)) for name in group.names}
+    values: dict[str, np.ndarray] = {}
     for rows, first, last in ranges(np.sort(time[theirs >= 0]), moments.as_of, group.reach, most_events):
         seen = (theirs >= 0) & (time > first) & (time <= last)
         if facts is not None:
@@ -253,7 +259,7 @@ def _many(
         events, own = table.take(pa.array(chosen)), spine.take(pa.array(rows))
         found = _together(group, events, own, theirs[chosen], ours[rows], moments.take(rows))
         for name, value in found.items():
-            values[name][rows] = value
+            values.setdefault(name, np.empty(len(ours), value.dtype))[rows] = value
     return values
 
 

@@ -88,12 +88,13 @@ def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float
         windows=windows,
         reach=max(finite) if len(finite) == len(reaches) else None,
         settled=first.includes_request
-        or any(feature.kind == "last" or isinstance(feature.window, LastEvents) for feature in features),
+        or any(f.kind in ("last", "first", "streak") or isinstance(f.window, LastEvents) for f in features),
         needs=Needs(
             predicates=tuple(dict.fromkeys(p for f in features for p in (*f.filters, *f.share))),
-            numbers=_columns(features, ("min", "max", "last")),
+            numbers=_columns((f for f in features if not f.is_text), ("min", "max", "last", "first", "mode")),
             exact={name: _resolution(features, name, resolutions) for name in _columns(features, SUMMED)},
             codes=_columns(features, ("distinct",)),
+            texts=_columns((f for f in features if f.is_text), ("mode",)),
         ),
         filters=filters,
         measures=_measures(features, windows, filters),
@@ -127,7 +128,7 @@ def _measures(features: list[History], windows: tuple[Span, ...], filters: tuple
     together: dict[tuple[str, Filters, str | None], list[int]] = {}
     for slot, feature in enumerate(features):
         family = FAMILY_OF[feature.kind]
-        # The latest event is looked up once for all its columns, and for its age.
+        # The first and the latest event are looked up once for all their columns, and for their age.
         column = None if family in ("count", "earliest", "latest") else feature.column
         together.setdefault((family, feature.filters, column), []).append(slot)
     measures = []
@@ -154,8 +155,11 @@ def _member(feature: History, slot: int, window: int, filters: tuple[Filters, ..
     return Member(
         slot=slot,
         kind=feature.kind,
-        column=feature.column if feature.kind == "last" else None,
+        column=feature.column if feature.kind in ("last", "first") else None,
         window=window,
         part=filters.index(feature.filters + feature.share),
         empty=empty if feature.empty is None else feature.empty,
+        level=feature.fraction if feature.kind == "quantile" else None,
+        half_life=None if feature.half_life is None else feature.half_life // _MICROSECOND,
+        is_text=feature.is_text,
     )

@@ -27,10 +27,13 @@ class Member:
 
     Attributes:
         slot: Its position in the group.
-        column: The column whose last value it is; None for every other kind.
+        column: The column whose first or last value it is; None for every other kind.
         window: Which of the measure's windows it takes.
         part: For a share, the number of the filters of the events that count for it.
         empty: Its value over no events (NaN: missing).
+        level: Which quantile it is.
+        half_life: In how many microseconds the weight of an event halves.
+        is_text: Whether its value is a text.
     """
 
     slot: int
@@ -39,6 +42,9 @@ class Member:
     window: int
     part: int
     empty: float
+    level: Fraction | None = None
+    half_life: int | None = None
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,15 @@ class Scope:
     def moments(self) -> np.ndarray | None:
         """For each event the first of the same moment; None where no two share one."""
         return moments(self.events)
+
+    @cached_property
+    def moment_ends(self) -> np.ndarray:
+        """int64 [n]: for each event the last of the same moment."""
+        if self.moments is None:
+            return np.arange(len(self.events))
+        last = len(self.events) - 1
+        follows = np.append(self.moments[1:] == np.arange(1, last + 1), True)  # whether the next one begins a moment
+        return np.minimum.accumulate(np.where(follows, np.arange(last + 1), last)[::-1])[::-1]
 
     def mask(self, filters: int, request: bool = False) -> np.ndarray | None:
         """bool [n]: which events meet the filters (None: all); with `request`, which rows do, bool [m]."""

@@ -13,6 +13,12 @@ from assets.features.spans import Calendar, LastEvents, Window
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_BETWEEN = {
+    "mean_time_between": "Mean of the days",
+    "min_time_between": "Fewest days",
+    "max_time_between": "Most days",
+    "std_time_between": "Standard deviation of the days",
+}
 
 
 class Condition(Protocol):
@@ -47,6 +53,10 @@ class Aggregate(Protocol):
     def time(self) -> str: ...
     @property
     def counts_request(self) -> bool: ...
+    @property
+    def level(self) -> float | None: ...
+    @property
+    def half_life(self) -> timedelta | None: ...
 
 
 def window_label(window: Window | None) -> str:
@@ -87,6 +97,15 @@ def default_name(
     return re.sub(r"[^a-z0-9]+", "_", "_".join(part for part in parts if part).lower()).strip("_")
 
 
+def kind_label(kind: str, column: str | None, level: float | None, half_life: timedelta | None) -> str:
+    """What is computed, as a part of a name: `sum_amount`, `p90_amount`, `decayed_count_half_life_7d`."""
+    what = kind
+    if level is not None:
+        what = "median" if level == 0.5 else f"p{100 * level:g}".replace(".", "_")
+    parts = [what, column or "", "" if half_life is None else f"half_life_{window_label(half_life)}"]
+    return "_".join(part for part in parts if part)
+
+
 def _condition_label(condition: Condition) -> str:
     if condition.test == "in":
         return "_".join([condition.column, *map(str, condition.values)])
@@ -118,10 +137,34 @@ def history_sentence(feature: Aggregate) -> str:
             return f"Share{_conditions(' with ', feature.share)} among {events} {when}{own}"
         case "last":
             return f"Latest {column} of {events} {when}"
+        case "first":
+            return f"Earliest {column} of {events} {when}"
+        case "quantile":
+            return f"{_quantile_words(feature.level or 0.0)} {column} of {events} {when}{own}"
+        case "mode":
+            return f"Most frequent {column} of {events} {when}{own}"
+        case "mean_time_between" | "min_time_between" | "max_time_between" | "std_time_between":
+            return f"{_BETWEEN[feature.kind]} between consecutive {events} {when}{own}"
+        case "streak":
+            return f"Number of the latest {events} in a row{_conditions(' with ', feature.share)} {when}{own}"
+        case "slope":
+            return f"Rise a day of {column} over {events} {when}{own}"
+        case "decayed_sum":
+            return f"Sum of {column} over {events} {when}, {_halved(feature.half_life)}{own}"
+        case "decayed_count":
+            return f"Number of {events} {when}, {_halved(feature.half_life)}{own}"
         case "time_since_last":
             return f"Days since the latest of {events} {when}"
         case _:
             return f"Days since the earliest of {events} {when}"
+
+
+def _quantile_words(level: float) -> str:
+    return {0.0: "Smallest", 0.5: "Median", 1.0: "Largest"}.get(level) or f"{100 * level:g}% quantile of"
+
+
+def _halved(half_life: timedelta | None) -> str:
+    return f"each weighted by half for every {window_words(half_life or _DAY)} of its age"
 
 
 def _when(feature: Aggregate) -> str:

@@ -77,7 +77,7 @@ class Engine:
         Raises:
             BundleError: The features of such a row cannot be computed.
         """
-        first = {name: values[0] for name, values in self.shape.categories.items()}
+        first = {name: values[0] if values else None for name, values in self.shape.categories.items()}
         dummy = DecisionRequest(
             row_id="warm",
             keys=dict.fromkeys(self.shape.keys, "warm"),
@@ -259,7 +259,8 @@ def shape_of(bundle: Bundle) -> RequestShape:
     """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
     kernel, policy = bundle.parts.kernel, bundle.policy
     features = kernel.features
-    categories = features.categories
+    asked = {feature.name for feature in features.request}
+    categories = {name: values for name, values in features.categories.items() if name in asked}
     numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
     labels: dict[str, None] = {}
     known = {*numbers, *categories, *features.keys, policy.row_id}

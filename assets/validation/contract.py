@@ -25,6 +25,7 @@ class Column:
 
     Attributes:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
+        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where nobody stated it.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` for data that names nobody.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
@@ -83,6 +84,11 @@ class Contract:
     def resolutions(self) -> dict[str, float]:
         """The resolution of each exact numeric column."""
         return {c.name: c.resolution for c in self.columns if c.resolution is not None}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each column that has one."""
+        return {c.name: c.unit for c in self.columns if c.unit}
 
 
 def load_contract(path: Path) -> Contract:

@@ -16,23 +16,31 @@ from hypothesis import strategies as st
 
 from assets.features.kernel import Kernel, compile_features
 from assets.features.vocabulary import (
+    SUMMED,
     Category,
+    Clip,
     DayOfWeek,
     Difference,
     Events,
     FeatureSet,
     History,
     Hour,
+    Log,
     Log1p,
     Missing,
     Night,
     Number,
+    Product,
     Ratio,
+    SignedLog,
+    Sum,
     Trend,
     Weekend,
     Window,
     at_least,
     below,
+    days,
+    hours,
     last_events,
     last_months,
     this_month,
@@ -104,6 +112,35 @@ def _aggregates(of: Events, window: Window | None, tag: str) -> list[History]:
         some.last("n", window, name=f"some_last{tag}", empty=-5),
         of.time_since_last(window, name=f"since_last{tag}"),
         flagged.time_since_first(window, name=f"since_first{tag}"),
+        *_more_aggregates(of, window, tag),
+    ]
+
+
+def _more_aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]:
+    """What is asked of order, ranks, trends and age."""
+    some = of.where(kind=("a", "b"))
+    flagged = of.where(flag=True)
+    return [
+        of.first("level", window, name=f"first{tag}"),
+        some.first("n", window, name=f"some_first{tag}", empty=-5),
+        of.median("amount", window, name=f"median{tag}"),
+        of.quantile("amount", 0.9, window, name=f"p90{tag}", empty=0),
+        some.quantile("n", 0.3333, window, name=f"some_third{tag}"),
+        some.quantile("ratio", 1, window, name=f"some_largest{tag}"),
+        of.mode("level", window, name=f"mode{tag}"),
+        flagged.mode("n", window, name=f"flagged_mode{tag}", empty=-1),
+        of.mode("kind", window, values=("a", "c"), name=f"kind_mode{tag}"),
+        flagged.mode("kind", window, values=("b",), name=f"flagged_kind_mode{tag}"),
+        *(of.time_between(s, window, name=f"{s}_between{tag}") for s in ("mean", "min", "max", "std")),
+        *(some.time_between(s, window, name=f"some_{s}_between{tag}", empty=-1) for s in ("mean", "min", "max", "std")),
+        of.streak(window, flag=True, name=f"streak{tag}"),
+        some.streak(window, kind="a", n=at_least(1), name=f"some_streak{tag}", empty=-1),
+        of.slope("amount", window, name=f"slope{tag}"),
+        some.slope("n", window, name=f"some_slope{tag}", empty=0),
+        of.decayed_count(hours(5), window, name=f"decayed_count{tag}"),
+        some.decayed_count(timedelta(microseconds=1), window, name=f"some_decayed_count{tag}"),
+        of.decayed_sum("amount", days(1), window, name=f"decayed_sum{tag}"),
+        some.decayed_sum("n", days(3_000), window, name=f"some_decayed_sum{tag}", empty=0),
     ]
 
 
@@ -122,7 +159,7 @@ def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = F
         history += _aggregates(known, window, f"_k{number}")
         own = _aggregates(orders, window, f"_o{number}")
         # Columns without a resolution in the contract of orders are not added up.
-        history += [f for f in own if f.kind not in ("sum", "mean", "std") or f.column == "amount"]
+        history += [f for f in own if f.kind not in SUMMED or f.column == "amount"]
         history += [facts.time_since_first(window, name=f"person_since_first_{number}")]
         if isinstance(each, Lagged):
             lags |= {feature.name: each.lag for feature in history[before:]}
@@ -145,6 +182,17 @@ def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = F
             Night("night"),
             DayOfWeek("weekday"),
             Hour("hour"),
+            Log("plain_logarithm", of="amount"),
+            SignedLog("signed_logarithm", of="last_f0"),
+            Clip("clipped", of="amount", low=-1, high=2.5),
+            Clip("floored", of="last_f0", low=0),
+            Sum("total", of=("amount", "last_f0", "amount")),
+            Product("product", left="amount", right="last_f0"),
+            Missing("no_mode", of="kind_mode_f0"),
+            Weekend("local_weekend", zone="Pacific/Auckland"),
+            Night("local_night", zone="Europe/Berlin"),
+            DayOfWeek("local_weekday", zone="Asia/Kathmandu"),
+            Hour("local_hour", zone="America/New_York"),
             *trends,
         ],
     )
