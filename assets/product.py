@@ -333,6 +333,29 @@ class Product:
         """The contract of a source, read from its file."""
         return load_contract(self.contracts / f"{self.source(source).name}.yaml")
 
+    def check_corrections(self) -> None:
+        """Checks that contracts and features agree on which sources are corrected.
+
+        Raises:
+            ProductError: A feature would count a corrected fact twice, or asks for corrections that the contract
+                quarantines; or a spine or label source is corrected, whose rows are read once.
+        """
+        for role, source in (("spine", self.spine.source), ("label", self.label.source)):
+            if self.contract(source).corrections:
+                raise ProductError(
+                    f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
+                    "row is read once, so send later words of it as a source of their own"
+                )
+        for feature in self.features.history:
+            contract = self.contract(feature.source)
+            fact = contract.key[0] if contract.corrections else None
+            if feature.fact != fact:
+                agree = f"Events(..., fact={fact!r})" if fact else f"corrections: true in contracts/{contract.file}"
+                raise ProductError(
+                    f"product {self.name}: feature '{feature.name}' reads '{feature.source}' with "
+                    f"fact={feature.fact!r}, but its contract has {'' if fact else 'no '}corrections; write {agree}"
+                )
+
     @property
     def resolutions(self) -> dict[str, dict[str, float]]:
         """For each source, the resolution of its exact numeric columns (cents: 0.01), as its contract declares."""

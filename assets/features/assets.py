@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
 from assets.features.kernel import SEQUENCE, Kernel, Need, compile_features
@@ -28,6 +29,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     name = "features"
     read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
+    product.check_corrections()
 
     @daily_asset_of(
         product,
@@ -46,7 +48,11 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
         with permanent(LakeError):
             pins = {source: lake.version(table_name(product, f"validated_{source}")) for source in read}
-            events = {source: _history(product, kernel, lake, source, days) for source in product.features.sources}
+            earliest = _earliest(product, lake, days)
+            events = {
+                source: _history(product, kernel, lake, source, earliest, days[-1])
+                for source in product.features.sources
+            }
             spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
         written = run(
             spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
@@ -115,17 +121,25 @@ def _as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.
     return stored
 
 
-def _history(product: Product, kernel: Kernel, lake: Lake, source: str, days: tuple[date, ...]) -> list[str]:
-    """Files of a source's events that may matter to the days.
+def _earliest(product: Product, lake: Lake, days: tuple[date, ...]) -> date:
+    """The first day as of which a row that arrived on these days is decided: a late row is decided as of its past."""
+    table = table_name(product, f"validated_{product.spine.source}")
+    moment = pc.min(lake.read(table, days=days, columns=[product.spine.as_of])[product.spine.as_of]).as_py()
+    return days[0] if moment is None else min(days[0], moment.date())
 
-    An event never becomes known before it happens, so its partition (the day it became known) is at or after the day
-    it happened: partitions older than the widest window hold nothing of it.
+
+def _history(product: Product, kernel: Kernel, lake: Lake, source: str, first: date, last: date) -> list[str]:
+    """Files of a source's events that may matter to rows decided as of these days.
+
+    Validation sees to it that an event never becomes known before it happens, and stands in the partition of the day
+    it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
+    what the window holds, since that became known later still.
     """
     reaches = [need.reach for need in kernel.needs if need.source == source]
     lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
     table = table_name(product, f"validated_{source}")
-    first = _days_within(lake, table, days[0], lookback)
-    return lake.paths(table, days={*first, *(day for day in lake.days(table) if days[0] <= day <= days[-1])})
+    before = _days_within(lake, table, first, lookback)
+    return lake.paths(table, days={*before, *(day for day in lake.days(table) if first <= day <= last)})
 
 
 def _days_within(lake: Lake, table: str, until: date, lookback: timedelta | None) -> Sequence[date]:

@@ -7,8 +7,10 @@ Spark moves a block as one binary value. Turning two million events into Spark r
 a block costs the copy of its bytes, and every column keeps the type that the lake gave it.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +26,20 @@ BLOCKS_DDL = "bucket int, kind string, block binary"
 
 _ROWS = 200_000
 """Rows that a reader gathers before it cuts them into blocks."""
+_PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def partition_of(address: str) -> date:
+    """The day whose partition a data file belongs to, which its folder names.
+
+    Raises:
+        FeatureError: It names none.
+    """
+    found = _PARTITION.search(address)
+    if found is None:
+        raise FeatureError(f"data file {address} is in no folder day=YYYY-MM-DD; give files of a table with days")
+    return date.fromisoformat(found[1])
 
 
 def read_schema(address: str) -> pa.Schema:

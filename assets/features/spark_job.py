@@ -80,8 +80,10 @@ def run(
 
     Args:
         events: For each source its files (paths or `s3://` addresses): all that the rows may look back on.
-        spine: Files of the spine's source.
-        days: First and last UTC day of `as_of`; other rows of the files are left out.
+        spine: Files of the spine's source, each under its partition's `day=YYYY-MM-DD/`.
+        days: First and last of the spine's partitions that are wanted; files of others are left out. A row is written
+            to the partition that it was read from, the day on which it arrived, also where it is decided as of an
+            earlier day: so every row stands in the table once, however days are made again.
         target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, sorted by (as_of, row id), with
             page checksums.
 
@@ -95,6 +97,7 @@ def run(
             raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
         _check_columns(events[need.source], job.event_names(need).values(), need.source)
     _check_columns(spine, job.row_names.values(), "spine")
+    spine = [path for path in spine if days[0] <= blocks.partition_of(path) <= days[1]]
     if not spine:
         return Written((), schema)
     keys = kernel.features.keys
@@ -173,9 +176,13 @@ class _Job:
     def _rows_of(self, path: str) -> pa.Table:
         rows = blocks.read_table(path, self.row_names)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_MICROS))
-        day = blocks.day_numbers(rows[AS_OF])
-        first, last = ((day - date(1970, 1, 1)).days for day in self.days)
-        return rows.filter(pa.array((day >= first) & (day <= last)))
+        day = blocks.partition_of(path)
+        if len(rows) and blocks.day_numbers(rows[AS_OF]).max() > (day - date(1970, 1, 1)).days:
+            raise FeatureError(
+                f"spine: {path} has rows to be decided as of a later day than they arrived on; what will be known "
+                f"then is not there yet: mend '{self.columns.as_of}' or the source's known_at"
+            )
+        return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
 
     def read_events(
         self, key: str, wanted: pa.Array | None, batches: Iterator[pa.RecordBatch]
@@ -206,7 +213,7 @@ class _Job:
     def _passed_on(self, rows: pa.Table, key: str | None) -> Iterator[pa.RecordBatch]:
         """Rows to the next stage: by the next entity key, or by day when there is none."""
         if key is None:
-            bucket = blocks.day_numbers(rows[AS_OF]) % self.buckets
+            bucket = rows[DAY].cast(pa.int32()).to_numpy().astype(np.int64) % self.buckets
         else:
             bucket = blocks.entity_buckets(rows[key], self.buckets)
         yield from blocks.packed(rows, _ROWS, bucket, self.buckets)
@@ -216,12 +223,12 @@ class _Job:
         rows = blocks.unpacked(batches).get(_ROWS)
         if rows is None:
             return
-        rows = rows.sort_by([(AS_OF, "ascending"), (self.columns.row_id, "ascending")])
+        rows = rows.sort_by([(name, "ascending") for name in (DAY, AS_OF, self.columns.row_id)])
         history = {f.name: rows[f.name].to_numpy() for f in self.kernel.features.all if isinstance(f, History)}
         features = self.kernel.finish(history, rows)
         names = set(features.column_names)
         table = pa.table({name: (features if name in names else rows)[name] for name in self.order})
-        day = blocks.day_numbers(rows[AS_OF])
+        day = rows[DAY].cast(pa.int32()).to_numpy()
         starts = np.flatnonzero(np.append(True, np.diff(day) != 0)).tolist()
         for first, last in zip(starts, [*starts[1:], len(day)], strict=True):
             written = self._write_day(table.slice(first, last - first), date(1970, 1, 1) + timedelta(int(day[first])))
