@@ -23,12 +23,15 @@ def _micros(moment: datetime) -> int:
 def test_local_time_is_that_of_the_standard_library(zone: str) -> None:
     """Around every change of the clock, in zones of half and quarter hours, and in one that changed by seconds."""
     random = np.random.default_rng(1)
-    moments = random.integers(_micros(datetime(1919, 1, 1, tzinfo=UTC)), _micros(datetime(2040, 1, 1, tzinfo=UTC)), 2_000)
+    moments = random.integers(
+        _micros(datetime(1919, 1, 1, tzinfo=UTC)), _micros(datetime(2040, 1, 1, tzinfo=UTC)), 2_000
+    )
     changes = [_micros(datetime(2026, 3, 29, 1, tzinfo=UTC)) + step for step in (-1, 0, 1)]
     monrovia = [_micros(datetime(1972, 1, 7, 0, 44, 30, tzinfo=UTC)) + step for step in (-1, 0, 1)]
     moments = np.append(moments, [*changes, *monrovia])
     expected = [
-        _micros((EPOCH + timedelta(microseconds=int(m))).astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)) for m in moments
+        _micros((EPOCH + timedelta(microseconds=int(m))).astimezone(ZoneInfo(zone)).replace(tzinfo=UTC))
+        for m in moments
     ]
     np.testing.assert_array_equal(local(moments, zone), expected)
 
