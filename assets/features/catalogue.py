@@ -1,9 +1,10 @@
 """The feature catalogue: what each feature is, for people.
 
-Belongs here: an entry a feature, and the catalogue as Markdown. Does not belong here: the sentences (`wording.py`).
+Belongs here: an entry a feature with its lineage, and the catalogue as Markdown. Does not belong here: the sentences
+(`wording.py`), what its values are (`statistics.py`), which models use it (`usage.py`), the page (`page.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,9 @@ class CatalogueEntry:
         description: What it means: its author's words, or the definition.
         source: Where it comes from: `request`, the source of its events, or the features it is derived from.
         dtype: Type of its column in the feature table.
+        inputs: The features that it is computed from; none for those that are computed from events or the request.
+        columns: The columns of valid rows that it comes from, through its inputs too: `validated_transactions.amount`.
+        contracts: The files that promise these columns.
     """
 
     name: str
@@ -31,21 +35,32 @@ class CatalogueEntry:
     unit: str
     source: str
     dtype: Literal["float64", "string"]
+    inputs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    contracts: tuple[str, ...] = ()
 
 
-def catalogue(features: FeatureSet) -> tuple[CatalogueEntry, ...]:
-    """The entries of a feature set, in its order."""
-    return tuple(_entry(features, feature) for feature in features.all)
+def catalogue(features: FeatureSet, *, spine: str) -> tuple[CatalogueEntry, ...]:
+    """The entries of a feature set, in its order.
+
+    Args:
+        spine: The source whose rows are decided; request features are columns of it.
+    """
+    columns: dict[str, tuple[tuple[str, str], ...]] = {}
+    for feature in features.all:
+        columns[feature.name] = _columns(feature, columns, spine)
+    return tuple(_entry(features, feature, columns[feature.name]) for feature in features.all)
 
 
-def _entry(features: FeatureSet, feature: Feature) -> CatalogueEntry:
+def _entry(features: FeatureSet, feature: Feature, columns: tuple[tuple[str, str], ...]) -> CatalogueEntry:
     kind: FeatureKind = "derived"
+    inputs: tuple[str, ...] = ()
     if isinstance(feature, (Number, Category)):
         kind, source = "request", "request"
     elif isinstance(feature, History):
         kind, source = "history", f"{feature.source} by {feature.key}"
     else:
-        source = ", ".join(feature.inputs) or "moment of the decision"
+        inputs, source = feature.inputs, ", ".join(feature.inputs) or "moment of the decision"
     return CatalogueEntry(
         name=feature.name,
         kind=kind,
@@ -55,7 +70,22 @@ def _entry(features: FeatureSet, feature: Feature) -> CatalogueEntry:
         unit=feature.unit,
         source=source,
         dtype="string" if isinstance(feature, Category) else "float64",
+        inputs=inputs,
+        columns=tuple(f"validated_{table}.{column}" for table, column in columns),
+        contracts=tuple(dict.fromkeys(f"{table}.yaml" for table, _ in columns)),
     )
+
+
+def _columns(
+    feature: Feature, known: Mapping[str, tuple[tuple[str, str], ...]], spine: str
+) -> tuple[tuple[str, str], ...]:
+    """Source and column of all that a feature comes from."""
+    if isinstance(feature, (Number, Category)):
+        return ((spine, feature.name),)
+    if isinstance(feature, History):
+        read = (feature.key, *feature.columns, feature.time, "known_at")
+        return tuple((feature.source, column) for column in dict.fromkeys(read))
+    return tuple(dict.fromkeys(column for name in feature.inputs for column in known[name]))
 
 
 def _otherwise(feature: Feature) -> str:
@@ -70,8 +100,21 @@ def _otherwise(feature: Feature) -> str:
 
 def to_markdown(entries: Iterable[CatalogueEntry]) -> str:
     """The catalogue as a Markdown table."""
-    lines = ["| feature | meaning | definition | unit | from | owner |", "| --- | --- | --- | --- | --- | --- |"]
-    for entry in entries:
-        cells = (f"`{entry.name}`", entry.description, entry.definition, entry.unit, entry.source, entry.owner)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    heads = ("feature", "meaning", "definition", "unit", "type", "from", "columns", "contract", "owner")
+    rows = [
+        (
+            f"`{entry.name}`", entry.description, entry.definition, entry.unit, entry.dtype, entry.source,
+            ", ".join(entry.columns), ", ".join(entry.contracts), entry.owner,
+        )
+        for entry in entries
+    ]  # fmt: skip
+    return markdown_table(heads, rows)
+
+
+def markdown_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows of cells as a Markdown table; whatever is in a cell stays in it."""
+    names = tuple(heads)
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    for row in rows:
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |")
     return "\n".join(lines) + "\n"
