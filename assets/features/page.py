@@ -22,7 +22,8 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; } td.bars { white-space: nowrap; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
 code, .mono { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
 section { border: 1px solid var(--line); border-radius: .5rem; padding: .2rem 1rem 1rem; margin: 1rem 0; }
 section:target { border-color: var(--bar); } h2 { margin-bottom: 0; } h2 code { font-size: 1.05rem; }
@@ -81,11 +82,11 @@ def _warning(survey: FeatureSurvey) -> str:
 
 def _row(entry: CatalogueEntry, survey: FeatureSurvey, largest: float) -> str:
     use, found, name = survey.uses[entry.name], survey.statistics.get(entry.name), escape(entry.name)
-    width = 0.0 if not largest else 8 * (use.importance or 0.0) / largest
+    width = 0.0 if not largest else 7 * (use.importance or 0.0) / largest
     bar = f'<span class="bar" style="width:{width:.2f}rem"></span> {_importance(use)}'
     return (
         f'<tr><td><a href="#{name}"><code>{name}</code></a></td><td>{escape(entry.description)}</td>'
-        f'<td>{escape(entry.unit)}</td><td class="n">{_missing(found)}</td><td>{bar}</td>'
+        f'<td>{escape(entry.unit)}</td><td class="n">{_missing(found)}</td><td class="bars">{bar}</td>'
         f"<td{'' if use.state == 'used' else ' class=warn'}>{use.state}</td></tr>\n"
     )
 

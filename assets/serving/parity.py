@@ -11,6 +11,8 @@ Lake and store are the same events by two ways, so they may differ where one way
   see what the decision could not: this is a difference, and is named.
 - A posted event that then broke its contract or lacks consent stays out of the lake: a difference, and named.
 - A day of the lake that was made again since may have other events than the store was loaded with: a difference.
+- A store keeps no more than the windows reach back from when it was loaded. A decision as of an earlier moment, which
+  the local environment allows, lacks the oldest events of its windows: a difference, and named.
 """
 
 from collections import Counter
@@ -143,7 +145,7 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
                  if name in lake[at].column_names and name in store.tables[at].column_names]  # fmt: skip
         theirs, ours = (_seen(part[at].select(names), need, record.as_of) for part in (store.tables, lake))
         posted = [_store_only(need.source, key, row, last) for row in _beyond(theirs, ours)]
-        gaps += posted + [_lake_only(need.source, key, row, store) for row in _beyond(ours, theirs)]
+        gaps += posted + [_lake_only(need, key, row, store) for row in _beyond(ours, theirs)]
         late = [row for row, gap in zip(_beyond(theirs, ours), posted, strict=True) if gap.waiting]
         more = pa.Table.from_pylist(late, schema=lake[at].select(names).schema)
         waited[at] = pa.concat_tables([lake[at].select(names), more])
@@ -246,12 +248,15 @@ def _store_only(source: str, key: str | int, row: Mapping[str, Any], last: date 
     return EventGap(source, key, row["event_time"], row["known_at"], "store", waiting, why)
 
 
-def _lake_only(source: str, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
+def _lake_only(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
+    until = store.loaded_until.isoformat()
     if row["known_at"] >= store.loaded_until:
-        why = f"it became known after the store was loaded (until {store.loaded_until.isoformat()}) and was not posted"
+        why = f"it became known after the store was loaded (until {until}) and was not posted"
+    elif need.reach is not None and row["known_at"] <= store.loaded_until - timedelta(microseconds=need.reach):
+        why = f"older than what the store kept when it was loaded (until {until}): this decision was as of the past"
     else:
-        why = f"the store was loaded until {store.loaded_until.isoformat()} and lacks it"
-    return EventGap(source, key, row["event_time"], row["known_at"], "lake", False, why)
+        why = f"the store was loaded until {until} and lacks it"
+    return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why)
 
 
 def _positions(column: pa.ChunkedArray) -> dict[str, np.ndarray]:

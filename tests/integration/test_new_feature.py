@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -79,7 +80,7 @@ def test_it_is_trained_on(home: Home, bundle: Bundle) -> None:
 def test_it_is_watched_for_drift(home: Home, bundle: Bundle) -> None:
     """In the reference profile and in the newest day's figures."""
     assert NAME in bundle.parts.reference["numeric"]
-    assert NAME in home.lake.read("card_fraud/drift", days=[LAST])["feature"].to_pylist()
+    assert NAME in home.lake.read("card_fraud/drift", days=[LAST])["name"].to_pylist()
 
 
 def test_it_is_in_the_catalogue_with_lineage_values_and_use(home: Home, tmp_path: Path) -> None:
@@ -120,16 +121,17 @@ def test_it_is_served_and_its_decision_replays(home: Home) -> None:
     with Service(Place(home.environment, variables, free_port())) as service:  # type: ignore[arg-type]
         service.wait_until_ready()
         answers = []
-        for row in rows:
-            request = {name: row[name] for name in ("transaction_id", "card_id", "terminal_id", "amount")}
-            request["as_of"] = row["event_time"].isoformat()
+        for number, row in enumerate(rows):
+            request = {name: row[name] for name in ("card_id", "terminal_id", "amount")}
+            # As of the moment that the store was loaded until: it keeps no more than windows reach back from there.
+            request |= {"transaction_id": 2_000_000_000 + number, "as_of": f"{LAST + timedelta(days=1)}T00:00:00Z"}
             status, answer = service.post("/decide", {"product": "card_fraud", "request": request})
             assert (status, answer["fallback"]) == (200, None)
             answers.append(answer)
     for row, answer in zip(rows, answers, strict=True):
         record = find_decision(home.environment.decision_log, answer["decision_id"])
         assert record.features[NAME] >= row["amount"]
-        assert replay_decision(home.environment, "card_fraud", record.id).same
+        assert replay_decision(home.environment, "card_fraud", record.id).of("identical")
     said = run_loopline(["replay", "card_fraud", "--json"], variables)
     assert said.status == 0, said.people
     assert (said.told["decisions"], said.told["identical"], said.told["by_feature"]) == (25, 25, {})
