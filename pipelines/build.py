@@ -11,6 +11,7 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
+from assets.features.checks import unused_features_check
 from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
@@ -38,6 +39,7 @@ def build_pipeline(
     landing = landing_sensor(product, environment)
     return dg.Definitions(
         assets=assets_of(product, environment),
+        asset_checks=[unused_features_check(product)],
         jobs=[daily_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
         sensors=[

@@ -1,8 +1,9 @@
 """The `loopline` command: for people on call and for scripts.
 
 Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`,
-`services.py`, `tables.py`, `doctor.py`, `deciding.py`). Every command takes `--json`: one JSON object on standard
-output, everything else on standard error. The exit status is 0 only when what was asked for holds.
+`services.py`, `tables.py`, `doctor.py`, `deciding.py`), the commands over what is recorded (`evidence.py`). Every
+command takes `--json`: one JSON object on standard output, everything else on standard error. The exit status is 0
+only when what was asked for holds.
 """
 
 import os
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assets.naming import checked_day
-from pipelines import console, showing
+from pipelines import console, evidence, showing
+from pipelines.arguments import Json, ProductName
 from resources.environments import Environment, load_environment
 
 if TYPE_CHECKING:
@@ -27,9 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(evidence.commands)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="credit_risk, card_fraud, or your own.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="As the registry numbers it.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
@@ -118,23 +119,6 @@ def decide(
     showing.show_decision(decision)
     if json_:
         console.print_json(decision)
-
-
-@app.command()
-def tables(
-    product: ProductName,
-    partitions: Annotated[bool, typer.Option("--partitions", help="With the content hash of each day.")] = False,
-    json_: Json = False,
-) -> None:
-    """The lake's tables: version, partitions, rows, content hash, last commit."""
-    from pipelines.products import load_product
-    from pipelines.tables import product_tables
-    from resources.lake import Lake
-
-    found = product_tables(Lake(_environment().lake), load_product(product).name)
-    showing.show_tables(found)
-    if json_:
-        console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
 
 
 @app.command()

@@ -8,9 +8,14 @@ from assets.governance.audit_log import AuditLogDamaged, AuditLogError
 from assets.naming import BadName
 from assets.registry.registration import RegistrationError
 from assets.serving.bundle import BundleError
+from assets.serving.decision import NoDecision
+from assets.serving.log_writer import DecisionLogError
+from assets.serving.replay import CannotReplay
+from pipelines.cataloguing import UnknownPageKind
 from pipelines.deciding import NoAnswer, UnreadableRequest
 from pipelines.loop import ImpossibleDay, UnknownAsset
 from pipelines.products import UnknownProduct
+from pipelines.replaying import NothingToReplay
 from pipelines.running import RunFailed
 from pipelines.services import ServiceError
 from pipelines.tables import ExportError
@@ -25,7 +30,8 @@ from resources.rollout_store import RolloutError
 from resources.sandbox.incidents import SandboxError
 
 KNOWN: tuple[type[Exception], ...] = (
-    AuditLogDamaged, AuditLogError, BadName, BundleError, DagsterServerError, ExportError, ImpossibleDay, LakeError,
-    LockError, MissingKey, NoAnswer, ProcessError, RecordError, RegistrationError, RolloutError, RunFailed,
-    SandboxError, ServiceError, TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct, UnreadableRequest,
+    AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, DagsterServerError, DecisionLogError,
+    ExportError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer, NoDecision, NothingToReplay, ProcessError,
+    RecordError, RegistrationError, RolloutError, RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset,
+    UnknownEnvironment, UnknownPageKind, UnknownProduct, UnreadableRequest,
 )  # fmt: skip

@@ -39,7 +39,11 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         group_name="features",
         description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
         kinds={"spark", "deltalake"},
-        metadata={"catalogue": dg.MetadataValue.md(to_markdown(catalogue(product.features, product.units)))},
+        metadata={
+            "catalogue": dg.MetadataValue.md(
+                to_markdown(catalogue(product.features, product.units, spine=product.spine.source))
+            )
+        },
         pool="spark",
     )
     def features(

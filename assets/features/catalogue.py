@@ -1,6 +1,7 @@
 """The feature catalogue: what each feature is, for people.
 
-Belongs here: an entry a feature, and the catalogue as Markdown. Does not belong here: the sentences (`wording.py`).
+Belongs here: an entry a feature with its lineage, and the catalogue as Markdown. Does not belong here: the sentences
+(`wording.py`), what its values are (`statistics.py`), which models use it (`usage.py`), the page (`page.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,7 @@ from assets.features.vocabulary import (
     History,
     LearnedCategory,
     Number,
+    Text,
     holds_text,
 )
 
@@ -42,6 +44,9 @@ class CatalogueEntry:
         description: What it means: its author's words, or the definition.
         source: Where it comes from: `request`, the source of its events, or the features it is derived from.
         dtype: Type of its column in the feature table.
+        inputs: The features that it is computed from; none for those that are computed from events or the request.
+        columns: The columns of valid rows that it comes from, through its inputs too: `validated_transactions.amount`.
+        contracts: The files that promise these columns.
     """
 
     name: str
@@ -52,27 +57,37 @@ class CatalogueEntry:
     unit: str
     source: str
     dtype: Literal["float64", "string"]
+    inputs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    contracts: tuple[str, ...] = ()
 
 
-def catalogue(features: FeatureSet, units: Mapping[str, str] | None = None) -> tuple[CatalogueEntry, ...]:
+def catalogue(
+    features: FeatureSet, units: Mapping[str, str] | None = None, *, spine: str
+) -> tuple[CatalogueEntry, ...]:
     """The entries of a feature set, in its order.
 
     Args:
         units: Of each feature, where contracts had their say (`Product.units`); else what the declarations say.
+        spine: The source whose rows are decided; request features are columns of it.
     """
     units = units_of(features) if units is None else units
-    return tuple(_entry(features, feature, units[feature.name]) for feature in features.all)
+    columns: dict[str, tuple[tuple[str, str], ...]] = {}
+    for feature in features.all:
+        columns[feature.name] = _columns(feature, columns, spine)
+    return tuple(_entry(features, feature, units[feature.name], columns[feature.name]) for feature in features.all)
 
 
-def _entry(features: FeatureSet, feature: Feature, unit: str) -> CatalogueEntry:
+def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tuple[str, str], ...]) -> CatalogueEntry:
     kind: FeatureKind = "derived"
-    if isinstance(feature, (Number, Category, LearnedCategory, HashedCategory)):
+    inputs: tuple[str, ...] = ()
+    if isinstance(feature, Number | Text):
         kind, source = "request", "request"
     elif isinstance(feature, History):
         corrected = "" if feature.fact is None else f", each {feature.fact} as known last"
         kind, source = "history", f"{feature.source} by {feature.key}{corrected}"
     else:
-        source = ", ".join(feature.inputs) or "moment of the decision"
+        inputs, source = feature.inputs, ", ".join(feature.inputs) or "moment of the decision"
     return CatalogueEntry(
         name=feature.name,
         kind=kind,
@@ -82,7 +97,23 @@ def _entry(features: FeatureSet, feature: Feature, unit: str) -> CatalogueEntry:
         unit=unit,
         source=source,
         dtype="string" if holds_text(feature) else "float64",
+        inputs=inputs,
+        columns=tuple(f"validated_{table}.{column}" for table, column in columns),
+        contracts=tuple(dict.fromkeys(f"{table}.yaml" for table, _ in columns)),
     )
+
+
+def _columns(
+    feature: Feature, known: Mapping[str, tuple[tuple[str, str], ...]], spine: str
+) -> tuple[tuple[str, str], ...]:
+    """Source and column of all that a feature comes from."""
+    if isinstance(feature, Number | Text):
+        return ((spine, feature.name),)
+    if isinstance(feature, History):
+        fact = () if feature.fact is None else (feature.fact,)
+        read = (feature.key, *fact, *feature.columns, feature.time, "known_at")
+        return tuple((feature.source, column) for column in dict.fromkeys(read))
+    return tuple(dict.fromkeys(column for name in feature.inputs for column in known[name]))
 
 
 def _otherwise(feature: Feature) -> str:
@@ -107,8 +138,21 @@ def _otherwise(feature: Feature) -> str:
 
 def to_markdown(entries: Iterable[CatalogueEntry]) -> str:
     """The catalogue as a Markdown table."""
-    lines = ["| feature | meaning | definition | unit | from | owner |", "| --- | --- | --- | --- | --- | --- |"]
-    for entry in entries:
-        cells = (f"`{entry.name}`", entry.description, entry.definition, entry.unit, entry.source, entry.owner)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    heads = ("feature", "meaning", "definition", "unit", "type", "from", "columns", "contract", "owner")
+    rows = [
+        (
+            f"`{entry.name}`", entry.description, entry.definition, entry.unit, entry.dtype, entry.source,
+            ", ".join(entry.columns), ", ".join(entry.contracts), entry.owner,
+        )
+        for entry in entries
+    ]  # fmt: skip
+    return markdown_table(heads, rows)
+
+
+def markdown_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows of cells as a Markdown table; whatever is in a cell stays in it."""
+    names = tuple(heads)
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    for row in rows:
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |")
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ def events_of_entities(
     *,
     sequence: str | None,
     days: tuple[date, date] = (date.min, date.max),
+    row_id: str | None = None,
 ) -> dict[str, pa.Table]:
     """For each source that the kernel reads, the events of the entities by any of their keys.
 
@@ -33,6 +34,7 @@ def events_of_entities(
         sequence: The column that orders events of the same microsecond; it comes as `sequence`, for sources of which
             the request is an event.
         days: First and last day on which the events became known.
+        row_id: A column to read beside, where the request is an event: it tells the request's own.
 
     Returns:
         Tables with the key columns, `event_time`, `known_at` and what `kernel.needs` names.
@@ -44,8 +46,10 @@ def events_of_entities(
     for source in kernel.features.sources:
         needs = [need for need in kernel.needs if need.source == source]
         names = [*(need.key for need in needs), *(column for need in needs for column in need.columns)]
-        ordered = sequence is not None and any(need.includes_request for need in needs)
-        columns = dict.fromkeys(["event_time", "known_at", *names, *([str(sequence)] if ordered else [])])
+        own = any(need.includes_request for need in needs)
+        ordered = own and sequence is not None
+        beside = [name for name in (sequence, row_id) if own and name is not None]
+        columns = dict.fromkeys(["event_time", "known_at", *names, *beside])
         keys = {need.key: entities[need.key] for need in needs}
         events = rows_with(lake, table(source), list(columns), keys, days=days)
         found[source] = events.append_column(SEQUENCE, events[str(sequence)]) if ordered else events
@@ -76,7 +80,8 @@ def rows_with(
 
 
 def _among(rows: pa.Table, keys: Mapping[str, pa.Array]) -> pa.ChunkedArray:
-    mine = [pc.is_in(rows[key], value_set=values.cast(rows.schema.field(key).type)) for key, values in keys.items()]
+    # Keys of requests come as text, whatever the column's type.
+    mine = [pc.is_in(rows[key].cast(values.type), value_set=values) for key, values in keys.items()]
     found = mine[0]
     for other in mine[1:]:
         found = pc.or_(found, other)

@@ -49,6 +49,7 @@ class Decision:
         score: Calibrated probability of the bad outcome; `None` when nothing could compute one.
         fallback: `scorecard` when the model failed, `policy` when nothing could score, `None` otherwise.
         inputs: The request columns.
+        sequence: The row's place among those of the same microsecond, where the product has such an order.
         features: The feature values from which the score was computed; empty when there are none.
         store_version: The online store's version that was read; `None` when it was not.
         problem: What failed, when there is a fallback.
@@ -71,6 +72,7 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     fallback: Fallback | None = None
     inputs: Mapping[str, float | str | None] = field(default_factory=dict)
+    sequence: int | None = None
     features: Mapping[str, float | str | None] = field(default_factory=dict)
     store_version: str | None = None
     problem: str | None = None
@@ -100,6 +102,7 @@ class Decision:
         return self.answer() | {
             "keys": dict(self.keys),
             "inputs": dict(self.inputs),
+            "sequence": self.sequence,
             "features": dict(self.features),
             "store_version": self.store_version,
             "problem": self.problem,

@@ -160,6 +160,7 @@ class Engine:
             decided_at=now,
             threshold=self.bundle.policy.threshold,
             inputs=asked.values,
+            sequence=asked.sequence,
             features=features,
             store_version=version,
             score=judged.score,

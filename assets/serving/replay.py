@@ -1,7 +1,8 @@
 """Making a recorded decision again.
 
-Belongs here: the comparison of a record with what its bundle says today. Does not belong here: finding the record
-(`decision_log.py`) and fetching the bundle (`resources.rollout_store`).
+Belongs here: the comparison of a record with what its bundle says today of the features that were logged. Does not
+belong here: computing these features again from the lake (`parity.py`), finding the record (`decision_log.py`) and
+fetching the bundle (`resources.rollout_store`).
 """
 
 from dataclasses import dataclass
@@ -45,10 +46,13 @@ class ReplayResult:
         return not self.differences
 
 
-def replay(record: Decision, bundle: Bundle) -> ReplayResult:
+def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> ReplayResult:
     """Computes score, outcome and reasons again from the recorded features and compares exactly.
 
     A decision that fell back to the scorecard is compared with the scorecard, one that fell back to the policy with it.
+
+    Args:
+        scorer: The bundle's, where many decisions are replayed; one is made for the call without it.
 
     Raises:
         CannotReplay: The bundle is not the one that decided, or the subject's data were erased.
@@ -60,7 +64,7 @@ def replay(record: Decision, bundle: Bundle) -> ReplayResult:
         )
     if record.erased:
         raise CannotReplay(f"decision {record.id} cannot be replayed: its subject's data were erased")
-    computed = _judged(record, bundle)
+    computed = _judged(record, bundle, scorer)
     compared = {
         "score": (record.score, computed.score),
         "outcome": (record.outcome, computed.outcome),
@@ -72,12 +76,12 @@ def replay(record: Decision, bundle: Bundle) -> ReplayResult:
     return ReplayResult(decision_id=record.id, differences=differences)
 
 
-def _judged(record: Decision, bundle: Bundle) -> Judgement:
+def _judged(record: Decision, bundle: Bundle, scorer: Scorer | None) -> Judgement:
     if record.fallback == "policy":
         return undecided(bundle, record.problem or "")
     row = feature_row(record, bundle.parts.kernel.features)
     explain = bool(record.reasons)
-    return judge(Scorer(bundle), row, explain=explain, model_works=record.fallback is None)
+    return judge(scorer or Scorer(bundle), row, explain=explain, model_works=record.fallback is None)
 
 
 def feature_row(record: Decision, features: FeatureSet) -> pa.Table:

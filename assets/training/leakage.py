@@ -114,8 +114,8 @@ def _changed(feature: FeatureEvidence, evidence: AuditEvidence) -> list[Finding]
         f"'{feature.feature}' does not follow from what was known in {share}: row {example.row} has "
         f"{example.recorded}, what was known at {example.as_of.isoformat()} gives {example.recomputed}"
     )
-    day = example.as_of.date()
-    again = f"loopline backfill {evidence.product} --from {day} --to {day} --select features"
+    days = [change.as_of.date() for change in feature.changed]
+    again = f"loopline backfill {evidence.product} --from {min(days)} --to {max(days)} --select features"
     if told:
         sources = " and ".join(example.told_by)
         why = (
@@ -125,7 +125,7 @@ def _changed(feature: FeatureEvidence, evidence: AuditEvidence) -> list[Finding]
     else:
         why = (
             f"no event explains it: something else than the kernel wrote it, or its day was made from other events. "
-            f"{_SUSPECT.capitalize()}. Remove the column from its writer, or make the day again: {again}"
+            f"{_SUSPECT.capitalize()}. Remove the column from its writer, or make the days again: {again}"
         )
     return [Finding("follows_from_the_past", feature.feature, float(len(feature.changed)), 0.0, f"{said}; {why}")]
 

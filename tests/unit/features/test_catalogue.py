@@ -23,7 +23,7 @@ FEATURES = FeatureSet(
 
 
 def test_every_feature_has_an_entry_in_order() -> None:
-    entries = catalogue(FEATURES)
+    entries = catalogue(FEATURES, spine="card_transactions")
     assert [entry.name for entry in entries] == list(FEATURES.names)
     assert all(entry.definition and entry.description and entry.owner and entry.source for entry in entries)
     assert [entry.kind for entry in entries] == ["request", "request", "history", "history", "derived", "derived"]
@@ -31,7 +31,7 @@ def test_every_feature_has_an_entry_in_order() -> None:
 
 
 def test_an_entry_says_where_a_feature_comes_from_and_what_it_is() -> None:
-    entries = {entry.name: entry for entry in catalogue(FEATURES)}
+    entries = {entry.name: entry for entry in catalogue(FEATURES, spine="card_transactions")}
     mean = entries["mean_7d"]
     assert mean.source == "card_transactions by card_id"
     assert mean.definition == (
@@ -52,7 +52,7 @@ def test_what_is_missing_when_is_said_of_every_kind() -> None:
             tx.mode("kind", values=("a", "b"), name="habit"), tx.decayed_count(days(7), name="lately"),
         ],
     )  # fmt: skip
-    entries = {entry.name: entry for entry in catalogue(features)}
+    entries = {entry.name: entry for entry in catalogue(features, spine="orders")}
     assert entries["slope"].definition.endswith("; missing when there are fewer than two moments")
     assert entries["gaps"].definition.endswith("; 0 when there are fewer than three")
     assert entries["row"].definition.endswith("; 0 when there are none")
@@ -69,11 +69,11 @@ def test_what_is_missing_when_is_said_of_every_kind() -> None:
 def test_units_of_contracts_are_in_the_catalogue() -> None:
     """Units that are worked out elsewhere take the place of declared ones."""
     units = dict.fromkeys(FEATURES.names, "EUR")
-    assert {entry.unit for entry in catalogue(FEATURES, units)} == {"EUR"}
-    assert {entry.name: entry.unit for entry in catalogue(FEATURES)}["relative"] == "1"
+    assert {entry.unit for entry in catalogue(FEATURES, units, spine="orders")} == {"EUR"}
+    assert {entry.name: entry.unit for entry in catalogue(FEATURES, spine="orders")}["relative"] == "1"
 
 
 def test_the_table_has_a_line_a_feature_and_cells_stay_cells() -> None:
-    lines = to_markdown(catalogue(FEATURES)).splitlines()
+    lines = to_markdown(catalogue(FEATURES, spine="card_transactions")).splitlines()
     assert len(lines) == 2 + len(FEATURES.names)
-    assert {line.replace("\\|", "").count("|") for line in lines} == {7}
+    assert {line.replace("\\|", "").count("|") for line in lines} == {10}

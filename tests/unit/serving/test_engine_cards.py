@@ -1,17 +1,22 @@
 """A product whose requests are events themselves, with two entities and an order within a moment."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.features.kernel import Kernel, compile_features
 from assets.features.vocabulary import Events, FeatureSet, Number, days
 from assets.serving.bundle import Bundle, Policy
+from assets.serving.decision import Decision
 from assets.serving.engine import Engine
+from assets.serving.parity import EntityIndex, LakeEvents, compare_with_lake
+from assets.serving.replay import CannotReplay
 from assets.serving.request import RequestError
 from resources.event_blocks import TIMESTAMP
 from resources.lmdb_store import LmdbStore
@@ -132,3 +137,46 @@ def test_without_an_order_the_request_is_refused(bundle: Bundle) -> None:
     ask = request(rows[0])
     with pytest.raises(RequestError, match="'transaction_id' is missing"):
         engine.decide({name: value for name, value in ask.items() if name != "transaction_id"}, now=datetime.now(UTC))
+
+
+def index_of(table: pa.Table, labels: pa.Table, *, last: datetime = NOW) -> EntityIndex:
+    """The lake with these events, up to that day."""
+    tables = {"card_transactions": table, "fraud_labels": labels}
+    return LakeEvents(tables, dict.fromkeys(tables, last.date())).by_entity(kernel())
+
+
+def test_past_decisions_have_the_same_features_from_the_lake(bundle: Bundle, tmp_path: Path) -> None:
+    """Two entities of one source, ties within a microsecond, the request's own event among the lake's."""
+    table, labels = history()
+    engine = Engine(bundle, filled(tmp_path, NOW + timedelta(days=30)), as_of_allowed=True)
+    index = index_of(table, labels)
+    decided = [engine.decide(request(row), now=NOW) for row in table.to_pylist()[::7]]
+    assert [compare_with_lake(decision, bundle, index).differences for decision in decided] == [()] * len(decided)
+    assert Decision.from_record(decided[0].to_record()).sequence == decided[0].row_id
+
+
+def test_its_own_event_in_the_lake_is_not_counted_a_second_time(bundle: Bundle, tmp_path: Path) -> None:
+    """Decided a moment after it happened: by then the lake's row of the request lies before the decision."""
+    table, labels = history()
+    row = table.to_pylist()[-1]
+    store = filled(tmp_path, row["event_time"])
+    engine = Engine(bundle, store, as_of_allowed=True)
+    late = row["event_time"] + timedelta(milliseconds=80)
+    decision = engine.decide(request(row) | {"as_of": late.isoformat()}, now=NOW)
+    until = table.filter(pc.less(table["event_time"], pa.scalar(row["event_time"], TIMESTAMP)))
+    others = pa.concat_tables([until, table.slice(N - 1, 1)])
+    assert compare_with_lake(decision, bundle, index_of(others, labels)).differences == ()
+    foreign = others.set_column(0, "transaction_id", pa.array([*until["transaction_id"].to_pylist(), 5000]))
+    parity = compare_with_lake(decision, bundle, index_of(foreign, labels))
+    assert {"card_count_7d", "terminal_count_7d"} <= {difference.name for difference in parity.differences}
+
+
+def test_a_record_without_what_its_bundle_asks_for_cannot_be_computed_again(bundle: Bundle, tmp_path: Path) -> None:
+    """What is missing is named; nothing is put in its place."""
+    table, labels = history()
+    engine = Engine(bundle, filled(tmp_path, NOW), as_of_allowed=True)
+    decision = engine.decide(request(table.to_pylist()[0]), now=NOW)
+    with pytest.raises(CannotReplay, match=r"lacks \['country'\]"):
+        compare_with_lake(replace(decision, inputs={"amount": 1.0}), bundle, index_of(table, labels))
+    with pytest.raises(CannotReplay, match="'transaction_id', by which rows are ordered"):
+        compare_with_lake(replace(decision, row_id="seven", sequence=None), bundle, index_of(table, labels))

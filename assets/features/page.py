@@ -1,0 +1,160 @@
+"""The feature catalogue as a page.
+
+Belongs here: a survey as one HTML file that needs nothing else, and as Markdown. Does not belong here: what it says
+(`survey.py`).
+"""
+
+from collections.abc import Iterable
+from html import escape
+
+from assets.features.catalogue import CatalogueEntry, markdown_table
+from assets.features.statistics import QUANTILES, FeatureStatistics
+from assets.features.survey import FeatureSurvey
+from assets.features.usage import FeatureUse
+
+_STATE = {
+    "used": "used",
+    "idle": "computed by every model that has it, and moves none",
+    "new": "in no model yet",
+}
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --bar: #4a7dbd; --warn: #b5541c; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; } td.bars { white-space: nowrap; }
+td.n { text-align: right; font-variant-numeric: tabular-nums; }
+code, .mono { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
+section { border: 1px solid var(--line); border-radius: .5rem; padding: .2rem 1rem 1rem; margin: 1rem 0; }
+section:target { border-color: var(--bar); } h2 { margin-bottom: 0; } h2 code { font-size: 1.05rem; }
+dl { display: grid; grid-template-columns: 9rem 1fr; gap: .2rem 1rem; margin: .5rem 0; } dt { opacity: .7; }
+dd { margin: 0; } .bar { display: inline-block; height: .6em; background: var(--bar); border-radius: 2px; }
+.warn { color: var(--warn); } .note { background: var(--soft); border-radius: .5rem; padding: .6rem 1rem; }
+"""
+
+
+def to_html(survey: FeatureSurvey) -> str:
+    """One file with everything in it: no script, no address of another."""
+    largest = max((use.importance or 0.0 for use in survey.uses.values()), default=0.0)
+    rows = "".join(_row(entry, survey, largest) for entry in survey.entries)
+    heads = "".join(f"<th>{head}</th>" for head in ("feature", "meaning", "unit", "missing", "importance", "use"))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Features of {escape(survey.product)}</title><style>{_STYLE}</style></head><body>\n"
+        f"<h1>Features of {escape(survey.title)}</h1>\n"
+        f"<p>{escape(_facts(survey))}</p>\n{_warning(survey)}"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table>\n"
+        f"{''.join(_section(entry, survey) for entry in survey.entries)}</body></html>\n"
+    )
+
+
+def to_markdown(survey: FeatureSurvey) -> str:
+    """The same as Markdown: facts, and a line a feature."""
+    heads = (
+        "feature", "meaning", "definition", "unit", "type", "from", "columns", "contract", "owner", "missing",
+        "mean or commonest", "5 % to 95 %", "distinct", "importance", "use",
+    )  # fmt: skip
+    rows = [_cells(entry, survey) for entry in survey.entries]
+    named = ", ".join(f"`{name}`" for name in survey.unused)
+    warning = f"Used by no model: {named}.\n\n" if named else ""
+    return f"# Features of {survey.title}\n\n{_facts(survey)}\n\n{warning}{markdown_table(heads, rows)}"
+
+
+def _facts(survey: FeatureSurvey) -> str:
+    table = "The feature table was not made yet."
+    if survey.version is not None and survey.days is not None:
+        table = (
+            f"Statistics are of {survey.rows:,} rows, {survey.days[0]} to {survey.days[1]}, in version "
+            f"{survey.version} of the feature table."
+        )
+    named = [f"{model.version}{' (' + ', '.join(model.roles) + ')' if model.roles else ''}" for model in survey.models]
+    models = f"Models looked at: {', '.join(named)}." if named else "There is no model yet."
+    return f"{len(survey.entries)} features of {survey.product}, owned by {survey.owner}. {table} {models}"
+
+
+def _warning(survey: FeatureSurvey) -> str:
+    if not survey.unused:
+        return ""
+    named = ", ".join(f'<a href="#{escape(name)}"><code>{escape(name)}</code></a>' for name in survey.unused)
+    return f'<p class="note warn">Used by no model: {named}</p>\n'
+
+
+def _row(entry: CatalogueEntry, survey: FeatureSurvey, largest: float) -> str:
+    use, found, name = survey.uses[entry.name], survey.statistics.get(entry.name), escape(entry.name)
+    width = 0.0 if not largest else 7 * (use.importance or 0.0) / largest
+    bar = f'<span class="bar" style="width:{width:.2f}rem"></span> {_importance(use)}'
+    return (
+        f'<tr><td><a href="#{name}"><code>{name}</code></a></td><td>{escape(entry.description)}</td>'
+        f'<td>{escape(entry.unit)}</td><td class="n">{_missing(found)}</td><td class="bars">{bar}</td>'
+        f"<td{'' if use.state == 'used' else ' class=warn'}>{use.state}</td></tr>\n"
+    )
+
+
+def _section(entry: CatalogueEntry, survey: FeatureSurvey) -> str:
+    use, found = survey.uses[entry.name], survey.statistics.get(entry.name)
+    inputs = ", ".join(f'<a href="#{escape(name)}"><code>{escape(name)}</code></a>' for name in entry.inputs)
+    facts = [
+        ("meaning", escape(entry.description)),
+        ("definition", escape(entry.definition)),
+        ("owner", escape(entry.owner)),
+        ("unit, type", escape(f"{entry.unit or 'none'}, {entry.dtype}")),
+        ("computed from", inputs or escape(entry.source)),
+        ("columns", "<br>".join(f"<code>{escape(column)}</code>" for column in entry.columns) or "none"),
+        ("contract", ", ".join(f"<code>{escape(file)}</code>" for file in entry.contracts) or "none"),
+        ("models", escape(_models(use))),
+        ("importance", _importance(use) or "unknown"),
+    ]
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
+    name = escape(entry.name)
+    return f'<section id="{name}"><h2><code>{name}</code></h2><dl>{listed}</dl>{_values(found)}</section>\n'
+
+
+def _values(found: FeatureStatistics | None) -> str:
+    if found is None:
+        return "<p>No values yet: the feature table was made without it.</p>"
+    cells = [("missing", _missing(found)), ("distinct", f"{found.distinct:,}")]
+    if found.mean is not None:
+        cells += [("mean", _number(found.mean)), ("deviation", _number(found.deviation))]
+    named = {0.0: "lowest", 0.5: "median", 1.0: "highest"}
+    cells += [
+        (named.get(at, f"{at:.0%}"), _number(value))
+        for at, value in zip(QUANTILES, found.quantiles, strict=bool(found.quantiles))
+    ]
+    cells += [(escape(value), f"{share:.1%}") for value, share in found.top]
+    heads = "".join(f"<th>{name}</th>" for name, _ in cells)
+    return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{value}</td>' for _, value in cells)}</tr></table>"
+
+
+def _cells(entry: CatalogueEntry, survey: FeatureSurvey) -> Iterable[str]:
+    use, found = survey.uses[entry.name], survey.statistics.get(entry.name)
+    middle, spread, distinct = "", "", ""
+    if found is not None:
+        distinct = f"{found.distinct:,}"
+        middle = _number(found.mean) if found.mean is not None else "".join(value for value, _ in found.top[:1])
+        if found.quantiles:
+            spread = f"{_number(found.quantiles[1])} to {_number(found.quantiles[-2])}"
+    return (
+        f"`{entry.name}`", entry.description, entry.definition, entry.unit, entry.dtype, entry.source,
+        ", ".join(entry.columns), ", ".join(entry.contracts), entry.owner, _missing(found), middle, spread, distinct,
+        _importance(use), use.state,
+    )  # fmt: skip
+
+
+def _models(use: FeatureUse) -> str:
+    if not use.versions:
+        return _STATE[use.state]
+    roles = f" ({', '.join(use.roles)} among them)" if use.roles else ""
+    return f"{', '.join(use.versions)}{roles}; {_STATE[use.state]}"
+
+
+def _missing(found: FeatureStatistics | None) -> str:
+    return "" if found is None else f"{found.missing:.1%}"
+
+
+def _importance(use: FeatureUse) -> str:
+    return "" if use.importance is None else f"{use.importance:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"

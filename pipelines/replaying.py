@@ -1,0 +1,210 @@
+"""Recorded decisions, made again: `loopline replay`.
+
+Belongs here: which decisions, their bundles, what is read of lake and store for them, the report. Does not belong here:
+the comparison (`assets.serving.replay` for score and outcome, `assets.serving.parity` for features).
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from assets.features.entity_events import events_of_entities
+from assets.naming import checked_name
+from assets.serving import parity
+from assets.serving.bundle import Bundle, load_bundle
+from assets.serving.decision import Decision
+from assets.serving.decision_log import days, find_decision, scan_day
+from assets.serving.parity import EntityIndex, LakeEvents, Parity, StoreEvents
+from assets.serving.replay import Difference, replay
+from assets.serving.scorer import Scorer
+from resources.environments import Environment
+from resources.keys import Keys
+from resources.lake import Lake
+from resources.online_store import EntityEvents, OnlineStore, StoreUnavailable, open_store
+from resources.rollout_store import RolloutStore
+
+Outcome = Literal["identical", "waiting", "different", "erased"]
+
+
+class NothingToReplay(ValueError):
+    """There is no such decision; the message says where it was looked for."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One decision, made again.
+
+    Attributes:
+        outcome: `waiting` for events that have not reached the lake yet, and the same apart from them; `erased` when
+            its subject's data were, so that nothing can be compared.
+        decided: Parts of the answer that come out otherwise from the logged features.
+        parity: What the lake says of the features.
+    """
+
+    decision_id: str
+    bundle: str
+    outcome: Outcome
+    decided: tuple[Difference, ...] = ()
+    parity: Parity = field(default_factory=Parity)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """All decisions that were asked for.
+
+    Attributes:
+        where: The day or the decision.
+        versions: For each table of the lake that was read, its version.
+    """
+
+    product: str
+    where: str
+    decisions: tuple[Replayed, ...]
+    versions: dict[str, int]
+
+    @property
+    def same(self) -> bool:
+        """Whether there are zero differences."""
+        return not self.of("different")
+
+    def of(self, outcome: Outcome) -> tuple[Replayed, ...]:
+        """The decisions with that outcome."""
+        return tuple(decision for decision in self.decisions if decision.outcome == outcome)
+
+    def by_feature(self) -> dict[str, list[tuple[Replayed, Difference]]]:
+        """For each feature (or part of the answer) that differs, the decisions and how."""
+        found: dict[str, list[tuple[Replayed, Difference]]] = {}
+        for decision in self.of("different"):
+            for difference in (*decision.parity.differences, *decision.decided):
+                found.setdefault(difference.name, []).append((decision, difference))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON; of the decisions that are identical only their number."""
+        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased")
+        return {
+            "product": self.product,
+            "where": self.where,
+            "decisions": len(self.decisions),
+            **{outcome: len(self.of(outcome)) for outcome in outcomes},
+            "by_feature": {name: len(found) for name, found in self.by_feature().items()},
+            "differences": [decision.to_dict() for decision in self.of("different")],
+            "not_in_the_lake_yet": [decision.to_dict() for decision in self.of("waiting")],
+            "lake": self.versions,
+        }
+
+
+def replay_day(environment: Environment, product: str, day: date | None) -> ReplayReport:
+    """The decisions of a UTC day, shadows included; of the newest day that has some when none is given.
+
+    Raises:
+        NothingToReplay: There is none.
+        As `replay_decision`.
+    """
+    logged = days(environment.decision_log, checked_name(product, "product"))
+    if day is None and logged:
+        day = logged[-1]
+    records = scan_day(environment.decision_log, product, day).decisions if day else ()
+    if not records:
+        said = f"on {day}" if day else "at all"
+        raise NothingToReplay(
+            f"{product} has no decision {said} in {environment.decision_log}; days that have some: "
+            f"{', '.join(map(str, logged[-7:])) or 'none'}"
+        )
+    return _replayed(environment, product, str(day), records)
+
+
+def replay_decision(environment: Environment, product: str, decision_id: str) -> ReplayReport:
+    """One decision.
+
+    Raises:
+        NoDecision: The id is none, or nothing was recorded under it.
+        NothingToReplay: It is another product's.
+        CannotReplay: A record does not hold what a replay needs.
+        BundleError, RolloutError: A bundle is not there, or not what was signed.
+        LakeError: A table of events is not there or damaged.
+    """
+    record = find_decision(environment.decision_log, decision_id)
+    if record.product != product:
+        raise NothingToReplay(
+            f"decision {decision_id} is of {record.product}; loopline replay {record.product} --decision"
+        )
+    return _replayed(environment, product, decision_id, (record,))
+
+
+def _replayed(environment: Environment, product: str, where: str, records: Sequence[Decision]) -> ReplayReport:
+    by_bundle: dict[tuple[str, str], list[Decision]] = {}
+    for record in records:
+        by_bundle.setdefault((record.bundle, record.digest), []).append(record)
+    lake, found, versions = Lake(environment.lake), dict[str, Replayed](), dict[str, int]()
+    store = open_store(environment.online_store, product)
+    try:
+        for (version, digest), mine in by_bundle.items():
+            bundle = _bundle(environment, product, version, digest)
+            for source in bundle.parts.kernel.features.sources:
+                versions[f"validated_{source}"] = lake.version(_table(product, source))
+            found |= {done.decision_id: done for done in _of_bundle(bundle, mine, lake, store)}
+    finally:
+        store.close()
+    return ReplayReport(product, where, tuple(found[record.id] for record in records), versions)
+
+
+def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: OnlineStore) -> list[Replayed]:
+    scorer, kept = Scorer(bundle), [record for record in records if not record.erased]
+    featured = [record for record in kept if record.features]
+    index = _lake_events(bundle, featured, lake).by_entity(bundle.parts.kernel) if featured else None
+    found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
+    for record in kept:
+        decided = replay(record, bundle, scorer).differences
+        said = Parity(remark="decided without features; only the fallback is compared")
+        if index is not None and record.features:
+            said = parity.compare_with_lake(record, bundle, index)
+            if said.differences:
+                said = _explained(record, bundle, index, said, store)
+        differs = bool(decided) or (bool(said.differences) and not said.waiting)
+        outcome: Outcome = "different" if differs else "waiting" if said.waiting else "identical"
+        found.append(Replayed(record.id, record.bundle, outcome, decided, said))
+    return found
+
+
+def _explained(record: Decision, bundle: Bundle, index: EntityIndex, said: Parity, store: OnlineStore) -> Parity:
+    """With the events that lake and store do not share, as far as the store can be asked."""
+    needs = bundle.parts.kernel.needs
+    wanted = {(n.source, n.key): EntityEvents(n.source, n.key, record.keys[n.key]) for n in needs}
+    try:
+        snapshot = store.fetch_all(tuple(wanted.values()))
+    except StoreUnavailable as error:
+        return replace(said, remark=f"whether the lake only waits for events cannot be told: {error}")
+    tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
+    return parity.explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.loaded_until, tables))
+
+
+def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:
+    """Of the decisions' entities, as far as their windows reach."""
+    kernel, product = bundle.parts.kernel, bundle.product
+    moments = [record.as_of for record in records]
+    first = None if kernel.features.lookback is None else min(moments) - kernel.features.lookback - timedelta(days=1)
+    span = (date.min if first is None else first.date(), max(moments).date())
+    entities = {key: pa.array(sorted({str(record.keys[key]) for record in records})) for key in kernel.features.keys}
+    tables = events_of_entities(
+        lake, kernel, lambda source: _table(product, source), entities,
+        sequence=bundle.policy.sequence, days=span, row_id=bundle.policy.row_id,
+    )  # fmt: skip
+    ends = {source: max(lake.days(_table(product, source)), default=None) for source in kernel.features.sources}
+    return LakeEvents(tables, ends)
+
+
+def _bundle(environment: Environment, product: str, version: str, digest: str) -> Bundle:
+    rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
+    return load_bundle(rollout.fetch_bundle(product, version, digest), Keys.of(environment.home).signing, digest)
+
+
+def _table(product: str, source: str) -> str:
+    return f"{product}/validated_{source}"
