@@ -326,7 +326,7 @@ class RedisStore:
                 self._put_event(pipeline, source, keyed, event, stored)
             pipeline.hset(self._stream, source, position.to_json())
             answers = iter(pipeline.execute()[:-1])
-        return sum(any([next(answers) for _ in keyed]) for _, _, keyed in fresh)
+        return sum(any(list(islice(answers, len(keyed)))) for _, _, keyed in fresh)
 
     def _put_event(self, pipeline: Any, source: str, keys: Iterable[str], event: NewEvent, stored: bytes) -> None:
         for key_column in keys:
