@@ -4,7 +4,8 @@ Belongs here: cutting a table by entity, encoding and decoding, and the check of
 not belong here: where the bytes are kept (`lmdb_store.py`, `redis_store.py`).
 
 A block is one Arrow IPC record batch without its schema, which is kept once a source, in LZ4 behind its length before:
-500 events of six columns are 18 KB and decode in 12 µs. A single event is a JSON object of its columns; the name "" holds when it arrived, where that is known.
+500 events of six columns are 18 KB and decode in 12 µs. A single event is a JSON object of its columns; the name ""
+holds when it arrived, where that is known.
 """
 
 import base64
