@@ -17,6 +17,7 @@ from assets.features.vocabulary import FeatureSet
 from assets.naming import checked_name
 from assets.validation.contract import Contract, load_contract
 
+WhenStale = Literal["fallback", "refuse"]
 Impact = Literal["high", "standard"]
 Direction = Literal["increasing", "decreasing"]
 
@@ -257,6 +258,26 @@ class MonitoringPolicy:
 
 
 @dataclass(frozen=True)
+class Freshness:
+    """How old the events may be that a decision is made with.
+
+    A source's events are known until the end of the last day that was loaded from the lake, or until its stream was
+    last read. The default lets one daily load fail.
+
+    Attributes:
+        max_age: The longest time from there to the moment of the decision, for each source that features read.
+        when_stale: Beyond it a decision is the policy's fallback, marked as such, or is refused (status 503).
+    """
+
+    max_age: timedelta = timedelta(days=3)
+    when_stale: WhenStale = "fallback"
+
+    def __post_init__(self) -> None:
+        if self.max_age <= timedelta(0):
+            raise ProductError(f"freshness: max_age={self.max_age!r}; write a positive time, as timedelta(days=3)")
+
+
+@dataclass(frozen=True)
 class RetrainPolicy:
     """When a new model is trained: on a schedule, on drift, on performance; never twice within `cooldown`."""
 
@@ -289,6 +310,7 @@ class Product:
     model: ModelSpec
     decision: DecisionPolicy
     gates: GatePolicy
+    freshness: Freshness = Freshness()
     monitoring: MonitoringPolicy = MonitoringPolicy()
     retraining: RetrainPolicy = RetrainPolicy()
     protected: tuple[Protected, ...] = ()

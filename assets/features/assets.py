@@ -10,11 +10,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
-from assets.features.kernel import SEQUENCE, Kernel, Need, compile_features
+from assets.features.kernel import Kernel, compile_features
+from assets.features.online import as_stored, is_loaded, load_name, planned_loads
 from assets.features.spark_job import SpineColumns, run
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
@@ -85,6 +85,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
         kinds={"redis"},
         automation_condition=automation,
+        pool=f"{product.name}_{name}",
     )
     def online_store(
         context: dg.AssetExecutionContext,
@@ -92,37 +93,41 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
-        watch, now, store, rows = Stopwatch(name), clock.now(), online_stores.of(product.name), 0
-        version = f"load-{context.run.run_id[:18]}"
-        for need in kernel.needs:
-            table = table_name(product, f"validated_{need.source}")
-            lookback = None if need.reach is None else timedelta(microseconds=need.reach)
-            with permanent(LakeError):
-                wanted = _days_within(lake, table, now.date(), lookback)
-                events = _as_stored(product, kernel.needs, need.source, lake.read(table, days=wanted))
-            rows += store.put_events(
-                need.source, need.key, events, version=version, loaded_until=now, lookback=lookback
-            )
-        store.publish(version)
-        return watch.result(rows=rows, version=version, loaded_until=now.isoformat())
+        watch, store = Stopwatch(name), online_stores.of(product.name)
+        made = {source: _made_days(context, product, source) for source in product.features.sources}
+        with permanent(LakeError):
+            loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
+            version, staged = load_name(product, loads), store.staged()
+            missing = [load for load in loads if not is_loaded(staged, version, load)]
+            for load in missing:
+                rows = lake.read(load.table, days=load.days, version=load.table_version)
+                events = as_stored(product, kernel.needs, load.source, rows)
+                store.put_events(
+                    load.source, load.key, events, version=version, loaded_until=load.loaded_until,
+                    lookback=load.lookback, table_version=load.table_version,
+                )  # fmt: skip
+        state = store.publish(version)
+        return watch.result(
+            rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values()),
+            version=version,
+            pins=state.table_versions,
+            loaded_until={source: loaded.loaded_until.isoformat() for source, loaded in state.sources.items()},
+            gone_on_with=len(loads) - len(missing),
+        )
 
     return online_store
+
+
+def _made_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
+    """The days of a source that were validated, those without rows included."""
+    made = context.instance.get_materialized_partitions(asset_key(product, f"validated_{source}"))
+    return frozenset(date.fromisoformat(day) for day in made)
 
 
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
     # A validated table has its event time under that name; a product may decide as of another column.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
-
-
-def _as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
-    """What features see of a source by any of its keys, and its order where requests are events of it."""
-    mine = [need for need in needs if need.source == source]
-    seen = [need.key for need in mine] + [column for need in mine for column in need.columns]
-    stored = events.select(list(dict.fromkeys(["event_time", "known_at", *seen])))
-    if product.spine.sequence and any(need.includes_request for need in mine):
-        return stored.append_column(SEQUENCE, events[product.spine.sequence])
-    return stored
 
 
 def _earliest(product: Product, lake: Lake, days: tuple[date, ...]) -> date:

@@ -33,6 +33,10 @@ class RequestError(ValueError):
         self.problems = problems
 
 
+class StaleEvents(RuntimeError):
+    """The request is right, but the events known of its entity end too long ago, and the product refuses to decide."""
+
+
 class NoChampion(RuntimeError):
     """The request may be right, but no bundle of its product is live; the message names product and remedy."""
 

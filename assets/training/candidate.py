@@ -96,6 +96,8 @@ def candidate_parts(
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
             scale=decision.scale,
+            max_age_seconds=product.freshness.max_age.total_seconds(),
+            when_stale=product.freshness.when_stale,
         ),
         reference={},
         metrics={},

@@ -62,7 +62,7 @@ def request_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_service_runs(demo_home: DemoHome, up: dict[str, dict[str, Any]]) -> None:
     """`loopline up` returns when all services answer; `status` then ends with status 0."""
     assert {name: service["state"] for name, service in up.items()} == dict.fromkeys(
-        ("bureau", "mlflow", "dagster", "daemon", "decisions"), "running"
+        ("bureau", "mlflow", "dagster", "daemon", "decisions", "stream"), "running"
     )
     status = demo_home.loopline("status", "--json")
     assert status.status == 0, status.people
