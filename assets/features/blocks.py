@@ -42,6 +42,14 @@ def partition_of(address: str) -> date:
     return date.fromisoformat(found[1])
 
 
+def size_of(addresses: Sequence[str]) -> int:
+    """Bytes of the files together; a file that is not there counts nothing."""
+    if not addresses:
+        return 0
+    files, _ = open_place(addresses[0])
+    return sum(info.size or 0 for info in files.get_file_info([address.removeprefix("s3://") for address in addresses]))
+
+
 def read_schema(address: str) -> pa.Schema:
     """The columns of one Parquet file."""
     files, path = open_place(address)
@@ -84,7 +92,7 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def packed(table: pa.Table, kind: str, bucket: np.ndarray, buckets: int) -> Iterator[pa.RecordBatch]:
     """One block for each bucket that has rows of the table; `bucket` is int [rows]."""
-    order = np.argsort(bucket, kind="stable")
+    order = np.argsort(bucket.astype(np.uint16), kind="stable")  # 16 bits are sorted by radix
     ends = np.searchsorted(bucket[order], np.arange(buckets + 1))
     ordered = table.take(order)
     for number in range(buckets):

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from assets.features import reference
 from assets.features.kernel import compile_features
-from assets.features.spark_job import SpineColumns, Written, run
+from assets.features.spark_job import TASK_BYTES, SpineColumns, Written, run
 from assets.features.vocabulary import FeatureError, days, hours, last_events, today
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
@@ -56,13 +56,20 @@ def _files(folder: Path, data: pa.Table) -> list[str]:
 class Bank:
     """A random history on disk: facts, and orders that are also the spine."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, heavy: str | None = None) -> None:
+        """`heavy` is a person who has more than half of everything."""
         random = Random(seed)
         names = ("row_id", "person", "place", "fact", *COLUMNS, "event_time", "known_at")
-        self.facts = table([_record(random, number) for number in range(150)], names)
-        self.orders = table([_record(random, number) for number in range(60)], names)
+        self.facts, self.orders = (
+            table([self._one(random, number, heavy) for number in range(size)], names) for size in (150, 60)
+        )
         self.events = {"facts": _files(folder / "facts", self.facts), "orders": _files(folder / "orders", self.orders)}
         self.spine = self.events["orders"]
+
+    @staticmethod
+    def _one(random: Random, number: int, heavy: str | None) -> dict[str, Any]:
+        record = _record(random, number)
+        return record | {"person": heavy} if heavy and random.random() < 0.6 else record
 
     def expected(self) -> list[dict[str, Any]]:
         """The oracle's features of each order, in order of row_id."""
@@ -76,10 +83,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     return Bank(tmp_path_factory.mktemp("bank"), seed=5)
 
 
-def _run(spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None) -> Written:
+def _run(
+    spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None, task_bytes: int = TASK_BYTES
+) -> Written:
     return run(
         spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
-        columns=SPINE, target=target,
+        columns=SPINE, target=target, task_bytes=task_bytes,
     )  # fmt: skip
 
 
@@ -87,11 +96,13 @@ def _read(written: Written, target: Path) -> pa.Table:
     return pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)
 
 
-@pytest.fixture(scope="module")
-def done(spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> tuple[Written, Path]:
+@pytest.fixture(scope="module", params=[TASK_BYTES, 100_000], ids=["in one task", "in stages"])
+def done(
+    request: pytest.FixtureRequest, spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Written, Path]:
     """A run over all days, and where it wrote."""
     target = tmp_path_factory.mktemp("done")
-    return _run(spark, bank, target), target
+    return _run(spark, bank, target, task_bytes=request.param), target
 
 
 def test_the_job_is_the_oracle_to_the_last_bit(bank: Bank, done: tuple[Written, Path]) -> None:
@@ -220,3 +231,16 @@ def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: P
     with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):
         run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
             columns=SpineColumns("row_id", carried=("weekend",)), target=tmp_path)  # fmt: skip
+
+
+def test_an_entity_with_half_of_all_events_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    skewed = Bank(tmp_path / "bank", seed=8, heavy="p")
+    assert skewed.facts["person"].to_pylist().count("p") > len(skewed.facts) / 2
+    found = _read(_run(spark, skewed, tmp_path / "out", task_bytes=20_000), tmp_path / "out").sort_by("row_id")
+    expected = skewed.expected()
+    assert (
+        differences(
+            found.select(FEATURES.names).to_pylist(), [expected[number] for number in found["row_id"].to_pylist()]
+        )
+        == []
+    )
