@@ -55,6 +55,42 @@ def test_a_correction_counts_from_when_it_was_known() -> None:
     assert _values(tx.count(days(1)), events, *moments) == [0, 1, 2, 2, 2]
 
 
+def test_a_version_counts_until_the_moment_at_which_the_next_is_known() -> None:
+    """Not at that moment, and at every moment before: also alone, and where another fact is replaced later still."""
+    events = _table(_version("a", -9, -9, 10), _version("a", -9, -2, 12), _version("b", -8, -8, 1))
+    microsecond = timedelta(microseconds=1) / timedelta(hours=1)
+    assert _values(tx.sum("amount", days(1)), events, -2 - microsecond) == [11]
+    assert _values(tx.sum("amount", days(1)), events, -2) == [13]
+    both = pa.concat_tables([events, _table(_version("b", -8, -1, 4))])
+    assert _values(tx.sum("amount", days(1)), both, -2 - microsecond, -2, -1 - microsecond, -1) == [11, 13, 13, 16]
+
+
+def test_the_sequence_tells_versions_of_one_moment_apart() -> None:
+    """Among versions known and happened at the same moment the last by sequence counts."""
+    own = Events("tx", key="who", fact="id", includes_request=True)
+    versions = _table(_version("a", -3, -3, 1), _version("a", -3, -3, 2), _version("a", -3, -3, 4))
+    kernel = compile_features(FeatureSet(history=[own.max("amount", days(1))]), CENTS)
+    spine = pa.table({"who": ["me"], "as_of": pa.array([NOON], MICROS), "amount": [0.0], "sequence": [9]})
+    for order, expected in (([1, 3, 2], 2.0), ([1, 2, 3], 4.0), ([3, 1, 2], 1.0)):
+        events = versions.append_column("sequence", pa.array(order))
+        assert kernel.compute({"tx": events}, spine).to_pylist() == [{"tx_max_amount_1d": expected}]
+
+
+def test_a_range_of_time_takes_other_versions_of_its_facts_along() -> None:
+    """A correction that moved a fact far away is not lost where an entity is computed in ranges."""
+    kernel = compile_features(FeatureSet(history=[tx.count(hours(2))]), CENTS)
+    events = _table(
+        *(_version(f"f{hour}", -hour, -hour, 1) for hour in range(30)), _version("f3", -200, -2, 1),
+        _version("f20", -200, -19.5, 1),
+    )  # fmt: skip
+    moments = pa.array([NOON - timedelta(hours=hour) for hour in range(30)], MICROS)
+    spine = pa.table({"who": ["me"] * 30, "as_of": moments})
+    whole = kernel.compute_entity("who", {"tx": events}, spine)["tx_count_2h"]
+    split = kernel.compute_entity("who", {"tx": events}, spine, most_events=4)["tx_count_2h"]
+    assert split.tolist() == whole.tolist()
+    assert (whole[1], whole[2], whole[3], whole[19], whole[20]) == (2, 1, 2, 1, 2)
+
+
 def test_a_correction_may_move_a_fact_out_of_the_window_and_into_it() -> None:
     """The time of the version that counts decides, also when it is far from the window or yet to come."""
     away = _table(_version("a", -9, -9, 10), _version("a", -900, -2, 10))

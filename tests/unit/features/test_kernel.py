@@ -282,6 +282,14 @@ def test_the_request_is_one_of_the_last_events_where_it_counts() -> None:
     assert _value(big.last("amount", last_events(1)), events, _spine(amount=[40.0])) == 20
 
 
+def test_a_share_and_a_count_of_last_events_each_have_their_own() -> None:
+    """The share looks at the last two events, the count at the last two big ones."""
+    events = _events((9, 10), (8, 20), (7, 1), (6, 2))
+    features = [tx.share(last_events(2), amount=at_least(10)), tx.where(amount=at_least(10)).count(last_events(2))]
+    found = compile_features(FeatureSet(history=features), CENTS).compute({"tx": events}, _spine())
+    assert [column[0].as_py() for column in found.columns] == [0, 2]
+
+
 def test_last_events_that_nothing_tells_apart_stand_together() -> None:
     """Two of the same moment are both in; one that became known earlier is the earlier one."""
     assert _value(tx.sum("amount", last_events(2)), _events((3, 1), (2, 2), (2, 4), (1, 8))) == 14
