@@ -294,6 +294,8 @@ class OnlineStore(Protocol):
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """Adds one event, durably; False when it was there already (the same id, or else the same content).
 
+        The correction of a fact is an event of its own: its id is another one than that of the event that it corrects.
+
         Raises:
             EventError: The event does not fit the source's columns, or is older than what was loaded.
             StoreUnavailable: The store cannot be reached or has nothing of the source.

@@ -64,11 +64,12 @@ def window_label(window: Window | None) -> str:
     if window is None:
         return ""
     if isinstance(window, LastEvents):
-        return f"last_{window.count}_events"
+        return f"last_{window.count}_events" if window.count > 1 else "last_event"
     if isinstance(window, Calendar):
-        current = "today" if window.unit == "day" else f"this_{window.unit}"
         zone = "" if window.zone == "UTC" else f"_{window.zone}"
-        return (f"last_{window.back}_{window.unit}s" if window.back else current) + zone
+        if window.back:
+            return (f"last_{window.back}_{window.unit}s" if window.back > 1 else f"last_{window.unit}") + zone
+        return ("today" if window.unit == "day" else f"this_{window.unit}") + zone
     for unit, letter in ((_DAY, "d"), (_HOUR, "h"), (timedelta(seconds=1), "s")):
         if window % unit == timedelta(0):
             return f"{window // unit}{letter}"
@@ -174,8 +175,8 @@ def _when(feature: Aggregate) -> str:
         last = "last" if window.count == 1 else f"last {window.count}"
         return f"among the {last} of them {'to become known ' if known else ''}{until}"
     if isinstance(window, Calendar) and window.back:
-        before = window.unit if window.back == 1 else f"{window.back} {window.unit}s"
-        return f"{known}in the calendar {before} before that of the decision ({window.zone})"
+        whole = f"{window.back} calendar {window.unit}s" if window.back > 1 else f"calendar {window.unit}"
+        return f"{known}in the {whole} before that of the decision ({window.zone})"
     if isinstance(window, Calendar):
         return f"{known}in the calendar {window.unit} of the decision ({window.zone}), {until}"
     return f"{known}at any time {until}" if window is None else f"{known}in the {window_words(window)} {until}"

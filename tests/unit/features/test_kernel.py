@@ -10,9 +10,25 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.features import kernel as kernel_module
 from assets.features import reference
 from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, Ratio, days, hours
+from assets.features.vocabulary import (
+    Category,
+    Events,
+    FeatureError,
+    FeatureSet,
+    History,
+    Number,
+    Ratio,
+    at_least,
+    days,
+    hours,
+    last_events,
+    last_months,
+    this_month,
+    today,
+)
 
 MICROS = pa.timestamp("us", tz="UTC")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -211,6 +227,97 @@ def test_the_table_has_numbers_and_texts_in_order() -> None:
         [("purpose", pa.string()), ("age", pa.float64()), ("member", pa.float64()), ("young", pa.float64())]
     )
     assert found.to_pylist() == [{"purpose": "boat", "age": 30.0, "member": 1.0, "young": 1.0}]
+
+
+def test_a_lagged_window_ends_before_the_decision() -> None:
+    """(as_of - 2 h - 3 h, as_of - 2 h]; an event counts as soon as it is known at the decision, even if not before."""
+    events = _events((5.001, 1), (5, 2), (4.999, 4), (2, 8), (1.999, 16))
+    assert _value(tx.sum("amount", hours(3), lag=hours(2)), events) == 12
+    assert _value(tx.sum("amount", lag=hours(2)), events) == 15
+    assert _value(tx.sum("amount", hours(3), lag=hours(2)), _events((3, 1), late=2.5)) == 1
+    assert _value(tx.count(hours(3), lag=hours(2)), _events((3, 1), late=3.5)) == 0
+    known = Events("tx", key="who", time="known_at")
+    assert _value(known.count(hours(3), lag=hours(2)), _events((7, 1), (4, 1), late=1.5)) == 1
+
+
+def test_the_request_is_not_in_a_window_that_ends_before_it() -> None:
+    """A lag or a whole month takes the request out, and its columns are not asked for."""
+    for feature in (own.sum("amount", hours(3), lag=hours(2)), own.sum("amount", last_months(1))):
+        assert _value(feature, _events((24 * 20, 4), (3, 4))) == 4
+    assert _value(own.sum("amount", today()), _events((3, 4)), _spine(amount=[8.0])) == 12
+
+
+def test_calendar_windows_begin_and_end_with_their_period() -> None:
+    """Noon of 10 March: the month is 9.5 days old; February had 28 days."""
+    month = 9.5 * 24
+    events = _events((0, 1), (month, 2), (month + 0.001, 4), (month + 28 * 24, 8), (month + 28 * 24 + 0.001, 16))
+    assert _value(tx.sum("amount", this_month()), events) == 3
+    assert _value(tx.sum("amount", last_months(1)), events) == 12
+    assert _value(tx.sum("amount", last_months(2)), events) == 28
+    assert _value(tx.sum("amount", today()), _events((12.001, 1), (12, 2), (0, 4), (-1, 8))) == 6
+    # Berlin is an hour ahead: its day began at 23:00 UTC.
+    assert _value(tx.sum("amount", today("Europe/Berlin")), _events((13.001, 1), (13, 2), (12, 4))) == 6
+    spring = datetime(2026, 3, 29, 10, tzinfo=UTC)
+    late = [(NOON - spring) / timedelta(hours=1) + before for before in (11.001, 11, 0)]
+    assert _value(tx.count(today("Europe/Berlin")), _events(*((h, 1.0) for h in late)), _spine(spring)) == 2
+
+
+def test_the_last_events_are_counted_after_the_filter() -> None:
+    """Three of the five are big; the last two of these count, wherever small ones stand among them."""
+    events = _events((9, 10), (8, 1), (7, 20), (6, 40), (5, 2), (-1, 80))
+    big = tx.where(amount=at_least(10))
+    assert _value(big.sum("amount", last_events(2)), events) == 60
+    assert _value(big.count(last_events(9)), events) == 3
+    assert _value(big.time_since_first(last_events(2)), events) == 7 / 24
+    assert _value(tx.sum("amount", last_events(3)), events) == 62
+    assert _value(big.mean("amount", last_events(2)), _events((3, 1))) is None
+
+
+def test_the_request_is_one_of_the_last_events_where_it_counts() -> None:
+    """A request that the filter leaves out takes no place, and what asks of earlier events alone does not see it."""
+    events, big = _events((3, 10), (2, 20)), own.where(amount=at_least(10))
+    assert _value(big.sum("amount", last_events(2)), events, _spine(amount=[40.0])) == 60
+    assert _value(big.sum("amount", last_events(2)), events, _spine(amount=[4.0])) == 30
+    assert _value(big.sum("amount", last_events(1)), events, _spine(amount=[40.0])) == 40
+    assert _value(big.last("amount", last_events(1)), events, _spine(amount=[40.0])) == 20
+
+
+def test_a_share_and_a_count_of_last_events_each_have_their_own() -> None:
+    """The share looks at the last two events, the count at the last two big ones."""
+    events = _events((9, 10), (8, 20), (7, 1), (6, 2))
+    features = [tx.share(last_events(2), amount=at_least(10)), tx.where(amount=at_least(10)).count(last_events(2))]
+    found = compile_features(FeatureSet(history=features), CENTS).compute({"tx": events}, _spine())
+    assert [column[0].as_py() for column in found.columns] == [0, 2]
+
+
+def test_last_events_that_nothing_tells_apart_stand_together() -> None:
+    """Two of the same moment are both in; one that became known earlier is the earlier one."""
+    assert _value(tx.sum("amount", last_events(2)), _events((3, 1), (2, 2), (2, 4), (1, 8))) == 14
+    moments = pa.array([NOON - timedelta(hours=h) for h in (1.5, 2, 1)], MICROS)
+    events = _events((2, 2), (2, 4), (1, 8)).set_column(2, "known_at", moments)
+    assert _value(tx.sum("amount", last_events(2)), events) == 10
+
+
+def test_ranges_of_time_see_only_what_they_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred events an hour apart, windows of five hours: no range takes in more than the twelve allowed."""
+    features = FeatureSet(history=[tx.sum("amount", hours(5)), tx.count(hours(2), lag=hours(3))])
+    kernel = compile_features(features, CENTS)
+    events = _events(*((float(hour), float(hour)) for hour in range(100)))
+    spine = pa.table({"who": ["me"] * 40, "as_of": [NOON - timedelta(hours=2 * n) for n in range(40)]})
+    spine = spine.set_column(1, "as_of", spine["as_of"].cast(MICROS))
+    whole = kernel.compute_entity("who", {"tx": events}, spine)
+    sizes: list[int] = []
+    together = kernel_module._together
+
+    def counting(group: Any, table: pa.Table, *others: Any) -> Any:
+        sizes.append(table.num_rows)
+        return together(group, table, *others)
+
+    monkeypatch.setattr(kernel_module, "_together", counting)
+    split = kernel.compute_entity("who", {"tx": events}, spine, most_events=12)
+    assert len(sizes) > 10
+    assert max(sizes) <= 12
+    assert {name: value.tobytes() for name, value in split.items()} == {n: v.tobytes() for n, v in whole.items()}
 
 
 def test_needs_say_what_is_read() -> None:

@@ -31,6 +31,10 @@ from assets.features.vocabulary import (
     below,
     days,
     hours,
+    last_events,
+    last_months,
+    this_month,
+    today,
 )
 
 tx = Events("transactions", key="customer_id")
@@ -153,6 +157,46 @@ def test_lookback_is_the_longest_window_unless_one_has_none() -> None:
             "transactions_time_since_last",
             "Days since the latest of transactions at any time up to the decision",
         ),
+        (
+            tx.sum("amount", days(30), lag=days(7)),
+            "transactions_sum_amount_30d_lag_7d",
+            "Sum of amount over transactions in the 30 days up to 7 days before the decision",
+        ),
+        (
+            labels.share(lag=hours(12), is_fraud=1),
+            "labels_share_is_fraud_1_lag_12h",
+            "Share with is fraud 1 among labels that became known at any time up to 12 hours before the decision",
+        ),
+        (
+            tx.sum("amount", this_month()),
+            "transactions_sum_amount_this_month",
+            "Sum of amount over transactions in the calendar month of the decision (UTC), up to the decision",
+        ),
+        (
+            tx.count(today("Europe/Berlin")),
+            "transactions_count_today_europe_berlin",
+            "Number of transactions in the calendar day of the decision (Europe/Berlin), up to the decision",
+        ),
+        (
+            tx.max("amount", last_months(3)),
+            "transactions_max_amount_last_3_months",
+            "Largest amount of transactions in the 3 calendar months before that of the decision (UTC)",
+        ),
+        (
+            cash.mean("amount", last_events(10)),
+            "transactions_category_cash_gambling_mean_amount_last_10_events",
+            "Mean amount of transactions with category cash or gambling among the last 10 of them up to the decision",
+        ),
+        (
+            labels.last("is_fraud", last_events(1)),
+            "labels_last_is_fraud_last_event",
+            "Latest is fraud of labels among the last of them to become known up to the decision",
+        ),
+        (
+            Events("orders", key="k", includes_request=True).count(last_months(1)),
+            "orders_count_last_month",
+            "Number of orders in the calendar month before that of the decision (UTC)",
+        ),
     ],
 )
 def test_a_feature_names_and_explains_itself(feature: History, name: str, words: str) -> None:
@@ -175,6 +219,32 @@ def test_json_and_back_is_the_same_set() -> None:
     again = FeatureSet.from_dict(json.loads(json.dumps(FEATURES.to_dict())))
     assert again == FEATURES
     assert again.digest == FEATURES.digest
+
+
+def test_every_window_comes_back_from_json() -> None:
+    """Lags, calendars, numbers of events and corrections survive the way to JSON and back."""
+    corrected = Events("transactions", key="customer_id", fact="transaction_id")
+    windows = (this_month("Asia/Tokyo"), last_months(2), last_events(5), today(), None, days(2))
+    lagged = (corrected.count(days(3), lag=days(1)), corrected.count(lag=hours(1)))
+    features = FeatureSet(history=[*lagged, *(corrected.count(window) for window in windows)])
+    again = FeatureSet.from_dict(json.loads(json.dumps(features.to_dict())))
+    assert again == features
+    assert again.digest == features.digest
+    assert {feature.fact for feature in again.history} == {"transaction_id"}
+
+
+def test_what_is_not_used_leaves_no_trace() -> None:
+    """A declaration without lag and corrections is written as before there were any, so that its digest stays."""
+    assert set(FEATURES.to_dict()["history"][0]) & {"lag", "fact"} == set()
+    assert FEATURES.to_dict()["history"][0]["window"] == 7 * 86_400_000_000
+
+
+def test_the_reach_goes_back_to_the_first_event_of_the_window() -> None:
+    """A lag adds to it, a calendar bounds it, a number of events does not."""
+    assert tx.count(days(30), lag=days(7)).reach == timedelta(days=37)
+    assert tx.count(this_month()).reach == timedelta(days=33)
+    assert tx.count(last_events(3)).reach is None
+    assert FeatureSet(history=[tx.count(last_months(1)), tx.count(days(3))]).lookback == timedelta(days=64)
 
 
 def test_the_digest_tells_declarations_apart() -> None:
@@ -234,6 +304,28 @@ def test_declarations_are_frozen() -> None:
     [
         (lambda: tx.count(days(0)), "count of 'transactions': window .* write days"),
         (lambda: tx.count(30), "write days"),
+        (lambda: tx.count(days(3), lag=7), "count of 'transactions': lag=7; write lag=days\\(7\\)"),
+        (lambda: tx.count(days(3), lag=days(0)), "write lag=days"),
+        (lambda: tx.count(this_month(), lag=days(1)), "a lag goes with a length of time"),
+        (lambda: tx.count(last_events(3), lag=days(1)), "a lag goes with a length of time"),
+        (lambda: tx.count(last_events(0)), "write last_events\\(10\\)"),
+        (lambda: tx.count(last_events(True)), "write last_events\\(10\\)"),
+        (lambda: tx.count(last_months(0)), "write this_month\\(\\) or last_months\\(1\\)"),
+        (lambda: tx.count(last_months(-1)), "write last_months\\(3\\)"),
+        (lambda: tx.count(today("Berlin")), "'Berlin', which is not known; write an IANA name"),
+        (lambda: tx.count(today("../../etc/passwd")), "write an IANA name"),
+        (lambda: Events("t", key="k", fact="k"), "fact 'k' names no single fact"),
+        (lambda: Events("t", key="k", fact="event_time"), "fact 'event_time' names no single fact"),
+        (lambda: Events("t", key="k", fact="Id"), "events of 't': fact 'Id' is not a name"),
+        (
+            lambda: FeatureSet(history=[tx.count(days(1)), replace(tx, fact="id").count(days(2))]),
+            "'transactions_count_2d' reads transactions with fact='id', 'transactions_count_1d' with fact=None; give",
+        ),
+        (
+            lambda: FeatureSet(history=[tx.count(days(1)), tx.count(this_month())],
+                               derived=[Trend("t", "transactions_count_1d", "transactions_count_this_month")]),
+            "'transactions_count_this_month' must be a count or a sum over a window of a certain length",
+        ),
         (lambda: tx.where(), "where\\(\\) without a condition"),
         (lambda: tx.where(kind=()), "no value can match"),
         (lambda: tx.where(kind=None), "write a text, a finite number or a boolean"),
@@ -326,6 +418,8 @@ def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., o
         (lambda record: record["request"][0].update(type="Secret"), "type 'Secret'; one of"),
         (lambda record: record["request"][0].update(colour="red"), "has no \\['colour'\\]"),
         (lambda record: record["history"][0].update(window=-5), "write days"),
+        (lambda record: record["history"][0].update(window={"weeks": 2}), "window {'weeks': 2} is none"),
+        (lambda record: record["history"][0].update(lag={"events": 2}), "write lag=days"),
     ],
 )
 def test_a_wrong_record_is_refused(change: Callable[..., object], message: str) -> None:

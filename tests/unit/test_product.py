@@ -1,0 +1,59 @@
+"""A product's description: where contracts and features must say the same."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assets.product import Product, ProductError
+from assets.validation.contract import ContractError, load_contract
+from pipelines.products import load_product
+
+
+def _with_corrections(product: Product, source: str, folder: Path) -> Product:
+    """The product, with corrections declared in the contract of a source."""
+    contracts = Path(shutil.copytree(product.contracts, folder / "contracts"))
+    file = contracts / f"{source}.yaml"
+    file.write_text("corrections: true\n" + file.read_text())
+    return replace(product, contracts=contracts)
+
+
+def _with_fact(product: Product, source: str, fact: str | None) -> Product:
+    """The product, all of its features over a source reading corrected facts."""
+    history = [replace(f, fact=fact) if f.source == source else f for f in product.features.history]
+    return replace(product, features=replace(product.features, history=history))
+
+
+def test_contract_and_features_agree_on_corrections(tmp_path: Path) -> None:
+    """Corrections of one side alone would count a fact twice, or be quarantined as repeated keys."""
+    plain = load_product("credit_risk")
+    plain.check_corrections()
+    corrected = _with_corrections(plain, "transactions", tmp_path)
+    with pytest.raises(ProductError, match=r"with fact=None, .*; write Events\(\.\.\., fact='transaction_id'\)"):
+        corrected.check_corrections()
+    with pytest.raises(ProductError, match="has no corrections; write corrections: true in .*transactions.yaml"):
+        _with_fact(plain, "transactions", "transaction_id").check_corrections()
+    with pytest.raises(ProductError, match="with fact='counterparty', but its contract has corrections"):
+        _with_fact(corrected, "transactions", "counterparty").check_corrections()
+    _with_fact(corrected, "transactions", "transaction_id").check_corrections()
+
+
+@pytest.mark.parametrize(("source", "role"), [("card_transactions", "spine"), ("fraud_labels", "label")])
+def test_spine_and_label_are_not_corrected(source: str, role: str, tmp_path: Path) -> None:
+    """A row is decided once, and its label is final once."""
+    with pytest.raises(ProductError, match=f"the {role}'s source '{source}' has corrections"):
+        _with_corrections(load_product("card_fraud"), source, tmp_path).check_corrections()
+
+
+def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
+    """Features name a fact by one column."""
+    product = _with_corrections(load_product("credit_risk"), "transactions", tmp_path)
+    file = product.contracts / "transactions.yaml"
+    assert load_contract(file).corrections
+    file.write_text(file.read_text().replace("key: [transaction_id]", "key: [transaction_id, account_id]"))
+    with pytest.raises(ContractError, match="cannot be corrected; write a key of one column"):
+        load_contract(file)
+    file.write_text(file.read_text().replace("corrections: true", "corrections: 'yes'"))
+    with pytest.raises(ContractError, match="write true or false"):
+        load_contract(file)
