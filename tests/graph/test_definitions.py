@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from assets.features.vocabulary import FeatureError, Sum
 from pipelines.build import build_pipeline
 from pipelines.products import load_product, product_names
 from resources.environments import CHECKOUT, load_environment
@@ -71,6 +73,16 @@ def test_the_graph_is_the_reviewed_one(product: str, tmp_path: Path) -> None:
     assert found == json.loads(file.read_text(encoding="utf-8")), (
         "the graph has changed; if it should have: LOOPLINE_UPDATE_SNAPSHOTS=1 pytest tests/graph, then commit it"
     )
+
+
+def test_units_that_do_not_go_together_do_not_load(tmp_path: Path) -> None:
+    """A product whose contracts make one of its features a sum of euros and loans is refused when it is loaded."""
+    product = load_product("credit_risk")
+    wrong = Sum("owed", of=("existing_debt", "open_loans"))
+    features = replace(product.features, derived=(*product.features.derived, wrong))
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'open_loans' in loans; bring both"):
+        build_pipeline(replace(product, features=features), environment=environment)
 
 
 def test_an_environment_that_is_none_of_ours_does_not_load(tmp_path: Path) -> None:
