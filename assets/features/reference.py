@@ -125,7 +125,7 @@ def _history(feature: History, resolutions: Resolutions, events: list[dict[str, 
     if feature.kind.endswith("time_between"):
         return _between(feature.kind, sorted(_when(feature, e) for e in counted), empty)
     if feature.kind == "streak":
-        return _streak(feature, earlier, counted, row) if counted else empty
+        return _streak(feature, counted, row) if counted else empty
     if feature.kind == "decayed_count":
         weights = [_weight(feature, e, row) for e in counted]
         return float(sum(weights)) if counted else empty
@@ -175,13 +175,12 @@ def _between(kind: str, moments: list[int], empty: float | None) -> float | None
     return (min(gaps) if kind == "min_time_between" else max(gaps)) / _DAY_MICROS
 
 
-def _streak(feature: History, earlier: list[dict[str, Any]], counted: list[Row], row: Row) -> float:
+def _streak(feature: History, counted: list[Row], row: Row) -> float:
     """From the latest event backwards; of one moment those that break the streak come last, the request after all."""
-    latest_first = sorted(
-        earlier, key=lambda e: (*_order(feature, e, row), not _matches(feature.share, e)), reverse=True
-    )
-    ordered = [*counted[len(earlier) :], *latest_first]
-    return float(len(list(itertools.takewhile(lambda e: _matches(feature.share, e), ordered))))
+    earlier = [event for event in counted if event is not row]
+    earlier.sort(key=lambda e: (*_order(feature, e, row), not _matches(feature.share, e)), reverse=True)
+    latest_first = [*(event for event in counted if event is row), *earlier]
+    return float(len(list(itertools.takewhile(lambda e: _matches(feature.share, e), latest_first))))
 
 
 def _quantile(values: list[Fraction], level: Fraction) -> float:
