@@ -1,19 +1,18 @@
 """Features that are computed from other features of the same row, as frozen declarations.
 
 Belongs here: what may be derived, and the meaning of each. Does not belong here: the arithmetic (`derived.py`), the
-check against the rest of the feature set (`vocabulary.py`, which re-exports all of this).
+moment of the decision (`decision_time.py`), the check against the rest of the feature set (`vocabulary.py`, which
+re-exports all of this).
 """
 
 import math
-from dataclasses import dataclass, field
-from functools import cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from dataclasses import dataclass
 
-from assets.features.conditions import LATER, FeatureError
+from assets.features.conditions import FeatureError
 from assets.features.request import checked_feature
 
 
-class _Derived:
+class DerivedFeature:
     """What derived features have in common: a checked name, inputs, a sentence."""
 
     name: str
@@ -33,7 +32,7 @@ class _Derived:
 
 
 @dataclass(frozen=True)
-class Ratio(_Derived):
+class Ratio(DerivedFeature):
     """numerator / denominator; missing where either is missing or the denominator is 0."""
 
     name: str
@@ -53,7 +52,7 @@ class Ratio(_Derived):
 
 
 @dataclass(frozen=True)
-class Difference(_Derived):
+class Difference(DerivedFeature):
     """left - right; missing where either is missing."""
 
     name: str
@@ -73,7 +72,7 @@ class Difference(_Derived):
 
 
 @dataclass(frozen=True)
-class Log1p(_Derived):
+class Log1p(DerivedFeature):
     """log(1 + of); missing where it is missing or not above -1."""
 
     name: str
@@ -92,7 +91,7 @@ class Log1p(_Derived):
 
 
 @dataclass(frozen=True)
-class Log(_Derived):
+class Log(DerivedFeature):
     """Natural logarithm of `of`; missing where it is missing or not above 0."""
 
     name: str
@@ -111,7 +110,7 @@ class Log(_Derived):
 
 
 @dataclass(frozen=True)
-class SignedLog(_Derived):
+class SignedLog(DerivedFeature):
     """log(1 + of) of a value above 0, -log(1 - of) of one below: for amounts of both signs, such as balances."""
 
     name: str
@@ -130,7 +129,7 @@ class SignedLog(_Derived):
 
 
 @dataclass(frozen=True)
-class Clip(_Derived):
+class Clip(DerivedFeature):
     """`of`, but at least `low` and at most `high`; missing where it is missing."""
 
     name: str
@@ -160,7 +159,7 @@ class Clip(_Derived):
 
 
 @dataclass(frozen=True)
-class Sum(_Derived):
+class Sum(DerivedFeature):
     """Sum of features of the same unit, added in their order; missing where one of them is missing."""
 
     name: str
@@ -185,7 +184,7 @@ class Sum(_Derived):
 
 
 @dataclass(frozen=True)
-class Product(_Derived):
+class Product(DerivedFeature):
     """left * right; missing where either is missing."""
 
     name: str
@@ -205,7 +204,7 @@ class Product(_Derived):
 
 
 @dataclass(frozen=True)
-class Missing(_Derived):
+class Missing(DerivedFeature):
     """1 where the feature is missing, else 0."""
 
     name: str
@@ -224,7 +223,7 @@ class Missing(_Derived):
 
 
 @dataclass(frozen=True)
-class Trend(_Derived):
+class Trend(DerivedFeature):
     """Rate per day in a short window over the rate in a longer one: 1 is steady, 2 is twice as much lately.
 
     Both are counts or sums over windows, by name. Missing where either is missing or the longer one is 0.
@@ -246,95 +245,4 @@ class Trend(_Derived):
         return f"Daily rate of {self.recent} relative to that of {self.longer}"
 
 
-class _Moment(_Derived):
-    """What is asked of the moment of the decision, in UTC or in the local time of an IANA zone ("Europe/Berlin")."""
-
-    zone: str
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not is_zone(self.zone):
-            raise FeatureError(
-                f"feature '{self.name}': zone={self.zone!r} is no time zone; write an IANA name such as 'Europe/Berlin'"
-            )
-
-
-@cache
-def is_zone(name: object) -> bool:
-    """Whether it is the IANA name of a time zone."""
-    try:
-        return isinstance(name, str) and ZoneInfo(name).key == name
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-
-
-@dataclass(frozen=True)
-class Weekend(_Moment):
-    """1 when the decision falls on a Saturday or Sunday, else 0."""
-
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = "flag"
-    zone: str = field(default="UTC", metadata=LATER)
-
-    @property
-    def sentence(self) -> str:
-        return f"Whether the decision falls on a Saturday or Sunday ({self.zone})"
-
-
-@dataclass(frozen=True)
-class Night(_Moment):
-    """1 when the hour of the decision is at most `until_hour`, else 0."""
-
-    name: str
-    until_hour: int = 6
-    description: str = ""
-    owner: str = ""
-    unit: str = "flag"
-    zone: str = field(default="UTC", metadata=LATER)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.until_hour <= 23:
-            raise FeatureError(f"night '{self.name}': until_hour={self.until_hour}; write an hour from 0 to 23")
-
-    @property
-    def sentence(self) -> str:
-        return f"Whether the hour of the decision is at most {self.until_hour} ({self.zone})"
-
-
-@dataclass(frozen=True)
-class DayOfWeek(_Moment):
-    """Day of the week of the decision: 0 is Monday."""
-
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-    zone: str = field(default="UTC", metadata=LATER)
-
-    @property
-    def sentence(self) -> str:
-        return f"Day of the week of the decision ({self.zone}), 0 is Monday"
-
-
-@dataclass(frozen=True)
-class Hour(_Moment):
-    """Hour of the decision, 0 to 23."""
-
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = "hour"
-    zone: str = field(default="UTC", metadata=LATER)
-
-    @property
-    def sentence(self) -> str:
-        return f"Hour of the decision ({self.zone})"
-
-
-Derived = (
-    Ratio | Difference | Log1p | Missing | Trend | Weekend | Night | DayOfWeek | Hour | Log | SignedLog | Clip | Sum
-    | Product
-)  # fmt: skip
+Arithmetic = Ratio | Difference | Log1p | Missing | Trend | Log | SignedLog | Clip | Sum | Product

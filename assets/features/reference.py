@@ -229,12 +229,10 @@ def _between(kind: str, moments: list[int], empty: float | None) -> float | None
 
 def _streak(feature: History, counted: list[Row], row: Row) -> float:
     """From the latest event backwards; of one moment those that break the streak come last, the request after all."""
-    events = [e for e in counted if e is not row]
-    latest_first = sorted(
-        events, key=lambda e: (*_order(feature, dict(e), row), not _matches(feature.share, e)), reverse=True
-    )
-    ordered = [*counted[len(events) :], *latest_first]
-    return float(len(list(itertools.takewhile(lambda e: _matches(feature.share, e), ordered))))
+    earlier = [event for event in counted if event is not row]
+    earlier.sort(key=lambda e: (*_order(feature, e, row), not _matches(feature.share, e)), reverse=True)
+    latest_first = [*(event for event in counted if event is row), *earlier]
+    return float(len(list(itertools.takewhile(lambda e: _matches(feature.share, e), latest_first))))
 
 
 def _quantile(values: list[Fraction], level: Fraction) -> float:

@@ -14,11 +14,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from assets.features.conditions import FeatureError
+from assets.features.decision_time import DayOfWeek
 from assets.features.declarations import History
 from assets.features.derivations import (
     Clip,
-    DayOfWeek,
-    Derived,
     Difference,
     Log,
     Log1p,
@@ -32,7 +31,7 @@ from assets.features.kinds import UNITS
 from assets.features.request import Number
 
 if TYPE_CHECKING:
-    from assets.features.vocabulary import FeatureSet
+    from assets.features.vocabulary import Derived, FeatureSet
 
 Columns = Mapping[str, Mapping[str, str]]
 """For each source the units of its columns."""
@@ -85,7 +84,7 @@ def _of_history(feature: History, columns: Columns) -> str:
     return _written(_combined(_parsed(unit), {"day": 1}, -1)) if unit and feature.kind == "slope" else unit
 
 
-def _of_derived(feature: Derived, units: Mapping[str, str]) -> str:
+def _of_derived(feature: "Derived", units: Mapping[str, str]) -> str:
     match feature:
         case Ratio():
             return _quotient(feature.name, feature.numerator, feature.denominator, units)

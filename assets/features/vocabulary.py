@@ -1,7 +1,8 @@
 """The words with which a product declares its features: frozen, JSON-serialisable, standard library only.
 
-Belongs here: the feature set, and the re-export of `conditions.py`, `declarations.py` and `derivations.py`, so that a
-product imports from this one module. Does not belong here: any arithmetic (`kernel.py`, `derived.py`) or data.
+Belongs here: the feature set, and the re-export of `conditions.py`, `request.py`, `declarations.py`, `derivations.py`
+and `decision_time.py`, so that a product imports from this one module. Does not belong here: any arithmetic
+(`kernel.py`, `derived.py`) or data.
 """
 
 import hashlib
@@ -13,23 +14,20 @@ from typing import Any, get_args
 
 from assets.features import wording
 from assets.features.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
+from assets.features.decision_time import DayOfWeek, DecisionTime, Hour, Night, Weekend
 from assets.features.declarations import Events, History
 from assets.features.derivations import (
+    Arithmetic,
     Clip,
-    DayOfWeek,
-    Derived,
     Difference,
-    Hour,
     Log,
     Log1p,
     Missing,
-    Night,
     Product,
     Ratio,
     SignedLog,
     Sum,
     Trend,
-    Weekend,
 )
 from assets.features.kinds import COUNTED, SUMMED, TIMED
 from assets.features.request import Category, HashedCategory, LearnedCategory, Number, Text
@@ -56,6 +54,7 @@ __all__ = [
 
 _DURATIONS = ("window", "lag", "half_life")
 
+Derived = Arithmetic | DecisionTime
 Feature = Number | Text | History | Derived
 
 _REQUEST = (Number, *get_args(Text))

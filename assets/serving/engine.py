@@ -300,13 +300,15 @@ def shape_of(bundle: Bundle) -> RequestShape:
         texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
         counted = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
         for name in needs.names if group.includes_request else ():
-            if name not in known:
+            if name in needs.texts:
+                categories.setdefault(name, ())
+            elif name not in known:
                 (numbers if name in counted else labels)[name] = None
     return RequestShape(
         row_id=policy.row_id,
         keys=features.keys,
         numbers=tuple(numbers),
         categories=categories,
-        labels=tuple(name for name in labels if name not in numbers),
+        labels=tuple(name for name in labels if name not in numbers and name not in categories),
         sequence=policy.sequence,
     )

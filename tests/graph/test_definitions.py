@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from assets.features.vocabulary import FeatureError, Sum
 from pipelines.build import build_pipeline
 from pipelines.partitions import daily
 from pipelines.products import load_product, product_names
@@ -96,6 +98,16 @@ def test_the_assets_of_a_job_have_one_backfill_policy(product: str, tmp_path: Pa
     for job in (f"{product}_daily", f"{product}_retrain"):
         keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
         assert {graph.get(key).backfill_policy for key in keys} == {dg.BackfillPolicy.single_run()}
+
+
+def test_units_that_do_not_go_together_do_not_load(tmp_path: Path) -> None:
+    """A product whose contracts make one of its features a sum of euros and loans is refused when it is loaded."""
+    product = load_product("credit_risk")
+    wrong = Sum("owed", of=("existing_debt", "open_loans"))
+    features = replace(product.features, derived=(*product.features.derived, wrong))
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'open_loans' in loans; bring both"):
+        build_pipeline(replace(product, features=features), environment=environment)
 
 
 def test_an_environment_that_is_none_of_ours_does_not_load(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Deciding with texts of any value: a hashed category of the request, the most frequent text of a history."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from assets.features.kernel import compile_features
 from assets.features.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
 from assets.serving.bundle import Bundle, Policy, load_bundle, write_bundle
-from assets.serving.engine import Engine
+from assets.serving.engine import Engine, shape_of
 from assets.serving.replay import replay
 from assets.serving.request import RequestError
 from resources.event_blocks import TIMESTAMP
@@ -71,6 +72,17 @@ def test_a_decision_has_the_texts_that_training_computes(bundle: Bundle, store: 
         habits.add(decision.features["habit"])
     assert None in habits
     assert len(habits) > 2
+
+
+def test_a_text_that_a_request_adds_to_a_history_is_asked_of_it_as_a_text(bundle: Bundle) -> None:
+    """Where requests are events, the column of a mode is a text of any value, also where others only tell it apart."""
+    orders = Events("orders", key="customer_id", includes_request=True)
+    history = [orders.distinct("shop"), orders.mode("shop", values=("bar",)), orders.distinct("till")]
+    kernel = compile_features(FeatureSet(request=KERNEL.features.request, history=history), {})
+    shape = shape_of(Bundle(parts=replace(bundle.parts, kernel=kernel), digest="", size=0))
+    assert shape.categories == {"merchant": (), "shop": ()}
+    assert shape.labels == ("till",)
+    assert shape.numbers == ("amount",)
 
 
 @pytest.mark.parametrize("merchant", [7, "", "x" * 300, "a\nb", True])
