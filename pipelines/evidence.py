@@ -109,14 +109,14 @@ def known_errors() -> tuple[type[Exception], ...]:
     from assets.serving.decision import NoDecision
     from assets.serving.log_writer import DecisionLogError
     from assets.serving.replay import CannotReplay
-    from pipelines.cataloguing import UnknownPageKind
+    from pipelines.cataloguing import NoPage
     from pipelines.replaying import NothingToReplay
     from resources.keys import MissingKey
     from resources.rollout_store import RolloutError
 
     return (
         BundleError, CannotReplay, DecisionLogError, MissingKey, NoDecision, NothingToReplay, RolloutError,
-        UnknownPageKind,
+        NoPage,
     )  # fmt: skip
 
 
