@@ -146,8 +146,9 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
         by_bundle.setdefault((record.bundle, record.digest), []).append(record)
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     key = Keys.of(environment.home).signing
-    lake, found, versions = Lake(environment.lake), dict[str, Replayed](), dict[str, int]()
-    store = open_store(environment.online_store, product)
+    lake, store = Lake(environment.lake), open_store(environment.online_store, product)
+    found: dict[str, Replayed] = {}
+    versions: dict[str, int] = {}
     try:
         for (version, digest), mine in by_bundle.items():
             bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
