@@ -17,8 +17,8 @@ from resources.rollout_store import RolloutStore
 from resources.tracking import Tracking
 
 
-class UnknownPageKind(ValueError):
-    """A page is asked for in a file whose ending says no kind; the message names those there are."""
+class NoPage(ValueError):
+    """A page cannot be written where it was asked for; the message says why and what to write."""
 
 
 def catalogue_of(product: Product, environment: Environment) -> FeatureSurvey:
@@ -37,11 +37,13 @@ def write_page(found: FeatureSurvey, file: Path) -> None:
     """Writes the catalogue as HTML or Markdown, whole or not at all.
 
     Raises:
-        UnknownPageKind: The file ends in neither .html nor .md.
+        NoPage: The file ends in neither .html nor .md, or its folder does not exist.
     """
     kinds = {".html": to_html, ".md": to_markdown}
     if file.suffix not in kinds:
-        raise UnknownPageKind(f"--page {file}: its ending says no kind of page; write a name that ends in .html or .md")
+        raise NoPage(f"--page {file}: its ending says no kind of page; write a name that ends in .html or .md")
+    if not file.parent.is_dir():
+        raise NoPage(f"--page {file}: there is no folder {file.parent}; make it first")
     half = file.with_name(f".{file.name}.new")
     try:
         half.write_text(kinds[file.suffix](found), encoding="utf-8")

@@ -11,7 +11,7 @@ from assets.serving.bundle import BundleError
 from assets.serving.decision import NoDecision
 from assets.serving.log_writer import DecisionLogError
 from assets.serving.replay import CannotReplay
-from pipelines.cataloguing import UnknownPageKind
+from pipelines.cataloguing import NoPage
 from pipelines.deciding import NoAnswer, UnreadableRequest
 from pipelines.loop import ImpossibleDay, UnknownAsset
 from pipelines.products import UnknownProduct
@@ -33,5 +33,5 @@ KNOWN: tuple[type[Exception], ...] = (
     AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, DagsterServerError, DecisionLogError,
     ExportError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer, NoDecision, NothingToReplay, ProcessError,
     RecordError, RegistrationError, RolloutError, RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset,
-    UnknownEnvironment, UnknownPageKind, UnknownProduct, UnreadableRequest,
+    UnknownEnvironment, NoPage, UnknownProduct, UnreadableRequest,
 )  # fmt: skip

@@ -14,17 +14,18 @@ import pyarrow as pa
 from assets.features.entity_events import events_of_entities
 from assets.naming import checked_name
 from assets.serving import parity
-from assets.serving.bundle import Bundle, load_bundle
+from assets.serving.bundle import Bundle
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day
 from assets.serving.parity import EntityIndex, LakeEvents, Parity, StoreEvents
+from assets.serving.released import released_bundle
 from assets.serving.replay import Difference, replay
 from assets.serving.scorer import Scorer
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.online_store import EntityEvents, OnlineStore, StoreUnavailable, open_store
-from resources.rollout_store import RolloutStore
+from resources.rollout_store import Release, RolloutStore
 
 Outcome = Literal["identical", "waiting", "different", "erased"]
 
@@ -143,11 +144,14 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
     by_bundle: dict[tuple[str, str], list[Decision]] = {}
     for record in records:
         by_bundle.setdefault((record.bundle, record.digest), []).append(record)
-    lake, found, versions = Lake(environment.lake), dict[str, Replayed](), dict[str, int]()
-    store = open_store(environment.online_store, product)
+    rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
+    key = Keys.of(environment.home).signing
+    lake, store = Lake(environment.lake), open_store(environment.online_store, product)
+    found: dict[str, Replayed] = {}
+    versions: dict[str, int] = {}
     try:
         for (version, digest), mine in by_bundle.items():
-            bundle = _bundle(environment, product, version, digest)
+            bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
             for source in bundle.parts.kernel.features.sources:
                 versions[f"validated_{source}"] = lake.version(_table(product, source))
             found |= {done.decision_id: done for done in _of_bundle(bundle, mine, lake, store)}
@@ -199,11 +203,6 @@ def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> Lak
     )  # fmt: skip
     ends = {source: max(lake.days(_table(product, source)), default=None) for source in kernel.features.sources}
     return LakeEvents(tables, ends)
-
-
-def _bundle(environment: Environment, product: str, version: str, digest: str) -> Bundle:
-    rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    return load_bundle(rollout.fetch_bundle(product, version, digest), Keys.of(environment.home).signing, digest)
 
 
 def _table(product: str, source: str) -> str:

@@ -25,6 +25,7 @@ from assets.product import Product
 from assets.serving.bundle import Bundle, BundleError, load_bundle, write_bundle
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
+from assets.serving.released import released_bundle
 from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
@@ -109,9 +110,7 @@ def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | N
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
         return None
-    release = manifest.champion
-    folder = rollout.fetch_bundle(product.name, release.version, release.digest)
-    return load_bundle(folder, keys.signing, release.digest)
+    return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 
 def _champion_scores(

@@ -5,7 +5,7 @@ Belongs here: a few figures of each column of a feature table. Does not belong h
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +33,7 @@ class FeatureStatistics:
     mean: float | None = None
     deviation: float | None = None
     quantiles: tuple[float, ...] = ()
-    top: tuple[tuple[str, float], ...] = field(default=())
+    top: tuple[tuple[str, float], ...] = ()
 
 
 def feature_statistics(table: pa.Table, names: Sequence[str]) -> Mapping[str, FeatureStatistics]:

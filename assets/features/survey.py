@@ -78,20 +78,18 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
         LakeError: The feature table is damaged.
     """
     table, names = f"{product.name}/features", product.features.names
-    there = lake.exists(table)
-    version, days, rows = None, None, pa.table({})
-    if there:
-        version = lake.version(table)
-        newest = _newest_days(lake, table, version)
-        known = set(lake.schema(table, version).names)
-        rows = lake.read(table, days=newest, version=version, columns=[name for name in names if name in known])
-        days = (min(newest), max(newest)) if newest else None
+    version = lake.version(table) if lake.exists(table) else None
+    newest = [] if version is None else _newest_days(lake, table, version)
+    rows = pa.table({})
+    if newest:
+        there = [name for name in names if name in lake.schema(table, version).names]
+        rows = lake.read(table, days=newest, version=version, columns=there)
     return FeatureSurvey(
         product=product.name,
         title=product.title,
         owner=product.owner,
         version=version,
-        days=days,
+        days=(min(newest), max(newest)) if newest else None,
         rows=rows.num_rows,
         entries=catalogue(product.features, product.units, spine=product.spine.source),
         statistics=feature_statistics(rows, names),

@@ -17,8 +17,9 @@ from assets.monitoring.performance import performance_by_day
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
 from assets.monitoring.profile import ReferenceProfile
 from assets.product import Product
-from assets.serving.bundle import Bundle, load_bundle
+from assets.serving.bundle import Bundle
 from assets.serving.engine import Engine
+from assets.serving.released import released_bundle
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.rollout_store import RolloutError, RolloutStore
@@ -148,8 +149,7 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
         raise RolloutError(f"{product.name} has no champion yet; make one: loopline run {product.name}")
-    folder = rollout.fetch_bundle(product.name, manifest.champion.version, manifest.champion.digest)
-    return load_bundle(folder, keys.signing, manifest.champion.digest)
+    return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 
 def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = "features") -> list[date]:

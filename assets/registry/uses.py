@@ -7,7 +7,7 @@ what follows for a feature (`assets.features.usage`).
 from dataclasses import replace
 
 from assets.features.usage import ModelUse
-from assets.serving.bundle import load_bundle
+from assets.serving.released import released_bundle
 from resources.keys import Keys
 from resources.rollout_store import Release, RolloutManifest, RolloutStore
 from resources.tracking import Tracking
@@ -57,7 +57,6 @@ def _roles(manifest: RolloutManifest) -> dict[Release, tuple[str, ...]]:
 
 
 def _model_use(product: str, release: Release, rollout: RolloutStore, keys: Keys) -> ModelUse:
-    folder = rollout.fetch_bundle(product, release.version, release.digest)
-    parts = load_bundle(folder, keys.signing, release.digest).parts
+    parts = released_bundle(product, release, rollout, keys.signing).parts
     importance = {str(row["feature"]): float(row["share"]) for row in parts.metrics.get("importance", ())}
     return ModelUse(release.version, (), parts.kernel.features.names, importance)

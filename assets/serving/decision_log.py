@@ -32,6 +32,7 @@ _SCHEMA = pa.schema(
         ("bundle", pa.string()), ("digest", pa.string()), ("as_of", _TIME), ("decided_at", _TIME),
         ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()), ("fallback", pa.string()),
         ("reasons", pa.string()), ("inputs", pa.string()), ("features", pa.string()), ("keys", pa.string()),
+        ("sequence", pa.int64()),
         ("store_version", pa.string()), ("problem", pa.string()), ("shadow_of", pa.string()),
         ("erased", pa.bool_()),
     ]

@@ -17,7 +17,7 @@ Lake and store are the same events by two ways, so they may differ where one way
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -121,7 +121,7 @@ class Parity:
     """
 
     differences: tuple[Difference, ...] = ()
-    gaps: tuple[EventGap, ...] = field(default=())
+    gaps: tuple[EventGap, ...] = ()
     waiting: bool = False
     remark: str = ""
 

@@ -47,8 +47,9 @@ def gather_evidence(
     encoder, y = Encoder.from_features(product.features), judged[LABEL].to_numpy().astype(np.int8)
     matrix = encoder.encode(judged)
     days = days_to_label(judged, label_events, product.label, now, row_id=product.spine.row_id)
-    auc, information = dict[str, float](), dict[str, float]()
-    if 0 < y.sum() < len(y):
+    auc: dict[str, float] = {}
+    information: dict[str, float] = {}
+    if 0 < y.sum() < len(y):  # with one class nothing is known of any feature, and what is unknown refuses
         auc = {found.feature: found.auc for found in single_features(matrix, encoder.columns, encoder.sources, y)}
         information = label_information(matrix, encoder.sources, y)
     timing = label_timing(matrix, encoder.sources, days)

@@ -183,6 +183,8 @@ def test_a_label_among_the_features_is_refused(home: Home) -> None:
         RunFailed, match=r"training_set: refused by .*'chargeback_code'.*a leak of the label is suspected"
     ):
         home.retrain(product, environment)
+    with pytest.raises(RunFailed, match=r"no model is trained on this training set: .*'chargeback_code'"):
+        home.retrain(product, environment, "model")
     assert home.tracking.versions("card_fraud") == versions
     assert home.champion == champion
 

@@ -15,7 +15,7 @@ from assets.serving.bundle import Bundle
 from assets.serving.decision_log import find_decision
 from pipelines.build import build_pipeline
 from pipelines.card_fraud.features import card
-from pipelines.cataloguing import UnknownPageKind, catalogue_of, write_page
+from pipelines.cataloguing import NoPage, catalogue_of, write_page
 from pipelines.jobs import daily_name
 from pipelines.replaying import replay_decision
 from pipelines.running import run_job
@@ -100,7 +100,7 @@ def test_it_is_in_the_catalogue_with_lineage_values_and_use(home: Home, tmp_path
     for name in ("catalogue.html", "catalogue.md"):
         write_page(found, tmp_path / name)
         assert NAME in (tmp_path / name).read_text(encoding="utf-8")
-    with pytest.raises(UnknownPageKind, match=r"\.html or \.md"):
+    with pytest.raises(NoPage, match=r"\.html or \.md"):
         write_page(found, tmp_path / "catalogue.pdf")
 
 
@@ -135,6 +135,17 @@ def test_it_is_served_and_its_decision_replays(home: Home) -> None:
     said = run_loopline(["replay", "card_fraud", "--json"], variables)
     assert said.status == 0, said.people
     assert (said.told["decisions"], said.told["identical"], said.told["by_feature"]) == (25, 25, {})
+
+    table = "card_fraud/validated_card_transactions"
+    whole = home.lake.read(table, days=[LAST])
+    home.lake.replace(table, whole.slice(1), days=[LAST])
+    found = run_loopline(["replay", "card_fraud", "--json"], variables)
+    home.lake.replace(table, whole, days=[LAST])
+    assert found.status == 1
+    assert found.told["different"] >= 1
+    assert {"card_count_7d", "card_count_30d"} <= set(found.told["by_feature"])
+    assert "the lake has that day without it" in found.people
+
     lost = run_loopline(["replay", "card_fraud", "--day", "2020-01-01", "--json"], variables)
     assert (lost.status, lost.told) == (1, {})
     assert "has no decision on 2020-01-01" in lost.people

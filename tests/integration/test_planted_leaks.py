@@ -257,3 +257,11 @@ def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
         product = replace(world.product, gates=replace(world.product.gates, audited_rows=wanted))
         rows = world.rows.slice(0, 40)
         assert gather_evidence(product, world.lake, rows, world.labels, NOW).rows == min(wanted, 40)
+
+
+def test_an_empty_training_set_is_no_clean_one(world: World) -> None:
+    """What could not be looked at does not pass."""
+    found = gather_evidence(world.product, world.lake, world.rows.slice(0, 0), world.labels, NOW)
+    assert {finding.check for finding in audit_findings(found, world.product.gates)} == {
+        "follows_from_the_past", "label_proxy",
+    }  # fmt: skip

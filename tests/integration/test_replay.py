@@ -44,10 +44,10 @@ def write(workspace: Workspace, events: pa.Table) -> None:
     Lake(workspace.environment.lake).replace(TABLE, events.append_column("day", day), days=every)
 
 
-def load(workspace: Workspace, events: pa.Table, version: str, lookback: timedelta | None = None) -> None:
+def load(workspace: Workspace, events: pa.Table, version: str) -> None:
     """Another version of the store; the service goes on in it."""
     store = open_store(workspace.environment.online_store, PRODUCT)
-    store.put_events("transactions", "customer_id", events, version=version, loaded_until=NOW, lookback=lookback)
+    store.put_events("transactions", "customer_id", events, version=version, loaded_until=NOW)
     store.publish(version)
     store.close()
 

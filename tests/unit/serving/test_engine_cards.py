@@ -15,11 +15,12 @@ from assets.features.vocabulary import Events, FeatureSet, Number, days
 from assets.serving.bundle import Bundle, Policy
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from assets.serving.parity import EntityIndex, LakeEvents, compare_with_lake
+from assets.serving.parity import EntityIndex, LakeEvents, StoreEvents, compare_with_lake, explain
 from assets.serving.replay import CannotReplay
 from assets.serving.request import RequestError
 from resources.event_blocks import TIMESTAMP
 from resources.lmdb_store import LmdbStore
+from resources.online_store import EntityEvents
 from tests.serving_samples import NOW, trained
 
 CARDS = Events("card_transactions", key="card_id", includes_request=True)
@@ -78,12 +79,12 @@ def bundle() -> Bundle:
     return Bundle(parts=trained("cards", "1", kernel(), policy, features, label, rounds=5), digest="ab" * 32, size=1)
 
 
-def filled(tmp_path: Path, until: datetime) -> LmdbStore:
+def filled(tmp_path: Path, until: datetime, lookback: timedelta | None = None) -> LmdbStore:
     table, labels = history()
     store = LmdbStore(tmp_path / "cards")
     for key in ("card_id", "terminal_id"):
-        store.put_events("card_transactions", key, table, version="1", loaded_until=until)
-    store.put_events("fraud_labels", "terminal_id", labels, version="1", loaded_until=until)
+        store.put_events("card_transactions", key, table, version="1", loaded_until=until, lookback=lookback)
+    store.put_events("fraud_labels", "terminal_id", labels, version="1", loaded_until=until, lookback=lookback)
     store.publish("1")
     return store
 
@@ -180,3 +181,22 @@ def test_a_record_without_what_its_bundle_asks_for_cannot_be_computed_again(bund
         compare_with_lake(replace(decision, inputs={"amount": 1.0}), bundle, index_of(table, labels))
     with pytest.raises(CannotReplay, match="'transaction_id', by which rows are ordered"):
         compare_with_lake(replace(decision, row_id="seven", sequence=None), bundle, index_of(table, labels))
+
+
+def test_what_the_store_no_longer_keeps_is_named(bundle: Bundle, tmp_path: Path) -> None:
+    """A decision as of three days before the load lacks the first of its seven days, and is told why."""
+    table, labels = history()
+    store, index = filled(tmp_path, NOW, lookback=timedelta(days=7)), index_of(table, labels)
+    engine = Engine(bundle, store, as_of_allowed=True)
+    as_of = NOW - timedelta(days=3)
+    decision = engine.decide(request(table.to_pylist()[-1]) | {"as_of": as_of.isoformat()}, now=NOW)
+    found = compare_with_lake(decision, bundle, index)
+    assert "card_count_7d" in {difference.name for difference in found.differences}
+    wanted = {(n.source, n.key): EntityEvents(n.source, n.key, decision.keys[n.key]) for n in kernel().needs}
+    snapshot = store.fetch_all(tuple(wanted.values()))
+    tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
+    told = explain(decision, bundle, index, found, StoreEvents(snapshot.version, snapshot.loaded_until, tables))
+    assert (told.waiting, told.remark, told.differences) == (False, "", found.differences)
+    assert {gap.held_by for gap in told.gaps} == {"lake"}
+    assert all("this decision was as of the past" in gap.why for gap in told.gaps)
+    assert all(as_of - timedelta(days=7) < gap.known_at <= NOW - timedelta(days=7) for gap in told.gaps)
