@@ -40,6 +40,7 @@ from resources.event_blocks import (
     key_text,
     micros,
     prepared,
+    rows_with,
     without,
 )
 from resources.online_store import (
@@ -62,6 +63,8 @@ _BATCH = 1000
 _ATTEMPTS = 3
 _GONE = 0
 """What the script answers in the place of a block when the whole version is not there."""
+_MARK = b""
+"""A field that every hash of blocks has, so that one without entities is not taken for one that Redis has dropped."""
 
 # A source's place is `source:key column`; three arguments an entity: place, key, source.
 _FETCH = """
@@ -161,6 +164,7 @@ class RedisStore:
             staged = self._stage(checked_version(version))
             name = self._data(staged.serial, source, key_column)
             self._patient.unlink(name)
+            self._patient.hset(name, _MARK, b"")
             cut = blocks(table, key_column)
             while part := dict(islice(cut, _BATCH)):
                 self._patient.hset(name, mapping=part)
@@ -243,8 +247,11 @@ class RedisStore:
             state, found = self._consistent(arguments)
         tables = {}
         for entity, block, rows in zip(wanted, found[0::3], found[1::3], strict=True):
-            loaded = state.source(entity.source, entity.key_column)
-            if block == _GONE and loaded.rows[entity.key_column]:
+            loaded = state.find(entity)
+            if loaded is None:
+                tables[entity] = pa.table({})
+                continue
+            if block == _GONE:
                 raise StoreUnavailable(
                     f"online store of {self._name}: Redis no longer has version {state.version} of {entity.source} by "
                     f"{entity.key_column}; set its maxmemory-policy to noeviction, and load it again"
@@ -286,7 +293,7 @@ class RedisStore:
         with self._failures(quick=True):
             raw, read = self._client.pipeline().get(self._current).hgetall(self._stream).execute()
         state = StoreState.from_json(raw) if raw else None
-        return known_until(state, {s: read.get(s.encode()) for s in state.sources}) if state else {}
+        return known_until(state, {s: read.get(s.encode()) for s in state.tables}) if state else {}
 
     def _stored(self, name: str, client: Any = None) -> StoreState | None:
         raw = (client or self._patient).get(name)
@@ -370,6 +377,21 @@ class RedisStore:
                 for source, loaded in state.sources.items() if state else ():
                     if state is not None and key_column in loaded.rows:
                         removed += self._erase(state, EntityEvents(source, key_column, key))
+                    elif state is not None and key_column in loaded.schema.names:
+                        removed += self._erase_everywhere(state, EntityEvents(source, key_column, key))
+        return removed
+
+    def _erase_everywhere(self, state: StoreState, erased: EntityEvents) -> int:
+        """Removes an entity's events from all blocks of a source that is not kept by its key column; how many."""
+        loaded, removed = state.sources[erased.source], 0
+        for key_column in loaded.rows:
+            for key, block in self._patient.hscan_iter(self._data(state.serial, erased.source, key_column)):
+                if key == _MARK:
+                    continue
+                found = rows_with(block, loaded.schema, erased.key_column, erased.key)
+                if found:
+                    self._erase_within(state, EntityEvents(erased.source, key_column, key.decode()), erased)
+                removed += found
         return removed
 
     def _erase(self, state: StoreState, entity: EntityEvents) -> int:
