@@ -1,9 +1,10 @@
 """Tiles: what an entity with very many events is decided from, at a cost that its number of events does not change.
 
-Belongs here: which features can be served so, and cutting a big entity's events into tiles at the load. Does not belong
-here: computing from tiles (`tile_values.py`), the kernel, by which everybody else is computed, and where tiles are kept.
-They are events of two sources beside their own (`Tiling.tiles_source`, `chunks_source`), to the online store sources
-like any other. An erasure takes the subject's events out of the chunks at once, and out of other entities' tiles with the next load.
+Belongs here: which features can be served so, and cutting a big entity's events into tiles at the load. Does not
+belong here: computing from tiles (`tile_values.py`), the kernel, by which everybody else is computed, and where tiles
+are kept: they are events of two sources beside their own (`Tiling.tiles_source`, `chunks_source`), to the online store
+sources like any other. An erasure takes the subject's events out of the chunks at once, and out of other entities'
+tiles with the next load.
 
 A tile is a run of events, neighbours in time, and says of them what windows ask: how many, the exact integer sums, sums
 of squares, the extremes, the first and the last. A window takes a tile whole or leaves it; where an edge falls within
