@@ -222,9 +222,23 @@ def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> b
         EventError: The bytes are damaged.
     """
     table = decode(block, (), schema, since=_EPOCH)
-    same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
-    kept = table.filter(pc.invert(pc.fill_null(same, False))).combine_chunks()
+    kept = table.filter(pc.invert(_equal(table, column, value))).combine_chunks()
     return _packed(kept.to_batches()[0]) if len(kept) else None
+
+
+def rows_with(block: bytes, schema: pa.Schema, column: str, value: str | int) -> int:
+    """How many rows of a block have the value.
+
+    Raises:
+        EventError: The bytes are damaged.
+    """
+    found: int = pc.sum(_equal(decode(block, (), schema, since=_EPOCH), column, value)).as_py() or 0
+    return found
+
+
+def _equal(table: pa.Table, column: str, value: str | int) -> pa.ChunkedArray:
+    same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
+    return pc.fill_null(same, False)
 
 
 def arrival_micros(event: bytes) -> int:

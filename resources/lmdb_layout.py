@@ -18,7 +18,7 @@ from datetime import datetime
 import lmdb
 import pyarrow.compute as pc
 
-from resources.event_blocks import decode, is_expired, is_superseded, key_text, without
+from resources.event_blocks import decode, is_expired, is_superseded, key_text, rows_with, without
 from resources.online_store import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
 
 CURRENT = b"\x00current"
@@ -139,6 +139,20 @@ def erase_entity(txn: lmdb.Transaction, state: StoreState, entity: EntityEvents)
     for stored, _ in events:
         txn.delete(stored)
     return len(own)
+
+
+def erase_everywhere(txn: lmdb.Transaction, state: StoreState, source: str, column: str, value: str | int) -> int:
+    """Removes the events with a value from all blocks of a source that is not kept by that column; how many."""
+    loaded, removed = state.sources[source], 0
+    for key_column in loaded.rows:
+        prefix = data_prefix(state.serial, source, key_column)
+        for name, block in _events(txn, prefix):
+            found = rows_with(block, loaded.schema, column, value)
+            if found:
+                key = name[len(prefix) :].decode()
+                _erase_within(txn, state, EntityEvents(source, key_column, key), EntityEvents(source, column, value))
+            removed += found
+    return removed
 
 
 def _erase_within(txn: lmdb.Transaction, state: StoreState, holder: EntityEvents, erased: EntityEvents) -> None:

@@ -33,6 +33,7 @@ from resources.lmdb_layout import (
     STAGED,
     data_prefix,
     erase_entity,
+    erase_everywhere,
     event_prefix,
     expire_events,
     find,
@@ -190,7 +191,10 @@ class LmdbStore:
             positions = {source: get(txn, stream_key(source)) for source in sources}
         tables = {}
         for entity, block, rows in found:
-            loaded = state.source(entity.source, entity.key_column)
+            loaded = state.find(entity)
+            if loaded is None:
+                tables[entity] = pa.table({})
+                continue
             try:
                 tables[entity] = decode(block, rows, loaded.schema, since=loaded.loaded_until)
             except EventError as error:
@@ -217,7 +221,7 @@ class LmdbStore:
             return {}
         with self._failures(), self._environment().begin() as txn:
             state = read_state(txn, CURRENT)
-            positions = {source: get(txn, stream_key(source)) for source in (state.sources if state else ())}
+            positions = {source: get(txn, stream_key(source)) for source in (state.tables if state else ())}
         return known_until(state, positions) if state else {}
 
     def version(self) -> str | None:
@@ -294,6 +298,8 @@ class LmdbStore:
                 for source, loaded in state.sources.items() if state else ():
                     if state is not None and key_column in loaded.rows:
                         removed += erase_entity(txn, state, EntityEvents(source, key_column, key))
+                    elif state is not None and key_column in loaded.schema.names:
+                        removed += erase_everywhere(txn, state, source, key_column, key)
         return removed
 
     def close(self) -> None:

@@ -37,11 +37,16 @@ class StoreUnavailable(StoreError):
 
 
 class EntityEvents(NamedTuple):
-    """Whose events are wanted: `EntityEvents("transactions", "customer_id", "C17")`."""
+    """Whose events are wanted: `EntityEvents("transactions", "customer_id", "C17")`.
+
+    Attributes:
+        optional: A source that was not loaded is no error, and gives a table without columns.
+    """
 
     source: str
     key_column: str
     key: str | int
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,23 @@ class StoreState:
     @property
     def table_versions(self) -> dict[str, int | None]:
         """For each source, the version of the lake's table that its events are of."""
-        return {name: state.table_version for name, state in self.sources.items()}
+        return {name: self.sources[name].table_version for name in self.tables}
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The sources that have a table of their own. A name with two underscores is of what was made from another."""
+        return tuple(name for name in self.sources if "__" not in name)
+
+    def find(self, entity: EntityEvents) -> SourceState | None:
+        """What is loaded of an entity's source by its key column; None when it is optional and nothing is.
+
+        Raises:
+            StoreUnavailable: Nothing is, and it is not optional.
+        """
+        known = self.sources.get(entity.source)
+        if entity.optional and (known is None or entity.key_column not in known.rows):
+            return None
+        return self.source(entity.source, entity.key_column)
 
     def with_source(self, source: str, key_column: str, *, rows: int, loaded: SourceState) -> "StoreState":
         """The state after one more source was loaded by one key column.

@@ -40,6 +40,7 @@ from resources.event_blocks import (
     key_text,
     micros,
     prepared,
+    rows_with,
     without,
 )
 from resources.online_store import (
@@ -59,17 +60,20 @@ from resources.online_store import (
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 1.0
 _BATCH = 1000
-_ATTEMPTS = 3
 _GONE = 0
 """What the script answers in the place of a block when the whole version is not there."""
+_MARK = b""
+"""A field that every hash of blocks has, so that one without entities is not taken for one that Redis has dropped."""
 
-# A source's place is `source:key column`; three arguments an entity: place, key, source.
+# KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then three an entity: its place, which
+# is `source:key column`, its key, its source.
 _FETCH = """
 local token = redis.call('GET', KEYS[1])
 if not token then return {false} end
 local serial = string.match(token, '^%d+')
-local answer = {token}
-for i = 2, #ARGV, 3 do
+local answer = {token, false}
+if token ~= ARGV[2] then answer[2] = redis.call('GET', KEYS[3]) end
+for i = 3, #ARGV, 3 do
   local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
   local block = redis.call('HGET', data, ARGV[i + 1])
   if not block and redis.call('EXISTS', data) == 0 then block = 0 end
@@ -136,7 +140,7 @@ class RedisStore:
         self._fetch_script = self._client.register_script(_FETCH)
         self._resting_until = 0.0
         self._lock = threading.Lock()
-        self._known: tuple[str, StoreState] | None = None
+        self._known: StoreState | None = None
         self._writer = uuid.uuid4().hex
         self._filling: str | None = None
 
@@ -161,6 +165,7 @@ class RedisStore:
             staged = self._stage(checked_version(version))
             name = self._data(staged.serial, source, key_column)
             self._patient.unlink(name)
+            self._patient.hset(name, _MARK, b"")
             cut = blocks(table, key_column)
             while part := dict(islice(cut, _BATCH)):
                 self._patient.hset(name, mapping=part)
@@ -235,16 +240,25 @@ class RedisStore:
         return self.fetch_all((wanted,)).tables[wanted]
 
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
-        """See `OnlineStore.fetch_all`. One round trip, atomic; one more for the first fetch of a version."""
-        arguments = [self._prefix]
+        """See `OnlineStore.fetch_all`. One round trip, atomic; the state comes along where it is not known yet."""
+        known = self._known
+        arguments = [self._prefix, known.token if known else ""]
         for entity in wanted:
             arguments += [f"{entity.source}:{entity.key_column}", key_text(entity.key), entity.source]
         with self._failures(quick=True):
-            state, found = self._consistent(arguments)
+            answer = self._fetch_script(keys=[self._token, self._stream, self._current], args=arguments)
+        if answer[0] is None:
+            raise StoreUnavailable(f"online store of {self._name} was never loaded; run the product's pipeline")
+        _, raw, *found = answer
+        state = known if known is not None and raw is None else StoreState.from_json(raw)
+        self._known = state
         tables = {}
         for entity, block, rows in zip(wanted, found[0::3], found[1::3], strict=True):
-            loaded = state.source(entity.source, entity.key_column)
-            if block == _GONE and loaded.rows[entity.key_column]:
+            loaded = state.find(entity)
+            if loaded is None:
+                tables[entity] = pa.table({})
+                continue
+            if block == _GONE:
                 raise StoreUnavailable(
                     f"online store of {self._name}: Redis no longer has version {state.version} of {entity.source} by "
                     f"{entity.key_column}; set its maxmemory-policy to noeviction, and load it again"
@@ -255,21 +269,6 @@ class RedisStore:
                 raise StoreUnavailable(f"online store of {self._name}: {entity}: {error}") from error
         positions = {entity.source: read for entity, read in zip(wanted, found[2::3], strict=True)}
         return Snapshot(version=state.version, tables=tables, known_until=known_until(state, positions))
-
-    def _consistent(self, arguments: list[str]) -> tuple[StoreState, list[Any]]:
-        """What the script found, and the state of the very version in which it found it."""
-        for _ in range(_ATTEMPTS):
-            token, *found = self._fetch_script(keys=[self._token, self._stream], args=arguments)
-            if token is None:
-                break
-            known = self._known
-            if known is not None and known[0] == token.decode():
-                return known[1], found
-            state = self._stored(self._current, self._client)
-            if state is not None and state.token == token.decode():
-                self._known = (state.token, state)
-                return state, found
-        raise StoreUnavailable(f"online store of {self._name} was never loaded; run the product's pipeline")
 
     def state(self) -> StoreState | None:
         """See `OnlineStore.state`."""
@@ -286,7 +285,7 @@ class RedisStore:
         with self._failures(quick=True):
             raw, read = self._client.pipeline().get(self._current).hgetall(self._stream).execute()
         state = StoreState.from_json(raw) if raw else None
-        return known_until(state, {s: read.get(s.encode()) for s in state.sources}) if state else {}
+        return known_until(state, {s: read.get(s.encode()) for s in state.tables}) if state else {}
 
     def _stored(self, name: str, client: Any = None) -> StoreState | None:
         raw = (client or self._patient).get(name)
@@ -370,6 +369,21 @@ class RedisStore:
                 for source, loaded in state.sources.items() if state else ():
                     if state is not None and key_column in loaded.rows:
                         removed += self._erase(state, EntityEvents(source, key_column, key))
+                    elif state is not None and key_column in loaded.schema.names:
+                        removed += self._erase_everywhere(state, EntityEvents(source, key_column, key))
+        return removed
+
+    def _erase_everywhere(self, state: StoreState, erased: EntityEvents) -> int:
+        """Removes an entity's events from all blocks of a source that is not kept by its key column; how many."""
+        loaded, removed = state.sources[erased.source], 0
+        for key_column in loaded.rows:
+            for key, block in self._patient.hscan_iter(self._data(state.serial, erased.source, key_column)):
+                if key == _MARK:
+                    continue
+                found = rows_with(block, loaded.schema, erased.key_column, erased.key)
+                if found:
+                    self._erase_within(state, EntityEvents(erased.source, key_column, key.decode()), erased)
+                removed += found
         return removed
 
     def _erase(self, state: StoreState, entity: EntityEvents) -> int:

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
 from assets.features.kernel import Kernel, compile_features
-from assets.features.online import as_stored, is_loaded, load_name, planned_loads
+from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
 from assets.features.spark_job import SpineColumns, run
+from assets.features.tiles import CHUNK, tilings_of, untiled
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
 from resources.clock import Clock
@@ -76,6 +77,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
     """`online_store`: the recent events of each entity, as the decision process reads them."""
     name = "online_store"
     kernel = compile_features(product.features, product.resolutions)
+    tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(kernel)}
 
     @asset_of(
         product,
@@ -95,6 +97,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
         made = {source: _made_days(context, product, source) for source in product.features.sources}
+        tiled: dict[str, int] = {}
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
             version, staged = load_name(product, loads), store.staged()
@@ -102,17 +105,16 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
             for load in missing:
                 rows = lake.read(load.table, days=load.days, version=load.table_version)
                 events = as_stored(product, kernel.needs, load.source, rows)
-                store.put_events(
-                    load.source, load.key, events, version=version, loaded_until=load.loaded_until,
-                    lookback=load.lookback, table_version=load.table_version,
-                )  # fmt: skip
+                tiled[load.source] = put_source(store, version, load, tilings.get((load.source, load.key)), events)
         state = store.publish(version)
         return watch.result(
-            rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values()),
+            rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values() if CHUNK not in loaded.rows),
             version=version,
             pins=state.table_versions,
-            loaded_until={source: loaded.loaded_until.isoformat() for source, loaded in state.sources.items()},
+            loaded_until={source: state.sources[source].loaded_until.isoformat() for source in state.tables},
             gone_on_with=len(loads) - len(missing),
+            tiled_entities=tiled,
+            served_from_events=[name for need in kernel.needs for name in untiled(kernel, need)],
         )
 
     return online_store

@@ -136,18 +136,25 @@ class Kernel:
                 values |= _many(group, events[group.source], spine, moments, most_events)
         return {name: values[name] for name in self.features.names if name in values}
 
-    def compute_one(self, events: Mapping[tuple[str, str], pa.Table | None], spine: pa.Table) -> pa.Table:
+    def compute_one(
+        self,
+        events: Mapping[tuple[str, str], pa.Table | None],
+        spine: pa.Table,
+        given: Mapping[str, np.ndarray] | None = None,
+    ) -> pa.Table:
         """The features of requests of one entity: what the decision service calls.
 
         Args:
             events: For each (source, key column) of `needs`, the events of that one entity, which need not have the
                 key column; None or absent for an entity without events.
             spine: The request, as one row (or several requests of the same entity).
+            given: History features that were computed otherwise, whole groups of them (`tiles.py`).
         """
-        history: dict[str, np.ndarray] = {}
+        history: dict[str, np.ndarray] = dict(given or {})
         moments = _moments(spine)
         for group in self.groups:
-            history |= _single(group, events.get((group.source, group.key)), spine, moments)
+            if group.names[0] not in history:
+                history |= _single(group, events.get((group.source, group.key)), spine, moments)
         return self.finish(history, spine)
 
     def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:

@@ -14,9 +14,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import pyarrow as pa
 
 from assets.features.kernel import SEQUENCE, Kernel, Need
+from assets.features.tiles import CHUNK, Tiling
 from assets.product import Product
 from resources.lake import Lake
-from resources.online_store import StoreState
+from resources.online_store import OnlineStore, StoreState
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,31 @@ def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool
     if staged is None or staged.version != version or load.source not in staged.sources:
         return False
     return load.key in staged.sources[load.source].rows
+
+
+def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tiling | None, events: pa.Table) -> int:
+    """Puts one source by one key, entities with very many events in tiles; returns how many these are.
+
+    The events of the others come last: where they are, everything is.
+
+    Raises:
+        StoreError: The store does not take them.
+    """
+
+    def put(source: str, key: str, table: pa.Table) -> None:
+        store.put_events(
+            source, key, table, version=version, loaded_until=load.loaded_until, lookback=load.lookback,
+            table_version=load.table_version,
+        )  # fmt: skip
+
+    split = None if tiling is None else tiling.split(events, loaded_until=load.loaded_until, lookback=load.lookback)
+    if split is None or tiling is None:
+        put(load.source, load.key, events)
+        return 0
+    put(tiling.tiles_source, tiling.key, split.tiles)
+    put(tiling.chunks_source, CHUNK, split.chunks)
+    put(load.source, load.key, split.events)
+    return split.entities
 
 
 def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:

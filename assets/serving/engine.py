@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.features.kernel import SEQUENCE, Need
+from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
 from assets.features.vocabulary import FeatureError
 from assets.serving.bundle import Bundle, BundleError
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
@@ -70,6 +71,7 @@ class Engine:
         self._as_of_allowed = as_of_allowed
         self._kernel = bundle.parts.kernel
         self._needs = self._kernel.needs
+        self._tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(self._kernel)}
         self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
 
     def warm(self) -> None:
@@ -143,17 +145,19 @@ class Engine:
         features: Mapping[str, float | str | None] = {}
         version: str | None = None
         try:
-            snapshot = self._snapshot(asked)
-            version = snapshot.version if snapshot else None
-            stale = self._stale(snapshot, asked.as_of) if snapshot else None
-            if stale is not None and self.bundle.policy.when_stale == "refuse":
-                raise StaleEvents(stale)
-            if stale is not None:
-                raise StoreUnavailable(stale)
-            row = self._kernel.compute_one(self._events(asked, snapshot), self._spine(asked))
+            row = None
+            while row is None:
+                snapshot = self._snapshot(asked)
+                version = snapshot.version if snapshot else None
+                stale = self._stale(snapshot, asked.as_of) if snapshot else None
+                if stale is not None and self.bundle.policy.when_stale == "refuse":
+                    raise StaleEvents(stale)
+                if stale is not None:
+                    raise StoreUnavailable(stale)
+                row = self._features(asked, snapshot)
             features = row.to_pylist()[0]
             judged = judge(self._scorer, row, explain=explain)
-        except (StoreUnavailable, FeatureError) as error:
+        except (StoreUnavailable, FeatureError, TooManyEvents) as error:
             judged = undecided(self.bundle, str(error))
         return Decision(
             id=new_id(now),
@@ -184,7 +188,8 @@ class Engine:
             return None
         if self._store is None:
             raise StoreUnavailable(f"no online store was opened for {self.bundle.product}")
-        return self._store.fetch_all([_entity(need, asked) for need in self._needs])
+        tiles = [_tiles(tiling, asked) for tiling in self._tilings.values()]
+        return self._store.fetch_all([_entity(need, asked) for need in self._needs] + tiles)
 
     def _stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
         """Which source ends too long before the decision, in words; None when none does."""
@@ -197,12 +202,51 @@ class Engine:
                 )
         return None
 
-    def _events(self, asked: DecisionRequest, snapshot: Snapshot | None) -> dict[tuple[str, str], pa.Table | None]:
+    def _features(self, asked: DecisionRequest, snapshot: Snapshot | None) -> pa.Table | None:
+        """The row of features, by the kernel; those over very many events from their tiles.
+
+        None when the store was loaded anew while they were read: what was read is of two versions.
+        """
+        spine = self._spine(asked)
         if snapshot is None:
-            return {}
-        return {
-            (need.source, need.key): self._usable(need, snapshot.tables[_entity(need, asked)]) for need in self._needs
-        }
+            return self._kernel.compute_one({}, spine)
+        events: dict[tuple[str, str], pa.Table | None] = {}
+        given: dict[str, NDArray[np.float64]] = {}
+        for need in self._needs:
+            found = self._usable(need, snapshot.tables[_entity(need, asked)])
+            tiling = self._tilings.get((need.source, need.key))
+            tiles = None if tiling is None else snapshot.tables[_tiles(tiling, asked)]
+            if tiling is None or tiles is None or not tiles.num_rows:
+                self._check_few(need, found)
+                events[need.source, need.key] = found
+            else:
+                missing = [name for name in tiling.columns if name not in tiles.schema.names]
+                if missing:
+                    raise StoreUnavailable(
+                        f"tiles of {need.source} in the online store are of other features than those of bundle "
+                        f"{self.bundle.version}; load the online store again"
+                    )
+                key = asked.keys[need.key]
+                chunks = self._chunks(tiling, tiling.wanted(tiles, spine, key), snapshot.version)
+                if chunks is None:
+                    return None
+                read = [table.select(found.schema.names) for table in (*chunks, found)]
+                given |= tiling.compute(tiles, pa.concat_tables(read), spine)
+        return self._kernel.compute_one(events, spine, given)
+
+    def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:
+        """The events of some tiles; None when the store has another version by now than the tiles'."""
+        if self._store is None or not names:
+            return []
+        snapshot = self._store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names])
+        return list(snapshot.tables.values()) if snapshot.version == version else None
+
+    def _check_few(self, need: Need, table: pa.Table) -> None:
+        if table.num_rows > RAW_MOST:
+            raise TooManyEvents(
+                f"{need.key} has {table.num_rows} events of {need.source}, whose features cannot all be computed from "
+                f"tiles; at most {RAW_MOST} events are read for a decision"
+            )
 
     def _usable(self, need: Need, table: pa.Table) -> pa.Table:
         names = table.schema.names
@@ -228,6 +272,10 @@ class Engine:
         if asked.sequence is not None:
             columns[SEQUENCE] = pa.array([asked.sequence], pa.int64())
         return pa.table(columns)
+
+
+def _tiles(tiling: Tiling, asked: DecisionRequest) -> EntityEvents:
+    return EntityEvents(tiling.tiles_source, tiling.key, asked.keys[tiling.key], optional=True)
 
 
 def _entity(need: Need, asked: DecisionRequest) -> EntityEvents:

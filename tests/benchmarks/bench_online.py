@@ -3,8 +3,8 @@
     python -m tests.benchmarks.bench_online
 
 Prints one JSON object: fetching and computing for an entity with 500 events, from LMDB, from Redis, and from SQLite as
-the other embedded store that comes to mind; bulk loading; one event appended. All in this process, a request after the
-other.
+the other embedded store that comes to mind; bulk loading; one event appended; and an entity with a million events, from
+tiles and, for comparison, from all of its events. All in this process, a request after the other.
 """
 
 import json
@@ -12,7 +12,8 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.kernel import Kernel, compile_features
+from assets.features.online import SourceLoad, put_source
+from assets.features.tiles import CHUNK, tilings_of
 from assets.features.vocabulary import Events, FeatureSet, Number, days
 from resources.event_blocks import TIMESTAMP, blocks, decode, prepared
 from resources.online_store import EntityEvents, OnlineStore, open_store
@@ -29,6 +32,7 @@ from tests.redis_server import RedisServer
 PRODUCT = "bench"
 SOURCE, KEY = "transactions", "customer_id"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RESOLUTIONS = {SOURCE: {"amount": 0.01, "balance_after": 0.01}}
 ENTITIES = 1_000
 _WARM_UP = 100
 _REQUESTS = 2_000
@@ -78,13 +82,14 @@ def events(entities: int, each: int, seed: int = 3) -> pa.Table:
 
 
 def timed(step: Callable[[int], object], times: int) -> dict[str, float]:
-    """Percentiles of one step's latency."""
-    taken = []
+    """Percentiles of one step's latency, and the median of its processor time, which a busy machine moves less."""
+    taken, worked = [], []
     for number in range(_WARM_UP + times):
-        began = time.perf_counter()
+        began, begun = time.perf_counter(), time.thread_time()
         step(number)
         taken.append((time.perf_counter() - began) * 1000)
-    return summary(taken[_WARM_UP:])
+        worked.append((time.thread_time() - begun) * 1000)
+    return summary(taken[_WARM_UP:]) | {"cpu_p50_ms": summary(worked[_WARM_UP:])["p50_ms"]}
 
 
 def of_store(store: OnlineStore, table: pa.Table, kernel: Kernel) -> dict[str, Any]:
@@ -142,9 +147,46 @@ def of_sqlite(folder: Path, table: pa.Table) -> dict[str, Any]:
     return found
 
 
+def of_many(store: OnlineStore, kernel: Kernel, number: int) -> dict[str, Any]:
+    """A decision's features for an entity with so many events, from tiles and from all of them; they are the same."""
+    (tiling,) = tilings_of(kernel)
+    table = events(1, number)
+    load = SourceLoad(SOURCE, KEY, "", 1, (), NOW, timedelta(days=90))
+    began = time.perf_counter()
+    put_source(store, "tiles", load, tiling, table)
+    store.publish("tiles")
+    loaded = time.perf_counter() - began
+    spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [100.0], KEY: ["C0"]})
+    whole, single = EntityEvents(tiling.tiles_source, KEY, "C0"), EntityEvents(SOURCE, KEY, "C0")
+
+    def decide(_: int) -> pa.Table:
+        found = store.fetch_all((single, whole)).tables
+        names = tiling.wanted(found[whole], spine, "C0")
+        chunks = store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names]).tables.values()
+        read = [chunk.select(found[single].schema.names) for chunk in (*chunks, found[single])]
+        return kernel.compute_one({}, spine, tiling.compute(found[whole], pa.concat_tables(read), spine))
+
+    def compute_all(_: int) -> pa.Table:
+        return kernel.compute_one({(SOURCE, KEY): table}, spine)
+
+    return {
+        "events": number,
+        "load_events_a_second": round(number / loaded),
+        "fetch_and_compute": timed(decide, 300),
+        "compute_from_all_events_ms": round(min(_seconds(compute_all) for _ in range(3)) * 1000, 1),
+        "same": decide(0).equals(compute_all(0)),
+    }
+
+
+def _seconds(step: Callable[[int], object]) -> float:
+    began = time.perf_counter()
+    step(0)
+    return time.perf_counter() - began
+
+
 def measure() -> dict[str, Any]:
     """All stores over the same events."""
-    kernel = compile_features(features(), {SOURCE: {"amount": 0.01, "balance_after": 0.01}})
+    kernel = compile_features(features(), RESOLUTIONS)
     table = events(ENTITIES, 500)
     found: dict[str, Any] = {"entities": ENTITIES, "events_each": 500, "features": len(kernel.features.names)}
     with tempfile.TemporaryDirectory(prefix="loopline-bench-") as place:
@@ -157,6 +199,10 @@ def measure() -> dict[str, Any]:
             remote = open_store(server.url, PRODUCT)
             found["redis"] = of_store(remote, table, kernel)
             remote.close()
+        tiled = replace(features(), history=tuple(f for f in features().history if f.kind != "distinct"))
+        busy = open_store(f"lmdb://{folder}/busy", PRODUCT)
+        found["busy_entity"] = of_many(busy, compile_features(tiled, RESOLUTIONS), 1_000_000)
+        busy.close()
         alone = table.filter(pa.compute.equal(table[KEY], "C1"))
         spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [100.0], KEY: ["C1"]})
         found["compute_alone"] = timed(lambda _: kernel.compute_one({(SOURCE, KEY): alone}, spine), _REQUESTS)

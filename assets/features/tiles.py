@@ -1,0 +1,286 @@
+"""Tiles: what an entity with very many events is decided from, at a cost that its number of events does not change.
+
+Belongs here: which features can be served so, and cutting a big entity's events into tiles at the load. Does not
+belong here: computing from tiles (`tile_values.py`), the kernel, by which everybody else is computed, and where tiles
+are kept: they are events of two sources beside their own (`Tiling.tiles_source`, `chunks_source`), to the online store
+sources like any other. An erasure takes the subject's events out of the chunks at once, and out of other entities'
+tiles with the next load.
+
+A tile is a run of events, neighbours in time, and says of them what windows ask: how many, the exact integer sums, sums
+of squares, the extremes, the first and the last. A window takes a tile whole or leaves it; where an edge falls within
+one, its events are read. So a decision reads at most one tile's events for each edge, one for the present, and those
+that hold an event known after the decision. Sums are whole numbers, extremes pick one of the values: the result is the
+kernel's to the last bit (Gray et al. 1997 call such aggregates distributive or algebraic).
+
+Others (`distinct`, `last`, and every kind and window that this module does not know) need the events themselves. A
+source by a key that has one of them is kept as it is, and a decision reads at most `RAW_MOST` events of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from assets.features.arrow import read_micros
+from assets.features.columns import Columns, read_columns
+from assets.features.kernel import AS_OF, Kernel, Need
+from assets.features.plan import Group
+from assets.features.scope import Measure, Member
+from assets.features.tile_values import Cover, Names, Values, extreme, met, moment, names_of
+from resources.event_blocks import TIMESTAMP, key_text, prepared
+
+TILED_FROM = 20_000
+"""An entity with more events of a source than this is kept in tiles."""
+TILE_ROWS = 512
+RAW_MOST = 200_000
+"""More events than this of one entity are not read one by one for a decision."""
+CHUNK = "chunk"
+
+_LIMIT = 2**62
+_TIMES = ("event_time", "known_at")
+_FAMILIES = ("count", "sum", "min", "max", "latest", "earliest")
+# What the plan says today. A plan that says more may mean what tiles do not know, and is served from events.
+_KNOWN: Mapping[type, frozenset[str]] = {
+    Group: frozenset(
+        (
+            "source",
+            "key",
+            "time",
+            "includes_request",
+            "names",
+            "windows",
+            "reach",
+            "settled",
+            "needs",
+            "filters",
+            "measures",
+        )
+    ),
+    Measure: frozenset(("family", "filters", "column", "windows", "all_history", "members")),
+    Member: frozenset(("slot", "kind", "column", "window", "part", "empty")),
+}
+
+
+class TooManyEvents(RuntimeError):
+    """An entity has more events than are read for a decision; the message names it and the features that need them."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A source's events by one key, as they are loaded.
+
+    Attributes:
+        events: Of the entities that are kept as they are.
+        tiles: A row a tile of the others: the key, when it ends, its place, and what it says of its events.
+        chunks: The events of the others, each with the name of its tile.
+    """
+
+    events: pa.Table
+    tiles: pa.Table
+    chunks: pa.Table
+    entities: int
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How one source by one key is tiled; made by `tiling_of`.
+
+    Attributes:
+        axis: The time over which all its windows go.
+    """
+
+    source: str
+    key: str
+    axis: str
+    groups: tuple[Group, ...]
+    tile_rows: int = TILE_ROWS
+    tiled_from: int = TILED_FROM
+
+    @property
+    def other(self) -> str:
+        """The other time: an event may be used from the later of the two on."""
+        return "known_at" if self.axis == "event_time" else "event_time"
+
+    @property
+    def tiles_source(self) -> str:
+        """The store's name of the tiles."""
+        return f"{self.source}__{self.key}_tiles"
+
+    @property
+    def chunks_source(self) -> str:
+        """The store's name of the tiles' events."""
+        return f"{self.source}__{self.key}_chunks"
+
+    @cached_property
+    def names(self) -> tuple[Names, ...]:
+        """For each group, the tiles' columns by what they say."""
+        return tuple(names_of(group) for group in self.groups)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of a tile that `compute` reads."""
+        said = [name for names in self.names for name in names.values()]
+        return tuple(dict.fromkeys(["number", "first", "last", "latest", *said]))
+
+    # ------------------------------------------------------------------ loading
+
+    def split(self, table: pa.Table, *, loaded_until: datetime, lookback: timedelta | None) -> Split | None:
+        """Cuts a source's events into those kept as they are and those of big entities, tiled.
+
+        None when a tile's sums would not be exact, since a value has too many steps of its resolution.
+
+        Raises:
+            EventError: A column is missing or of another type.
+        """
+        table = prepared(
+            table, source=self.source, key_column=self.key, loaded_until=loaded_until, lookback=lookback
+        ).combine_chunks()
+        coded = table[self.key].combine_chunks().dictionary_encode()
+        entity = coded.indices.to_numpy()
+        many = np.bincount(entity, minlength=len(coded.dictionary)) > self.tiled_from
+        big = many[entity] if len(entity) else np.zeros(0, bool)
+        order = np.flatnonzero(big)
+        order = order[np.lexsort((_micros(table, self.other)[order], _micros(table, self.axis)[order], entity[order]))]
+        tiled = table.take(pa.array(order))
+        if not self._is_exact(tiled):
+            return None
+        return Split(table.filter(pa.array(~big)), *self._tiled(tiled, entity[order]), entities=int(many.sum()))
+
+    def _is_exact(self, table: pa.Table) -> bool:
+        """Whether the sum of the squares of any tile fits into 64 bits."""
+        for group in self.groups:
+            for exact in read_columns(table, group.needs, self.source)[0].exact.values():
+                largest = int(np.abs(exact.steps).max(initial=0))
+                if largest * largest * self.tile_rows >= _LIMIT:
+                    return False
+        return True
+
+    def _tiled(self, table: pa.Table, entity: np.ndarray) -> tuple[pa.Table, pa.Table]:
+        """Tiles and chunks of events in the order of entity and time; `entity` is int [rows]."""
+        first = np.searchsorted(entity, entity)
+        number = (np.arange(len(entity)) - first) // self.tile_rows
+        starts = np.flatnonzero(np.append(True, (np.diff(entity) != 0) | (np.diff(number) != 0))[: len(entity)])
+        axis, other = _micros(table, self.axis), _micros(table, self.other)
+        columns: dict[str, object] = {self.key: table[self.key].take(pa.array(starts))}
+        columns |= {name: _moments(_reduced(np.maximum, _micros(table, name), starts)) for name in _TIMES}
+        columns |= {
+            "number": number[starts],
+            "first": axis[starts],
+            "last": _reduced(np.maximum, axis, starts),
+            "latest": _reduced(np.maximum, other, starts),
+        }
+        for group, names in zip(self.groups, self.names, strict=True):
+            read, _ = read_columns(table, group.needs, self.source)
+            for asked, name in names.items():
+                columns[name] = self._said(group, *asked, read, axis, starts)
+        keys = [key_text(key) for key in table[self.key].take(pa.array(starts)).to_pylist()]
+        chunks = np.array([f"{key}#{place}" for key, place in zip(keys, number[starts].tolist(), strict=True)], object)
+        sizes = np.diff(np.append(starts, len(entity)))
+        return pa.table(columns), table.append_column(CHUNK, pa.array(np.repeat(chunks, sizes), pa.string()))
+
+    def _said(
+        self, group: Group, kind: str, filters: int, column: str | None, read: Columns, axis: np.ndarray,
+        starts: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """What tiles say: `n` how many, `s` and `q` the sums of steps and of their squares, else the extreme."""
+        keep = met(group, read, filters, len(axis))
+        if kind in ("latest", "earliest"):
+            pick, neutral = moment(kind)
+            return _reduced(pick, np.where(keep, axis, neutral), starts)
+        if kind in ("min", "max"):
+            choose, nothing = extreme(kind)
+            values = read.numbers[str(column)]
+            return _reduced(choose, np.where(keep & ~np.isnan(values), values, nothing), starts)
+        if column is None:
+            return _reduced(np.add, keep.astype(np.int64), starts)
+        exact = read.exact[column]
+        keep = keep if exact.valid is None else keep & exact.valid
+        steps = np.where(keep, exact.steps, 0)
+        return _reduced(np.add, {"n": keep.astype(np.int64), "s": steps, "q": steps * steps}[kind], starts)
+
+    # ------------------------------------------------------------------ deciding
+
+    def wanted(self, tiles: pa.Table, spine: pa.Table, key: str | int) -> list[str]:
+        """The chunks whose events a decision must read: those that a window, or the present, cuts in two.
+
+        Raises:
+            TooManyEvents: They are too many, since the decision lies far back and much became known since.
+        """
+        cut = self._cover(tiles, spine).cut
+        if cut.sum() * self.tile_rows > RAW_MOST:
+            raise TooManyEvents(
+                f"{self.key} {key!r}: {int(cut.sum())} tiles of {self.source} hold events that were not known at "
+                f"the moment of the decision; at most {RAW_MOST} events are read"
+            )
+        return [f"{key_text(key)}#{number}" for number in tiles["number"].to_numpy()[cut].tolist()]
+
+    def compute(self, tiles: pa.Table, events: pa.Table, spine: pa.Table) -> dict[str, np.ndarray]:
+        """The history features of one request, float64 [1] each, as the kernel computes them from all events.
+
+        Args:
+            events: Those of the wanted chunks, and the single ones.
+            spine: The request, one row.
+        """
+        cover, times = self._cover(tiles, spine), (self.axis, self.other)
+        found: dict[str, np.ndarray] = {}
+        for group, names in zip(self.groups, self.names, strict=True):
+            values = Values(group, names, times, tiles, cover, events, spine)
+            for measure in group.measures:
+                for member in measure.members:
+                    found[group.names[member.slot]] = np.array([values.value(measure, member)])
+        return found
+
+    def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
+        windows = list(dict.fromkeys(window for group in self.groups for window in group.windows))
+        as_of = int(read_micros(spine, AS_OF, "spine")[0])
+        return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
+
+
+def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
+    """How a source is tiled by a key; None when a feature over it needs the events themselves."""
+    groups = tuple(group for group in kernel.groups if (group.source, group.key) == (need.source, need.key))
+    if untiled(kernel, need):
+        return None
+    return Tiling(need.source, need.key, groups[0].time, groups)
+
+
+def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
+    """The features over a source by a key that need the events themselves; all, where the plan is not understood."""
+    groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
+    every = tuple(name for group in groups for name in group.names)
+    understood = all({field.name for field in fields(kind)} == known for kind, known in _KNOWN.items())
+    if not understood or len({(group.time, group.includes_request) for group in groups}) != 1:
+        return every
+    return tuple(
+        group.names[member.slot]
+        for group in groups
+        for measure in group.measures
+        for member in measure.members
+        if measure.family not in _FAMILIES or member.kind == "last"
+    )
+
+
+def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
+    """Every tiling of a kernel."""
+    for need in kernel.needs:
+        tiling = tiling_of(kernel, need)
+        if tiling is not None:
+            yield tiling
+
+
+def _reduced(pick: np.ufunc, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    if not len(starts):
+        return values[:0]
+    reduced: np.ndarray = pick.reduceat(values, starts)
+    return reduced
+
+
+def _micros(table: pa.Table, name: str) -> np.ndarray:
+    return read_micros(table, name, "events")
+
+
+def _moments(values: np.ndarray) -> pa.Array:
+    return pa.array(values, pa.int64()).cast(TIMESTAMP)

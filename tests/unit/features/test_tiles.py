@@ -1,0 +1,191 @@
+"""Tiles against the kernel: the same numbers to the last bit, from a bounded number of events."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.features.declarations import Events, History
+from assets.features.kernel import Kernel, compile_features
+from assets.features.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
+from assets.features.vocabulary import FeatureSet, Number, at_least, days
+from pipelines.card_fraud.product import PRODUCT as FRAUD
+from resources.event_blocks import TIMESTAMP
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+N = 400
+RESOLUTIONS = {"cards": {"amount": 0.01}}
+
+
+def micros(values: np.ndarray) -> pa.Array:
+    return pa.array(values.astype(np.int64), pa.int64()).cast(TIMESTAMP)
+
+
+def history(seed: int) -> pa.Table:
+    """Events of one big card and some small ones, with ties, missing and negative amounts, and late arrivals."""
+    random = np.random.default_rng(seed)
+    now = int(NOW.timestamp())
+    happened = now - random.integers(1, 40 * 1440, N) * 60
+    late = np.where(random.random(N) < 0.1, random.integers(1, 2 * 86_400, N), 0)
+    amount = np.round(random.normal(20, 300, N), 2)
+    return pa.table(
+        {
+            "card_id": np.where(random.random(N) < 0.8, "big", random.choice(["s1", "s2"], N)),
+            "event_time": micros(happened * 1_000_000),
+            "known_at": micros((happened + late) * 1_000_000),
+            "amount": pa.array(np.where(random.random(N) < 0.1, np.nan, amount), from_pandas=True),
+            "country": random.choice(["AT", "DE", "FR"], N),
+            "sequence": random.permutation(N).astype(np.int64),
+        }
+    )
+
+
+def aggregates(events: Events) -> tuple[History, ...]:
+    """Every kind that can be tiled, over windows that cut tiles, with and without conditions and an end."""
+    found: list[History] = []
+    for window in (days(1), timedelta(days=7, minutes=17), days(30), None):
+        for part in (events, events.where(country="AT"), events.where(amount=at_least(50))):
+            found += [
+                part.count(window),
+                part.sum("amount", window),
+                part.mean("amount", window),
+                part.std("amount", window),
+                part.min("amount", window),
+                part.max("amount", window),
+                part.share(window, country=("DE", "FR")),
+                part.time_since_last(window),
+                part.time_since_first(window),
+            ]
+    return tuple(replace(feature, name=f"f{number}") for number, feature in enumerate(found))
+
+
+def kernel_of(events: Events) -> Kernel:
+    request = (Number("amount"),)
+    features = FeatureSet(request=request, history=aggregates(events), derived=(), owner="x")
+    return compile_features(features, RESOLUTIONS)
+
+
+def small(kernel: Kernel, tile_rows: int = 7) -> Tiling:
+    tiling = tiling_of(kernel, kernel.needs[0])
+    assert tiling is not None
+    return replace(tiling, tile_rows=tile_rows, tiled_from=100)
+
+
+def spine(moment: datetime, **columns: object) -> pa.Table:
+    values = {"amount": 12.34, "country": "AT", "sequence": 200, "card_id": "big"} | columns
+    return pa.table({name: [value] for name, value in values.items()}).append_column(
+        "as_of", pa.array([moment], TIMESTAMP)
+    )
+
+
+def from_tiles(tiling: Tiling, table: pa.Table, row: pa.Table, single: pa.Table) -> tuple[dict[str, np.ndarray], int]:
+    """The features by tiles, and how many chunks were read for them."""
+    split = tiling.split(table, loaded_until=NOW, lookback=None)
+    assert split is not None
+    assert set(tiling.columns) <= set(split.tiles.column_names)
+    tiles = split.tiles.filter(pa.compute.equal(split.tiles["card_id"], "big"))
+    wanted = tiling.wanted(tiles, row, "big")
+    read = split.chunks.filter(pa.compute.is_in(split.chunks[CHUNK], pa.array(wanted, pa.string())))
+    columns = [name for name in table.column_names if name != "card_id"]
+    return tiling.compute(tiles, pa.concat_tables([read.select(columns), single.select(columns)]), row), len(wanted)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "events",
+    [
+        Events("cards", key="card_id"),
+        Events("cards", key="card_id", time="known_at"),
+        Events("cards", key="card_id", includes_request=True),
+    ],
+    ids=["event_time", "known_at", "with_request"],
+)
+def test_tiles_give_the_kernel_s_numbers_to_the_last_bit(events: Events, seed: int) -> None:
+    """At the present, at an event's very moment, and far back, where much was not known yet."""
+    kernel, table = kernel_of(events), history(seed)
+    loaded = table.filter(pa.compute.less(table["known_at"], pa.scalar(NOW, TIMESTAMP)))
+    big = loaded.filter(pa.compute.equal(loaded["card_id"], "big"))
+    single = history(seed + 100).slice(0, 9)
+    moments = [NOW, NOW + timedelta(hours=5), *big["event_time"].to_pylist()[:12], big["known_at"][20].as_py()]
+    for moment in moments:
+        for change in ({}, {"amount": None, "country": None}):
+            row = spine(moment, **change)
+            row = row.set_column(0, "amount", row["amount"].cast(pa.float64()))
+            row = row.set_column(1, "country", row["country"].cast(pa.string()))
+            values, _ = from_tiles(small(kernel), table, row, single)
+            both = pa.concat_tables([big, single]).drop_columns(["card_id"])
+            expected = kernel.compute_one({("cards", "card_id"): both}, row)
+            found = kernel.compute_one({}, row, given=values)
+            assert found.equals(expected), [
+                (name, found[name].to_pylist(), expected[name].to_pylist())
+                for name in found.column_names
+                if found[name].to_pylist() != expected[name].to_pylist()
+            ][:5]
+
+
+def test_only_entities_with_very_many_events_are_tiled() -> None:
+    """The others stay as they are; no event is in both or in neither."""
+    table = history(1)
+    tiling = small(kernel_of(Events("cards", key="card_id")))
+    split = tiling.split(table, loaded_until=NOW + timedelta(days=9), lookback=None)
+    assert split is not None
+    assert (set(split.events["card_id"].to_pylist()), split.entities) == ({"s1", "s2"}, 1)
+    assert set(split.tiles["card_id"].to_pylist()) == set(split.chunks["card_id"].to_pylist()) == {"big"}
+    together = pa.concat_tables([split.events, split.chunks.drop_columns([CHUNK])])
+    assert sorted(map(str, together.to_pylist())) == sorted(map(str, table.to_pylist()))
+    nothing = replace(tiling, tiled_from=N).split(table, loaded_until=NOW, lookback=None)
+    assert nothing is not None
+    assert (nothing.tiles.num_rows, nothing.chunks.num_rows, nothing.entities) == (0, 0, 0)
+    assert nothing.tiles.schema.names == split.tiles.schema.names
+
+
+def test_a_decision_reads_one_tile_an_edge() -> None:
+    """Three windows with an edge and the present, however many events there are."""
+    table = history(2).set_column(2, "known_at", history(2)["event_time"])
+    _, read = from_tiles(small(kernel_of(Events("cards", key="card_id"))), table, spine(NOW), table.slice(0, 0))
+    assert read <= 4
+    _, read = from_tiles(small(kernel_of(Events("cards", key="card_id")), 2), table, spine(NOW), table.slice(0, 0))
+    assert read <= 4
+
+
+@pytest.mark.parametrize(
+    ("feature", "name"),
+    [
+        (lambda events: events.distinct("country", days(7)), "cards_distinct_country_7d"),
+        (lambda events: events.last("amount", days(7)), "cards_last_amount_7d"),
+    ],
+)
+def test_kinds_that_need_the_events_themselves_are_named(feature: Callable[[Events], History], name: str) -> None:
+    """A source that has one by a key is not tiled by it."""
+    events = Events("cards", key="card_id")
+    asked = (events.count(days(7)), feature(events))
+    kernel = compile_features(FeatureSet(request=(), history=asked, derived=(), owner="x"), RESOLUTIONS)
+    assert untiled(kernel, kernel.needs[0]) == (asked[1].name,)
+    assert tiling_of(kernel, kernel.needs[0]) is None
+
+
+def test_the_features_of_card_fraud_are_all_tiled() -> None:
+    """A terminal that everybody uses costs what any other does. Fails when the plan says more than tiles know."""
+    kernel = compile_features(FRAUD.features, FRAUD.resolutions)
+    assert [untiled(kernel, need) for need in kernel.needs] == [(), ()]
+
+
+def test_more_unknown_events_than_are_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision far back, most of whose events became known since, is refused rather than slow."""
+    table = history(3)
+    late = table.set_column(2, "known_at", pa.array([NOW - timedelta(seconds=1)] * N, TIMESTAMP))
+    monkeypatch.setattr("assets.features.tiles.RAW_MOST", 20)
+    with pytest.raises(TooManyEvents, match="card_id 'big': .* tiles of cards hold events that were not known"):
+        from_tiles(
+            small(kernel_of(Events("cards", key="card_id"))), late, spine(NOW - timedelta(days=1)), table.slice(0, 0)
+        )
+
+
+def test_numbers_whose_squares_do_not_fit_are_not_tiled() -> None:
+    """Half a billion in cents, squared and added up, is no whole number of 64 bits."""
+    table = history(4)
+    large = table.set_column(3, "amount", pa.array([5e8] * N))
+    assert small(kernel_of(Events("cards", key="card_id"))).split(large, loaded_until=NOW, lookback=None) is None
