@@ -17,6 +17,7 @@ from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, SEQUENCE
 from assets.features.plan import Group
 from assets.features.scope import Measure, Member
+from assets.features.windows import Span
 
 NOWHERE = 2**62
 """A moment that no event has."""
@@ -82,7 +83,7 @@ class Values:
 
     def value(self, measure: Measure, member: Member) -> float:
         """One feature, by the formulas of `aggregates.py`."""
-        window = self._group.windows[measure.windows[member.window]]
+        window = length_of(self._group.windows[measure.windows[member.window]])
         if measure.family == "count":
             n = self._count(measure.filters, window)
             if member.kind != "share":
@@ -174,6 +175,13 @@ def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:
             text = f"{group.time} {group.filters[filters]!r} {column} {resolution}"
             found[kind, filters, column] = f"{kind}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
     return found
+
+
+def length_of(window: Span) -> int | None:
+    """The window's length in microseconds, None for all history; tiles serve no other windows."""
+    if window is None or isinstance(window, int):
+        return window
+    raise TypeError(f"a window {window!r} is not served from tiles; `tiling_of` should have left its source out")
 
 
 def parts(measure: Measure) -> Sequence[int]:

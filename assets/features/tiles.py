@@ -16,8 +16,8 @@ Others (`distinct`, `last`, and every kind and window that this module does not 
 source by a key that has one of them is kept as it is, and a decision reads at most `RAW_MOST` events of it.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -29,7 +29,7 @@ from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, Kernel, Need
 from assets.features.plan import Group
 from assets.features.scope import Measure, Member
-from assets.features.tile_values import Cover, Names, Values, extreme, met, moment, names_of
+from assets.features.tile_values import Cover, Names, Values, extreme, length_of, met, moment, names_of
 from resources.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
@@ -41,27 +41,7 @@ CHUNK = "chunk"
 
 _LIMIT = 2**62
 _TIMES = ("event_time", "known_at")
-_FAMILIES = ("count", "sum", "min", "max", "latest", "earliest")
-# What the plan says today. A plan that says more may mean what tiles do not know, and is served from events.
-_KNOWN: Mapping[type, frozenset[str]] = {
-    Group: frozenset(
-        (
-            "source",
-            "key",
-            "time",
-            "includes_request",
-            "names",
-            "windows",
-            "reach",
-            "settled",
-            "needs",
-            "filters",
-            "measures",
-        )
-    ),
-    Measure: frozenset(("family", "filters", "column", "windows", "all_history", "members")),
-    Member: frozenset(("slot", "kind", "column", "window", "part", "empty")),
-}
+_KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
 
 
 class TooManyEvents(RuntimeError):
@@ -234,7 +214,7 @@ class Tiling:
         return found
 
     def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
-        windows = list(dict.fromkeys(window for group in self.groups for window in group.windows))
+        windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
         as_of = int(read_micros(spine, AS_OF, "spine")[0])
         return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
 
@@ -248,19 +228,23 @@ def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
 
 
 def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
-    """The features over a source by a key that need the events themselves; all, where the plan is not understood."""
+    """The features over a source by a key that need the events themselves; all, where their windows have two axes."""
     groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
-    every = tuple(name for group in groups for name in group.names)
-    understood = all({field.name for field in fields(kind)} == known for kind, known in _KNOWN.items())
-    if not understood or len({(group.time, group.includes_request) for group in groups}) != 1:
-        return every
+    if len({(group.time, group.includes_request) for group in groups}) != 1:
+        return tuple(name for group in groups for name in group.names)
     return tuple(
         group.names[member.slot]
         for group in groups
         for measure in group.measures
         for member in measure.members
-        if measure.family not in _FAMILIES or member.kind == "last"
+        if member.kind not in _KINDS or not _slides(group, measure, member)
     )
+
+
+def _slides(group: Group, measure: Measure, member: Member) -> bool:
+    """Whether the window goes back from the decision by a length of time, over events that are never corrected."""
+    window = group.windows[measure.windows[member.window]]
+    return group.fact is None and group.end == 0 and (window is None or isinstance(window, int))
 
 
 def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
