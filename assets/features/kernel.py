@@ -296,9 +296,10 @@ def _read(
         )
     time, other = (read_micros(table, name, group.source) for name in (group.time, group.other))
     events = Events(entity, time, other, sequence, mine)
-    if group.fact is not None:
+    facts = None if group.fact is None else facts_of(table, group.fact, group.source)
+    if facts is not None:
         known = time if group.time == "known_at" else other
-        events = versioned(events, facts_of(table, group.fact, group.source), known, group.fact, group.source)
+        events = versioned(events, facts, known, str(group.fact), group.source)
     return events, theirs
 
 
