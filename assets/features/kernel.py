@@ -1,7 +1,7 @@
 """The kernel: one computation of a feature set, for training tables and for the decision of one request.
 
 Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: how windows are found
-(`windows.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
+(`windows.py`, `edges.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
 
 What can be known before data is seen is done once, by `compile_features`; what remains is a fixed number of NumPy
 calls, whether there is one row or a million.
