@@ -1,7 +1,7 @@
 """The kernel: one computation of a feature set, for training tables and for the decision of one request.
 
 Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: how windows are found
-(`windows.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
+(`windows.py`, `edges.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
 
 What can be known before data is seen is done once, by `compile_features`; what remains is a fixed number of NumPy
 calls, whether there is one row or a million.
@@ -309,9 +309,10 @@ def _read(
         )
     time, other = (read_micros(table, name, group.source) for name in (group.time, group.other))
     events = Events(entity, time, other, sequence, mine)
-    if group.fact is not None:
+    facts = None if group.fact is None else facts_of(table, group.fact, group.source)
+    if facts is not None:
         known = time if group.time == "known_at" else other
-        events = versioned(events, facts_of(table, group.fact, group.source), known, group.fact, group.source)
+        events = versioned(events, facts, known, str(group.fact), group.source)
     return events, theirs
 
 

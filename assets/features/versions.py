@@ -14,9 +14,16 @@ from assets.features.conditions import FeatureError
 from assets.features.windows import NEVER, Events
 
 
-def facts_of(table: pa.Table, fact: str, what: str) -> np.ndarray:
-    """Facts as codes, int64 [n]; -1 for an event that names none. Raises FeatureError without the column."""
-    return filled(value_codes(one_column(table, fact, what)).indices)
+def facts_of(table: pa.Table, fact: str, what: str) -> np.ndarray | None:
+    """Facts as codes, int64 [n], -1 for an event that names none; None when no fact has two versions.
+
+    Raises:
+        FeatureError: There is no such column.
+    """
+    coded = value_codes(one_column(table, fact, what))
+    if len(coded.dictionary) == len(coded) - coded.null_count:
+        return None
+    return filled(coded.indices)
 
 
 def versioned(events: Events, facts: np.ndarray, known: np.ndarray, fact: str, what: str) -> Events:

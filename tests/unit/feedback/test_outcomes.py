@@ -117,3 +117,13 @@ def test_joining_twice_and_lacking_columns_are_refused() -> None:
         join_outcomes(once, events(), LABEL, LATER, row_id="application_id")
     with pytest.raises(RowsError, match="no column 'row_id'"):
         join_outcomes(decisions(("a", START, "approve")), events(), LABEL, LATER)
+
+
+def test_a_row_that_arrived_after_its_label_was_final_is_an_outcome_of_that_day() -> None:
+    """Days before it have been made already, and would not hold it unless they were made again."""
+    given = decisions(("prompt", START, "approve"), ("late", START, "approve"))
+    arrived = date(2025, 9, 1)
+    given = given.set_column(given.column_names.index("day"), "day", pa.array([START.date(), arrived], pa.date32()))
+    rows = joined(given, events(("prompt", 0, START), ("late", 0, START)))
+    assert [row["day"] for row in rows] == [date(2025, 7, 2), arrived]
+    assert {row["matured_at"] for row in rows} == {START + timedelta(days=182)}
