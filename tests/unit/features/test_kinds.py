@@ -127,7 +127,7 @@ def test_of_one_moment_the_event_that_breaks_a_streak_is_the_last() -> None:
 
 
 def test_of_simultaneous_events_the_one_known_first_is_the_first() -> None:
-    """`first` and `streak` put events of one moment in the order in which they became known, however they are stored."""
+    """`first` and `streak` order events of one moment by when they became known, however they are stored."""
     both = events([5, 5], amount=[3.0, 7.0], status=["late", "paid"])
     known = pa.array([NOON - timedelta(hours=2), NOON - timedelta(hours=4)], MICROS)
     both = both.set_column(2, "known_at", known)
