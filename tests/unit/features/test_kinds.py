@@ -1,5 +1,6 @@
 """Kinds beyond counts and sums, worked out by hand, by other libraries, and at the ends of what can be held."""
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,17 @@ def test_of_one_moment_the_event_that_breaks_a_streak_is_the_last() -> None:
     """A streak does not depend on the order in which indistinguishable events are stored."""
     for statuses in (["late", "paid", "late", "late"], ["late", "late", "paid", "late"]):
         assert value(tx.streak(status="late"), events([5, 3, 3, 1], status=statuses)) == 1
+
+
+def test_of_simultaneous_events_the_one_known_first_is_the_first() -> None:
+    """`first` and `streak` order events of one moment by when they became known, however they are stored."""
+    both = events([5, 5], amount=[3.0, 7.0], status=["late", "paid"])
+    known = pa.array([NOON - timedelta(hours=2), NOON - timedelta(hours=4)], MICROS)
+    both = both.set_column(2, "known_at", known)
+    for history in (both, both.take(pa.array([1, 0]))):
+        assert value(tx.first("amount"), history) == 7.0
+        assert value(tx.streak(status="late"), history) == 1.0
+        assert value(tx.streak(status="paid"), history) == 0.0
 
 
 def test_a_slope_is_by_how_much_a_column_rises_a_day() -> None:
