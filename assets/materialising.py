@@ -36,15 +36,20 @@ def table_name(product: Product, name: str) -> str:
 
 
 def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: Any) -> Callable[..., Any]:
-    """The decorator of a product's asset: its key and its owner, which is the product's unless another is named."""
-    return dg.asset(key=asset_key(product, name), owners=[owner or product.owner], **terms)
+    """The decorator of a product's asset: its key and its owner, which is the product's unless another is named.
+
+    Assets without days have the backfill policy of those with days: a job that holds both then says of itself, in the
+    UI, that a range is one run, and not that its policies vary.
+    """
+    owners = [owner or product.owner]
+    return dg.asset(key=asset_key(product, name), owners=owners, backfill_policy=ONE_RUN, **terms)
 
 
 def daily_asset_of(
     product: Product, name: str, partitions: dg.PartitionsDefinition[str], *, owner: str | None = None, **terms: Any
 ) -> Callable[..., Any]:
     """The decorator of an asset with a partition a day; a range of days is one run."""
-    return asset_of(product, name, owner=owner, partitions_def=partitions, backfill_policy=ONE_RUN, **terms)
+    return asset_of(product, name, owner=owner, partitions_def=partitions, **terms)
 
 
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:

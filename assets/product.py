@@ -12,10 +12,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from assets.features.units import units_of
 from assets.features.vocabulary import FeatureSet
 from assets.naming import checked_name
 from assets.validation.contract import Contract, load_contract
 
+WhenStale = Literal["fallback", "refuse"]
 Impact = Literal["high", "standard"]
 Direction = Literal["increasing", "decreasing"]
 
@@ -256,6 +258,26 @@ class MonitoringPolicy:
 
 
 @dataclass(frozen=True)
+class Freshness:
+    """How old the events may be that a decision is made with.
+
+    A source's events are known until the end of the last day that was loaded from the lake, or until its stream was
+    last read. The default lets one daily load fail.
+
+    Attributes:
+        max_age: The longest time from there to the moment of the decision, for each source that features read.
+        when_stale: Beyond it a decision is the policy's fallback, marked as such, or is refused (status 503).
+    """
+
+    max_age: timedelta = timedelta(days=3)
+    when_stale: WhenStale = "fallback"
+
+    def __post_init__(self) -> None:
+        if self.max_age <= timedelta(0):
+            raise ProductError(f"freshness: max_age={self.max_age!r}; write a positive time, as timedelta(days=3)")
+
+
+@dataclass(frozen=True)
 class RetrainPolicy:
     """When a new model is trained: on a schedule, on drift, on performance; never twice within `cooldown`."""
 
@@ -288,6 +310,7 @@ class Product:
     model: ModelSpec
     decision: DecisionPolicy
     gates: GatePolicy
+    freshness: Freshness = Freshness()
     monitoring: MonitoringPolicy = MonitoringPolicy()
     retraining: RetrainPolicy = RetrainPolicy()
     protected: tuple[Protected, ...] = ()
@@ -332,7 +355,40 @@ class Product:
         """The contract of a source, read from its file."""
         return load_contract(self.contracts / f"{self.source(source).name}.yaml")
 
+    def check_corrections(self) -> None:
+        """Checks that contracts and features agree on which sources are corrected.
+
+        Raises:
+            ProductError: A feature would count a corrected fact twice, or asks for corrections that the contract
+                quarantines; or a spine or label source is corrected, whose rows are read once.
+        """
+        for role, source in (("spine", self.spine.source), ("label", self.label.source)):
+            if self.contract(source).corrections:
+                raise ProductError(
+                    f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
+                    "row is read once, so send later words of it as a source of their own"
+                )
+        for feature in self.features.history:
+            contract = self.contract(feature.source)
+            fact = contract.key[0] if contract.corrections else None
+            if feature.fact != fact:
+                agree = f"Events(..., fact={fact!r})" if fact else f"corrections: true in contracts/{contract.file}"
+                raise ProductError(
+                    f"product {self.name}: feature '{feature.name}' reads '{feature.source}' with "
+                    f"fact={feature.fact!r}, but its contract has {'' if fact else 'no '}corrections; write {agree}"
+                )
+
     @property
     def resolutions(self) -> dict[str, dict[str, float]]:
         """For each source, the resolution of its exact numeric columns (cents: 0.01), as its contract declares."""
         return {source.name: self.contract(source.name).resolutions for source in self.sources}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each feature, as the feature set and the contracts declare it or as it follows from them.
+
+        Raises:
+            FeatureError: Units do not go together.
+        """
+        columns = {source.name: self.contract(source.name).units for source in self.sources}
+        return units_of(self.features, columns, self.spine.source)

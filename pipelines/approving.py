@@ -6,6 +6,8 @@ version may be promoted (`assets.registry.promotion`).
 
 from datetime import UTC, datetime
 
+import dagster as dg
+
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
@@ -29,8 +31,17 @@ def answer_version(environment: Environment, name: str, version: str, answer: An
     record_answer(environment, product, version, answer, by=by, reason=reason)
     if answer == "approve":
         with dagster_instance(environment) as instance:
-            key = asset_key(product, "deployment")
-            run_job(load_definitions(name), instance, retrain_name(product), selection=[key])
+            deploy(load_definitions(name), instance, product, version)
+
+
+def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:
+    """Deploys this very version, whichever is the newest.
+
+    Raises:
+        RunFailed: It may not be promoted; the message says why.
+    """
+    key = asset_key(product, "deployment")
+    run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
 
 
 def record_answer(

@@ -38,7 +38,7 @@ def build_pipeline(
     """
     landing = landing_sensor(product, environment)
     return dg.Definitions(
-        assets=assets_of(product),
+        assets=assets_of(product, environment),
         asset_checks=[unused_features_check(product)],
         jobs=[daily_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
@@ -60,9 +60,9 @@ def build_pipeline(
     )
 
 
-def assets_of(product: Product) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of a product, in the order of the loop."""
-    partitions = daily(product)
+    partitions = daily(product, environment)
     return [
         *(source_spec(product, source) for source in product.sources),
         *(raw_asset(product, source, partitions) for source in product.sources),

@@ -6,7 +6,6 @@ command takes `--json`: one JSON object on standard output, everything else on s
 only when what was asked for holds.
 """
 
-import json
 import os
 import sys
 import warnings
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assets.naming import BadName, checked_day
+from assets.naming import checked_day
 from pipelines import console, evidence, showing
 from pipelines.arguments import Json, ProductName
-from resources.environments import Environment, UnknownEnvironment, load_environment
+from resources.environments import Environment, load_environment
 
 if TYPE_CHECKING:
     from assets.registry.registration import Answer
@@ -51,11 +50,7 @@ def demo(json_: Json = False) -> None:
     decision = decide_example(report.product, environment)
     showing.show_report(report)
     showing.show_decision(decision)
-    console.heading("What next")
-    console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
-    console.say("  loopline run card_fraud              the second product")
-    console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
-    console.say("  loopline tables credit_risk          what is in the lake")
+    showing.show_next()
     if json_:
         console.print_json({**showing.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
 
@@ -118,10 +113,9 @@ def decide(
     json_: Json = False,
 ) -> None:
     """One decision through the running service."""
-    from pipelines.deciding import ask_service
+    from pipelines.deciding import ask_service, read_request
 
-    text = sys.stdin.read() if str(request) == "-" else request.read_text(encoding="utf-8")
-    decision = ask_service(_environment(), product, json.loads(text), explain=explain)
+    decision = ask_service(_environment(), product, read_request(request), explain=explain)
     showing.show_decision(decision)
     if json_:
         console.print_json(decision)
@@ -162,9 +156,11 @@ def reject(product: ProductName, version: Version, by: By, reason: Reason, json_
 def up(json_: Json = False) -> None:
     """The local services: Dagster's UI and daemon, MLflow, the decision service."""
     from pipelines.loop import prepare_sandbox
+    from pipelines.services import check_ports
     from pipelines.services import up as start
 
     environment = _environment()
+    check_ports(environment)
     prepare_sandbox(environment, console.say)
     found = start(environment, report=showing.show_service)
     if json_:
@@ -201,9 +197,7 @@ def doctor(json_: Json = False) -> None:
     from pipelines.doctor import diagnose
 
     found = diagnose(_environment())
-    for finding in found:
-        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}")
+    showing.show_findings(found)
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
     if not all(finding.ok for finding in found):
@@ -226,21 +220,9 @@ def main() -> None:
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
-    from assets.registry.registration import RegistrationError
-    from pipelines.deciding import NoAnswer
-    from pipelines.loop import UnknownAsset
-    from pipelines.products import UnknownProduct
-    from pipelines.running import RunFailed
-    from pipelines.services import ServiceError
-    from resources.lake import LakeError
-    from resources.model_versions import TrackingError
-    from resources.processes import ProcessError
-    from resources.sandbox.incidents import SandboxError
+    from pipelines.known_errors import KNOWN
 
-    return (
-        BadName, LakeError, NoAnswer, ProcessError, RegistrationError, RunFailed, SandboxError, ServiceError,
-        TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct, *evidence.known_errors(),
-    )  # fmt: skip
+    return KNOWN
 
 
 def _environment() -> Environment:

@@ -4,7 +4,10 @@ Belongs here: one decision over HTTP, for the command line and the demonstration
 (`assets.serving`).
 """
 
+import json
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +25,29 @@ class NoAnswer(RuntimeError):
     """The decision service did not decide; the message says why and what to do."""
 
 
+class UnreadableRequest(ValueError):
+    """What was given as a request is none; the message names the file and what it should hold."""
+
+
+def read_request(file: Path) -> dict[str, Any]:
+    """The request that a file holds, or standard input where the file is `-`.
+
+    Raises:
+        UnreadableRequest: There is no such file, or it does not hold one JSON object.
+    """
+    place = "standard input" if str(file) == "-" else str(file)
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        request = json.loads(text)
+    except OSError as error:
+        raise UnreadableRequest(f"{place} cannot be read ({error.strerror}); name a JSON file") from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRequest(f"{place} is not JSON ({error}); write the request as one JSON object") from error
+    if not isinstance(request, dict):
+        raise UnreadableRequest(f"{place} holds JSON, but no object; write the request as one JSON object")
+    return request
+
+
 def ask_service(
     environment: Environment, product: str, request: dict[str, Any], *, explain: bool = False
 ) -> dict[str, Any]:
@@ -32,7 +58,10 @@ def ask_service(
     """
     address = f"http://127.0.0.1:{environment.ports.decisions}/decide"
     try:
-        answer = httpx.post(address, json={"product": product, "request": request, "explain": explain}, timeout=20.0)
+        # The machine's proxy settings are for addresses elsewhere; the service is of this machine.
+        answer = httpx.post(
+            address, json={"product": product, "request": request, "explain": explain}, timeout=20.0, trust_env=False
+        )
     except httpx.TransportError as error:
         raise NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up") from error
     if answer.status_code != 200:

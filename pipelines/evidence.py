@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.naming import checked_day
-from pipelines import console
+from pipelines import console, showing
 from pipelines.arguments import Json, ProductName
 from resources.environments import load_environment
 
@@ -83,41 +83,9 @@ def tables(
     from resources.lake import Lake
 
     found = product_tables(Lake(load_environment().lake), load_product(product).name)
-    console.table(
-        ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
-        [
-            [
-                t.name,
-                t.version,
-                t.partitions,
-                t.last_partition or "",
-                f"{t.rows:,}",
-                t.content_hash[:12],
-                t.last_commit[:19],
-            ]
-            for t in found
-        ],
-        right=["version", "partitions", "rows"],
-    )
+    showing.show_tables(found)
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
-
-
-def known_errors() -> tuple[type[Exception], ...]:
-    """Errors of these commands that are one sentence and status 1."""
-    from assets.serving.bundle import BundleError
-    from assets.serving.decision import NoDecision
-    from assets.serving.log_writer import DecisionLogError
-    from assets.serving.replay import CannotReplay
-    from pipelines.cataloguing import NoPage
-    from pipelines.replaying import NothingToReplay
-    from resources.keys import MissingKey
-    from resources.rollout_store import RolloutError
-
-    return (
-        BundleError, CannotReplay, DecisionLogError, MissingKey, NoDecision, NothingToReplay, RolloutError,
-        NoPage,
-    )  # fmt: skip
 
 
 def _show_features(found: "FeatureSurvey") -> None:

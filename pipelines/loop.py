@@ -80,11 +80,11 @@ def run_loop(
 
     Raises:
         RunFailed: A step or a gate failed.
+        ImpossibleDay: A day is before the first one or not over, or the last one is before the first.
         UnknownProduct: There is no product of that name.
     """
     started, product = time.perf_counter(), load_product(name)
-    with _sources(product, environment, progress) as there, dagster_instance(environment) as instance:
-        days = (first or there[0], last or there[1])
+    with _days(product, environment, (first, last), progress) as days, dagster_instance(environment) as instance:
         loop = _Loop(product, load_definitions(name), instance, STAGES[: STAGES.index(through) + 1])
         made = loop.days(DATA, days, again=first is not None or last is not None)
         if made or _champion(product, environment) is None:
@@ -111,12 +111,13 @@ def backfill(
 
     Raises:
         RunFailed: A step failed.
+        ImpossibleDay: A day is before the first one or not over, or the last one is before the first.
         UnknownAsset: The product has no daily asset of that name.
     """
     product = load_product(name)
-    with _sources(product, environment, progress), dagster_instance(environment) as instance:
+    with _days(product, environment, (first, last), progress) as days, dagster_instance(environment) as instance:
         loop = _Loop(product, load_definitions(name), instance, STAGES)
-        return loop.again(assets, (first, last)) if assets else loop.days(DATA, (first, last), again=True)
+        return loop.again(assets, days) if assets else loop.days(DATA, days, again=True)
 
 
 def prepare_sandbox(environment: Environment, progress: Progress) -> None:
@@ -124,6 +125,10 @@ def prepare_sandbox(environment: Environment, progress: Progress) -> None:
     if environment.sandbox:
         for name in product_names():
             fill_sandbox(load_product(name), environment, progress)
+
+
+class ImpossibleDay(ValueError):
+    """A product has no such day, or not yet; the message names the day, the first and the last possible one."""
 
 
 class UnknownAsset(ValueError):
@@ -194,6 +199,32 @@ class _Loop:
         )
         missing = [day for day in days_between(*days) if day not in have]
         return (missing[0], missing[-1]) if missing else None
+
+
+@contextmanager
+def _days(
+    product: Product, environment: Environment, asked: tuple[date | None, date | None], progress: Progress
+) -> Iterator[tuple[date, date]]:
+    """The sources answer within the block; gives the days asked for, by default the first and the last there are."""
+    with _sources(product, environment, progress) as there:
+        yield _possible(product, there, (asked[0] or max(product.start, there[0]), asked[1] or there[1]))
+
+
+def _possible(product: Product, there: tuple[date, date], days: tuple[date, date]) -> tuple[date, date]:
+    """The days, each of which the product and its sources have.
+
+    Args:
+        there: The first and the last day that the sources have; the last one is over.
+    """
+    first, last = max(product.start, there[0]), there[1]
+    for day in days:
+        if not first <= day <= last:
+            raise ImpossibleDay(
+                f"{product.name} has no day {day}: the first is {first}, and {last} is the last one that is over"
+            )
+    if days[1] < days[0]:
+        raise ImpossibleDay(f"--to {days[1]} is before --from {days[0]}; {product.name} has {first} to {last}")
+    return days
 
 
 @contextmanager

@@ -187,7 +187,7 @@ def _explained(record: Decision, bundle: Bundle, index: EntityIndex, said: Parit
     except StoreUnavailable as error:
         return replace(said, remark=f"whether the lake only waits for events cannot be told: {error}")
     tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    return parity.explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.loaded_until, tables))
+    return parity.explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.known_until, tables))
 
 
 def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:

@@ -5,9 +5,10 @@ here: the choice of what to run (`loop.py`), printing (`cli.py`).
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -37,8 +38,12 @@ def run_job(
     *,
     days: tuple[date, date] | None = None,
     selection: Sequence[dg.AssetKey] | None = None,
+    config: Mapping[dg.AssetKey, Mapping[str, Any]] | None = None,
 ) -> str:
     """Runs a job, or some of its assets, over a range of days (a partitioned job) or once; gives the run's id.
+
+    Args:
+        config: For assets that take some, its fields.
 
     Raises:
         RunFailed: A step or a blocking check failed.
@@ -49,7 +54,10 @@ def run_job(
         instance=instance,
         asset_selection=None if selection is None else list(selection),
         tags=tags,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "ops": {key.to_python_identifier(): {"config": dict(terms)} for key, terms in (config or {}).items()},
+        },
         raise_on_error=False,
     )
     if not result.success:

@@ -5,16 +5,18 @@ failed. Each sensor reads recorded signals and acts on a pure verdict. Does not 
 (`assets.monitoring.verdicts`).
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import dagster as dg
 import pyarrow.fs as pafs
 
 from assets.monitoring.signals import drift_cause, performance_cause
+from assets.monitoring.verdicts import Cause
 from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.partitions import daily
 from pipelines.requests import ask_for_day, ask_to_retrain, days_made
 from resources.clock import Clock
 from resources.environments import Environment
@@ -25,44 +27,19 @@ from resources.object_stores import open_place
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
     """Retrains when the rows are no longer those that the champion was approved on; never twice for one cause."""
-
-    @dg.sensor(
-        name=f"{product.name}_drift_sensor",
-        job_name=retrain_name(product),
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts a retraining when features or the score have drifted from the reference profile.",
+    return _retraining_sensor(
+        product,
+        "drift",
+        drift_cause,
+        "Starts a retraining when features or the score have drifted from the reference profile.",
     )
-    def drift(
-        context: dg.SensorEvaluationContext,
-        lake: dg.ResourceParam[Lake],
-        clock: dg.ResourceParam[Clock],
-    ) -> dg.RunRequest | dg.SkipReason:
-        now = clock.now()
-        return ask_to_retrain(context.instance, product, drift_cause(product, lake, now), now)
-
-    return drift
 
 
 def performance_sensor(product: Product) -> dg.SensorDefinition:
     """Retrains when the champion no longer ranks as it did at approval; never twice for one cause."""
-
-    @dg.sensor(
-        name=f"{product.name}_performance_sensor",
-        job_name=retrain_name(product),
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts a retraining when the realised performance has fallen.",
+    return _retraining_sensor(
+        product, "performance", performance_cause, "Starts a retraining when the realised performance has fallen."
     )
-    def performance(
-        context: dg.SensorEvaluationContext,
-        lake: dg.ResourceParam[Lake],
-        clock: dg.ResourceParam[Clock],
-    ) -> dg.RunRequest | dg.SkipReason:
-        now = clock.now()
-        return ask_to_retrain(context.instance, product, performance_cause(product, lake, now), now)
-
-    return performance
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
@@ -88,6 +65,8 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         if not made:
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(made) + timedelta(days=1)
+        if not daily(product, environment).has_partition_key(day.isoformat()):
+            return dg.SkipReason(f"{day} is no day of {product.name}: it is not over, or after the sandbox's end")
         missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
         if missing:
             return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
@@ -109,6 +88,29 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
             notifier.send(run_failure(product, context))
 
     return alert
+
+
+def _retraining_sensor(
+    product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
+) -> dg.SensorDefinition:
+    """`<product>_<name>_sensor`: asks for a retraining for the cause that is found in the lake."""
+
+    @dg.sensor(
+        name=f"{product.name}_{name}_sensor",
+        job_name=retrain_name(product),
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def retraining(
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        clock: dg.ResourceParam[Clock],
+    ) -> dg.RunRequest | dg.SkipReason:
+        now = clock.now()
+        return ask_to_retrain(context.instance, product, find(product, lake, now), now)
+
+    return retraining
 
 
 def _not_landed(landing: str, names: Sequence[str]) -> list[str]:

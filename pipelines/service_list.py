@@ -14,7 +14,7 @@ from typing import Literal
 from assets.serving.launch import serve_command, serve_variables
 from resources.environments import CHECKOUT, Environment
 
-ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions"]
+ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Service:
 
     Attributes:
         address: Where a person reaches it; empty for one that nobody asks.
-        probe: Address that answers with success once the process serves; empty for the daemon, which Dagster knows of.
+        probe: Address that answers with success once the process serves; empty where nobody is served.
         variables: What its environment has beside that of every service.
     """
 
@@ -41,10 +41,16 @@ def services_of(environment: Environment) -> tuple[Service, ...]:
     The credit bureau belongs to them once the sandbox is filled, the MLflow server where the environment has none
     elsewhere.
     """
-    found = [_dagster(environment), _daemon(), _decisions(environment)]
+    filled = (environment.bank / "bureau" / "reports").is_dir()
+    return tuple(service for service in services_to_be(environment) if service.name != "bureau" or filled)
+
+
+def services_to_be(environment: Environment) -> tuple[Service, ...]:
+    """Those services, and the bureau too where the sandbox is still to be filled."""
+    found = [_dagster(environment), _daemon(), _decisions(environment), _stream()]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
         found.insert(0, _mlflow(environment))
-    if environment.bureau_url == local(environment.ports.bureau) and (environment.bank / "bureau" / "reports").is_dir():
+    if environment.bureau_url == local(environment.ports.bureau):
         found.insert(0, _bureau(environment))
     return tuple(found)
 
@@ -127,6 +133,12 @@ def _decisions(environment: Environment) -> Service:
         probe=f"{local(port)}/livez",
         variables=serve_variables(environment, {}),
     )
+
+
+def _stream() -> Service:
+    """Follows the products' streams into the online stores; it waits for those that are not there yet."""
+    command = (sys.executable, "-m", "pipelines.following")
+    return Service(name="stream", command=command, port=None, address="", probe="")
 
 
 def _workspace() -> tuple[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.service_list import Service, common_variables, local, services_of
+from pipelines.service_list import Service, common_variables, local, services_of, services_to_be
 from resources.dagster_server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.processes import (
@@ -95,6 +95,19 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
         except (ProcessError, DagsterServerError) as error:
             table.stop(*started)
             raise ServiceError(str(error)) from error
+
+
+def check_ports(environment: Environment) -> None:
+    """Sees that every port is free that `up` will need, before long work is done for it.
+
+    Raises:
+        ServiceError: A port is taken; the message says by what.
+    """
+    table = ProcessTable(environment.home)
+    with _alone(environment.home):
+        _clear_away_the_dead(table)
+        running = {process.name for process in table.all()}
+        _refuse_taken_ports([service for service in services_to_be(environment) if service.name not in running])
 
 
 def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:

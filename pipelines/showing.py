@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pipelines import console
 
 if TYPE_CHECKING:  # seconds of imports that `--help` does not need
+    from pipelines.doctor import Finding
     from pipelines.loop import LoopReport
     from pipelines.services import ServiceStatus
+    from pipelines.tables import TableFacts
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:
@@ -66,6 +68,35 @@ def show_decision(decision: dict[str, Any]) -> None:
     console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}")
     for reason in decision["reasons"]:
         console.say(f"  · {reason['text']}")
+
+
+def show_next() -> None:
+    """What one may do after the demonstration."""
+    console.heading("What next")
+    console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
+    console.say("  loopline run card_fraud              the second product")
+    console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
+    console.say("  loopline tables credit_risk          what is in the lake")
+
+
+def show_tables(found: Sequence["TableFacts"]) -> None:
+    """One line a table."""
+    console.table(
+        ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
+        [
+            [t.name, t.version, t.partitions, t.last_partition or "", f"{t.rows:,}", t.content_hash[:12],
+             t.last_commit[:19]]
+            for t in found
+        ],
+        right=["version", "partitions", "rows"],
+    )  # fmt: skip
+
+
+def show_findings(found: Sequence["Finding"]) -> None:
+    """One line a finding of the doctor, with what mends it."""
+    for finding in found:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}")
 
 
 def show_service(service: "ServiceStatus") -> None:

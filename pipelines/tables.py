@@ -17,6 +17,10 @@ from resources.content import content_hash, content_hashes
 from resources.lake import DAY, Lake
 
 
+class ExportError(RuntimeError):
+    """A table cannot be exported; the message names the file and what is in the way."""
+
+
 @dataclass(frozen=True)
 class TableFacts:
     """One table at its newest version.
@@ -52,12 +56,23 @@ def product_tables(lake: Lake, product: str) -> tuple[TableFacts, ...]:
 
 
 def export_table(lake: Lake, product: str, table: str, file: Path, version: int | None) -> int:
-    """Writes a version of a table to one Parquet file, whole or not at all; gives its rows."""
+    """Writes a version of a table to one Parquet file, whole or not at all; gives its rows.
+
+    Raises:
+        ExportError: The file cannot be written.
+        MissingTable: There is no such table, or no such version of it.
+    """
+    if file.is_dir():
+        raise ExportError(f"{file} is a folder; name a file in it")
+    if not file.parent.is_dir():
+        raise ExportError(f"there is no folder {file.parent}; make it first")
     data = lake.read(f"{checked_name(product, 'product')}/{checked_name(table, 'table')}", version=version)
     half = file.with_name(f".{file.name}.new")
     try:
         pq.write_table(data, half, compression="zstd", write_page_checksum=True)
         half.replace(file)
+    except OSError as error:
+        raise ExportError(f"{file} cannot be written: {error}") from error
     finally:
         half.unlink(missing_ok=True)
     return data.num_rows

@@ -95,6 +95,10 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     if name not in get_args(EnvironmentName):
         raise UnknownEnvironment(f"LOOPLINE_ENV is {name!r}; set it to one of {', '.join(get_args(EnvironmentName))}")
     home = Path(variables.get("LOOPLINE_HOME") or CHECKOUT / ".loopline").expanduser().resolve()
+    if home.exists() and not home.is_dir():
+        raise UnknownEnvironment(
+            f"LOOPLINE_HOME is {home}, which is no folder; set it to one, or to where one may be made"
+        )
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
     places = {"home": str(home), "bureau_port": str(ports.bureau)}

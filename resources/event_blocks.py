@@ -3,7 +3,9 @@
 Belongs here: cutting a table by entity, encoding and decoding, and the check of one event posted to the service. Does
 not belong here: where the bytes are kept (`lmdb_store.py`, `redis_store.py`).
 
-A block is one Arrow IPC record batch without its schema, which is kept once a source: 500 events decode in 10 µs.
+A block is one Arrow IPC record batch without its schema, which is kept once a source, in LZ4 behind its length before:
+500 events of six columns are 18 KB and decode in 12 µs. A single event is a JSON object of its columns; the name ""
+holds when it arrived, where that is known.
 """
 
 import base64
@@ -12,21 +14,38 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+_ARRIVED = ""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST_KEY = 255
 _GROUP_ROWS = 200_000
+_CODEC = "lz4_raw"
+_LENGTH = 4
 
 
 class EventError(ValueError):
     """An event, a table of events or an entity key is not what the store takes; the message says what to write."""
+
+
+class NewEvent(NamedTuple):
+    """One event on its way into a store.
+
+    Attributes:
+        row: A value a column of the source; times as `datetime` with a zone.
+        event_id: What names it; two events of one id are one. Without, its content names it.
+        arrived_at: When its source got it, and so the day of the lake in which it stands; without, `known_at`.
+    """
+
+    row: Mapping[str, object]
+    event_id: str | None = None
+    arrived_at: datetime | None = None
 
 
 def key_text(key: str | int) -> str:
@@ -92,9 +111,19 @@ def blocks(table: pa.Table, key_column: str) -> Iterator[tuple[str, bytes]]:
         base, stop = int(starts[group_first]), int(ends[group_last - 1])
         part = table.slice(base, stop - base).combine_chunks().to_batches()[0]
         for first, end in zip(starts[group_first:group_last], ends[group_first:group_last], strict=True):
-            block = part.slice(int(first) - base, int(end - first)).serialize().to_pybytes()
-            yield key_text(keys[int(first)].as_py()), block
+            yield key_text(keys[int(first)].as_py()), _packed(part.slice(int(first) - base, int(end - first)))
         group_first = group_last
+
+
+def _packed(batch: pa.RecordBatch) -> bytes:
+    content = batch.serialize()
+    packed: bytes = pa.compress(content, codec=_CODEC, asbytes=True)
+    return content.size.to_bytes(_LENGTH, "little") + packed
+
+
+def _unpacked(block: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    size = int.from_bytes(block[:_LENGTH], "little")
+    return pa.ipc.read_record_batch(pa.decompress(memoryview(block)[_LENGTH:], size, codec=_CODEC), schema)
 
 
 def _starts(keys: pa.Array) -> np.ndarray:
@@ -104,17 +133,18 @@ def _starts(keys: pa.Array) -> np.ndarray:
 
 
 def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, since: datetime) -> pa.Table:
-    """The table of an entity's block and of its single events known from `since` on; empty when there are none.
+    """The table of an entity's block and of its single events arrived from `since` on; empty when there are none.
 
     Raises:
         EventError: The bytes are damaged.
     """
     try:
-        batches = [pa.ipc.read_record_batch(pa.py_buffer(block), schema)] if block else []
-        events = [json.loads(row) for row in rows]
-        recent = [event for event in events if event["known_at"] >= micros(since)]
-        if recent:
-            batches.append(_rows_batch(recent, schema))
+        batches = [_unpacked(block, schema)] if block else []
+        if rows:
+            first, events = micros(since), [json.loads(row) for row in rows]
+            recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
+            if recent:
+                batches.append(_rows_batch(recent, schema))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise EventError(f"stored events are damaged: {error}; load the online store again") from error
     return pa.Table.from_batches(batches, schema=schema)
@@ -130,15 +160,13 @@ def _stored_type(column_type: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_timestamp(column_type) else column_type
 
 
-def encode_event(row: Mapping[str, object], schema: pa.Schema, *, source: str) -> bytes:
+def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
     """One event as JSON with sorted names; times are microseconds since 1970 UTC.
-
-    Args:
-        row: A value a column of the schema; times as `datetime` with a zone, `None` for a missing value.
 
     Raises:
         EventError: A column is missing, unknown or of another type; every such column is named.
     """
+    row = event.row
     problems = [f"unknown column '{name}'; known: {schema.names}" for name in row if name not in schema.names]
     values: dict[str, object] = {}
     for field in schema:
@@ -151,6 +179,8 @@ def encode_event(row: Mapping[str, object], schema: pa.Schema, *, source: str) -
             problems.append(str(error))
     if problems:
         raise EventError(f"event of {source}: " + "; ".join(problems))
+    if event.arrived_at is not None:
+        values[_ARRIVED] = micros(event.arrived_at)
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -181,7 +211,7 @@ def identity(event: bytes, given: str | None) -> bytes:
     """What tells an event from another: the given id, or else everything in it but when it became known (16 bytes)."""
     if given is not None:
         return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()
-    content = {name: value for name, value in json.loads(event).items() if name != "known_at"}
+    content = {name: value for name, value in json.loads(event).items() if name not in ("known_at", _ARRIVED)}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
 
 
@@ -194,12 +224,24 @@ def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> b
     table = decode(block, (), schema, since=_EPOCH)
     same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
     kept = table.filter(pc.invert(pc.fill_null(same, False))).combine_chunks()
-    return kept.to_batches()[0].serialize().to_pybytes() if len(kept) else None
+    return _packed(kept.to_batches()[0]) if len(kept) else None
 
 
-def known_at_micros(event: bytes) -> int:
-    """When a stored event became known, in microseconds since 1970 UTC."""
-    return int(json.loads(event)["known_at"])
+def arrival_micros(event: bytes) -> int:
+    """When a stored event arrived, in microseconds since 1970 UTC."""
+    values = json.loads(event)
+    return int(values.get(_ARRIVED, values["known_at"]))
+
+
+def is_superseded(event: bytes, schema: pa.Schema, *, loaded_until: datetime) -> bool:
+    """Whether a load has a stored event among its own, or reads columns that the event does not have."""
+    return arrival_micros(event) < micros(loaded_until) or not set(schema.names) <= set(json.loads(event))
+
+
+def is_expired(event: bytes, *, before: datetime) -> bool:
+    """Whether a stored event happened and became known before a moment."""
+    values = json.loads(event)
+    return max(values["event_time"], values["known_at"]) < micros(before)
 
 
 def micros(moment: datetime) -> int:

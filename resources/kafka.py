@@ -10,7 +10,6 @@ days give one by one. The broker is only asked where to start: its answer may be
 messages themselves.
 """
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from resources.sources import DayRows, SourceBroken, SourceUnavailable, objects_table
+from resources.sources import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
 
 _BATCH = 10_000
 _AHEAD = timedelta(days=1)
@@ -171,12 +170,9 @@ def _millis(day: date) -> int:
 def _parsed(day: date, texts: Sequence[str], origin: dict[str, Any]) -> DayRows:
     items, malformed = [], []
     for text in texts:
-        try:
-            item = json.loads(text)
-        except json.JSONDecodeError:
-            item = None
-        if isinstance(item, dict):
-            items.append(item)
-        else:
+        item = json_object(text)
+        if item is None:
             malformed.append(text)
+        else:
+            items.append(item)
     return DayRows(day, objects_table(items), tuple(malformed), origin)

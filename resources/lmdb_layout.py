@@ -7,15 +7,19 @@ Keys, `0` being a zero byte:
 
     0 current                                 the version that is read
     0 staged                                  the version that is being filled
+    0 stream source                           how far a source's stream was read
     a source 0 key column 0 key 0 event id    one event, as JSON
     d serial source 0 key column 0 key        the block of an entity in the version of that serial (4 bytes)
 """
 
+from collections.abc import Callable
+from datetime import datetime
+
 import lmdb
 import pyarrow.compute as pc
 
-from resources.event_blocks import decode, key_text, known_at_micros, without
-from resources.online_store import EntityEvents, StoreError, StoreState
+from resources.event_blocks import decode, is_expired, is_superseded, key_text, without
+from resources.online_store import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
 
 CURRENT = b"\x00current"
 STAGED = b"\x00staged"
@@ -40,7 +44,7 @@ def still_staged(txn: lmdb.Transaction, staged: StoreState) -> StoreState:
         StoreError: Another version is being filled.
     """
     latest = read_state(txn, STAGED)
-    if latest is None or latest.serial != staged.serial:
+    if latest is None or latest.token != staged.token:
         raise StoreError(f"another load took the place of version '{staged.version}'; load one at a time")
     return latest
 
@@ -60,6 +64,17 @@ def event_prefix(entity: EntityEvents) -> bytes:
     return b"a" + f"{entity.source}\0{entity.key_column}\0{key_text(entity.key)}\0".encode()
 
 
+def stream_key(source: str) -> bytes:
+    """The key of how far a source's stream was read."""
+    return f"\x00stream{source}".encode()
+
+
+def read_position(txn: lmdb.Transaction, source: str) -> StreamPosition | None:
+    """How far a source's stream was read; `None` when it never was."""
+    raw = get(txn, stream_key(source))
+    return None if raw is None else StreamPosition.from_json(raw)
+
+
 def find(txn: lmdb.Transaction, serial: int, entity: EntityEvents) -> tuple[bytes | None, list[bytes]]:
     """An entity's block, if it has one, and its single events."""
     block = get(txn, data_prefix(serial, entity.source, entity.key_column) + key_text(entity.key).encode())
@@ -76,11 +91,37 @@ def _events(txn: lmdb.Transaction, prefix: bytes) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def drop_events(txn: lmdb.Transaction, *, before: int) -> None:
-    """Removes the single events that became known before a moment (microseconds since 1970 UTC)."""
-    for key, event in _events(txn, b"a"):
-        if known_at_micros(event) < before:
-            txn.delete(key)
+def supersede(txn: lmdb.Transaction, before: StoreState | None, state: StoreState) -> None:
+    """Removes the single events in whose place the version's own are; a stream that these lack is read again."""
+
+    def gone(source: str, event: bytes) -> bool:
+        loaded = state.sources.get(source)
+        return loaded is None or is_superseded(event, loaded.schema, loaded_until=loaded.loaded_until)
+
+    _drop_events(txn, gone)
+    for source in {*state.sources, *(before.sources if before else ())}:
+        if restart_needed(before, state, source):
+            txn.delete(stream_key(source))
+
+
+def expire_events(txn: lmdb.Transaction, state: StoreState, now: datetime) -> int:
+    """Removes the single events that lie further back than their source's lookback; returns how many."""
+    edges = {name: now - loaded.lookback for name, loaded in state.sources.items() if loaded.lookback is not None}
+    return _drop_events(txn, lambda source, event: source in edges and is_expired(event, before=edges[source]))
+
+
+def _drop_events(txn: lmdb.Transaction, gone: Callable[[str, bytes], bool]) -> int:
+    removed = 0
+    with txn.cursor() as cursor:
+        more = cursor.set_range(b"a")
+        while more and (key := bytes(cursor.key())).startswith(b"a"):
+            source = key[1 : key.index(b"\0")].decode()
+            if gone(source, bytes(cursor.value())):
+                removed += 1
+                more = cursor.delete()
+            else:
+                more = cursor.next()
+    return removed
 
 
 def erase_entity(txn: lmdb.Transaction, state: StoreState, entity: EntityEvents) -> int:
@@ -88,7 +129,7 @@ def erase_entity(txn: lmdb.Transaction, state: StoreState, entity: EntityEvents)
     loaded = state.sources[entity.source]
     block, _ = find(txn, state.serial, entity)
     events = _events(txn, event_prefix(entity))
-    own = decode(block, [event for _, event in events], loaded.schema, since=state.loaded_until)
+    own = decode(block, [event for _, event in events], loaded.schema, since=loaded.loaded_until)
     txn.delete(data_prefix(state.serial, entity.source, entity.key_column) + key_text(entity.key).encode())
     for other in set(loaded.rows) - {entity.key_column}:
         for key in pc.unique(own[other]).drop_null().to_pylist():

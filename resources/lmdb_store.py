@@ -6,8 +6,10 @@ the format of the values (`event_blocks.py`).
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -17,11 +19,12 @@ import pyarrow as pa
 
 from resources.event_blocks import (
     EventError,
+    NewEvent,
+    arrival_micros,
     blocks,
     decode,
     encode_event,
     identity,
-    known_at_micros,
     micros,
     prepared,
 )
@@ -29,23 +32,29 @@ from resources.lmdb_layout import (
     CURRENT,
     STAGED,
     data_prefix,
-    drop_events,
     erase_entity,
     event_prefix,
+    expire_events,
     find,
     get,
+    read_position,
     read_state,
     serial_prefix,
     still_staged,
+    stream_key,
+    supersede,
 )
 from resources.online_store import (
     EntityEvents,
     Snapshot,
+    SourceState,
     StoreError,
     StoreState,
     StoreUnavailable,
+    StreamPosition,
     checked_name,
     checked_version,
+    known_until,
 )
 
 _MAP_BYTES = 64 * 2**30
@@ -68,6 +77,8 @@ class LmdbStore:
         self._opened: lmdb.Environment | None = None
         self._identity: tuple[int, int] | None = None
         self._known: tuple[bytes, StoreState] | None = None
+        self._writer = uuid.uuid4().hex
+        self._filling: str | None = None
 
     # ------------------------------------------------------------------ filling
 
@@ -80,6 +91,7 @@ class LmdbStore:
         version: str,
         loaded_until: datetime,
         lookback: timedelta | None = None,
+        table_version: int | None = None,
     ) -> int:
         """See `OnlineStore.put_events`. Commits every few thousand entities, so that appended events need not wait."""
         checked_name(source, "source")
@@ -87,7 +99,7 @@ class LmdbStore:
         table = prepared(table, source=source, key_column=key_column, loaded_until=loaded_until, lookback=lookback)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._failures():
-            staged = self._stage(checked_version(version), loaded_until)
+            staged = self._stage(checked_version(version))
             prefix = data_prefix(staged.serial, source, key_column)
             self._drop(prefix)
             cut = blocks(table, key_column)
@@ -98,8 +110,8 @@ class LmdbStore:
                         txn.put(prefix + key.encode(), block)
             with self._writing() as txn:
                 latest = still_staged(txn, staged)
-                schema = table.schema.remove_metadata()
-                txn.put(STAGED, latest.with_source(source, key_column, rows=len(table), schema=schema).to_json())
+                loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback)
+                txn.put(STAGED, latest.with_source(source, key_column, rows=len(table), loaded=loaded).to_json())
         return len(table)
 
     def publish(self, version: str) -> StoreState:
@@ -110,25 +122,29 @@ class LmdbStore:
                 if staged is None or staged.version != version:
                     found = f"'{staged.version}' is being filled" if staged else "none is being filled"
                     raise StoreError(f"version '{version}' cannot be published: {found}; fill it with put_events")
+                if staged.writer != self._writer:
+                    raise StoreError(f"another load took the place of version '{version}'; load one at a time")
+                supersede(txn, read_state(txn, CURRENT), staged)
                 txn.put(CURRENT, staged.to_json())
                 txn.delete(STAGED)
-                drop_events(txn, before=micros(staged.loaded_until))
             self._drop_all_but(staged.serial)
         return staged
 
-    def _stage(self, version: str, loaded_until: datetime) -> StoreState:
+    def _stage(self, version: str) -> StoreState:
         with self._writing() as txn:
             current, staged = read_state(txn, CURRENT), read_state(txn, STAGED)
             if staged is not None and staged.version == version:
-                if staged.loaded_until != loaded_until:
-                    raise StoreError(
-                        f"version '{version}' is being filled until {staged.loaded_until}, now until {loaded_until}; "
-                        f"give the same moment for every source"
-                    )
+                if staged.writer != self._writer:
+                    if self._filling == version:
+                        raise StoreError(f"another load took the place of version '{version}'; load one at a time")
+                    staged = replace(staged, writer=self._writer)
+                    txn.put(STAGED, staged.to_json())
+                self._filling = version
                 return staged
             serial = max((state.serial for state in (current, staged) if state), default=0) + 1
-            fresh = StoreState(version=version, serial=serial, loaded_until=loaded_until)
+            fresh = StoreState(version=version, serial=serial, writer=self._writer)
             txn.put(STAGED, fresh.to_json())
+        self._filling = version
         self._drop_all_but(serial, *([current.serial] if current else []))
         return fresh
 
@@ -167,24 +183,42 @@ class LmdbStore:
 
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
         """See `OnlineStore.fetch_all`."""
+        sources = {entity.source for entity in wanted}
         with self._failures(), self._environment().begin() as txn:
             state = self._current(txn)
             found = [(entity, *find(txn, state.serial, entity)) for entity in wanted]
+            positions = {source: get(txn, stream_key(source)) for source in sources}
         tables = {}
         for entity, block, rows in found:
-            schema = state.source(entity.source, entity.key_column).schema
+            loaded = state.source(entity.source, entity.key_column)
             try:
-                tables[entity] = decode(block, rows, schema, since=state.loaded_until)
+                tables[entity] = decode(block, rows, loaded.schema, since=loaded.loaded_until)
             except EventError as error:
                 raise StoreUnavailable(f"online store {self._folder}: {entity}: {error}") from error
-        return Snapshot(version=state.version, loaded_until=state.loaded_until, tables=tables)
+        return Snapshot(version=state.version, tables=tables, known_until=known_until(state, positions))
 
     def state(self) -> StoreState | None:
         """See `OnlineStore.state`."""
+        return self._read(CURRENT)
+
+    def staged(self) -> StoreState | None:
+        """See `OnlineStore.staged`."""
+        return self._read(STAGED)
+
+    def _read(self, name: bytes) -> StoreState | None:
         if not self._file.exists():
             return None
         with self._failures(), self._environment().begin() as txn:
-            return read_state(txn, CURRENT)
+            return read_state(txn, name)
+
+    def known_until(self) -> Mapping[str, datetime]:
+        """See `OnlineStore.known_until`."""
+        if not self._file.exists():
+            return {}
+        with self._failures(), self._environment().begin() as txn:
+            state = read_state(txn, CURRENT)
+            positions = {source: get(txn, stream_key(source)) for source in (state.sources if state else ())}
+        return known_until(state, positions) if state else {}
 
     def version(self) -> str | None:
         """See `OnlineStore.version`."""
@@ -205,23 +239,50 @@ class LmdbStore:
 
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """See `OnlineStore.append_event`."""
+        event = NewEvent(row, event_id)
         with self._failures(), self._writing(create=False) as txn:
-            state = self._current(txn)
-            if source not in state.sources:
-                raise StoreUnavailable(
-                    f"online store {self._folder} has nothing of {source}; it has {[*state.sources]}"
-                )
-            event = encode_event(row, state.sources[source].schema, source=source)
-            if known_at_micros(event) < micros(state.loaded_until):
+            loaded = self._loaded(txn, source)
+            stored = encode_event(event, loaded.schema, source=source)
+            if arrival_micros(stored) < micros(loaded.loaded_until):
                 raise EventError(
-                    f"event of {source}: known_at is before {state.loaded_until.isoformat()}, up to which the store "
+                    f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store "
                     f"was loaded from the lake; an older event comes in through the source itself"
                 )
-            added = False
-            for key_column in state.sources[source].rows:
-                entity = EntityEvents(source, key_column, row[key_column])  # type: ignore[arg-type]
-                added |= txn.put(event_prefix(entity) + identity(event, event_id), event, overwrite=False)
+            return _put_event(txn, source, loaded.rows, event, stored)
+
+    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
+        """See `OnlineStore.append_stream`."""
+        added = 0
+        with self._failures(), self._writing(create=False) as txn:
+            loaded = self._loaded(txn, source)
+            for event in events:
+                stored = encode_event(event, loaded.schema, source=source)
+                if arrival_micros(stored) >= micros(loaded.loaded_until):
+                    keyed = [name for name in loaded.rows if event.row[name] is not None]
+                    added += _put_event(txn, source, keyed, event, stored)
+            txn.put(stream_key(source), position.to_json())
         return added
+
+    def position(self, source: str) -> StreamPosition | None:
+        """See `OnlineStore.position`."""
+        if not self._file.exists():
+            return None
+        with self._failures(), self._environment().begin() as txn:
+            return read_position(txn, source)
+
+    def expire(self, now: datetime) -> int:
+        """See `OnlineStore.expire`."""
+        if not self._file.exists():
+            return 0
+        with self._failures(), self._writing() as txn:
+            state = read_state(txn, CURRENT)
+            return expire_events(txn, state, now) if state else 0
+
+    def _loaded(self, txn: lmdb.Transaction, source: str) -> SourceState:
+        state = self._current(txn)
+        if source not in state.sources:
+            raise StoreUnavailable(f"online store {self._folder} has nothing of {source}; it has {[*state.sources]}")
+        return state.sources[source]
 
     def erase(self, key_column: str, key: str | int) -> int:
         """See `OnlineStore.erase`."""
@@ -288,3 +349,12 @@ class LmdbStore:
             ) from error
         except lmdb.Error as error:
             raise StoreUnavailable(f"online store {self._folder} cannot be used: {error}") from error
+
+
+def _put_event(txn: lmdb.Transaction, source: str, keys: Iterable[str], event: NewEvent, stored: bytes) -> bool:
+    """Puts an event under its entities by these key columns; False when it was there under all of them."""
+    added = False
+    for key_column in keys:
+        entity = EntityEvents(source, key_column, event.row[key_column])  # type: ignore[arg-type]
+        added |= txn.put(event_prefix(entity) + identity(stored, event.event_id), stored, overwrite=False)
+    return added

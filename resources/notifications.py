@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from resources.environments import Environment
+from resources.loopback import is_loopback
 
 Severity = Literal["info", "warning", "error"]
 
@@ -120,7 +121,8 @@ class WebhookNotifier:
         """
         body = {**asdict(alert), "text": alert.text, "key": alert.key}
         problem = ""
-        with httpx.Client(timeout=self.timeout, follow_redirects=False) as client:
+        direct = is_loopback(self.url)
+        with httpx.Client(timeout=self.timeout, follow_redirects=False, trust_env=not direct) as client:
             for attempt in range(self.attempts):
                 if attempt:
                     self.sleep(min(self.pause * 2 ** (attempt - 1), _LONGEST_PAUSE))

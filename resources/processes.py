@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -16,9 +17,10 @@ import urllib.error
 import urllib.request
 import uuid
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -49,6 +51,7 @@ class ServiceProcess:
         mark: Value of LOOPLINE_PROCESS in its environment, which all that it starts inherits.
         port: The loopback port that it listens on, if it listens.
         log: File with its standard output and error.
+        scratch: Folder for the temporary files of it and of all that it starts; gone when it is stopped.
     """
 
     name: str
@@ -57,6 +60,7 @@ class ServiceProcess:
     mark: str
     port: int | None
     log: Path
+    scratch: Path | None = None
 
 
 class ProcessTable:
@@ -76,7 +80,7 @@ class ProcessTable:
             return ()
         try:
             rows = json.loads(self._file.read_text(encoding="utf-8"))
-            return tuple(ServiceProcess(**{**row, "log": Path(row["log"])}) for row in rows)
+            return tuple(_process_of(row) for row in rows)
         except (ValueError, TypeError, KeyError) as error:
             raise RecordError(
                 f"{self._file} is damaged ({error}): stop the processes it names by hand, then delete it"
@@ -106,8 +110,17 @@ class ProcessTable:
         log = self._home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = uuid.uuid4().hex
-        child = _spawn(command, log=log, variables={**variables, _MARK: mark}, folder=folder)
-        process = ServiceProcess(name, child.pid, child.create_time(), mark, port, log)
+        # Not below the home: the path of a socket may have a hundred characters and no more.
+        scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
+        try:
+            child = _spawn(
+                command, log=log, variables={**variables, _MARK: mark, "TMPDIR": str(scratch)}, folder=folder
+            )
+        except ProcessError:
+            scratch.rmdir()
+            raise
+        process = ServiceProcess(name, child.pid, child.create_time(), mark, port, log, scratch)
+        _clear_scratch(known for known in self.all() if known.name == name)
         self._write([*(known for known in self.all() if known.name != name), process])
         return process
 
@@ -129,15 +142,27 @@ class ProcessTable:
         if left:
             names = ", ".join(process.name for process in processes)
             raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} are alive though killed")
+        _clear_scratch(processes)
         self._write([known for known in self.all() if known not in processes])
 
     def _write(self, processes: Sequence[ServiceProcess]) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
-        rows = [{**asdict(process), "log": str(process.log)} for process in processes]
+        rows = [asdict(process) for process in processes]
         descriptor, name = tempfile.mkstemp(dir=self._home, prefix=".services.")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+            json.dump(rows, file, indent=1, default=str)
         os.replace(name, self._file)
+
+
+def _process_of(row: Mapping[str, Any]) -> ServiceProcess:
+    scratch = row.get("scratch")
+    return ServiceProcess(**{**row, "log": Path(row["log"]), "scratch": Path(scratch) if scratch else None})
+
+
+def _clear_scratch(processes: Iterable[ServiceProcess]) -> None:
+    for process in processes:
+        if process.scratch is not None and process.scratch.is_dir():
+            shutil.rmtree(process.scratch)
 
 
 def is_alive(process: ServiceProcess) -> bool:

@@ -6,13 +6,16 @@ format of the values (`event_blocks.py`).
 Keys, after `loopline:{product}:` (the braces keep a product on one node of a cluster):
 
     current, staged                           the version that is read, and the one that is being filled
+    token                                     serial and writer of the version that is read
+    stream                                    hash: source -> how far its stream was read
     data:serial:source:key column             hash: entity key -> block, in the version of that serial
     event:source:key column:key               hash: event id -> one event, as JSON
 """
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -26,12 +29,15 @@ from redis.retry import Retry
 
 from resources.event_blocks import (
     EventError,
+    NewEvent,
+    arrival_micros,
     blocks,
     decode,
     encode_event,
     identity,
+    is_expired,
+    is_superseded,
     key_text,
-    known_at_micros,
     micros,
     prepared,
     without,
@@ -39,32 +45,52 @@ from resources.event_blocks import (
 from resources.online_store import (
     EntityEvents,
     Snapshot,
+    SourceState,
     StoreError,
     StoreState,
     StoreUnavailable,
+    StreamPosition,
     checked_name,
     checked_version,
+    known_until,
+    restart_needed,
 )
 
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 1.0
 _BATCH = 1000
+_ATTEMPTS = 3
+_GONE = 0
+"""What the script answers in the place of a block when the whole version is not there."""
 
+# A source's place is `source:key column`; three arguments an entity: place, key, source.
 _FETCH = """
-local state = redis.call('GET', KEYS[1])
-if not state then return {false} end
-local serial = string.format('%d', cjson.decode(state).serial)
-local answer = {state}
-for i = 2, #ARGV, 2 do
-  answer[#answer + 1] = redis.call('HGET', ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i], ARGV[i + 1])
+local token = redis.call('GET', KEYS[1])
+if not token then return {false} end
+local serial = string.match(token, '^%d+')
+local answer = {token}
+for i = 2, #ARGV, 3 do
+  local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
+  local block = redis.call('HGET', data, ARGV[i + 1])
+  if not block and redis.call('EXISTS', data) == 0 then block = 0 end
+  answer[#answer + 1] = block
   answer[#answer + 1] = redis.call('HVALS', ARGV[1] .. 'event:' .. ARGV[i] .. ':' .. ARGV[i + 1])
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], ARGV[i + 2])
 end
 return answer
 """
 
+# KEYS: current, staged. ARGV: version, fresh state without a serial, writer, whether this writer began the version.
 _STAGE = """
 local staged = redis.call('GET', KEYS[2])
-if staged and cjson.decode(staged).version == ARGV[1] then return staged end
+if staged and cjson.decode(staged).version == ARGV[1] then
+  local writer = cjson.decode(staged).writer
+  if writer == ARGV[3] then return staged end
+  if ARGV[4] == '1' then return false end
+  local taken = string.gsub(staged, '"writer": "' .. writer .. '"', '"writer": "' .. ARGV[3] .. '"')
+  redis.call('SET', KEYS[2], taken)
+  return taken
+end
 local serial = 0
 for i = 1, 2 do
   local state = redis.call('GET', KEYS[i])
@@ -79,7 +105,9 @@ _REPLACE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then
   redis.call('SET', KEYS[2], ARGV[1])
+  redis.call('SET', KEYS[3], ARGV[3])
   redis.call('DEL', KEYS[1])
+  for i = 4, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
 else
   redis.call('SET', KEYS[1], ARGV[2])
 end
@@ -99,6 +127,7 @@ class RedisStore:
         self._name = product
         self._prefix = f"loopline:{{{product}}}:"
         self._current, self._staged = f"{self._prefix}current", f"{self._prefix}staged"
+        self._token, self._stream = f"{self._prefix}token", f"{self._prefix}stream"
         quick = Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
         self._client: Any = redis.Redis.from_url(
             url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=quick
@@ -107,7 +136,9 @@ class RedisStore:
         self._fetch_script = self._client.register_script(_FETCH)
         self._resting_until = 0.0
         self._lock = threading.Lock()
-        self._known: tuple[bytes, StoreState] | None = None
+        self._known: tuple[str, StoreState] | None = None
+        self._writer = uuid.uuid4().hex
+        self._filling: str | None = None
 
     # ------------------------------------------------------------------ filling
 
@@ -120,13 +151,14 @@ class RedisStore:
         version: str,
         loaded_until: datetime,
         lookback: timedelta | None = None,
+        table_version: int | None = None,
     ) -> int:
         """See `OnlineStore.put_events`."""
         checked_name(source, "source")
         checked_name(key_column, "key column")
         table = prepared(table, source=source, key_column=key_column, loaded_until=loaded_until, lookback=lookback)
         with self._failures():
-            staged = self._stage(checked_version(version), loaded_until)
+            staged = self._stage(checked_version(version))
             name = self._data(staged.serial, source, key_column)
             self._patient.unlink(name)
             cut = blocks(table, key_column)
@@ -134,11 +166,11 @@ class RedisStore:
                 self._patient.hset(name, mapping=part)
             raw = self._patient.get(self._staged) or b""
             latest = StoreState.from_json(raw) if raw else None
-            if latest is None or latest.serial != staged.serial:
+            if latest is None or latest.token != staged.token:
                 raise self._displaced(version)
-            schema = table.schema.remove_metadata()
-            filled = latest.with_source(source, key_column, rows=len(table), schema=schema).to_json()
-            if not self._patient.eval(_REPLACE, 2, self._staged, self._current, raw, filled):
+            loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback)
+            filled = latest.with_source(source, key_column, rows=len(table), loaded=loaded).to_json()
+            if not self._replace(raw, filled):
                 raise self._displaced(version)
         return len(table)
 
@@ -150,22 +182,26 @@ class RedisStore:
             if staged is None or staged.version != version:
                 found = f"'{staged.version}' is being filled" if staged else "none is being filled"
                 raise StoreError(f"version '{version}' cannot be published: {found}; fill it with put_events")
-            if not self._patient.eval(_REPLACE, 2, self._staged, self._current, raw, ""):
+            before = self._stored(self._current)
+            again = [source for source in staged.sources if restart_needed(before, staged, source)]
+            if staged.writer != self._writer or not self._replace(raw, b"", staged.token, *again):
                 raise self._displaced(version)
             self._drop_data_but(staged.serial)
-            self._drop_events(before=micros(staged.loaded_until))
+            self._supersede(staged)
         return staged
 
-    def _stage(self, version: str, loaded_until: datetime) -> StoreState:
-        fresh = StoreState(version=version, serial=0, loaded_until=loaded_until).to_json()
-        raw = self._patient.eval(_STAGE, 2, self._current, self._staged, version, fresh)
-        staged = StoreState.from_json(raw)
-        if staged.loaded_until != loaded_until:
-            raise StoreError(
-                f"version '{version}' is being filled until {staged.loaded_until}, now until {loaded_until}; "
-                f"give the same moment for every source"
-            )
-        return staged
+    def _replace(self, raw: bytes | None, *arguments: str | bytes) -> bool:
+        keys = (self._staged, self._current, self._token, self._stream)
+        return bool(self._patient.eval(_REPLACE, len(keys), *keys, raw, *arguments))
+
+    def _stage(self, version: str) -> StoreState:
+        fresh = StoreState(version=version, serial=0, writer=self._writer).to_json()
+        begun = "1" if self._filling == version else "0"
+        raw = self._patient.eval(_STAGE, 2, self._current, self._staged, version, fresh, self._writer, begun)
+        if raw is None:
+            raise self._displaced(version)
+        self._filling = version
+        return StoreState.from_json(raw)
 
     def _displaced(self, version: str) -> StoreError:
         return StoreError(f"another load took the place of version '{version}'; load one at a time")
@@ -176,11 +212,17 @@ class RedisStore:
             if not name.startswith(kept):
                 self._patient.unlink(name)
 
-    def _drop_events(self, *, before: int) -> None:
+    def _supersede(self, state: StoreState) -> None:
+        for source, name in self._event_hashes():
+            loaded = state.sources.get(source)
+            for event_id, event in self._patient.hgetall(name).items():
+                if loaded is None or is_superseded(event, loaded.schema, loaded_until=loaded.loaded_until):
+                    self._patient.hdel(name, event_id)
+
+    def _event_hashes(self) -> Iterator[tuple[str, bytes]]:
+        """Each hash of single events, with its source."""
         for name in self._names("event:*"):
-            for name_of_event, event in self._patient.hgetall(name).items():
-                if known_at_micros(event) < before:
-                    self._patient.hdel(name, name_of_event)
+            yield name.decode().removeprefix(self._prefix).split(":")[1], name
 
     def _names(self, pattern: str) -> list[bytes]:
         return list(self._patient.scan_iter(match=self._prefix + pattern, count=1000))
@@ -193,61 +235,130 @@ class RedisStore:
         return self.fetch_all((wanted,)).tables[wanted]
 
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
-        """See `OnlineStore.fetch_all`. One round trip, atomic."""
+        """See `OnlineStore.fetch_all`. One round trip, atomic; one more for the first fetch of a version."""
         arguments = [self._prefix]
         for entity in wanted:
-            arguments += [f"{entity.source}:{entity.key_column}", key_text(entity.key)]
+            arguments += [f"{entity.source}:{entity.key_column}", key_text(entity.key), entity.source]
         with self._failures(quick=True):
-            raw, *found = self._fetch_script(keys=[self._current], args=arguments)
-        state = self._read(raw)
+            state, found = self._consistent(arguments)
         tables = {}
-        for entity, block, rows in zip(wanted, found[0::2], found[1::2], strict=True):
-            schema = state.source(entity.source, entity.key_column).schema
+        for entity, block, rows in zip(wanted, found[0::3], found[1::3], strict=True):
+            loaded = state.source(entity.source, entity.key_column)
+            if block == _GONE and loaded.rows[entity.key_column]:
+                raise StoreUnavailable(
+                    f"online store of {self._name}: Redis no longer has version {state.version} of {entity.source} by "
+                    f"{entity.key_column}; set its maxmemory-policy to noeviction, and load it again"
+                )
             try:
-                tables[entity] = decode(block, rows, schema, since=state.loaded_until)
+                tables[entity] = decode(block or None, rows, loaded.schema, since=loaded.loaded_until)
             except EventError as error:
                 raise StoreUnavailable(f"online store of {self._name}: {entity}: {error}") from error
-        return Snapshot(version=state.version, loaded_until=state.loaded_until, tables=tables)
+        positions = {entity.source: read for entity, read in zip(wanted, found[2::3], strict=True)}
+        return Snapshot(version=state.version, tables=tables, known_until=known_until(state, positions))
+
+    def _consistent(self, arguments: list[str]) -> tuple[StoreState, list[Any]]:
+        """What the script found, and the state of the very version in which it found it."""
+        for _ in range(_ATTEMPTS):
+            token, *found = self._fetch_script(keys=[self._token, self._stream], args=arguments)
+            if token is None:
+                break
+            known = self._known
+            if known is not None and known[0] == token.decode():
+                return known[1], found
+            state = self._stored(self._current, self._client)
+            if state is not None and state.token == token.decode():
+                self._known = (state.token, state)
+                return state, found
+        raise StoreUnavailable(f"online store of {self._name} was never loaded; run the product's pipeline")
 
     def state(self) -> StoreState | None:
         """See `OnlineStore.state`."""
         with self._failures(quick=True):
-            raw = self._client.get(self._current)
-        return None if raw is None else self._read(raw)
+            return self._stored(self._current, self._client)
+
+    def staged(self) -> StoreState | None:
+        """See `OnlineStore.staged`."""
+        with self._failures(quick=True):
+            return self._stored(self._staged, self._client)
+
+    def known_until(self) -> Mapping[str, datetime]:
+        """See `OnlineStore.known_until`."""
+        with self._failures(quick=True):
+            raw, read = self._client.pipeline().get(self._current).hgetall(self._stream).execute()
+        state = StoreState.from_json(raw) if raw else None
+        return known_until(state, {s: read.get(s.encode()) for s in state.sources}) if state else {}
+
+    def _stored(self, name: str, client: Any = None) -> StoreState | None:
+        raw = (client or self._patient).get(name)
+        return None if raw is None else StoreState.from_json(raw)
 
     def version(self) -> str | None:
         """See `OnlineStore.version`."""
         state = self.state()
         return state.version if state else None
 
-    def _read(self, raw: bytes | None) -> StoreState:
-        if raw is None:
-            raise StoreUnavailable(f"online store of {self._name} was never loaded; run the product's pipeline")
-        known = self._known
-        if known is None or known[0] != raw:
-            known = (raw, StoreState.from_json(raw))
-            self._known = known
-        return known[1]
-
     # ------------------------------------------------------------------ single events
 
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """See `OnlineStore.append_event`. Durable as far as Redis is: `appendonly yes`."""
-        state = self.state()
-        if state is None or source not in state.sources:
-            raise StoreUnavailable(f"online store of {self._name} has nothing of {source}; load it")
-        event = encode_event(row, state.sources[source].schema, source=source)
-        if known_at_micros(event) < micros(state.loaded_until):
+        loaded, event = self._loaded(source), NewEvent(row, event_id)
+        stored = encode_event(event, loaded.schema, source=source)
+        if arrival_micros(stored) < micros(loaded.loaded_until):
             raise EventError(
-                f"event of {source}: known_at is before {state.loaded_until.isoformat()}, up to which the store was "
+                f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store was "
                 f"loaded from the lake; an older event comes in through the source itself"
             )
         with self._failures(quick=True):
             pipeline = self._client.pipeline(transaction=True)
-            for key_column in state.sources[source].rows:
-                name = self._event(EntityEvents(source, key_column, row[key_column]))  # type: ignore[arg-type]
-                pipeline.hsetnx(name, identity(event, event_id), event)
+            self._put_event(pipeline, source, loaded.rows, event, stored)
             return any(pipeline.execute())
+
+    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
+        """See `OnlineStore.append_stream`."""
+        loaded, fresh = self._loaded(source), []
+        for event in events:
+            stored = encode_event(event, loaded.schema, source=source)
+            if arrival_micros(stored) >= micros(loaded.loaded_until):
+                fresh.append((event, stored, [name for name in loaded.rows if event.row[name] is not None]))
+        with self._failures():
+            pipeline = self._patient.pipeline(transaction=True)
+            for event, stored, keyed in fresh:
+                self._put_event(pipeline, source, keyed, event, stored)
+            pipeline.hset(self._stream, source, position.to_json())
+            answers = iter(pipeline.execute()[:-1])
+        return sum(any(list(islice(answers, len(keyed)))) for _, _, keyed in fresh)
+
+    def _put_event(self, pipeline: Any, source: str, keys: Iterable[str], event: NewEvent, stored: bytes) -> None:
+        for key_column in keys:
+            name = self._event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
+            pipeline.hsetnx(name, identity(stored, event.event_id), stored)
+
+    def position(self, source: str) -> StreamPosition | None:
+        """See `OnlineStore.position`."""
+        with self._failures(quick=True):
+            raw = self._client.hget(self._stream, source)
+        return None if raw is None else StreamPosition.from_json(raw)
+
+    def expire(self, now: datetime) -> int:
+        """See `OnlineStore.expire`."""
+        removed = 0
+        with self._failures():
+            state = self._stored(self._current)
+            for source, name in self._event_hashes():
+                loaded = state.sources.get(source) if state else None
+                if loaded is None or loaded.lookback is None:
+                    continue
+                edge = now - loaded.lookback
+                for event_id, event in self._patient.hgetall(name).items():
+                    if is_expired(event, before=edge):
+                        removed += self._patient.hdel(name, event_id)
+        return removed
+
+    def _loaded(self, source: str) -> SourceState:
+        state = self.state()
+        if state is None or source not in state.sources:
+            raise StoreUnavailable(f"online store of {self._name} has nothing of {source}; load it")
+        return state.sources[source]
 
     def erase(self, key_column: str, key: str | int) -> int:
         """See `OnlineStore.erase`. A reader may see a part of the erasure while it runs."""
@@ -266,7 +377,7 @@ class RedisStore:
         data = self._data(state.serial, entity.source, entity.key_column)
         block = self._patient.hget(data, key_text(entity.key))
         events = self._patient.hgetall(self._event(entity))
-        own = decode(block, list(events.values()), loaded.schema, since=state.loaded_until)
+        own = decode(block, list(events.values()), loaded.schema, since=loaded.loaded_until)
         for other in set(loaded.rows) - {entity.key_column}:
             for key in pc.unique(own[other]).drop_null().to_pylist():
                 holder = EntityEvents(entity.source, other, key)

@@ -1,13 +1,15 @@
 """The source systems of an environment: a reader for each kind, at this environment's address.
 
 Belongs here: which address a kind of source is read from. Does not belong here: how it is read (`sources.py`,
-`kafka.py`), or which sources a product has.
+`stream_file.py`, `kafka.py`), or which sources a product has.
 """
 
 from pathlib import Path
 
 from resources.environments import Environment
-from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader, StreamFileReader
+from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader
+from resources.stream_file import StreamFileReader
+from resources.tails import FileTail, Tail
 
 
 class SourceSystems:
@@ -41,3 +43,12 @@ class SourceSystems:
         from resources.kafka import KafkaReader  # only where a broker is used
 
         return KafkaReader(name, address.removeprefix("kafka://"), topic)
+
+    def tail(self, name: str, *, topic: str, arrival_field: str) -> Tail:
+        """A stream as it arrives: a tailed file, or a Kafka topic."""
+        address = self._environment.stream
+        if address.startswith("file://"):
+            return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)
+        from resources.kafka_tail import KafkaTail  # only where a broker is used
+
+        return KafkaTail(name, address.removeprefix("kafka://"), topic)

@@ -1,7 +1,7 @@
 """Source systems: how a day of rows is fetched from each kind.
 
-Belongs here: one reader a kind (database, files, HTTP, stream), each of which gives the rows of one UTC day as text,
-exactly as they arrived. Does not belong here: what the columns mean, or the lake.
+Belongs here: one reader a kind (database, files, HTTP), each of which gives the rows of one UTC day as text, exactly as
+they arrived. Does not belong here: streams (`stream_file.py`, `kafka.py`), what the columns mean, or the lake.
 
 Every reader returns `DayRows`: all columns as strings, since a raw table holds what arrived and its types are judged
 later. A day that cannot be had raises: `SourceUnavailable` when it may work later (retried), `SourceBroken` when
@@ -10,6 +10,7 @@ somebody must act first (not retried).
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,13 @@ import httpx
 import pyarrow as pa
 import pyarrow.csv as pcsv
 import sqlalchemy as sa
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
+
+from resources.loopback import is_loopback
+
+_NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
+# Refusals that pass, of which S3 sends some as 4xx.
+_SLOW = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestTimeTooSkewed"})
 
 
 class SourceError(RuntimeError):
@@ -74,9 +82,8 @@ class DatabaseReader(_Closing):
         self._name, self._url, self._table, self._column = name, url, table, day_column
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        engine = sa.create_engine(self._url)
         try:
-            with engine.connect() as connection:
+            with _engine(self._url) as engine, engine.connect() as connection:
                 table = sa.Table(self._table, sa.MetaData(), autoload_with=connection)
                 column = table.c[self._column]
                 order = [column, *table.primary_key.columns]
@@ -93,12 +100,16 @@ class DatabaseReader(_Closing):
                 f"source {self._name}, day {days[0]}: table '{self._table}' has no column {error}; its schema changed: "
                 f"agree on it with the owner and edit the contract"
             ) from error
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
             raise SourceUnavailable(
                 f"source {self._name}, day {days[0]}: the database does not answer ({error.orig}); run it again later"
             ) from error
-        finally:
-            engine.dispose()
+        except sa.exc.SQLAlchemyError as error:
+            why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+            raise SourceBroken(
+                f"source {self._name}, day {days[0]}: table '{self._table}' cannot be read ({why}); ask the owner of "
+                f"the database for the right to read it, and see that its address is right"
+            ) from error
         yield from self._parted(days, rows, [c.name for c in table.c])
 
     def _parted(self, days: Sequence[date], rows: list[tuple[str | None, ...]], names: list[str]) -> Iterator[DayRows]:
@@ -133,8 +144,16 @@ class FilesReader(_Closing):
         bucket, _, key = place.removeprefix("s3://").partition("/")
         try:
             return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        except self._s3.exceptions.NoSuchKey as error:
-            raise missing from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                raise missing from error
+            raise _refused(f"source {self._name}, day {day}: {place}", bucket, error) from error
+        except _NOT_CONFIGURED as error:
+            raise SourceBroken(f"source {self._name}, day {day}: {place}: {error}; set them as boto3 asks") from error
+        except BotoCoreError as error:
+            raise SourceUnavailable(
+                f"source {self._name}, day {day}: {place}: S3 does not answer ({error}); run the day again later"
+            ) from error
 
     def _parse(self, day: date, place: str, content: bytes) -> DayRows:
         if not content:
@@ -142,21 +161,37 @@ class FilesReader(_Closing):
                 f"source {self._name}, day {day}: {place} is empty, without even a header; its delivery was cut short: "
                 f"ask the owner to deliver it again, then run the day again"
             )
-        header = content.split(b"\n", 1)[0].decode().strip().split(",")
         malformed: list[str] = []
 
         def keep(row: Any) -> str:
             malformed.append(row.text)
             return "skip"
 
-        table = pcsv.read_csv(
-            pa.BufferReader(content),
-            parse_options=pcsv.ParseOptions(invalid_row_handler=keep),
-            convert_options=pcsv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
-            ),
-        )
+        try:
+            header = content.split(b"\n", 1)[0].decode().strip().split(",")
+            table = pcsv.read_csv(
+                pa.BufferReader(content),
+                parse_options=pcsv.ParseOptions(invalid_row_handler=keep),
+                convert_options=pcsv.ConvertOptions(
+                    column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+                ),
+            )
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            raise SourceBroken(
+                f"source {self._name}, day {day}: {place} is no CSV file in UTF-8 ({error}); ask the owner to deliver "
+                f"it again, then run the day again"
+            ) from error
         return DayRows(day, table, tuple(malformed), {"file": place, "bytes": len(content)})
+
+
+def _refused(where: str, bucket: str, error: ClientError) -> SourceError:
+    """What S3's refusal means for a day: whether the same call may succeed later."""
+    code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code == "NoSuchBucket":
+        return SourceBroken(f"{where}: there is no bucket {bucket}; set LOOPLINE_LANDING to the one that files land in")
+    if status == 429 or status >= 500 or code in _SLOW:
+        return SourceUnavailable(f"{where}: S3 answered {code}; run the day again later")
+    return SourceBroken(f"{where}: S3 refused it ({code}); ask the owner of bucket {bucket} for the right to read")
 
 
 class HttpReader(_Closing):
@@ -164,7 +199,7 @@ class HttpReader(_Closing):
 
     def __init__(self, name: str, base: str, path: str, timeout: float = 20.0) -> None:
         self._name, self._path = name, path
-        self._client = httpx.Client(base_url=base, timeout=timeout)
+        self._client = httpx.Client(base_url=base, timeout=timeout, trust_env=not is_loopback(base))
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         for day in days:
@@ -176,72 +211,32 @@ class HttpReader(_Closing):
             answer = self._client.get(self._path, params={"day": day.isoformat()})
         except httpx.TransportError as error:
             raise SourceUnavailable(f"{where} does not answer ({error}); start it, then run the day again") from error
+        except httpx.DecodingError as error:
+            raise SourceBroken(f"{where} gave an answer that cannot be unpacked ({error}); ask its owner") from error
         if answer.status_code >= 500 or answer.status_code == 429:
             raise SourceUnavailable(f"{where} answered {answer.status_code}; run the day again once it is well")
         if answer.status_code != 200:
             raise SourceBroken(f"{where} answered {answer.status_code} ({answer.text[:200]}); ask its owner")
-        items = answer.json()
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise SourceBroken(f"{where} did not answer with a JSON array of objects; ask its owner")
-        return DayRows(day, objects_table(items), origin={"url": str(answer.url), "rows": len(items)})
+        try:
+            items = answer.json()
+            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+                raise SourceBroken(f"{where} did not answer with a JSON array of objects; ask its owner")
+            rows = objects_table(items)
+        except (ValueError, RecursionError) as error:
+            raise SourceBroken(f"{where} answered with what is no JSON ({error}); ask its owner") from error
+        return DayRows(day, rows, origin={"url": str(answer.url), "rows": len(items)})
 
     def __exit__(self, *exception: object) -> None:
         self._client.close()
 
 
-class StreamFileReader(_Closing):
-    """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are
-    by `offsets_for_times`, so that a day costs what it holds and not what stands before it.
-    """
-
-    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
-        self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
-
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        if not self._path.is_file():
-            raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: no stream file {self._path}; start what writes it, then run again"
-            )
-        with self._path.open("rb") as stream:
-            size = self._path.stat().st_size
-            start = self._offset(stream, size, days[0])
-            for day in days:
-                end = self._offset(stream, size, day + timedelta(days=1))
-                stream.seek(start)
-                yield self._parse(day, stream.read(end - start), start, end)
-                start = end
-
-    def _offset(self, stream: Any, size: int, day: date) -> int:
-        """Byte offset of the first line that arrived on the day or later."""
-        low, high = 0, size
-        while low < high:
-            middle = (low + high) // 2
-            _to_line_start(stream, middle)
-            line = stream.readline()
-            if not line or str(json.loads(line)[self._arrival])[:10] >= day.isoformat():
-                high = middle
-            else:
-                low = middle + 1
-        return _to_line_start(stream, low)
-
-    def _parse(self, day: date, content: bytes, start: int, end: int) -> DayRows:
-        items, malformed = [], []
-        for line in content.decode("utf-8", errors="replace").splitlines():
-            try:
-                item = json.loads(line)
-            except json.JSONDecodeError:
-                malformed.append(line)
-                continue
-            items.append(item)
-        return DayRows(day, objects_table(items), tuple(malformed), {"start_offset": start, "end_offset": end})
-
-
-def _to_line_start(stream: Any, offset: int) -> int:
-    """Moves to the first line that starts at the offset or after it."""
-    stream.seek(max(offset - 1, 0))
-    if offset:
-        stream.readline()
-    return int(stream.tell())
+@contextmanager
+def _engine(url: str) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _moment(day: date, column: sa.Column[Any]) -> Any:
@@ -264,6 +259,17 @@ def _as_text(value: Any) -> str | None:
 def _text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that the text is; `None` where it is none, or holds characters that no text can hold."""
+    try:
+        item = json.loads(text)
+        if "\\u" in text:  # half a surrogate pair can be written so, and cannot be stored
+            json.dumps(item, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return item if isinstance(item, dict) else None
 
 
 def objects_table(items: Sequence[dict[str, Any]]) -> pa.Table:

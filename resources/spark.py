@@ -1,13 +1,21 @@
 """Spark sessions.
 
-Belongs here: how a session is set up (UTC, Arrow, page checksums, this interpreter for the workers) and its lifetime.
+Belongs here: how a session is set up (UTC, Arrow, page checksums, the workers' interpreter and code) and its lifetime.
 Does not belong here: jobs (`assets.features.spark_job`).
+
+On a cluster the driver sends `assets` and `resources` along, so executors always run the driver's code. What a worker
+must have is the locked packages for the same Python, under the driver's path or the one that PYSPARK_PYTHON names (the
+image `loopline-dagster` has them), a way to the driver's address, and the lake: the same mount, or its S3 credentials.
 """
 
 import os
+import socket
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from resources.environments import CHECKOUT
 
@@ -15,6 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
+# A session lives for minutes and moves bytes: the JVM's second compiler costs more time than it saves.
+_JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 
 
 class SparkSessions:
@@ -30,8 +40,13 @@ class SparkSessions:
         from resources.java import use_java
 
         use_java(os.environ, self._home)
-        os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        cluster = not self._master.startswith("local")
+        if not cluster:
+            os.environ["PYSPARK_PYTHON"] = sys.executable
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+        address = _address_toward(self._master) if cluster else "127.0.0.1"
+        os.environ.setdefault("SPARK_LOCAL_IP", address)
         local = self._home / "spark"
         local.mkdir(parents=True, exist_ok=True)
         builder = (
@@ -39,21 +54,24 @@ class SparkSessions:
             .appName("loopline")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-            .config("spark.sql.execution.arrow.maxRecordsPerBatch", "200000")
-            .config("spark.sql.shuffle.partitions", "4")
-            .config("spark.sql.adaptive.enabled", "true")
+            # A record is a block of many rows: a few of them are a batch, and what was packed once is not packed again.
+            .config("spark.sql.execution.arrow.maxRecordsPerBatch", "16")
+            .config("spark.shuffle.compress", "false")
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.bindAddress", "127.0.0.1")
+            .config("spark.driver.host", address)
+            .config("spark.driver.bindAddress", address)
             .config("spark.driver.memory", "4g")
-            .config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile=file:{_LOGGING}")
+            .config("spark.driver.extraJavaOptions", f"{_JAVA_OPTIONS} -Dlog4j2.configurationFile=file:{_LOGGING}")
+            .config("spark.executor.extraJavaOptions", _JAVA_OPTIONS)
             .config("spark.local.dir", str(local))
             .config("spark.sql.warehouse.dir", str(local / "warehouse"))
             .config("spark.hadoop.parquet.page.write-checksum.enabled", "true")
             .config("spark.hadoop.parquet.page.verify-checksum.enabled", "true")
             .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
         )
+        if cluster:
+            builder = builder.config("spark.submit.pyFiles", str(_packed_code(local)))
         return builder.getOrCreate()
 
     def stop(self) -> None:
@@ -63,3 +81,23 @@ class SparkSessions:
         running = SparkSession.getActiveSession()
         if running is not None:
             running.stop()
+
+
+def _address_toward(master: str) -> str:
+    """This machine's address as the cluster sees it; nothing is sent to find it."""
+    place = urlsplit(master.removeprefix("k8s://"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((place.hostname, place.port or 443))
+        return str(probe.getsockname()[0])
+
+
+def _packed_code(folder: Path) -> Path:
+    """`assets` and `resources` as a zip that executors import from."""
+    target = folder / "loopline-code.zip"
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".code.", suffix=".zip")
+    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for package in ("assets", "resources"):
+            for path in sorted((CHECKOUT / package).rglob("*.py")):
+                packed.write(path, path.relative_to(CHECKOUT))
+    os.replace(name, target)
+    return target

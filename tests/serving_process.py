@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -70,10 +71,12 @@ class Service:
 
     def __enter__(self) -> Self:
         started = time.monotonic()
+        self._scratch = TemporaryDirectory(prefix="loopline-")
+        variables = {**self.workspace.variables, "TMPDIR": self._scratch.name}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 serve_command(host="127.0.0.1", port=self.workspace.port),
-                env=serve_variables(self.workspace.environment, self.workspace.variables),
+                env=serve_variables(self.workspace.environment, variables),
                 cwd="/",
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -95,7 +98,9 @@ class Service:
     def stop(self) -> int:
         """Asks the process to end and waits; its exit status."""
         self.process.terminate()
-        return self.process.wait(20)
+        status = self.process.wait(20)
+        self._scratch.cleanup()
+        return status
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a GET; status 0 when nobody answered."""

@@ -67,8 +67,8 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product, "training_set"), version=model["training_set"]["version"])
-            rows, parts = labelled_rows(product, table)
             bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
+            rows, parts, _ = labelled_rows(product, table, bundle.parts.encoder)
             champion = _champion(product, rollout, keys)
             found = evaluate_model(
                 rows, parts, boosted_model(bundle.parts), bundle.parts.scorecard,

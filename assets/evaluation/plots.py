@@ -34,6 +34,7 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
         height=4.6,
     )
     left.plot([0, 1], [0, 1], color=STYLE["faint"], linewidth=1.2, zorder=1)
+    spots = _free_spots(y, scores)
     for values, colour, name, spot in (
         (scorecard, STYLE["baseline"], f"scorecard  AUC {base_auc:.3f}", 0.06),
         (scores, STYLE["model"], f"model  AUC {auc:.3f}", 0.13),
@@ -44,7 +45,7 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
         precision, recall, _ = precision_recall_curve(y, values)
         right.plot(recall[:-1], precision[:-1], color=colour, linewidth=1.8)
         words = name.split("  ")[0] + f"  AP {average_precision_score(y, values):.3f}"
-        note(right, 0.42, spot + 0.04, words, colour)
+        note(right, *spots.pop(), words, colour)
     right.axhline(float(y.mean()), color=STYLE["faint"], linewidth=1.2, zorder=1)
     right.text(0.005, float(y.mean()) + 0.012, f"by chance {y.mean():.1%}", color=STYLE["muted"], fontsize=8)
     label(left, "share of good rows flagged", "share of bad rows flagged")
@@ -54,6 +55,17 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
         axes.set_ylim(0, 1.02)
         percent(axes, "xy")
     return png(picture)
+
+
+def _free_spots(y: NDArray[np.int8], scores: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Where the names of two curves stand apart from them and from the line of chance at the bottom.
+
+    That is the upper right, unless the model is so precise that its curve goes there: then the middle, below it.
+    """
+    precision, recall, _ = precision_recall_curve(y, scores)
+    if precision[recall >= 0.4].max() < 0.8:
+        return [(0.97, 0.92), (0.97, 0.85)]
+    return [(0.6, 0.45), (0.6, 0.38)]
 
 
 def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
@@ -230,7 +242,7 @@ def score_distribution(
         )
     axes.set_xlim(edges[0], edges[-1])
     odds_ticks(axes)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.12)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
     label(axes, "score (probability of the bad outcome, log-odds scale)", "share of rows of the class")
     percent(axes, "y")
     return png(picture)

@@ -11,19 +11,15 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from assets.evaluation.metrics import EvaluationError
+from assets.stability_index import psi
 
-# A share of exactly 0 would make the index infinite; this is the customary floor.
-_LEAST_SHARE = 1e-4
 # Noise is this share of a column's own spread.
 _NOISE = 0.01
 _FEW_VALUES = 20
 
 
 def population_stability(expected: NDArray[np.float64], actual: NDArray[np.float64], bins: int = 10) -> float:
-    """The population stability index: sum of (actual - expected share) * ln(actual / expected share) over bins.
-
-    Bins are cut at the quantiles of `expected`. By custom, below 0.1 is stable and above 0.25 has shifted
-    (Siddiqi 2006).
+    """The population stability index (`assets.stability_index`) over bins cut at the quantiles of `expected`.
 
     Raises:
         EvaluationError: A side is empty or has a value that is not finite.
@@ -32,11 +28,10 @@ def population_stability(expected: NDArray[np.float64], actual: NDArray[np.float
         if len(values) == 0 or not np.all(np.isfinite(values)):
             raise EvaluationError(f"the stability index needs finite {name} values, and some; it got {len(values)}")
     edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
-    shares = [
-        np.maximum(np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) / len(values), _LEAST_SHARE)
-        for values in (expected, actual)
-    ]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+    before, after = (
+        np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (expected, actual)
+    )
+    return float(psi(before, after[None, :])[0])
 
 
 def explanation_agreement(contributions: NDArray[np.float64]) -> float | None:

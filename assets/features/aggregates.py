@@ -1,8 +1,8 @@
 """What is computed over windows.
 
 Belongs here: the aggregates, each over all windows of all rows at once, from prefix sums, range minima and last
-occurrences (different values: `distinct.py`). Does not belong here: which events stand in a window (`windows.py`), what
-they share (`scope.py`), what a product declares.
+occurrences, and which module computes which kind. Does not belong here: which events stand in a window (`windows.py`),
+what they share (`scope.py`), what a product declares.
 
 Every value depends only on the set of events in its window: sums are exact integers (steps of the resolution) and are
 rounded once, at the end. That is why training and serving agree to the last bit, however the history was cut up.
@@ -12,8 +12,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from assets.features.decay import decayed
 from assets.features.distinct import distinct
+from assets.features.kinds import BETWEEN
+from assets.features.order_statistics import modes, quantiles
 from assets.features.scope import Measure, Scope, both, counted, totals
+from assets.features.successions import streaks, times_between
+from assets.features.trends import slopes
 from assets.features.windows import range_pick
 
 _LIMIT = 2**62
@@ -144,8 +149,26 @@ def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         after = np.where(mask, np.arange(size), size)[::-1]
         following = np.append(np.minimum.accumulate(after)[::-1], size)
         lo = following[lo]
-    there = lo < hi
-    return [_age(scope, np.where(there[m.window], lo[m.window], 0), there[m.window], m.empty) for m in measure.members]
+    out = []
+    for member in measure.members:
+        there = lo[member.window] < hi
+        index = np.where(there, lo[member.window], 0)
+        if member.kind == "first":
+            out.append(_first_value(scope, str(member.column), mask, index, there, member.empty))
+        else:
+            out.append(_age(scope, index, there, member.empty))
+    return out
+
+
+def _first_value(
+    scope: Scope, column: str, mask: np.ndarray | None, index: np.ndarray, there: np.ndarray, empty: float
+) -> np.ndarray:
+    """The value of an event, the smallest among those that no time tells apart from it."""
+    values = _neutralised(scope.events.columns.numbers[column], mask, np.inf)
+    if not len(values):
+        return np.full(len(index), empty)
+    found = range_pick(values, index, scope.moment_ends[index] + 1, np.minimum, np.inf)
+    return np.where(there, np.where(np.isinf(found), np.nan, found), empty)
 
 
 def _age(scope: Scope, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
@@ -163,6 +186,12 @@ FAMILIES: Mapping[str, Callable[[Scope, Measure], list[np.ndarray]]] = {
     "latest": _latest,
     "earliest": _earliest,
     "distinct": distinct,
+    "quantile": quantiles,
+    "mode": modes,
+    "time_between": times_between,
+    "streak": streaks,
+    "slope": slopes,
+    "decay": decayed,
 }
 FAMILY_OF: Mapping[str, str] = {
     "count": "count",
@@ -176,4 +205,11 @@ FAMILY_OF: Mapping[str, str] = {
     "time_since_last": "latest",
     "time_since_first": "earliest",
     "distinct": "distinct",
-}
+    "first": "earliest",
+    "quantile": "quantile",
+    "mode": "mode",
+    "streak": "streak",
+    "slope": "slope",
+    "decayed_sum": "decay",
+    "decayed_count": "decay",
+} | dict.fromkeys(BETWEEN, "time_between")

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
-from assets.features.kernel import SEQUENCE, Kernel, Need, compile_features
+from assets.features.kernel import Kernel, compile_features
+from assets.features.online import as_stored, is_loaded, load_name, planned_loads
 from assets.features.spark_job import SpineColumns, run
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
@@ -28,6 +29,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     name = "features"
     read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
+    product.check_corrections()
 
     @daily_asset_of(
         product,
@@ -38,7 +40,9 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
         kinds={"spark", "deltalake"},
         metadata={
-            "catalogue": dg.MetadataValue.md(to_markdown(catalogue(product.features, spine=product.spine.source)))
+            "catalogue": dg.MetadataValue.md(
+                to_markdown(catalogue(product.features, product.units, spine=product.spine.source))
+            )
         },
         pool="spark",
     )
@@ -48,7 +52,11 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
         with permanent(LakeError):
             pins = {source: lake.version(table_name(product, f"validated_{source}")) for source in read}
-            events = {source: _history(product, kernel, lake, source, days) for source in product.features.sources}
+            earliest = _earliest(product, lake, days)
+            events = {
+                source: _history(product, kernel, lake, source, earliest, days[-1])
+                for source in product.features.sources
+            }
             spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
         written = run(
             spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
@@ -77,6 +85,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
         kinds={"redis"},
         automation_condition=automation,
+        pool=f"{product.name}_{name}",
     )
     def online_store(
         context: dg.AssetExecutionContext,
@@ -84,21 +93,35 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
-        watch, now, store, rows = Stopwatch(name), clock.now(), online_stores.of(product.name), 0
-        version = f"load-{context.run.run_id[:18]}"
-        for need in kernel.needs:
-            table = table_name(product, f"validated_{need.source}")
-            lookback = None if need.reach is None else timedelta(microseconds=need.reach)
-            with permanent(LakeError):
-                wanted = _days_within(lake, table, now.date(), lookback)
-                events = _as_stored(product, kernel.needs, need.source, lake.read(table, days=wanted))
-            rows += store.put_events(
-                need.source, need.key, events, version=version, loaded_until=now, lookback=lookback
-            )
-        store.publish(version)
-        return watch.result(rows=rows, version=version, loaded_until=now.isoformat())
+        watch, store = Stopwatch(name), online_stores.of(product.name)
+        made = {source: _made_days(context, product, source) for source in product.features.sources}
+        with permanent(LakeError):
+            loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
+            version, staged = load_name(product, loads), store.staged()
+            missing = [load for load in loads if not is_loaded(staged, version, load)]
+            for load in missing:
+                rows = lake.read(load.table, days=load.days, version=load.table_version)
+                events = as_stored(product, kernel.needs, load.source, rows)
+                store.put_events(
+                    load.source, load.key, events, version=version, loaded_until=load.loaded_until,
+                    lookback=load.lookback, table_version=load.table_version,
+                )  # fmt: skip
+        state = store.publish(version)
+        return watch.result(
+            rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values()),
+            version=version,
+            pins=state.table_versions,
+            loaded_until={source: loaded.loaded_until.isoformat() for source, loaded in state.sources.items()},
+            gone_on_with=len(loads) - len(missing),
+        )
 
     return online_store
+
+
+def _made_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
+    """The days of a source that were validated, those without rows included."""
+    made = context.instance.get_materialized_partitions(asset_key(product, f"validated_{source}"))
+    return frozenset(date.fromisoformat(day) for day in made)
 
 
 def _spine_columns(product: Product) -> SpineColumns:
@@ -107,27 +130,25 @@ def _spine_columns(product: Product) -> SpineColumns:
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
 
 
-def _as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
-    """What features see of a source by any of its keys, and its order where requests are events of it."""
-    mine = [need for need in needs if need.source == source]
-    seen = [need.key for need in mine] + [column for need in mine for column in need.columns]
-    stored = events.select(list(dict.fromkeys(["event_time", "known_at", *seen])))
-    if product.spine.sequence and any(need.includes_request for need in mine):
-        return stored.append_column(SEQUENCE, events[product.spine.sequence])
-    return stored
+def _earliest(product: Product, lake: Lake, days: tuple[date, ...]) -> date:
+    """The first day as of which a row that arrived on these days is decided: a late row is decided as of its past."""
+    table = table_name(product, f"validated_{product.spine.source}")
+    moment = pc.min(lake.read(table, days=days, columns=[product.spine.as_of])[product.spine.as_of]).as_py()
+    return days[0] if moment is None else min(days[0], moment.date())
 
 
-def _history(product: Product, kernel: Kernel, lake: Lake, source: str, days: tuple[date, ...]) -> list[str]:
-    """Files of a source's events that may matter to the days.
+def _history(product: Product, kernel: Kernel, lake: Lake, source: str, first: date, last: date) -> list[str]:
+    """Files of a source's events that may matter to rows decided as of these days.
 
-    An event never becomes known before it happens, so its partition (the day it became known) is at or after the day
-    it happened: partitions older than the widest window hold nothing of it.
+    Validation sees to it that an event never becomes known before it happens, and stands in the partition of the day
+    it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
+    what the window holds, since that became known later still.
     """
     reaches = [need.reach for need in kernel.needs if need.source == source]
     lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
     table = table_name(product, f"validated_{source}")
-    first = _days_within(lake, table, days[0], lookback)
-    return lake.paths(table, days={*first, *(day for day in lake.days(table) if days[0] <= day <= days[-1])})
+    before = _days_within(lake, table, first, lookback)
+    return lake.paths(table, days={*before, *(day for day in lake.days(table) if first <= day <= last)})
 
 
 def _days_within(lake: Lake, table: str, until: date, lookback: timedelta | None) -> Sequence[date]:

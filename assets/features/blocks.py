@@ -7,17 +7,18 @@ Spark moves a block as one binary value. Turning two million events into Spark r
 a block costs the copy of its bytes, and every column keeps the type that the lake gave it.
 """
 
-import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from assets.features.conditions import FeatureError
+from resources.object_stores import open_place
 
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
 """A block's bucket, what it holds (a source's name), and its rows as an Arrow stream."""
@@ -25,20 +26,33 @@ BLOCKS_DDL = "bucket int, kind string, block binary"
 
 _ROWS = 200_000
 """Rows that a reader gathers before it cuts them into blocks."""
+_PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def located(address: str) -> tuple[pafs.FileSystem, str]:
-    """The file system of a path or an `s3://` address, and the path in it."""
-    if address.startswith("s3://"):
-        files = pafs.S3FileSystem(endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
-        return files, address.removeprefix("s3://")
-    return pafs.LocalFileSystem(), address
+def partition_of(address: str) -> date:
+    """The day whose partition a data file belongs to, which its folder names.
+
+    Raises:
+        FeatureError: It names none.
+    """
+    found = _PARTITION.search(address)
+    if found is None:
+        raise FeatureError(f"data file {address} is in no folder day=YYYY-MM-DD; give files of a table with days")
+    return date.fromisoformat(found[1])
+
+
+def size_of(addresses: Sequence[str]) -> int:
+    """Bytes of the files together; a file that is not there counts nothing."""
+    if not addresses:
+        return 0
+    files, _ = open_place(addresses[0])
+    return sum(info.size or 0 for info in files.get_file_info([address.removeprefix("s3://") for address in addresses]))
 
 
 def read_schema(address: str) -> pa.Schema:
     """The columns of one Parquet file."""
-    files, path = located(address)
+    files, path = open_place(address)
     return pq.read_schema(path, filesystem=files)
 
 
@@ -49,7 +63,7 @@ def read_table(address: str, names: Mapping[str, str]) -> pa.Table:
         names: For each wanted column the file's name for it. A column that the file does not have is null: tables may
             gain columns, and their older files lack them.
     """
-    files, path = located(address)
+    files, path = open_place(address)
     with pq.ParquetFile(path, filesystem=files, page_checksum_verification=True) as file:
         there = set(file.schema_arrow.names)
         read = file.read(columns=sorted({name for name in names.values() if name in there}), use_threads=False)
@@ -78,7 +92,7 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def packed(table: pa.Table, kind: str, bucket: np.ndarray, buckets: int) -> Iterator[pa.RecordBatch]:
     """One block for each bucket that has rows of the table; `bucket` is int [rows]."""
-    order = np.argsort(bucket, kind="stable")
+    order = np.argsort(bucket.astype(np.uint16), kind="stable")  # 16 bits are sorted by radix
     ends = np.searchsorted(bucket[order], np.arange(buckets + 1))
     ordered = table.take(order)
     for number in range(buckets):

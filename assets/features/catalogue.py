@@ -8,7 +8,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.features.vocabulary import COUNTED, Category, Feature, FeatureSet, History, Number
+from assets.features.units import units_of
+from assets.features.vocabulary import (
+    COUNTED,
+    Category,
+    Feature,
+    FeatureSet,
+    HashedCategory,
+    History,
+    LearnedCategory,
+    Number,
+    Text,
+    holds_text,
+)
+
+_TOO_FEW = {
+    "std": "fewer than two",
+    "mean_time_between": "fewer than two",
+    "min_time_between": "fewer than two",
+    "max_time_between": "fewer than two",
+    "std_time_between": "fewer than three",
+    "slope": "fewer than two moments",
+}
+"""Of how many events a kind has no value; of none where it is not named."""
 
 FeatureKind = Literal["request", "history", "derived"]
 
@@ -40,25 +62,30 @@ class CatalogueEntry:
     contracts: tuple[str, ...] = ()
 
 
-def catalogue(features: FeatureSet, *, spine: str) -> tuple[CatalogueEntry, ...]:
+def catalogue(
+    features: FeatureSet, units: Mapping[str, str] | None = None, *, spine: str
+) -> tuple[CatalogueEntry, ...]:
     """The entries of a feature set, in its order.
 
     Args:
+        units: Of each feature, where contracts had their say (`Product.units`); else what the declarations say.
         spine: The source whose rows are decided; request features are columns of it.
     """
+    units = units_of(features) if units is None else units
     columns: dict[str, tuple[tuple[str, str], ...]] = {}
     for feature in features.all:
         columns[feature.name] = _columns(feature, columns, spine)
-    return tuple(_entry(features, feature, columns[feature.name]) for feature in features.all)
+    return tuple(_entry(features, feature, units[feature.name], columns[feature.name]) for feature in features.all)
 
 
-def _entry(features: FeatureSet, feature: Feature, columns: tuple[tuple[str, str], ...]) -> CatalogueEntry:
+def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tuple[str, str], ...]) -> CatalogueEntry:
     kind: FeatureKind = "derived"
     inputs: tuple[str, ...] = ()
-    if isinstance(feature, (Number, Category)):
+    if isinstance(feature, Number | Text):
         kind, source = "request", "request"
     elif isinstance(feature, History):
-        kind, source = "history", f"{feature.source} by {feature.key}"
+        corrected = "" if feature.fact is None else f", each {feature.fact} as known last"
+        kind, source = "history", f"{feature.source} by {feature.key}{corrected}"
     else:
         inputs, source = feature.inputs, ", ".join(feature.inputs) or "moment of the decision"
     return CatalogueEntry(
@@ -67,9 +94,9 @@ def _entry(features: FeatureSet, feature: Feature, columns: tuple[tuple[str, str
         definition=features.define(feature.name) + _otherwise(feature),
         description=features.describe(feature.name),
         owner=features.owner_of(feature.name),
-        unit=feature.unit,
+        unit=unit,
         source=source,
-        dtype="string" if isinstance(feature, Category) else "float64",
+        dtype="string" if holds_text(feature) else "float64",
         inputs=inputs,
         columns=tuple(f"validated_{table}.{column}" for table, column in columns),
         contracts=tuple(dict.fromkeys(f"{table}.yaml" for table, _ in columns)),
@@ -80,22 +107,33 @@ def _columns(
     feature: Feature, known: Mapping[str, tuple[tuple[str, str], ...]], spine: str
 ) -> tuple[tuple[str, str], ...]:
     """Source and column of all that a feature comes from."""
-    if isinstance(feature, (Number, Category)):
+    if isinstance(feature, Number | Text):
         return ((spine, feature.name),)
     if isinstance(feature, History):
-        read = (feature.key, *feature.columns, feature.time, "known_at")
+        fact = () if feature.fact is None else (feature.fact,)
+        read = (feature.key, *fact, *feature.columns, feature.time, "known_at")
         return tuple((feature.source, column) for column in dict.fromkeys(read))
     return tuple(dict.fromkeys(column for name in feature.inputs for column in known[name]))
 
 
 def _otherwise(feature: Feature) -> str:
     """What the value is where there is nothing to compute it from."""
-    if isinstance(feature, Category):
-        return f"; one of {', '.join(feature.values)}"
+    match feature:
+        case Category():
+            return f"; one of {', '.join(feature.values)}"
+        case LearnedCategory():
+            kept = "the values" if feature.top is None else f"the {feature.top} most frequent values"
+            rows = "" if feature.at_least is None else f" of at least {feature.at_least} rows"
+            return f"; {kept}{rows} that training saw, or other"
+        case HashedCategory():
+            return f"; one of {feature.buckets} buckets of values"
     if not isinstance(feature, History):
         return ""
+    if feature.is_text:
+        return f"; one of {', '.join(feature.values)}; missing when there are none"
     empty = 0.0 if feature.empty is None and feature.kind in COUNTED else feature.empty
-    return "; missing when there are none" if empty is None else f"; {empty:g} when there are none"
+    few = _TOO_FEW.get(feature.kind, "none")
+    return f"; missing when there are {few}" if empty is None else f"; {empty:g} when there are {few}"
 
 
 def to_markdown(entries: Iterable[CatalogueEntry]) -> str:

@@ -39,17 +39,20 @@ class Needs:
         numbers: Columns read as float64, missing as NaN.
         exact: Columns read as steps of the resolution.
         codes: Columns whose values are only told apart.
+        texts: Text columns whose values are put in order.
     """
 
     predicates: tuple[Predicate, ...]
     numbers: tuple[str, ...]
     exact: Mapping[str, Fraction]
     codes: tuple[str, ...]
+    texts: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every column that is read, once."""
-        return tuple(dict.fromkeys([*(p.column for p in self.predicates), *self.numbers, *self.exact, *self.codes]))
+        read = [*(p.column for p in self.predicates), *self.numbers, *self.exact, *self.codes, *self.texts]
+        return tuple(dict.fromkeys(read))
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,17 @@ class Columns:
 
     Attributes:
         masks: For each predicate, bool [n].
-        numbers: float64 [n], NaN where missing, never -0.0.
+        numbers: float64 [n], NaN where missing, never -0.0; of a text its place in `words`.
         exact: Steps of the resolution.
         codes: int64 [n], -1 where missing; equal exactly where the values are.
+        words: For each of `texts` the values in order, object [values].
     """
 
     masks: dict[Predicate, np.ndarray]
     numbers: dict[str, np.ndarray]
     exact: dict[str, Exact]
     codes: dict[str, np.ndarray]
+    words: dict[str, np.ndarray]
 
     def take(self, index: np.ndarray) -> "Columns":
         """The columns at these positions."""
@@ -78,6 +83,20 @@ class Columns:
                 for name, column in self.exact.items()
             },
             {name: values[index] for name, values in self.codes.items()},
+            self.words,
+        )
+
+    def equals(self, other: "Columns") -> bool:
+        """Whether every value is the same, missing ones among them."""
+        pairs = [(self.masks[name], other.masks[name]) for name in self.masks]
+        pairs += [(self.codes[name], other.codes[name]) for name in self.codes]
+        pairs += [(self.exact[name].steps, other.exact[name].steps) for name in self.exact]
+        for name, column in self.exact.items():
+            if column.valid is not None:
+                pairs.append((column.valid, other.exact[name].valid))  # type: ignore[arg-type]
+        numbers = [(self.numbers[name], other.numbers[name]) for name in self.numbers]
+        return all(np.array_equal(one, two) for one, two in pairs) and all(
+            np.array_equal(one, two, equal_nan=True) for one, two in numbers
         )
 
 
@@ -123,7 +142,26 @@ def read_columns(
             found = positions_in(value, distinct.dictionary) if len(distinct.dictionary) else np.full(len(value), -1)
             fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
             theirs.codes[name] = np.where(fresh, -2, found)
+    for name in needs.texts:
+        _read_words(name, mine, table, what, theirs, requests)
     return mine, theirs
+
+
+def _read_words(
+    name: str, mine: Columns, table: pa.Table, what: str, theirs: Columns | None, requests: pa.Table | None
+) -> None:
+    """A text column of events and requests as places among all its values."""
+    parts = [text_codes(one_column(table, name, what), f"{what}.{name}")]
+    if requests is not None:
+        parts.append(text_codes(one_column(requests, name, "spine"), f"spine.{name}"))
+    words = sorted({word for part in parts for word in part.dictionary.to_pylist()})
+    place = {word: number for number, word in enumerate(words)}
+    for columns, part in zip((mine, theirs), parts, strict=False):
+        if columns is not None:
+            # The code of a missing value is -1, the last of these.
+            places = np.array([*(float(place[word]) for word in part.dictionary.to_pylist()), np.nan])
+            columns.numbers[name] = places[filled(part.indices)]
+            columns.words[name] = np.array([*words, None], object)[:-1]
 
 
 def no_events(needs: Needs) -> pa.Table:
@@ -133,7 +171,7 @@ def no_events(needs: Needs) -> pa.Table:
 
 def _plain_columns(table: pa.Table, needs: Needs, what: str) -> Columns:
     """Everything but the codes, which events and requests must share."""
-    columns = Columns({}, {}, {}, {})
+    columns = Columns({}, {}, {}, {}, {})
     texts: dict[str, pa.DictionaryArray] = {}
     numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name in needs.names:

@@ -16,6 +16,13 @@ Test = Literal["in", "at_least", "below"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
+LATER = {"later": True}
+"""Marks a dataclass field that came after feature sets were recorded.
+
+A record leaves it out at its default, so that the digest of a set that does not use it stays what it was.
+"""
+
+
 class FeatureError(ValueError):
     """A feature is declared or fed wrongly; the message names it and what to write instead."""
 

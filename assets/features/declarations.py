@@ -1,101 +1,45 @@
-"""How one request or history feature is declared, as frozen values.
+"""How one history feature is declared, as frozen values.
 
-Belongs here: request columns, events, the aggregates over them, and the checks that make a wrong declaration fail where
-it is written. Does not belong here: derived features and the feature set
+Belongs here: events, the aggregates over them, and the checks that make a wrong declaration fail where it is written.
+Does not belong here: columns of the request (`request.py`), derived features and the feature set
 (`vocabulary.py`, which re-exports all of this), any arithmetic (`kernel.py`), anything outside the standard library.
 """
 
 import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, get_args
 
 from assets.features import wording
-from assets.features.conditions import FeatureError, Predicate, checked, is_name, predicates
+from assets.features.conditions import LATER, FeatureError, Predicate, checked, is_name, predicates
+from assets.features.kinds import UNITS, Kind, Statistic, check_half_life, check_level
+from assets.features.request import RESERVED, checked_feature, checked_values
+from assets.features.spans import Calendar, Window, checked_lag, checked_window, reach_of
 
 TimeAxis = Literal["event_time", "known_at"]
-Kind = Literal[
-    "count", "sum", "mean", "min", "max", "std", "distinct", "share", "last", "time_since_last", "time_since_first"
-]
-
-SUMMED: frozenset[str] = frozenset({"sum", "mean", "std"})
-"""Kinds that add numbers up, and so need a resolution in the contract."""
-COUNTED: frozenset[str] = frozenset({"count", "distinct"})
-"""Kinds whose value over no events is 0: a count of nothing is known."""
-TIMED: frozenset[str] = frozenset({"time_since_last", "time_since_first"})
-
-UNITS = {
-    "count": "events",
-    "distinct": "values",
-    "share": "share",
-    "time_since_last": "days",
-    "time_since_first": "days",
-}
-"""Units of kinds that do not have their column's."""
-
-RESERVED = ("as_of", "day", "event_time", "known_at", "sequence")
-
-
-def checked_feature(name: str) -> str:
-    """The name, when a feature may have it.
-
-    Raises:
-        FeatureError: It is no name, or the feature table uses it for something else.
-    """
-    if checked(name, "feature") in RESERVED:
-        raise FeatureError(f"feature '{name}': the feature table has its own column of that name; choose another")
-    return name
-
-
-@dataclass(frozen=True)
-class Number:
-    """A numeric column of the request, used as it is; also its column's name."""
-
-    name: str
-    unit: str = ""
-    description: str = ""
-    owner: str = ""
-
-    def __post_init__(self) -> None:
-        checked_feature(self.name)
-
-
-@dataclass(frozen=True)
-class Category:
-    """A text column of the request with a known set of values; also its column's name.
-
-    Attributes:
-        values: The values that a model may tell apart; any other value counts as none of them.
-    """
-
-    name: str
-    values: tuple[str, ...]
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        checked_feature(self.name)
-        if isinstance(self.values, str) or not self.values:
-            raise FeatureError(
-                f"category '{self.name}': values={self.values!r}; write a tuple of the values it may have"
-            )
-        object.__setattr__(self, "values", tuple(self.values))
-        if len(set(self.values)) != len(self.values) or not all(isinstance(v, str) and v for v in self.values):
-            raise FeatureError(f"category '{self.name}': values {self.values} must be different, non-empty texts")
+_WORDS = ("name", "description", "owner", "unit", "empty", "lag")
 
 
 @dataclass(frozen=True)
 class History:
-    """One aggregate over the events of an entity in the window (as_of - window, as_of]; made by `Events`.
+    """One aggregate over the events of an entity in a window; made by `Events`.
 
     Attributes:
         column: The aggregated column; `None` for kinds that need none.
-        window: How far back events count; `None` for all history.
+        window: How far back events count; `None` for all history. A length of time w is (as_of - w, as_of], with a lag
+            (as_of - lag - w, as_of - lag]; whatever the window, an event counts only if it was known at as_of.
         filters: Conditions that an event must meet, all of them.
-        share: Conditions whose share among the filtered events is the value (kind `share` only).
-        empty: The value over no events (with a value in `column`; for std, over fewer than two); `None` is missing.
-        includes_request: Whether the request itself is one more event.
+        share: Conditions that are asked of each filtered event (kinds `share` and `streak` only).
+        empty: The value over too few events (with a value in `column`): none, for std and time_between fewer than two,
+            for std_time_between fewer than three, for slope fewer than two moments; `None` is missing.
+        includes_request: Whether the request itself is one more event, in windows that reach up to the decision.
+        lag: How long before the decision the window ends; `None` for at the decision.
+        fact: The column that names a fact, of which only the version known last counts; `None` where events are never
+            corrected.
+        level: Which quantile (kind `quantile` only), with at most four decimals.
+        half_life: In what time an event's weight halves (decayed kinds only).
+        values: The texts that a model may tell apart (kind `mode` of a text column only).
     """
 
     name: str
@@ -103,7 +47,7 @@ class History:
     source: str
     key: str
     column: str | None = None
-    window: timedelta | None = None
+    window: Window | None = None
     filters: tuple[Predicate, ...] = ()
     share: tuple[Predicate, ...] = ()
     time: TimeAxis = "event_time"
@@ -112,26 +56,64 @@ class History:
     description: str = ""
     owner: str = ""
     unit: str = ""
+    lag: timedelta | None = field(default=None, metadata=LATER)
+    fact: str | None = field(default=None, metadata=LATER)
+    level: float | None = field(default=None, metadata=LATER)
+    half_life: timedelta | None = field(default=None, metadata=LATER)
+    values: tuple[str, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
         checked_feature(self.name)
         if self.column is not None:
             checked(self.column, f"feature '{self.name}': column")
-        _check_window(self.window, f"feature '{self.name}'")
+        checked_window(self.window, f"feature '{self.name}'")
+        checked_lag(self.lag, self.window, f"feature '{self.name}'")
+        if self.fact is not None:
+            checked(self.fact, f"feature '{self.name}': fact")
         if self.empty is not None:
             if not math.isfinite(self.empty):
                 raise FeatureError(
                     f"feature '{self.name}': empty={self.empty!r}; write a finite number, or None for missing"
                 )
             object.__setattr__(self, "empty", float(self.empty))
-        if self.kind == "share" and not self.share:
-            raise FeatureError(f"feature '{self.name}': a share of what? write share(days(30), category='cash')")
+        if self.kind in ("share", "streak") and not self.share:
+            raise FeatureError(
+                f"feature '{self.name}': a {self.kind} of what? write {self.kind}(days(30), category='cash')"
+            )
+        _check_parameters(self)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its value is a text: the most frequent one."""
+        return bool(self.values)
+
+    @property
+    def fraction(self) -> Fraction:
+        """The level of a quantile, exactly."""
+        return Fraction(repr(self.level))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the source that the feature reads, beside key and times."""
         used = [p.column for p in (*self.filters, *self.share)] + ([self.column] if self.column else [])
         return tuple(dict.fromkeys(used))
+
+    @property
+    def reach(self) -> timedelta | None:
+        """How long before the decision an event may be and still count; `None` for any time."""
+        return reach_of(self.window, self.lag)
+
+    @property
+    def end(self) -> timedelta | Calendar:
+        """Where the window ends: so long before the decision, or before the current period of a calendar begins."""
+        if isinstance(self.window, Calendar) and self.window.back:
+            return self.window.current
+        return self.lag or timedelta(0)
+
+    @property
+    def counts_request(self) -> bool:
+        """Whether the request itself stands in the window."""
+        return self.includes_request and self.end == timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -142,6 +124,11 @@ class Events:
         time: The axis of the windows: when it happened, or when it became known.
         includes_request: The source is the spine's own: each request is also an event. Then an event counts when it
             came strictly before the request (by time, then by sequence), and the request itself counts as one more.
+        fact: The column that names a fact, where facts are corrected: of the events of an entity with the same value
+            only the one known last at `as_of` counts (among those known at the same moment, the one that happened
+            last, then the last by sequence). A correction replaces what it corrects from its `known_at` on, before
+            any condition is looked at, so one that `where` leaves out takes the fact back. A fact that moves to
+            another entity has to be taken back there. An event without a value stands for itself.
     """
 
     source: str
@@ -149,6 +136,7 @@ class Events:
     time: TimeAxis = "event_time"
     includes_request: bool = False
     filters: tuple[Predicate, ...] = field(default=())
+    fact: str | None = None
 
     def __post_init__(self) -> None:
         checked(self.source, "source")
@@ -157,6 +145,13 @@ class Events:
             raise FeatureError(f"events of '{self.source}': time={self.time!r}; write 'event_time' or 'known_at'")
         if self.includes_request and self.time != "event_time":
             raise FeatureError(f"events of '{self.source}': includes_request goes with time='event_time' only")
+        if self.fact is not None:
+            checked(self.fact, f"events of '{self.source}': fact")
+            if self.fact in (self.key, *RESERVED):
+                raise FeatureError(
+                    f"events of '{self.source}': fact '{self.fact}' names no single fact; write the column that the "
+                    "source's contract has as its key"
+                )
 
     def where(self, **conditions: object) -> "Events":
         """Only the events that meet every condition: `column=value`, `column=(values...)`, `column=at_least(x)`."""
@@ -164,74 +159,141 @@ class Events:
             raise FeatureError(f"events of '{self.source}': where() without a condition; write where(column=value)")
         return replace(self, filters=(*self.filters, *predicates(conditions)))
 
-    def count(self, window: timedelta | None = None, **words: object) -> History:
+    def count(self, window: Window | None = None, **words: object) -> History:
         """How many events."""
         return self._feature("count", None, window, words)
 
-    def sum(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def sum(self, column: str, window: Window | None = None, **words: object) -> History:
         """Sum of the column; missing over no values unless `empty` is given."""
         return self._feature("sum", column, window, words)
 
-    def mean(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def mean(self, column: str, window: Window | None = None, **words: object) -> History:
         """Mean of the column's values."""
         return self._feature("mean", column, window, words)
 
-    def min(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def min(self, column: str, window: Window | None = None, **words: object) -> History:
         """Smallest value of the column."""
         return self._feature("min", column, window, words)
 
-    def max(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def max(self, column: str, window: Window | None = None, **words: object) -> History:
         """Largest value of the column."""
         return self._feature("max", column, window, words)
 
-    def std(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def std(self, column: str, window: Window | None = None, **words: object) -> History:
         """Sample standard deviation of the column (divisor n - 1); missing over fewer than two values."""
         return self._feature("std", column, window, words)
 
-    def distinct(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def distinct(self, column: str, window: Window | None = None, **words: object) -> History:
         """How many different values the column has."""
         return self._feature("distinct", column, window, words)
 
-    def last(self, column: str, window: timedelta | None = None, **words: object) -> History:
+    def last(self, column: str, window: Window | None = None, **words: object) -> History:
         """The column in the latest event, missing if it has no value there; never the request's own value.
 
         Among simultaneous events the last by sequence counts, then the one known last, then the largest value.
         """
         return self._feature("last", column, window, words)
 
-    def share(self, window: timedelta | None = None, **words: object) -> History:
+    def share(self, window: Window | None = None, **words: object) -> History:
         """Share of the events that meet the conditions, given as in `where`: `share(days(30), category="cash")`."""
-        known: dict[str, object] = {
-            name: words.pop(name) for name in ("name", "description", "owner", "unit", "empty") if name in words
-        }
-        return self._feature("share", None, window, known, predicates(words))
+        return self._conditional("share", window, words)
 
-    def time_since_last(self, window: timedelta | None = None, **words: object) -> History:
+    def first(self, column: str, window: Window | None = None, **words: object) -> History:
+        """The column in the earliest event of the window, missing if it has no value there; never the request's own.
+
+        Among simultaneous events the first by sequence counts, then the one known first, then the smallest value.
+        """
+        return self._feature("first", column, window, words)
+
+    def quantile(self, column: str, level: float, window: Window | None = None, **words: object) -> History:
+        """The value below which this share of the column's values lies: `quantile("amount", 0.9, days(30))`.
+
+        Between two values it is interpolated: type 7 of Hyndman and Fan, "Sample Quantiles in Statistical Packages",
+        The American Statistician 50 (1996); `method="linear"` of NumPy.
+        """
+        return self._feature("quantile", column, window, words, level=level)
+
+    def median(self, column: str, window: Window | None = None, **words: object) -> History:
+        """The value in the middle, or half-way between the two in the middle."""
+        return self.quantile(column, 0.5, window, **words)
+
+    def mode(
+        self, column: str, window: Window | None = None, *, values: tuple[str, ...] = (), **words: object
+    ) -> History:
+        """The most frequent value of the column; of equally frequent ones the smallest.
+
+        For a text column `values` names the texts that a model may tell apart, as for a `Category`; the feature is
+        then a category.
+        """
+        return self._feature("mode", column, window, words, values=values)
+
+    def time_between(self, statistic: Statistic, window: Window | None = None, **words: object) -> History:
+        """Mean, min, max or std of the days between consecutive events of the window: `time_between("mean")`."""
+        if statistic not in get_args(Statistic):
+            raise FeatureError(
+                f"time_between of '{self.source}': {statistic!r}; write one of {', '.join(get_args(Statistic))}"
+            )
+        return self._feature(f"{statistic}_time_between", None, window, words)  # type: ignore[arg-type]
+
+    def streak(self, window: Window | None = None, **words: object) -> History:
+        """How many of the latest events in a row meet the conditions, given as in `where`: `streak(status="late")`.
+
+        Of simultaneous events that no sequence tells apart, those that break the streak count as the later ones.
+        """
+        return self._conditional("streak", window, words)
+
+    def slope(self, column: str, window: Window | None = None, **words: object) -> History:
+        """By how much the column rises a day: the slope of the least-squares line; missing over a single moment."""
+        return self._feature("slope", column, window, words)
+
+    def decayed_count(self, half_life: timedelta, window: Window | None = None, **words: object) -> History:
+        """How many events, each weighted by 2 ** -(age / half_life); see `decay.py` for the error bound."""
+        return self._feature("decayed_count", None, window, words, half_life=half_life)
+
+    def decayed_sum(self, column: str, half_life: timedelta, window: Window | None = None, **words: object) -> History:
+        """Sum of the column, each event weighted by 2 ** -(age / half_life); see `decay.py` for the error bound."""
+        return self._feature("decayed_sum", column, window, words, half_life=half_life)
+
+    def time_since_last(self, window: Window | None = None, **words: object) -> History:
         """Days from the latest event to the decision; the request itself does not count."""
         return self._feature("time_since_last", None, window, words)
 
-    def time_since_first(self, window: timedelta | None = None, **words: object) -> History:
+    def time_since_first(self, window: Window | None = None, **words: object) -> History:
         """Days from the earliest event of the window to the decision; the request itself does not count."""
         return self._feature("time_since_first", None, window, words)
+
+    def _conditional(
+        self, kind: Literal["share", "streak"], window: Window | None, words: dict[str, object]
+    ) -> History:
+        """A feature whose words are conditions, apart from those that every feature has."""
+        known = {name: words.pop(name) for name in _WORDS if name in words}
+        return self._feature(kind, None, window, known, predicates(words))
 
     def _feature(
         self,
         kind: Kind,
         column: str | None,
-        window: timedelta | None,
+        window: Window | None,
         words: dict[str, object],
         share: tuple[Predicate, ...] = (),
+        *,
+        level: float | None = None,
+        half_life: timedelta | None = None,
+        values: tuple[str, ...] = (),
     ) -> History:
-        unknown = set(words) - {"name", "description", "owner", "unit", "empty"}
+        unknown = set(words) - set(_WORDS)
         if unknown:
-            raise FeatureError(
-                f"{kind} of '{self.source}': unknown {sorted(unknown)}; known: name, description, owner, unit, empty"
-            )
-        _check_window(window, f"{kind} of '{self.source}'")
+            raise FeatureError(f"{kind} of '{self.source}': unknown {sorted(unknown)}; known: {', '.join(_WORDS)}")
+        lag: timedelta | None = words.pop("lag", None)  # type: ignore[assignment]
+        checked_window(window, f"{kind} of '{self.source}'")
+        checked_lag(lag, window, f"{kind} of '{self.source}'")
+        check_level(kind, level, f"{kind} of '{self.source}'")
+        check_half_life(kind, half_life, f"{kind} of '{self.source}'")
         given = {"unit": UNITS.get(kind, "")} | {name: value for name, value in words.items() if value is not None}
         name = given.pop("name", None)
         if name is None:
-            name = wording.default_name(self.source, self.filters, kind, column, share, window)
+            what = wording.kind_label(kind, column, level, half_life)
+            name = wording.default_name(self.source, self.filters, what, None, share, window, lag)
             if not is_name(name):
                 raise FeatureError(f"{kind} of '{self.source}': its default name {name!r} is no name; give name=")
         return History(
@@ -245,10 +307,22 @@ class Events:
             share=share,
             time=self.time,
             includes_request=self.includes_request,
+            lag=lag,
+            fact=self.fact,
+            level=level,
+            half_life=half_life,
+            values=values,
             **given,  # type: ignore[arg-type]
         )
 
 
-def _check_window(window: object, what: str) -> None:
-    if window is not None and (not isinstance(window, timedelta) or window <= timedelta(0)):
-        raise FeatureError(f"{what}: window {window!r}; write days(30), or None for all history")
+def _check_parameters(feature: History) -> None:
+    what = f"feature '{feature.name}'"
+    check_level(feature.kind, feature.level, what)
+    check_half_life(feature.kind, feature.half_life, what)
+    if feature.values != ():
+        if feature.kind != "mode":
+            raise FeatureError(f"{what}: values= is for the mode of a text; leave it out of {feature.kind}")
+        object.__setattr__(feature, "values", checked_values(feature.values, what))
+        if feature.empty is not None:
+            raise FeatureError(f"{what}: empty={feature.empty!r} for a text; leave it out, a missing text is missing")

@@ -8,22 +8,28 @@ through the C library a value at a time, because NumPy's vector versions differ 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
 
+from assets.features.local_time import local
 from assets.features.vocabulary import (
+    Clip,
     DayOfWeek,
     Derived,
     Difference,
     FeatureSet,
     History,
     Hour,
+    Log,
     Log1p,
     Missing,
     Night,
+    Product,
     Ratio,
+    SignedLog,
+    Sum,
     Trend,
     Weekend,
 )
@@ -57,19 +63,32 @@ def _value(feature: Derived, known: Mapping[str, np.ndarray], as_of: np.ndarray,
                 return known[feature.left] - known[feature.right]
         case Log1p():
             return log1p(known[feature.of])
+        case Log():
+            return _each(lambda v: math.log(v) if v > 0 else math.nan, known[feature.of])
+        case SignedLog():
+            return _each(lambda v: math.copysign(math.log1p(abs(v)), v), known[feature.of])
+        case Clip():
+            values = known[feature.of]
+            low = values if feature.low is None else np.maximum(values, feature.low)
+            return low if feature.high is None else np.minimum(low, feature.high)
+        case Sum():
+            return _added([known[name] for name in feature.of])
+        case Product():
+            with np.errstate(over="ignore"):
+                return known[feature.left] * known[feature.right]
         case Missing():
             return np.isnan(known[feature.of]).astype(np.float64)
         case Trend():
             lengths = window_of(features, feature.longer) / window_of(features, feature.recent)
             return ratio(known[feature.recent] * lengths, known[feature.longer])
         case Weekend():
-            return (day_of_week(as_of) >= 5).astype(np.float64)
+            return (day_of_week(local(as_of, feature.zone)) >= 5).astype(np.float64)
         case Night():
-            return (hour(as_of) <= feature.until_hour).astype(np.float64)
+            return (hour(local(as_of, feature.zone)) <= feature.until_hour).astype(np.float64)
         case DayOfWeek():
-            return day_of_week(as_of).astype(np.float64)
+            return day_of_week(local(as_of, feature.zone)).astype(np.float64)
         case Hour():
-            return hour(as_of).astype(np.float64)
+            return hour(local(as_of, feature.zone)).astype(np.float64)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -86,22 +105,35 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 def log1p(values: np.ndarray) -> np.ndarray:
     """float64 [m]; NaN where the value is missing or not above -1."""
-    return np.array([math.log1p(v) if v > -1 else math.nan for v in values.tolist()], np.float64)
+    return _each(lambda v: math.log1p(v) if v > -1 else math.nan, values)
+
+
+def _each(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
+    return np.array([function(value) for value in values.tolist()], np.float64)
+
+
+def _added(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """float64 [m]; NaN where one is missing, or where a part of the sum is too large for a double."""
+    total = parts[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for part in parts[1:]:
+            total = total + part
+    return total
 
 
 def window_of(features: FeatureSet, name: str) -> float:
     """Length of a history feature's window in microseconds."""
     feature = features.feature(name)
-    if not isinstance(feature, History) or feature.window is None:
+    if not isinstance(feature, History) or not isinstance(feature.window, timedelta):
         raise TypeError(f"'{name}' has no window; the feature set should have refused the trend")
     return float(feature.window // timedelta(microseconds=1))
 
 
-def day_of_week(as_of: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 is Monday (UTC)."""
-    return (as_of // _DAY + _THURSDAY) % 7
+def day_of_week(moment: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 is Monday."""
+    return (moment // _DAY + _THURSDAY) % 7
 
 
-def hour(as_of: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 to 23 (UTC)."""
-    return as_of // _HOUR % 24
+def hour(moment: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 to 23."""
+    return moment // _HOUR % 24

@@ -1,21 +1,24 @@
 """Features as the matrix that a model takes.
 
-Belongs here: the order of the matrix's columns, one-hot columns of categories, float32. Does not belong here: computing
-features (`kernel.py`), scaling or imputing (a model's own matter).
+Belongs here: the order of the matrix's columns, one-hot columns of categories, vocabularies that are learned, hashes,
+float32. Does not belong here: computing features (`kernel.py`), scaling or imputing (a model's own matter).
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.features.arrow import filled, one_column, read_numbers, text_codes
 from assets.features.conditions import FeatureError
-from assets.features.vocabulary import FeatureSet
+from assets.features.vocabulary import FeatureSet, HashedCategory, LearnedCategory
 
 _LARGEST = np.finfo(np.float32).max
+_OTHER = "(other)"
 
 
 @dataclass(frozen=True)
@@ -24,20 +27,41 @@ class Encoder:
 
     Attributes:
         features: Names in the order of the feature table.
-        categories: For each of them that is a category, its values.
+        categories: For each of them that is a category, its values, declared or learned; none for hashed ones.
+        learned: Those whose values were learned: any other value is in a column of its own, `merchant=(other)`.
+        hashed: For each of them that is hashed, the number of its buckets.
     """
 
     features: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
+    learned: frozenset[str] = frozenset()
+    hashed: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def from_features(cls, features: FeatureSet) -> "Encoder":
-        """The layout of a feature set."""
-        return cls(features.names, features.categories)
+    def from_features(cls, features: FeatureSet, training: pa.Table | None = None) -> "Encoder":
+        """The layout of a feature set.
+
+        Args:
+            training: The feature table of the rows that the model is fitted on, and of no others; values are learned
+                from it. None is enough where no category is learned.
+
+        Raises:
+            FeatureError: A category is learned, and there are no rows to learn it from.
+        """
+        categories = features.categories
+        learned = [feature for feature in features.request if isinstance(feature, LearnedCategory)]
+        for feature in learned:
+            if training is None:
+                raise FeatureError(f"category '{feature.name}' is learned: give the rows that the model is trained on")
+            categories[feature.name] = _most_frequent(training, feature)
+        hashed = {feature.name: feature.buckets for feature in features.request if isinstance(feature, HashedCategory)}
+        for name in hashed:
+            del categories[name]
+        return cls(features.names, categories, frozenset(feature.name for feature in learned), hashed)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the matrix's columns: the feature's, or `purpose=car` for a value of a category."""
+        """Names of the matrix's columns: the feature's, `purpose=car` for a value, `merchant#7` for a bucket."""
         return tuple(column for name in self.features for column in self._columns_of(name))
 
     @property
@@ -48,29 +72,36 @@ class Encoder:
     def encode(self, table: pa.Table) -> np.ndarray:
         """The matrix of a feature table: float32 [rows, columns], row by row in memory.
 
-        A missing number is NaN, a missing category NaN in all its columns, and a value that the category does not
-        name 0 in all of them. Numbers beyond float32 become its largest, since a model cannot take an infinity.
+        A missing number is NaN, a missing category NaN in all its columns, and a value that a declared category does
+        not name 0 in all of them. Numbers beyond float32 become its largest, since a model cannot take an infinity.
 
         Raises:
             FeatureError: A feature's column is absent or of a wrong type.
         """
-        width = len(self.features) + sum(len(values) - 1 for values in self.categories.values())
-        matrix = np.empty((table.num_rows, width), np.float32)
+        width = {name: len(self._columns_of(name)) for name in self.features}
+        matrix = np.empty((table.num_rows, sum(width.values())), np.float32)
         with np.errstate(over="ignore"):  # an infinity that the narrower type makes is taken back below
             at = 0
             for name in self.features:
-                if name in self.categories:
-                    values = self.categories[name]
-                    matrix[:, at : at + len(values)] = _one_hot(one_column(table, name, "features"), values, name)
-                    at += len(values)
+                if name in self.categories or name in self.hashed:
+                    matrix[:, at : at + width[name]] = self._one_hot(one_column(table, name, "features"), name)
                 else:
                     matrix[:, at] = read_numbers(table, name, "features")
-                    at += 1
+                at += width[name]
         return np.clip(matrix, -_LARGEST, _LARGEST, out=matrix)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON value from which `from_dict` makes the same encoder."""
-        return {"features": list(self.features), "categories": {name: list(v) for name, v in self.categories.items()}}
+        record: dict[str, Any] = {
+            "features": list(self.features),
+            "categories": {name: list(values) for name, values in self.categories.items()},
+        }
+        # What is not used is left out, and what is used is refused by code that does not know it.
+        if self.learned:
+            record["learned"] = sorted(self.learned)
+        if self.hashed:
+            record["hashed"] = dict(self.hashed)
+        return record
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "Encoder":
@@ -79,25 +110,49 @@ class Encoder:
         Raises:
             FeatureError: The record is none.
         """
-        if set(record) != {"features", "categories"} or not set(record["categories"]) <= set(record["features"]):
+        categories = {name: tuple(values) for name, values in record.get("categories", {}).items()}
+        learned, hashed = frozenset(record.get("learned", ())), dict(record.get("hashed", {}))
+        fits = {*categories, *hashed} <= set(record.get("features", ())) and learned <= set(categories)
+        if not {"features", "categories"} <= set(record) <= {"features", "categories", "learned", "hashed"} or not fits:
             raise FeatureError(f"an encoder has features and categories among them; this record has {sorted(record)}")
-        categories = {name: tuple(values) for name, values in record["categories"].items()}
-        return cls(tuple(record["features"]), categories)
+        return cls(tuple(record["features"]), categories, learned, hashed)
 
     def _columns_of(self, name: str) -> Sequence[str]:
+        if name in self.hashed:
+            return [f"{name}#{number}" for number in range(self.hashed[name])]
         if name not in self.categories:
             return (name,)
-        return [f"{name}={value}" for value in self.categories[name]]
+        others = (_OTHER,) if name in self.learned else ()
+        return [f"{name}={value}" for value in (*self.categories[name], *others)]
+
+    def _one_hot(self, column: pa.Array, name: str) -> np.ndarray:
+        """float32 [rows, columns of the category]."""
+        coded = text_codes(column, f"features.{name}")
+        words = coded.dictionary.to_pylist()
+        if name in self.hashed:
+            chosen = [bucket(word, self.hashed[name]) for word in words]
+        else:
+            values = self.categories[name]
+            place = {value: number for number, value in enumerate(values)}
+            chosen = [place.get(word, len(values) if name in self.learned else -1) for word in words]
+        # The code of a missing value is -1, the last of these.
+        places = np.array([*chosen, -1])[filled(coded.indices)]
+        hot = np.zeros((len(column), len(self._columns_of(name))), np.float32)
+        known = np.flatnonzero(places >= 0)
+        hot[known, places[known]] = 1.0
+        if column.null_count:
+            hot[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        return hot
 
 
-def _one_hot(column: pa.Array, values: tuple[str, ...], name: str) -> np.ndarray:
-    coded = text_codes(column, f"features.{name}")
-    place = {value: number for number, value in enumerate(values)}
-    # The code of a missing value is -1, the last of these.
-    places = np.array([*(place.get(value, -1) for value in coded.dictionary.to_pylist()), -1])[filled(coded.indices)]
-    hot = np.zeros((len(column), len(values)), np.float32)
-    known = np.flatnonzero(places >= 0)
-    hot[known, places[known]] = 1.0
-    if column.null_count:
-        hot[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
-    return hot
+def bucket(value: str, buckets: int) -> int:
+    """The bucket of a text: its BLAKE2b hash of 8 bytes (RFC 7693), as a big-endian number, modulo `buckets`."""
+    return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big") % buckets
+
+
+def _most_frequent(rows: pa.Table, category: LearnedCategory) -> tuple[str, ...]:
+    """The values that a learned category keeps, the most frequent first, of equally frequent ones the smaller text."""
+    column = text_codes(one_column(rows, category.name, "training rows"), f"training rows.{category.name}")
+    counted = pc.value_counts(column.cast(pa.string()).drop_null()).to_pylist()
+    ordered = sorted(counted, key=lambda entry: (-entry["counts"], entry["values"]))
+    return tuple(entry["values"] for entry in ordered if entry["counts"] >= (category.at_least or 1))[: category.top]

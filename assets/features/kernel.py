@@ -18,13 +18,26 @@ from assets.features.aggregates import FAMILIES
 from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers, read_sequence
 from assets.features.columns import Columns, no_events, read_columns, read_keys
 from assets.features.derived import derive
+from assets.features.edges import edges
 from assets.features.plan import Group, groups_of
 from assets.features.scope import Scope
-from assets.features.vocabulary import Category, FeatureError, FeatureSet
-from assets.features.windows import Events, Rows, edges, ordered, spelled_out, unknown_yet
+from assets.features.versions import facts_of, same_facts, versioned
+from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
+from assets.features.windows import (
+    NEVER,
+    Events,
+    Rows,
+    ordered,
+    ranges,
+    replaced_later,
+    spelled_out,
+    unknown_yet,
+)
 
 AS_OF = "as_of"
 SEQUENCE = "sequence"
+MOST_EVENTS = 10_000_000
+"""Events of a source that are computed on at once: some gigabytes of arrays."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +46,9 @@ class Need:
 
     Attributes:
         columns: Columns of the events, `event_time` and `known_at` (and for sources that include the request, an
-            optional `sequence`) apart.
+            optional `sequence`) apart; where facts are corrected, the column that names them is one.
         reach: How far before a decision events matter, in microseconds; None for all history.
+        includes_request: Whether requests are events of the source.
         request: Columns that the spine must have because the request counts as an event.
     """
 
@@ -43,10 +57,7 @@ class Need:
     columns: tuple[str, ...]
     reach: int | None
     includes_request: bool
-
-    @property
-    def request(self) -> tuple[str, ...]:
-        return self.columns if self.includes_request else ()
+    request: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,11 +82,14 @@ class Kernel:
         found: dict[tuple[str, str], Need] = {}
         for group in self.groups:
             before = found.get((group.source, group.key))
-            columns = tuple(dict.fromkeys([*(before.columns if before else ()), *group.needs.names]))
+            fact = () if group.fact is None else (group.fact,)
+            columns = tuple(dict.fromkeys([*(before.columns if before else ()), *group.needs.names, *fact]))
             unbounded = group.reach is None or (before is not None and before.reach is None)
             reach = None if unbounded else max(group.reach or 0, (before.reach or 0) if before else 0)
-            own = group.includes_request or (before is not None and before.includes_request)
-            found[group.source, group.key] = Need(group.source, group.key, columns, reach, own)
+            own = group.sequenced or (before is not None and before.includes_request)
+            asked = (*(before.request if before else ()), *(group.needs.names if group.includes_request else ()))
+            request = tuple(dict.fromkeys(asked))
+            found[group.source, group.key] = Need(group.source, group.key, columns, reach, own, request)
         return tuple(found.values())
 
     def compute(self, events: Mapping[str, pa.Table | None], spine: pa.Table) -> pa.Table:
@@ -99,15 +113,27 @@ class Kernel:
             history |= self.compute_entity(key, events, spine)
         return self.finish(history, spine)
 
-    def compute_entity(self, key: str, events: Mapping[str, pa.Table | None], spine: pa.Table) -> dict[str, np.ndarray]:
-        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once."""
+    def compute_entity(
+        self, key: str, events: Mapping[str, pa.Table | None], spine: pa.Table, *, most_events: int = MOST_EVENTS
+    ) -> dict[str, np.ndarray]:
+        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once.
+
+        A feature that is a text is object [rows] with None for missing.
+
+        Args:
+            most_events: A source with more events than this is taken in ranges of the rows' moments, one after another,
+                each with at most this many events: those that its rows can reach, and other versions of their facts.
+                A single moment whose rows reach more is computed with all that they reach. Features without a finite
+                reach (all history, numbers of events) hold all events of the source at once. Beside a range, the
+                tables given are held, and of each event its entity, its time and its fact.
+        """
         values: dict[str, np.ndarray] = {}
         moments = _moments(spine)
         for group in self.groups:
             if group.key == key:
                 if group.source not in events:
                     raise FeatureError(f"events of '{group.source}' are not given; '{group.names[0]}' needs them")
-                values |= _many(group, events[group.source], spine, moments)
+                values |= _many(group, events[group.source], spine, moments, most_events)
         return {name: values[name] for name in self.features.names if name in values}
 
     def compute_one(self, events: Mapping[tuple[str, str], pa.Table | None], spine: pa.Table) -> pa.Table:
@@ -129,11 +155,15 @@ class Kernel:
         columns: dict[str, np.ndarray] = dict(history)
         texts: dict[str, pa.Array] = {}
         for feature in self.features.request:
-            if isinstance(feature, Category):
+            if holds_text(feature):
                 texts[feature.name] = _texts(spine, feature.name)
                 columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
             else:
                 columns[feature.name] = read_numbers(spine, feature.name, "spine")
+        for mode in self.features.history:
+            if mode.is_text:
+                texts[mode.name] = pa.array(history[mode.name], pa.string())
+                columns[mode.name] = np.where(texts[mode.name].is_null(), np.nan, 0.0)
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
         arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
@@ -170,11 +200,17 @@ def compile_features(features: FeatureSet, resolutions: Mapping[str, Mapping[str
 def compute_arrays(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
     """The features of a group, float64 [rows] each with NaN for missing; events may come in any order."""
     events = ordered(events, rows, group.reach, group.settled)
-    edge = edges(events, rows, group.windows, group.includes_request)
-    values = _measured(group, Scope(events, rows, edge, group.needs.exact, group.filters))
-    # Rows that must not use some event of their window yet are computed again, each from just what it may use.
-    for part, own, mine in spelled_out(events, rows, edge, unknown_yet(events, rows, edge)):
-        again = edges(own, mine, group.windows, group.includes_request)
+    final = events if events.until is None else events.take(np.flatnonzero(events.until == NEVER))
+    edge = edges(final, rows, group.windows, group.includes_request, group.end)
+    values = _measured(group, Scope(final, rows, edge, group.needs.exact, group.filters))
+    # Rows that must not use some event of their window yet, or must use one that was replaced later, are computed
+    # again, each from just what it may use.
+    wrong = unknown_yet(final, rows, edge)
+    if final is not events:
+        edge = edges(events, rows, group.windows, group.includes_request, group.end)
+        wrong = np.union1d(wrong, replaced_later(events, rows, edge))
+    for part, own, mine in spelled_out(events, rows, edge, wrong):
+        again = edges(own, mine, group.windows, group.includes_request, group.end)
         for slot, better in enumerate(_measured(group, Scope(own, mine, again, group.needs.exact, group.filters))):
             values[slot][part] = better
     return dict(zip(group.names, values, strict=True))
@@ -195,16 +231,42 @@ class _Moments:
     as_of: np.ndarray
     sequence: np.ndarray | None
 
+    def take(self, index: np.ndarray) -> "_Moments":
+        return _Moments(self.as_of[index], None if self.sequence is None else self.sequence[index])
+
 
 def _moments(spine: pa.Table) -> _Moments:
     return _Moments(read_micros(spine, AS_OF, "spine"), read_sequence(spine, SEQUENCE, "spine"))
 
 
-def _many(group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments) -> dict[str, np.ndarray]:
+def _many(
+    group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments, most_events: int
+) -> dict[str, np.ndarray]:
     """A group over the events of many entities."""
     if table is None:
         return _single(group, None, spine, moments)
     theirs, ours = read_keys(table, spine, group.key, group.source)
+    if table.num_rows <= most_events or group.reach is None or not len(ours):
+        return _together(group, table, spine, theirs, ours, moments)
+    time = read_micros(table, group.time, group.source)
+    facts = None if group.fact is None else facts_of(table, group.fact, group.source)
+    values: dict[str, np.ndarray] = {}
+    for rows, first, last in ranges(np.sort(time[theirs >= 0]), moments.as_of, group.reach, most_events):
+        seen = (theirs >= 0) & (time > first) & (time <= last)
+        if facts is not None:
+            seen = same_facts(theirs, facts, seen)
+        chosen = np.flatnonzero(seen)
+        events, own = table.take(pa.array(chosen)), spine.take(pa.array(rows))
+        found = _together(group, events, own, theirs[chosen], ours[rows], moments.take(rows))
+        for name, value in found.items():
+            values.setdefault(name, np.empty(len(ours), value.dtype))[rows] = value
+    return values
+
+
+def _together(
+    group: Group, table: pa.Table, spine: pa.Table, theirs: np.ndarray, ours: np.ndarray, moments: _Moments
+) -> dict[str, np.ndarray]:
+    """A group over all events and rows given, the entities of both as codes."""
     order = np.lexsort((moments.as_of, ours))  # neighbours in the events are looked up one after another
     events, columns = _read(group, table, spine, theirs, moments)
     rows = Rows(ours, moments.as_of, moments.sequence, columns).take(order)
@@ -232,14 +294,18 @@ def _read(
         nothing = np.empty(0, np.int64)
         return Events(entity, nothing, nothing, nothing if moments.sequence is not None else None, mine), theirs
     mine, theirs = read_columns(table, group.needs, group.source, requests)
-    sequence = read_sequence(table, SEQUENCE, group.source) if group.includes_request else None
-    if group.includes_request and (sequence is None) != (moments.sequence is None):
+    sequence = read_sequence(table, SEQUENCE, group.source) if group.sequenced else None
+    if group.sequenced and (sequence is None) != (moments.sequence is None):
         raise FeatureError(
             f"events of '{group.source}': '{SEQUENCE}' is in {'the spine' if sequence is None else 'the events'} only; "
             "give it on both sides, or on neither where ties in time do not matter"
         )
     time, other = (read_micros(table, name, group.source) for name in (group.time, group.other))
-    return Events(entity, time, other, sequence, mine), theirs
+    events = Events(entity, time, other, sequence, mine)
+    if group.fact is not None:
+        known = time if group.time == "known_at" else other
+        events = versioned(events, facts_of(table, group.fact, group.source), known, group.fact, group.source)
+    return events, theirs
 
 
 def _texts(spine: pa.Table, name: str) -> pa.Array:

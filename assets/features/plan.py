@@ -8,23 +8,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 from assets.features.aggregates import FAMILY_OF
 from assets.features.columns import Needs
 from assets.features.scope import Filters, Measure, Member
-from assets.features.vocabulary import COUNTED, SUMMED, FeatureError, FeatureSet, History
+from assets.features.vocabulary import COUNTED, SUMMED, Calendar, FeatureError, FeatureSet, History, LastEvents, Window
+from assets.features.windows import Span
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Features over the events of one source by one key on one time axis.
+    """Features over the events of one source by one key on one time axis, in windows with the same end.
 
     Attributes:
+        includes_request: Whether the request counts as an event.
+        sequenced: Whether the source is the spine's own, so that its events have the spine's order within a moment.
+        fact: The column that names a fact, where facts are corrected.
         names: The features, in the order in which the group's values come.
-        windows: Lengths of all windows in microseconds; None for all history.
-        reach: The longest of them; None for all history.
+        end: Where the windows end: so many microseconds before the decision, or before a calendar's current period.
+        windows: Each window once.
+        reach: How many microseconds before the decision events matter; None for all history.
         settled: Whether it matters which of two simultaneous events is the later one.
         needs: What is read of the events, and of the request when it counts as one.
         filters: Each combination of conditions that some feature asks for, once.
@@ -34,8 +40,11 @@ class Group:
     key: str
     time: str
     includes_request: bool
+    sequenced: bool
+    fact: str | None
     names: tuple[str, ...]
-    windows: tuple[int | None, ...]
+    end: int | Calendar
+    windows: tuple[Span, ...]
     reach: int | None
     settled: bool
     needs: Needs
@@ -54,40 +63,46 @@ def groups_of(features: FeatureSet, resolutions: Mapping[str, Mapping[str, float
     Raises:
         FeatureError: A column is added up and its contract gives it no resolution.
     """
-    together: dict[tuple[str, str, str, bool], list[History]] = {}
+    together: dict[tuple[Any, ...], list[History]] = {}
     for feature in features.history:
-        key = (feature.source, feature.key, feature.time, feature.includes_request)
+        key = (feature.source, feature.key, feature.time, feature.includes_request, feature.fact, feature.end)
         together.setdefault(key, []).append(feature)
     return tuple(_group(members, resolutions) for members in together.values())
 
 
 def _group(features: list[History], resolutions: Mapping[str, Mapping[str, float]]) -> Group:
     first = features[0]
-    windows = tuple(dict.fromkeys(_micros(feature.window) for feature in features))
+    windows = tuple(dict.fromkeys(_span(feature.window) for feature in features))
     filters = tuple(dict.fromkeys(part for f in features for part in (f.filters, f.filters + f.share)))
-    finite = [window for window in windows if window is not None]
+    reaches = [feature.reach for feature in features]
+    finite = [reach // _MICROSECOND for reach in reaches if reach is not None]
     return Group(
         source=first.source,
         key=first.key,
         time=first.time,
-        includes_request=first.includes_request,
+        includes_request=first.counts_request,
+        sequenced=first.includes_request,
+        fact=first.fact,
         names=tuple(feature.name for feature in features),
+        end=first.end if isinstance(first.end, Calendar) else first.end // _MICROSECOND,
         windows=windows,
-        reach=max(finite) if len(finite) == len(windows) else None,
-        settled=first.includes_request or any(feature.kind == "last" for feature in features),
+        reach=max(finite) if len(finite) == len(reaches) else None,
+        settled=first.includes_request
+        or any(f.kind in ("last", "first", "streak") or isinstance(f.window, LastEvents) for f in features),
         needs=Needs(
             predicates=tuple(dict.fromkeys(p for f in features for p in (*f.filters, *f.share))),
-            numbers=_columns(features, ("min", "max", "last")),
+            numbers=_columns((f for f in features if not f.is_text), ("min", "max", "last", "first", "mode")),
             exact={name: _resolution(features, name, resolutions) for name in _columns(features, SUMMED)},
             codes=_columns(features, ("distinct",)),
+            texts=_columns((f for f in features if f.is_text), ("mode",)),
         ),
         filters=filters,
         measures=_measures(features, windows, filters),
     )
 
 
-def _micros(window: timedelta | None) -> int | None:
-    return None if window is None else window // _MICROSECOND
+def _span(window: Window | None) -> Span:
+    return window // _MICROSECOND if isinstance(window, timedelta) else window
 
 
 def _columns(features: Iterable[History], kinds: Iterable[str]) -> tuple[str, ...]:
@@ -109,18 +124,16 @@ def _resolution(features: list[History], column: str, resolutions: Mapping[str, 
     return resolution
 
 
-def _measures(
-    features: list[History], windows: tuple[int | None, ...], filters: tuple[Filters, ...]
-) -> tuple[Measure, ...]:
+def _measures(features: list[History], windows: tuple[Span, ...], filters: tuple[Filters, ...]) -> tuple[Measure, ...]:
     together: dict[tuple[str, Filters, str | None], list[int]] = {}
     for slot, feature in enumerate(features):
         family = FAMILY_OF[feature.kind]
-        # The latest event is looked up once for all its columns, and for its age.
+        # The first and the latest event are looked up once for all their columns, and for their age.
         column = None if family in ("count", "earliest", "latest") else feature.column
         together.setdefault((family, feature.filters, column), []).append(slot)
     measures = []
     for (family, conditions, column), slots in together.items():
-        own = sorted({windows.index(_micros(features[slot].window)) for slot in slots})
+        own = sorted({windows.index(_span(features[slot].window)) for slot in slots})
         measures.append(
             Measure(
                 family=family,
@@ -129,7 +142,7 @@ def _measures(
                 windows=tuple(own),
                 all_history=tuple(windows[number] is None for number in own),
                 members=tuple(
-                    _member(features[slot], slot, own.index(windows.index(_micros(features[slot].window))), filters)
+                    _member(features[slot], slot, own.index(windows.index(_span(features[slot].window))), filters)
                     for slot in slots
                 ),
             )
@@ -142,8 +155,11 @@ def _member(feature: History, slot: int, window: int, filters: tuple[Filters, ..
     return Member(
         slot=slot,
         kind=feature.kind,
-        column=feature.column if feature.kind == "last" else None,
+        column=feature.column if feature.kind in ("last", "first") else None,
         window=window,
         part=filters.index(feature.filters + feature.share),
         empty=empty if feature.empty is None else feature.empty,
+        level=feature.fraction if feature.kind == "quantile" else None,
+        half_life=None if feature.half_life is None else feature.half_life // _MICROSECOND,
+        is_text=feature.is_text,
     )

@@ -4,28 +4,37 @@ Belongs here: the definition of every feature in the most obvious form, one row 
 here: speed, or any code that the kernel shares (apart from the declarations themselves).
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
 from assets.features.vocabulary import (
     COUNTED,
-    Category,
+    Calendar,
+    Clip,
     DayOfWeek,
     Derived,
     Difference,
     FeatureSet,
     History,
     Hour,
+    LastEvents,
+    Log,
     Log1p,
     Missing,
     Night,
+    Number,
     Predicate,
+    Product,
     Ratio,
+    SignedLog,
+    Sum,
     Trend,
     Weekend,
 )
@@ -67,7 +76,7 @@ def _row_features(
     values: dict[str, Any] = {}
     for request in features.request:
         value = row[request.name]
-        values[request.name] = value if isinstance(request, Category) or value is None else float(value)
+        values[request.name] = float(value) if isinstance(request, Number) and value is not None else value
     for history in features.history:
         values[history.name] = _history(history, resolutions, histories[history.source], row)
     for derived in features.derived:
@@ -81,16 +90,61 @@ def _visible(feature: History, event: Row, row: Row) -> bool:
         return False
     if event["known_at"] > row["as_of"] or event["event_time"] > row["as_of"]:
         return False
-    if feature.includes_request:
+    if feature.counts_request:
         if "sequence" in row:
             earlier = (event["event_time"], event["sequence"]) < (row["as_of"], row["sequence"])
         else:
             earlier = event["event_time"] < row["as_of"]
         if not earlier:
             return False
-    if feature.window is None:
-        return True
-    return bool(event[feature.time] > row["as_of"] - feature.window // timedelta(microseconds=1))
+    return _inside(feature, event[feature.time], row["as_of"])
+
+
+def _inside(feature: History, time: int, as_of: int) -> bool:
+    """Whether a time stands in the window, however many events the window takes."""
+    micros = timedelta(microseconds=1)
+    if isinstance(feature.window, Calendar):
+        current = _period(feature.window, as_of)
+        first = _begin(feature.window, current - feature.window.back)
+        return first <= time <= as_of if feature.window.back == 0 else first <= time < _begin(feature.window, current)
+    end = as_of - (feature.lag or timedelta(0)) // micros
+    if isinstance(feature.window, timedelta):
+        return end - feature.window // micros < time <= end
+    return time <= end
+
+
+def _period(window: Calendar, as_of: int) -> int:
+    """Number of the day or month that the zone's calendar shows at a moment: the last that has begun by then."""
+    shown = (_EPOCH + timedelta(microseconds=as_of)).astimezone(ZoneInfo(window.zone)) + timedelta(days=1)
+    number = shown.toordinal() if window.unit == "day" else shown.year * 12 + shown.month - 1
+    while _begin(window, number) > as_of:
+        number -= 1
+    return number
+
+
+def _begin(window: Calendar, number: int) -> int:
+    """The moment at which the zone's clock first shows the midnight of a day, or of a month's first day."""
+    day = number if window.unit == "day" else datetime(number // 12, number % 12 + 1, 1).toordinal()
+    midnight = datetime.fromordinal(day)
+    return (midnight.replace(tzinfo=ZoneInfo(window.zone)) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _versions(feature: History, events: Iterable[dict[str, Any]], row: Row) -> list[dict[str, Any]]:
+    """The entity's events as they were known at the row: of each fact its last version."""
+    found: list[dict[str, Any]] = []
+    latest: dict[Any, dict[str, Any]] = {}
+    for event in events:
+        if event[feature.key] is None or event[feature.key] != row[feature.key] or event["known_at"] > row["as_of"]:
+            continue
+        if feature.fact is None or event[feature.fact] is None:
+            found.append(event)
+        elif event[feature.fact] not in latest or _age(event) > _age(latest[event[feature.fact]]):
+            latest[event[feature.fact]] = event
+    return found + list(latest.values())
+
+
+def _age(event: Row) -> tuple[int, int, int]:
+    return (event["known_at"], event["event_time"], event.get("sequence", 0))
 
 
 def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
@@ -107,28 +161,125 @@ def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
     return True
 
 
-def _history(feature: History, resolutions: Resolutions, events: list[dict[str, Any]], row: Row) -> float | None:
-    earlier = [e for e in events if _visible(feature, e, row) and _matches(feature.filters, e)]
+def _history(feature: History, resolutions: Resolutions, events: list[dict[str, Any]], row: Row) -> float | str | None:
+    there = [e for e in _versions(feature, events, row) if _visible(feature, e, row)]
+    earlier = [e for e in there if _matches(feature.filters, e)]
     counted: list[Row] = list(earlier)
-    if feature.includes_request and _matches(feature.filters, row):
+    own = feature.counts_request and _matches(feature.filters, row)
+    if isinstance(feature.window, LastEvents):
+        earlier = _newest(feature, earlier, feature.window.count, row)
+        counted = list(_newest(feature, earlier, feature.window.count - own, row))
+    if own:
         counted.append(row)
     empty = 0.0 if feature.kind in COUNTED and feature.empty is None else feature.empty
-    if feature.kind in ("last", "time_since_last", "time_since_first"):
+    if feature.kind in ("last", "first", "time_since_last", "time_since_first"):
         return _moment(feature, earlier, row) if earlier else empty
+    if feature.kind.endswith("time_between"):
+        return _between(feature.kind, sorted(_when(feature, e) for e in counted), empty)
+    if feature.kind == "streak":
+        return _streak(feature, counted, row) if counted else empty
+    if feature.kind == "decayed_count":
+        weights = [_weight(feature, e, row) for e in counted]
+        return float(sum(weights)) if counted else empty
     if feature.kind in ("count", "share"):
         if not counted:
             return empty
         if feature.kind == "count":
             return float(len(counted))
         return sum(_matches(feature.share, e) for e in counted) / len(counted)
-    values = [e[str(feature.column)] for e in counted if e[str(feature.column)] is not None]
+    counted = [e for e in counted if e[str(feature.column)] is not None]
+    values = [e[str(feature.column)] for e in counted]
+    if feature.kind == "mode" and values:
+        most = max(values.count(value) for value in values)
+        mode = min(value for value in values if values.count(value) == most)
+        return mode if feature.is_text else float(mode)
     if len(values) < (2 if feature.kind == "std" else 1):
         return empty
     if feature.kind == "distinct":
         return float(len(set(values)))
     if feature.kind in ("min", "max"):
         return float(min(values) if feature.kind == "min" else max(values))
-    return _summed(feature, values, Fraction(repr(float(resolutions[feature.source][str(feature.column)]))))
+    resolution = Fraction(repr(float(resolutions[feature.source][str(feature.column)])))
+    steps = [Fraction(round(float(v) * resolution.denominator / resolution.numerator)) * resolution for v in values]
+    if feature.kind == "quantile":
+        return _quantile(sorted(steps), Fraction(repr(feature.level)))
+    if feature.kind == "slope":
+        return _slope([Fraction(_when(feature, e), _DAY_MICROS) for e in counted], steps, empty)
+    if feature.kind == "decayed_sum":
+        return float(sum(step * _weight(feature, e, row) for step, e in zip(steps, counted, strict=True)))
+    return _summed(feature, values, resolution)
+
+
+def _when(feature: History, event: Row) -> int:
+    """The moment of an event on the axis of the windows; a request is as of its own."""
+    return int(event[feature.time] if feature.time in event else event["as_of"])
+
+
+def _between(kind: str, moments: list[int], empty: float | None) -> float | None:
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    if len(gaps) < (2 if kind == "std_time_between" else 1):
+        return empty
+    if kind == "mean_time_between":
+        return float(Fraction(sum(gaps), len(gaps) * _DAY_MICROS))
+    if kind == "std_time_between":
+        mean = Fraction(sum(gaps), len(gaps))
+        return math.sqrt(float(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1))) / _DAY_MICROS
+    return (min(gaps) if kind == "min_time_between" else max(gaps)) / _DAY_MICROS
+
+
+def _streak(feature: History, counted: list[Row], row: Row) -> float:
+    """From the latest event backwards; of one moment those that break the streak come last, the request after all."""
+    events = [e for e in counted if e is not row]
+    latest_first = sorted(
+        events, key=lambda e: (*_order(feature, dict(e), row), not _matches(feature.share, e)), reverse=True
+    )
+    ordered = [*counted[len(events) :], *latest_first]
+    return float(len(list(itertools.takewhile(lambda e: _matches(feature.share, e), ordered))))
+
+
+def _quantile(values: list[Fraction], level: Fraction) -> float:
+    """Type 7 of Hyndman and Fan."""
+    place = (len(values) - 1) * level
+    below = math.floor(place)
+    above = min(below + 1, len(values) - 1)
+    return float(values[below] + (place - below) * (values[above] - values[below]))
+
+
+def _slope(moments: list[Fraction], values: list[Fraction], empty: float | None) -> float | None:
+    if len(set(moments)) < 2:
+        return empty
+    middle, mean = sum(moments) / len(moments), sum(values) / len(values)
+    rise = sum((t - middle) * (v - mean) for t, v in zip(moments, values, strict=True))
+    return float(rise / sum((t - middle) ** 2 for t in moments))
+
+
+def _weight(feature: History, event: Row, row: Row) -> Fraction:
+    """2 ** -(age / half_life), with mantissas of 32 bits; nothing from four blocks of 16 half-lives on."""
+    half_life = (feature.half_life or timedelta(0)) // timedelta(microseconds=1)
+    now, then = row["as_of"], _when(feature, event)
+    if now // half_life // 16 - then // half_life // 16 >= 4:
+        return Fraction(0)
+    halvings = now // half_life - then // half_life
+    return Fraction(_mantissa(then, half_life), _mantissa(now, half_life)) / 2**halvings
+
+
+def _mantissa(moment: int, half_life: int) -> int:
+    return round(2.0**32 * math.exp2(moment % half_life / half_life))
+
+
+def _order(feature: History, event: Row, row: Row) -> tuple[int, int, int]:
+    """What tells events apart: time, sequence, the other time."""
+    other = "known_at" if feature.time == "event_time" else "event_time"
+    sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
+    return (event[feature.time], sequence, event[other])
+
+
+def _newest(feature: History, events: list[dict[str, Any]], n: int, row: Row) -> list[dict[str, Any]]:
+    """The last n events, and whatever is as late as the earliest of them."""
+    if n == 0 or len(events) <= n:
+        return events if n else []
+    nth = sorted(_order(feature, event, row) for event in events)[-n]
+    return [event for event in events if _order(feature, event, row) >= nth]
 
 
 def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
@@ -137,15 +288,11 @@ def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float |
         return (row["as_of"] - min(e[feature.time] for e in events)) / _DAY_MICROS
     if feature.kind == "time_since_last":
         return (row["as_of"] - max(e[feature.time] for e in events)) / _DAY_MICROS
-    other = "known_at" if feature.time == "event_time" else "event_time"
     column = str(feature.column)
-
-    def order(event: Row) -> tuple[Any, ...]:
-        sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
-        value = event[column]
-        return (event[feature.time], sequence, event[other], value is not None, value)
-
-    value = max(events, key=order)[column]
+    if feature.kind == "first":
+        value = min(events, key=lambda e: (*_order(feature, e, row), e[column] is None, e[column]))[column]
+    else:
+        value = max(events, key=lambda e: (*_order(feature, e, row), e[column] is not None, e[column]))[column]
     return None if value is None else float(value)
 
 
@@ -163,6 +310,10 @@ def _summed(feature: History, values: list[Any], resolution: Fraction) -> float:
 
 def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: FeatureSet) -> float | None:
     moment = _EPOCH + timedelta(microseconds=as_of)
+    if isinstance(feature, (Weekend, Night, DayOfWeek, Hour)):
+        moment = moment.astimezone(ZoneInfo(feature.zone))
+    elif not isinstance(feature, Missing) and None in [values[name] for name in feature.inputs]:
+        return None
     match feature:
         case Weekend():
             return float(moment.weekday() >= 5)
@@ -175,22 +326,36 @@ def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: 
         case Missing():
             return float(values[feature.of] is None)
         case Log1p():
+            return math.log1p(values[feature.of]) if values[feature.of] > -1 else None
+        case Log():
+            return math.log(values[feature.of]) if values[feature.of] > 0 else None
+        case SignedLog():
+            size = math.log1p(abs(values[feature.of]))
+            return size if values[feature.of] >= 0 else -size
+        case Clip():
             value = values[feature.of]
-            return None if value is None or value <= -1 else math.log1p(value)
+            if feature.low is not None and value < feature.low:
+                return float(feature.low)
+            return float(feature.high) if feature.high is not None and value > feature.high else value
         case Ratio():
             return _quotient(values[feature.numerator], values[feature.denominator])
         case Difference():
-            left, right = values[feature.left], values[feature.right]
-            return None if left is None or right is None else left - right
+            return values[feature.left] - values[feature.right]
+        case Sum():
+            total = values[feature.of[0]]
+            for name in feature.of[1:]:
+                total += values[name]
+            return total
+        case Product():
+            return values[feature.left] * values[feature.right]
         case Trend():
-            windows = {h.name: h.window or timedelta(0) for h in features.history}
-            recent = values[feature.recent]
+            windows = {h.name: h.window for h in features.history if isinstance(h.window, timedelta)}
             scale = windows[feature.longer] / windows[feature.recent]
-            return _quotient(None if recent is None else recent * scale, values[feature.longer])
+            return _quotient(values[feature.recent] * scale, values[feature.longer])
 
 
-def _quotient(numerator: float | None, denominator: float | None) -> float | None:
-    if numerator is None or denominator is None or denominator == 0:
+def _quotient(numerator: float, denominator: float) -> float | None:
+    if denominator == 0:
         return None
     try:
         return numerator / denominator

@@ -12,9 +12,13 @@ from functools import cached_property
 import numpy as np
 
 from assets.features.conditions import Predicate
+from assets.features.edges import newest
 from assets.features.windows import Edges, Events, Rows, moments
 
 Filters = tuple[Predicate, ...]
+
+_EARLIER = ("latest", "earliest")
+"""Families that ask of the events before the request alone."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,13 @@ class Member:
 
     Attributes:
         slot: Its position in the group.
-        column: The column whose last value it is; None for every other kind.
+        column: The column whose first or last value it is; None for every other kind.
         window: Which of the measure's windows it takes.
         part: For a share, the number of the filters of the events that count for it.
         empty: Its value over no events (NaN: missing).
+        level: Which quantile it is.
+        half_life: In how many microseconds the weight of an event halves.
+        is_text: Whether its value is a text.
     """
 
     slot: int
@@ -35,6 +42,9 @@ class Member:
     window: int
     part: int
     empty: float
+    level: Fraction | None = None
+    half_life: int | None = None
+    is_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +79,21 @@ class Scope:
         self.events, self.rows, self.edge, self.resolutions = events, rows, edge, resolutions
         self._filters = filters
         self._masks: dict[tuple[int, bool], np.ndarray | None] = {}
-        self._counts: dict[tuple[int, tuple[int, ...]], np.ndarray] = {}
+        self._counts: dict[tuple[int, int, tuple[int, ...]], np.ndarray] = {}
 
     @cached_property
     def moments(self) -> np.ndarray | None:
         """For each event the first of the same moment; None where no two share one."""
         return moments(self.events)
+
+    @cached_property
+    def moment_ends(self) -> np.ndarray:
+        """int64 [n]: for each event the last of the same moment."""
+        if self.moments is None:
+            return np.arange(len(self.events))
+        last = len(self.events) - 1
+        follows = np.append(self.moments[1:] == np.arange(1, last + 1), True)  # whether the next one begins a moment
+        return np.minimum.accumulate(np.where(follows, np.arange(last + 1), last)[::-1])[::-1]
 
     def mask(self, filters: int, request: bool = False) -> np.ndarray | None:
         """bool [n]: which events meet the filters (None: all); with `request`, which rows do, bool [m]."""
@@ -94,16 +113,32 @@ class Scope:
 
     def counts(self, filters: int, measure: Measure) -> np.ndarray:
         """int64 [windows, m]: how many events meet the filters, the request among them where it counts."""
-        key = (filters, measure.windows)
+        key = (filters, measure.filters, measure.windows)
         if key not in self._counts:
             self._counts[key] = counted(self.mask(filters), self.own(filters, None), *self.window(measure))
         return self._counts[key]
 
     def window(self, measure: Measure) -> tuple[np.ndarray, np.ndarray]:
         """lo [windows, m] and hi [m] of the measure's windows."""
+        if self.edge.newest is not None:
+            return self._newest(measure), self.edge.hi
         if len(measure.windows) == len(self.edge.lo):
             return self.edge.lo, self.edge.hi
         return self.edge.lo[list(measure.windows)], self.edge.hi
+
+    def _newest(self, measure: Measure) -> np.ndarray:
+        """lo of the measure's windows, where a window of n events begins at the nth last that meets the filters.
+
+        A request that counts is one of the n, except for what is asked of earlier events alone.
+        """
+        mask, hi, lo = self.mask(measure.filters), self.edge.hi, self.edge.lo[list(measure.windows)]
+        own = None if measure.family in _EARLIER else self.own(measure.filters, None)
+        places = None if mask is None else np.flatnonzero(mask)
+        for number, window in enumerate(measure.windows):
+            n = self.edge.newest[window] if self.edge.newest is not None else 0
+            if n:
+                lo[number] = newest(hi, lo[number], n if own is None else n - own, places, self.moments)
+        return lo
 
 
 def both(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:

@@ -91,7 +91,7 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
         version=version,
         days=(min(newest), max(newest)) if newest else None,
         rows=rows.num_rows,
-        entries=catalogue(product.features, spine=product.spine.source),
+        entries=catalogue(product.features, product.units, spine=product.spine.source),
         statistics=feature_statistics(rows, names),
         uses=feature_use(product.features, models),
         models=tuple(models),

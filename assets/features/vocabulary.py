@@ -9,55 +9,68 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from assets.features import wording
 from assets.features.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
-from assets.features.declarations import (
-    COUNTED,
-    SUMMED,
-    TIMED,
-    Category,
-    Events,
-    History,
-    Number,
-)
+from assets.features.declarations import Events, History
 from assets.features.derivations import (
+    Clip,
     DayOfWeek,
     Derived,
     Difference,
     Hour,
+    Log,
     Log1p,
     Missing,
     Night,
+    Product,
     Ratio,
+    SignedLog,
+    Sum,
     Trend,
     Weekend,
 )
+from assets.features.kinds import COUNTED, SUMMED, TIMED
+from assets.features.request import Category, HashedCategory, LearnedCategory, Number, Text
+from assets.features.spans import (
+    Calendar,
+    LastEvents,
+    Window,
+    last_events,
+    last_months,
+    this_month,
+    today,
+    window_from,
+    window_record,
+)
+from assets.features.units import units_of
 
 __all__ = [
-    "COUNTED", "SUMMED", "TIMED", "Bound", "Category", "DayOfWeek", "Derived", "Difference", "Events", "Feature",
-    "FeatureError", "FeatureSet", "History", "Hour", "Log1p", "Missing", "Night", "Number", "Predicate", "Ratio",
-    "Trend", "Weekend", "at_least", "below", "days", "hours",
+    "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived", "Difference",
+    "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
+    "LearnedCategory", "Log", "Log1p", "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog",
+    "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
+    "last_months", "this_month", "today",
 ]  # fmt: skip
 
-_MICROSECOND = timedelta(microseconds=1)
+_DURATIONS = ("window", "lag", "half_life")
 
+Feature = Number | Text | History | Derived
 
-Feature = Number | Category | History | Derived
-
-_TYPES: dict[str, Any] = {
-    cls.__name__: cls
-    for cls in (Number, Category, History, Ratio, Difference, Log1p, Missing, Trend, Weekend, Night, DayOfWeek, Hour)
-}
+_REQUEST = (Number, *get_args(Text))
+_DERIVED = get_args(Derived)
+_TYPES: dict[str, Any] = {cls.__name__: cls for cls in (*_REQUEST, History, *_DERIVED)}
 
 
 def _to_dict(feature: Feature) -> dict[str, Any]:
     record: dict[str, Any] = {"type": type(feature).__name__}
     for part in fields(feature):
         value = getattr(feature, part.name)
-        if isinstance(value, timedelta):
-            value = value // _MICROSECOND
+        if part.metadata.get("later") and value == part.default:
+            continue
+        if part.name in _DURATIONS:
+            value = window_record(value)
         elif part.name in ("filters", "share"):
             value = [{"column": p.column, "test": p.test, "values": list(p.values)} for p in value]
         elif isinstance(value, tuple):
@@ -74,13 +87,15 @@ def _from_dict(record: Mapping[str, Any]) -> Any:
     unknown = set(parts) - {part.name for part in fields(cls)}
     if unknown:
         raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
-    if parts.get("window") is not None:
-        parts["window"] = parts["window"] * _MICROSECOND
+    for name in _DURATIONS:
+        if name in parts:
+            parts[name] = window_from(parts[name])
     for name in ("filters", "share"):
         if name in parts:
             parts[name] = tuple(Predicate(p["column"], p["test"], tuple(p["values"])) for p in parts[name])
-    if "values" in parts:
-        parts["values"] = tuple(parts["values"])
+    for name in ("values", "of"):
+        if isinstance(parts.get(name), list):
+            parts[name] = tuple(parts[name])
     return cls(**parts)
 
 
@@ -93,10 +108,11 @@ class FeatureSet:
         owner: Who answers for features that name no owner of their own.
 
     Raises:
-        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number.
+        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number,
+            units that are declared contradict each other.
     """
 
-    request: Sequence[Number | Category] = ()
+    request: Sequence[Number | Text] = ()
     history: Sequence[History] = ()
     derived: Sequence[Derived] = ()
     owner: str = ""
@@ -108,6 +124,8 @@ class FeatureSet:
         _check_names(self)
         _check_derived(self)
         _check_columns(self)
+        _check_facts(self)
+        units_of(self)
 
     @property
     def all(self) -> tuple[Feature, ...]:
@@ -132,19 +150,20 @@ class FeatureSet:
     @property
     def lookback(self) -> timedelta | None:
         """How far before a decision events matter; `None` when a feature reads all history."""
-        if any(feature.window is None for feature in self.history):
+        if any(feature.reach is None for feature in self.history):
             return None
-        return max((feature.window for feature in self.history if feature.window is not None), default=timedelta(0))
+        return max((feature.reach for feature in self.history if feature.reach is not None), default=timedelta(0))
 
     @property
     def numeric(self) -> tuple[str, ...]:
         """Names of the numeric features, in order."""
-        return tuple(feature.name for feature in self.all if not isinstance(feature, Category))
+        return tuple(feature.name for feature in self.all if not holds_text(feature))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
-        """For each category its values."""
-        return {feature.name: feature.values for feature in self.request if isinstance(feature, Category)}
+        """For each feature that is a text its values; none where they are learned or hashed."""
+        found = (feature for feature in self.all if holds_text(feature))
+        return {f.name: f.values if isinstance(f, (Category, History)) else () for f in found}
 
     def feature(self, name: str) -> Feature:
         """The feature of that name.
@@ -162,7 +181,7 @@ class FeatureSet:
         feature = self.feature(name)
         if isinstance(feature, History):
             return wording.history_sentence(feature)
-        if isinstance(feature, (Number, Category)):
+        if isinstance(feature, (Number, Category, LearnedCategory, HashedCategory)):
             return f"{feature.name.replace('_', ' ').capitalize()} as stated in the request"
         return feature.sentence
 
@@ -203,8 +222,13 @@ class FeatureSet:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def holds_text(feature: Feature) -> bool:
+    """Whether its column in the feature table holds texts."""
+    return isinstance(feature, get_args(Text)) or (isinstance(feature, History) and feature.is_text)
+
+
 def _check_parts(features: FeatureSet) -> None:
-    for part, allowed in (("request", (Number, Category)), ("history", (History,)), ("derived", Derived.__args__)):
+    for part, allowed in (("request", _REQUEST), ("history", (History,)), ("derived", _DERIVED)):
         for feature in getattr(features, part):
             if not isinstance(feature, allowed):
                 names = ", ".join(cls.__name__ for cls in allowed)
@@ -225,7 +249,7 @@ def _check_derived(features: FeatureSet) -> None:
         for name in feature.inputs:
             if name not in known:
                 raise FeatureError(f"derived '{feature.name}': '{name}' is not a feature declared before it")
-            if isinstance(known[name], Category) and not isinstance(feature, Missing):
+            if holds_text(known[name]) and not isinstance(feature, Missing):
                 raise FeatureError(f"derived '{feature.name}': '{name}' is a category; it takes numbers")
         if isinstance(feature, Trend):
             _check_trend(feature, known[feature.recent], known[feature.longer])
@@ -234,8 +258,10 @@ def _check_derived(features: FeatureSet) -> None:
 
 def _check_trend(trend: Trend, recent: Feature, longer: Feature) -> None:
     for part in (recent, longer):
-        if not isinstance(part, History) or part.kind not in ("count", "sum") or part.window is None:
-            raise FeatureError(f"trend '{trend.name}': '{part.name}' must be a count or a sum over a window")
+        if not isinstance(part, History) or part.kind not in ("count", "sum") or not isinstance(part.window, timedelta):
+            raise FeatureError(
+                f"trend '{trend.name}': '{part.name}' must be a count or a sum over a window of a certain length"
+            )
     if recent.window >= longer.window:  # type: ignore[operator, union-attr]
         raise FeatureError(
             f"trend '{trend.name}': the window of '{trend.recent}' must be shorter than of '{trend.longer}'"
@@ -248,7 +274,7 @@ def _check_columns(features: FeatureSet) -> None:
     for feature in features.history:
         uses = [(p.column, p.is_text) for p in (*feature.filters, *feature.share)]
         if feature.column is not None and feature.kind != "distinct":
-            uses.append((feature.column, False))
+            uses.append((feature.column, feature.is_text))
         for column, is_text in uses:
             before, by = seen.setdefault((feature.source, column), (is_text, feature.name))
             if before != is_text:
@@ -257,3 +283,15 @@ def _check_columns(features: FeatureSet) -> None:
                     f"feature '{feature.name}' takes {feature.source}.{column} as {kinds[is_text]}, "
                     f"'{by}' as {kinds[before]}; a column is one of them"
                 )
+
+
+def _check_facts(features: FeatureSet) -> None:
+    """A source is corrected for all of its features or for none: else two of them would tell different stories."""
+    seen: dict[str, History] = {}
+    for feature in features.history:
+        before = seen.setdefault(feature.source, feature)
+        if before.fact != feature.fact:
+            raise FeatureError(
+                f"feature '{feature.name}' reads {feature.source} with fact={feature.fact!r}, '{before.name}' with "
+                f"fact={before.fact!r}; give every Events of '{feature.source}' the same"
+            )

@@ -1,21 +1,28 @@
 """Which events stand in which window of which row.
 
-Belongs here: events in the order of (entity, time), the edges of windows as positions in that order, and what was not
-yet known. Does not belong here: what is computed over a window (`aggregates.py`), Arrow (`columns.py`).
+Belongs here: events in the order of (entity, time), windows as positions in that order, and what was not yet known.
+Does not belong here: finding the positions (`edges.py`), what is computed over a window (`aggregates.py`), Arrow
+(`columns.py`).
 
 Times are int64 microseconds. An event has a time on the windows' axis and another time (`known_at` where windows are
-over `event_time`, and the reverse); it may be used from the later of the two on.
+over `event_time`, and the reverse); it may be used from the later of the two on, and where facts are corrected until a
+later version of the same fact is known (`versions.py`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from assets.features.columns import Columns
+from assets.features.spans import Calendar, LastEvents
 
-_LIMIT = 2**62
+Span = int | Calendar | LastEvents | None
+"""A window: its length in microseconds, days or months of a calendar, a number of events; None for all history."""
+
+NEVER = np.iinfo(np.int64).max
+LIMIT = 2**62
+"""Up to it entity and time fit into one integer."""
 _PAIRS = 4_000_000
 """How many (row, event) pairs are held at a time where windows must be spelled out."""
 
@@ -28,6 +35,7 @@ class Events:
         entity: int64 [n].
         time, other: int64 [n], microseconds.
         sequence: int64 [n], order within a microsecond; None where ties do not matter.
+        until: int64 [n], when a later version took the event's place, NEVER if none did; None where none did at all.
     """
 
     entity: np.ndarray
@@ -35,6 +43,7 @@ class Events:
     other: np.ndarray
     sequence: np.ndarray | None
     columns: Columns
+    until: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -47,6 +56,7 @@ class Events:
             self.other[index],
             None if self.sequence is None else self.sequence[index],
             self.columns.take(index),
+            None if self.until is None else self.until[index],
         )
 
 
@@ -81,14 +91,20 @@ class Rows:
 
 @dataclass(frozen=True)
 class Edges:
-    """Windows as positions: window w of row r holds the events lo[w, r] … hi[r] - 1. int64 [windows, m] and [m]."""
+    """Windows as positions: window w of row r holds the events lo[w, r] … hi[r] - 1. int64 [windows, m] and [m].
+
+    Attributes:
+        newest: For each window the number of events that it holds at most, 0 for any number; their lo is that of all
+            history, since it depends on the events that are asked for (`newest`). None where no window counts events.
+    """
 
     lo: np.ndarray
     hi: np.ndarray
+    newest: tuple[int, ...] | None = None
 
 
 def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Events:
-    """The events that any row can see, in order.
+    """The events that any row can see, in order; other versions of a fact among them.
 
     Args:
         reach: The longest window in microseconds; None for all history.
@@ -99,6 +115,9 @@ def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Eve
         keep &= events.time <= rows.as_of.max()
         if reach is not None:
             keep &= events.time > rows.as_of.min() - reach
+    if events.until is not None:
+        keep &= events.until > np.maximum(events.time, events.other)
+        keep &= events.until > rows.as_of.min(initial=NEVER)
     if not keep.all():
         events = events.take(np.flatnonzero(keep))
     if len(events) < 2:
@@ -119,7 +138,7 @@ def _position(events: Events) -> np.ndarray | None:
     """Entity and time as one integer; None when they do not fit."""
     first, last = int(events.time.min()), int(events.time.max())
     span = last - first + 1
-    if span * (int(events.entity.max()) + 1) >= _LIMIT:
+    if span * (int(events.entity.max()) + 1) >= LIMIT:
         return None
     return events.entity * span + (events.time - first)
 
@@ -154,82 +173,24 @@ def moments(events: Events) -> np.ndarray | None:
     return np.maximum.accumulate(first)
 
 
-class Finder:
-    """Binary search for (entity, time) among ordered events, on one composite integer.
-
-    Where entity x span of time does not fit into 63 bits, the entities are searched in slabs that do.
-    """
-
-    def __init__(self, events: Events, rows: Rows, reach: int) -> None:
-        self.first = int(rows.as_of.min()) - reach - 1
-        self.span = int(rows.as_of.max()) - self.first + 2
-        # Nothing is asked at first, at its end or outside, so times are clipped into [first, first + span).
-        time = np.clip(events.time, self.first, self.first + self.span - 1)
-        self.slab = max(1, _LIMIT // self.span)
-        self.entity, self.time = events.entity, time
-        self.fits = max(int(events.entity[-1]), int(rows.entity.max())) < self.slab
-        self.composite = events.entity * self.span + (time - self.first) if self.fits else None
-
-    def __call__(self, entity: np.ndarray, time: np.ndarray, side: Literal["left", "right"]) -> np.ndarray:
-        """For each (entity, time) how many events are before it (`left`), or at most at it (`right`)."""
-        wanted = time - self.first
-        if self.composite is not None:
-            return np.searchsorted(self.composite, entity * self.span + wanted, side)
-        found = np.empty(len(entity), np.int64)
-        for number in np.unique(entity // self.slab):
-            chosen = np.flatnonzero(entity // self.slab == number)
-            low, high = np.searchsorted(self.entity, [number * self.slab, (number + 1) * self.slab])
-            base = number * self.slab
-            part = (self.entity[low:high] - base) * self.span + (self.time[low:high] - self.first)
-            query = (entity[chosen] - base) * self.span + wanted[chosen]
-            found[chosen] = low + np.searchsorted(part, query, side)
-        return found
-
-
-def edges(events: Events, rows: Rows, windows: tuple[int | None, ...], before_only: bool) -> Edges:
-    """Positions of every window of every row among ordered events.
-
-    Args:
-        windows: Lengths in microseconds; None for all history. Window w of a row is (as_of - w, as_of].
-        before_only: Only events strictly before the row count, by (time, sequence).
-    """
-    shape = (len(windows), len(rows))
-    if not len(events) or not len(rows):
-        return Edges(np.zeros(shape, np.int64), np.zeros(len(rows), np.int64))
-    find = Finder(events, rows, max((w for w in windows if w is not None), default=0))
-    hi = find(rows.entity, rows.as_of, "left" if before_only else "right")
-    if before_only and events.sequence is not None and rows.sequence is not None:
-        hi = _within_tie(events.sequence, rows.sequence, hi, find(rows.entity, rows.as_of, "right"))
-    lo = np.empty(shape, np.int64)
-    for number, window in enumerate(windows):
-        if window is None:
-            lo[number] = np.searchsorted(events.entity, rows.entity)
-        else:
-            lo[number] = find(rows.entity, rows.as_of - window, "right")
-    return Edges(lo, hi)  # of entity -1, which stands before all others, everything is at 0
-
-
-def _within_tie(sequence: np.ndarray, wanted: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """First position in [low, high) whose sequence is not below the wanted one, for all rows at once."""
-    low, high = low.copy(), high.copy()
-    while True:
-        open_ = np.flatnonzero(low < high)
-        if not open_.size:
-            return low
-        middle = (low[open_] + high[open_]) // 2
-        below = sequence[middle] < wanted[open_]
-        low[open_[below]] = middle[below] + 1
-        high[open_[~below]] = middle[~below]
-
-
 def unknown_yet(events: Events, rows: Rows, edge: Edges) -> np.ndarray:
     """Positions of rows whose longest window holds an event that may not be used yet (its other time is later)."""
     late = np.flatnonzero(events.other > events.time)
     if not late.size or not len(rows):
         return np.empty(0, np.int64)
     before = np.searchsorted(late, np.concatenate([edge.lo.min(axis=0), edge.hi])).reshape(2, -1)
-    newest = range_pick(events.other[late], before[0], before[1], np.maximum, np.iinfo(np.int64).min)
-    return np.flatnonzero(newest > rows.as_of)
+    latest = range_pick(events.other[late], before[0], before[1], np.maximum, np.iinfo(np.int64).min)
+    return np.flatnonzero(latest > rows.as_of)
+
+
+def replaced_later(events: Events, rows: Rows, edge: Edges) -> np.ndarray:
+    """Positions of rows whose longest window holds an event that a later version took the place of after the row."""
+    if events.until is None or not len(rows):
+        return np.empty(0, np.int64)
+    replaced = np.flatnonzero(events.until != NEVER)
+    before = np.searchsorted(replaced, np.concatenate([edge.lo.min(axis=0), edge.hi])).reshape(2, -1)
+    latest = range_pick(events.until[replaced], before[0], before[1], np.maximum, np.iinfo(np.int64).min)
+    return np.flatnonzero(latest > rows.as_of)
 
 
 def spelled_out(
@@ -240,10 +201,34 @@ def spelled_out(
     for first, last in chunks(high - low):
         part = chosen[first:last]
         owner, index = ragged(low[first:last], high[first:last])
-        usable = events.other[index] <= rows.as_of[part][owner]
+        moment = rows.as_of[part][owner]
+        usable = events.other[index] <= moment
+        if events.until is not None:
+            usable &= events.until[index] > moment
         own = events.take(index[usable])
         mine = rows.take(part)
         yield part, replace(own, entity=owner[usable]), replace(mine, entity=np.arange(len(part)))
+
+
+def ranges(times: np.ndarray, as_of: np.ndarray, reach: int, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Rows in ranges of their moments, each with the times (first, last] that it can see: at most so many events.
+
+    Rows of the same moment stay together, however many events they see.
+
+    Args:
+        times: Of all events, sorted.
+        most: How many events a range may see.
+    """
+    order = np.argsort(as_of, kind="stable")
+    moments = as_of[order]
+    start = 0
+    while start < len(order):
+        first = int(moments[start]) - reach
+        low = int(np.searchsorted(times, first, "right"))
+        stop = len(order) if low + most >= len(times) else int(np.searchsorted(moments, times[low + most], "left"))
+        stop = max(stop, int(np.searchsorted(moments, moments[start], "right")))
+        yield order[start:stop], first, int(moments[stop - 1])
+        start = stop
 
 
 def chunks(sizes: np.ndarray) -> Iterator[tuple[int, int]]:

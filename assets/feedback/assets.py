@@ -73,9 +73,10 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         watch, days = Stopwatch(name), days_of(context)
         scores, labels = table_name(product, "scores"), table_name(product, f"validated_{label.source}")
         with permanent(LakeError, RowsError):
-            # A label is final at its maturity, or some days later when what decides it arrived late.
-            first, last = days[0] - label.maturity - timedelta(days=_LATE_DAYS), days[-1] - label.maturity
-            scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= last])
+            # A label is final at its maturity, or some days later when what decides it arrived late. A score stands
+            # on the day on which its row arrived, which may be long after the decision.
+            first = days[0] - label.maturity - timedelta(days=_LATE_DAYS)
+            scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= days[-1]])
             events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
             found = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
         of_days = found.filter(pc.is_in(found["day"], value_set=pa.array(days, pa.date32())))

@@ -43,7 +43,8 @@ def join_outcomes(
     Returns:
         In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (when the
         label became final: its maturity, or later when its evidence arrived later; the maturity where unobserved);
-        and `day` (date32, the UTC day of `matured_at`).
+        and `day` (date32, the UTC day of `matured_at`; the decision's own day where that is later, as it may be of a
+        row that arrived late).
 
     Raises:
         RowsError: A column is missing or of a wrong type, the decisions already have an added one, or `now` has no
@@ -57,9 +58,12 @@ def join_outcomes(
     labels = _labels(decisions, label_events, label, now, row_id=row_id, as_of=as_of)
     due = _due(decisions[as_of], label)
     matured = pc.coalesce(labels["known_at"], due)
+    day = matured.cast(pa.date32())
+    if "day" in decisions.column_names:
+        day = pc.max_element_wise(day, decisions["day"])
     outcomes = decisions.drop_columns(["day"]) if "day" in decisions.column_names else decisions
     outcomes = outcomes.append_column("label", labels["label"]).append_column("matured_at", matured)
-    outcomes = outcomes.append_column("day", matured.cast(pa.date32()))
+    outcomes = outcomes.append_column("day", day)
     return outcomes.filter(pc.less_equal(due, pa.scalar(now, _TIME)))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
+from assets.features.units import units_of
 from assets.product import Product
 from assets.registry.registration import Approval
 from assets.serving.bundle import BundleParts
@@ -174,7 +175,8 @@ def _limits(product: Product, found: Mapping[str, Any]) -> str:
 
 def _features(parts: BundleParts) -> str:
     known = parts.kernel.features
-    rows = [(name, known.describe(name), known.feature(name).unit, known.owner_of(name)) for name in known.names]
+    units = units_of(known)
+    rows = [(name, known.describe(name), units[name], known.owner_of(name)) for name in known.names]
     return _section("Features", _table(("feature", "meaning", "unit", "owner"), rows))
 
 

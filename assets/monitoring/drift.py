@@ -7,10 +7,7 @@ Two figures, because they err differently. The population stability index sees a
 included, and grows with every bin; the Kolmogorov-Smirnov distance sees the largest shift of a numeric distribution
 and comes with a p-value, so that a small window does not alarm by chance.
 
-PSI (Siddiqi, Credit Risk Scorecards, 2006) = sum over bins of (q - p) ln(q / p), with p the reference's share of rows
-and q the window's. Half a row is added to every bin on both sides (Jeffreys' prior), so that an empty bin is finite.
-Two samples of one distribution then have a PSI of about (bins - 1) (1/n + 1/m), as its chi-squared limit says
-(Yurdakul, 2018).
+The stability index is that of `assets.stability_index`, over the profile's bins, missing values among them.
 
 KS = the largest distance between the two distribution functions; its p-value is Kolmogorov's limit at
 sqrt(n m / (n + m)) times it (Smirnov, 1939). Ties make it conservative.
@@ -34,6 +31,7 @@ from assets.monitoring.profile import (
     category_values,
     numeric_values,
 )
+from assets.stability_index import psi
 
 Kind = Literal["numeric", "category", "score"]
 
@@ -204,22 +202,6 @@ def _category_figures(
     counts = windows.counts(profile.assign(values), profile.cells)
     none = np.full(len(counts), np.nan)
     return _figures(name, "category", counts, psi(profile.expected, counts), none, none)
-
-
-def psi(expected: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Population stability index of each row of counts against the expected ones; the formula is at the module's top.
-
-    Args:
-        expected: Reference rows a bin, int64 [bins].
-        counts: Rows a bin, int64 [windows, bins].
-
-    Returns:
-        float64 [windows].
-    """
-    bins = len(expected)
-    p = (expected + 0.5) / (expected.sum() + 0.5 * bins)
-    q = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * bins)
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=1), dtype=np.float64)
 
 
 def _ks(sample: NDArray[np.float64], values: NDArray[np.float64], windows: _Windows) -> NDArray[np.float64]:

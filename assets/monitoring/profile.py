@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 BINS = 10
 SAMPLE = 256
 """Order statistics kept of a numeric column; the sample's distribution is within 1 / (2 * SAMPLE) of the whole's."""
+KEPT = 50
+"""Values kept of a categorical column: one of many values is told from another by its most frequent ones."""
 
 _FORMAT = 1
 
@@ -63,15 +65,23 @@ class NumericProfile:
 
 @dataclass(frozen=True)
 class CategoryProfile:
-    """One categorical column: the values seen, in order, and how often; `missing` counts rows without one."""
+    """One categorical column.
+
+    Attributes:
+        values: The values seen, in order; of more than `KEPT` the most frequent ones.
+        counts: Reference rows a value.
+        missing: Reference rows without a value.
+        other: Reference rows with a value that is not kept.
+    """
 
     values: tuple[str, ...]
     counts: tuple[int, ...]
     missing: int
+    other: int = 0
 
     @property
     def cells(self) -> int:
-        """A cell a known value, then one for values never seen, then one for missing ones."""
+        """A cell a kept value, then one for all others, then one for missing ones."""
         return len(self.values) + 2
 
     def assign(self, values: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
@@ -82,8 +92,8 @@ class CategoryProfile:
 
     @property
     def expected(self) -> NDArray[np.int64]:
-        """Reference rows a cell: the known values, never-seen ones (none), missing ones."""
-        return np.array([*self.counts, 0, self.missing], dtype=np.int64)
+        """Reference rows a cell: the kept values, other ones, missing ones."""
+        return np.array([*self.counts, self.other, self.missing], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -232,11 +242,13 @@ def _order_statistics(ordered: NDArray[np.float64], wanted: int) -> NDArray[np.f
 
 def _category(values: pa.ChunkedArray) -> CategoryProfile:
     counted = pc.value_counts(values.drop_null())
-    seen = sorted((str(entry["values"]), int(entry["counts"])) for entry in counted.to_pylist())
+    found = sorted((str(entry["values"]), int(entry["counts"])) for entry in counted.to_pylist())
+    seen = sorted(sorted(found, key=lambda entry: -entry[1])[:KEPT])
     return CategoryProfile(
         values=tuple(value for value, _ in seen),
         counts=tuple(count for _, count in seen),
         missing=values.null_count,
+        other=sum(count for _, count in found) - sum(count for _, count in seen),
     )
 
 
@@ -259,6 +271,7 @@ def _read_category(name: str, part: Mapping[str, Any]) -> CategoryProfile:
         values=tuple(str(value) for value in part["values"]),
         counts=_counts(name, part["counts"]),
         missing=int(part["missing"]),
+        other=int(part.get("other", 0)),
     )
     if len(profile.values) != len(profile.counts):
         raise ProfileError(f"profile of '{name}': {len(profile.values)} values and {len(profile.counts)} counts")

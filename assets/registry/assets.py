@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from assets.evaluation.assets import EVALUATED
 from assets.governance.audit_log import AuditLog
@@ -19,7 +20,7 @@ from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.registry.promotion import PromotionAction, PromotionSignals, promotion_verdict
-from assets.registry.registration import Approval, Registration
+from assets.registry.registration import Approval, Registration, RegistrationError
 from assets.serving.bundle import BundleError, load_bundle, write_bundle
 from assets.verdict import Verdict
 from resources.clock import Clock
@@ -27,7 +28,7 @@ from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.rollout_store import Release, RolloutManifest, RolloutStore
-from resources.tracking import LostRace, Tracking
+from resources.tracking import LostRace, Tracking, TrackingError
 
 
 def registered_model_asset(product: Product) -> dg.AssetsDefinition:
@@ -73,6 +74,12 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
     return registered_model
 
 
+class DeploymentChoice(dg.Config):
+    """Which version to deploy."""
+
+    version: str | None = Field(default=None, description="A version of the registry; by default the newest one.")
+
+
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
     """`deployment`: the version that decides from now on; the service follows the manifest by itself."""
     name = "deployment"
@@ -87,6 +94,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
     )
     def deployment(
         context: dg.AssetExecutionContext,
+        config: DeploymentChoice,
         registered_model: dict[str, Any],
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
@@ -95,6 +103,9 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, version, digest = Stopwatch(name), registered_model["version"], registered_model["digest"]
+        if config.version not in (None, version):
+            with permanent(TrackingError, RegistrationError):
+                version, digest = config.version, _digest(product, tracking, config.version)
         champion = tracking.champion(product.name)
         before = champion.version if champion else None
         reasons: tuple[str, ...] = ("it is the champion already",)
@@ -122,6 +133,11 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         return watch.result(rows=1, champion=version, replaced=before or "none", reasons=list(reasons))
 
     return deployment
+
+
+def _digest(product: Product, tracking: Tracking, version: str) -> str:
+    """The digest that the version's bundle was registered with."""
+    return Registration.from_tags(tracking.version(product.name, version).tags).digest
 
 
 def _may_be_promoted(

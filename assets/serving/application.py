@@ -19,12 +19,12 @@ from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.request import NoChampion, RequestError, parse_event, parse_json
+from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_json
 from assets.serving.watcher import LiveProduct, Watcher
 from resources.environments import Environment, load_environment
 from resources.event_blocks import EventError
 from resources.keys import signing_key
-from resources.online_store import open_store
+from resources.online_store import StoreUnavailable, open_store
 from resources.rollout_store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
@@ -73,9 +73,10 @@ class Application:
             after_swap=_settle,
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
         )
-        metrics.show(lambda: watcher.live)
         watcher.start()
-        return cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
+        made = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
+        metrics.show(lambda: watcher.live, made.known_until)
+        return made
 
     @property
     def ready(self) -> bool:
@@ -101,6 +102,7 @@ class Application:
         Raises:
             RequestError: The body is no such request.
             NoChampion: Nothing decides for the product.
+            StaleEvents: The product refuses to decide with events as old as these.
         """
         call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
@@ -133,7 +135,7 @@ class Application:
                 )
                 self._log.append(shadow)
                 self._count(shadow)
-            except RequestError as error:
+            except (RequestError, StaleEvents) as error:
                 _LOG.warning("%s: the shadow cannot read request %s: %s", decision.product, decision.id, error)
             finally:
                 self._shadow_room.release()
@@ -189,9 +191,29 @@ class Application:
                 "shadow": _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
                 "request": {"fields": sorted(live.champion.shape.columns)},
+                "events": self._events_of(live.product),
             }
             for live in self.live.values()
         ]
+
+    def known_until(self, product: str) -> Mapping[str, datetime]:
+        """For each source of the online store, until when its events are known; empty when the store does not say."""
+        try:
+            return self._watcher.store(product).known_until()
+        except StoreUnavailable as error:
+            _LOG.warning("%s: %s", product, error)
+            return {}
+
+    def _events_of(self, product: str) -> dict[str, Any]:
+        """What the online store has: its version, the table versions that it is of, and until when events are known."""
+        try:
+            state = self._watcher.store(product).state()
+        except StoreUnavailable as error:
+            return {"version": None, "problem": str(error)}
+        if state is None:
+            return {"version": None, "problem": "the online store was never loaded"}
+        until = {source: _iso(moment) for source, moment in self.known_until(product).items()}
+        return {"version": state.version, "tables": state.table_versions, "known_until": until}
 
 
 def _settle() -> None:

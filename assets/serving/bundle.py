@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from assets.features.encoding import Encoder
 from assets.features.kernel import Kernel
@@ -59,6 +59,8 @@ class Policy:
         sequence: The request's integer column that orders events of the same microsecond; `None` where ties do not
             matter. The online store's events then have a column `sequence`.
         scale: What the score means.
+        max_age_seconds: How long before a decision the events of each source may end.
+        when_stale: What becomes of a decision when they end earlier: the fallback, or a refusal.
     """
 
     threshold: float
@@ -70,6 +72,8 @@ class Policy:
     row_id: str
     sequence: str | None = None
     scale: str = "probability of the bad outcome, 0 to 1"
+    max_age_seconds: float = 3 * 86_400.0
+    when_stale: Literal["fallback", "refuse"] = "fallback"
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):
@@ -78,6 +82,11 @@ class Policy:
             raise BundleError("policy: accept, refuse, fallback and row_id must be texts that are not empty")
         if self.accept == self.refuse:
             raise BundleError(f"policy: accept and refuse are both '{self.accept}'; give them different words")
+        if not self.max_age_seconds > 0 or self.when_stale not in ("fallback", "refuse"):
+            raise BundleError(
+                f"policy: max_age_seconds is {self.max_age_seconds}, when_stale '{self.when_stale}'; write a positive "
+                f"number, and 'fallback' or 'refuse'"
+            )
         if self.reasons_shown < 0:
             raise BundleError(f"policy: reasons_shown is {self.reasons_shown}; it must not be negative")
 

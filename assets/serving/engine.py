@@ -6,7 +6,7 @@ which bundle decides (`watcher.py`), the log (`decision_log.py`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,10 @@ from assets.features.vocabulary import FeatureError
 from assets.serving.bundle import Bundle, BundleError
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
 from assets.serving.reasons import by_feature, reasons_of
-from assets.serving.request import DecisionRequest, RequestShape, parse_request
+from assets.serving.request import DecisionRequest, RequestShape, StaleEvents, parse_request
 from assets.serving.scorer import ModelError, Scorer
 from resources.event_blocks import TIMESTAMP
-from resources.online_store import EntityEvents, OnlineStore, StoreUnavailable
+from resources.online_store import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 
 _TIMES = ("event_time", "known_at")
 
@@ -70,6 +70,7 @@ class Engine:
         self._as_of_allowed = as_of_allowed
         self._kernel = bundle.parts.kernel
         self._needs = self._kernel.needs
+        self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
 
     def warm(self) -> None:
         """Computes one row without events, so that the first request finds everything loaded.
@@ -77,7 +78,7 @@ class Engine:
         Raises:
             BundleError: The features of such a row cannot be computed.
         """
-        first = {name: values[0] for name, values in self.shape.categories.items()}
+        first = {name: values[0] if values else None for name, values in self.shape.categories.items()}
         dummy = DecisionRequest(
             row_id="warm",
             keys=dict.fromkeys(self.shape.keys, "warm"),
@@ -134,6 +135,7 @@ class Engine:
 
         Raises:
             RequestError: The request cannot be answered as it is.
+            StaleEvents: The events in the online store end too long before the decision, and the product refuses then.
         """
         asked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
         if shadow_of is not None:
@@ -141,8 +143,14 @@ class Engine:
         features: Mapping[str, float | str | None] = {}
         version: str | None = None
         try:
-            events, version = self._events(asked)
-            row = self._kernel.compute_one(events, self._spine(asked))
+            snapshot = self._snapshot(asked)
+            version = snapshot.version if snapshot else None
+            stale = self._stale(snapshot, asked.as_of) if snapshot else None
+            if stale is not None and self.bundle.policy.when_stale == "refuse":
+                raise StaleEvents(stale)
+            if stale is not None:
+                raise StoreUnavailable(stale)
+            row = self._kernel.compute_one(self._events(asked, snapshot), self._spine(asked))
             features = row.to_pylist()[0]
             judged = judge(self._scorer, row, explain=explain)
         except (StoreUnavailable, FeatureError) as error:
@@ -170,17 +178,31 @@ class Engine:
             problem=judged.problem,
         )
 
-    def _events(self, asked: DecisionRequest) -> tuple[dict[tuple[str, str], pa.Table | None], str | None]:
+    def _snapshot(self, asked: DecisionRequest) -> Snapshot | None:
+        """What the online store has of the request's entities; None when no feature has a history."""
         if not self._needs:
-            return {}, None
+            return None
         if self._store is None:
             raise StoreUnavailable(f"no online store was opened for {self.bundle.product}")
-        wanted = {need: EntityEvents(need.source, need.key, asked.keys[need.key]) for need in self._needs}
-        snapshot = self._store.fetch_all(tuple(wanted.values()))
-        found: dict[tuple[str, str], pa.Table | None] = {
-            (need.source, need.key): self._usable(need, snapshot.tables[entity]) for need, entity in wanted.items()
+        return self._store.fetch_all([_entity(need, asked) for need in self._needs])
+
+    def _stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
+        """Which source ends too long before the decision, in words; None when none does."""
+        for source, until in snapshot.known_until.items():
+            if as_of - until > self._max_age:
+                return (
+                    f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
+                    f"decision; at most {_days(self._max_age)} are allowed. Load the online store: "
+                    f"loopline run {self.bundle.product}"
+                )
+        return None
+
+    def _events(self, asked: DecisionRequest, snapshot: Snapshot | None) -> dict[tuple[str, str], pa.Table | None]:
+        if snapshot is None:
+            return {}
+        return {
+            (need.source, need.key): self._usable(need, snapshot.tables[_entity(need, asked)]) for need in self._needs
         }
-        return found, snapshot.version
 
     def _usable(self, need: Need, table: pa.Table) -> pa.Table:
         names = table.schema.names
@@ -206,6 +228,14 @@ class Engine:
         if asked.sequence is not None:
             columns[SEQUENCE] = pa.array([asked.sequence], pa.int64())
         return pa.table(columns)
+
+
+def _entity(need: Need, asked: DecisionRequest) -> EntityEvents:
+    return EntityEvents(need.source, need.key, asked.keys[need.key])
+
+
+def _days(time: timedelta) -> str:
+    return f"{time / timedelta(days=1):.1f} days"
 
 
 def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = True) -> Judgement:
@@ -260,7 +290,8 @@ def shape_of(bundle: Bundle) -> RequestShape:
     """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
     kernel, policy = bundle.parts.kernel, bundle.policy
     features = kernel.features
-    categories = features.categories
+    asked = {feature.name for feature in features.request}
+    categories = {name: values for name, values in features.categories.items() if name in asked}
     numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
     labels: dict[str, None] = {}
     known = {*numbers, *categories, *features.keys, policy.row_id}

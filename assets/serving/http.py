@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from assets.serving.log_writer import DecisionLogError
-from assets.serving.request import LARGEST_BODY, NoChampion, RequestError
+from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents
 from resources.online_store import StoreError
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         except NoChampion as error:
             metrics.refused.labels("no_champion").inc()
             return _error(503, str(error))
+        except StaleEvents as error:
+            metrics.refused.labels("stale").inc()
+            _LOG.error("a decision was refused: %s", error)
+            return _error(503, str(error))
         except (DecisionLogError, TimeoutError) as error:
             metrics.refused.labels("unlogged").inc()
             _LOG.error("a decision was made but not answered, since it could not be logged: %s", error)
@@ -134,11 +138,14 @@ async def _events(request: Request, application: "Application") -> Response:
 
 
 async def _products(request: Request) -> Response:
-    return JSONResponse({"products": request.app.state.application.describe()})
+    loop = asyncio.get_running_loop()
+    products = await loop.run_in_executor(request.app.state.pool, request.app.state.application.describe)
+    return JSONResponse({"products": products})
 
 
 async def _metrics(request: Request) -> Response:
-    text = request.app.state.application.metrics.text()
+    loop = asyncio.get_running_loop()
+    text = await loop.run_in_executor(request.app.state.pool, request.app.state.application.metrics.text)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

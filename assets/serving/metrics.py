@@ -5,6 +5,7 @@ not belong here: counting (`application.py`), rules and dashboards (`infra/`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -35,7 +36,7 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests that got no decision: invalid, no_champion, overload, unlogged",
+            "Requests that got no decision: invalid, no_champion, overload, stale, unlogged",
             ("why",),
             registry=self.registry,
         )
@@ -54,9 +55,11 @@ class Metrics:
         )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests under way", registry=self.registry)
 
-    def show(self, live: Callable[[], Mapping[str, LiveProduct]]) -> None:
-        """From now on every scrape also shows the live products that the function gives."""
-        self.registry.register(_Live(live))
+    def show(
+        self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
+    ) -> None:
+        """From now on every scrape also shows the live products, and until when the events of each source are known."""
+        self.registry.register(_Live(live, known_until))
 
     def text(self) -> bytes:
         """Everything in Prometheus's text format."""
@@ -66,14 +69,24 @@ class Metrics:
 class _Live(Collector):
     """Reads the live bundles at the moment of the scrape, so that a retired one leaves no trace."""
 
-    def __init__(self, live: Callable[[], Mapping[str, LiveProduct]]) -> None:
+    def __init__(
+        self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
+    ) -> None:
         self._live = live
+        self._known_until = known_until
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
         bundles = GaugeMetricFamily("loopline_bundle_info", "1 for each loaded bundle", labels=labels)
         shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
+        known = GaugeMetricFamily(
+            "loopline_events_known_until_seconds",
+            "Moment until which the online store knows a source's events, in seconds since 1970",
+            labels=("product", "source"),
+        )
         for product, live in self._live().items():
+            for source, until in self._known_until(product).items():
+                known.add_metric([product, source], until.timestamp())
             roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
             for role, engine in roles:
                 if engine is not None:
@@ -81,3 +94,4 @@ class _Live(Collector):
             shares.add_metric([product], live.manifest.challenger_share)
         yield bundles
         yield shares
+        yield known

@@ -80,10 +80,14 @@ class EntityIndex:
 
 @dataclass(frozen=True)
 class StoreEvents:
-    """Events of a decision's entities as the online store has them now."""
+    """Events of a decision's entities as the online store has them now.
+
+    Attributes:
+        known_until: For each source the moment until which the store knows its events.
+    """
 
     version: str
-    loaded_until: datetime
+    known_until: Mapping[str, datetime]
     tables: Histories
 
 
@@ -249,13 +253,13 @@ def _store_only(source: str, key: str | int, row: Mapping[str, Any], last: date 
 
 
 def _lake_only(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
-    until = store.loaded_until.isoformat()
-    if row["known_at"] >= store.loaded_until:
-        why = f"it became known after the store was loaded (until {until}) and was not posted"
-    elif need.reach is not None and row["known_at"] <= store.loaded_until - timedelta(microseconds=need.reach):
-        why = f"older than what the store kept when it was loaded (until {until}): this decision was as of the past"
+    until = store.known_until[need.source]
+    if row["known_at"] >= until:
+        why = f"it became known after what the store holds (until {until.isoformat()}) and was not posted"
+    elif need.reach is not None and row["known_at"] <= until - timedelta(microseconds=need.reach):
+        why = f"older than what the store keeps (it holds until {until.isoformat()}): this decision was as of the past"
     else:
-        why = f"the store was loaded until {until} and lacks it"
+        why = f"the store holds events until {until.isoformat()} and lacks it"
     return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why)
 
 

@@ -33,6 +33,10 @@ class RequestError(ValueError):
         self.problems = problems
 
 
+class StaleEvents(RuntimeError):
+    """The request is right, but the events known of its entity end too long ago, and the product refuses to decide."""
+
+
 class NoChampion(RuntimeError):
     """The request may be right, but no bundle of its product is live; the message names product and remedy."""
 
@@ -45,7 +49,7 @@ class RequestShape:
         row_id: The column that names the row; a request may leave it out and is given one.
         keys: Entity key columns: text or integer.
         numbers: Numeric columns: a finite number, or null for a missing one.
-        categories: Text columns with their values; null for a missing one.
+        categories: Text columns with their values, or none where any text will do; null for a missing one.
         labels: Other columns, text or integer, whose values are only told apart; null for a missing one.
         sequence: The integer column that orders rows of the same microsecond, if the product has one; then it is not
             optional, even where it is the row id.
@@ -231,15 +235,30 @@ def _number(name: str, value: object) -> float | None:
 def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
     if value is None:
         return None
+    if not allowed:
+        return _text(name, value)
     if not isinstance(value, str) or value not in allowed:
         raise RequestError(f"field '{name}' is {_shown(value)}; it must be one of {', '.join(allowed)}, or null")
     return value
 
 
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str) and _is_plain(value):
+        return value
+    raise RequestError(
+        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
+        f"control characters, or null"
+    )
+
+
+def _is_plain(value: str) -> bool:
+    return bool(value) and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT
+
+
 def _key(name: str, value: object) -> str | int:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
-    if isinstance(value, str) and value and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT:
+    if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
         f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "

@@ -98,7 +98,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError):
-            rows, parts = labelled_rows(product, lake.read(source, version=training_set["version"]))
+            rows, parts, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, parts, product.model)
         with tracking.run(
             product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}
@@ -109,7 +109,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
             pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
             with TemporaryDirectory(prefix="loopline-") as folder:
-                bundle = candidate_parts(product, rows, parts, candidates, pins=pins, created_at=clock.now())
+                bundle = candidate_parts(product, rows, parts, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
         return watch.result(

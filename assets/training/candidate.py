@@ -18,7 +18,7 @@ from assets.product import Product
 from assets.serving.bundle import BundleParts, Policy
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.export import booster_bytes, export_onnx
-from assets.training.rows import TrainingRows, assemble
+from assets.training.rows import TrainingRows, assemble, labelled
 from assets.training.split import Split, split
 
 CANDIDATE = "candidate"
@@ -26,22 +26,34 @@ LABEL = "label"
 _SAMPLE = 512
 
 
-def labelled_rows(product: Product, training_set: pa.Table) -> tuple[TrainingRows, Split]:
-    """The rows of a training set and their split; the same table gives the same of both.
+def labelled_rows(
+    product: Product, training_set: pa.Table, encoder: Encoder | None = None
+) -> tuple[TrainingRows, Split, Encoder]:
+    """The rows of a training set, their split and their encoder; the same table gives the same of all three.
+
+    Args:
+        encoder: That of a candidate, which is to be judged on these rows. None makes a new one: values that a category
+            learns are learned from the training part alone, neither from calibration nor from test rows.
 
     Raises:
         RowsError: A column is missing.
         SplitError: A part of the split would be empty or of one class.
     """
+    features, row_id = training_set.drop_columns([LABEL, "label_known_at"]), product.spine.row_id
+    labels = training_set.select([row_id, LABEL])
+    known, y, as_of = labelled(features, labels, row_id=row_id)
+    parts = split(as_of, y, spec=product.model, maturity=product.label.maturity)
+    if encoder is None:
+        encoder = Encoder.from_features(product.features, known.take(pa.array(parts.train)))
     rows = assemble(
-        training_set.drop_columns([LABEL, "label_known_at"]),
-        training_set.select([product.spine.row_id, LABEL]),
-        encoder=Encoder.from_features(product.features),
-        row_id=product.spine.row_id,
+        features,
+        labels,
+        encoder=encoder,
+        row_id=row_id,
         protected=[attribute.column for attribute in product.protected],
         stake=product.decision.profit.stake,
     )
-    return rows, split(rows.as_of, rows.y, spec=product.model, maturity=product.label.maturity)
+    return rows, parts, encoder
 
 
 def candidate_parts(
@@ -49,6 +61,7 @@ def candidate_parts(
     rows: TrainingRows,
     parts: Split,
     candidates: Candidates,
+    encoder: Encoder,
     *,
     pins: Mapping[str, Any],
     created_at: datetime,
@@ -72,7 +85,7 @@ def candidate_parts(
         scorecard=candidates.scorecard,
         calibration=boosted.calibration,
         kernel=compile_features(product.features, product.resolutions),
-        encoder=Encoder.from_features(product.features),
+        encoder=encoder,
         policy=Policy(
             threshold=chosen.threshold,
             accept=decision.accept,
@@ -83,6 +96,8 @@ def candidate_parts(
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
             scale=decision.scale,
+            max_age_seconds=product.freshness.max_age.total_seconds(),
+            when_stale=product.freshness.when_stale,
         ),
         reference={},
         metrics={},

@@ -201,24 +201,38 @@ def assemble(
     missing = [name for name in wanted if name not in features.column_names]
     if missing:
         raise RowsError(f"the feature table has no {missing}: carry them in the product's spine")
+    table, y, moments = labelled(features, labels, row_id=row_id, as_of=as_of)
+    return TrainingRows(
+        matrix=encoder.encode(table),
+        columns=tuple(encoder.columns),
+        sources=tuple(encoder.sources),
+        y=y,
+        as_of=moments,
+        row_ids=table.column(row_id).to_numpy(),
+        protected={name: table.column(name).to_numpy() for name in protected},
+        stake=None if stake is None else _numbers(table, stake, "the feature table"),
+    )
+
+
+def labelled(
+    features: pa.Table, labels: pa.Table, *, row_id: str, as_of: str = "as_of"
+) -> tuple[pa.Table, NDArray[np.int8], NDArray[np.datetime64]]:
+    """The rows that have a label, in the order of (as_of, position in the feature table), before they are encoded.
+
+    Returns:
+        Their features, their labels (int8 [n]) and their moments (datetime64[us] [n], UTC).
+
+    Raises:
+        RowsError: An as_of is absent or null.
+    """
     known = labels.filter(pc.is_valid(labels.column("label")))
     ids = features.column(row_id).combine_chunks()
     found = pc.index_in(ids, value_set=known.column(row_id).combine_chunks().cast(ids.type))
     kept = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
     moments = _micros(features, as_of, "the feature table")
     kept = kept[np.argsort(moments[kept], kind="stable")]
-    table = features.take(pa.array(kept))
-    positions = found.take(pa.array(kept))
-    return TrainingRows(
-        matrix=encoder.encode(table),
-        columns=tuple(encoder.columns),
-        sources=tuple(encoder.sources),
-        y=known.column("label").take(positions).to_numpy().astype(np.int8),
-        as_of=moments[kept].astype("datetime64[us]"),
-        row_ids=table.column(row_id).to_numpy(),
-        protected={name: table.column(name).to_numpy() for name in protected},
-        stake=None if stake is None else _numbers(table, stake, "the feature table"),
-    )
+    y = known.column("label").take(found.take(pa.array(kept))).to_numpy().astype(np.int8)
+    return features.take(pa.array(kept)), y, moments[kept].astype("datetime64[us]")
 
 
 def _known_events(

@@ -1,6 +1,7 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
-Belongs here: the order of the rules (malformed, unreadable, missing, repeated, expectations), the quarantine table,
+Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, repeated,
+expectations), the quarantine table,
 and the verdict on each day. Great Expectations judges the expectations and names the rows that fail them. Does not
 belong here: reading contracts, personal data, the lake.
 """
@@ -101,6 +102,7 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
     raw = raw.combine_chunks()
     columns, failures = _typed_columns(contract, raw)
     frame = pa.table({**columns, "day": raw["day"]})
+    failures.extend(_mistimed(contract, frame))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
     failures.extend(_unexpected(contract, frame, suspect))
@@ -128,10 +130,25 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
 
 
 def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
-    """Later rows of a key that stood already on the same day; an exact key is one fact."""
-    keys = frame.select([*contract.key, "day"]).to_pandas()
-    repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
-    return [Failure("key_is_unique", ",".join(contract.key), np.flatnonzero(repeated))] if repeated.any() else []
+    """Later rows of a key that stood already on the same day; an exact key is one fact.
+
+    Where facts are corrected, a row of a key known at another moment is a version of the fact, and stays.
+    """
+    key = dict.fromkeys([*contract.key, *([contract.known_at] if contract.corrections else ())])
+    repeated = frame.select([*key, "day"]).to_pandas().duplicated(keep="first").to_numpy() & ~suspect
+    return [Failure("key_is_unique", ",".join(key), np.flatnonzero(repeated))] if repeated.any() else []
+
+
+def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
+    """Rows whose times cannot be: known before they happened, or on another day than the one they arrived on."""
+    happened, known = frame[contract.event_time], frame[contract.known_at]
+    early, elsewhere = pc.less(known, happened), pc.not_equal(known.cast(pa.date32(), safe=False), frame["day"])
+    rules = {"known_at_is_not_before_event_time": early, "known_at_is_on_its_day": elsewhere}
+    failures = [
+        Failure(rule, contract.known_at, np.flatnonzero(pc.fill_null(broken, False).to_numpy()))
+        for rule, broken in rules.items()
+    ]
+    return [failure for failure in failures if len(failure.rows)]
 
 
 def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:

@@ -25,6 +25,7 @@ class Column:
 
     Attributes:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
+        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where nobody stated it.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` for data that names nobody.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
@@ -57,9 +58,13 @@ class Contract:
 
     Attributes:
         key: Columns that name a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: Columns with when a fact happened, and when it could first be known.
+        event_time, known_at: Columns with when a fact happened, and when it could first be known. A row that was known
+            before it happened, or on another UTC day than that on which it arrived, is quarantined: what a decision
+            could know is read off `known_at` and the days that have arrived.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
+        corrections: A later row of the same key, which has one column, replaces the earlier one from its `known_at` on;
+            only a second one known at the same moment is quarantined. Features say so too, by `Events(fact=...)`.
     """
 
     source: str
@@ -72,6 +77,7 @@ class Contract:
     expectations: tuple[Mapping[str, Any], ...]
     max_quarantined: float
     consent: Consent | None = None
+    corrections: bool = False
     file: str = field(default="", compare=False)
 
     @property
@@ -83,6 +89,11 @@ class Contract:
     def resolutions(self) -> dict[str, float]:
         """The resolution of each exact numeric column."""
         return {c.name: c.resolution for c in self.columns if c.resolution is not None}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each column that has one."""
+        return {c.name: c.unit for c in self.columns if c.unit}
 
 
 def load_contract(path: Path) -> Contract:
@@ -126,6 +137,12 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    if not isinstance(contract.corrections, bool):
+        raise ContractError(f"{path}: corrections is {contract.corrections!r}; write true or false")
+    if contract.corrections and len(contract.key) != 1:
+        raise ContractError(
+            f"{path}: rows with key {list(contract.key)} cannot be corrected; write a key of one column"
+        )
     if contract.consent and contract.consent.subject not in contract.names:
         raise ContractError(f"{path}: consent subject '{contract.consent.subject}' is not one of its columns")
     for number, expectation in enumerate(contract.expectations, start=1):

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-BENCHMARKS = ("bench_demo", "bench_decisions", "bench_features")
+BENCHMARKS = ("bench_demo", "bench_decisions", "bench_features", "bench_spark_features", "bench_online")
 
 
 def machine() -> dict[str, Any]:

@@ -179,12 +179,12 @@ def land(ticking: Ticking, *days: date, sources: Sequence[str] = ("card_transact
 def test_a_day_starts_when_all_its_files_have_landed(ticking: Ticking) -> None:
     land(ticking, *days_before(10))
     assert ticking.ask(LANDING) == "nothing is materialised yet; start with: loopline run card_fraud"
-    ticking.made("features", *days_before(10))
-    land(ticking, TODAY, sources=["card_transactions"])
-    assert ticking.ask(LANDING) == f"{TODAY} has not landed whole: fraud_labels/{TODAY}.csv"
-    land(ticking, TODAY)
+    ticking.made("features", *days_before(10)[:-1])
+    (Path(ticking.environment.landing) / "fraud_labels" / f"{YESTERDAY}.csv").unlink()
+    assert ticking.ask(LANDING) == f"{YESTERDAY} has not landed whole: fraud_labels/{YESTERDAY}.csv"
+    land(ticking, YESTERDAY)
     request = requested(ticking.ask(LANDING))
-    assert (request.partition_key, request.run_key) == ("2026-10-01", "landed:2026-10-01")
+    assert (request.partition_key, request.run_key) == ("2026-09-30", "landed:2026-09-30")
 
 
 def test_days_that_have_landed_start_one_after_the_other(ticking: Ticking) -> None:
@@ -198,9 +198,16 @@ def test_days_that_have_landed_start_one_after_the_other(ticking: Ticking) -> No
 
 
 def test_a_gap_is_left_to_people(ticking: Ticking) -> None:
-    ticking.made("features", TODAY - timedelta(days=9), YESTERDAY)
-    land(ticking, *days_before(8), TODAY)
-    assert requested(ticking.ask(LANDING)).partition_key == TODAY.isoformat()
+    ticking.made("features", TODAY - timedelta(days=9), TODAY - timedelta(days=2))
+    land(ticking, *days_before(8))
+    assert requested(ticking.ask(LANDING)).partition_key == YESTERDAY.isoformat()
+
+
+def test_files_after_the_sandboxs_end_start_nothing(ticking: Ticking) -> None:
+    """A day that the bank does not have is no partition, and no tick fails over it."""
+    ticking.made("features", YESTERDAY)
+    land(ticking, TODAY)
+    assert str(ticking.ask(LANDING)).startswith(f"{TODAY} is no day of card_fraud:")
 
 
 def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking) -> None:

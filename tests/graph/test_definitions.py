@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pipelines.build import build_pipeline
+from pipelines.partitions import daily
 from pipelines.products import load_product, product_names
 from resources.environments import CHECKOUT, load_environment
 
@@ -71,6 +72,30 @@ def test_the_graph_is_the_reviewed_one(product: str, tmp_path: Path) -> None:
     assert found == json.loads(file.read_text(encoding="utf-8")), (
         "the graph has changed; if it should have: LOOPLINE_UPDATE_SNAPSHOTS=1 pytest tests/graph, then commit it"
     )
+
+
+@pytest.mark.parametrize(("product", "first"), [("credit_risk", "2024-10-01"), ("card_fraud", "2026-04-01")])
+def test_a_sandbox_offers_the_days_that_its_bank_has(product: str, first: str, tmp_path: Path) -> None:
+    """The days end where the bank ends, whatever the machine's clock says; those of real sources go on."""
+    sandbox = load_environment({"LOOPLINE_HOME": str(tmp_path)})
+    days = daily(load_product(product), sandbox).get_partition_keys()
+    assert (days[0], days[-1]) == (first, "2026-09-30")
+    elsewhere = sandbox.model_copy(update={"sandbox": False})
+    brought = sandbox.model_copy(update={"card_transactions": str(tmp_path)})
+    for environment in [elsewhere, *([brought] if product == "card_fraud" else [])]:
+        unbound = daily(load_product(product), environment)
+        assert unbound.end is None
+        assert unbound.get_first_partition_key() == load_product(product).start.isoformat()
+
+
+@pytest.mark.parametrize("product", product_names())
+def test_the_assets_of_a_job_have_one_backfill_policy(product: str, tmp_path: Path) -> None:
+    """Dagster's page of a job then says that a range is one run, and not that policies vary."""
+    definitions = build_pipeline(load_product(product), environment=load_environment({"LOOPLINE_HOME": str(tmp_path)}))
+    graph = definitions.resolve_asset_graph()
+    for job in (f"{product}_daily", f"{product}_retrain"):
+        keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        assert {graph.get(key).backfill_policy for key in keys} == {dg.BackfillPolicy.single_run()}
 
 
 def test_an_environment_that_is_none_of_ours_does_not_load(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_chart_template_reads_values_that_there_are(file: Path) -> None:
 
 def test_what_is_watched_is_what_the_service_counts() -> None:
     metrics = Metrics()
-    metrics.show(dict)
+    metrics.show(dict, lambda _product: {})
     counted = {family.name for family in metrics.registry.collect()}
     rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
     dashboard = json.loads((INFRA / "grafana" / "dashboards" / "decisions.json").read_text(encoding="utf-8"))

@@ -183,7 +183,7 @@ def test_a_topic_gives_the_raw_table_that_the_tailed_file_gives(
     by_file.make(*days, "raw_repayments")
     stream = Path(by_file.environment.stream.removeprefix("file://")) / "repayments.jsonl"
     make_topic(broker, "repayments", partitions=1)
-    send(broker, "repayments", [(0, _hours(line), line) for line in stream.read_bytes().splitlines()])
+    send(broker, "repayments", [(0, hours(line), line) for line in stream.read_bytes().splitlines()])
 
     places = {"stream": f"kafka://{broker}", "lake": str(tmp_path / "lake")}
     environment = by_file.environment.model_copy(update=places)
@@ -195,7 +195,7 @@ def test_a_topic_gives_the_raw_table_that_the_tailed_file_gives(
     assert found.hashes == expected.hashes
 
 
-def _hours(line: bytes) -> float:
+def hours(line: bytes) -> float:
     known_at = datetime.fromisoformat(json.loads(line)["known_at"])
     return (known_at - datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)) / timedelta(hours=1)
 

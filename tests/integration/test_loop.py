@@ -18,7 +18,7 @@ from assets.product import Product
 from assets.registry.registration import Answer
 from assets.serving.bundle import Bundle, load_bundle
 from assets.serving.engine import Engine
-from pipelines.approving import record_answer
+from pipelines.approving import deploy, record_answer
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
@@ -78,6 +78,12 @@ class Home:
         definitions = build_pipeline(product, environment=environment or self.environment, resources={"clock": clock})
         keys = [asset_key(product, name) for name in only] or None
         run_job(definitions, self.instance, retrain_name(product), selection=keys)
+
+    def deploy(self, product: Product, environment: Environment, version: str) -> None:
+        """What `loopline approve` does after it has recorded the answer."""
+        clock = clock_of(product, self.environment)
+        definitions = build_pipeline(product, environment=environment, resources={"clock": clock})
+        deploy(definitions, self.instance, product, version)
 
     def bundle(self, version: str) -> Bundle:
         digest = self.tracking.version(PRODUCT.name, version).tags["loopline.digest"]
@@ -139,12 +145,14 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
     for answer, by, reason, verdict in answers:
         record_answer(environment, product, "2", answer, by=by, reason=reason)
         with pytest.raises(RunFailed, match=f"card_fraud version 2: {verdict}"):
-            home.retrain(product, environment, "deployment")
+            home.deploy(product, environment, "2")
         assert home.champion == "1"
 
+    with pytest.raises(RunFailed, match="card_fraud version 3: wait"):
+        home.retrain(product, environment)
     record_answer(environment, product, "2", "approve", by="Ada Risk", reason="the data of May are right after all")
-    home.retrain(product, environment, "deployment")
-    assert home.champion == "2"
+    home.deploy(product, environment, "2")
+    assert home.champion == "2", "what was approved decides, and not the newer version that nobody looked at"
     recorded = [(entry.action, entry.actor, entry.version) for entry in home.audit.entries()]
     assert recorded[1:-1] == [
         ("reject", "Ada Risk", "2"),

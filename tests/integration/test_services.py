@@ -33,7 +33,7 @@ def up(environment: Environment) -> Iterator[dict[str, services.ServiceStatus]]:
 
 def test_all_of_them_run(environment: Environment, up: dict[str, services.ServiceStatus]) -> None:
     assert [(status.name, status.detail) for status in up.values() if status.state != "running"] == []
-    assert list(up) == ["mlflow", "dagster", "daemon", "decisions"]
+    assert list(up) == ["mlflow", "dagster", "daemon", "decisions", "stream"]
     assert "nothing is rolled out yet" in up["decisions"].detail
     assert len(processes_of(environment)) > len(up), "the check for leftovers sees them"
 

@@ -1,43 +1,72 @@
 """Random histories with everything that goes wrong in real ones, and the features that are tried on them.
 
-Ties in time and in everything else, facts that become known late or ahead of their time, missing values and keys,
-entities without events, numbers at the ends of their range.
+Ties in time and in everything else, facts that become known late or ahead of their time, corrections of them, moments
+around midnight and around a change of the clock, missing values and keys, entities without events, numbers at the ends
+of their range.
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from hypothesis import strategies as st
 
 from assets.features.kernel import Kernel, compile_features
 from assets.features.vocabulary import (
+    SUMMED,
     Category,
+    Clip,
     DayOfWeek,
     Difference,
     Events,
     FeatureSet,
     History,
     Hour,
+    Log,
     Log1p,
     Missing,
     Night,
     Number,
+    Product,
     Ratio,
+    SignedLog,
+    Sum,
     Trend,
     Weekend,
+    Window,
     at_least,
     below,
+    days,
+    hours,
+    last_events,
+    last_months,
+    this_month,
+    today,
 )
 
 START = datetime(2024, 2, 28, 22, tzinfo=UTC)
+STARTS = (
+    START,
+    datetime(2024, 3, 30, 22, 59, 59, 999_995, tzinfo=UTC),  # before Berlin's day of 23 hours
+    datetime(2024, 10, 26, 22, tzinfo=UTC),  # as its day of 25 hours begins
+    datetime(2018, 11, 3, 20, tzinfo=UTC),  # São Paulo's clock jumps over midnight
+    datetime(2011, 12, 29, 9, tzinfo=UTC),  # Apia has no 30 December
+)
+ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "America/St_Johns")
 MICROS = pa.timestamp("us", tz="UTC")
 RESOLUTIONS = {"facts": {"amount": 0.01, "n": 1.0, "ratio": 2.5}, "orders": {"amount": 0.01}}
 SOURCES = ("facts", "orders")
 COLUMNS = ("amount", "ratio", "n", "level", "kind", "flag")
+
+
+class Lagged(NamedTuple):
+    """A window that ends some time before the decision."""
+
+    window: timedelta | None
+    lag: timedelta
 
 
 @dataclass(frozen=True)
@@ -51,12 +80,12 @@ class Case:
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What Hypothesis shows of a counterexample."""
-        windows = sorted({str(feature.window) for feature in self.features.history})
+        windows = sorted({f"{f.window}, {f.lag}, {f.fact}" for f in self.features.history})
         events = {source: events.to_pylist() for source, events in self.events.items()}
         printer.text(f"Case(windows={windows}, events={events}, spine={self.spine.to_pylist()})")
 
 
-def _aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]:
+def _aggregates(of: Events, window: Window | None, tag: str) -> list[History]:
     """Every kind of aggregate over one stream and window, filtered and not."""
     some = of.where(kind=("a", "b"))
     high = of.where(level=at_least(0.0)).where(n=below(3))
@@ -83,23 +112,59 @@ def _aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]
         some.last("n", window, name=f"some_last{tag}", empty=-5),
         of.time_since_last(window, name=f"since_last{tag}"),
         flagged.time_since_first(window, name=f"since_first{tag}"),
+        *_more_aggregates(of, window, tag),
     ]
 
 
-def feature_set(windows: tuple[timedelta | None, ...]) -> FeatureSet:
+def _more_aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]:
+    """What is asked of order, ranks, trends and age."""
+    some = of.where(kind=("a", "b"))
+    flagged = of.where(flag=True)
+    return [
+        of.first("level", window, name=f"first{tag}"),
+        some.first("n", window, name=f"some_first{tag}", empty=-5),
+        of.median("amount", window, name=f"median{tag}"),
+        of.quantile("amount", 0.9, window, name=f"p90{tag}", empty=0),
+        some.quantile("n", 0.3333, window, name=f"some_third{tag}"),
+        some.quantile("ratio", 1, window, name=f"some_largest{tag}"),
+        of.mode("level", window, name=f"mode{tag}"),
+        flagged.mode("n", window, name=f"flagged_mode{tag}", empty=-1),
+        of.mode("kind", window, values=("a", "c"), name=f"kind_mode{tag}"),
+        flagged.mode("kind", window, values=("b",), name=f"flagged_kind_mode{tag}"),
+        *(of.time_between(s, window, name=f"{s}_between{tag}") for s in ("mean", "min", "max", "std")),
+        *(some.time_between(s, window, name=f"some_{s}_between{tag}", empty=-1) for s in ("mean", "min", "max", "std")),
+        of.streak(window, flag=True, name=f"streak{tag}"),
+        some.streak(window, kind="a", n=at_least(1), name=f"some_streak{tag}", empty=-1),
+        of.slope("amount", window, name=f"slope{tag}"),
+        some.slope("n", window, name=f"some_slope{tag}", empty=0),
+        of.decayed_count(hours(5), window, name=f"decayed_count{tag}"),
+        some.decayed_count(timedelta(microseconds=1), window, name=f"some_decayed_count{tag}"),
+        of.decayed_sum("amount", days(1), window, name=f"decayed_sum{tag}"),
+        some.decayed_sum("n", days(3_000), window, name=f"some_decayed_sum{tag}", empty=0),
+    ]
+
+
+def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = False) -> FeatureSet:
     """Every kind of feature over each window, by two keys, on both time axes, with and without the request."""
-    facts = Events("facts", key="person")
-    known = Events("facts", key="place", time="known_at")
-    orders = Events("orders", key="person", includes_request=True)
+    fact = "fact" if corrected else None
+    facts = Events("facts", key="person", fact=fact)
+    known = Events("facts", key="place", time="known_at", fact=fact)
+    orders = Events("orders", key="person", includes_request=True, fact=fact)
+    lags: dict[str, timedelta] = {}
     history: list[History] = []
-    for number, window in enumerate(windows):
+    for number, each in enumerate(windows):
+        window = each.window if isinstance(each, Lagged) else each
+        before = len(history)
         history += _aggregates(facts, window, f"_f{number}")
         history += _aggregates(known, window, f"_k{number}")
         own = _aggregates(orders, window, f"_o{number}")
         # Columns without a resolution in the contract of orders are not added up.
-        history += [f for f in own if f.kind not in ("sum", "mean", "std") or f.column == "amount"]
+        history += [f for f in own if f.kind not in SUMMED or f.column == "amount"]
         history += [facts.time_since_first(window, name=f"person_since_first_{number}")]
-    lengths = [w for w in windows if w is not None]
+        if isinstance(each, Lagged):
+            lags |= {feature.name: each.lag for feature in history[before:]}
+    history = [replace(feature, lag=lags.get(feature.name)) for feature in history]
+    lengths = [w for w in windows if isinstance(w, timedelta)]
     trends = []
     if len(set(lengths)) > 1:
         short, long = (windows.index(pick(lengths)) for pick in (min, max))
@@ -117,6 +182,17 @@ def feature_set(windows: tuple[timedelta | None, ...]) -> FeatureSet:
             Night("night"),
             DayOfWeek("weekday"),
             Hour("hour"),
+            Log("plain_logarithm", of="amount"),
+            SignedLog("signed_logarithm", of="last_f0"),
+            Clip("clipped", of="amount", low=-1, high=2.5),
+            Clip("floored", of="last_f0", low=0),
+            Sum("total", of=("amount", "last_f0", "amount")),
+            Product("product", left="amount", right="last_f0"),
+            Missing("no_mode", of="kind_mode_f0"),
+            Weekend("local_weekend", zone="Pacific/Auckland"),
+            Night("local_night", zone="Europe/Berlin"),
+            DayOfWeek("local_weekday", zone="Asia/Kathmandu"),
+            Hour("local_hour", zone="America/New_York"),
             *trends,
         ],
     )
@@ -139,13 +215,14 @@ def _values() -> dict[str, st.SearchStrategy[object]]:
         "flag": st.one_of(st.none(), st.booleans()),
         "person": st.one_of(st.none(), st.sampled_from(["p", "q", "r"])),
         "place": st.one_of(st.none(), st.integers(1, 3)),
+        "fact": st.one_of(st.none(), st.integers(1, 4)),
     }
 
 
 TYPES = {
     "amount": pa.float64(), "ratio": pa.float64(), "n": pa.int64(), "level": pa.float64(), "kind": pa.string(),
     "flag": pa.bool_(), "person": pa.string(), "place": pa.int32(), "event_time": MICROS, "known_at": MICROS,
-    "as_of": MICROS, "sequence": pa.int64(), "row_id": pa.int64(),
+    "as_of": MICROS, "sequence": pa.int64(), "row_id": pa.int64(), "fact": pa.int64(),
 }  # fmt: skip
 
 
@@ -154,9 +231,9 @@ def table(rows: list[dict[str, object]], names: tuple[str, ...]) -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in rows], TYPES[name]) for name in names})
 
 
-def _dense(random: Random, unit: timedelta, source: bool) -> dict[str, object]:
+def _dense(random: Random, start: datetime, unit: timedelta, source: bool) -> dict[str, object]:
     """An event (or a row) among few people and moments, so that windows hold much and ties are common."""
-    moment = START + random.randrange(12) * unit
+    moment = start + random.randrange(12) * unit
     return {
         "amount": random.choice([None, 0.0, -0.0, random.randrange(-500, 500) / 100]),
         "ratio": random.choice([None, random.randrange(-4, 4) * 2.5]),
@@ -166,24 +243,52 @@ def _dense(random: Random, unit: timedelta, source: bool) -> dict[str, object]:
         "flag": random.choice([None, True, True, False]),
         "person": random.choice(["p", "p", "q", None]),
         "place": random.choice([1, 1, 2, None]),
+        "fact": random.choice([None, *range(6)]),
         "event_time" if source else "as_of": moment,
         "delay": random.choice([0, 0, 0, -1, 1, 2, 6]) * unit,
         "sequence": random.randrange(3),
     }
 
 
+def _told_apart(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without versions of a fact that no time tells apart: the kernel refuses these."""
+    found: dict[object, dict[str, Any]] = {}
+    for number, event in enumerate(events):
+        alike = number if event["fact"] is None else (event["fact"], event["event_time"], event["delay"])
+        found.setdefault(alike, event)
+    return list(found.values())
+
+
+def _windows(unit: timedelta) -> st.SearchStrategy[Window | Lagged | None]:
+    lengths = st.integers(1, 12).map(lambda steps: steps * unit)
+    every = st.one_of(st.none(), lengths)
+    zones = st.sampled_from(ZONES)
+    return st.one_of(
+        every,
+        every,
+        st.builds(Lagged, every, lengths),
+        zones.map(today),
+        zones.map(this_month),
+        st.builds(last_months, st.integers(1, 3), zones),
+        st.integers(1, 6).map(last_events),
+    )
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """A history of two sources and some rows: few and far apart, found by Hypothesis, or many and dense."""
-    unit = draw(st.sampled_from([timedelta(microseconds=1), timedelta(hours=7), timedelta(days=60_000)]))
-    lengths = st.one_of(st.none(), st.integers(1, 12).map(lambda steps: steps * unit))
-    windows = tuple(draw(st.lists(lengths, min_size=1, max_size=3, unique=True)))
+    units = [timedelta(microseconds=1), timedelta(hours=1), timedelta(hours=7), timedelta(days=20)]
+    unit, start = draw(st.sampled_from([*units, timedelta(days=60_000)])), draw(st.sampled_from(STARTS))
+    windows = tuple(draw(st.lists(_windows(unit), min_size=1, max_size=3, unique=True)))
+    corrected = draw(st.booleans())
     if draw(st.booleans()):
         random = Random(draw(st.integers(0, 2**32)))
-        happened = {source: [_dense(random, unit, True) for _ in range(random.randrange(40))] for source in SOURCES}
-        rows = [_dense(random, unit, False) for _ in range(8)]
+        happened = {
+            source: [_dense(random, start, unit, True) for _ in range(random.randrange(40))] for source in SOURCES
+        }
+        rows = [_dense(random, start, unit, False) for _ in range(8)]
     else:
-        moments = st.integers(0, 30).map(lambda steps: START + steps * unit)
+        moments = st.integers(0, 30).map(lambda steps: start + steps * unit)
         delays = st.one_of(st.just(0), st.integers(-5, 15)).map(lambda steps: steps * unit)
         order = st.integers(0, 2)
         event = st.fixed_dictionaries({**_values(), "event_time": moments, "delay": delays, "sequence": order})
@@ -192,11 +297,12 @@ def cases(draw: st.DrawFn) -> Case:
         rows = draw(st.lists(row, min_size=1, max_size=6))
     tail = ("sequence",) if draw(st.booleans()) else ()
     events = {}
-    for source, found in happened.items():
+    for source, every in happened.items():
+        found = _told_apart(every)
         again = draw(st.lists(st.sampled_from(found), max_size=3)) if found else []
         stamped = [{**event, "known_at": event["event_time"] + event["delay"]} for event in (*found, *again)]
-        events[source] = table(stamped, ("person", "place", *COLUMNS, "event_time", "known_at", *tail))
-    features = feature_set(windows)
+        events[source] = table(stamped, ("person", "place", "fact", *COLUMNS, "event_time", "known_at", *tail))
+    features = feature_set(windows, corrected)
     kernel = compile_features(features, RESOLUTIONS)
     return Case(features, kernel, events, table(rows, ("person", "place", *COLUMNS, "as_of", *tail)))
 

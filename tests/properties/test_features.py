@@ -51,10 +51,7 @@ def test_what_is_known_later_changes_nothing(case: Case, data: st.DataObject) ->
     as_of = row["as_of"][0].as_py()
     later = {}
     for source, events in case.events.items():
-        known, happened = events["known_at"].to_pylist(), events["event_time"].to_pylist()
-        later[source] = events.filter(
-            pa.array([max(k, e) <= as_of for k, e in zip(known, happened, strict=True)], pa.bool_())
-        )
+        later[source] = events.filter(pa.array([k <= as_of for k in events["known_at"].to_pylist()], pa.bool_()))
     before = case.kernel.compute(later, row).to_pylist()
     assert differences(case.kernel.compute(case.events, row).to_pylist(), before) == []
 
@@ -72,6 +69,15 @@ def test_a_decision_sees_what_training_saw(case: Case) -> None:
             )
             own[need.source, need.key] = mine.drop_columns(need.key) if len(mine) else None
         assert differences(case.kernel.compute_one(own, row).to_pylist(), [batch[number]]) == []
+
+
+@given(cases(), st.integers(1, 12))
+def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None:
+    whole = _computed(case)
+    history: dict[str, Any] = {}
+    for key in case.features.keys:
+        history |= case.kernel.compute_entity(key, case.events, case.spine, most_events=most)
+    assert differences(case.kernel.finish(history, case.spine).to_pylist(), whole) == []
 
 
 @given(cases())

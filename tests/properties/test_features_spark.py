@@ -14,12 +14,13 @@ from pyspark.sql import SparkSession
 
 from assets.features import reference
 from assets.features.kernel import compile_features
-from assets.features.spark_job import SpineColumns, Written, run
-from assets.features.vocabulary import FeatureError, days, hours
-from tests.properties.histories import COLUMNS, RESOLUTIONS, differences, feature_set, table
+from assets.features.spark_job import TASK_BYTES, SpineColumns, Written, run
+from assets.features.vocabulary import FeatureError, days, hours, last_events, today
+from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
 FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
-FEATURES = feature_set((hours(30), days(4), None))
+WINDOWS = (hours(30), Lagged(days(2), hours(36)), None, today("Europe/Berlin"), last_events(3))
+FEATURES = feature_set(WINDOWS, corrected=True)
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
 SPINE = SpineColumns(row_id="row_id", sequence="row_id", carried=("flag", "amount"))
 
@@ -28,7 +29,8 @@ def _record(random: Random, number: int) -> dict[str, Any]:
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=random.randrange(24 * 11))
     return {
         "row_id": number, "sequence": number, "event_time": moment,
-        "known_at": moment + timedelta(hours=random.choice([0, 0, 0, 5, 60, -7])),
+        "known_at": moment + timedelta(hours=random.choice([0, 0, 0, 5, 60]), microseconds=number),
+        "fact": random.choice([None, random.randrange(40)]),
         "person": random.choice(["p", "q", "r", "s", None]), "place": random.choice([1, 2, 3, None]),
         "amount": random.choice([None, random.randrange(-10_000, 10_000) / 100]),
         "ratio": random.choice([None, 2.5, -5.0, 0.0]), "n": random.choice([None, 0, 1, 2, 7]),
@@ -38,9 +40,9 @@ def _record(random: Random, number: int) -> dict[str, Any]:
 
 
 def _files(folder: Path, data: pa.Table) -> list[str]:
-    """A table as the lake keeps it: a file a day, the day in the path only."""
+    """A table as the lake keeps it: a file for each day on which facts became known, the day in the path only."""
     by_day: dict[date, list[int]] = {}
-    for number, moment in enumerate(data["event_time"].to_pylist()):
+    for number, moment in enumerate(data["known_at"].to_pylist()):
         by_day.setdefault(moment.date(), []).append(number)
     paths = []
     for day, numbers in sorted(by_day.items()):
@@ -54,13 +56,20 @@ def _files(folder: Path, data: pa.Table) -> list[str]:
 class Bank:
     """A random history on disk: facts, and orders that are also the spine."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, heavy: str | None = None) -> None:
+        """`heavy` is a person who has more than half of everything."""
         random = Random(seed)
-        names = ("row_id", "person", "place", *COLUMNS, "event_time", "known_at")
-        self.facts = table([_record(random, number) for number in range(150)], names)
-        self.orders = table([_record(random, number) for number in range(60)], names)
+        names = ("row_id", "person", "place", "fact", *COLUMNS, "event_time", "known_at")
+        self.facts, self.orders = (
+            table([self._one(random, number, heavy) for number in range(size)], names) for size in (150, 60)
+        )
         self.events = {"facts": _files(folder / "facts", self.facts), "orders": _files(folder / "orders", self.orders)}
         self.spine = self.events["orders"]
+
+    @staticmethod
+    def _one(random: Random, number: int, heavy: str | None) -> dict[str, Any]:
+        record = _record(random, number)
+        return record | {"person": heavy} if heavy and random.random() < 0.6 else record
 
     def expected(self) -> list[dict[str, Any]]:
         """The oracle's features of each order, in order of row_id."""
@@ -74,10 +83,12 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     return Bank(tmp_path_factory.mktemp("bank"), seed=5)
 
 
-def _run(spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None) -> Written:
+def _run(
+    spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None, task_bytes: int = TASK_BYTES
+) -> Written:
     return run(
         spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
-        columns=SPINE, target=target,
+        columns=SPINE, target=target, task_bytes=task_bytes,
     )  # fmt: skip
 
 
@@ -85,18 +96,20 @@ def _read(written: Written, target: Path) -> pa.Table:
     return pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)
 
 
-@pytest.fixture(scope="module")
-def done(spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> tuple[Written, Path]:
+@pytest.fixture(scope="module", params=[TASK_BYTES, 100_000], ids=["in one task", "in stages"])
+def done(
+    request: pytest.FixtureRequest, spark: SparkSession, bank: Bank, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Written, Path]:
     """A run over all days, and where it wrote."""
     target = tmp_path_factory.mktemp("done")
-    return _run(spark, bank, target), target
+    return _run(spark, bank, target, task_bytes=request.param), target
 
 
 def test_the_job_is_the_oracle_to_the_last_bit(bank: Bank, done: tuple[Written, Path]) -> None:
     found = _read(*done).sort_by("row_id")
     expected = bank.expected()
-    moments = bank.orders["event_time"].to_pylist()
-    asked = [number for number, moment in enumerate(moments) if FIRST <= moment.date() <= LAST]
+    arrived = bank.orders["known_at"].to_pylist()
+    asked = [number for number, moment in enumerate(arrived) if FIRST <= moment.date() <= LAST]
     assert found["row_id"].to_pylist() == asked
     assert differences(found.select(FEATURES.names).to_pylist(), [expected[number] for number in asked]) == []
     assert found["flag"].to_pylist() == [bank.orders["flag"][number].as_py() for number in asked]
@@ -112,11 +125,31 @@ def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(done: tuple[Writt
         assert len(rows) == file.rows
         order = list(zip(rows["as_of"].to_pylist(), rows["row_id"].to_pylist(), strict=True))
         assert order == sorted(order)
-        assert {moment.date() for moment, _ in order} == {file.day}
         assert rows.schema.remove_metadata() == pa.schema([f for f in written.schema if f.name != "day"])
     assert written.schema.names == ["row_id", "person", "place", "as_of", *FEATURES.names, "flag", "day"]
     left = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert left == {file.path for file in written.files}
+
+
+def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: tuple[Written, Path]) -> None:
+    written, target = done
+    found = {
+        row: file.day
+        for file in written.files
+        for row in pq.read_table(target / file.path, partitioning=None)["row_id"].to_pylist()
+    }
+    moments = zip(bank.orders["event_time"].to_pylist(), bank.orders["known_at"].to_pylist(), strict=True)
+    expected = {number: (happened.date(), known.date()) for number, (happened, known) in enumerate(moments)}
+    assert found == {number: known for number, (_, known) in expected.items() if FIRST <= known <= LAST}
+    assert any(expected[number][0] < FIRST for number in found)
+
+
+def test_a_row_that_arrived_before_its_moment_is_refused(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+    path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
+    path.parent.mkdir()
+    path.write_bytes(Path(next(path for path in bank.spine if LAST.isoformat() in path)).read_bytes())
+    with pytest.raises(PySparkException, match="as of a later day than they arrived on"):
+        _run(spark, bank, tmp_path / "out", [str(path)])
 
 
 def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(
@@ -198,3 +231,16 @@ def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: P
     with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):
         run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
             columns=SpineColumns("row_id", carried=("weekend",)), target=tmp_path)  # fmt: skip
+
+
+def test_an_entity_with_half_of_all_events_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    skewed = Bank(tmp_path / "bank", seed=8, heavy="p")
+    assert skewed.facts["person"].to_pylist().count("p") > len(skewed.facts) / 2
+    found = _read(_run(spark, skewed, tmp_path / "out", task_bytes=20_000), tmp_path / "out").sort_by("row_id")
+    expected = skewed.expected()
+    assert (
+        differences(
+            found.select(FEATURES.names).to_pylist(), [expected[number] for number in found["row_id"].to_pylist()]
+        )
+        == []
+    )

@@ -5,16 +5,18 @@ import pytest
 
 from assets.evaluation.metrics import EvaluationError
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
+from assets.stability_index import psi
 
 GENERATOR = np.random.default_rng(0)
 
 
-def test_the_index_is_the_sum_over_bins() -> None:
+def test_the_index_is_the_sum_over_bins_as_monitoring_computes_it() -> None:
+    """The score's index at approval and the one that monitoring compares with the same limit are one formula."""
     expected = np.arange(100) / 100
     actual = np.concatenate([np.full(20, 0.05), np.arange(10, 90) / 90])
     edges = np.quantile(expected, np.linspace(0, 1, 11)[1:-1])
-    e, a = (np.histogram(v, bins=[-np.inf, *np.nextafter(edges, 1), np.inf])[0] / 100 for v in (expected, actual))
-    assert population_stability(expected, actual) == pytest.approx(np.sum((a - e) * np.log(a / e)))
+    e, a = (np.histogram(v, bins=[-np.inf, *np.nextafter(edges, 1), np.inf])[0] for v in (expected, actual))
+    assert population_stability(expected, actual) == pytest.approx(psi(e, a[None, :])[0], rel=1e-12)
 
 
 def test_the_same_population_is_stable_and_a_moved_one_is_not() -> None:

@@ -11,6 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from assets.features import blocks
 from assets.features.conditions import FeatureError
+from resources.object_stores import open_place
 
 
 def _column(values: list[object], kind: pa.DataType) -> pa.ChunkedArray:
@@ -66,20 +67,24 @@ def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path
     assert table.to_pydict() == {"new": [1, 2], "absent": [None, None], "again": [1, 2]}
 
 
-def test_files_in_a_bucket_are_read_without_a_jar(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either variable names the S3; that of S3 alone goes before the general one."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
         for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            variable: f"http://{host}:{port}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             monkeypatch.setenv(name, value)
         boto3.client("s3").create_bucket(Bucket="lake")
-        files, path = blocks.located("s3://lake/events/day=2026-01-01/part.parquet")
+        files, path = open_place("s3://lake/events/day=2026-01-01/part.parquet")
         pq.write_table(pa.table({"a": [1, 2, 3]}), path, filesystem=files)
         address = "s3://lake/events/day=2026-01-01/part.parquet"
         assert blocks.read_schema(address).names == ["a"]

@@ -1,7 +1,17 @@
 """The catalogue: an entry a feature, complete without its author's help."""
 
 from assets.features.catalogue import catalogue, to_markdown
-from assets.features.vocabulary import Category, Events, FeatureSet, Number, Ratio, Weekend, days
+from assets.features.vocabulary import (
+    Category,
+    Events,
+    FeatureSet,
+    HashedCategory,
+    LearnedCategory,
+    Number,
+    Ratio,
+    Weekend,
+    days,
+)
 
 tx = Events("card_transactions", key="card_id")
 FEATURES = FeatureSet(
@@ -31,6 +41,36 @@ def test_an_entry_says_where_a_feature_comes_from_and_what_it_is() -> None:
     assert entries["card_transactions_count_1d"].unit == "events"
     assert entries["relative"].source == "amount, mean_7d"
     assert entries["purpose"].definition.endswith("one of car, home")
+
+
+def test_what_is_missing_when_is_said_of_every_kind() -> None:
+    """A definition ends with the value over too little, and says what too little is."""
+    features = FeatureSet(
+        request=[LearnedCategory("shop", top=20, at_least=50), HashedCategory("iban", buckets=64)],
+        history=[
+            tx.slope("amount", name="slope"), tx.time_between("std", name="gaps", empty=0), tx.streak(name="row", ok=1),
+            tx.mode("kind", values=("a", "b"), name="habit"), tx.decayed_count(days(7), name="lately"),
+        ],
+    )  # fmt: skip
+    entries = {entry.name: entry for entry in catalogue(features, spine="orders")}
+    assert entries["slope"].definition.endswith("; missing when there are fewer than two moments")
+    assert entries["gaps"].definition.endswith("; 0 when there are fewer than three")
+    assert entries["row"].definition.endswith("; 0 when there are none")
+    assert entries["lately"].definition.endswith("; 0 when there are none")
+    assert entries["habit"].definition.endswith("; one of a, b; missing when there are none")
+    assert entries["shop"].definition.endswith(
+        "; the 20 most frequent values of at least 50 rows that training saw, or other"
+    )
+    assert entries["iban"].definition.endswith("; one of 64 buckets of values")
+    assert [entry.dtype for entry in entries.values()] == ["string", "string", "float64", "float64", "float64",
+                                                           "string", "float64"]  # fmt: skip
+
+
+def test_units_of_contracts_are_in_the_catalogue() -> None:
+    """Units that are worked out elsewhere take the place of declared ones."""
+    units = dict.fromkeys(FEATURES.names, "EUR")
+    assert {entry.unit for entry in catalogue(FEATURES, units, spine="orders")} == {"EUR"}
+    assert {entry.name: entry.unit for entry in catalogue(FEATURES, spine="orders")}["relative"] == "1"
 
 
 def test_the_table_has_a_line_a_feature_and_cells_stay_cells() -> None:

@@ -7,7 +7,16 @@ import pyarrow as pa
 import pytest
 
 from assets.features.encoding import Encoder
-from assets.features.vocabulary import Category, FeatureError, FeatureSet, Log1p, Number
+from assets.features.vocabulary import (
+    Category,
+    Events,
+    FeatureError,
+    FeatureSet,
+    HashedCategory,
+    LearnedCategory,
+    Log1p,
+    Number,
+)
 
 FEATURES = FeatureSet(
     request=[Number("amount"), Category("purpose", values=("car", "home")), Number("age")],
@@ -65,6 +74,60 @@ def test_a_missing_or_wrong_column_is_named() -> None:
         ENCODER.encode(_table(purpose=pa.array([3])))
     with pytest.raises(FeatureError, match="features.amount is string, and is used as a number"):
         ENCODER.encode(_table(purpose=pa.array(["car"]), amount=pa.array(["3"])))
+
+
+SHOPS = FeatureSet(
+    request=[LearnedCategory("shop", top=2), HashedCategory("bank", buckets=3)],
+    history=[Events("tx", key="who").mode("kind", values=("a", "b"), name="habit")],
+)
+
+
+def _shops(*shops: str | None) -> pa.Table:
+    texts = pa.array(shops, pa.string())
+    return pa.table({"shop": texts, "bank": texts, "habit": texts})
+
+
+def test_a_learned_category_keeps_the_most_frequent_values_and_one_for_the_rest() -> None:
+    """Of equally frequent values the smaller texts are kept; what is not kept is other, what is missing is missing."""
+    encoder = Encoder.from_features(SHOPS, _shops("z", "z", "b", "a", None, None, None, "c"))
+    assert encoder.columns[:3] == ("shop=z", "shop=a", "shop=(other)")
+    assert encoder.sources == ("shop",) * 3 + ("bank",) * 3 + ("habit",) * 2
+    matrix = encoder.encode(_shops("a", "b", None, "z", "new"))
+    nan = np.nan
+    np.testing.assert_array_equal(matrix[:, :3], [[0, 1, 0], [0, 0, 1], [nan, nan, nan], [1, 0, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(matrix[:, 6:], [[1, 0], [0, 1], [nan, nan], [0, 0], [0, 0]])
+
+
+def test_a_value_must_be_in_enough_rows_to_be_learned() -> None:
+    """`at_least` counts training rows; with no value left everything is other."""
+    features = FeatureSet(request=[LearnedCategory("shop", at_least=2)])
+    assert Encoder.from_features(features, _shops("z", "z", "b")).categories == {"shop": ("z",)}
+    assert Encoder.from_features(features, _shops("z", "b")).columns == ("shop=(other)",)
+    with pytest.raises(FeatureError, match="training rows: there is no column 'shop'"):
+        Encoder.from_features(features, pa.table({"bank": ["b"]}))
+
+
+def test_a_hashed_category_has_one_bucket_a_value() -> None:
+    """Each present value is in exactly one bucket, alone and among others; a missing one is in none."""
+    encoder = Encoder.from_features(SHOPS, _shops("a"))
+    matrix = encoder.encode(_shops("a", None, "b", "a"))[:, 2:5]
+    assert np.isnan(matrix[1]).all()
+    assert matrix[[0, 2, 3]].sum(axis=1).tolist() == [1.0, 1.0, 1.0]
+    np.testing.assert_array_equal(matrix[3:], encoder.encode(_shops("a"))[:, 2:5])
+
+
+def test_a_record_without_new_words_is_as_it_was() -> None:
+    """Bundles of declared categories are read by older code too; any other record names what older code refuses."""
+    assert ENCODER.to_dict() == {
+        "features": ["amount", "purpose", "age", "size"], "categories": {"purpose": ["car", "home"]},
+    }  # fmt: skip
+    encoder = Encoder.from_features(SHOPS, _shops("a"))
+    assert set(encoder.to_dict()) == {"features", "categories", "learned", "hashed"}
+    assert Encoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+    with pytest.raises(FeatureError, match="an encoder has features and categories"):
+        Encoder.from_dict(encoder.to_dict() | {"embedded": ["shop"]})
+    with pytest.raises(FeatureError, match="an encoder has features and categories"):
+        Encoder.from_dict(encoder.to_dict() | {"learned": ["bank"]})
 
 
 def test_an_encoder_survives_json() -> None:

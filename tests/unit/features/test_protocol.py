@@ -1,4 +1,7 @@
-"""The features of the card protocol, against pandas' rolling windows on the published transactions."""
+"""The features of the card protocol, against pandas' rolling windows on the published transactions.
+
+Some cards and terminals of three months; with `LOOPLINE_CAMPAIGN=1` all of them, over all six.
+"""
 
 import os
 from pathlib import Path
@@ -12,7 +15,9 @@ from assets.features.kernel import compile_features
 from assets.features.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
 
 DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", Path(__file__).parents[4] / "shared" / "data")) / "card_transactions"
-MONTHS = ("2018-04", "2018-05", "2018-06")
+CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
+MONTHS = range(4, 10 if CAMPAIGN else 7)
+EVERY = 1 if CAMPAIGN else 40
 WINDOWS = (1, 7, 30)
 DELAY = 7
 MICROS = pa.timestamp("us", tz="UTC")
@@ -40,9 +45,9 @@ KERNEL = compile_features(FEATURES, {"card_transactions": {"amount": 0.01}, "fra
 
 @pytest.fixture(scope="module")
 def transactions() -> pd.DataFrame:
-    """Three months of every transaction of some cards, and of every transaction at some terminals."""
-    frame = pd.concat([pd.read_parquet(DATA / f"{month}.parquet") for month in MONTHS])
-    chosen = (frame.CUSTOMER_ID % 40 == 3) | (frame.TERMINAL_ID % 40 == 3)
+    """Every transaction of the chosen cards, and every transaction at the chosen terminals."""
+    frame = pd.concat([pd.read_parquet(DATA / f"2018-{month:02}.parquet") for month in MONTHS])
+    chosen = _chosen(frame.CUSTOMER_ID) | _chosen(frame.TERMINAL_ID)
     return frame[chosen].sort_values("TRANSACTION_ID", ignore_index=True)
 
 
@@ -71,6 +76,10 @@ def computed(transactions: pd.DataFrame) -> pd.DataFrame:
         ),
     }
     return KERNEL.compute(events, pa.table({**shared, "as_of": pa.array(moments, MICROS)})).to_pandas()
+
+
+def _chosen(entity: pd.Series) -> pd.Series:
+    return entity % EVERY == 3 % EVERY
 
 
 def _rolled(frame: pd.DataFrame, column: str, length: str, how: str) -> np.ndarray:
@@ -104,7 +113,7 @@ def _terminals(frame: pd.DataFrame) -> pd.DataFrame:
 def test_windows_are_those_of_pandas(transactions: pd.DataFrame, computed: pd.DataFrame, key: str) -> None:
     rolled = _cards if key == "CUSTOMER_ID" else _terminals
     # Only entities whose every transaction was taken.
-    whole = transactions[transactions[key] % 40 == 3].sort_values(["TX_DATETIME", "TRANSACTION_ID"])
+    whole = transactions[_chosen(transactions[key])].sort_values(["TX_DATETIME", "TRANSACTION_ID"])
     expected = pd.concat([rolled(frame) for _, frame in whole.groupby(key)])
     found = computed.set_index(transactions.TRANSACTION_ID).loc[expected.TRANSACTION_ID]
     assert len(found) > 5_000

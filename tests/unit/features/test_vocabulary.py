@@ -11,15 +11,20 @@ import pytest
 
 from assets.features.vocabulary import (
     Category,
+    Clip,
     Events,
     FeatureError,
     FeatureSet,
+    HashedCategory,
     History,
+    Hour,
+    LearnedCategory,
     Log1p,
     Missing,
     Night,
     Number,
     Ratio,
+    Sum,
     Trend,
     Weekend,
     at_least,
@@ -97,6 +102,53 @@ def test_lookback_is_the_longest_window_unless_one_has_none() -> None:
             "Number of orders in the 90 seconds up to the decision, this one included",
         ),
         (
+            tx.first("amount", days(7)),
+            "transactions_first_amount_7d",
+            "Earliest amount of transactions in the 7 days up to the decision",
+        ),
+        (
+            tx.median("amount", days(7)),
+            "transactions_median_amount_7d",
+            "Median amount of transactions in the 7 days up to the decision",
+        ),
+        (
+            tx.quantile("amount", 0.999, days(7)),
+            "transactions_p99_9_amount_7d",
+            "99.9% quantile of amount of transactions in the 7 days up to the decision",
+        ),
+        (
+            tx.mode("category", values=("cash", "rent")),
+            "transactions_mode_category",
+            "Most frequent category of transactions at any time up to the decision",
+        ),
+        (
+            tx.time_between("std", days(90)),
+            "transactions_std_time_between_90d",
+            "Standard deviation of the days between consecutive transactions in the 90 days up to the decision",
+        ),
+        (
+            tx.streak(days(90), status="late"),
+            "transactions_streak_status_late_90d",
+            "Number of the latest transactions in a row with status late in the 90 days up to the decision",
+        ),
+        (
+            tx.slope("balance", days(90)),
+            "transactions_slope_balance_90d",
+            "Rise a day of balance over transactions in the 90 days up to the decision",
+        ),
+        (
+            tx.decayed_sum("amount", days(7), days(90)),
+            "transactions_decayed_sum_amount_half_life_7d_90d",
+            "Sum of amount over transactions in the 90 days up to the decision, each weighted by half for every 7 days "
+            "of its age",
+        ),
+        (
+            tx.decayed_count(hours(36)),
+            "transactions_decayed_count_half_life_36h",
+            "Number of transactions at any time up to the decision, each weighted by half for every 36 hours of its "
+            "age",
+        ),
+        (
             tx.time_since_last(),
             "transactions_time_since_last",
             "Days since the latest of transactions at any time up to the decision",
@@ -133,6 +185,35 @@ def test_the_digest_tells_declarations_apart() -> None:
         replace(FEATURES, history=(tx.count(days(8), name="transactions_count_7d"), *FEATURES.history[1:])),
     ]
     assert len({features.digest for features in sets}) == len(sets)
+
+
+def test_what_is_new_leaves_old_digests_as_they_were() -> None:
+    """A recorded digest of a set that uses nothing new is still its digest."""
+    assert FEATURES.digest == "aab6b837517a75093bda0a580e5fb1d8eee0bf00a20fa9a74bcc57023ef28777"
+    recorded = FEATURES.to_dict()
+    assert not {"level", "half_life", "values"} & {name for record in recorded["history"] for name in record}
+    assert "zone" not in recorded["derived"][2]
+
+
+def test_every_new_word_comes_back_from_json() -> None:
+    """The way to JSON and back keeps parameters, and sets that differ in one of them apart."""
+    sets = [
+        FeatureSet(
+            request=[LearnedCategory("shop", top=top), HashedCategory("iban", buckets=64), Number("a"), Number("b")],
+            history=[
+                tx.quantile("amount", level), tx.mode("kind", values=("a", "b")), tx.streak(days(3), status="late"),
+                tx.decayed_sum("amount", half_life, name="decayed"), tx.time_between("mean"),
+            ],
+            derived=[Sum("s", of=("a", "b")), Clip("c", of="a", high=5), Hour("h", zone=zone)],
+        )
+        for top, level, half_life, zone in (
+            (20, 0.9, days(7), "Asia/Kathmandu"), (21, 0.9, days(7), "Asia/Kathmandu"),
+            (20, 0.8, days(7), "Asia/Kathmandu"), (20, 0.9, days(8), "Asia/Kathmandu"), (20, 0.9, days(7), "UTC"),
+        )
+    ]  # fmt: skip
+    assert [FeatureSet.from_dict(json.loads(json.dumps(features.to_dict()))) for features in sets] == sets
+    assert len({features.digest for features in sets}) == len(sets)
+    assert sets[0].categories == {"shop": (), "iban": (), "transactions_mode_kind": ("a", "b")}
 
 
 def test_conditions_mean_the_same_in_any_order() -> None:
@@ -172,6 +253,39 @@ def test_declarations_are_frozen() -> None:
         (lambda: Category("purpose", values="car"), "write a tuple of the values"),
         (lambda: Category("purpose", values=("car", "car")), "must be different"),
         (lambda: Night("night", until_hour=24), "hour from 0 to 23"),
+        (lambda: Night("night", zone="Mars/Base"), "feature 'night': zone='Mars/Base' is no time zone; write an IANA"),
+        (lambda: Hour("h", zone="../etc/passwd"), "feature 'h': zone='../etc/passwd' is no time zone"),
+        (lambda: tx.quantile("amount", 1.5), "quantile of 'transactions': level 1.5; write a share from 0 to 1"),
+        (lambda: tx.quantile("amount", 1 / 3), "level 0.33.*write at most four decimals"),
+        (lambda: tx.quantile("amount", days(7)), "level datetime.*write a share from 0 to 1"),
+        (lambda: tx.median("amount", 30), "write days"),
+        (lambda: tx.time_between("median"), "time_between of 'transactions': 'median'; write one of mean, min, max"),
+        (lambda: tx.streak(days(1)), "a streak of what\\? write streak\\(days"),
+        (lambda: tx.decayed_count(7), "half_life 7; write a time such as days"),
+        (lambda: tx.decayed_sum("amount", days(0)), "half_life .* write a time such as days"),
+        (lambda: tx.decayed_sum("amount", days(4_000)), "at most 3650 days"),
+        (lambda: tx.mode("kind", values="cash"), "'transactions_mode_kind': values='cash'; write a tuple"),
+        (lambda: tx.mode("kind", values=("a", "a")), "must be different"),
+        (lambda: tx.mode("kind", values=("a",), empty=0), "empty=0.0 for a text; leave it out"),
+        (lambda: replace(tx.count(), level=0.5), "level= is for quantile; leave it out of count"),
+        (lambda: replace(tx.count(), half_life=days(1)), "half_life= is for decayed_sum"),
+        (lambda: replace(tx.count(), values=("a",)), "values= is for the mode of a text"),
+        (lambda: LearnedCategory("shop"), "category 'shop': which values are kept\\? write top=20"),
+        (lambda: LearnedCategory("shop", top=0), "category 'shop': top=0; write a whole number from 1 on"),
+        (lambda: LearnedCategory("shop", at_least=2.5), "at_least=2.5; write a whole number"),
+        (lambda: LearnedCategory("shop", top=5_000), "top=5000; write at most 1000"),
+        (lambda: HashedCategory("shop", buckets=1), "category 'shop': buckets=1; write a whole number from 2 to 1000"),
+        (lambda: Clip("c", of="a"), "clip 'c': low=None, high=None; write one bound or both"),
+        (lambda: Clip("c", of="a", low=2, high=1), "low before high"),
+        (lambda: Sum("s", of="a"), "sum 's': of='a'; write a tuple of two or more features"),
+        (
+            lambda: FeatureSet(history=[tx.mode("kind", name="m", values=("x",))], derived=[Log1p("d", of="m")]),
+            "derived 'd': 'm' is a category",
+        ),
+        (
+            lambda: FeatureSet(history=[tx.mode("kind", values=("x",)), tx.mode("kind", name="other")]),
+            "'other' takes transactions.kind as number, 'transactions_mode_kind' as text",
+        ),
         (lambda: FeatureSet(request=[Number("a"), Number("a")]), "'a' is declared twice"),
         (lambda: FeatureSet(request=[tx.count(days(1))]), "request holds .* it takes Number, Category"),
         (lambda: FeatureSet(history=[tx.count(days(1), name="customer_id")]), "name of an entity key"),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import ks_2samp
 
-from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table, psi
+from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table
 from assets.monitoring.profile import ProfileError, ReferenceProfile, build_profile
 from tests.unit.monitoring.conftest import FIRST
 
@@ -16,13 +16,6 @@ Draw = Callable[..., Any]
 
 def figures(profile: ReferenceProfile, table: pa.Table, scores: np.ndarray) -> dict[str, Any]:
     return {figure.name: figure for figure in drift(profile, table, scores)}
-
-
-def test_psi_is_the_published_formula() -> None:
-    expected, counts = np.array([40, 60]), np.array([[70, 30]])
-    p, q = np.array([40.5, 60.5]) / 101, np.array([70.5, 30.5]) / 101
-    by_hand = (q[0] - p[0]) * np.log(q[0] / p[0]) + (q[1] - p[1]) * np.log(q[1] / p[1])
-    assert psi(expected, counts)[0] == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_the_same_rows_have_not_drifted(profile: ReferenceProfile, rows: Draw, scores: Draw) -> None:

@@ -57,6 +57,19 @@ def test_a_constant_is_told_from_both_sides(value: float) -> None:
     assert len(set(profile.assign(np.array([value, value - 0.1, value + 0.1])))) == 3
 
 
+def test_of_many_values_the_most_frequent_are_kept() -> None:
+    """A category of any value is told by its most frequent ones; all others are one cell, seen before or not."""
+    texts = [f"shop {number:03d}" for number in range(200) for _ in range(1 + (number < 50))]
+    table = pa.table({"c": texts})
+    profile = build_profile(table, np.zeros(len(texts)), [], ["c"], positive_rate=0.1, auc=0.7)
+    kept = profile.categories["c"]
+    assert kept.values == tuple(f"shop {number:03d}" for number in range(50))
+    assert (kept.other, sum(kept.counts), kept.missing) == (150, 100, 0)
+    assert np.bincount(kept.assign(table["c"]), minlength=kept.cells).tolist() == kept.expected.tolist()
+    assert kept.assign(pa.array(["a new one"])).tolist() == [50]
+    assert ReferenceProfile.from_dict(json.loads(json.dumps(profile.to_dict()))) == profile
+
+
 def test_the_sample_follows_the_distribution() -> None:
     values = np.random.default_rng(3).normal(size=20_000)
     profile = one(values).numeric["x"]

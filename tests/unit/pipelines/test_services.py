@@ -15,7 +15,7 @@ import yaml
 
 from pipelines import services
 from pipelines.service_list import Service, local, services_of
-from resources.environments import Environment, load_environment
+from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes import ProcessTable, answers
 
 # Answers on its port, from a child in a session of its own, as BentoML does.
@@ -119,6 +119,20 @@ def test_a_taken_port_is_named_and_nothing_is_started(environment: Environment, 
     assert marked(environment) == []
 
 
+def test_up_looks_at_the_ports_before_it_fills_the_sandbox(environment: Environment) -> None:
+    """The command says what holds a port at once, that of the bureau too, and leaves the bank unfilled."""
+    with socket.create_server(("127.0.0.1", environment.ports.bureau)):
+        variables = {**os.environ, "LOOPLINE_HOME": str(environment.home)}
+        variables["LOOPLINE_PORT_BASE"] = str(environment.ports.dagster)
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", "up"],
+            env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert f"port {environment.ports.bureau} (bureau) is taken by process {os.getpid()}" in done.stderr
+    assert not environment.bank.exists()
+
+
 def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
     environment: Environment, two: tuple[Service, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +147,7 @@ def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
 def test_every_service_listens_on_this_machine_only(environment: Environment) -> None:
     (environment.bank / "bureau" / "reports").mkdir(parents=True)
     found = services_of(environment)
-    assert [service.name for service in found] == ["bureau", "mlflow", "dagster", "daemon", "decisions"]
+    assert [service.name for service in found] == ["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
     assert [service.port for service in found if service.port] == [
         environment.ports.bureau, environment.ports.mlflow, environment.ports.dagster, environment.ports.decisions
     ]  # fmt: skip
@@ -143,7 +157,7 @@ def test_every_service_listens_on_this_machine_only(environment: Environment) ->
 
 def test_services_that_are_elsewhere_are_not_started(environment: Environment) -> None:
     elsewhere = environment.model_copy(update={"mlflow_tracking_uri": "http://mlflow:5000"})
-    assert [service.name for service in services_of(elsewhere)] == ["dagster", "daemon", "decisions"]
+    assert [service.name for service in services_of(elsewhere)] == ["dagster", "daemon", "decisions", "stream"]
 
 
 def test_the_settings_of_the_instance_follow_the_environment(environment: Environment) -> None:

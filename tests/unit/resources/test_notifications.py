@@ -154,3 +154,13 @@ def test_the_environment_chooses(receiver: Receiver, capsys: pytest.CaptureFixtu
     notifier_for(load_environment({"LOOPLINE_WEBHOOK": receiver.url})).send(ALERT)
     assert len(receiver.seen) == 1
     assert "daily failed" in capsys.readouterr().err
+
+
+def test_a_receiver_of_this_machine_is_told_past_any_proxy(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that does not answer keeps no alert from a webhook on a loopback address."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    WebhookNotifier(receiver.url, attempts=1).send(ALERT)
+    assert len(receiver.seen) == 1

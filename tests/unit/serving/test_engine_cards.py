@@ -195,7 +195,7 @@ def test_what_the_store_no_longer_keeps_is_named(bundle: Bundle, tmp_path: Path)
     wanted = {(n.source, n.key): EntityEvents(n.source, n.key, decision.keys[n.key]) for n in kernel().needs}
     snapshot = store.fetch_all(tuple(wanted.values()))
     tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    told = explain(decision, bundle, index, found, StoreEvents(snapshot.version, snapshot.loaded_until, tables))
+    told = explain(decision, bundle, index, found, StoreEvents(snapshot.version, snapshot.known_until, tables))
     assert (told.waiting, told.remark, told.differences) == (False, "", found.differences)
     assert {gap.held_by for gap in told.gaps} == {"lake"}
     assert all("this decision was as of the past" in gap.why for gap in told.gaps)

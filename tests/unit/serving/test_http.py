@@ -7,6 +7,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -189,6 +191,40 @@ def test_a_posted_event_is_added_once(served: Served) -> None:
     answers = [json.loads(served.post("/events", body)[1])["added"] for _ in range(2)]
     assert answers == [True, False]
     assert served.metric('loopline_events_total{result="added"}') == 1
+
+
+def test_a_posted_event_counts_in_the_next_decision(served: Served) -> None:
+    """Over HTTP from end to end; the record shows the features with and without it."""
+    as_of = {"as_of": "2026-03-02T00:00:00+00:00"}
+    before = served.decide(**as_of)
+    served.post("/events", {"product": PRODUCT, "source": "transactions", "event": EVENT | {"amount": 4321.0}})
+    after = served.decide(**as_of)
+    log = served.workspace.environment.decision_log
+    was, now = (find_decision(log, str(answer["decision_id"])).features for answer in (before, after))
+    assert (was["since_last"] != 0.0, now["since_last"]) == (True, 0.0)
+    assert now["max_spent_90d"] == 4321.0
+    assert now["transactions_30d"] == was["transactions_30d"] + 1  # type: ignore[operator]
+
+
+def test_the_service_tells_what_its_events_are_of(served: Served) -> None:
+    """Table versions and the moment until which events are known, for people and for Prometheus."""
+    (live,) = json.loads(served.get("/products"))["products"]
+    until = "2026-03-01T12:00:00+00:00"
+    assert live["events"] == {
+        "version": "v1", "tables": {"transactions": None}, "known_until": {"transactions": until},
+    }  # fmt: skip
+    gauge = 'loopline_events_known_until_seconds{product="loans",source="transactions"}'
+    assert served.metric(gauge) == datetime.fromisoformat(until).timestamp()
+
+
+def test_a_product_that_refuses_stale_events_answers_503(tmp_path: Path, parts: BundleParts) -> None:
+    """The caller is told since when, and nothing is recorded as decided."""
+    with started(tmp_path, replace(parts, policy=replace(parts.policy, when_stale="refuse"))) as served:
+        request = REQUEST | {"as_of": "2026-03-09T00:00:00+00:00"}
+        status, text = served.post("/decide", {"product": PRODUCT, "request": request})
+        assert (status, "known until 2026-03-01" in text) == (503, True)
+        assert served.metric('loopline_requests_refused_total{why="stale"}') == 1
+        assert served.recorded() == []
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,6 @@ def contract(max_quarantined: float = 1.0, **changes: Any) -> Contract:
         "expectations": (
             {"type": "expect_column_values_to_be_between", "kwargs": {"column": "amount", "min_value": 0}},
             {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "kind", "value_set": ["a", "b"]}},
-            {
-                "type": "expect_column_pair_values_a_to_be_greater_than_b",
-                "kwargs": {"column_A": "seen", "column_B": "at", "or_equal": True},
-            },
         ),
         "max_quarantined": max_quarantined,
     }
@@ -78,7 +74,9 @@ def test_good_rows_are_typed_and_the_times_get_their_names() -> None:
         ({"id": "1"}, "key_is_unique", "id"),
         ({"amount": "-1"}, "expect_column_values_to_be_between", "amount"),
         ({"kind": "c"}, "expect_column_values_to_be_in_set", "kind"),
-        ({"at": "2026-01-02T11:00:00Z"}, "expect_column_pair_values_a_to_be_greater_than_b", "seen"),
+        ({"at": "2026-01-02T10:00:00.000001Z"}, "known_at_is_not_before_event_time", "seen"),
+        ({"seen": "2026-01-03T00:00:00Z"}, "known_at_is_on_its_day", "seen"),
+        ({"at": "2026-01-01T10:00:00Z", "seen": "2026-01-01T23:59:59.999999Z"}, "known_at_is_on_its_day", "seen"),
     ],
 )
 def test_a_broken_row_is_quarantined_with_rule_and_value(change: dict[str, str], rule: str, column: str) -> None:
@@ -87,6 +85,17 @@ def test_a_broken_row_is_quarantined_with_rule_and_value(change: dict[str, str],
     assert (found["row_ref"], found["rule"], found["column"]) == ("2026-01-02#1", rule, column)
     assert found["value"] == {**row(id="2"), **change}[column]
     assert outcome.valid["id"].to_pylist() == ["1"]
+
+
+def test_a_correction_is_a_row_of_its_own_where_the_contract_allows_it() -> None:
+    later = "2026-01-02T18:00:00Z"
+    rows = [row(amount="1"), row(amount="2", seen=later), row(amount="3", seen=later)]
+    corrected = run(rows, corrections=True)
+    assert corrected.valid["amount"].to_pylist() == [1.0, 2.0]
+    assert [(r["rule"], r["column"], r["row_ref"]) for r in corrected.quarantine.to_pylist()] == [
+        ("key_is_unique", "id,seen", "2026-01-02#2")
+    ]
+    assert run(rows).valid["amount"].to_pylist() == [1.0]
 
 
 def test_a_line_that_is_no_row_is_not_lost_and_names_nobody() -> None:
@@ -106,7 +115,8 @@ def test_too_many_broken_rows_block_the_day_and_not_the_next() -> None:
     terms = contract(max_quarantined=0.2)
     schema = pa.schema([(name, pa.string()) for name in terms.names])
     bad = [row(id=str(n), amount="x" if n < 3 else "1") for n in range(10)]
-    good = [row(id=str(n), amount="x" if n < 2 else "1") for n in range(10)]
+    then = T.replace("-02T", "-03T")
+    good = [row(id=str(n), amount="x" if n < 2 else "1", at=then, seen=then) for n in range(10)]
     raw = pa.concat_tables(
         [
             as_raw(terms, DayRows(day, pa.Table.from_pylist(rows, schema=schema))).table

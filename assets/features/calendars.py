@@ -1,0 +1,62 @@
+"""Where calendar windows begin, for many moments at once.
+
+Belongs here: the first moment of days and months of a time zone. Does not belong here: what a product declares
+(`spans.py`), which events stand in a window (`windows.py`).
+
+A zone's clock is read by `zoneinfo`, once a day or month that occurs; the rows are looked up in what it said.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from assets.features.conditions import FeatureError
+from assets.features.spans import Calendar, Unit
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LETTER = {"day": "D", "month": "M"}
+
+
+def period_start(moments: np.ndarray, calendar: Calendar) -> np.ndarray:
+    """First moment of the window's first period (of the current one where `back` is 0); int64 [m] microseconds.
+
+    Raises:
+        FeatureError: A period lies outside the years that a calendar has.
+    """
+    step = f"datetime64[{_LETTER[calendar.unit]}]"
+    number = moments.astype("datetime64[us]").astype(step).astype(np.int64)
+    if calendar.zone == "UTC":
+        return (number - calendar.back).astype(step).astype("datetime64[us]").astype(np.int64)
+    # A zone's date is at most one off that of UTC; the current period is the last that has begun.
+    number = number + 1
+    for _ in range(2):
+        number = number - (_starts(number, calendar) > moments)
+    return _starts(number - calendar.back, calendar)
+
+
+def _starts(numbers: np.ndarray, calendar: Calendar) -> np.ndarray:
+    found, where = np.unique(numbers, return_inverse=True)
+    starts = [_start(calendar.unit, number, calendar.zone) for number in found.tolist()]
+    return np.array(starts, np.int64)[where]
+
+
+@lru_cache(maxsize=65_536)
+def _start(unit: Unit, number: int, zone: str) -> int:
+    """Microseconds at which the day or month of this number since 1970 begins.
+
+    Where the clock shows that midnight twice it is the first; where it jumps over it, the moment of the jump.
+    """
+    try:
+        if unit == "day":
+            first = date(1970, 1, 1) + timedelta(days=number)
+        else:
+            first = date(1970 + number // 12, number % 12 + 1, 1)
+        return (datetime(first.year, first.month, first.day, tzinfo=ZoneInfo(zone)) - _EPOCH) // _MICROSECOND
+    except (OverflowError, ValueError) as error:
+        raise FeatureError(
+            f"a calendar window in {zone} needs {unit} {number} from 1970 on, which is outside the years 1 to 9999; "
+            "mend the rows' as_of"
+        ) from error

@@ -1,0 +1,50 @@
+"""Sums of products of whole numbers over windows, exact however large they are, and rounded once.
+
+Belongs here: what goes beyond 64 bits. Does not belong here: what is summed (`trends.py`, `decay.py`,
+`successions.py`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from assets.features.scope import totals
+
+_LIMIT = 2**62
+
+
+def exact_totals(factors: Sequence[np.ndarray], lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
+    """Sum over each window of the product of the factors: object [windows …] of Python's integers.
+
+    The sums are differences of prefix sums of 64 bits. Where those might not hold a window's sum, the largest factor is
+    split into a high and a low half, and each is summed by itself.
+
+    Args:
+        factors: int64 [n] each, within ±2^62.
+        lo, hi: Windows as positions, of any shape.
+    """
+    return _totals(list(factors), lo, hi, max(int((hi - lo).max(initial=0)), 1))
+
+
+def _totals(factors: list[np.ndarray], lo: np.ndarray, hi: np.ndarray, longest: int) -> np.ndarray:
+    largest = [max(int(values.max(initial=0)), -int(values.min(initial=0))) for values in factors]
+    bound = longest
+    for value in largest:
+        bound *= value
+    if bound < _LIMIT:
+        product = factors[0]
+        for values in factors[1:]:
+            product = product * values
+        return totals(product, lo, hi).astype(object)
+    number = largest.index(max(largest))
+    others = factors[:number] + factors[number + 1 :]
+    bits = max(largest[number].bit_length() // 2, 1)
+    high, low = factors[number] >> bits, factors[number] & ((1 << bits) - 1)
+    return _totals([high, *others], lo, hi, longest) * (1 << bits) + _totals([low, *others], lo, hi, longest)
+
+
+def quotient(numerator: np.ndarray, denominator: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
+    """numerator / denominator of Python's integers, rounded once (to nearest, ties to even); `empty` elsewhere."""
+    out = np.full(len(there), empty)
+    out[there] = (numerator[there] / denominator[there]).astype(np.float64)
+    return out

@@ -1,0 +1,105 @@
+"""What the online store is loaded with.
+
+Belongs here: which version of which table is loaded up to which moment, the name of such a load, and what of an event
+features see. Does not belong here: the store (`resources.online_store`), the run that loads it (`assets.py`), streams
+(`assets.streaming`).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import pyarrow as pa
+
+from assets.features.kernel import SEQUENCE, Kernel, Need
+from assets.product import Product
+from resources.lake import Lake
+from resources.online_store import StoreState
+
+
+@dataclass(frozen=True)
+class SourceLoad:
+    """One source by one entity key, as it is to be loaded.
+
+    Attributes:
+        table: The lake's name of its validated table.
+        table_version: The version that is read, for every key of the source.
+        days: The days of it that a decision can see.
+        loaded_until: The end of the last day that the table has, midnight UTC.
+        lookback: How far back events matter; None for all history.
+    """
+
+    source: str
+    key: str
+    table: str
+    table_version: int
+    days: tuple[date, ...]
+    loaded_until: datetime
+    lookback: timedelta | None
+
+
+def planned_loads(
+    product: Product, kernel: Kernel, lake: Lake, *, made: Mapping[str, Set[date]], now: datetime
+) -> tuple[SourceLoad, ...]:
+    """What is loaded for a product, all of a source from one version of its table.
+
+    A source is known until the end of its last day, which is one that has rows or, on a quiet day, one that was made
+    without any. Today is left out: it is not over.
+
+    Args:
+        made: For each source the days that were validated. Read it before the versions, which then have them.
+
+    Raises:
+        LakeError: A table does not exist.
+    """
+    pinned: dict[str, tuple[int, datetime, tuple[date, ...]]] = {}
+    for source in dict.fromkeys(need.source for need in kernel.needs):
+        table = validated_table(product, source)
+        version = lake.version(table)
+        days = tuple(day for day in lake.days(table, version) if day < now.date())
+        last = max([*days, *(day for day in made[source] if day < now.date())], default=None)
+        end = product.start if last is None else last + timedelta(days=1)
+        pinned[source] = version, datetime.combine(end, time(), UTC), days
+    loads = []
+    for need in kernel.needs:
+        version, until, days = pinned[need.source]
+        lookback = None if need.reach is None else timedelta(microseconds=need.reach)
+        first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
+        seen = tuple(day for day in days if day >= first)
+        table = validated_table(product, need.source)
+        loads.append(SourceLoad(need.source, need.key, table, version, seen, until, lookback))
+    return tuple(loads)
+
+
+def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
+    """The same for the same content: a load that was interrupted is known by it, and gone on with."""
+    content = [
+        [load.source, load.key, load.table_version, load.loaded_until.isoformat(), str(load.lookback)] for load in loads
+    ]
+    digest = hashlib.sha256(json.dumps([product.features.digest, content]).encode()).hexdigest()
+    last = max((load.loaded_until for load in loads), default=datetime.combine(product.start, time(), UTC))
+    return f"until-{last.date()}-{digest[:12]}"
+
+
+def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool:
+    """Whether an interrupted load of this name has the source by this key already."""
+    if staged is None or staged.version != version or load.source not in staged.sources:
+        return False
+    return load.key in staged.sources[load.source].rows
+
+
+def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
+    """What features see of a source by any of its keys, and its order where requests are events of it."""
+    mine = [need for need in needs if need.source == source]
+    seen = [need.key for need in mine] + [column for need in mine for column in need.columns]
+    stored = events.select(list(dict.fromkeys(["event_time", "known_at", *seen])))
+    if product.spine.sequence and any(need.includes_request for need in mine):
+        return stored.append_column(SEQUENCE, events[product.spine.sequence])
+    return stored
+
+
+def validated_table(product: Product, source: str) -> str:
+    """The lake's name of a source's validated table."""
+    return f"{product.name}/validated_{source}"

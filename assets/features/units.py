@@ -1,0 +1,171 @@
+"""The units of features: what they are, and which of them go together.
+
+Belongs here: the algebra of unit names, the unit of each feature of a set, refusing what does not go together. Does not
+belong here: where units are declared (`request.py`, `declarations.py`, contracts), any value.
+
+A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are pure numbers. The empty unit is
+unknown. Where units must agree (differences, sums, trends) an unknown one agrees with no known one: mistakes hide in
+numbers whose unit nobody stated, and stating it is one word. Where they need not agree (ratios, products) the unit of
+the result is unknown too.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from assets.features.conditions import FeatureError
+from assets.features.declarations import History
+from assets.features.derivations import (
+    Clip,
+    DayOfWeek,
+    Derived,
+    Difference,
+    Log,
+    Log1p,
+    Product,
+    Ratio,
+    SignedLog,
+    Sum,
+    Trend,
+)
+from assets.features.kinds import UNITS
+from assets.features.request import Number
+
+if TYPE_CHECKING:
+    from assets.features.vocabulary import FeatureSet
+
+Columns = Mapping[str, Mapping[str, str]]
+"""For each source the units of its columns."""
+
+NUMBER = "1"
+_PURE = {"1", "share", "flag", "times"}
+_TIMES = {"microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"}
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_LOGARITHM = "log"
+
+
+def units_of(features: "FeatureSet", columns: Columns | None = None, spine: str | None = None) -> dict[str, str]:
+    """The unit of each feature, in order; "" for texts and where it is unknown.
+
+    Args:
+        columns: Units of the sources' columns, as their contracts declare them; None where contracts are not at hand,
+            and an unknown unit may still be declared there.
+        spine: The source whose columns are those of the request.
+
+    Raises:
+        FeatureError: Units do not go together, or a declared one is not what the feature's inputs or its contract say.
+    """
+    strict, columns = columns is not None, columns or {}
+    found: dict[str, str] = {}
+    for feature in features.request:
+        contract = columns.get(spine or "", {}).get(feature.name, "") if isinstance(feature, Number) else ""
+        found[feature.name] = _agreed(feature.name, feature.unit, contract, "its contract says")
+    for history in features.history:
+        found[history.name] = _agreed(history.name, history.unit, _of_history(history, columns), "its contract says")
+    for derived in features.derived:
+        known = strict or all(found[name] for name in derived.inputs)
+        worked_out = _of_derived(derived, found) if known else ""
+        found[derived.name] = _agreed(derived.name, derived.unit, worked_out, "its inputs make")
+    return found
+
+
+def _agreed(name: str, declared: str, worked_out: str, why: str) -> str:
+    """The declared unit, or else the one worked out."""
+    if declared and worked_out and _parsed(declared) != _parsed(worked_out):
+        raise FeatureError(
+            f"feature '{name}': unit={declared!r}, but {why} {worked_out!r}; leave unit= out, or mend the other"
+        )
+    return declared or worked_out
+
+
+def _of_history(feature: History, columns: Columns) -> str:
+    if feature.kind in UNITS or feature.is_text:
+        return UNITS.get(feature.kind, "")
+    unit = columns.get(feature.source, {}).get(str(feature.column), "")
+    return _written(_combined(_parsed(unit), {"day": 1}, -1)) if unit and feature.kind == "slope" else unit
+
+
+def _of_derived(feature: Derived, units: Mapping[str, str]) -> str:
+    match feature:
+        case Ratio():
+            return _quotient(feature.name, feature.numerator, feature.denominator, units)
+        case Product():
+            return _product(units[feature.left], units[feature.right])
+        case Difference() | Sum():
+            return _common(feature.name, feature.inputs, units)
+        case Trend():
+            _common(feature.name, feature.inputs, units)
+            return NUMBER
+        case Clip():
+            return units[feature.of]
+        case Log() | Log1p() | SignedLog():
+            return _LOGARITHM if units[feature.of] else ""
+        case DayOfWeek():
+            return "weekday"
+        case _:
+            return feature.unit
+
+
+def _common(name: str, inputs: tuple[str, ...], units: Mapping[str, str]) -> str:
+    first, *others = inputs
+    for other in others:
+        if _parsed(units[first]) != _parsed(units[other]) or bool(units[first]) != bool(units[other]):
+            known = {part: f"in {units[part]}" if units[part] else "without a unit" for part in (first, other)}
+            unknown = [part for part in known if not units[part]]
+            remedy = (
+                f"write unit= for '{unknown[0]}', or in its contract" if unknown else "bring both to one unit first"
+            )
+            raise FeatureError(f"feature '{name}': '{first}' is {known[first]}, '{other}' {known[other]}; {remedy}")
+    found = {units[part] for part in inputs}
+    return units[first] if len(found) == 1 else NUMBER
+
+
+def _quotient(name: str, numerator: str, denominator: str, units: Mapping[str, str]) -> str:
+    upper, lower = units[numerator], units[denominator]
+    if not upper or not lower:
+        return ""
+    for alike in (_is_currency, _is_time):
+        one = {part for part in _parsed(upper) if alike(part)}
+        other = {part for part in _parsed(lower) if alike(part)}
+        if one and other and one != other:
+            raise FeatureError(
+                f"feature '{name}': '{numerator}' is in {upper} and '{denominator}' in {lower}; their ratio is that of "
+                f"{min(one)} to {min(other)}: bring both to one unit first"
+            )
+    return _written(_combined(_parsed(upper), _parsed(lower), -1))
+
+
+def _product(left: str, right: str) -> str:
+    return _written(_combined(_parsed(left), _parsed(right), 1)) if left and right else ""
+
+
+def _is_currency(name: str) -> bool:
+    return _CURRENCY.fullmatch(name) is not None
+
+
+def _is_time(name: str) -> bool:
+    return name in _TIMES
+
+
+def _parsed(unit: str) -> dict[str, int]:
+    """Exponents of the names; of times in the singular, without pure numbers."""
+    found: dict[str, int] = {}
+    for number, part in enumerate(unit.split("/")):
+        for name in part.split("*"):
+            name = name.strip()
+            name = name[:-1] if name[:-1] in _TIMES and name.endswith("s") else name
+            if name and name not in _PURE:
+                found[name] = found.get(name, 0) + (-1 if number else 1)
+    return {name: exponent for name, exponent in found.items() if exponent}
+
+
+def _combined(one: Mapping[str, int], other: Mapping[str, int], sign: int) -> dict[str, int]:
+    found = {name: one.get(name, 0) + sign * other.get(name, 0) for name in {**one, **other}}
+    return {name: exponent for name, exponent in found.items() if exponent}
+
+
+def _written(exponents: Mapping[str, int]) -> str:
+    """`EUR/day`, `days`, `1`."""
+    above = [name + "s" * _is_time(name) for name, n in exponents.items() for _ in range(n)]
+    below = [name for name, n in exponents.items() for _ in range(-n)]
+    return "/".join(["*".join(above) or NUMBER, *below])

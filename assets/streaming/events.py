@@ -1,0 +1,127 @@
+"""Messages of a stream as events of the online store.
+
+Belongs here: the lake's own rules (contract, types, tokens, consent) applied to messages as they come, so that an event
+is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
+
+One rule looks at a whole day and cannot be kept here: a day of which too many rows break the contract is not published.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from assets.features.kernel import Need
+from assets.features.online import as_stored
+from assets.ingestion.landing import MALFORMED, ROW_NUMBER, as_raw
+from assets.privacy.consent import apply_consent
+from assets.privacy.tokens import without_personal_data
+from assets.product import Product
+from assets.validation.audit import audit
+from assets.validation.contract import Contract
+from resources.event_blocks import TIMESTAMP, NewEvent
+from resources.sources import DayRows, objects_table
+from resources.tails import Message
+
+_ARRIVED = "_arrived_at"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of messages.
+
+    Attributes:
+        events: Those that keep the contract and may be used.
+        quarantined: How many break it; the lake's quarantine names them, once their day was loaded.
+        withheld: How many lack their subject's consent, as far as the lake knows it.
+    """
+
+    events: tuple[NewEvent, ...]
+    quarantined: int
+    withheld: int
+
+
+def accepted(
+    product: Product,
+    contract: Contract,
+    needs: Sequence[Need],
+    messages: Sequence[Message],
+    *,
+    key: bytes,
+    consents: pa.Table | None,
+) -> Accepted:
+    """The messages that the lake would publish, as it would publish them.
+
+    An event is named by its contract's key, so that it counts once however often it is sent.
+
+    Args:
+        key: Of tokens.
+        consents: What is known of consents, where the contract asks for one.
+
+    Raises:
+        ContractCannotRun: An expectation of the contract cannot be evaluated.
+    """
+    days: dict[date, list[Message]] = {}
+    unreadable = 0
+    for message in messages:
+        if message.arrived_at is None:
+            unreadable += 1
+        else:
+            days.setdefault(message.arrived_at.date(), []).append(message)
+    if not days:
+        return Accepted((), unreadable, 0)
+    parts = [_raw(contract, day, arrived) for day, arrived in days.items()]
+    raw = pa.concat_tables([table for table, _ in parts])
+    outcome = audit(contract, raw, list(days))
+    broken = set(outcome.quarantine["row_ref"].to_pylist())
+    places = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
+    arrivals = [moment for _, moments in parts for moment in moments]
+    kept = [at for (day, number), at in zip(places, arrivals, strict=True) if f"{day}#{number}" not in broken]
+    rows = without_personal_data(contract, outcome.valid, key).append_column(_ARRIVED, pa.array(kept, TIMESTAMP))
+    withheld = 0
+    if contract.consent is not None and consents is not None:
+        allowed = apply_consent(contract.consent, rows, consents)
+        rows, withheld = allowed.kept, allowed.withheld
+    return Accepted(_events(product, contract, needs, rows), unreadable + len(broken), withheld)
+
+
+def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa.Table, list[datetime | None]]:
+    """The day's messages as a raw table, and when each of its rows arrived: what is no object comes last."""
+    items, arrivals, malformed, others = [], [], [], []
+    for message in messages:
+        item = _object(message.text)
+        if item is None:
+            malformed.append(message.text)
+            others.append(message.arrived_at)
+        else:
+            # In a day's rows a column is there when one of them has it; in a few messages it may be in none.
+            items.append(dict.fromkeys(contract.names) | item)
+            arrivals.append(message.arrived_at)
+    table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
+    return table.cast(pa.schema([_named(field) for field in table.schema])), arrivals + others
+
+
+def _named(field: pa.Field) -> pa.Field:
+    """A column of nothing but missing values as the text that it would be."""
+    return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
+
+
+def _object(text: str) -> dict[str, object] | None:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _events(product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table) -> tuple[NewEvent, ...]:
+    times = {contract.event_time: "event_time", contract.known_at: "known_at"}
+    keys = rows.select([times.get(name, name) for name in contract.key]).to_pylist()
+    stored = as_stored(product, needs, contract.source, rows).to_pylist()
+    arrived = rows[_ARRIVED].to_pylist()
+    return tuple(
+        NewEvent(row, ":".join(str(value) for value in name.values()), at)
+        for row, name, at in zip(stored, keys, arrived, strict=True)
+    )

@@ -1,0 +1,136 @@
+"""The process that follows every stream of every product into the online stores.
+
+    python -m pipelines.following
+
+Belongs here: which streams are followed, the loop over them, and going on after failures. Does not belong here: one
+stream's step (`assets.streaming.follower`).
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from assets.product import Product, StreamTopic
+from assets.streaming.follower import Follower
+from pipelines.connections import clock_of
+from pipelines.products import load_product, product_names
+from resources.environments import Environment, load_environment
+from resources.keys import Keys
+from resources.lake import Lake, LakeError
+from resources.online_store import StoreError
+from resources.online_stores import OnlineStores
+from resources.source_systems import SourceSystems
+from resources.sources import SourceError
+
+_LOG = logging.getLogger("loopline.stream")
+_PAUSE_SECONDS = 0.5
+_RETRY_SECONDS = 5.0
+_EXPIRY_SECONDS = 3600.0
+
+
+def followed(product: Product) -> tuple[StreamTopic, ...]:
+    """The product's streams whose events features read."""
+    streams = (source for source in product.sources if isinstance(source, StreamTopic))
+    return tuple(source for source in streams if source.name in product.features.sources)
+
+
+@dataclass
+class _Followed:
+    follower: Follower
+    retry_at: float = 0.0
+    problem: str = ""
+
+
+class Following:
+    """All streams of some products, followed in turn until `stop`."""
+
+    def __init__(self, environment: Environment, products: Sequence[Product]) -> None:
+        self._stop = threading.Event()
+        self._stores = OnlineStores(environment.online_store)
+        self._clocks = {product.name: clock_of(product, environment) for product in products}
+        lake, systems, keys = Lake(environment.lake), SourceSystems(environment), Keys.of(environment.home)
+        self._followed = [
+            _Followed(
+                Follower(
+                    product,
+                    source,
+                    systems.tail(source.name, topic=source.topic, arrival_field=source.arrival_field),
+                    store=self._stores.of(product.name),
+                    lake=lake,
+                    key=keys.tokenisation,
+                    now=self._clocks[product.name].now,
+                )
+            )
+            for product in products
+            for source in followed(product)
+        ]
+
+    def run(self) -> None:
+        """Follows until `stop` is called; what fails is told once, and tried again."""
+        expiry = time.monotonic() + _EXPIRY_SECONDS
+        while not self._stop.is_set():
+            busy = [one for one in self._followed if self._step(one)]
+            if time.monotonic() > expiry:
+                self._expire()
+                expiry = time.monotonic() + _EXPIRY_SECONDS
+            if not busy:
+                self._stop.wait(_PAUSE_SECONDS)
+        for one in self._followed:
+            one.follower.close()
+        self._stores.close()
+
+    def stop(self) -> None:
+        """Ends `run` after the step under way."""
+        self._stop.set()
+
+    def _step(self, one: _Followed) -> bool:
+        """Whether there was something to read."""
+        if time.monotonic() < one.retry_at:
+            return False
+        try:
+            done = one.follower.step()
+        except (SourceError, StoreError, LakeError, ValueError) as error:
+            if str(error) != one.problem:
+                _LOG.error("%s is not followed: %s", one.follower.name, error)
+            one.problem, one.retry_at = str(error), time.monotonic() + _RETRY_SECONDS
+            return False
+        if one.problem:
+            _LOG.warning("%s is followed again", one.follower.name)
+            one.problem = ""
+        if done.read:
+            _LOG.info(
+                "%s: %d messages, %d new events, %d quarantined, %d withheld", one.follower.name, done.read, done.added,
+                done.quarantined, done.withheld,
+            )  # fmt: skip
+        return done.read > 0
+
+    def _expire(self) -> None:
+        for name, clock in self._clocks.items():
+            store = self._stores.of(name)
+            try:
+                removed = store.expire(clock.now()) if store.state() else 0
+            except StoreError as error:
+                _LOG.warning("%s: expired events stay for now: %s", name, error)
+            else:
+                _LOG.info("%s: %d events lay beyond every window and were removed", name, removed)
+
+
+def main() -> None:
+    """The command; SIGTERM and SIGINT end it after the step under way."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    following = Following(load_environment(), [load_product(name) for name in product_names()])
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        following.stop()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    following.run()
+
+
+if __name__ == "__main__":
+    main()

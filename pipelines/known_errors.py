@@ -1,0 +1,37 @@
+"""Errors that end a command with one sentence.
+
+Belongs here: the one list of errors whose message names the thing, the value and the remedy, so that a person needs no
+traceback. An error that is not on it is a fault of the code. Imports every layer: import it once something has failed.
+"""
+
+from assets.governance.audit_log import AuditLogDamaged, AuditLogError
+from assets.naming import BadName
+from assets.registry.registration import RegistrationError
+from assets.serving.bundle import BundleError
+from assets.serving.decision import NoDecision
+from assets.serving.log_writer import DecisionLogError
+from assets.serving.replay import CannotReplay
+from pipelines.cataloguing import NoPage
+from pipelines.deciding import NoAnswer, UnreadableRequest
+from pipelines.loop import ImpossibleDay, UnknownAsset
+from pipelines.products import UnknownProduct
+from pipelines.replaying import NothingToReplay
+from pipelines.running import RunFailed
+from pipelines.services import ServiceError
+from pipelines.tables import ExportError
+from resources.dagster_server import DagsterServerError
+from resources.environments import UnknownEnvironment
+from resources.keys import MissingKey
+from resources.lake import LakeError
+from resources.locks import LockError
+from resources.model_versions import TrackingError
+from resources.processes import ProcessError, RecordError
+from resources.rollout_store import RolloutError
+from resources.sandbox.incidents import SandboxError
+
+KNOWN: tuple[type[Exception], ...] = (
+    AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, DagsterServerError, DecisionLogError,
+    ExportError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer, NoDecision, NothingToReplay, ProcessError,
+    RecordError, RegistrationError, RolloutError, RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset,
+    UnknownEnvironment, NoPage, UnknownProduct, UnreadableRequest,
+)  # fmt: skip

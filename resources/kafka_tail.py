@@ -1,0 +1,119 @@
+"""A Kafka topic, followed.
+
+Belongs here: assigning partitions to offsets that the caller keeps, and knowing when the end was reached. Does not
+belong here: days of a topic (`kafka.py`). Offsets are assigned, not committed to a group: they belong beside the events
+that were read, in the same transaction.
+"""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from resources import tails
+from resources.sources import SourceBroken, SourceUnavailable
+
+_WAIT_SECONDS = 0.2
+
+
+class KafkaTail:
+    """Follows every partition of a topic; see `Tail`.
+
+    Args:
+        timeout: Seconds that the broker may take for an answer.
+    """
+
+    def __init__(self, name: str, bootstrap: str, topic: str, *, timeout: float = 10.0) -> None:
+        self._name, self._topic, self._timeout = name, topic, timeout
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "loopline-tail",
+                "enable.auto.commit": False,
+                # Messages that the broker deleted before they were read must not be skipped in silence.
+                "auto.offset.reset": "error",
+                # The last offsets of a partition may be marks of a transaction, which are never delivered.
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 100,
+                "log_level": 0,
+            }
+        )
+        self._next: dict[str, int] = {}
+
+    def offsets_at(self, moment: datetime) -> Mapping[str, int]:
+        """See `Tail.offsets_at`."""
+        with self._failures():
+            wanted = [TopicPartition(self._topic, p, int(moment.timestamp() * 1000)) for p in self._partitions()]
+            found = {}
+            for asked in self._consumer.offsets_for_times(wanted, timeout=self._timeout):
+                oldest, end = self._watermarks(str(asked.partition))
+                found[str(asked.partition)] = end if asked.offset < 0 else max(asked.offset, oldest)
+        return found
+
+    def read(self, offsets: Mapping[str, int], most: int) -> tails.Batch:
+        """See `Tail.read`."""
+        with self._failures():
+            if dict(offsets) != self._next:
+                self._assign(offsets)
+            messages = []
+            for message in self._consumer.consume(most, timeout=_WAIT_SECONDS):
+                partition, offset = str(message.partition()), cast(int, message.offset())
+                if _is_end(message):
+                    self._next[partition] = max(self._next.get(partition, 0), offset)
+                    continue
+                if message.error():
+                    raise KafkaException(message.error())
+                self._next[partition] = offset + 1
+                messages.append(tails.Message((message.value() or b"").decode("utf-8", errors="replace"), _at(message)))
+            # A broker that has gone away gives no messages either: the end is only where it says so itself.
+            at_end = not messages and all(
+                self._watermarks(partition)[1] <= offset for partition, offset in self._next.items()
+            )
+            return tails.Batch(tuple(messages), dict(self._next), at_end)
+
+    def close(self) -> None:
+        """See `Tail.close`."""
+        self._consumer.close()
+
+    def _assign(self, offsets: Mapping[str, int]) -> None:
+        """All partitions, one that was added since from its beginning."""
+        self._next = {str(partition): offsets.get(str(partition), 0) for partition in self._partitions()}
+        self._consumer.assign([TopicPartition(self._topic, int(p), offset) for p, offset in self._next.items()])
+
+    def _partitions(self) -> tuple[int, ...]:
+        found = self._consumer.list_topics(self._topic, timeout=self._timeout).topics.get(self._topic)
+        if found is None or found.error is not None or not found.partitions:
+            raise SourceBroken(f"source {self._name}: no topic '{self._topic}'; ask the owner of the stream")
+        return tuple(sorted(found.partitions))
+
+    def _watermarks(self, partition: str) -> tuple[int, int]:
+        place = TopicPartition(self._topic, int(partition))
+        oldest, end = self._consumer.get_watermark_offsets(place, timeout=self._timeout)
+        return oldest, end
+
+    @contextmanager
+    def _failures(self) -> Any:
+        try:
+            yield
+        except KafkaException as error:
+            self._next = {}
+            cause = error.args[0]
+            if isinstance(cause, KafkaError) and cause.code() in (
+                KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE,
+            ):  # fmt: skip
+                raise SourceBroken(
+                    f"source {self._name}: topic '{self._topic}' no longer has the offsets up to which it was read"
+                ) from error
+            raise SourceUnavailable(f"source {self._name}: the broker does not answer ({cause})") from error
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
+
+
+def _at(message: Message) -> datetime | None:
+    kind, millis = message.timestamp()
+    return None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC)

@@ -1,0 +1,142 @@
+"""Streams, followed: the messages after an offset, as they arrive.
+
+Belongs here: what every tail gives, and the tailed file of JSON lines. Does not belong here: Kafka (`kafka_tail.py`),
+days of a stream for the lake (`sources.py`), what a message means.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from resources.sources import SourceBroken, SourceUnavailable
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message.
+
+    Attributes:
+        arrived_at: When the stream got it; `None` when it is so broken that it does not say.
+    """
+
+    text: str
+    arrived_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Messages in the order of their arrival in each partition.
+
+    Attributes:
+        offsets: For each partition, the offset of the next message.
+        at_end: Nothing had arrived beyond them when the batch was asked for.
+    """
+
+    messages: tuple[Message, ...]
+    offsets: Mapping[str, int]
+    at_end: bool
+
+
+class Tail(Protocol):
+    """A stream that is followed. Offsets are the caller's to keep."""
+
+    def offsets_at(self, moment: datetime) -> Mapping[str, int]:
+        """For each partition, an offset before which everything arrived before the moment.
+
+        Raises:
+            SourceUnavailable: The stream does not answer, or is not there yet.
+            SourceBroken: There is no such stream.
+        """
+        ...
+
+    def read(self, offsets: Mapping[str, int], most: int) -> Batch:
+        """The next messages, at most so many; none when none came within a moment.
+
+        Raises:
+            SourceUnavailable: The stream does not answer, or is not there yet.
+            SourceBroken: The stream does not have these offsets, or not any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        ...
+
+
+class FileTail:
+    """A file of JSON lines that is appended to; its one partition is "0", its offsets are bytes.
+
+    A line that is being written, without its end yet, is left for the next time.
+    """
+
+    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
+        self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
+
+    def offsets_at(self, moment: datetime) -> Mapping[str, int]:
+        """See `Tail.offsets_at`: the start of the first line that arrived at the moment or later, by bisection."""
+        self._check_present()
+        with self._path.open("rb") as stream:
+            low, high = 0, self._path.stat().st_size
+            while low < high:
+                middle = (low + high) // 2
+                arrived = self._next_arrival(stream, middle)
+                if arrived is None or arrived >= moment:
+                    high = middle
+                else:
+                    low = middle + 1
+            return {"0": _line_start(stream, low)}
+
+    def _next_arrival(self, stream: Any, offset: int) -> datetime | None:
+        """When the first line from the offset on that says it arrived; None when none does."""
+        _line_start(stream, offset)
+        for line in stream:
+            arrived = arrival_of(line.decode("utf-8", errors="replace"), self._arrival)
+            if arrived is not None:
+                return arrived
+        return None
+
+    def read(self, offsets: Mapping[str, int], most: int) -> Batch:
+        """See `Tail.read`."""
+        self._check_present()
+        offset = offsets.get("0", 0)
+        messages: list[Message] = []
+        size = self._path.stat().st_size
+        if offset > size:
+            raise SourceBroken(
+                f"source {self._name}: {self._path} has {size} bytes, and was read up to {offset}: it was replaced"
+            )
+        with self._path.open("rb") as stream:
+            stream.seek(offset)
+            while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
+                text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+                messages.append(Message(text, arrival_of(text, self._arrival)))
+                offset += len(line)
+        return Batch(tuple(messages), {"0": offset}, at_end=len(messages) < most)
+
+    def close(self) -> None:
+        """See `Tail.close`."""
+
+    def _check_present(self) -> None:
+        if not self._path.is_file():
+            raise SourceUnavailable(f"source {self._name}: no stream file {self._path}; start what writes it")
+
+
+def arrival_of(text: str, field: str) -> datetime | None:
+    """When a message says that it arrived; None when it says nothing readable."""
+    try:
+        value = json.loads(text)[field]
+        moment = datetime.fromisoformat(value)
+    except (ValueError, KeyError, TypeError):
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _line_start(stream: Any, offset: int) -> int:
+    """Moves to the first line that starts at the offset or after it."""
+    stream.seek(max(offset - 1, 0))
+    if offset:
+        stream.readline()
+    return int(stream.tell())

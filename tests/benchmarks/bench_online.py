@@ -1,0 +1,167 @@
+"""How fast the online store gives an entity's events, and thirty features over them.
+
+    python -m tests.benchmarks.bench_online
+
+Prints one JSON object: fetching and computing for an entity with 500 events, from LMDB, from Redis, and from SQLite as
+the other embedded store that comes to mind; bulk loading; one event appended. All in this process, a request after the
+other.
+"""
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assets.features.kernel import Kernel, compile_features
+from assets.features.vocabulary import Events, FeatureSet, Number, days
+from resources.event_blocks import TIMESTAMP, blocks, decode, prepared
+from resources.online_store import EntityEvents, OnlineStore, open_store
+from tests.benchmarks.bench_decisions import summary
+from tests.redis_server import RedisServer
+
+PRODUCT = "bench"
+SOURCE, KEY = "transactions", "customer_id"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ENTITIES = 1_000
+_WARM_UP = 100
+_REQUESTS = 2_000
+_APPENDS = 300
+
+
+def features() -> FeatureSet:
+    """One request column and 29 aggregates over one source: the kinds and windows that a product mixes."""
+    every = Events(SOURCE, key=KEY)
+    debit, credit = every.where(direction="debit"), every.where(direction="credit")
+    history = [
+        aggregate
+        for window in (days(7), days(30), days(90))
+        for aggregate in (
+            every.count(window),
+            debit.count(window),
+            debit.sum("amount", window, empty=0),
+            debit.mean("amount", window),
+            debit.std("amount", window),
+            credit.sum("amount", window, empty=0),
+            debit.max("amount", window),
+            every.min("balance_after", window),
+            debit.share(window, category="cash", name=f"cash_share_{window.days}d"),
+        )
+    ]
+    history += [every.time_since_last(days(90)), every.distinct("category", days(90))]
+    return FeatureSet(request=(Number("amount"),), history=tuple(history), derived=(), owner="bench")
+
+
+def events(entities: int, each: int, seed: int = 3) -> pa.Table:
+    """So many events of each entity in the 90 days before NOW."""
+    random = np.random.default_rng(seed)
+    n, now = entities * each, int(NOW.timestamp() * 1e6)
+    moments = pa.array(np.sort(now - random.integers(1, 90 * 86_400_000_000, n)), pa.int64()).cast(TIMESTAMP)
+    names = np.array([f"C{number}" for number in range(entities)])
+    return pa.table(
+        {
+            KEY: pa.array(names[random.permutation(np.repeat(np.arange(entities), each))]),
+            "event_time": moments,
+            "known_at": moments,
+            "amount": np.round(random.gamma(2.0, 40.0, n), 2),
+            "balance_after": np.round(random.normal(2000, 400, n), 2),
+            "direction": random.choice(["debit", "credit"], n),
+            "category": random.choice(["salary", "cash", "gambling", "rent"], n),
+        }
+    )
+
+
+def timed(step: Callable[[int], object], times: int) -> dict[str, float]:
+    """Percentiles of one step's latency."""
+    taken = []
+    for number in range(_WARM_UP + times):
+        began = time.perf_counter()
+        step(number)
+        taken.append((time.perf_counter() - began) * 1000)
+    return summary(taken[_WARM_UP:])
+
+
+def of_store(store: OnlineStore, table: pa.Table, kernel: Kernel) -> dict[str, Any]:
+    """Loading, fetching, fetching and computing, appending."""
+    spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [100.0], KEY: ["C1"]})
+
+    def fetch(number: int) -> pa.Table:
+        entity = EntityEvents(SOURCE, KEY, f"C{number * 7919 % ENTITIES}")
+        return store.fetch_all((entity,)).tables[entity]
+
+    def append(number: int) -> bool:
+        row = {name: column[0].as_py() for name, column in zip(table.column_names, table.columns, strict=True)}
+        return store.append_event(SOURCE, row | {"event_time": NOW, "known_at": NOW}, event_id=str(number))
+
+    began = time.perf_counter()
+    rows = store.put_events(SOURCE, KEY, table, version="1", loaded_until=NOW)
+    store.publish("1")
+    loaded = time.perf_counter() - began
+    return {
+        "load_events_a_second": round(rows / loaded),
+        "fetch": timed(fetch, _REQUESTS),
+        "fetch_and_compute": timed(lambda n: kernel.compute_one({(SOURCE, KEY): fetch(n)}, spine), _REQUESTS),
+        "append": timed(append, _APPENDS),
+    }
+
+
+def of_sqlite(folder: Path, table: pa.Table) -> dict[str, Any]:
+    """The same blocks in one table of SQLite, read in a transaction with the version, as a store there would."""
+    sorted_table = prepared(table, source=SOURCE, key_column=KEY, loaded_until=NOW, lookback=None)
+    database = sqlite3.connect(folder / "blocks.sqlite", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("CREATE TABLE state (version TEXT)")
+    database.execute(
+        "CREATE TABLE blocks (version TEXT, key TEXT, block BLOB, PRIMARY KEY (version, key)) WITHOUT ROWID"
+    )
+    database.execute("CREATE TABLE events (key TEXT, id BLOB, event TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID")
+    began = time.perf_counter()
+    with database:
+        database.execute("BEGIN")
+        database.execute("INSERT INTO state VALUES ('1')")
+        database.executemany("INSERT INTO blocks VALUES ('1', ?, ?)", blocks(sorted_table, KEY))
+    loaded = time.perf_counter() - began
+
+    def fetch(number: int) -> pa.Table:
+        key = f"C{number * 7919 % ENTITIES}"
+        database.execute("BEGIN")
+        (version,) = database.execute("SELECT version FROM state").fetchone()
+        (block,) = database.execute("SELECT block FROM blocks WHERE version = ? AND key = ?", (version, key)).fetchone()
+        single = [row[0] for row in database.execute("SELECT event FROM events WHERE key = ?", (key,))]
+        database.execute("COMMIT")
+        return decode(block, single, sorted_table.schema, since=NOW)
+
+    found = {"load_events_a_second": round(len(table) / loaded), "fetch": timed(fetch, _REQUESTS)}
+    database.close()
+    return found
+
+
+def measure() -> dict[str, Any]:
+    """All stores over the same events."""
+    kernel = compile_features(features(), {SOURCE: {"amount": 0.01, "balance_after": 0.01}})
+    table = events(ENTITIES, 500)
+    found: dict[str, Any] = {"entities": ENTITIES, "events_each": 500, "features": len(kernel.features.names)}
+    with tempfile.TemporaryDirectory(prefix="loopline-bench-") as place:
+        folder = Path(place)
+        embedded = open_store(f"lmdb://{folder}/online", PRODUCT)
+        found["lmdb"] = of_store(embedded, table, kernel)
+        embedded.close()
+        found["sqlite"] = of_sqlite(folder, table)
+        with RedisServer(folder) as server:
+            remote = open_store(server.url, PRODUCT)
+            found["redis"] = of_store(remote, table, kernel)
+            remote.close()
+        alone = table.filter(pa.compute.equal(table[KEY], "C1"))
+        spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [100.0], KEY: ["C1"]})
+        found["compute_alone"] = timed(lambda _: kernel.compute_one({(SOURCE, KEY): alone}, spine), _REQUESTS)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))

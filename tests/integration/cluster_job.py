@@ -1,0 +1,47 @@
+"""The feature job of a folder's history, on the Spark that the environment names: a process of its own.
+
+    python -m tests.integration.cluster_job FOLDER TARGET
+
+Prints one JSON object: the files that the job wrote, and where the executors have the job's code from.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+
+from assets.features.spark_job import SpineColumns, run
+from resources.environments import load_environment
+from resources.spark import SparkSessions
+from tests.benchmarks.bench_spark_features import FIRST, LAST, kernel
+
+_TASK_BYTES = 50_000
+
+
+def main(folder: Path, target: Path) -> None:
+    """Runs the job."""
+    environment = load_environment()
+    sessions = SparkSessions(environment.spark_master, environment.home)
+    spark = sessions.session()
+    events, spine = (sorted(map(str, (folder / name).rglob("*.parquet"))) for name in ("events", "spine"))
+    written = run(
+        spark, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
+        columns=SpineColumns(row_id="row_id"), target=target, task_bytes=_TASK_BYTES,
+    )  # fmt: skip
+    code = spark.range(1).mapInArrow(_code, "place string").collect()[0].place
+    sessions.stop()
+    files = [asdict(file) | {"day": file.day.isoformat()} for file in written.files]
+    print(json.dumps({"files": files, "code": code, "schema": written.schema.serialize().to_pybytes().hex()}))
+
+
+def _code(batches):  # type: ignore[no-untyped-def]
+    from assets.features import spark_job
+
+    list(batches)
+    yield pa.record_batch({"place": [spark_job.__file__]})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

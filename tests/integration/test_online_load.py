@@ -1,0 +1,80 @@
+"""The online store loaded by its asset, from the lake of a small bank."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+
+import dagster as dg
+import pyarrow.compute as pc
+import pytest
+
+from assets.features.kernel import compile_features
+from assets.features.online import as_stored, load_name, planned_loads
+from assets.materialising import asset_key
+from pipelines.products import load_product
+from resources.online_store import OnlineStore, open_store
+from tests.integration.conftest import LAST, Small
+
+PRODUCT = load_product("card_fraud")
+KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
+TABLES = [f"{layer}_{source.name}" for layer in ("raw", "validated") for source in PRODUCT.sources]
+UNTIL = datetime.combine(LAST, time(), UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def cards(small: Callable[[str], Small]) -> Small:
+    made = small("card_fraud")
+    made.make(LAST - timedelta(days=2), LAST, *TABLES)
+    return made
+
+
+def told(cards: Small) -> dict[str, object]:
+    event = cards.instance.get_latest_materialization_event(asset_key(PRODUCT, "online_store"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
+
+def store_of(cards: Small) -> OnlineStore:
+    resource: dg.ResourceDefinition | None = cards.definitions.resources["online_stores"]
+    return resource.of("card_fraud")  # type: ignore[union-attr]
+
+
+def versions(cards: Small) -> dict[str, int]:
+    return {source.name: cards.lake.version(f"card_fraud/validated_{source.name}") for source in PRODUCT.sources}
+
+
+def test_a_load_is_of_one_version_of_each_table_and_says_which(cards: Small) -> None:
+    """In the store, which a service can be asked for, and in Dagster; the rows are those of that very version."""
+    cards.make(LAST, LAST, "online_store")
+    state = store_of(cards).state()
+    assert state is not None
+    assert state.table_versions == told(cards)["pins"] == versions(cards)
+    assert store_of(cards).known_until() == {"card_transactions": UNTIL, "fraud_labels": UNTIL}
+    rows = cards.lake.read("card_fraud/validated_card_transactions")
+    assert state.sources["card_transactions"].rows == {"card_id": rows.num_rows}
+    card = rows["card_id"][0].as_py()
+    stored = as_stored(PRODUCT, KERNEL.needs, "card_transactions", rows.filter(pc.equal(rows["card_id"], card)))
+    found = store_of(cards).fetch("card_transactions", "card_id", card)
+    assert sorted(map(str, found.to_pylist())) == sorted(map(str, stored.to_pylist()))
+
+
+def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
+    """The source that another run had finished is not read again; the store ends as if nothing had happened."""
+    made = {source.name: frozenset({LAST}) for source in PRODUCT.sources}
+    now = datetime.combine(LAST + timedelta(days=1), time(), UTC)
+    loads = planned_loads(PRODUCT, KERNEL, cards.lake, made=made, now=now)
+    first = loads[0]
+    rows = cards.lake.read(first.table, days=first.days, version=first.table_version)
+    other = open_store(cards.environment.online_store, "card_fraud")
+    kept = other.put_events(
+        first.source, first.key, as_stored(PRODUCT, KERNEL.needs, first.source, rows), lookback=first.lookback,
+        version=load_name(PRODUCT, loads), loaded_until=first.loaded_until, table_version=first.table_version,
+    )  # fmt: skip
+    other.close()
+    cards.make(LAST, LAST, "online_store")
+    assert told(cards)["gone_on_with"] == 1
+    state = store_of(cards).state()
+    assert state is not None
+    assert state.version == told(cards)["version"] == load_name(PRODUCT, loads)
+    assert state.sources[first.source].rows == {first.key: kept}
+    assert state.table_versions == versions(cards)

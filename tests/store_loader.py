@@ -1,0 +1,60 @@
+"""Loads an online store over and over, as a process that can be killed.
+
+    python -m tests.store_loader URL FIRST LAST
+
+Version n holds, for each of its entities and in each of its two sources, n % 7 + 1 events of the value n, and says that
+it is of table version n. What a reader sees of one version is thus known. Prints a line after each step.
+"""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from resources.event_blocks import TIMESTAMP
+from resources.online_store import EntityEvents, OnlineStore, Snapshot, open_store
+
+PRODUCT = "loaded"
+SOURCES = ("orders", "returns")
+ENTITIES = 4_000
+UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
+WANTED = tuple(EntityEvents(source, "customer_id", f"C{n}") for source in SOURCES for n in (0, 17, ENTITIES - 1))
+
+
+def table(number: int) -> pa.Table:
+    """The events of version n of one source."""
+    each = number % 7 + 1
+    moments = pa.array([UNTIL - timedelta(hours=1)] * (ENTITIES * each), TIMESTAMP)
+    customers = [f"C{n}" for n in range(ENTITIES) for _ in range(each)]
+    values = pa.array([float(number)] * len(customers))
+    return pa.table({"customer_id": customers, "event_time": moments, "known_at": moments, "value": values})
+
+
+def put(store: OnlineStore, source: str, number: int) -> None:
+    """Fills one source of version n."""
+    store.put_events(
+        source, "customer_id", table(number), version=str(number), loaded_until=UNTIL, table_version=number
+    )
+
+
+def is_whole(snapshot: Snapshot) -> bool:
+    """Whether all that was read is of the very version that the snapshot names."""
+    number = int(snapshot.version)
+    return all(found["value"].to_pylist() == [float(number)] * (number % 7 + 1) for found in snapshot.tables.values())
+
+
+def main() -> None:
+    """The command."""
+    url, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    store = open_store(url, PRODUCT)
+    for number in range(first, last + 1):
+        for source in SOURCES:
+            put(store, source, number)
+            print(f"put {source} {number}", flush=True)
+        store.publish(str(number))
+        print(f"published {number}", flush=True)
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What the online store is loaded with: pinned versions, whole days, a name by which a load is known again."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from assets.features.kernel import compile_features
+from assets.features.online import SourceLoad, as_stored, is_loaded, load_name, planned_loads
+from pipelines.card_fraud.product import PRODUCT
+from resources.event_blocks import TIMESTAMP
+from resources.lake import Lake, MissingTable
+from resources.online_store import SourceState, StoreState
+
+KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
+TODAY = date(2026, 3, 10)
+NOW = datetime(2026, 3, 10, 2, tzinfo=UTC)
+NOTHING_MADE = {"card_transactions": frozenset[date](), "fraud_labels": frozenset[date]()}
+
+
+def rows(day: date) -> pa.Table:
+    moment = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return pa.table(
+        {
+            "transaction_id": [1],
+            "card_id": ["c"],
+            "terminal_id": ["t"],
+            "is_fraud": [0],
+            "amount": [1.0],
+            "event_time": pa.array([moment], TIMESTAMP),
+            "known_at": pa.array([moment], TIMESTAMP),
+            "day": pa.array([day], pa.date32()),
+        }
+    )
+
+
+def put(lake: Lake, source: str, *days: date) -> None:
+    for day in days:
+        lake.replace(f"card_fraud/validated_{source}", rows(day), days=[day])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Cards up to yesterday, labels up to three days before."""
+    lake = Lake(str(tmp_path))
+    put(lake, "card_transactions", date(2026, 1, 1), TODAY - timedelta(days=2), TODAY - timedelta(days=1))
+    put(lake, "fraud_labels", TODAY - timedelta(days=4))
+    return lake
+
+
+def planned(lake: Lake, **made: frozenset[date]) -> dict[str, SourceLoad]:
+    loads = planned_loads(PRODUCT, KERNEL, lake, made={**NOTHING_MADE, **made}, now=NOW)
+    return {load.source: load for load in loads}
+
+
+def test_a_source_is_known_until_the_end_of_its_own_last_day(lake: Lake) -> None:
+    """A load at two in the morning has nothing of today: events of today must not be taken for loaded."""
+    found = planned(lake)
+    assert found["card_transactions"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
+    assert found["fraud_labels"].loaded_until == datetime(2026, 3, 7, tzinfo=UTC)
+
+
+def test_a_quiet_day_counts_once_it_was_made(lake: Lake) -> None:
+    """A source without rows is not old when its days were validated."""
+    found = planned(lake, fraud_labels=frozenset({TODAY - timedelta(days=1)}))
+    assert found["fraud_labels"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
+
+
+def test_today_is_left_out_though_a_part_of_it_is_there(lake: Lake) -> None:
+    """It is not over: the rest of it would be taken for loaded."""
+    put(lake, "card_transactions", TODAY)
+    found = planned(lake, card_transactions=frozenset({TODAY}))["card_transactions"]
+    assert (found.loaded_until, found.days[-1]) == (datetime(2026, 3, 10, tzinfo=UTC), TODAY - timedelta(days=1))
+
+
+def test_only_days_within_the_lookback_are_read(lake: Lake) -> None:
+    """Thirty days of windows, and the day in which they begin."""
+    found = planned(lake)["card_transactions"]
+    assert found.days == (TODAY - timedelta(days=2), TODAY - timedelta(days=1))
+    assert found.lookback == timedelta(days=30)
+
+
+def test_a_load_names_the_table_versions_that_it_is_of(lake: Lake) -> None:
+    """The same tables give the same name; a day that was made anew gives another."""
+    before = planned(lake)
+    assert before["card_transactions"].table_version == 2
+    name = load_name(PRODUCT, list(before.values()))
+    assert name.startswith("until-2026-03-10-")
+    assert load_name(PRODUCT, list(planned(lake).values())) == name
+    put(lake, "card_transactions", TODAY - timedelta(days=2))
+    assert load_name(PRODUCT, list(planned(lake).values())) != name
+    others = tuple(f for f in PRODUCT.features.history if f.name != "terminal_count_30d")
+    fewer = replace(PRODUCT.features, history=others)
+    assert load_name(replace(PRODUCT, features=fewer), list(before.values())) != name
+
+
+def test_what_an_interrupted_load_has_is_not_loaded_again(lake: Lake) -> None:
+    """Only of the same name, and only the keys that it had finished."""
+    load = planned(lake)["fraud_labels"]
+    done = SourceState({"terminal_id": 5}, pa.schema([]), load.loaded_until)
+    staged = StoreState(version="v", serial=1, sources={"fraud_labels": done})
+    assert is_loaded(staged, "v", load)
+    assert not is_loaded(staged, "other", load)
+    assert not is_loaded(None, "v", load)
+    assert not is_loaded(replace(staged, sources={"fraud_labels": replace(done, rows={"card_id": 5})}), "v", load)
+
+
+def test_a_source_without_a_table_is_named(tmp_path: Path) -> None:
+    """Nothing is loaded rather than a product without one of its sources."""
+    with pytest.raises(MissingTable, match="card_fraud/validated_card_transactions does not exist"):
+        planned(Lake(str(tmp_path)))
+
+
+def test_an_event_is_stored_with_what_features_see_of_it() -> None:
+    """Its keys, its times, what features read, and its order where requests are events of the source."""
+    stored = as_stored(PRODUCT, KERNEL.needs, "card_transactions", rows(TODAY))
+    assert stored.column_names == ["event_time", "known_at", "card_id", "amount", "sequence"]
+    stored = as_stored(PRODUCT, KERNEL.needs, "fraud_labels", rows(TODAY))
+    assert stored.column_names == ["event_time", "known_at", "terminal_id", "is_fraud"]

@@ -1,0 +1,107 @@
+"""A tailed file: the lines of a day, and what becomes of lines that are none."""
+
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from resources.sources import DayRows, SourceBroken, SourceUnavailable
+from resources.stream_file import StreamFileReader
+
+DAY = date(2026, 1, 2)
+NO_ROWS = [
+    b"{torn",
+    b"[1, 2]",
+    b"7",
+    b"null",
+    b'"text"',
+    b"",
+    b"\xff\xfe",
+    b'{"known_at": "2026-01-02", "n": "\\ud800"}',
+    b"[" * 5_000,
+    "{torn\u2028 apart".encode(),
+]
+
+
+def read_all(reader: StreamFileReader, days: list[date]) -> list[DayRows]:
+    with reader:
+        return list(reader.read(days))
+
+
+def line_of(day: date, number: int) -> bytes:
+    return json.dumps({"known_at": f"{day}T10:00:00+00:00", "n": number}).encode()
+
+
+def test_a_stream_file_is_parted_by_arrival_without_loss(tmp_path: Path) -> None:
+    """Each line is in the day of its arrival, once, whichever days are asked for together."""
+    chance, moment, lines = random.Random(3), datetime(2026, 1, 1, tzinfo=UTC), []
+    for number in range(1500):
+        moment += timedelta(minutes=chance.choice([0, 1, 60, 3000]))
+        lines.append({"known_at": moment.isoformat(), "number": number, "pad": "x" * chance.randint(0, 60)})
+    (tmp_path / "s.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range((moment.date() - date(2026, 1, 1)).days + 1)]
+    got = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), days)
+    assert [number for day in got for number in day.rows.to_pydict().get("number", [])] == [str(n) for n in range(1500)]
+    assert all(str(row["known_at"])[:10] == day.day.isoformat() for day in got for row in day.rows.to_pylist())
+    assert [day.origin["end_offset"] for day in got[:-1]] == [day.origin["start_offset"] for day in got[1:]]
+    (again,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [days[len(days) // 2]])
+    assert again == got[len(days) // 2]
+
+
+def test_a_stream_that_is_not_there_may_be_asked_again(tmp_path: Path) -> None:
+    """What writes the file may not have started yet."""
+    with pytest.raises(SourceUnavailable, match="source s, day 2026-01-02: no stream file"):
+        read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lines_that_are_no_row_stay_with_the_day_before_them(tmp_path: Path, seed: int) -> None:
+    """Wherever such lines stand, and however many, each is told once, in the day of the line before it."""
+    chance, days = random.Random(seed), [DAY + timedelta(days=n) for n in range(-1, 9)]
+    lines: list[bytes] = []
+    rows: dict[date, list[str]] = {day: [] for day in days}
+    broken: dict[date, list[str]] = {day: [] for day in days}
+    filled = sorted(chance.sample(days[1:-1], 5))
+    before = filled[0]  # the file may begin with lines that are no row
+    for day in filled:
+        for number in range(chance.randint(1, 20)):
+            for bad in chance.choices(NO_ROWS, k=chance.choice([0, 0, 0, 1, 5, 200])):
+                lines.append(bad)
+                broken[before].append(bad.decode(errors="replace"))
+            lines.append(line_of(day, number))
+            rows[day].append(str(number))
+            before = day
+    lines.append(NO_ROWS[0])
+    broken[before].append("{torn")
+    (tmp_path / "s.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    together = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), days)
+    assert {got.day: got.rows.to_pydict().get("n", []) for got in together} == rows
+    assert {got.day: list(got.malformed) for got in together} == broken
+    for got in together:
+        assert read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [got.day]) == [got]
+
+
+def test_a_row_without_its_arrival_is_a_row_of_the_day_before_it(tmp_path: Path) -> None:
+    """An object whose arrival is missing or no day is left to the contract, with the line before it."""
+    odd = [b'{"n": 1}', b'{"known_at": "soon", "n": 2}', b'{"known_at": null, "n": 3}', b'{"known_at": 5, "n": 4}']
+    lines = [line_of(DAY, 0), *odd, line_of(DAY + timedelta(days=1), 5)]
+    (tmp_path / "s.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    first, second = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY, DAY + timedelta(days=1)])
+    assert first.rows["n"].to_pylist() == ["0", "1", "2", "3", "4"]
+    assert second.rows["n"].to_pylist() == ["5"]
+
+
+def test_a_file_whose_lines_tell_no_day_is_the_owners_fault(tmp_path: Path) -> None:
+    """When the arrival has another name now, no day is empty in silence."""
+    (tmp_path / "s.jsonl").write_bytes(b'{"arrived": "2026-01-02", "n": 1}\n' * 3)
+    with pytest.raises(SourceBroken, match="source s, day 2026-01-02: no line of .* with a day in 'known_at'"):
+        read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
+
+
+def test_an_empty_stream_file_has_empty_days(tmp_path: Path) -> None:
+    """Nothing was written yet: that is no fault."""
+    (tmp_path / "s.jsonl").write_bytes(b"")
+    (got,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
+    assert (got.rows.num_rows, got.malformed) == (0, ())

@@ -1,0 +1,68 @@
+"""Following a tailed file: what is read once, what is left for later, where a moment begins."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from resources.sources import SourceBroken, SourceUnavailable
+from resources.tails import FileTail
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def line(number: int) -> str:
+    return json.dumps({"n": number, "known_at": (START + number * HOUR).isoformat()}) + "\n"
+
+
+@pytest.fixture
+def tail(tmp_path: Path) -> FileTail:
+    return FileTail("repayments", tmp_path, "repayments", "known_at")
+
+
+def write(tmp_path: Path, text: str) -> None:
+    with (tmp_path / "repayments.jsonl").open("a") as file:
+        file.write(text)
+
+
+def test_what_was_appended_is_read_once_in_order(tail: FileTail, tmp_path: Path) -> None:
+    """The offset of one batch is the start of the next."""
+    write(tmp_path, line(0) + line(1) + line(2))
+    first = tail.read({}, 2)
+    assert ([json.loads(m.text)["n"] for m in first.messages], first.at_end) == ([0, 1], False)
+    second = tail.read(first.offsets, 2)
+    assert ([m.arrived_at for m in second.messages], second.at_end) == ([START + 2 * HOUR], True)
+    assert tail.read(second.offsets, 2).messages == ()
+    write(tmp_path, line(3))
+    assert [json.loads(m.text)["n"] for m in tail.read(second.offsets, 2).messages] == [3]
+
+
+def test_a_line_that_is_being_written_is_left_for_later(tail: FileTail, tmp_path: Path) -> None:
+    """Half a message is none."""
+    write(tmp_path, line(0) + line(1)[:10])
+    batch = tail.read({}, 9)
+    assert [json.loads(m.text)["n"] for m in batch.messages] == [0]
+    write(tmp_path, line(1)[10:])
+    assert [json.loads(m.text)["n"] for m in tail.read(batch.offsets, 9).messages] == [1]
+
+
+def test_a_moment_s_offset_has_everything_from_it_on(tail: FileTail, tmp_path: Path) -> None:
+    """Lines that say nothing of their arrival stand where they stand, and do not lead the search astray."""
+    write(tmp_path, "".join(line(n) + ("{broken\n" if n % 3 == 0 else "") for n in range(20)))
+    for hour in (0, 1, 7, 19):
+        found = tail.read(tail.offsets_at(START + hour * HOUR), 100)
+        numbers = [json.loads(m.text)["n"] for m in found.messages if m.arrived_at]
+        assert numbers == list(range(hour, 20))
+        assert sum(m.arrived_at is None for m in found.messages) >= sum(n % 3 == 0 for n in range(hour, 20))
+    assert tail.read(tail.offsets_at(START + 99 * HOUR), 100).messages == ()
+
+
+def test_a_file_that_was_replaced_or_is_not_there_is_told(tail: FileTail, tmp_path: Path) -> None:
+    """The one can be mended by reading again, the other by waiting."""
+    with pytest.raises(SourceUnavailable, match="no stream file"):
+        tail.read({}, 1)
+    write(tmp_path, line(0))
+    with pytest.raises(SourceBroken, match="was read up to 5000: it was replaced"):
+        tail.read({"0": 5000}, 1)

@@ -1,0 +1,206 @@
+"""A stream followed into a real store: the lake's rules, once each, from where the load ends."""
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from assets.features.kernel import compile_features
+from assets.features.online import as_stored
+from assets.privacy.tokens import tokenise
+from assets.product import StreamTopic
+from assets.streaming.events import accepted
+from assets.streaming.follower import Follower, Step
+from pipelines.credit_risk.product import PRODUCT
+from resources.event_blocks import TIMESTAMP
+from resources.lake import Lake
+from resources.lmdb_store import LmdbStore
+from resources.online_store import StoreUnavailable
+from resources.tails import FileTail, Message
+
+UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
+NOW = UNTIL + timedelta(hours=6)
+HOUR = timedelta(hours=1)
+KEY = b"k" * 32
+NEEDS = compile_features(PRODUCT.features, PRODUCT.resolutions).needs
+
+
+def repayment(number: int, moment: datetime, **change: object) -> dict[str, Any]:
+    return {
+        "event_id": f"e{number}", "application_id": "A1", "customer_id": "C1", "event_time": moment.isoformat(),
+        "known_at": moment.isoformat(), "kind": "paid", "days_past_due": number, "amount_due": 10.0, "amount_paid": 10,
+    } | change  # fmt: skip
+
+
+class Home:
+    """A loaded store and a stream file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = LmdbStore(folder / "online" / "credit_risk")
+        self.now = NOW
+
+    def load(self, *rows: dict[str, Any], version: str = "1", until: datetime = UNTIL) -> None:
+        table = pa.table(
+            {
+                "event_time": pa.array([datetime.fromisoformat(r["event_time"]) for r in rows], TIMESTAMP),
+                "known_at": pa.array([datetime.fromisoformat(r["known_at"]) for r in rows], TIMESTAMP),
+                "customer_id": pa.array([r["customer_id"] for r in rows], pa.string()),
+                "days_past_due": pa.array([r["days_past_due"] for r in rows], pa.int64()),
+            }
+        )
+        self.store.put_events("repayments", "customer_id", table, version=version, loaded_until=until)
+        self.store.publish(version)
+
+    def say(self, *lines: dict[str, Any] | str) -> None:
+        with (self.folder / "repayments.jsonl").open("a") as file:
+            file.writelines(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
+
+    def follower(self) -> Follower:
+        source = PRODUCT.source("repayments")
+        assert isinstance(source, StreamTopic)
+        return Follower(
+            PRODUCT, source, FileTail("repayments", self.folder, source.topic, source.arrival_field), store=self.store,
+            lake=Lake(str(self.folder / "lake")), key=KEY, now=lambda: self.now,
+        )  # fmt: skip
+
+    @property
+    def late(self) -> list[int]:
+        return sorted(self.store.fetch("repayments", "customer_id", "C1")["days_past_due"].to_pylist())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """The lake has the day before; the stream has that day too, and two messages of today."""
+    made = Home(tmp_path)
+    before = [repayment(1, UNTIL - HOUR)]
+    made.load(*before)
+    made.say(*before, repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR))
+    return made
+
+
+def test_what_came_since_the_load_is_added_and_known_until_now(home: Home) -> None:
+    """What the load has is not read again; at the end of the stream the store knows everything."""
+    assert home.follower().step() == Step(read=2, added=2)
+    assert home.late == [1, 2, 3]
+    assert home.store.known_until() == {"repayments": NOW}
+    home.say(repayment(4, NOW))
+    home.now = NOW + HOUR
+    assert home.follower().step() == Step(read=1, added=1)
+    assert home.store.known_until() == {"repayments": NOW + HOUR}
+
+
+def test_an_event_counts_once_however_it_comes(home: Home) -> None:
+    """Sent twice, posted to the service under its id, and loaded from the lake at last."""
+    follower = home.follower()
+    row = {"event_time": UNTIL + HOUR, "known_at": UNTIL + HOUR, "customer_id": "C1", "days_past_due": 2}
+    home.store.append_event("repayments", row, event_id="e2")
+    home.say(repayment(3, UNTIL + 2 * HOUR))
+    assert follower.step() == Step(read=3, added=1, quarantined=1)
+    home.say(repayment(2, UNTIL + HOUR))
+    assert follower.step() == Step(read=1, added=0)
+    assert home.late == [1, 2, 3]
+    today = [repayment(1, UNTIL - HOUR), repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR)]
+    home.load(*today, version="2", until=UNTIL + timedelta(days=1))
+    assert home.late == [1, 2, 3]
+    assert follower.step() == Step()
+
+
+def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
+    """Those that the lake would quarantine, for the same reasons; the others count."""
+    home.say(
+        "{broken",
+        "[1]",
+        repayment(4, UNTIL + HOUR, kind="stolen"),
+        repayment(5, UNTIL + HOUR, days_past_due="many"),
+        {k: v for k, v in repayment(6, UNTIL + HOUR).items() if k != "customer_id"},
+        repayment(7, UNTIL + HOUR, surprise=1),
+    )
+    assert home.follower().step() == Step(read=8, added=3, quarantined=5)
+    assert home.late == [1, 2, 3, 7]
+
+
+def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
+    """The offsets went with the store, so nothing is missing."""
+    follower = home.follower()
+    follower.step()
+    shutil.rmtree(home.folder / "online")
+    home.load(repayment(1, UNTIL - HOUR), version="again", until=UNTIL - timedelta(days=1))
+    assert home.late == []
+    assert follower.step() == Step(read=3, added=3)
+    assert home.late == [1, 2, 3]
+
+
+def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
+    """Its offsets mean nothing any more; what was there already counts once."""
+    follower = home.follower()
+    follower.step()
+    (home.folder / "repayments.jsonl").write_text(json.dumps(repayment(3, UNTIL + 2 * HOUR)) + "\n")
+    home.say(repayment(9, UNTIL + 3 * HOUR))
+    home.store.append_stream("repayments", [], replace(_position(home), offsets={"0": 10**6}))
+    assert follower.step() == Step(read=2, added=1)
+    assert home.late == [1, 2, 3, 9]
+
+
+def _position(home: Home) -> Any:
+    position = home.store.position("repayments")
+    assert position is not None
+    return position
+
+
+def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
+    """There is nothing that new events could be added to; the follower waits."""
+    assert Home(tmp_path).follower().step() == Step()
+
+
+def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The position is put with the events or not at all."""
+    follower = home.follower()
+
+    def fail(*_: object) -> int:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(home.store, "append_stream", fail)
+        with pytest.raises(StoreUnavailable):
+            follower.step()
+    assert follower.step().added == 2
+
+
+# ---------------------------------------------------------------- tokens and consent
+
+
+def test_tokens_and_consent_are_those_of_the_lake() -> None:
+    """An application of a subject who did not consent is withheld; what the contract hides is a token."""
+    contract = PRODUCT.contract("applications")
+    columns = tuple(replace(c, personal="token") if c.name == "customer_id" else c for c in contract.columns)
+    contract = replace(contract, columns=columns, expectations=())
+    token = tokenise("C1", KEY, "customer_id")
+    consents = pa.table(
+        {
+            "customer_id": [token],
+            "purpose": ["credit_decision"],
+            "granted": [True],
+            "known_at": pa.array([UNTIL], TIMESTAMP),
+        }
+    )
+    rows = [
+        {column.name: "1" for column in contract.columns}
+        | {"application_id": f"A{n}", "customer_id": customer, "event_time": moment.isoformat()}
+        | {"known_at": moment.isoformat()}
+        for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
+    ]
+    messages = [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
+    found = accepted(PRODUCT, contract, NEEDS, messages, key=KEY, consents=consents)
+    assert [event.row["customer_id"] for event in found.events] == [token]
+    assert (found.events[0].event_id, found.withheld, found.quarantined) == ("A0", 2, 0)
+    assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
+
+
+def _empty() -> pa.Table:
+    return pa.table({name: pa.array([], TIMESTAMP) for name in ("event_time", "known_at", "customer_id")})

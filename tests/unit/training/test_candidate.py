@@ -1,0 +1,136 @@
+"""A candidate with categories that are learned and hashed, from its training set to a decision."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.features.encoding import Encoder, bucket
+from assets.features.kernel import compile_features
+from assets.features.vocabulary import FeatureError, FeatureSet, HashedCategory, LearnedCategory, Number
+from assets.product import DailyFiles, DecisionPolicy, GatePolicy, Label, ModelSpec, Product, Profit, Spine
+from assets.serving.bundle import load_bundle, write_bundle
+from assets.serving.engine import Engine
+from assets.training.candidate import candidate_parts, labelled_rows
+from assets.training.candidates import train_candidates
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+KEY = b"k" * 32
+FEATURES = FeatureSet(
+    request=(
+        Number("amount", unit="EUR"),
+        LearnedCategory("shop", top=3, at_least=20),
+        HashedCategory("bank", buckets=8),
+    ),
+)
+CONTRACT = """
+source: applications
+description: Applications.
+owner: someone@bank.example
+key: [application_id]
+event_time: event_time
+known_at: known_at
+max_quarantined: 0.02
+columns:
+  application_id: {type: integer, description: names it}
+  event_time: {type: timestamp, description: when}
+  known_at: {type: timestamp, description: when known}
+  amount: {type: number, description: amount, unit: EUR, resolution: 0.01}
+"""
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    (tmp_path / "applications.yaml").write_text(CONTRACT)
+    return Product(
+        name="loans", title="Loans", question="Bad?", owner="risk", impact="standard", start=date(2026, 1, 1),
+        contracts=tmp_path, sources=(DailyFiles("applications", "a/{day}.csv"),),
+        spine=Spine(source="applications", row_id="application_id"),
+        label=Label("applications", "application_id", "late", 1, timedelta(days=4), timedelta(days=1), "late"),
+        features=FEATURES, model=ModelSpec(train_days=None, test_days=20, trials=2),
+        decision=DecisionPolicy(accept="approve", refuse="decline", profit=Profit(1, 3)), gates=GatePolicy(min_auc=0.5),
+    )  # fmt: skip
+
+
+def _training_set(count: int = 3_000) -> pa.Table:
+    """120 days; in the first 70 there are five shops, in the last 50 nearly all rows are of one that was not there."""
+    random = np.random.default_rng(2)
+    days = np.sort(random.uniform(0, 120, count))
+    shops = random.choice(["book", "bar", "inn", "zoo", "kiosk"], count, p=[0.3, 0.3, 0.2, 0.195, 0.005])
+    shops = np.where((days > 70) & (random.random(count) < 0.9), "fresh", shops).astype(object)
+    shops[random.random(count) < 0.02] = None
+    amount = np.round(random.exponential(100, count), 2)
+    odds = amount / 60 - 2 + (shops == "bar") * 1.5
+    moments = pa.array((days * 86_400_000_000).astype(np.int64) + 1_767_225_600_000_000, pa.timestamp("us", tz="UTC"))
+    return pa.table(
+        {
+            "application_id": np.arange(count), "as_of": moments, "amount": amount,
+            "shop": pa.array(shops, pa.string()),
+            "bank": [f"bank {number}" for number in random.integers(0, 400, count)],
+            "label": pa.array((random.random(count) < 1 / (1 + np.exp(-odds))).astype(np.int8)),
+            "label_known_at": moments,
+        }
+    )  # fmt: skip
+
+
+def test_a_vocabulary_is_learned_from_the_training_rows_alone(product: Product) -> None:
+    """A value that floods the calibration and the test rows is not among those kept, nor is a rare one."""
+    table = _training_set()
+    rows, parts, encoder = labelled_rows(product, table)
+    trained = table.take(pa.array(parts.train))["shop"].to_pylist()
+    counts = {shop: trained.count(shop) for shop in ("book", "bar", "inn", "zoo", "fresh", "kiosk")}
+    kept = sorted((shop for shop in counts if counts[shop] >= 20), key=lambda shop: (-counts[shop], shop))[:3]
+    assert encoder.categories == {"shop": tuple(kept)}
+    assert "fresh" not in kept
+    assert counts["kiosk"] < 20
+    fresh = rows.columns.index("shop=(other)")
+    assert rows.matrix[parts.test, fresh][table.take(pa.array(parts.test))["shop"].to_numpy() == "fresh"].all()
+
+
+def test_it_is_learned_from_values_and_not_from_their_order(product: Product) -> None:
+    """The same rows in another order make the same encoder."""
+    table = _training_set()
+    order = np.random.default_rng(4).permutation(len(table))
+    assert labelled_rows(product, table.take(pa.array(order)))[2] == labelled_rows(product, table)[2]
+
+
+def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: Path) -> None:
+    """The encoder of the bundle is that of the training rows, and a live request is encoded like a row of training."""
+    table = _training_set()
+    rows, parts, encoder = labelled_rows(product, table)
+    candidates = train_candidates(rows, parts, product.model)
+    made = candidate_parts(product, rows, parts, candidates, encoder, pins={}, created_at=NOW)
+    write_bundle(made, tmp_path / "bundle", KEY)
+    bundle = load_bundle(tmp_path / "bundle", KEY, None)
+    assert bundle.parts.encoder == encoder
+    again, _, _ = labelled_rows(product, table, bundle.parts.encoder)
+    np.testing.assert_array_equal(again.matrix, rows.matrix)
+
+    engine = Engine(bundle, None)
+    engine.warm()
+    for shop, bank in (("bar", "bank 7"), ("never seen before", "a new bank"), (None, None)):
+        request = {"application_id": 1, "amount": 80.0, "shop": shop, "bank": bank}
+        decision = engine.decide(request, now=NOW)
+        row = pa.table({"amount": [80.0], "shop": pa.array([shop], pa.string()), "bank": pa.array([bank], pa.string())})
+        # ONNX Runtime and XGBoost add trees up in single precision, each in its own order.
+        assert decision.score == pytest.approx(float(candidates.boosted.predict(encoder.encode(row))[0]), abs=1e-5)
+        assert decision.score == engine.score(row)[0]
+        assert decision.fallback is None
+
+
+def test_without_training_rows_nothing_is_learned() -> None:
+    """An encoder of a learned category is never made up, and one of declared categories needs no rows."""
+    with pytest.raises(FeatureError, match="category 'shop' is learned: give the rows that the model is trained on"):
+        Encoder.from_features(FEATURES)
+    plain = replace(FEATURES, request=FEATURES.request[::2])
+    assert Encoder.from_features(plain).columns == ("amount", *(f"bank#{number}" for number in range(8)))
+
+
+def test_a_hash_is_the_same_for_ever() -> None:
+    """Recorded buckets: another hash function would put live requests into other columns than training."""
+    assert [bucket(text, 1_000) for text in ("", "bank 7", "Zürich")] == [876, 355, 848]
+    compiled = compile_features(FEATURES, {})
+    assert compiled.features.categories == {"shop": (), "bank": ()}
