@@ -44,7 +44,8 @@ def gather_evidence(
     sample = sample_rows(rows, seed=product.model.seed, rows=product.gates.audited_rows)
     changed, computed = _recomputed(product, lake, sample)
     judged = sample_rows(rows, seed=product.model.seed, rows=JUDGED_ROWS)
-    encoder, y = Encoder.from_features(product.features), judged[LABEL].to_numpy().astype(np.int8)
+    # Learned values are those of the rows looked at: this matrix is measured and no model is fitted on it.
+    encoder, y = Encoder.from_features(product.features, judged), judged[LABEL].to_numpy().astype(np.int8)
     matrix = encoder.encode(judged)
     days = days_to_label(judged, label_events, product.label, now, row_id=product.spine.row_id)
     auc: dict[str, float] = {}

@@ -11,7 +11,16 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.features.kernel import compile_features
-from assets.features.vocabulary import Category, Events, FeatureSet, Number, Ratio, days
+from assets.features.vocabulary import (
+    Category,
+    Events,
+    FeatureSet,
+    HashedCategory,
+    LearnedCategory,
+    Number,
+    Ratio,
+    days,
+)
 from assets.product import (
     DailyFiles,
     DecisionPolicy,
@@ -162,6 +171,14 @@ def product_with(contracts: Path) -> Product:
 def test_a_clean_training_set_passes(world: World) -> None:
     """What the kernel made is what brute force makes, and no honest feature is accused."""
     assert world.findings() == ()
+
+
+@pytest.mark.parametrize("purpose", [LearnedCategory("purpose", top=1), HashedCategory("purpose", buckets=4)])
+def test_a_category_whose_values_are_learned_or_hashed_is_audited_too(
+    world: World, purpose: LearnedCategory | HashedCategory
+) -> None:
+    """Its columns are made for the audit alone; an honest one passes."""
+    assert world.findings(features=replace(FEATURES, request=(Number("amount"), purpose))) == ()
 
 
 def test_a_feature_over_events_that_were_not_known_yet_is_caught(world: World) -> None:
