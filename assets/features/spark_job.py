@@ -28,7 +28,7 @@ from assets.features.kernel import AS_OF, SEQUENCE, Kernel, Need
 from assets.features.vocabulary import FeatureError, History
 
 DAY = "day"
-_ROWS = "spine"
+_ROWS = "(rows)"  # no source has this name
 _MICROS = pa.timestamp("us", tz="UTC")
 _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
@@ -96,7 +96,7 @@ def run(
         FeatureError: A source's files are not given, or lack a column.
     """
     size = blocks.size_of([*spine, *(path for paths in events.values() for path in paths)])
-    job = _Job(kernel, columns, days, str(target), buckets=size // task_bytes + 1)
+    job = _Job(kernel, columns, days, str(target), buckets=min(size // task_bytes + 1, blocks.MOST_BUCKETS))
     schema = job.schema(spine)
     for need in kernel.needs:
         if need.source not in events:
@@ -114,6 +114,7 @@ def run(
 def _in_one_task(
     spark: SparkSession, job: "_Job", events: Mapping[str, Sequence[str]], spine: Sequence[str]
 ) -> DataFrame:
+    """The whole job as one task, which no block leaves."""
     sources = dict.fromkeys(need.source for need in job.kernel.needs)
     paths = [(_ROWS, path) for path in spine] + [(source, path) for source in sources for path in events[source]]
     return _listing(spark, paths).coalesce(1).mapInArrow(job.at_once, _WRITTEN_DDL)
@@ -122,6 +123,8 @@ def _in_one_task(
 def _in_stages(
     spark: SparkSession, job: "_Job", events: Mapping[str, Sequence[str]], spine: Sequence[str]
 ) -> DataFrame:
+    """The job as a stage for each entity key and one for the days, its blocks shuffled in between."""
+
     def read(paths: Sequence[tuple[str, str]], reader: _Work) -> DataFrame:
         return _listing(spark, paths).mapInArrow(reader, blocks.BLOCKS_DDL)
 
@@ -196,7 +199,7 @@ class _Job:
             rows = blocks.unpacked(iter(moving)).get(_ROWS)
             if rows is None:
                 return
-            wanted = blocks.joined([rows])[key].unique().drop_null()
+            wanted = rows[key].unique().drop_null()
             moving = list(self.compute(key, chain(moving, self.read_events(key, wanted, iter(files)))))
         yield from self.write(iter(moving))
 
