@@ -18,11 +18,17 @@ def write(spark: SparkSession, folder: str, target: str) -> None:
     """Range windows over events and rows together, of which the rows are kept."""
     nothing = sf.lit(None)
     key = "entity long, event_time timestamp"
-    events = spark.read.schema(f"{key}, amount double").parquet(f"{folder}/events").select(
-        nothing.cast("long").alias("row_id"), "entity", "event_time", "amount", sf.lit(1).alias("event")
+    events = (
+        spark.read.schema(f"{key}, amount double")
+        .parquet(f"{folder}/events")
+        .select(nothing.cast("long").alias("row_id"), "entity", "event_time", "amount", sf.lit(1).alias("event"))
     )
-    rows = spark.read.schema(f"{key}, row_id long").parquet(f"{folder}/spine").select(
-        "row_id", "entity", "event_time", nothing.cast("double").alias("amount"), nothing.cast("int").alias("event")
+    rows = (
+        spark.read.schema(f"{key}, row_id long")
+        .parquet(f"{folder}/spine")
+        .select(
+            "row_id", "entity", "event_time", nothing.cast("double").alias("amount"), nothing.cast("int").alias("event")
+        )
     )
     columns = []
     for n in WINDOWS:
