@@ -6,8 +6,9 @@ blocks (`blocks.py`), the session (`resources.spark`), the table's log (`resourc
 A stage for each entity key: its events and the rows to be decided are shuffled by entity and the kernel runs over all
 entities of a task at once. The rows that come out carry the key's features into the next key's stage, so nothing is
 joined. The last stage writes one file a day. There are as many tasks as the files' size asks for, so that a task's
-memory stays the same as the history grows. Files that one task can take are not shuffled at all: a new day costs the
-reading of its window, of which the events of other entities are dropped at once.
+memory stays the same as the history grows; one entity is never cut up, so a task that has half of all events holds
+them all. Files that one task can take are not shuffled: a new day costs the reading of its window, of which the events
+of other entities are dropped at once.
 """
 
 import uuid
@@ -32,7 +33,7 @@ _ROWS = "(rows)"  # no source has this name
 _MICROS = pa.timestamp("us", tz="UTC")
 _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
-"""Of Parquet files, for one task: a few million events."""
+"""Of Parquet files, for one task: a few million events, worked on within a gigabyte."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _WRITTEN_DDL = "path string, day date, rows long, bytes long"
 _WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64())])
