@@ -24,6 +24,8 @@ BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.
 """A block's bucket, what it holds (a source's name), and its rows as an Arrow stream."""
 BLOCKS_DDL = "bucket int, kind string, block binary"
 
+MOST_BUCKETS = 2**16
+"""Buckets are counted in 16 bits."""
 _ROWS = 200_000
 """Rows that a reader gathers before it cuts them into blocks."""
 _PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
@@ -91,8 +93,9 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def packed(table: pa.Table, kind: str, bucket: np.ndarray, buckets: int) -> Iterator[pa.RecordBatch]:
-    """One block for each bucket that has rows of the table; `bucket` is int [rows]."""
-    order = np.argsort(bucket.astype(np.uint16), kind="stable")  # 16 bits are sorted by radix
+    """One block for each bucket that has rows of the table; `bucket` is int [rows], each below MOST_BUCKETS."""
+    bucket = bucket.astype(np.uint16)  # 16 bits are sorted by radix
+    order = np.argsort(bucket, kind="stable")
     ends = np.searchsorted(bucket[order], np.arange(buckets + 1))
     ordered = table.take(order)
     for number in range(buckets):

@@ -6,8 +6,9 @@ blocks (`blocks.py`), the session (`resources.spark`), the table's log (`resourc
 A stage for each entity key: its events and the rows to be decided are shuffled by entity and the kernel runs over all
 entities of a task at once. The rows that come out carry the key's features into the next key's stage, so nothing is
 joined. The last stage writes one file a day. There are as many tasks as the files' size asks for, so that a task's
-memory stays the same as the history grows. Files that one task can take are not shuffled at all: a new day costs the
-reading of its window, of which the events of other entities are dropped at once.
+memory stays the same as the history grows; one entity is never cut up, so a task that has half of all events holds
+them all. Files that one task can take are not shuffled: a new day costs the reading of its window, of which the events
+of other entities are dropped at once.
 """
 
 import uuid
@@ -29,11 +30,11 @@ from assets.features.vocabulary import FeatureError, History
 from resources.object_stores import open_place
 
 DAY = "day"
-_ROWS = "spine"
+_ROWS = "(rows)"  # no source has this name
 _MICROS = pa.timestamp("us", tz="UTC")
 _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
-"""Of Parquet files, for one task: a few million events."""
+"""Of Parquet files, for one task: a few million events, worked on within a gigabyte."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _WRITTEN_DDL = "path string, day date, rows long, bytes long"
 _WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64())])
@@ -99,7 +100,7 @@ def run(
         FeatureError: A source's files are not given, or lack a column.
     """
     size = blocks.size_of([*spine, *(path for paths in events.values() for path in paths)])
-    job = _Job(kernel, columns, days, str(target), buckets=size // task_bytes + 1)
+    job = _Job(kernel, columns, days, str(target), buckets=min(size // task_bytes + 1, blocks.MOST_BUCKETS))
     schema = job.schema(spine)
     for need in kernel.needs:
         if need.source not in events:
@@ -118,6 +119,7 @@ def run(
 def _in_one_task(
     spark: SparkSession, job: "_Job", events: Mapping[str, Sequence[str]], spine: Sequence[str]
 ) -> DataFrame:
+    """The whole job as one task, which no block leaves."""
     sources = dict.fromkeys(need.source for need in job.kernel.needs)
     paths = [(_ROWS, path) for path in spine] + [(source, path) for source in sources for path in events[source]]
     return _listing(spark, paths).coalesce(1).mapInArrow(job.at_once, _WRITTEN_DDL)
@@ -126,6 +128,8 @@ def _in_one_task(
 def _in_stages(
     spark: SparkSession, job: "_Job", events: Mapping[str, Sequence[str]], spine: Sequence[str]
 ) -> DataFrame:
+    """The job as a stage for each entity key and one for the days, its blocks shuffled in between."""
+
     def read(paths: Sequence[tuple[str, str]], reader: _Work) -> DataFrame:
         return _listing(spark, paths).mapInArrow(reader, blocks.BLOCKS_DDL)
 
@@ -200,7 +204,7 @@ class _Job:
             rows = blocks.unpacked(iter(moving)).get(_ROWS)
             if rows is None:
                 return
-            wanted = blocks.joined([rows])[key].unique().drop_null()
+            wanted = rows[key].unique().drop_null()
             moving = list(self.compute(key, chain(moving, self.read_events(key, wanted, iter(files)))))
         yield from self.write(iter(moving))
 

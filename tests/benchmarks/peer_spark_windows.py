@@ -1,4 +1,4 @@
-"""The features of `bench_spark_features` by Spark's window functions, with Spark's own settings: a process of its own.
+"""The features of `bench_spark_features` by Spark's window functions, with Spark's defaults: a process of its own.
 
 Belongs here: a session that stays, and one run for each line of standard input. Does not belong here: what is compared.
 
@@ -17,11 +17,18 @@ from tests.benchmarks.bench_spark_features import DAY, WINDOWS
 def write(spark: SparkSession, folder: str, target: str) -> None:
     """Range windows over events and rows together, of which the rows are kept."""
     nothing = sf.lit(None)
-    events = spark.read.parquet(f"{folder}/events/*/*.parquet").select(
-        nothing.cast("long").alias("row_id"), "entity", "event_time", "amount", sf.lit(1).alias("event")
+    key = "entity long, event_time timestamp"
+    events = (
+        spark.read.schema(f"{key}, amount double")
+        .parquet(f"{folder}/events")
+        .select(nothing.cast("long").alias("row_id"), "entity", "event_time", "amount", sf.lit(1).alias("event"))
     )
-    rows = spark.read.parquet(f"{folder}/spine/*/*.parquet").select(
-        "row_id", "entity", "event_time", nothing.cast("double").alias("amount"), nothing.cast("int").alias("event")
+    rows = (
+        spark.read.schema(f"{key}, row_id long")
+        .parquet(f"{folder}/spine")
+        .select(
+            "row_id", "entity", "event_time", nothing.cast("double").alias("amount"), nothing.cast("int").alias("event")
+        )
     )
     columns = []
     for n in WINDOWS:
@@ -43,6 +50,9 @@ def main(folder: str, cores: str) -> None:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.driver.memory", "4g")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        # The files are listed by the driver: a job of tasks that list a folder each took longer than the windows.
+        .config("spark.sql.sources.parallelPartitionDiscovery.threshold", "10000")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")
         .getOrCreate()

@@ -22,7 +22,7 @@ from assets.serving.metrics import Metrics
 from resources.environments import CHECKOUT
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = (CHECKOUT / "requirements.lock", CHECKOUT / "requirements-java.lock")
+LOCKS = tuple(CHECKOUT / f"requirements{what}.lock" for what in ("", "-java", "-peers"))
 PACKAGES = ("assets", "pipelines", "resources")
 PRODUCTS = sorted(path.parent.name for path in (CHECKOUT / "pipelines").glob("*/product.py"))
 INFRA = CHECKOUT / "infra"

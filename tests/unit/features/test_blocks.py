@@ -88,6 +88,7 @@ def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: py
         pq.write_table(pa.table({"a": [1, 2, 3]}), path, filesystem=files)
         address = "s3://lake/events/day=2026-01-01/part.parquet"
         assert blocks.read_schema(address).names == ["a"]
+        assert blocks.size_of([address]) == files.get_file_info(path).size > 0
         assert blocks.read_table(address, {"a": "a"}).to_pydict() == {"a": [1, 2, 3]}
     finally:
         server.stop()
@@ -96,3 +97,11 @@ def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: py
 def test_days_are_those_of_utc() -> None:
     moments = pa.chunked_array([pa.array([-1, 0, 86_400_000_000 - 1, 86_400_000_000], pa.timestamp("us", tz="UTC"))])
     assert blocks.day_numbers(moments).tolist() == [-1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "keys", [pa.array(range(20_000)), pa.array([f"C{number:07}" for number in range(20_000)])], ids=["numbers", "texts"]
+)
+def test_the_fullest_of_many_buckets_has_little_more_than_its_share(keys: pa.Array) -> None:
+    sizes = np.bincount(blocks.entity_buckets(pa.chunked_array([keys]), 16), minlength=16)
+    assert sizes.max() < 1.2 * len(keys) / 16
