@@ -19,7 +19,7 @@ import lmdb
 import pyarrow.compute as pc
 
 from resources.event_blocks import decode, is_expired, is_superseded, key_text, rows_with, without
-from resources.online_store import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
+from resources.store_state import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
 
 CURRENT = b"\x00current"
 STAGED = b"\x00staged"

@@ -55,8 +55,8 @@ from resources.online_store import (
     StreamPosition,
     checked_name,
     checked_version,
-    known_until,
 )
+from resources.store_state import known_until
 
 _MAP_BYTES = 64 * 2**30
 _READERS = 512

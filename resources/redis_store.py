@@ -1,7 +1,7 @@
 """The online store in Redis, for services on several machines.
 
 Belongs here: keys, one script a fetch, and giving up quickly when Redis does not answer. Does not belong here: the
-format of the values (`event_blocks.py`).
+format of the values (`event_blocks.py`), the scripts (`redis_scripts.py`).
 
 Keys, after `loopline:{product}:` (the braces keep a product on one node of a cluster):
 
@@ -53,9 +53,9 @@ from resources.online_store import (
     StreamPosition,
     checked_name,
     checked_version,
-    known_until,
-    restart_needed,
 )
+from resources.redis_scripts import FETCH, REPLACE, STAGE
+from resources.store_state import known_until, restart_needed
 
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 1.0
@@ -64,60 +64,6 @@ _GONE = 0
 """What the script answers in the place of a block when the whole version is not there."""
 _MARK = b""
 """A field that every hash of blocks has, so that one without entities is not taken for one that Redis has dropped."""
-
-# KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then three an entity: its place, which
-# is `source:key column`, its key, its source.
-_FETCH = """
-local token = redis.call('GET', KEYS[1])
-if not token then return {false} end
-local serial = string.match(token, '^%d+')
-local answer = {token, false}
-if token ~= ARGV[2] then answer[2] = redis.call('GET', KEYS[3]) end
-for i = 3, #ARGV, 3 do
-  local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
-  local block = redis.call('HGET', data, ARGV[i + 1])
-  if not block and redis.call('EXISTS', data) == 0 then block = 0 end
-  answer[#answer + 1] = block
-  answer[#answer + 1] = redis.call('HVALS', ARGV[1] .. 'event:' .. ARGV[i] .. ':' .. ARGV[i + 1])
-  answer[#answer + 1] = redis.call('HGET', KEYS[2], ARGV[i + 2])
-end
-return answer
-"""
-
-# KEYS: current, staged. ARGV: version, fresh state without a serial, writer, whether this writer began the version.
-_STAGE = """
-local staged = redis.call('GET', KEYS[2])
-if staged and cjson.decode(staged).version == ARGV[1] then
-  local writer = cjson.decode(staged).writer
-  if writer == ARGV[3] then return staged end
-  if ARGV[4] == '1' then return false end
-  local taken = string.gsub(staged, '"writer": "' .. writer .. '"', '"writer": "' .. ARGV[3] .. '"')
-  redis.call('SET', KEYS[2], taken)
-  return taken
-end
-local serial = 0
-for i = 1, 2 do
-  local state = redis.call('GET', KEYS[i])
-  if state then serial = math.max(serial, cjson.decode(state).serial) end
-end
-local text = string.gsub(ARGV[2], '"serial": 0', '"serial": ' .. string.format('%d', serial + 1))
-redis.call('SET', KEYS[2], text)
-return text
-"""
-
-_REPLACE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then
-  redis.call('SET', KEYS[2], ARGV[1])
-  redis.call('SET', KEYS[3], ARGV[3])
-  redis.call('DEL', KEYS[1])
-  for i = 4, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
-else
-  redis.call('SET', KEYS[1], ARGV[2])
-end
-return 1
-"""
-"""Changes the staged state only if it is still the one that was read; an empty second argument publishes it."""
 
 
 class RedisStore:
@@ -137,7 +83,7 @@ class RedisStore:
             url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=quick
         )
         self._patient: Any = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=3)
-        self._fetch_script = self._client.register_script(_FETCH)
+        self._fetch_script = self._client.register_script(FETCH)
         self._resting_until = 0.0
         self._lock = threading.Lock()
         self._known: StoreState | None = None
@@ -197,12 +143,12 @@ class RedisStore:
 
     def _replace(self, raw: bytes | None, *arguments: str | bytes) -> bool:
         keys = (self._staged, self._current, self._token, self._stream)
-        return bool(self._patient.eval(_REPLACE, len(keys), *keys, raw, *arguments))
+        return bool(self._patient.eval(REPLACE, len(keys), *keys, raw, *arguments))
 
     def _stage(self, version: str) -> StoreState:
         fresh = StoreState(version=version, serial=0, writer=self._writer).to_json()
         begun = "1" if self._filling == version else "0"
-        raw = self._patient.eval(_STAGE, 2, self._current, self._staged, version, fresh, self._writer, begun)
+        raw = self._patient.eval(STAGE, 2, self._current, self._staged, version, fresh, self._writer, begun)
         if raw is None:
             raise self._displaced(version)
         self._filling = version

@@ -6,24 +6,23 @@ which bundle decides (`watcher.py`), the log (`decision_log.py`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.features.kernel import SEQUENCE, Need
-from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
+from assets.features.kernel import SEQUENCE
+from assets.features.tiles import TooManyEvents
 from assets.features.vocabulary import FeatureError
 from assets.serving.bundle import Bundle, BundleError
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
+from assets.serving.history import History
 from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.request import DecisionRequest, RequestShape, StaleEvents, parse_request
 from assets.serving.scorer import ModelError, Scorer
 from resources.event_blocks import TIMESTAMP
-from resources.online_store import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
-
-_TIMES = ("event_time", "known_at")
+from resources.online_store import OnlineStore, Snapshot, StoreUnavailable
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,9 @@ class Engine:
         self.bundle = bundle
         self.shape = shape_of(bundle)
         self._scorer = Scorer(bundle)
-        self._store = store
         self._as_of_allowed = as_of_allowed
         self._kernel = bundle.parts.kernel
-        self._needs = self._kernel.needs
-        self._tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(self._kernel)}
-        self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
+        self._history = History(bundle, store)
 
     def warm(self) -> None:
         """Computes one row without events, so that the first request finds everything loaded.
@@ -145,16 +141,12 @@ class Engine:
         features: Mapping[str, float | str | None] = {}
         version: str | None = None
         try:
-            row = None
+            row, spine = None, self._spine(asked)
             while row is None:
-                snapshot = self._snapshot(asked)
+                snapshot = self._history.snapshot(asked.keys)
                 version = snapshot.version if snapshot else None
-                stale = self._stale(snapshot, asked.as_of) if snapshot else None
-                if stale is not None and self.bundle.policy.when_stale == "refuse":
-                    raise StaleEvents(stale)
-                if stale is not None:
-                    raise StoreUnavailable(stale)
-                row = self._features(asked, snapshot)
+                self._check_fresh(snapshot, asked.as_of)
+                row = self._history.features(asked.keys, spine, snapshot)
             features = row.to_pylist()[0]
             judged = judge(self._scorer, row, explain=explain)
         except (StoreUnavailable, FeatureError, TooManyEvents) as error:
@@ -182,83 +174,13 @@ class Engine:
             problem=judged.problem,
         )
 
-    def _snapshot(self, asked: DecisionRequest) -> Snapshot | None:
-        """What the online store has of the request's entities; None when no feature has a history."""
-        if not self._needs:
-            return None
-        if self._store is None:
-            raise StoreUnavailable(f"no online store was opened for {self.bundle.product}")
-        tiles = [_tiles(tiling, asked) for tiling in self._tilings.values()]
-        return self._store.fetch_all([_entity(need, asked) for need in self._needs] + tiles)
-
-    def _stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
-        """Which source ends too long before the decision, in words; None when none does."""
-        for source, until in snapshot.known_until.items():
-            if as_of - until > self._max_age:
-                return (
-                    f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
-                    f"decision; at most {_days(self._max_age)} are allowed. Load the online store: "
-                    f"loopline run {self.bundle.product}"
-                )
-        return None
-
-    def _features(self, asked: DecisionRequest, snapshot: Snapshot | None) -> pa.Table | None:
-        """The row of features, by the kernel; those over very many events from their tiles.
-
-        None when the store was loaded anew while they were read: what was read is of two versions.
-        """
-        spine = self._spine(asked)
-        if snapshot is None:
-            return self._kernel.compute_one({}, spine)
-        events: dict[tuple[str, str], pa.Table | None] = {}
-        given: dict[str, NDArray[np.float64]] = {}
-        for need in self._needs:
-            found = self._usable(need, snapshot.tables[_entity(need, asked)])
-            tiling = self._tilings.get((need.source, need.key))
-            tiles = None if tiling is None else snapshot.tables[_tiles(tiling, asked)]
-            if tiling is None or tiles is None or not tiles.num_rows:
-                self._check_few(need, found)
-                events[need.source, need.key] = found
-            else:
-                missing = [name for name in tiling.columns if name not in tiles.schema.names]
-                if missing:
-                    raise StoreUnavailable(
-                        f"tiles of {need.source} in the online store are of other features than those of bundle "
-                        f"{self.bundle.version}; load the online store again"
-                    )
-                key = asked.keys[need.key]
-                chunks = self._chunks(tiling, tiling.wanted(tiles, spine, key), snapshot.version)
-                if chunks is None:
-                    return None
-                read = [table.select(found.schema.names) for table in (*chunks, found)]
-                given |= tiling.compute(tiles, pa.concat_tables(read), spine)
-        return self._kernel.compute_one(events, spine, given)
-
-    def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:
-        """The events of some tiles; None when the store has another version by now than the tiles'."""
-        if self._store is None or not names:
-            return []
-        snapshot = self._store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names])
-        return list(snapshot.tables.values()) if snapshot.version == version else None
-
-    def _check_few(self, need: Need, table: pa.Table) -> None:
-        if table.num_rows > RAW_MOST:
-            raise TooManyEvents(
-                f"{need.key} has {table.num_rows} events of {need.source}, whose features cannot all be computed from "
-                f"tiles; at most {RAW_MOST} events are read for a decision"
-            )
-
-    def _usable(self, need: Need, table: pa.Table) -> pa.Table:
-        names = table.schema.names
-        ordered = need.includes_request and self.bundle.policy.sequence is not None
-        wanted = (*_TIMES, *need.columns, *((SEQUENCE,) if ordered else ()))
-        missing = [name for name in wanted if name not in names]
-        if missing:
-            raise StoreUnavailable(
-                f"events of {need.source} in the online store have no {missing}, which bundle {self.bundle.version} "
-                f"needs; load the online store again"
-            )
-        return table.drop_columns([SEQUENCE]) if SEQUENCE in names and not ordered else table
+    def _check_fresh(self, snapshot: Snapshot | None, as_of: datetime) -> None:
+        """Refuses events that end too long before the decision, or has the policy answer, as the product declares."""
+        stale = self._history.stale(snapshot, as_of) if snapshot else None
+        if stale is not None and self.bundle.policy.when_stale == "refuse":
+            raise StaleEvents(stale)
+        if stale is not None:
+            raise StoreUnavailable(stale)
 
     def _spine(self, asked: DecisionRequest) -> pa.Table:
         columns = {"as_of": pa.array([asked.as_of], TIMESTAMP)}
@@ -272,18 +194,6 @@ class Engine:
         if asked.sequence is not None:
             columns[SEQUENCE] = pa.array([asked.sequence], pa.int64())
         return pa.table(columns)
-
-
-def _tiles(tiling: Tiling, asked: DecisionRequest) -> EntityEvents:
-    return EntityEvents(tiling.tiles_source, tiling.key, asked.keys[tiling.key], optional=True)
-
-
-def _entity(need: Need, asked: DecisionRequest) -> EntityEvents:
-    return EntityEvents(need.source, need.key, asked.keys[need.key])
-
-
-def _days(time: timedelta) -> str:
-    return f"{time / timedelta(days=1):.1f} days"
 
 
 def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = True) -> Judgement:

@@ -142,7 +142,7 @@ def test_more_events_than_are_read_for_a_decision_are_its_fallback(
 ) -> None:
     """Where tiles cannot serve; the record says how many there were."""
     load(store, "events", tiled=False)
-    monkeypatch.setattr("assets.serving.engine.RAW_MOST", 1_000)
+    monkeypatch.setattr("assets.serving.history.RAW_MOST", 1_000)
     decision = Engine(bundle, store, as_of_allowed=True).decide(REQUEST, now=NOW)
     assert decision.fallback == "policy"
     assert "events of cards, whose features cannot all be computed from tiles" in (decision.problem or "")

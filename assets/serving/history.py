@@ -1,0 +1,125 @@
+"""The history features of a request: what the online store has of its entities, and what is computed from it.
+
+Belongs here: which events are asked for, whether they are recent enough and have what the bundle needs, and the choice
+between events and tiles. Does not belong here: what becomes of a decision without them (`engine.py`), the store.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from assets.features.kernel import SEQUENCE, Need
+from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
+from assets.serving.bundle import Bundle
+from resources.online_store import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
+
+_TIMES = ("event_time", "known_at")
+Keys = Mapping[str, str | int]
+
+
+class History:
+    """Reads and computes for one bundle; safe to use from several threads.
+
+    Args:
+        store: The product's online store; `None` where no feature has a history.
+    """
+
+    def __init__(self, bundle: Bundle, store: OnlineStore | None) -> None:
+        self._bundle = bundle
+        self._store = store
+        self._kernel = bundle.parts.kernel
+        self._needs = self._kernel.needs
+        self._tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(self._kernel)}
+        self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
+
+    def snapshot(self, keys: Keys) -> Snapshot | None:
+        """What the online store has of the request's entities; None when no feature has a history."""
+        if not self._needs:
+            return None
+        if self._store is None:
+            raise StoreUnavailable(f"no online store was opened for {self._bundle.product}")
+        tiles = [_tiles(tiling, keys) for tiling in self._tilings.values()]
+        return self._store.fetch_all([_entity(need, keys) for need in self._needs] + tiles)
+
+    def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
+        """Which source ends too long before the decision, in words; None when none does."""
+        for source, until in snapshot.known_until.items():
+            if as_of - until > self._max_age:
+                return (
+                    f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
+                    f"decision; at most {_days(self._max_age)} are allowed. Load the online store: "
+                    f"loopline run {self._bundle.product}"
+                )
+        return None
+
+    def features(self, keys: Keys, spine: pa.Table, snapshot: Snapshot | None) -> pa.Table | None:
+        """The row of features, by the kernel; those over very many events from their tiles.
+
+        None when the store was loaded anew while they were read: what was read is of two versions.
+        """
+        if snapshot is None:
+            return self._kernel.compute_one({}, spine)
+        events: dict[tuple[str, str], pa.Table | None] = {}
+        given: dict[str, NDArray[np.float64]] = {}
+        for need in self._needs:
+            found = self._usable(need, snapshot.tables[_entity(need, keys)])
+            tiling = self._tilings.get((need.source, need.key))
+            tiles = None if tiling is None else snapshot.tables[_tiles(tiling, keys)]
+            if tiling is None or tiles is None or not tiles.num_rows:
+                self._check_few(need, found)
+                events[need.source, need.key] = found
+            else:
+                missing = [name for name in tiling.columns if name not in tiles.schema.names]
+                if missing:
+                    raise StoreUnavailable(
+                        f"tiles of {need.source} in the online store are of other features than those of bundle "
+                        f"{self._bundle.version}; load the online store again"
+                    )
+                key = keys[need.key]
+                chunks = self._chunks(tiling, tiling.wanted(tiles, spine, key), snapshot.version)
+                if chunks is None:
+                    return None
+                read = [table.select(found.schema.names) for table in (*chunks, found)]
+                given |= tiling.compute(tiles, pa.concat_tables(read), spine)
+        return self._kernel.compute_one(events, spine, given)
+
+    def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:
+        """The events of some tiles; None when the store has another version by now than the tiles'."""
+        if self._store is None or not names:
+            return []
+        snapshot = self._store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names])
+        return list(snapshot.tables.values()) if snapshot.version == version else None
+
+    def _check_few(self, need: Need, table: pa.Table) -> None:
+        if table.num_rows > RAW_MOST:
+            raise TooManyEvents(
+                f"{need.key} has {table.num_rows} events of {need.source}, whose features cannot all be computed from "
+                f"tiles; at most {RAW_MOST} events are read for a decision"
+            )
+
+    def _usable(self, need: Need, table: pa.Table) -> pa.Table:
+        names = table.schema.names
+        ordered = need.includes_request and self._bundle.policy.sequence is not None
+        wanted = (*_TIMES, *need.columns, *((SEQUENCE,) if ordered else ()))
+        missing = [name for name in wanted if name not in names]
+        if missing:
+            raise StoreUnavailable(
+                f"events of {need.source} in the online store have no {missing}, which bundle {self._bundle.version} "
+                f"needs; load the online store again"
+            )
+        return table.drop_columns([SEQUENCE]) if SEQUENCE in names and not ordered else table
+
+
+def _tiles(tiling: Tiling, keys: Keys) -> EntityEvents:
+    return EntityEvents(tiling.tiles_source, tiling.key, keys[tiling.key], optional=True)
+
+
+def _entity(need: Need, keys: Keys) -> EntityEvents:
+    return EntityEvents(need.source, need.key, keys[need.key])
+
+
+def _days(time: timedelta) -> str:
+    return f"{time / timedelta(days=1):.1f} days"

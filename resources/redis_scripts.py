@@ -1,0 +1,58 @@
+"""What the Redis online store does within the server, where nothing comes in between.
+
+Belongs here: the Lua scripts. Does not belong here: who calls them (`redis_store.py`, which also describes the keys).
+"""
+
+# KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then for each entity its place,
+# which is `source:key column`, its key and its source.
+FETCH = """
+local token = redis.call('GET', KEYS[1])
+if not token then return {false} end
+local serial = string.match(token, '^%d+')
+local answer = {token, false}
+if token ~= ARGV[2] then answer[2] = redis.call('GET', KEYS[3]) end
+for i = 3, #ARGV, 3 do
+  local data = ARGV[1] .. 'data:' .. serial .. ':' .. ARGV[i]
+  local block = redis.call('HGET', data, ARGV[i + 1])
+  if not block and redis.call('EXISTS', data) == 0 then block = 0 end
+  answer[#answer + 1] = block
+  answer[#answer + 1] = redis.call('HVALS', ARGV[1] .. 'event:' .. ARGV[i] .. ':' .. ARGV[i + 1])
+  answer[#answer + 1] = redis.call('HGET', KEYS[2], ARGV[i + 2])
+end
+return answer
+"""
+
+# KEYS: current, staged. ARGV: version, fresh state without a serial, writer, whether this writer began the version.
+STAGE = """
+local staged = redis.call('GET', KEYS[2])
+if staged and cjson.decode(staged).version == ARGV[1] then
+  local writer = cjson.decode(staged).writer
+  if writer == ARGV[3] then return staged end
+  if ARGV[4] == '1' then return false end
+  local taken = string.gsub(staged, '"writer": "' .. writer .. '"', '"writer": "' .. ARGV[3] .. '"')
+  redis.call('SET', KEYS[2], taken)
+  return taken
+end
+local serial = 0
+for i = 1, 2 do
+  local state = redis.call('GET', KEYS[i])
+  if state then serial = math.max(serial, cjson.decode(state).serial) end
+end
+local text = string.gsub(ARGV[2], '"serial": 0', '"serial": ' .. string.format('%d', serial + 1))
+redis.call('SET', KEYS[2], text)
+return text
+"""
+
+REPLACE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('SET', KEYS[2], ARGV[1])
+  redis.call('SET', KEYS[3], ARGV[3])
+  redis.call('DEL', KEYS[1])
+  for i = 4, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
+else
+  redis.call('SET', KEYS[1], ARGV[2])
+end
+return 1
+"""
+"""Changes the staged state only if it is still the one that was read; an empty second argument publishes it."""
