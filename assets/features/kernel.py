@@ -19,6 +19,7 @@ from assets.features.arrow import is_text, nullable, one_column, read_micros, re
 from assets.features.columns import Columns, no_events, read_columns, read_keys
 from assets.features.derived import derive
 from assets.features.edges import edges
+from assets.features.parts import parts
 from assets.features.plan import Group, groups_of
 from assets.features.scope import Scope
 from assets.features.versions import facts_of, same_facts, versioned
@@ -274,13 +275,15 @@ def _together(
     group: Group, table: pa.Table, spine: pa.Table, theirs: np.ndarray, ours: np.ndarray, moments: _Moments
 ) -> dict[str, np.ndarray]:
     """A group over all events and rows given, the entities of both as codes."""
-    order = np.lexsort((moments.as_of, ours))  # neighbours in the events are looked up one after another
     events, columns = _read(group, table, spine, theirs, moments)
-    rows = Rows(ours, moments.as_of, moments.sequence, columns).take(order)
-    values = compute_arrays(group, events, rows)
-    back = np.empty(len(order), np.int64)
-    back[order] = np.arange(len(order))
-    return {name: value[back] for name, value in values.items()}
+    rows = Rows(ours, moments.as_of, moments.sequence, columns)
+    values: dict[str, np.ndarray] = {}
+    for part in parts(theirs, ours):
+        own, mine = part.of(events, rows)
+        order = np.lexsort((mine.as_of, mine.entity))  # neighbours in the events are looked up one after another
+        for name, value in compute_arrays(group, own, mine.take(order)).items():
+            values.setdefault(name, np.empty(len(ours), value.dtype))[part.rows[order]] = value
+    return values
 
 
 def _single(group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,14 @@ def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None
     for key in case.features.keys:
         history |= case.kernel.compute_entity(key, case.events, case.spine, most_events=most)
     assert differences(case.kernel.finish(history, case.spine).to_pylist(), whole) == []
+
+
+@given(cases(), st.integers(1, 12))
+def test_parts_of_the_entities_hold_what_the_whole_holds(case: Case, most: int) -> None:
+    whole = _computed(case)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.features.parts._MOST", most)
+        assert differences(_computed(case), whole) == []
 
 
 @given(cases())
