@@ -16,6 +16,7 @@ from assets.features.arrow import read_micros, read_sequence
 from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, SEQUENCE
 from assets.features.plan import Group
+from assets.features.reader import Reader
 from assets.features.scope import Measure, Member
 from assets.features.windows import Span
 
@@ -69,8 +70,8 @@ class Values:
     ) -> None:
         self._group, self._names, self._tiles, self._cover = group, names, tiles, cover
         self._as_of = int(read_micros(spine, AS_OF, "spine")[0])
-        own = spine if group.includes_request else None
-        self._columns, self._own = read_columns(events, group.needs, group.source, own)
+        own = Reader(spine, "spine") if group.includes_request else None
+        self._columns, self._own = read_columns(Reader(events, group.source), group.needs, own)
         self._time, other = (read_micros(events, name, group.source) for name in times)
         self._usable = (other <= self._as_of) & (self._time <= self._as_of)
         if group.includes_request:

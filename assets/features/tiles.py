@@ -28,6 +28,7 @@ from assets.features.arrow import read_micros
 from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, Kernel, Need
 from assets.features.plan import Group
+from assets.features.reader import Reader
 from assets.features.scope import Measure, Member
 from assets.features.tile_values import Cover, Names, Values, extreme, length_of, met, moment, names_of
 from resources.event_blocks import TIMESTAMP, key_text, prepared
@@ -132,7 +133,7 @@ class Tiling:
     def _is_exact(self, table: pa.Table) -> bool:
         """Whether the sum of the squares of any tile fits into 64 bits."""
         for group in self.groups:
-            for exact in read_columns(table, group.needs, self.source)[0].exact.values():
+            for exact in read_columns(Reader(table, self.source), group.needs)[0].exact.values():
                 largest = int(np.abs(exact.steps).max(initial=0))
                 if largest * largest * self.tile_rows >= _LIMIT:
                     return False
@@ -153,7 +154,7 @@ class Tiling:
             "latest": _reduced(np.maximum, other, starts),
         }
         for group, names in zip(self.groups, self.names, strict=True):
-            read, _ = read_columns(table, group.needs, self.source)
+            read, _ = read_columns(Reader(table, self.source), group.needs)
             for asked, name in names.items():
                 columns[name] = self._said(group, *asked, read, axis, starts)
         keys = [key_text(key) for key in table[self.key].take(pa.array(starts)).to_pylist()]
