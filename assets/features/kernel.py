@@ -22,6 +22,7 @@ from assets.features.edges import edges
 from assets.features.group_events import AS_OF as AS_OF
 from assets.features.group_events import SEQUENCE as SEQUENCE
 from assets.features.group_events import Moments, read_events, read_moments
+from assets.features.one_row import one_row
 from assets.features.plan import Group, groups_of
 from assets.features.reader import Reader
 from assets.features.scope import Scope
@@ -276,7 +277,9 @@ def _single(group: Group, table: Reader | None, spine: Reader, moments: Moments)
     """A group over the events of one entity."""
     entity = np.zeros(0 if table is None else len(table), np.int64)
     events, columns = read_events(group, table, spine, entity, moments)
-    return compute_arrays(group, events, Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns))
+    rows = Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns)
+    alone = len(rows) == 1 and events.until is None
+    return one_row(group, events, rows) if alone else compute_arrays(group, events, rows)
 
 
 def _texts(spine: pa.Table, name: str) -> pa.Array:
