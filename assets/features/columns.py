@@ -4,7 +4,7 @@ Belongs here: which columns are read in which form, entity keys as codes, values
 not belong here: single columns (`arrow.py`), windows (`windows.py`), aggregates (`aggregates.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -20,14 +20,12 @@ from assets.features.arrow import (
     filled,
     is_text,
     number_mask,
-    numeric,
     one_column,
     positions_in,
-    text_codes,
     text_mask,
-    value_codes,
 )
 from assets.features.conditions import FeatureError, Predicate
+from assets.features.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -121,21 +119,19 @@ def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[n
     return positions_in(theirs, entities), positions_in(ours, entities)
 
 
-def read_columns(
-    table: pa.Table, needs: Needs, what: str, requests: pa.Table | None = None
-) -> tuple[Columns, Columns | None]:
+def read_columns(events: Reader, needs: Needs, requests: Reader | None = None) -> tuple[Columns, Columns | None]:
     """The columns of the events and, when the request counts as an event, those of the requests.
 
     Raises:
         FeatureError: A column is absent, of a wrong type, infinite, or too large for its resolution.
     """
-    mine = _plain_columns(table, needs, what)
-    theirs = None if requests is None else _plain_columns(requests, needs, "spine")
+    mine = _plain_columns(events, needs)
+    theirs = None if requests is None else _plain_columns(requests, needs)
     for name in needs.codes:
-        distinct = value_codes(one_column(table, name, what))
+        distinct = events.values(name)
         mine.codes[name] = filled(distinct.indices)
         if requests is not None and theirs is not None:
-            value = comparable(one_column(requests, name, "spine"))
+            value = comparable(requests.column(name))
             if not pa.types.is_null(value.type) and len(distinct.dictionary):
                 value = value.cast(distinct.dictionary.type)
             # A value that no event has gets a code of its own below -1: new, but not missing.
@@ -143,25 +139,20 @@ def read_columns(
             fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
             theirs.codes[name] = np.where(fresh, -2, found)
     for name in needs.texts:
-        _read_words(name, mine, table, what, theirs, requests)
+        parts = [events.texts(name), *(() if requests is None else (requests.texts(name),))]
+        _set_words(name, [mine, *(() if theirs is None else (theirs,))], parts)
     return mine, theirs
 
 
-def _read_words(
-    name: str, mine: Columns, table: pa.Table, what: str, theirs: Columns | None, requests: pa.Table | None
-) -> None:
+def _set_words(name: str, columns: Sequence[Columns], parts: Sequence[pa.DictionaryArray]) -> None:
     """A text column of events and requests as places among all its values."""
-    parts = [text_codes(one_column(table, name, what), f"{what}.{name}")]
-    if requests is not None:
-        parts.append(text_codes(one_column(requests, name, "spine"), f"spine.{name}"))
     words = sorted({word for part in parts for word in part.dictionary.to_pylist()})
     place = {word: number for number, word in enumerate(words)}
-    for columns, part in zip((mine, theirs), parts, strict=False):
-        if columns is not None:
-            # The code of a missing value is -1, the last of these.
-            places = np.array([*(float(place[word]) for word in part.dictionary.to_pylist()), np.nan])
-            columns.numbers[name] = places[filled(part.indices)]
-            columns.words[name] = np.array([*words, None], object)[:-1]
+    for own, part in zip(columns, parts, strict=True):
+        # The code of a missing value is -1, the last of these.
+        places = np.array([*(float(place[word]) for word in part.dictionary.to_pylist()), np.nan])
+        own.numbers[name] = places[filled(part.indices)]
+        own.words[name] = np.array([*words, None], object)[:-1]
 
 
 def no_events(needs: Needs) -> pa.Table:
@@ -169,24 +160,16 @@ def no_events(needs: Needs) -> pa.Table:
     return pa.table({name: pa.nulls(0) for name in needs.names})
 
 
-def _plain_columns(table: pa.Table, needs: Needs, what: str) -> Columns:
+def _plain_columns(table: Reader, needs: Needs) -> Columns:
     """Everything but the codes, which events and requests must share."""
     columns = Columns({}, {}, {}, {}, {})
-    texts: dict[str, pa.DictionaryArray] = {}
-    numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
-    for name in needs.names:
-        column = one_column(table, name, what)
-        if any(p.column == name and p.is_text for p in needs.predicates):
-            texts[name] = text_codes(column, f"{what}.{name}")
-        elif name in needs.numbers or name in needs.exact or any(p.column == name for p in needs.predicates):
-            numbers[name] = numeric(column, f"{what}.{name}")
     for predicate in needs.predicates:
         if predicate.is_text:
-            columns.masks[predicate] = text_mask(texts[predicate.column], predicate)
+            columns.masks[predicate] = text_mask(table.texts(predicate.column), predicate)
         else:
-            columns.masks[predicate] = number_mask(*numbers[predicate.column], predicate)
+            columns.masks[predicate] = number_mask(*table.numbers(predicate.column), predicate)
     for name in needs.numbers:
-        columns.numbers[name] = as_numbers(*numbers[name])
+        columns.numbers[name] = as_numbers(*table.numbers(name))
     for name, resolution in needs.exact.items():
-        columns.exact[name] = as_steps(*numbers[name], resolution, f"{what}.{name}")
+        columns.exact[name] = as_steps(*table.numbers(name), resolution, f"{table.what}.{name}")
     return columns

@@ -15,14 +15,19 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.aggregates import FAMILIES
-from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers, read_sequence
-from assets.features.columns import Columns, no_events, read_columns, read_keys
+from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers
+from assets.features.columns import read_keys
 from assets.features.derived import derive
 from assets.features.edges import edges
+from assets.features.group_events import AS_OF as AS_OF
+from assets.features.group_events import SEQUENCE as SEQUENCE
+from assets.features.group_events import Moments, read_events, read_moments
+from assets.features.one_row import one_row
 from assets.features.parts import parts
 from assets.features.plan import Group, groups_of
+from assets.features.reader import Reader
 from assets.features.scope import Scope
-from assets.features.versions import facts_of, same_facts, versioned
+from assets.features.versions import facts_of, same_facts
 from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
 from assets.features.windows import (
     NEVER,
@@ -35,8 +40,6 @@ from assets.features.windows import (
     unknown_yet,
 )
 
-AS_OF = "as_of"
-SEQUENCE = "sequence"
 MOST_EVENTS = 10_000_000
 """Events of a source that are computed on at once: some gigabytes of arrays."""
 
@@ -129,7 +132,7 @@ class Kernel:
                 tables given are held, and of each event its entity, its time and its fact.
         """
         values: dict[str, np.ndarray] = {}
-        moments = _moments(spine)
+        moments = read_moments(Reader(spine, "spine"))
         for group in self.groups:
             if group.key == key:
                 if group.source not in events:
@@ -152,10 +155,12 @@ class Kernel:
             given: History features that were computed otherwise, whole groups of them (`tiles.py`).
         """
         history: dict[str, np.ndarray] = dict(given or {})
-        moments = _moments(spine)
+        requests = Reader(spine, "spine")
+        moments = read_moments(requests)
+        read = {at: Reader(table, at[0]) for at, table in events.items() if table is not None}
         for group in self.groups:
             if group.names[0] not in history:
-                history |= _single(group, events.get((group.source, group.key)), spine, moments)
+                history |= _single(group, read.get((group.source, group.key)), requests, moments)
         return self.finish(history, spine)
 
     def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
@@ -232,27 +237,12 @@ def _measured(group: Group, scope: Scope) -> list[np.ndarray]:
     return values
 
 
-@dataclass(frozen=True)
-class _Moments:
-    """What all groups read of a spine, read once: int64 [rows]."""
-
-    as_of: np.ndarray
-    sequence: np.ndarray | None
-
-    def take(self, index: np.ndarray) -> "_Moments":
-        return _Moments(self.as_of[index], None if self.sequence is None else self.sequence[index])
-
-
-def _moments(spine: pa.Table) -> _Moments:
-    return _Moments(read_micros(spine, AS_OF, "spine"), read_sequence(spine, SEQUENCE, "spine"))
-
-
 def _many(
-    group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments, most_events: int
+    group: Group, table: pa.Table | None, spine: pa.Table, moments: Moments, most_events: int
 ) -> dict[str, np.ndarray]:
     """A group over the events of many entities."""
     if table is None:
-        return _single(group, None, spine, moments)
+        return _single(group, None, Reader(spine, "spine"), moments)
     theirs, ours = read_keys(table, spine, group.key, group.source)
     if table.num_rows <= most_events or group.reach is None or not len(ours):
         return _together(group, table, spine, theirs, ours, moments)
@@ -272,10 +262,10 @@ def _many(
 
 
 def _together(
-    group: Group, table: pa.Table, spine: pa.Table, theirs: np.ndarray, ours: np.ndarray, moments: _Moments
+    group: Group, table: pa.Table, spine: pa.Table, theirs: np.ndarray, ours: np.ndarray, moments: Moments
 ) -> dict[str, np.ndarray]:
     """A group over all events and rows given, the entities of both as codes."""
-    events, columns = _read(group, table, spine, theirs, moments)
+    events, columns = read_events(group, Reader(table, group.source), Reader(spine, "spine"), theirs, moments)
     rows = Rows(ours, moments.as_of, moments.sequence, columns)
     values: dict[str, np.ndarray] = {}
     for part in parts(theirs, ours):
@@ -286,37 +276,13 @@ def _together(
     return values
 
 
-def _single(group: Group, table: pa.Table | None, spine: pa.Table, moments: _Moments) -> dict[str, np.ndarray]:
+def _single(group: Group, table: Reader | None, spine: Reader, moments: Moments) -> dict[str, np.ndarray]:
     """A group over the events of one entity."""
-    entity = np.zeros(0 if table is None else table.num_rows, np.int64)
-    events, columns = _read(group, table, spine, entity, moments)
-    rows = Rows(np.zeros(spine.num_rows, np.int64), moments.as_of, moments.sequence, columns)
-    return compute_arrays(group, events, rows)
-
-
-def _read(
-    group: Group, table: pa.Table | None, spine: pa.Table, entity: np.ndarray, moments: _Moments
-) -> tuple[Events, Columns | None]:
-    """The events, and the columns of the requests where they count as events."""
-    requests = spine if group.includes_request else None
-    if table is None:
-        mine, theirs = read_columns(no_events(group.needs), group.needs, group.source, requests)
-        nothing = np.empty(0, np.int64)
-        return Events(entity, nothing, nothing, nothing if moments.sequence is not None else None, mine), theirs
-    mine, theirs = read_columns(table, group.needs, group.source, requests)
-    sequence = read_sequence(table, SEQUENCE, group.source) if group.sequenced else None
-    if group.sequenced and (sequence is None) != (moments.sequence is None):
-        raise FeatureError(
-            f"events of '{group.source}': '{SEQUENCE}' is in {'the spine' if sequence is None else 'the events'} only; "
-            "give it on both sides, or on neither where ties in time do not matter"
-        )
-    time, other = (read_micros(table, name, group.source) for name in (group.time, group.other))
-    events = Events(entity, time, other, sequence, mine)
-    facts = None if group.fact is None else facts_of(table, group.fact, group.source)
-    if facts is not None:
-        known = time if group.time == "known_at" else other
-        events = versioned(events, facts, known, str(group.fact), group.source)
-    return events, theirs
+    entity = np.zeros(0 if table is None else len(table), np.int64)
+    events, columns = read_events(group, table, spine, entity, moments)
+    rows = Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns)
+    alone = len(rows) == 1 and events.until is None
+    return one_row(group, events, rows) if alone else compute_arrays(group, events, rows)
 
 
 def _texts(spine: pa.Table, name: str) -> pa.Array:

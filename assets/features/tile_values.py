@@ -1,8 +1,7 @@
-"""The values of one request from tiles and events, by the kernel's formulas.
+"""The values of one request from tiles and events.
 
-Belongs here: which tiles a window takes whole and which it cuts, and adding up what tiles say, what events say and the
-request itself. Does not belong here: making tiles (`tiles.py`). Whoever changes a formula of `aggregates.py` changes it
-here; the tests compare the two to the last bit.
+Belongs here: which tiles a window takes whole and which it cuts, and adding up what tiles and what events say. Does not
+belong here: making tiles (`tiles.py`), what events and the request say (`one_row.py`), the formulas (`row_values.py`).
 """
 
 import hashlib
@@ -12,18 +11,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import read_micros, read_sequence
-from assets.features.columns import Columns, read_columns
-from assets.features.kernel import AS_OF, SEQUENCE
+from assets.features.columns import Columns
+from assets.features.group_events import read_events, read_moments
+from assets.features.one_row import OneRow
 from assets.features.plan import Group
+from assets.features.reader import Reader
+from assets.features.row_values import value_of
 from assets.features.scope import Measure, Member
-from assets.features.windows import Span
+from assets.features.windows import Rows, Span
 
 NOWHERE = 2**62
 """A moment that no event has."""
 Names = Mapping[tuple[str, int, str | None], str]
 """For each (kind, filters, column) the name of the tiles' column."""
-_DAY = 86_400_000_000.0
 _HALF = 32
 _LOW = 2**_HALF - 1
 
@@ -49,114 +49,58 @@ class Cover:
 
 
 class Values:
-    """The values of one group of features for one request.
+    """What tiles and events together know of one request's windows: an `Evidence`.
 
     Args:
         names: For each (kind, filters, column) the tiles' column.
-        time, other: Names of the time over which windows go, and of the other one.
         events: What the cut tiles hold, and the single events.
+        spine: The request, one row.
     """
 
     def __init__(
-        self,
-        group: Group,
-        names: Names,
-        times: tuple[str, str],
-        tiles: pa.Table,
-        cover: Cover,
-        events: pa.Table,
-        spine: pa.Table,
+        self, group: Group, names: Names, tiles: pa.Table, cover: Cover, events: pa.Table, spine: pa.Table
     ) -> None:
         self._group, self._names, self._tiles, self._cover = group, names, tiles, cover
-        self._as_of = int(read_micros(spine, AS_OF, "spine")[0])
-        own = spine if group.includes_request else None
-        self._columns, self._own = read_columns(events, group.needs, group.source, own)
-        self._time, other = (read_micros(events, name, group.source) for name in times)
-        self._usable = (other <= self._as_of) & (self._time <= self._as_of)
-        if group.includes_request:
-            self._usable &= self._time < self._as_of
-            ours, theirs = read_sequence(spine, SEQUENCE, "spine"), read_sequence(events, SEQUENCE, group.source)
-            if ours is not None and theirs is not None:
-                self._usable |= (other <= self._as_of) & (self._time == self._as_of) & (theirs < ours[0])
-        self._in_window: dict[int | None, tuple[np.ndarray, np.ndarray]] = {}
-        self._met: dict[int, tuple[np.ndarray, bool]] = {}
+        requests, entity = Reader(spine, "spine"), np.zeros(events.num_rows, np.int64)
+        moments = read_moments(requests)
+        read, own = read_events(group, Reader(events, group.source), requests, entity, moments)
+        self._row = OneRow(group, read, Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, own))
+        self._whole: dict[int, np.ndarray] = {}
 
     def value(self, measure: Measure, member: Member) -> float:
-        """One feature, by the formulas of `aggregates.py`."""
-        window = length_of(self._group.windows[measure.windows[member.window]])
-        if measure.family == "count":
-            n = self._count(measure.filters, window)
-            if member.kind != "share":
-                return float(n) if n else member.empty
-            return float(self._count(member.part, window)) / (n * 1.0) if n else member.empty
-        if measure.family == "sum":
-            return self._sum(measure, member, window)
-        if measure.family in ("min", "max"):
-            return self._extreme(measure, member, window)
-        return self._age(measure, member, window)
+        """One feature, NaN for missing."""
+        return value_of(self, self._group, measure, member, self._row.as_of)
 
-    def _count(self, filters: int, window: int | None) -> int:
-        kept, own = self._kept(filters, window)
-        return int(self._of_tiles("n", filters, None, window).sum()) + int(np.count_nonzero(kept)) + own
+    def count(self, filters: int, column: str | None, window: int) -> int:
+        """How many events meet the filters and have a value."""
+        return int(self._said("n", filters, column, window).sum()) + self._row.count(filters, column, window)
 
-    def _sum(self, measure: Measure, member: Member, window: int | None) -> float:
-        name, filters = str(measure.column), measure.filters
-        exact, resolution = self._columns.exact[name], self._group.needs.exact[name]
-        kept, own = self._kept(filters, window)
-        steps = exact.steps[kept if exact.valid is None else kept & exact.valid].tolist()
-        if self._own is not None and own:
-            mine = self._own.exact[name]
-            if mine.valid is None or mine.valid[0]:
-                steps.append(int(mine.steps[0]))
-        n = int(self._of_tiles("n", filters, name, window).sum()) + len(steps)
-        total = _total(self._of_tiles("s", filters, name, window)) + sum(steps)
-        up, down = float(resolution.numerator), float(resolution.denominator)
-        if member.kind == "sum":
-            return float(total) * up / down if n else member.empty
-        if member.kind == "mean":
-            return float(total) * up / (n * down) if n else member.empty
-        if n < 2:
-            return member.empty
-        squares = _total(self._of_tiles("q", filters, name, window)) + sum(step * step for step in steps)
-        return math.sqrt(float(n * squares - total * total) / float(n * (n - 1))) * up / down
+    def total(self, filters: int, column: str, window: int, power: int) -> int:
+        """The exact sum of the power of their steps."""
+        said = self._said("s" if power == 1 else "q", filters, column, window)
+        return _total(said) + self._row.total(filters, column, window, power)
 
-    def _extreme(self, measure: Measure, member: Member, window: int | None) -> float:
-        pick, neutral = extreme(measure.family)
-        kept, own = self._kept(measure.filters, window)
-        values = self._columns.numbers[str(measure.column)][kept]
-        if self._own is not None and own:
-            values = np.append(values, self._own.numbers[str(measure.column)])
-        best = pick.reduce(self._of_tiles(measure.family, measure.filters, measure.column, window), initial=neutral)
-        best = float(pick.reduce(values[~np.isnan(values)], initial=best))
-        return member.empty if math.isinf(best) else best
+    def extreme(self, family: str, filters: int, column: str, window: int) -> float:
+        """The smallest or the largest value; infinite over none."""
+        pick, _ = extreme(family)
+        best = self._row.extreme(family, filters, column, window)
+        return float(pick.reduce(self._said(family, filters, column, window), initial=best))
 
-    def _age(self, measure: Measure, member: Member, window: int | None) -> float:
-        pick, neutral = moment(measure.family)
-        kept, _ = self._kept(measure.filters, window)
-        found = pick.reduce(self._of_tiles(measure.family, measure.filters, None, window), initial=neutral)
-        found = int(pick.reduce(self._time[kept], initial=found))
-        return member.empty if found == neutral else (self._as_of - found) / _DAY
+    def moment(self, family: str, filters: int, window: int) -> int | None:
+        """The time of the latest or of the earliest event, the request apart; None over none."""
+        pick, nowhere = moment(family)
+        own = self._row.moment(family, filters, window)
+        found = int(pick.reduce(self._said(family, filters, None, window), initial=nowhere if own is None else own))
+        return None if found == nowhere else found
 
-    def _kept(self, filters: int, window: int | None) -> tuple[np.ndarray, bool]:
-        """bool [events]: those of the window that meet the filters; and whether the request is one more."""
-        if filters not in self._met:
-            mine = met(self._group, self._columns, filters, len(self._time)) & self._usable
-            own = self._own is not None and bool(met(self._group, self._own, filters, 1)[0])
-            self._met[filters] = mine, own
-        mine, own = self._met[filters]
-        return (mine if window is None else mine & self._window(window)[0]), own
-
-    def _of_tiles(self, kind: str, filters: int, column: str | None, window: int | None) -> np.ndarray:
+    def _said(self, kind: str, filters: int, column: str | None, window: int) -> np.ndarray:
         """What the tiles say that the window takes whole."""
         said: np.ndarray = self._tiles[self._names[kind, filters, column]].to_numpy()
-        return said[self._cover.whole if window is None else self._window(window)[1]]
-
-    def _window(self, window: int) -> tuple[np.ndarray, np.ndarray]:
-        """bool [events] and bool [tiles]: those in the window."""
-        if window not in self._in_window:
-            edge = self._as_of - window
-            self._in_window[window] = self._time > edge, self._cover.whole & (self._cover.first > edge)
-        return self._in_window[window]
+        if window not in self._whole:
+            length = length_of(self._group.windows[window])
+            whole = self._cover.whole
+            self._whole[window] = whole if length is None else whole & (self._cover.first > self._row.as_of - length)
+        return said[self._whole[window]]
 
 
 def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:

@@ -28,6 +28,8 @@ from assets.features.arrow import read_micros
 from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, Kernel, Need
 from assets.features.plan import Group
+from assets.features.reader import Reader
+from assets.features.row_values import KINDS
 from assets.features.scope import Measure, Member
 from assets.features.tile_values import Cover, Names, Values, extreme, length_of, met, moment, names_of
 from resources.event_blocks import TIMESTAMP, key_text, prepared
@@ -41,7 +43,6 @@ CHUNK = "chunk"
 
 _LIMIT = 2**62
 _TIMES = ("event_time", "known_at")
-_KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
 
 
 class TooManyEvents(RuntimeError):
@@ -132,7 +133,7 @@ class Tiling:
     def _is_exact(self, table: pa.Table) -> bool:
         """Whether the sum of the squares of any tile fits into 64 bits."""
         for group in self.groups:
-            for exact in read_columns(table, group.needs, self.source)[0].exact.values():
+            for exact in read_columns(Reader(table, self.source), group.needs)[0].exact.values():
                 largest = int(np.abs(exact.steps).max(initial=0))
                 if largest * largest * self.tile_rows >= _LIMIT:
                     return False
@@ -153,7 +154,7 @@ class Tiling:
             "latest": _reduced(np.maximum, other, starts),
         }
         for group, names in zip(self.groups, self.names, strict=True):
-            read, _ = read_columns(table, group.needs, self.source)
+            read, _ = read_columns(Reader(table, self.source), group.needs)
             for asked, name in names.items():
                 columns[name] = self._said(group, *asked, read, axis, starts)
         keys = [key_text(key) for key in table[self.key].take(pa.array(starts)).to_pylist()]
@@ -204,10 +205,10 @@ class Tiling:
             events: Those of the wanted chunks, and the single ones.
             spine: The request, one row.
         """
-        cover, times = self._cover(tiles, spine), (self.axis, self.other)
+        cover = self._cover(tiles, spine)
         found: dict[str, np.ndarray] = {}
         for group, names in zip(self.groups, self.names, strict=True):
-            values = Values(group, names, times, tiles, cover, events, spine)
+            values = Values(group, names, tiles, cover, events, spine)
             for measure in group.measures:
                 for member in measure.members:
                     found[group.names[member.slot]] = np.array([values.value(measure, member)])
@@ -237,7 +238,7 @@ def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
         for group in groups
         for measure in group.measures
         for member in measure.members
-        if member.kind not in _KINDS or not _slides(group, measure, member)
+        if member.kind not in KINDS or not _slides(group, measure, member)
     )
 
 

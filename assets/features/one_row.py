@@ -1,0 +1,268 @@
+"""The features of one row over the events of its entity, in few steps.
+
+Belongs here: windows as slices of sorted events, and what is found in each of them. Does not belong here: the formulas
+(`row_values.py`), many rows (`aggregates.py`), which also compute what is not found here.
+
+All windows of a row end together, so a shorter one is the end of a longer one: the events between one beginning and the
+next are reduced once, and the windows are put together from these runs.
+"""
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from assets.features.aggregates import FAMILIES
+from assets.features.calendars import period_start
+from assets.features.columns import Columns
+from assets.features.edges import edges
+from assets.features.plan import Group
+from assets.features.row_values import KINDS, value_of
+from assets.features.scope import Measure, Member, Scope
+from assets.features.spans import Calendar, LastEvents
+from assets.features.windows import Events, Rows, moments
+
+_LIMIT = 2**62
+_EVER = -(2**63)
+_EXTREMES: Mapping[str, tuple[np.ufunc, Callable[[float, float], float], float]] = {
+    "min": (np.minimum, min, math.inf),
+    "max": (np.maximum, max, -math.inf),
+}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The events that meet some filters and have a value in some column.
+
+    Attributes:
+        index: Their positions among the events before the windows' end; None where they are all of these.
+        starts: For each window the first of them that it holds; they are counted by themselves.
+        size: How many there are.
+    """
+
+    index: np.ndarray | None
+    starts: list[int]
+    size: int
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """What a column says of them."""
+        return values[: self.size] if self.index is None else values[self.index]
+
+
+def one_row(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
+    """The features of a group for one row, float64 [1] each with NaN for missing, or object [1] of a text.
+
+    Args:
+        events: Those of the row's entity, in any order; no fact has two versions among them.
+        rows: One row.
+    """
+    row = OneRow(group, events, rows)
+    values = np.empty(len(group.names))
+    others: dict[int, np.ndarray] = {}
+    for measure in group.measures:
+        if row.finds(measure):
+            for member in measure.members:
+                values[member.slot] = row.value(measure, member)
+        else:
+            found = FAMILIES[measure.family](row.scope, measure)
+            others |= {m.slot: value for m, value in zip(measure.members, found, strict=True)}
+    return {name: others.get(slot, values[slot : slot + 1]) for slot, name in enumerate(group.names)}
+
+
+class OneRow:
+    """What one row sees of its entity's events; the `Evidence` of their windows. For arguments see `one_row`."""
+
+    def __init__(self, group: Group, events: Events, rows: Rows) -> None:
+        self.as_of = int(rows.as_of[0])
+        self._group, self._rows = group, rows
+        self._events = _seen(group, events, rows)
+        self._starts, self._stop = self._edges()
+        self._kept: dict[tuple[int, str | None], _Kept] = {}
+        self._valid: dict[str, tuple[np.ndarray | None, bool]] = {}
+        self._found: dict[tuple[Any, ...], list[Any]] = {}
+
+    def finds(self, measure: Measure) -> bool:
+        """Whether its features are found here; the others are those of `scope`."""
+        return all(m.kind in KINDS or m.kind in ("last", "distinct") for m in measure.members) and not any(
+            isinstance(self._group.windows[window], LastEvents) for window in measure.windows
+        )
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The same events and row, as many rows are computed."""
+        group = self._group
+        edge = edges(self._events, self._rows, group.windows, group.includes_request, group.end)
+        return Scope(self._events, self._rows, edge, group.needs.exact, group.filters)
+
+    def value(self, measure: Measure, member: Member) -> float:
+        """One feature, NaN for missing."""
+        if member.kind == "last":
+            return self._last(measure, member)
+        if member.kind == "distinct":
+            n = self._distinct(measure.filters, str(measure.column), measure.windows[member.window])
+            return float(n) if n else member.empty
+        return value_of(self, self._group, measure, member, self.as_of)
+
+    # ------------------------------------------------------------------ evidence
+
+    def count(self, filters: int, column: str | None, window: int) -> int:
+        """How many events meet the filters and have a value."""
+        kept = self._keep(filters, column)
+        return kept.size - kept.starts[window] + self._own(filters, column)
+
+    def total(self, filters: int, column: str, window: int, power: int) -> int:
+        """The exact sum of the power of their steps."""
+        key = ("total", filters, column, power)
+        if key not in self._found:
+            kept, steps = self._keep(filters, column), self._events.columns.exact[column].steps
+            bound = max(int(steps.max(initial=0)), -int(steps.min(initial=0))) ** power * len(steps)
+            values = kept.of(steps).astype(np.int64 if bound < _LIMIT else object, copy=False)
+            self._found[key] = _nested(values if power == 1 else values**power, kept.starts, np.add, operator.add, 0)
+        own = self._request.exact[column].steps if self._own(filters, column) else ()
+        total: int = self._found[key][window]
+        return total + sum(int(step) ** power for step in own)
+
+    def extreme(self, family: str, filters: int, column: str, window: int) -> float:
+        """The smallest or the largest value; infinite over none."""
+        pick, choose, nothing = _EXTREMES[family]
+        key = (family, filters, column)
+        if key not in self._found:
+            kept, values = self._keep(filters, column), self._events.columns.numbers[column]
+            self._found[key] = _nested(kept.of(values), kept.starts, pick, choose, nothing)
+        best: float = self._found[key][window]
+        return choose(best, float(self._request.numbers[column][0])) if self._own(filters, column) else best
+
+    def moment(self, family: str, filters: int, window: int) -> int | None:
+        """The time of the latest or of the earliest event, the request apart; None over none."""
+        kept = self._keep(filters, None)
+        if kept.starts[window] == kept.size:
+            return None
+        place = kept.size - 1 if family == "latest" else kept.starts[window]
+        return int(self._events.time[place if kept.index is None else kept.index[place]])
+
+    # ------------------------------------------------------------------ what tiles cannot say
+
+    def _last(self, measure: Measure, member: Member) -> float:
+        """The value of the last event, the largest among those that no time tells apart from it."""
+        kept = self._keep(measure.filters, None)
+        if kept.starts[measure.windows[member.window]] == kept.size:
+            return member.empty
+        values = kept.of(self._events.columns.numbers[str(member.column)])
+        if self._moments is None:
+            return float(values[-1])
+        moment = kept.of(self._moments)
+        return float(np.fmax.reduce(values[moment == moment[-1]]))
+
+    def _distinct(self, filters: int, column: str, window: int) -> int:
+        """How many values stand in the window for the last time there, the request's own among them."""
+        kept, codes = self._keep(filters, column), self._events.columns.codes[column]
+        mine = int(self._request.codes[column][0]) if self._own(filters, column) else -1
+        key = ("distinct", filters, column)
+        if key not in self._found:
+            latest = np.full(max(int(codes.max(initial=-1)), mine) + 1, -1)
+            latest[kept.of(codes)] = np.arange(kept.size)
+            self._found[key] = [latest]
+        (latest,) = self._found[key]
+        n = int(np.count_nonzero(latest >= kept.starts[window]))
+        # A code below -1 is a value that no event has.
+        return n + (mine < -1 or (mine >= 0 and bool(latest[mine] < kept.starts[window])))
+
+    @cached_property
+    def _moments(self) -> np.ndarray | None:
+        return moments(self._events)
+
+    # ------------------------------------------------------------------ which events
+
+    def _edges(self) -> tuple[np.ndarray, int]:
+        """Where each window begins, int64 [windows], and where all of them end; a number of events begins at 0."""
+        end, windows = self._group.end, self._group.windows
+        at = self._period(end) - 1 if isinstance(end, Calendar) else self.as_of - end
+        bounds = [at] * (len(windows) + 1)
+        for number, window in enumerate(windows):
+            if isinstance(window, int):
+                bounds[number] = at - window
+            else:
+                bounds[number] = self._period(window) - 1 if isinstance(window, Calendar) else _EVER
+        found = self._events.time.searchsorted(np.array(bounds), "right")
+        return found[:-1], int(found[-1])
+
+    def _period(self, calendar: Calendar) -> int:
+        return int(period_start(self._rows.as_of, calendar)[0])
+
+    def _keep(self, filters: int, column: str | None) -> _Kept:
+        valid = None if column is None else self._validity(column)[0]
+        key = (filters, None if valid is None else column)
+        if key not in self._kept:
+            masks = [self._events.columns.masks[predicate] for predicate in self._group.filters[filters]]
+            self._kept[key] = self._chosen(masks if valid is None else [*masks, valid])
+        return self._kept[key]
+
+    def _chosen(self, masks: list[np.ndarray]) -> _Kept:
+        if not masks:
+            return _Kept(None, self._starts.tolist(), self._stop)
+        every = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+        index = every[: self._stop].nonzero()[0]
+        return _Kept(index, index.searchsorted(self._starts).tolist(), len(index))
+
+    def _validity(self, column: str) -> tuple[np.ndarray | None, bool]:
+        """bool [n]: which events have a value in a column (None: all); and whether the request has one."""
+        if column not in self._valid:
+            mine = _valid(self._events.columns, column)
+            theirs = None if self._rows.columns is None else _valid(self._rows.columns, column)
+            self._valid[column] = mine, theirs is None or bool(theirs[0])
+        return self._valid[column]
+
+    def _own(self, filters: int, column: str | None) -> bool:
+        """Whether the request is one of the events."""
+        columns = self._rows.columns
+        if columns is None or not all(columns.masks[predicate][0] for predicate in self._group.filters[filters]):
+            return False
+        return column is None or self._validity(column)[1]
+
+    @property
+    def _request(self) -> Columns:
+        if self._rows.columns is None:
+            raise TypeError("the request is no event of this group")
+        return self._rows.columns
+
+
+def _seen(group: Group, events: Events, rows: Rows) -> Events:
+    """The events that the row may use, in order."""
+    as_of, known = rows.as_of[0], np.maximum(events.time, events.other)
+    usable = known <= as_of
+    if group.includes_request:
+        before = events.time < as_of
+        if events.sequence is not None and rows.sequence is not None:
+            before |= (events.time == as_of) & (events.sequence < rows.sequence[0])
+        usable &= before
+    if not usable.all():
+        events = events.take(usable.nonzero()[0])
+    gap = int(np.diff(events.time).min(initial=1))
+    if gap > 0 or (gap == 0 and not group.settled):
+        return events
+    keys = (events.other, events.time) if events.sequence is None else (events.other, events.sequence, events.time)
+    return events.take(np.lexsort(keys))
+
+
+def _valid(columns: Columns, name: str) -> np.ndarray | None:
+    if name in columns.exact:
+        return columns.exact[name].valid
+    there = columns.codes[name] != -1 if name in columns.codes else ~np.isnan(columns.numbers[name])
+    return None if there.all() else there
+
+
+def _nested(
+    values: np.ndarray, starts: list[int], pick: np.ufunc, join: Callable[[Any, Any], Any], nothing: Any
+) -> list[Any]:
+    """The values reduced from each start to their end, as Python numbers; `nothing` over none."""
+    places = sorted({start for start in starts if start < len(values)})
+    found = {len(values): nothing}
+    total = nothing
+    if places:
+        for start, part in zip(reversed(places), reversed(pick.reduceat(values, places).tolist()), strict=True):
+            total = found[start] = join(total, part)
+    return [found[start] for start in starts]
