@@ -162,12 +162,12 @@ def on_demand(view: FeatureView) -> OnDemandFeatureView:
 
 
 def stay_here(event: str, arguments: tuple) -> None:
-    """Refuses every connection and every port that is not of this machine's loopback.
+    """Refuses every connection, datagram and port that is not of this machine's loopback.
 
     Raises:
         PermissionError: There is one.
     """
-    if event in ("socket.connect", "socket.bind"):
+    if event in ("socket.connect", "socket.bind", "socket.sendto"):
         address = arguments[1]
         if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
             raise PermissionError(f"Feast opens {address}; the benchmark is of this machine alone")
