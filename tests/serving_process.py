@@ -5,7 +5,6 @@ Belongs here: publishing sample bundles, starting and stopping the process, aski
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from resources.environments import load_environment
 from resources.keys import signing_key
 from resources.online_store import open_store
 from resources.rollout_store import Release, RolloutManifest, RolloutStore
+from tests.ports import free_port
 from tests.serving_samples import NOW, PRODUCT, fill_store
 
 _START_SECONDS = 60.0
@@ -129,11 +129,3 @@ def _answer(request: urllib.request.Request) -> tuple[int, str]:
         return error.code, error.read().decode()
     except (urllib.error.URLError, ConnectionError):
         return 0, ""
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -13,7 +13,15 @@ from typing import Any
 
 import psutil
 
-BENCHMARKS = ("bench_demo", "bench_decisions", "bench_features", "bench_spark_features", "bench_online")
+BENCHMARKS = (
+    "bench_demo",
+    "bench_decisions",
+    "bench_features",
+    "bench_spark_features",
+    "bench_online",
+    "bench_feast_join",
+    "bench_feast_online",
+)
 
 
 def machine() -> dict[str, Any]:

@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -36,6 +34,7 @@ from assets.features.kernel import Kernel, compile_features
 from assets.features.spark_job import SpineColumns, run
 from assets.features.vocabulary import Events, FeatureSet, days
 from resources.spark import SparkSessions
+from tests.benchmarks.processes import PEERS, PeakMemory
 
 WINDOWS = (7, 30, 90)
 DAYS = 180
@@ -45,7 +44,6 @@ DAY = 86_400_000_000
 _START = (FIRST - date(1970, 1, 1)).days * DAY
 _MICROS = pa.timestamp("us", tz="UTC")
 SIZES = (1_000_000, 5_000_000, 20_000_000, 50_000_000)
-PEERS = str(Path(sys.prefix) / "peers" / "bin" / "python")
 GROW = os.environ.get("LOOPLINE_BENCH_GROWTH") == "1"
 NAMES = tuple(f"{kind}_{n}d" for n in WINDOWS for kind in ("count", "sum", "max"))
 
@@ -164,34 +162,6 @@ def values(target: Path) -> np.ndarray:
     """What was written, in order of row_id: float64 [rows, 1 + features]."""
     found = ds.dataset(target, format="parquet").to_table(columns=["row_id", *NAMES]).sort_by("row_id")
     return np.column_stack([column.cast(pa.float64()).to_numpy() for column in found.columns])
-
-
-class PeakMemory:
-    """The largest sum of the resident memory of this process and all below it, looked at ten times a second."""
-
-    def __init__(self) -> None:
-        self.bytes = 0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> "PeakMemory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        here = psutil.Process()
-        while not self._over.wait(0.1):
-            sizes = []
-            for process in (here, *here.children(recursive=True)):
-                try:
-                    sizes.append(process.memory_info().rss)
-                except psutil.NoSuchProcess:  # it ended while it was looked at
-                    continue
-            self.bytes = max(self.bytes, sum(sizes))
 
 
 def growth(sizes: tuple[int, ...], cores: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from resources.lake import Lake
 from resources.sandbox.fill import fill_bank, fill_cards
 from resources.sandbox.settings import BankSettings
 from tests.integration.demo_home import DemoHome, Tables, run_demo, run_loopline, variables_of
+from tests.ports import free_ports
 
 LAST = date(2026, 9, 30)
 SETTINGS = replace(
@@ -68,11 +69,11 @@ def filled_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small(filled_bank: Path, tmp_path: Path, free_ports: int) -> Iterator[Callable[[str], Small]]:
+def small(filled_bank: Path, tmp_path: Path) -> Iterator[Callable[[str], Small]]:
     """Makes a product over a copy of the small bank; the bureau answers meanwhile."""
     home = tmp_path / "home"
     shutil.copytree(filled_bank, home)
-    environment = load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports)})
+    environment = load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports())})
     with dg.DagsterInstance.ephemeral() as instance:
 
         def make(product: str) -> Small:

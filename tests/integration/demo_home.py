@@ -6,7 +6,6 @@ pages go. Does not belong here: tests, driving a browser (`browser.py`).
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from pipelines.products import load_product
 from resources.content import content_hash
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
+from tests.ports import free_ports
 
 PRODUCT = "credit_risk"
 SOURCES = tuple(source.name for source in load_product(PRODUCT).sources)
@@ -112,7 +112,7 @@ def hashes_of(tables: Tables, days: Sequence[date]) -> dict[str, dict[str, str]]
 
 def variables_of(home: Path) -> dict[str, str]:
     """What names a home, and ports that are free for it, in the environment of a command."""
-    return {"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(_free_ports())}
+    return {"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports())}
 
 
 def run_demo(variables: dict[str, str]) -> DemoHome:
@@ -137,19 +137,3 @@ def picture(name: str) -> Path:
     folder = Path(os.environ.get("LOOPLINE_TEST_OUTPUT") or CHECKOUT / "build" / "test-output")
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.png"
-
-
-def _free_ports() -> int:
-    """The first of four free loopback ports in a row."""
-    for base in range(23000, 32000, 13):
-        probes = [socket.socket() for _ in range(4)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-        return base
-    raise AssertionError("no four free ports in a row")

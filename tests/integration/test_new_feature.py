@@ -24,7 +24,8 @@ from tests.integration.conftest import LAST, SETTINGS
 from tests.integration.demo_home import run_loopline
 from tests.integration.test_loop import DATA, Home
 from tests.integration.test_loop import PRODUCT as WITHOUT
-from tests.serving_process import Service, free_port
+from tests.ports import free_port
+from tests.serving_process import Service
 
 pytestmark = pytest.mark.slow
 NAME = "card_max_amount_7d"

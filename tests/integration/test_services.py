@@ -1,7 +1,6 @@
 """The real services: brought up from nothing, seen through a browser, taken down without a trace."""
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pipelines import services
 from pipelines.products import product_names
 from resources.environments import Environment, load_environment
 from tests.integration.browser import find_chromium, open_browser
+from tests.ports import free_ports
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.slow
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     home = tmp_path_factory.mktemp("home")
-    return load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(four_free_ports())})
+    return load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports())})
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +82,3 @@ def processes_of(environment: Environment) -> list[str]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
-
-
-def four_free_ports() -> int:
-    """The first of four free ports in a row."""
-    for base in range(30000, 60000, 11):
-        probes = [socket.socket() for _ in range(4)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-        return base
-    raise AssertionError("no four free ports in a row")

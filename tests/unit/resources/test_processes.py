@@ -1,7 +1,6 @@
 """Processes are started, found again, answered and ended for real."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from resources.processes import (
     port_is_free,
     wait_until_answers,
 )
+from tests.ports import free_port
 
 SERVER = """
 import http.server, sys
@@ -60,12 +60,6 @@ def wait_for_log(process: ServiceProcess, word: str) -> str:
         assert time.monotonic() < deadline, log_tail(process)
         time.sleep(0.05)
     return log_tail(process)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def runs(pid: int) -> bool:
