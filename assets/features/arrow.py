@@ -4,6 +4,7 @@ Belongs here: types, missing values, text codes, resolutions, and refusing what 
 belong here: which columns a group of features reads (`columns.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,10 +20,21 @@ MAX_STEPS = 2**53
 
 @dataclass(frozen=True)
 class Exact:
-    """A numeric column as whole steps of its resolution: int64 [n], 0 where missing; `valid` is None when none is."""
+    """A numeric column as whole steps of its resolution.
+
+    Attributes:
+        steps: int64 [n], 0 where missing.
+        valid: bool [n], where there is a value; None when everywhere.
+        largest: No step is larger in size.
+    """
 
     steps: np.ndarray
     valid: np.ndarray | None
+    largest: int
+
+    def take(self, index: np.ndarray) -> "Exact":
+        """The steps at these positions."""
+        return Exact(self.steps[index], None if self.valid is None else self.valid[index], self.largest)
 
 
 def one_column(table: pa.Table, name: str, what: str) -> pa.Array:
@@ -137,13 +149,14 @@ def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction,
         steps = np.rint(values * float(resolution.denominator) / float(resolution.numerator))
     if valid is not None:
         steps[~valid] = 0.0
-    if steps.size and max(steps.max(), -steps.min()) >= MAX_STEPS:
+    largest = max(steps.max(initial=0.0), -steps.min(initial=0.0))
+    if largest >= MAX_STEPS:
         worst = values[np.argmax(np.abs(steps))]
         raise FeatureError(
             f"{what} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
             "exactly; bound the column in its contract"
         )
-    return Exact(steps.astype(np.int64), valid)
+    return Exact(steps.astype(np.int64), valid, int(largest))
 
 
 def text_mask(column: pa.DictionaryArray, predicate: Predicate) -> np.ndarray:
@@ -191,7 +204,7 @@ def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:
     Raises:
         FeatureError: It is not whole numbers, or some are missing.
     """
-    if name not in table.column_names:
+    if not table.schema.get_all_field_indices(name):
         return None
     column = one_column(table, name, what)
     if not pa.types.is_integer(column.type) or column.null_count:
@@ -215,3 +228,14 @@ def nullable(values: np.ndarray) -> pa.Array:
     missing = np.isnan(values)
     valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
     return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(values)])
+
+
+def nullable_columns(columns: Sequence[np.ndarray]) -> list[pa.Array]:
+    """Columns of float64 values as Arrow columns, NaN as null; those of one row are slices of one array.
+
+    An array of its own costs some microseconds, which a table of one row has to pay for each column.
+    """
+    if not columns or len(columns[0]) != 1:
+        return [nullable(values) for values in columns]
+    row = nullable(np.concatenate(columns))
+    return [row.slice(number, 1) for number in range(len(columns))]

@@ -76,10 +76,7 @@ class Columns:
         return Columns(
             {name: values[index] for name, values in self.masks.items()},
             {name: values[index] for name, values in self.numbers.items()},
-            {
-                name: Exact(column.steps[index], None if column.valid is None else column.valid[index])
-                for name, column in self.exact.items()
-            },
+            {name: column.take(index) for name, column in self.exact.items()},
             {name: values[index] for name, values in self.codes.items()},
             self.words,
         )

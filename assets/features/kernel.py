@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.aggregates import FAMILIES
-from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers
+from assets.features.arrow import is_text, nullable_columns, one_column, read_micros, read_numbers
 from assets.features.columns import read_keys
 from assets.features.derived import derive
 from assets.features.edges import edges
@@ -178,8 +178,10 @@ class Kernel:
                 columns[mode.name] = np.where(texts[mode.name].is_null(), np.nan, 0.0)
         if self.features.derived:
             columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
-        arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
-        return pa.table(arrays, names=list(self.features.names))
+        names = self.features.names
+        numbers = [name for name in names if name not in texts]
+        arrays = texts | dict(zip(numbers, nullable_columns([columns[name] for name in numbers]), strict=True))
+        return pa.table([arrays[name] for name in names], names=list(names))
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON value from which `from_dict` makes the same kernel."""

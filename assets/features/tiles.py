@@ -27,11 +27,12 @@ import pyarrow as pa
 from assets.features.arrow import read_micros
 from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, Kernel, Need
+from assets.features.nested import EXTREMES, MOMENTS
 from assets.features.plan import Group
 from assets.features.reader import Reader
 from assets.features.row_values import KINDS
 from assets.features.scope import Measure, Member
-from assets.features.tile_values import Cover, Names, Values, extreme, length_of, met, moment, names_of
+from assets.features.tile_values import Cover, Names, Values, length_of, met, names_of
 from resources.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
@@ -169,12 +170,11 @@ class Tiling:
         """What tiles say: `n` how many, `s` and `q` the sums of steps and of their squares, else the extreme."""
         keep = met(group, read, filters, len(axis))
         if kind in ("latest", "earliest"):
-            pick, neutral = moment(kind)
-            return _reduced(pick, np.where(keep, axis, neutral), starts)
+            moment = MOMENTS[kind]
+            return _reduced(moment.of_array, np.where(keep, axis, moment.nothing), starts)
         if kind in ("min", "max"):
-            choose, nothing = extreme(kind)
-            values = read.numbers[str(column)]
-            return _reduced(choose, np.where(keep & ~np.isnan(values), values, nothing), starts)
+            extreme, values = EXTREMES[kind], read.numbers[str(column)]
+            return _reduced(extreme.of_array, np.where(keep & ~np.isnan(values), values, extreme.nothing), starts)
         if column is None:
             return _reduced(np.add, keep.astype(np.int64), starts)
         exact = read.exact[column]
@@ -210,8 +210,8 @@ class Tiling:
         for group, names in zip(self.groups, self.names, strict=True):
             values = Values(group, names, tiles, cover, events, spine)
             for measure in group.measures:
-                for member in measure.members:
-                    found[group.names[member.slot]] = np.array([values.value(measure, member)])
+                for member, value in zip(measure.members, values.of(measure), strict=True):
+                    found[group.names[member.slot]] = np.array([value])
         return found
 
     def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
