@@ -4,7 +4,6 @@ Belongs here: types, missing values, text codes, resolutions, and refusing what 
 belong here: which columns a group of features reads (`columns.py`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -228,14 +227,3 @@ def nullable(values: np.ndarray) -> pa.Array:
     missing = np.isnan(values)
     valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
     return pa.Array.from_buffers(pa.float64(), len(values), [valid, pa.py_buffer(values)])
-
-
-def nullable_columns(columns: Sequence[np.ndarray]) -> list[pa.Array]:
-    """Columns of float64 values as Arrow columns, NaN as null; those of one row are slices of one array.
-
-    An array of its own costs some microseconds, which a table of one row has to pay for each column.
-    """
-    if not columns or len(columns[0]) != 1:
-        return [nullable(values) for values in columns]
-    row = nullable(np.concatenate(columns))
-    return [row.slice(number, 1) for number in range(len(columns))]

@@ -45,24 +45,19 @@ class _Kept:
         return values[: self.size] if self.index is None else values[self.index]
 
 
-def one_row(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
-    """The features of a group for one row, float64 [1] each with NaN for missing, or object [1] of a text.
+def one_row(group: Group, events: Events, rows: Rows) -> dict[str, float | str | None]:
+    """The features of a group for one row, NaN for a missing number, None for a missing text.
 
     Args:
         events: Those of the row's entity, in any order; no fact has two versions among them.
         rows: One row.
     """
-    row = OneRow(group, events, rows)
-    found = np.empty(len(group.names))
-    others: dict[int, np.ndarray] = {}
+    row, found = OneRow(group, events, rows), {}
     for measure in group.measures:
-        if measure.sliced:
-            for member, value in zip(measure.members, row.values(measure), strict=True):
-                found[member.slot] = value
-        else:
-            columns = FAMILIES[measure.family](row.scope, measure)
-            others |= {member.slot: column for member, column in zip(measure.members, columns, strict=True)}
-    return {name: others.get(slot, found[slot : slot + 1]) for slot, name in enumerate(group.names)}
+        values = row.values(measure) if measure.sliced else row.others(measure)
+        for member, value in zip(measure.members, values, strict=True):
+            found[group.names[member.slot]] = value
+    return found
 
 
 class OneRow:
@@ -76,13 +71,6 @@ class OneRow:
         self._kept: dict[tuple[int, str | None], _Kept] = {}
         self._valid: dict[str, tuple[np.ndarray | None, bool]] = {}
 
-    @cached_property
-    def scope(self) -> Scope:
-        """The same events and row, as many rows are computed."""
-        group = self._group
-        edge = edges(self._events, self._rows, group.windows, group.includes_request, group.end)
-        return Scope(self._events, self._rows, edge, group.needs.exact, group.filters)
-
     def values(self, measure: Measure) -> Sequence[float]:
         """The features of a sliced measure, in the order of its members, NaN for missing."""
         if measure.family == "distinct":
@@ -90,6 +78,17 @@ class OneRow:
         if measure.family == "latest" and any(member.kind == "last" for member in measure.members):
             return self._latest(measure)
         return values_of(self, measure, self._group.needs.exact, self.as_of)
+
+    def others(self, measure: Measure) -> Sequence[float | str | None]:
+        """The features of any other measure, found as those of many rows are."""
+        values = FAMILIES[measure.family](self._scope, measure)
+        return [value[0] if value.dtype == object else float(value[0]) for value in values]
+
+    @cached_property
+    def _scope(self) -> Scope:
+        group = self._group
+        edge = edges(self._events, self._rows, group.windows, group.includes_request, group.end)
+        return Scope(self._events, self._rows, edge, group.needs.exact, group.filters)
 
     # ------------------------------------------------------------------ evidence
 
@@ -104,7 +103,7 @@ class OneRow:
         kept, exact = self._keep(filters, column), self._events.columns.exact[column]
         small = exact.largest**power * len(exact.steps) < _LIMIT
         steps = kept.of(exact.steps).astype(np.int64 if small else object, copy=False)
-        found = nested(steps if power == 1 else steps**power, kept.starts, SUM)
+        found = nested(steps if power == 1 else steps * steps, kept.starts, SUM)
         if not self._own(filters, column):
             return found
         mine = int(self._request.exact[column].steps[0]) ** power

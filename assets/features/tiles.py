@@ -198,20 +198,20 @@ class Tiling:
             )
         return [f"{key_text(key)}#{number}" for number in tiles["number"].to_numpy()[cut].tolist()]
 
-    def compute(self, tiles: pa.Table, events: pa.Table, spine: pa.Table) -> dict[str, np.ndarray]:
-        """The history features of one request, float64 [1] each, as the kernel computes them from all events.
+    def compute(self, tiles: pa.Table, events: pa.Table, spine: pa.Table) -> dict[str, float]:
+        """The history features of one request, NaN where missing, as the kernel computes them from all events.
 
         Args:
             events: Those of the wanted chunks, and the single ones.
             spine: The request, one row.
         """
         cover = self._cover(tiles, spine)
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, float] = {}
         for group, names in zip(self.groups, self.names, strict=True):
             values = Values(group, names, tiles, cover, events, spine)
             for measure in group.measures:
                 for member, value in zip(measure.members, values.of(measure), strict=True):
-                    found[group.names[member.slot]] = np.array([value])
+                    found[group.names[member.slot]] = value
         return found
 
     def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
