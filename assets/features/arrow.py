@@ -158,10 +158,10 @@ def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction,
     return Exact(steps.astype(np.int64), valid, int(largest))
 
 
-def text_mask(column: pa.DictionaryArray, predicate: Predicate) -> np.ndarray:
-    """bool [n]: which texts meet the condition."""
-    matches = [value in predicate.values for value in column.dictionary.to_pylist()]
-    return np.array([*matches, False])[filled(column.indices)]
+def text_mask(words: pa.Array, codes: np.ndarray, predicate: Predicate) -> np.ndarray:
+    """bool [n]: which texts meet the condition; a text is a word's number, -1 where missing."""
+    matches = [value in predicate.values for value in words.to_pylist()]
+    return np.array([*matches, False])[codes]
 
 
 def number_mask(values: np.ndarray, valid: np.ndarray | None, predicate: Predicate) -> np.ndarray:
@@ -194,7 +194,7 @@ def read_micros(table: pa.Table, name: str, what: str) -> np.ndarray:
             column = column.cast(pa.timestamp("us", tz=column.type.tz))
         except pa.ArrowInvalid as error:
             raise FeatureError(f"{what}: '{name}' is finer than a microsecond: {error}") from error
-    return column.view(pa.int64()).to_numpy()
+    return column.to_numpy(zero_copy_only=False).view(np.int64)
 
 
 def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:

@@ -162,7 +162,9 @@ def _plain_columns(table: Reader, needs: Needs) -> Columns:
     columns = Columns({}, {}, {}, {}, {})
     for predicate in needs.predicates:
         if predicate.is_text:
-            columns.masks[predicate] = text_mask(table.texts(predicate.column), predicate)
+            columns.masks[predicate] = text_mask(
+                table.texts(predicate.column).dictionary, table.codes(predicate.column), predicate
+            )
         else:
             columns.masks[predicate] = number_mask(*table.numbers(predicate.column), predicate)
     for name in needs.numbers:

@@ -8,6 +8,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -43,16 +44,23 @@ MOMENTS: Mapping[str, Reduction] = {
 """Of the moments of events: those of the family's event."""
 
 
-def nested(values: np.ndarray, starts: Sequence[int], reduction: Reduction) -> list[Any]:
-    """The values reduced from each start to their end, as Python numbers, in the order of the starts.
+class Nested:
+    """Windows over n values, all of them up to the end.
 
-    What lies between a start and the next one is reduced once; the results are put together from the end on.
+    What lies between a beginning and the next one is reduced once; the windows are put together from the end on.
+
+    Args:
+        starts: Where each window begins; at n, it is empty.
     """
-    places = sorted({start for start in starts if start < len(values)})
-    total = reduction.nothing
-    found = {len(values): total}
-    if places:
-        parts = reduction.of_array.reduceat(values, places).tolist()
-        for start, part in zip(reversed(places), reversed(parts), strict=True):
-            total = found[start] = reduction.of_two(total, part)
-    return [found[start] for start in starts]
+
+    def __init__(self, starts: Sequence[int], n: int) -> None:
+        self._starts = sorted({start for start in starts if start < n})
+        place = {start: number for number, start in enumerate(self._starts)}
+        self._runs = [place.get(start, len(place)) for start in starts]
+
+    def reduced(self, values: np.ndarray, reduction: Reduction) -> list[Any]:
+        """The values of each window reduced, as Python numbers."""
+        parts = reduction.of_array.reduceat(values, self._starts).tolist() if self._starts else []
+        found = list(accumulate(reversed(parts), reduction.of_two, initial=reduction.nothing))
+        found.reverse()
+        return [found[run] for run in self._runs]

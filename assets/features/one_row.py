@@ -15,7 +15,7 @@ from assets.features.aggregates import FAMILIES
 from assets.features.calendars import period_start
 from assets.features.columns import Columns
 from assets.features.edges import edges
-from assets.features.nested import EXTREMES, SUM, nested
+from assets.features.nested import EXTREMES, SUM, Nested
 from assets.features.plan import Group
 from assets.features.row_values import values_of
 from assets.features.scope import Measure, Member, Scope
@@ -39,6 +39,11 @@ class _Kept:
     index: np.ndarray | None
     starts: list[int]
     size: int
+
+    @cached_property
+    def windows(self) -> Nested:
+        """The windows over them."""
+        return Nested(self.starts, self.size)
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """What a column says of them."""
@@ -103,7 +108,7 @@ class OneRow:
         kept, exact = self._keep(filters, column), self._events.columns.exact[column]
         small = exact.largest**power * len(exact.steps) < _LIMIT
         steps = kept.of(exact.steps).astype(np.int64 if small else object, copy=False)
-        found = nested(steps if power == 1 else steps * steps, kept.starts, SUM)
+        found = kept.windows.reduced(steps if power == 1 else steps * steps, SUM)
         if not self._own(filters, column):
             return found
         mine = int(self._request.exact[column].steps[0]) ** power
@@ -112,7 +117,7 @@ class OneRow:
     def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
         """The smallest or the largest values; infinite over none."""
         extreme, kept = EXTREMES[family], self._keep(filters, column)
-        found = nested(kept.of(self._events.columns.numbers[column]), kept.starts, extreme)
+        found = kept.windows.reduced(kept.of(self._events.columns.numbers[column]), extreme)
         if not self._own(filters, column):
             return found
         mine = float(self._request.numbers[column][0])
@@ -244,5 +249,8 @@ def _seen(group: Group, events: Events, rows: Rows) -> Events:
 def _valid(columns: Columns, name: str) -> np.ndarray | None:
     if name in columns.exact:
         return columns.exact[name].valid
-    there = columns.codes[name] != -1 if name in columns.codes else ~np.isnan(columns.numbers[name])
-    return None if there.all() else there
+    if name in columns.codes:
+        codes = columns.codes[name]
+        return codes != -1 if codes.min(initial=0) < 0 else None
+    values = columns.numbers[name]
+    return ~np.isnan(values) if np.isnan(values.min(initial=0.0)) else None  # a minimum passes NaN on

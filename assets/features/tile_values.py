@@ -14,7 +14,7 @@ import pyarrow as pa
 from assets.features.arrow import one_column
 from assets.features.columns import Columns
 from assets.features.group_events import read_events, read_moments
-from assets.features.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Reduction, nested
+from assets.features.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Nested, Reduction
 from assets.features.one_row import OneRow
 from assets.features.plan import Group
 from assets.features.reader import Reader
@@ -65,7 +65,7 @@ class Values:
         moments = read_moments(requests)
         read, own = read_events(group, Reader(events, group.source), requests, entity, moments)
         self._row = OneRow(group, read, Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, own))
-        self._index, self._starts = self._whole(cover)
+        self._index, self._windows = self._whole(cover)
 
     def of(self, measure: Measure) -> Sequence[float]:
         """The features of a measure, in the order of its members, NaN for missing."""
@@ -78,7 +78,7 @@ class Values:
     def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
         """The exact sums of the power of their steps, in two halves that do not overflow."""
         said = self._column("s" if power == 1 else "q", filters, column)
-        high, low = (nested(half, self._starts, SUM) for half in (said >> _HALF, said & _LOW))
+        high, low = (self._windows.reduced(half, SUM) for half in (said >> _HALF, said & _LOW))
         tiles = [(one << _HALF) + other for one, other in zip(high, low, strict=True)]
         return _joined(SUM, tiles, self._row.totals(filters, column, power))
 
@@ -98,19 +98,20 @@ class Values:
 
     def _said(self, kind: str, filters: int, column: str | None, reduction: Reduction) -> list[Any]:
         """What the tiles say together that each window takes whole."""
-        return nested(self._column(kind, filters, column), self._starts, reduction)
+        return self._windows.reduced(self._column(kind, filters, column), reduction)
 
     def _column(self, kind: str, filters: int, column: str | None) -> np.ndarray:
         """What the tiles say of which some window is made, in the order of time."""
         return one_column(self._tiles, self._names[kind, filters, column], "tiles").to_numpy()[self._index]
 
-    def _whole(self, cover: Cover) -> tuple[np.ndarray, list[int]]:
-        """The tiles that some window takes whole, in the order of time, and for each window the first of them."""
+    def _whole(self, cover: Cover) -> tuple[np.ndarray, Nested]:
+        """The tiles that some window takes whole, in the order of time, and the windows over them."""
         index = cover.whole.nonzero()[0]
         index = index[cover.first[index].argsort()]
         lengths = [length_of(window) for window in self._group.windows]
         bounds = [-NOWHERE if length is None else self._row.as_of - length for length in lengths]
-        return index, cover.first[index].searchsorted(np.array(bounds), "right").tolist()
+        starts = cover.first[index].searchsorted(np.array(bounds), "right").tolist()
+        return index, Nested(starts, len(index))
 
 
 def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:
