@@ -37,7 +37,8 @@ class Cover:
     """
 
     def __init__(self, tiles: pa.Table, windows: Sequence[int | None], as_of: int, *, before_only: bool) -> None:
-        first, last, latest = (tiles[name].to_numpy() for name in ("first", "last", "latest"))
+        self._tiles = tiles
+        first, last, latest = (self.column(name) for name in ("first", "last", "latest"))
         cut = (last >= as_of if before_only else last > as_of) | (latest > as_of)
         seen = first <= as_of
         if None not in windows:
@@ -46,6 +47,11 @@ class Cover:
             if window is not None:
                 cut |= (first <= as_of - window) & (last > as_of - window)
         self.first, self.cut, self.whole = first, cut & seen, ~cut & seen
+
+    def column(self, name: str) -> np.ndarray:
+        """What the tiles say in a column."""
+        values: np.ndarray = one_column(self._tiles, name, "tiles").to_numpy()
+        return values
 
 
 class Values:
@@ -57,15 +63,13 @@ class Values:
         spine: The request, one row.
     """
 
-    def __init__(
-        self, group: Group, names: Names, tiles: pa.Table, cover: Cover, events: pa.Table, spine: pa.Table
-    ) -> None:
-        self._group, self._names, self._tiles = group, names, tiles
+    def __init__(self, group: Group, names: Names, cover: Cover, events: pa.Table, spine: pa.Table) -> None:
+        self._group, self._names, self._cover = group, names, cover
         requests, entity = Reader(spine, "spine"), np.zeros(events.num_rows, np.int64)
         moments = read_moments(requests)
         read, own = read_events(group, Reader(events, group.source), requests, entity, moments)
         self._row = OneRow(group, read, Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, own))
-        self._index, self._windows = self._whole(cover)
+        self._index, self._windows = self._whole()
 
     def of(self, measure: Measure) -> Sequence[float]:
         """The features of a measure, in the order of its members, NaN for missing."""
@@ -102,16 +106,17 @@ class Values:
 
     def _column(self, kind: str, filters: int, column: str | None) -> np.ndarray:
         """What the tiles say of which some window is made, in the order of time."""
-        return one_column(self._tiles, self._names[kind, filters, column], "tiles").to_numpy()[self._index]
+        return self._cover.column(self._names[kind, filters, column])[self._index]
 
-    def _whole(self, cover: Cover) -> tuple[np.ndarray, Nested]:
+    def _whole(self) -> tuple[np.ndarray | slice, Nested]:
         """The tiles that some window takes whole, in the order of time, and the windows over them."""
-        index = cover.whole.nonzero()[0]
-        index = index[cover.first[index].argsort()]
+        first, index = self._cover.first, self._cover.whole.nonzero()[0]
+        index = index[first[index].argsort()]
         lengths = [length_of(window) for window in self._group.windows]
         bounds = [-NOWHERE if length is None else self._row.as_of - length for length in lengths]
-        starts = cover.first[index].searchsorted(np.array(bounds), "right").tolist()
-        return index, Nested(starts, len(index))
+        windows = Nested(first[index].searchsorted(np.array(bounds), "right").tolist(), len(index))
+        # Neighbours in order, as most are, need not be copied.
+        return (slice(index[0], index[-1] + 1) if len(index) and (np.diff(index) == 1).all() else index), windows
 
 
 def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:

@@ -184,40 +184,40 @@ class Tiling:
 
     # ------------------------------------------------------------------ deciding
 
-    def wanted(self, tiles: pa.Table, spine: pa.Table, key: str | int) -> list[str]:
+    def cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
+        """What a decision takes of an entity's tiles; the spine is the request, one row."""
+        windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
+        as_of = int(read_micros(spine, AS_OF, "spine")[0])
+        return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
+
+    def wanted(self, cover: Cover, key: str | int) -> list[str]:
         """The chunks whose events a decision must read: those that a window, or the present, cuts in two.
 
         Raises:
             TooManyEvents: They are too many, since the decision lies far back and much became known since.
         """
-        cut = self._cover(tiles, spine).cut
-        if cut.sum() * self.tile_rows > RAW_MOST:
+        cut = int(cover.cut.sum())
+        if cut * self.tile_rows > RAW_MOST:
             raise TooManyEvents(
-                f"{self.key} {key!r}: {int(cut.sum())} tiles of {self.source} hold events that were not known at "
+                f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
                 f"the moment of the decision; at most {RAW_MOST} events are read"
             )
-        return [f"{key_text(key)}#{number}" for number in tiles["number"].to_numpy()[cut].tolist()]
+        return [f"{key_text(key)}#{number}" for number in cover.column("number")[cover.cut].tolist()]
 
-    def compute(self, tiles: pa.Table, events: pa.Table, spine: pa.Table) -> dict[str, float]:
+    def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
         """The history features of one request, NaN where missing, as the kernel computes them from all events.
 
         Args:
             events: Those of the wanted chunks, and the single ones.
             spine: The request, one row.
         """
-        cover = self._cover(tiles, spine)
         found: dict[str, float] = {}
         for group, names in zip(self.groups, self.names, strict=True):
-            values = Values(group, names, tiles, cover, events, spine)
+            values = Values(group, names, cover, events, spine)
             for measure in group.measures:
                 for member, value in zip(measure.members, values.of(measure), strict=True):
                     found[group.names[member.slot]] = value
         return found
-
-    def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
-        windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
-        as_of = int(read_micros(spine, AS_OF, "spine")[0])
-        return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
 
 
 def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:

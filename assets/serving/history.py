@@ -78,11 +78,12 @@ class History:
                         f"{self._bundle.version}; load the online store again"
                     )
                 key = keys[need.key]
-                chunks = self._chunks(tiling, tiling.wanted(tiles, spine, key), snapshot.version)
+                cover = tiling.cover(tiles, spine)
+                chunks = self._chunks(tiling, tiling.wanted(cover, key), snapshot.version)
                 if chunks is None:
                     return None
                 read = [table.select(found.schema.names) for table in (*chunks, found)]
-                given |= tiling.compute(tiles, pa.concat_tables(read), spine)
+                given |= tiling.compute(cover, pa.concat_tables(read), spine)
         return self._kernel.compute_one(events, spine, given)
 
     def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:

@@ -162,10 +162,11 @@ def of_many(store: OnlineStore, kernel: Kernel, number: int) -> dict[str, Any]:
 
     def decide(_: int) -> dict[str, Value]:
         found = store.fetch_all((single, whole)).tables
-        names = tiling.wanted(found[whole], spine, "C0")
+        cover = tiling.cover(found[whole], spine)
+        names = tiling.wanted(cover, "C0")
         chunks = store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names]).tables.values()
         read = [chunk.select(found[single].schema.names) for chunk in (*chunks, found[single])]
-        return kernel.compute_one({}, spine, tiling.compute(found[whole], pa.concat_tables(read), spine))
+        return kernel.compute_one({}, spine, tiling.compute(cover, pa.concat_tables(read), spine))
 
     def compute_all(_: int) -> dict[str, Value]:
         return kernel.compute_one({(SOURCE, KEY): table}, spine)

@@ -87,10 +87,11 @@ def from_tiles(tiling: Tiling, table: pa.Table, row: pa.Table, single: pa.Table)
     assert split is not None
     assert set(tiling.columns) <= set(split.tiles.column_names)
     tiles = split.tiles.filter(pa.compute.equal(split.tiles["card_id"], "big"))
-    wanted = tiling.wanted(tiles, row, "big")
+    cover = tiling.cover(tiles, row)
+    wanted = tiling.wanted(cover, "big")
     read = split.chunks.filter(pa.compute.is_in(split.chunks[CHUNK], pa.array(wanted, pa.string())))
     columns = [name for name in table.column_names if name != "card_id"]
-    return tiling.compute(tiles, pa.concat_tables([read.select(columns), single.select(columns)]), row), len(wanted)
+    return tiling.compute(cover, pa.concat_tables([read.select(columns), single.select(columns)]), row), len(wanted)
 
 
 @pytest.mark.parametrize("seed", range(4))
