@@ -19,10 +19,21 @@ MAX_STEPS = 2**53
 
 @dataclass(frozen=True)
 class Exact:
-    """A numeric column as whole steps of its resolution: int64 [n], 0 where missing; `valid` is None when none is."""
+    """A numeric column as whole steps of its resolution.
+
+    Attributes:
+        steps: int64 [n], 0 where missing.
+        valid: bool [n], where there is a value; None when everywhere.
+        largest: No step is larger in size.
+    """
 
     steps: np.ndarray
     valid: np.ndarray | None
+    largest: int
+
+    def take(self, index: np.ndarray) -> "Exact":
+        """The steps at these positions."""
+        return Exact(self.steps[index], None if self.valid is None else self.valid[index], self.largest)
 
 
 def one_column(table: pa.Table, name: str, what: str) -> pa.Array:
@@ -137,19 +148,20 @@ def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction,
         steps = np.rint(values * float(resolution.denominator) / float(resolution.numerator))
     if valid is not None:
         steps[~valid] = 0.0
-    if steps.size and max(steps.max(), -steps.min()) >= MAX_STEPS:
+    largest = max(steps.max(initial=0.0), -steps.min(initial=0.0))
+    if largest >= MAX_STEPS:
         worst = values[np.argmax(np.abs(steps))]
         raise FeatureError(
             f"{what} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
             "exactly; bound the column in its contract"
         )
-    return Exact(steps.astype(np.int64), valid)
+    return Exact(steps.astype(np.int64), valid, int(largest))
 
 
-def text_mask(column: pa.DictionaryArray, predicate: Predicate) -> np.ndarray:
-    """bool [n]: which texts meet the condition."""
-    matches = [value in predicate.values for value in column.dictionary.to_pylist()]
-    return np.array([*matches, False])[filled(column.indices)]
+def text_mask(words: pa.Array, codes: np.ndarray, predicate: Predicate) -> np.ndarray:
+    """bool [n]: which texts meet the condition; a text is a word's number, -1 where missing."""
+    matches = [value in predicate.values for value in words.to_pylist()]
+    return np.array([*matches, False])[codes]
 
 
 def number_mask(values: np.ndarray, valid: np.ndarray | None, predicate: Predicate) -> np.ndarray:
@@ -182,7 +194,7 @@ def read_micros(table: pa.Table, name: str, what: str) -> np.ndarray:
             column = column.cast(pa.timestamp("us", tz=column.type.tz))
         except pa.ArrowInvalid as error:
             raise FeatureError(f"{what}: '{name}' is finer than a microsecond: {error}") from error
-    return column.view(pa.int64()).to_numpy()
+    return column.to_numpy(zero_copy_only=False).view(np.int64)
 
 
 def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:
@@ -191,7 +203,7 @@ def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:
     Raises:
         FeatureError: It is not whole numbers, or some are missing.
     """
-    if name not in table.column_names:
+    if not table.schema.get_all_field_indices(name):
         return None
     column = one_column(table, name, what)
     if not pa.types.is_integer(column.type) or column.null_count:

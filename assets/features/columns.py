@@ -76,10 +76,7 @@ class Columns:
         return Columns(
             {name: values[index] for name, values in self.masks.items()},
             {name: values[index] for name, values in self.numbers.items()},
-            {
-                name: Exact(column.steps[index], None if column.valid is None else column.valid[index])
-                for name, column in self.exact.items()
-            },
+            {name: column.take(index) for name, column in self.exact.items()},
             {name: values[index] for name, values in self.codes.items()},
             self.words,
         )
@@ -165,7 +162,9 @@ def _plain_columns(table: Reader, needs: Needs) -> Columns:
     columns = Columns({}, {}, {}, {}, {})
     for predicate in needs.predicates:
         if predicate.is_text:
-            columns.masks[predicate] = text_mask(table.texts(predicate.column), predicate)
+            columns.masks[predicate] = text_mask(
+                table.texts(predicate.column).dictionary, table.codes(predicate.column), predicate
+            )
         else:
             columns.masks[predicate] = number_mask(*table.numbers(predicate.column), predicate)
     for name in needs.numbers:

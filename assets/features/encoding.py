@@ -7,6 +7,7 @@ float32. Does not belong here: computing features (`kernel.py`), scaling or impu
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class Encoder:
         Raises:
             FeatureError: A feature's column is absent or of a wrong type.
         """
-        width = {name: len(self._columns_of(name)) for name in self.features}
+        width = self._widths
         matrix = np.empty((table.num_rows, sum(width.values())), np.float32)
         with np.errstate(over="ignore"):  # an infinity that the narrower type makes is taken back below
             at = 0
@@ -89,6 +90,25 @@ class Encoder:
                     matrix[:, at] = read_numbers(table, name, "features")
                 at += width[name]
         return np.clip(matrix, -_LARGEST, _LARGEST, out=matrix)
+
+    def encode_row(self, row: Mapping[str, float | str | None]) -> np.ndarray:
+        """The matrix of one row of features, as `encode` makes it of a table: float32 [1, columns].
+
+        Args:
+            row: For each feature its value, None where missing.
+
+        Raises:
+            FeatureError: A feature is absent, infinite, or a text in the place of a number or the reverse.
+        """
+        found: list[float] = []
+        for name in self.features:
+            if name not in row:
+                raise FeatureError(f"features: there is no '{name}'; the row has {sorted(row)}")
+            found += self._cells(row[name], name)
+        numbers = np.array([found], np.float64) + 0.0
+        if np.isinf(numbers).any():
+            raise FeatureError(f"features.{self.sources[np.isinf(numbers)[0].argmax()]} is infinite")
+        return np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON value from which `from_dict` makes the same encoder."""
@@ -117,6 +137,33 @@ class Encoder:
             raise FeatureError(f"an encoder has features and categories among them; this record has {sorted(record)}")
         return cls(tuple(record["features"]), categories, learned, hashed)
 
+    @cached_property
+    def _widths(self) -> Mapping[str, int]:
+        """For each feature the number of its columns."""
+        return {name: len(self._columns_of(name)) for name in self.features}
+
+    @cached_property
+    def _places(self) -> Mapping[str, Mapping[str, int]]:
+        """For each category with known values the column of each among its own."""
+        return {name: {value: n for n, value in enumerate(values)} for name, values in self.categories.items()}
+
+    def _place(self, value: str, name: str) -> int:
+        """The column of a category's value among its own; -1 for a value that is none of them."""
+        if name in self.hashed:
+            return bucket(value, self.hashed[name])
+        return self._places[name].get(value, len(self.categories[name]) if name in self.learned else -1)
+
+    def _cells(self, value: float | str | None, name: str) -> Sequence[float]:
+        """What a value is in the columns of its feature."""
+        if value is None:
+            return [np.nan] * self._widths[name]
+        if isinstance(value, str) != (name in self.categories or name in self.hashed):
+            raise FeatureError(f"features.{name} is {value!r}; write a text for a category, else a number")
+        if not isinstance(value, str):
+            return [value]
+        place = self._place(value, name)
+        return [float(number == place) for number in range(self._widths[name])]
+
     def _columns_of(self, name: str) -> Sequence[str]:
         if name in self.hashed:
             return [f"{name}#{number}" for number in range(self.hashed[name])]
@@ -128,16 +175,10 @@ class Encoder:
     def _one_hot(self, column: pa.Array, name: str) -> np.ndarray:
         """float32 [rows, columns of the category]."""
         coded = text_codes(column, f"features.{name}")
-        words = coded.dictionary.to_pylist()
-        if name in self.hashed:
-            chosen = [bucket(word, self.hashed[name]) for word in words]
-        else:
-            values = self.categories[name]
-            place = {value: number for number, value in enumerate(values)}
-            chosen = [place.get(word, len(values) if name in self.learned else -1) for word in words]
+        chosen = [self._place(word, name) for word in coded.dictionary.to_pylist()]
         # The code of a missing value is -1, the last of these.
         places = np.array([*chosen, -1])[filled(coded.indices)]
-        hot = np.zeros((len(column), len(self._columns_of(name))), np.float32)
+        hot = np.zeros((len(column), self._widths[name]), np.float32)
         known = np.flatnonzero(places >= 0)
         hot[known, places[known]] = 1.0
         if column.null_count:

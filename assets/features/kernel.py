@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.aggregates import FAMILIES
-from assets.features.arrow import is_text, nullable, one_column, read_micros, read_numbers
+from assets.features.arrow import read_micros
 from assets.features.columns import read_keys
-from assets.features.derived import derive
 from assets.features.edges import edges
+from assets.features.feature_rows import Value, feature_row, feature_table
 from assets.features.group_events import AS_OF as AS_OF
 from assets.features.group_events import SEQUENCE as SEQUENCE
 from assets.features.group_events import Moments, read_events, read_moments
@@ -28,7 +28,7 @@ from assets.features.plan import Group, groups_of
 from assets.features.reader import Reader
 from assets.features.scope import Scope
 from assets.features.versions import facts_of, same_facts
-from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
+from assets.features.vocabulary import FeatureError, FeatureSet
 from assets.features.windows import (
     NEVER,
     Events,
@@ -144,43 +144,33 @@ class Kernel:
         self,
         events: Mapping[tuple[str, str], pa.Table | None],
         spine: pa.Table,
-        given: Mapping[str, np.ndarray] | None = None,
-    ) -> pa.Table:
-        """The features of requests of one entity: what the decision service calls.
+        given: Mapping[str, Value] | None = None,
+    ) -> dict[str, Value]:
+        """The features of one request, in order, None where missing: what the decision service calls.
 
         Args:
             events: For each (source, key column) of `needs`, the events of that one entity, which need not have the
                 key column; None or absent for an entity without events.
-            spine: The request, as one row (or several requests of the same entity).
+            spine: The request, as one row.
             given: History features that were computed otherwise, whole groups of them (`tiles.py`).
+
+        Raises:
+            FeatureError: The spine is not one row, or a table is not what `compute` takes.
         """
-        history: dict[str, np.ndarray] = dict(given or {})
-        requests = Reader(spine, "spine")
-        moments = read_moments(requests)
+        if spine.num_rows != 1:
+            raise FeatureError(f"a request is one row; this spine has {spine.num_rows}: use compute for many")
+        history: dict[str, Value] = dict(given or {})
+        request = Reader(spine, "spine")
+        moments = read_moments(request)
         read = {at: Reader(table, at[0]) for at, table in events.items() if table is not None}
         for group in self.groups:
             if group.names[0] not in history:
-                history |= _single(group, read.get((group.source, group.key)), requests, moments)
-        return self.finish(history, spine)
+                history |= _single(group, read.get((group.source, group.key)), request, moments)
+        return feature_row(self.features, history, request)
 
     def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
         """Request features from the spine, the given history features and the derived ones, as a table in order."""
-        columns: dict[str, np.ndarray] = dict(history)
-        texts: dict[str, pa.Array] = {}
-        for feature in self.features.request:
-            if holds_text(feature):
-                texts[feature.name] = _texts(spine, feature.name)
-                columns[feature.name] = np.where(texts[feature.name].is_null(), np.nan, 0.0)
-            else:
-                columns[feature.name] = read_numbers(spine, feature.name, "spine")
-        for mode in self.features.history:
-            if mode.is_text:
-                texts[mode.name] = pa.array(history[mode.name], pa.string())
-                columns[mode.name] = np.where(texts[mode.name].is_null(), np.nan, 0.0)
-        if self.features.derived:
-            columns |= derive(self.features, columns, read_micros(spine, AS_OF, "spine"))
-        arrays = [texts[n] if n in texts else nullable(columns[n]) for n in self.features.names]
-        return pa.table(arrays, names=list(self.features.names))
+        return feature_table(self.features, history, spine)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON value from which `from_dict` makes the same kernel."""
@@ -242,7 +232,7 @@ def _many(
 ) -> dict[str, np.ndarray]:
     """A group over the events of many entities."""
     if table is None:
-        return _single(group, None, Reader(spine, "spine"), moments)
+        return _without_events(group, spine, moments)
     theirs, ours = read_keys(table, spine, group.key, group.source)
     if table.num_rows <= most_events or group.reach is None or not len(ours):
         return _together(group, table, spine, theirs, ours, moments)
@@ -276,17 +266,18 @@ def _together(
     return values
 
 
-def _single(group: Group, table: Reader | None, spine: Reader, moments: Moments) -> dict[str, np.ndarray]:
-    """A group over the events of one entity."""
+def _without_events(group: Group, spine: pa.Table, moments: Moments) -> dict[str, np.ndarray]:
+    """A group of a source that has none."""
+    events, columns = read_events(group, None, Reader(spine, "spine"), np.zeros(0, np.int64), moments)
+    return compute_arrays(group, events, Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns))
+
+
+def _single(group: Group, table: Reader | None, request: Reader, moments: Moments) -> dict[str, Value]:
+    """A group over the events of one entity, for one row."""
     entity = np.zeros(0 if table is None else len(table), np.int64)
-    events, columns = read_events(group, table, spine, entity, moments)
-    rows = Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns)
-    alone = len(rows) == 1 and events.until is None
-    return one_row(group, events, rows) if alone else compute_arrays(group, events, rows)
-
-
-def _texts(spine: pa.Table, name: str) -> pa.Array:
-    column = one_column(spine, name, "spine")
-    if not is_text(column.type) and not pa.types.is_null(column.type):
-        raise FeatureError(f"spine: '{name}' is {column.type}; a category is text")
-    return column.cast(pa.string())
+    events, columns = read_events(group, table, request, entity, moments)
+    row = Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, columns)
+    if events.until is None:
+        return one_row(group, events, row)
+    found = compute_arrays(group, events, row)
+    return {name: value[0] if value.dtype == object else float(value[0]) for name, value in found.items()}

@@ -1,18 +1,13 @@
 """The features of one row over the events of its entity, in few steps.
 
-Belongs here: windows as slices of sorted events, and what is found in each of them. Does not belong here: the formulas
-(`row_values.py`), many rows (`aggregates.py`), which also compute what is not found here.
-
-All windows of a row end together, so a shorter one is the end of a longer one: the events between one beginning and the
-next are reduced once, and the windows are put together from these runs.
+Belongs here: windows as slices of sorted events, and what is found in each of them. Does not belong here: reducing
+slices (`nested.py`), the formulas (`row_values.py`), many rows (`aggregates.py`), which also compute what is not found
+here. All windows of a row end together, so a shorter one is the end of a longer one.
 """
 
-import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -20,18 +15,15 @@ from assets.features.aggregates import FAMILIES
 from assets.features.calendars import period_start
 from assets.features.columns import Columns
 from assets.features.edges import edges
+from assets.features.nested import EXTREMES, SUM, Nested
 from assets.features.plan import Group
-from assets.features.row_values import KINDS, value_of
+from assets.features.row_values import values_of
 from assets.features.scope import Measure, Member, Scope
-from assets.features.spans import Calendar, LastEvents
+from assets.features.spans import Calendar
 from assets.features.windows import Events, Rows, moments
 
 _LIMIT = 2**62
 _EVER = -(2**63)
-_EXTREMES: Mapping[str, tuple[np.ufunc, Callable[[float, float], float], float]] = {
-    "min": (np.minimum, min, math.inf),
-    "max": (np.maximum, max, -math.inf),
-}
 
 
 @dataclass(frozen=True)
@@ -48,29 +40,29 @@ class _Kept:
     starts: list[int]
     size: int
 
+    @cached_property
+    def windows(self) -> Nested:
+        """The windows over them."""
+        return Nested(self.starts, self.size)
+
     def of(self, values: np.ndarray) -> np.ndarray:
         """What a column says of them."""
         return values[: self.size] if self.index is None else values[self.index]
 
 
-def one_row(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
-    """The features of a group for one row, float64 [1] each with NaN for missing, or object [1] of a text.
+def one_row(group: Group, events: Events, rows: Rows) -> dict[str, float | str | None]:
+    """The features of a group for one row, NaN for a missing number, None for a missing text.
 
     Args:
         events: Those of the row's entity, in any order; no fact has two versions among them.
         rows: One row.
     """
-    row = OneRow(group, events, rows)
-    values = np.empty(len(group.names))
-    others: dict[int, np.ndarray] = {}
+    row, found = OneRow(group, events, rows), {}
     for measure in group.measures:
-        if row.finds(measure):
-            for member in measure.members:
-                values[member.slot] = row.value(measure, member)
-        else:
-            found = FAMILIES[measure.family](row.scope, measure)
-            others |= {m.slot: value for m, value in zip(measure.members, found, strict=True)}
-    return {name: others.get(slot, values[slot : slot + 1]) for slot, name in enumerate(group.names)}
+        values = row.values(measure) if measure.sliced else row.others(measure)
+        for member, value in zip(measure.members, values, strict=True):
+            found[group.names[member.slot]] = value
+    return found
 
 
 class OneRow:
@@ -83,73 +75,77 @@ class OneRow:
         self._starts, self._stop = self._edges()
         self._kept: dict[tuple[int, str | None], _Kept] = {}
         self._valid: dict[str, tuple[np.ndarray | None, bool]] = {}
-        self._found: dict[tuple[Any, ...], list[Any]] = {}
 
-    def finds(self, measure: Measure) -> bool:
-        """Whether its features are found here; the others are those of `scope`."""
-        return all(m.kind in KINDS or m.kind in ("last", "distinct") for m in measure.members) and not any(
-            isinstance(self._group.windows[window], LastEvents) for window in measure.windows
-        )
+    def values(self, measure: Measure) -> Sequence[float]:
+        """The features of a sliced measure, in the order of its members, NaN for missing."""
+        if measure.family == "distinct":
+            return self._distinct(measure)
+        if measure.family == "latest" and any(member.kind == "last" for member in measure.members):
+            return self._latest(measure)
+        return values_of(self, measure, self._group.needs.exact, self.as_of)
+
+    def others(self, measure: Measure) -> Sequence[float | str | None]:
+        """The features of any other measure, found as those of many rows are."""
+        values = FAMILIES[measure.family](self._scope, measure)
+        return [value[0] if value.dtype == object else float(value[0]) for value in values]
 
     @cached_property
-    def scope(self) -> Scope:
-        """The same events and row, as many rows are computed."""
+    def _scope(self) -> Scope:
         group = self._group
         edge = edges(self._events, self._rows, group.windows, group.includes_request, group.end)
         return Scope(self._events, self._rows, edge, group.needs.exact, group.filters)
 
-    def value(self, measure: Measure, member: Member) -> float:
-        """One feature, NaN for missing."""
-        if member.kind == "last":
-            return self._last(measure, member)
-        if member.kind == "distinct":
-            n = self._distinct(measure.filters, str(measure.column), measure.windows[member.window])
-            return float(n) if n else member.empty
-        return value_of(self, self._group, measure, member, self.as_of)
-
     # ------------------------------------------------------------------ evidence
 
-    def count(self, filters: int, column: str | None, window: int) -> int:
+    def counts(self, filters: int, column: str | None) -> Sequence[int]:
         """How many events meet the filters and have a value."""
         kept = self._keep(filters, column)
-        return kept.size - kept.starts[window] + self._own(filters, column)
+        end = kept.size + self._own(filters, column)
+        return [end - start for start in kept.starts]
 
-    def total(self, filters: int, column: str, window: int, power: int) -> int:
-        """The exact sum of the power of their steps."""
-        key = ("total", filters, column, power)
-        if key not in self._found:
-            kept, steps = self._keep(filters, column), self._events.columns.exact[column].steps
-            bound = max(int(steps.max(initial=0)), -int(steps.min(initial=0))) ** power * len(steps)
-            values = kept.of(steps).astype(np.int64 if bound < _LIMIT else object, copy=False)
-            self._found[key] = _nested(values if power == 1 else values**power, kept.starts, np.add, operator.add, 0)
-        own = self._request.exact[column].steps if self._own(filters, column) else ()
-        total: int = self._found[key][window]
-        return total + sum(int(step) ** power for step in own)
+    def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
+        """The exact sums of the power of their steps."""
+        kept, exact = self._keep(filters, column), self._events.columns.exact[column]
+        small = exact.largest**power * len(exact.steps) < _LIMIT
+        steps = kept.of(exact.steps).astype(np.int64 if small else object, copy=False)
+        found = kept.windows.reduced(steps if power == 1 else steps * steps, SUM)
+        if not self._own(filters, column):
+            return found
+        mine = int(self._request.exact[column].steps[0]) ** power
+        return [total + mine for total in found]
 
-    def extreme(self, family: str, filters: int, column: str, window: int) -> float:
-        """The smallest or the largest value; infinite over none."""
-        pick, choose, nothing = _EXTREMES[family]
-        key = (family, filters, column)
-        if key not in self._found:
-            kept, values = self._keep(filters, column), self._events.columns.numbers[column]
-            self._found[key] = _nested(kept.of(values), kept.starts, pick, choose, nothing)
-        best: float = self._found[key][window]
-        return choose(best, float(self._request.numbers[column][0])) if self._own(filters, column) else best
+    def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
+        """The smallest or the largest values; infinite over none."""
+        extreme, kept = EXTREMES[family], self._keep(filters, column)
+        found = kept.windows.reduced(kept.of(self._events.columns.numbers[column]), extreme)
+        if not self._own(filters, column):
+            return found
+        mine = float(self._request.numbers[column][0])
+        return [extreme.of_two(best, mine) for best in found]
 
-    def moment(self, family: str, filters: int, window: int) -> int | None:
-        """The time of the latest or of the earliest event, the request apart; None over none."""
+    def moments(self, family: str, filters: int) -> Sequence[int | None]:
+        """The times of the latest or of the earliest event, the request apart; None over none."""
         kept = self._keep(filters, None)
-        if kept.starts[window] == kept.size:
-            return None
-        place = kept.size - 1 if family == "latest" else kept.starts[window]
-        return int(self._events.time[place if kept.index is None else kept.index[place]])
+        times = kept.of(self._events.time)
+        places = [kept.size - 1 if family == "latest" else start for start in kept.starts]
+        return [
+            int(times[place]) if start < kept.size else None for place, start in zip(places, kept.starts, strict=True)
+        ]
 
     # ------------------------------------------------------------------ what tiles cannot say
 
-    def _last(self, measure: Measure, member: Member) -> float:
+    def _latest(self, measure: Measure) -> Sequence[float]:
+        """Of the last event of each window its age, or the value of a column."""
+        ages = values_of(self, measure, self._group.needs.exact, self.as_of)
+        return [
+            self._last(measure.filters, member) if member.kind == "last" else age
+            for member, age in zip(measure.members, ages, strict=True)
+        ]
+
+    def _last(self, filters: int, member: Member) -> float:
         """The value of the last event, the largest among those that no time tells apart from it."""
-        kept = self._keep(measure.filters, None)
-        if kept.starts[measure.windows[member.window]] == kept.size:
+        kept = self._keep(filters, None)
+        if kept.starts[member.span] == kept.size:
             return member.empty
         values = kept.of(self._events.columns.numbers[str(member.column)])
         if self._moments is None:
@@ -157,19 +153,21 @@ class OneRow:
         moment = kept.of(self._moments)
         return float(np.fmax.reduce(values[moment == moment[-1]]))
 
-    def _distinct(self, filters: int, column: str, window: int) -> int:
-        """How many values stand in the window for the last time there, the request's own among them."""
+    def _distinct(self, measure: Measure) -> Sequence[float]:
+        """How many values stand in each window for the last time there, the request's own among them."""
+        filters, column = measure.filters, str(measure.column)
         kept, codes = self._keep(filters, column), self._events.columns.codes[column]
         mine = int(self._request.codes[column][0]) if self._own(filters, column) else -1
-        key = ("distinct", filters, column)
-        if key not in self._found:
-            latest = np.full(max(int(codes.max(initial=-1)), mine) + 1, -1)
-            latest[kept.of(codes)] = np.arange(kept.size)
-            self._found[key] = [latest]
-        (latest,) = self._found[key]
-        n = int(np.count_nonzero(latest >= kept.starts[window]))
-        # A code below -1 is a value that no event has.
-        return n + (mine < -1 or (mine >= 0 and bool(latest[mine] < kept.starts[window])))
+        latest = np.full(max(int(codes.max(initial=-1)), mine) + 1, -1)
+        latest[kept.of(codes)] = np.arange(kept.size)
+        out = []
+        for member in measure.members:
+            start = kept.starts[member.span]
+            # A code below -1 is a value that no event has.
+            fresh = mine < -1 or (mine >= 0 and bool(latest[mine] < start))
+            n = int(np.count_nonzero(latest >= start)) + fresh
+            out.append(float(n) if n else member.empty)
+        return out
 
     @cached_property
     def _moments(self) -> np.ndarray | None:
@@ -241,7 +239,7 @@ def _seen(group: Group, events: Events, rows: Rows) -> Events:
         usable &= before
     if not usable.all():
         events = events.take(usable.nonzero()[0])
-    gap = int(np.diff(events.time).min(initial=1))
+    gap = int((events.time[1:] - events.time[:-1]).min(initial=1))
     if gap > 0 or (gap == 0 and not group.settled):
         return events
     keys = (events.other, events.time) if events.sequence is None else (events.other, events.sequence, events.time)
@@ -251,18 +249,8 @@ def _seen(group: Group, events: Events, rows: Rows) -> Events:
 def _valid(columns: Columns, name: str) -> np.ndarray | None:
     if name in columns.exact:
         return columns.exact[name].valid
-    there = columns.codes[name] != -1 if name in columns.codes else ~np.isnan(columns.numbers[name])
-    return None if there.all() else there
-
-
-def _nested(
-    values: np.ndarray, starts: list[int], pick: np.ufunc, join: Callable[[Any, Any], Any], nothing: Any
-) -> list[Any]:
-    """The values reduced from each start to their end, as Python numbers; `nothing` over none."""
-    places = sorted({start for start in starts if start < len(values)})
-    found = {len(values): nothing}
-    total = nothing
-    if places:
-        for start, part in zip(reversed(places), reversed(pick.reduceat(values, places).tolist()), strict=True):
-            total = found[start] = join(total, part)
-    return [found[start] for start in starts]
+    if name in columns.codes:
+        codes = columns.codes[name]
+        return codes != -1 if codes.min(initial=0) < 0 else None
+    values = columns.numbers[name]
+    return ~np.isnan(values) if np.isnan(values.min(initial=0.0)) else None  # a minimum passes NaN on

@@ -12,11 +12,13 @@ from typing import Any
 
 from assets.features.aggregates import FAMILY_OF
 from assets.features.columns import Needs
+from assets.features.row_values import KINDS
 from assets.features.scope import Filters, Measure, Member
 from assets.features.vocabulary import COUNTED, SUMMED, Calendar, FeatureError, FeatureSet, History, LastEvents, Window
 from assets.features.windows import Span
 
 _MICROSECOND = timedelta(microseconds=1)
+_SLICED = KINDS | {"last", "distinct"}
 
 
 @dataclass(frozen=True)
@@ -141,22 +143,25 @@ def _measures(features: list[History], windows: tuple[Span, ...], filters: tuple
                 column=column,
                 windows=tuple(own),
                 all_history=tuple(windows[number] is None for number in own),
-                members=tuple(
-                    _member(features[slot], slot, own.index(windows.index(_span(features[slot].window))), filters)
-                    for slot in slots
-                ),
+                sliced=all(features[slot].kind in _SLICED for slot in slots)
+                and not any(isinstance(windows[number], LastEvents) for number in own),
+                members=tuple(_member(features[slot], slot, own, windows, filters) for slot in slots),
             )
         )
     return tuple(measures)
 
 
-def _member(feature: History, slot: int, window: int, filters: tuple[Filters, ...]) -> Member:
+def _member(
+    feature: History, slot: int, own: list[int], windows: tuple[Span, ...], filters: tuple[Filters, ...]
+) -> Member:
+    span = windows.index(_span(feature.window))
     empty = 0.0 if feature.kind in COUNTED else float("nan")
     return Member(
         slot=slot,
         kind=feature.kind,
         column=feature.column if feature.kind in ("last", "first") else None,
-        window=window,
+        window=own.index(span),
+        span=span,
         part=filters.index(feature.filters + feature.share),
         empty=empty if feature.empty is None else feature.empty,
         level=feature.fraction if feature.kind == "quantile" else None,

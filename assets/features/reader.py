@@ -7,7 +7,7 @@ of features needs (`columns.py`).
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import is_text, numeric, one_column, read_micros, text_codes, value_codes
+from assets.features.arrow import filled, is_text, numeric, one_column, read_micros, text_codes, value_codes
 
 
 class Reader:
@@ -21,6 +21,7 @@ class Reader:
         self.table, self.what = table, what
         self._columns: dict[str, pa.Array] = {}
         self._texts: dict[str, pa.DictionaryArray] = {}
+        self._codes: dict[str, np.ndarray] = {}
         self._values: dict[str, pa.DictionaryArray] = {}
         self._numbers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
         self._micros: dict[str, np.ndarray] = {}
@@ -40,6 +41,12 @@ class Reader:
         if name not in self._texts:
             self._texts[name] = text_codes(self.column(name), f"{self.what}.{name}")
         return self._texts[name]
+
+    def codes(self, name: str) -> np.ndarray:
+        """The codes of `texts`, int64 [n], -1 where missing."""
+        if name not in self._codes:
+            self._codes[name] = filled(self.texts(name).indices)
+        return self._codes[name]
 
     def values(self, name: str) -> pa.DictionaryArray:
         """A column of any type, dictionary-encoded; see `value_codes`."""

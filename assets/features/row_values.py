@@ -6,11 +6,11 @@ formula of `aggregates.py` changes it here; the tests compare the two to the las
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from assets.features.plan import Group
-from assets.features.scope import Measure, Member
+from assets.features.scope import Measure
 
 KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
 """The kinds of features that have a formula here."""
@@ -18,50 +18,73 @@ _DAY = 86_400_000_000.0
 
 
 class Evidence(Protocol):
-    """What is known of the events in each window of a group that meet some filters and have a value in a column.
+    """What is known of the events that meet some filters and have a value in a column: an answer for each window.
 
-    Filters and windows are given by their numbers in the group. The request is one of the events where it counts.
+    Filters are given by their number in the group, the answers are in the order of the group's windows. The request is
+    one of the events where it counts.
     """
 
-    def count(self, filters: int, column: str | None, window: int) -> int:
+    def counts(self, filters: int, column: str | None) -> Sequence[int]:
         """How many; of all that meet the filters, where no column is named."""
 
-    def total(self, filters: int, column: str, window: int, power: int) -> int:
-        """The exact sum of the power of their steps."""
+    def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
+        """The exact sums of the power of their steps."""
 
-    def extreme(self, family: str, filters: int, column: str, window: int) -> float:
-        """The smallest or the largest value; infinite over none."""
+    def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
+        """The smallest or the largest values; infinite over none."""
 
-    def moment(self, family: str, filters: int, window: int) -> int | None:
-        """The time of the latest or of the earliest of them, the request apart; None over none."""
+    def moments(self, family: str, filters: int) -> Sequence[int | None]:
+        """The times of the latest or of the earliest of them, the request apart; None over none."""
 
 
-def value_of(evidence: Evidence, group: Group, measure: Measure, member: Member, as_of: int) -> float:
-    """One feature of a kind of `KINDS`, NaN for missing; `as_of` is the decision in microseconds."""
-    filters, window = measure.filters, measure.windows[member.window]
+def values_of(evidence: Evidence, measure: Measure, resolutions: Mapping[str, Fraction], as_of: int) -> Sequence[float]:
+    """The features of a measure, in the order of its members, NaN for missing.
+
+    Args:
+        measure: Its members are of kinds of `KINDS`.
+        resolutions: Of the columns that are added up.
+        as_of: The decision in microseconds.
+    """
     if measure.family == "count":
-        n = evidence.count(filters, None, window)
-        if member.kind != "share":
-            return float(n) if n else member.empty
-        return float(evidence.count(member.part, None, window)) / (n * 1.0) if n else member.empty
+        return _counts(evidence, measure)
     if measure.family == "sum":
-        return _sum(evidence, measure, member, group.needs.exact[str(measure.column)])
+        return _sums(evidence, measure, resolutions[str(measure.column)])
     if measure.family in ("min", "max"):
-        best = evidence.extreme(measure.family, filters, str(measure.column), window)
-        return member.empty if math.isinf(best) else best
-    found = evidence.moment(measure.family, filters, window)
-    return member.empty if found is None else (as_of - found) / _DAY
+        best = evidence.extremes(measure.family, measure.filters, str(measure.column))
+        return [member.empty if math.isinf(best[member.span]) else best[member.span] for member in measure.members]
+    found = evidence.moments(measure.family, measure.filters)
+    ages = [None if moment is None else (as_of - moment) / _DAY for moment in found]
+    return [member.empty if (age := ages[member.span]) is None else age for member in measure.members]
 
 
-def _sum(evidence: Evidence, measure: Measure, member: Member, resolution: Fraction) -> float:
-    filters, column, window = measure.filters, str(measure.column), measure.windows[member.window]
+def _counts(evidence: Evidence, measure: Measure) -> Sequence[float]:
+    every, out = evidence.counts(measure.filters, None), []
+    for member in measure.members:
+        n = every[member.span]
+        if not n:
+            out.append(member.empty)
+        elif member.kind == "share":
+            out.append(float(evidence.counts(member.part, None)[member.span]) / (n * 1.0))
+        else:
+            out.append(float(n))
+    return out
+
+
+def _sums(evidence: Evidence, measure: Measure, resolution: Fraction) -> Sequence[float]:
+    filters, column, out = measure.filters, str(measure.column), []
     up, down = float(resolution.numerator), float(resolution.denominator)
-    n, total = evidence.count(filters, column, window), evidence.total(filters, column, window, 1)
-    if member.kind == "sum":
-        return float(total) * up / down if n else member.empty
-    if member.kind == "mean":
-        return float(total) * up / (n * down) if n else member.empty
-    if n < 2:
-        return member.empty
-    squares = evidence.total(filters, column, window, 2)
-    return math.sqrt(float(n * squares - total * total) / float(n * (n - 1))) * up / down
+    counts, totals = evidence.counts(filters, column), evidence.totals(filters, column, 1)
+    spread = any(member.kind == "std" for member in measure.members)
+    squares = evidence.totals(filters, column, 2) if spread else ()
+    for member in measure.members:
+        n, total = counts[member.span], totals[member.span]
+        if n < (2 if member.kind == "std" else 1):
+            out.append(member.empty)
+        elif member.kind == "sum":
+            out.append(float(total) * up / down)
+        elif member.kind == "mean":
+            out.append(float(total) * up / (n * down))
+        else:
+            numerator = float(n * squares[member.span] - total * total)
+            out.append(math.sqrt(numerator / float(n * (n - 1))) * up / down)
+    return out

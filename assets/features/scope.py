@@ -29,6 +29,7 @@ class Member:
         slot: Its position in the group.
         column: The column whose first or last value it is; None for every other kind.
         window: Which of the measure's windows it takes.
+        span: The same window, by its number in the group.
         part: For a share, the number of the filters of the events that count for it.
         empty: Its value over no events (NaN: missing).
         level: Which quantile it is.
@@ -40,6 +41,7 @@ class Member:
     kind: str
     column: str | None
     window: int
+    span: int
     part: int
     empty: float
     level: Fraction | None = None
@@ -55,6 +57,7 @@ class Measure:
         filters: Number of the filters, in the group's list of them.
         windows: Numbers of the windows, likewise.
         all_history: Which of them have no end.
+        sliced: Whether one row's values are found from its windows as slices (`one_row.py`).
     """
 
     family: str
@@ -62,6 +65,7 @@ class Measure:
     column: str | None
     windows: tuple[int, ...]
     all_history: tuple[bool, ...]
+    sliced: bool
     members: tuple[Member, ...]
 
 

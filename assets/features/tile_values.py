@@ -5,23 +5,23 @@ belong here: making tiles (`tiles.py`), what events and the request say (`one_ro
 """
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from assets.features.arrow import one_column
 from assets.features.columns import Columns
 from assets.features.group_events import read_events, read_moments
+from assets.features.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Nested, Reduction
 from assets.features.one_row import OneRow
 from assets.features.plan import Group
 from assets.features.reader import Reader
-from assets.features.row_values import value_of
-from assets.features.scope import Measure, Member
+from assets.features.row_values import values_of
+from assets.features.scope import Measure
 from assets.features.windows import Rows, Span
 
-NOWHERE = 2**62
-"""A moment that no event has."""
 Names = Mapping[tuple[str, int, str | None], str]
 """For each (kind, filters, column) the name of the tiles' column."""
 _HALF = 32
@@ -37,7 +37,8 @@ class Cover:
     """
 
     def __init__(self, tiles: pa.Table, windows: Sequence[int | None], as_of: int, *, before_only: bool) -> None:
-        first, last, latest = (tiles[name].to_numpy() for name in ("first", "last", "latest"))
+        self._tiles = tiles
+        first, last, latest = (self.column(name) for name in ("first", "last", "latest"))
         cut = (last >= as_of if before_only else last > as_of) | (latest > as_of)
         seen = first <= as_of
         if None not in windows:
@@ -46,6 +47,11 @@ class Cover:
             if window is not None:
                 cut |= (first <= as_of - window) & (last > as_of - window)
         self.first, self.cut, self.whole = first, cut & seen, ~cut & seen
+
+    def column(self, name: str) -> np.ndarray:
+        """What the tiles say in a column."""
+        values: np.ndarray = one_column(self._tiles, name, "tiles").to_numpy()
+        return values
 
 
 class Values:
@@ -57,50 +63,60 @@ class Values:
         spine: The request, one row.
     """
 
-    def __init__(
-        self, group: Group, names: Names, tiles: pa.Table, cover: Cover, events: pa.Table, spine: pa.Table
-    ) -> None:
-        self._group, self._names, self._tiles, self._cover = group, names, tiles, cover
+    def __init__(self, group: Group, names: Names, cover: Cover, events: pa.Table, spine: pa.Table) -> None:
+        self._group, self._names, self._cover = group, names, cover
         requests, entity = Reader(spine, "spine"), np.zeros(events.num_rows, np.int64)
         moments = read_moments(requests)
         read, own = read_events(group, Reader(events, group.source), requests, entity, moments)
         self._row = OneRow(group, read, Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, own))
-        self._whole: dict[int, np.ndarray] = {}
+        self._index, self._windows = self._whole()
 
-    def value(self, measure: Measure, member: Member) -> float:
-        """One feature, NaN for missing."""
-        return value_of(self, self._group, measure, member, self._row.as_of)
+    def of(self, measure: Measure) -> Sequence[float]:
+        """The features of a measure, in the order of its members, NaN for missing."""
+        return values_of(self, measure, self._group.needs.exact, self._row.as_of)
 
-    def count(self, filters: int, column: str | None, window: int) -> int:
+    def counts(self, filters: int, column: str | None) -> Sequence[int]:
         """How many events meet the filters and have a value."""
-        return int(self._said("n", filters, column, window).sum()) + self._row.count(filters, column, window)
+        return _joined(SUM, self._said("n", filters, column, SUM), self._row.counts(filters, column))
 
-    def total(self, filters: int, column: str, window: int, power: int) -> int:
-        """The exact sum of the power of their steps."""
-        said = self._said("s" if power == 1 else "q", filters, column, window)
-        return _total(said) + self._row.total(filters, column, window, power)
+    def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
+        """The exact sums of the power of their steps, in two halves that do not overflow."""
+        said = self._column("s" if power == 1 else "q", filters, column)
+        high, low = (self._windows.reduced(half, SUM) for half in (said >> _HALF, said & _LOW))
+        tiles = [(one << _HALF) + other for one, other in zip(high, low, strict=True)]
+        return _joined(SUM, tiles, self._row.totals(filters, column, power))
 
-    def extreme(self, family: str, filters: int, column: str, window: int) -> float:
-        """The smallest or the largest value; infinite over none."""
-        pick, _ = extreme(family)
-        best = self._row.extreme(family, filters, column, window)
-        return float(pick.reduce(self._said(family, filters, column, window), initial=best))
+    def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
+        """The smallest or the largest values; infinite over none."""
+        extreme = EXTREMES[family]
+        return _joined(
+            extreme, self._said(family, filters, column, extreme), self._row.extremes(family, filters, column)
+        )
 
-    def moment(self, family: str, filters: int, window: int) -> int | None:
-        """The time of the latest or of the earliest event, the request apart; None over none."""
-        pick, nowhere = moment(family)
-        own = self._row.moment(family, filters, window)
-        found = int(pick.reduce(self._said(family, filters, None, window), initial=nowhere if own is None else own))
-        return None if found == nowhere else found
+    def moments(self, family: str, filters: int) -> Sequence[int | None]:
+        """The times of the latest or of the earliest event, the request apart; None over none."""
+        pick = MOMENTS[family]
+        own = [pick.nothing if found is None else found for found in self._row.moments(family, filters)]
+        every = _joined(pick, self._said(family, filters, None, pick), own)
+        return [None if found == pick.nothing else found for found in every]
 
-    def _said(self, kind: str, filters: int, column: str | None, window: int) -> np.ndarray:
-        """What the tiles say that the window takes whole."""
-        said: np.ndarray = self._tiles[self._names[kind, filters, column]].to_numpy()
-        if window not in self._whole:
-            length = length_of(self._group.windows[window])
-            whole = self._cover.whole
-            self._whole[window] = whole if length is None else whole & (self._cover.first > self._row.as_of - length)
-        return said[self._whole[window]]
+    def _said(self, kind: str, filters: int, column: str | None, reduction: Reduction) -> list[Any]:
+        """What the tiles say together that each window takes whole."""
+        return self._windows.reduced(self._column(kind, filters, column), reduction)
+
+    def _column(self, kind: str, filters: int, column: str | None) -> np.ndarray:
+        """What the tiles say of which some window is made, in the order of time."""
+        return self._cover.column(self._names[kind, filters, column])[self._index]
+
+    def _whole(self) -> tuple[np.ndarray | slice, Nested]:
+        """The tiles that some window takes whole, in the order of time, and the windows over them."""
+        first, index = self._cover.first, self._cover.whole.nonzero()[0]
+        index = index[first[index].argsort()]
+        lengths = [length_of(window) for window in self._group.windows]
+        bounds = [-NOWHERE if length is None else self._row.as_of - length for length in lengths]
+        windows = Nested(first[index].searchsorted(np.array(bounds), "right").tolist(), len(index))
+        # Neighbours in order, as most are, need not be copied.
+        return (slice(index[0], index[-1] + 1) if len(index) and (np.diff(index) == 1).all() else index), windows
 
 
 def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:
@@ -142,16 +158,5 @@ def met(group: Group, columns: Columns, filters: int, rows: int) -> np.ndarray:
     return found
 
 
-def extreme(family: str) -> tuple[np.ufunc, float]:
-    """How extremes are picked, and what changes none."""
-    return (np.minimum, math.inf) if family == "min" else (np.maximum, -math.inf)
-
-
-def moment(family: str) -> tuple[np.ufunc, int]:
-    """How the latest or the earliest moment is picked, and what changes none."""
-    return (np.maximum, -NOWHERE) if family == "latest" else (np.minimum, NOWHERE)
-
-
-def _total(values: np.ndarray) -> int:
-    """The exact sum of int64 values, in two halves that do not overflow."""
-    return (int((values >> _HALF).sum()) << _HALF) + int((values & _LOW).sum())
+def _joined(reduction: Reduction, tiles: Sequence[Any], events: Sequence[Any]) -> list[Any]:
+    return [reduction.of_two(one, other) for one, other in zip(tiles, events, strict=True)]

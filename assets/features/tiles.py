@@ -27,11 +27,12 @@ import pyarrow as pa
 from assets.features.arrow import read_micros
 from assets.features.columns import Columns, read_columns
 from assets.features.kernel import AS_OF, Kernel, Need
+from assets.features.nested import EXTREMES, MOMENTS
 from assets.features.plan import Group
 from assets.features.reader import Reader
 from assets.features.row_values import KINDS
 from assets.features.scope import Measure, Member
-from assets.features.tile_values import Cover, Names, Values, extreme, length_of, met, moment, names_of
+from assets.features.tile_values import Cover, Names, Values, length_of, met, names_of
 from resources.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
@@ -169,12 +170,11 @@ class Tiling:
         """What tiles say: `n` how many, `s` and `q` the sums of steps and of their squares, else the extreme."""
         keep = met(group, read, filters, len(axis))
         if kind in ("latest", "earliest"):
-            pick, neutral = moment(kind)
-            return _reduced(pick, np.where(keep, axis, neutral), starts)
+            moment = MOMENTS[kind]
+            return _reduced(moment.of_array, np.where(keep, axis, moment.nothing), starts)
         if kind in ("min", "max"):
-            choose, nothing = extreme(kind)
-            values = read.numbers[str(column)]
-            return _reduced(choose, np.where(keep & ~np.isnan(values), values, nothing), starts)
+            extreme, values = EXTREMES[kind], read.numbers[str(column)]
+            return _reduced(extreme.of_array, np.where(keep & ~np.isnan(values), values, extreme.nothing), starts)
         if column is None:
             return _reduced(np.add, keep.astype(np.int64), starts)
         exact = read.exact[column]
@@ -184,40 +184,40 @@ class Tiling:
 
     # ------------------------------------------------------------------ deciding
 
-    def wanted(self, tiles: pa.Table, spine: pa.Table, key: str | int) -> list[str]:
+    def cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
+        """What a decision takes of an entity's tiles; the spine is the request, one row."""
+        windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
+        as_of = int(read_micros(spine, AS_OF, "spine")[0])
+        return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
+
+    def wanted(self, cover: Cover, key: str | int) -> list[str]:
         """The chunks whose events a decision must read: those that a window, or the present, cuts in two.
 
         Raises:
             TooManyEvents: They are too many, since the decision lies far back and much became known since.
         """
-        cut = self._cover(tiles, spine).cut
-        if cut.sum() * self.tile_rows > RAW_MOST:
+        cut = int(cover.cut.sum())
+        if cut * self.tile_rows > RAW_MOST:
             raise TooManyEvents(
-                f"{self.key} {key!r}: {int(cut.sum())} tiles of {self.source} hold events that were not known at "
+                f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
                 f"the moment of the decision; at most {RAW_MOST} events are read"
             )
-        return [f"{key_text(key)}#{number}" for number in tiles["number"].to_numpy()[cut].tolist()]
+        return [f"{key_text(key)}#{number}" for number in cover.column("number")[cover.cut].tolist()]
 
-    def compute(self, tiles: pa.Table, events: pa.Table, spine: pa.Table) -> dict[str, np.ndarray]:
-        """The history features of one request, float64 [1] each, as the kernel computes them from all events.
+    def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
+        """The history features of one request, NaN where missing, as the kernel computes them from all events.
 
         Args:
             events: Those of the wanted chunks, and the single ones.
             spine: The request, one row.
         """
-        cover = self._cover(tiles, spine)
-        found: dict[str, np.ndarray] = {}
+        found: dict[str, float] = {}
         for group, names in zip(self.groups, self.names, strict=True):
-            values = Values(group, names, tiles, cover, events, spine)
+            values = Values(group, names, cover, events, spine)
             for measure in group.measures:
-                for member in measure.members:
-                    found[group.names[member.slot]] = np.array([values.value(measure, member)])
+                for member, value in zip(measure.members, values.of(measure), strict=True):
+                    found[group.names[member.slot]] = value
         return found
-
-    def _cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
-        windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
-        as_of = int(read_micros(spine, AS_OF, "spine")[0])
-        return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
 
 
 def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, get_args
 
 from assets.features import wording
@@ -131,7 +132,7 @@ class FeatureSet:
         """Every feature, in order."""
         return (*self.request, *self.history, *self.derived)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all features, in order."""
         return tuple(feature.name for feature in self.all)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assets.features.feature_rows import Value
 from assets.features.kernel import SEQUENCE
 from assets.features.tiles import TooManyEvents
 from assets.features.vocabulary import FeatureError
@@ -138,7 +139,7 @@ class Engine:
         asked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
         if shadow_of is not None:
             asked = replace(asked, as_of=shadow_of.as_of)
-        features: Mapping[str, float | str | None] = {}
+        features: Mapping[str, Value] = {}
         version: str | None = None
         try:
             row, spine = None, self._spine(asked)
@@ -147,7 +148,7 @@ class Engine:
                 version = snapshot.version if snapshot else None
                 self._check_fresh(snapshot, asked.as_of)
                 row = self._history.features(asked.keys, spine, snapshot)
-            features = row.to_pylist()[0]
+            features = row
             judged = judge(self._scorer, row, explain=explain)
         except (StoreUnavailable, FeatureError, TooManyEvents) as error:
             judged = undecided(self.bundle, str(error))
@@ -196,14 +197,14 @@ class Engine:
         return pa.table(columns)
 
 
-def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = True) -> Judgement:
+def judge(scorer: Scorer, row: Mapping[str, Value], *, explain: bool, model_works: bool = True) -> Judgement:
     """What the model says of one row of features; where it fails, the scorecard, and where that fails, the policy.
 
     Args:
         explain: Give reasons for an accepted row too.
         model_works: False leaves the model out, as if it had failed; a replay does so.
     """
-    matrix = scorer.encode(row)
+    matrix = scorer.encode_row(row)
     try:
         if not model_works:
             raise ModelError("the model was left out")
@@ -223,7 +224,7 @@ def judge(scorer: Scorer, row: pa.Table, *, explain: bool, model_works: bool = T
 
 def _judgement(
     bundle: Bundle,
-    row: pa.Table,
+    row: Mapping[str, Value],
     score: float,
     moved: NDArray[np.float64] | None,
     *,
@@ -234,7 +235,7 @@ def _judgement(
     reasons: tuple[Reason, ...] = ()
     if moved is not None:
         totals = by_feature(moved, parts.encoder.sources)
-        reasons = reasons_of(totals, row.to_pylist()[0], parts.kernel.features, policy)
+        reasons = reasons_of(totals, row, parts.kernel.features, policy)
     outcome = policy.refuse if score >= policy.threshold else policy.accept
     return Judgement(score=score, outcome=outcome, reasons=reasons, fallback=fallback, problem=problem)
 

@@ -7,10 +7,9 @@ between events and tiles. Does not belong here: what becomes of a decision witho
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from assets.features.feature_rows import Value
 from assets.features.kernel import SEQUENCE, Need
 from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
 from assets.serving.bundle import Bundle
@@ -55,7 +54,7 @@ class History:
                 )
         return None
 
-    def features(self, keys: Keys, spine: pa.Table, snapshot: Snapshot | None) -> pa.Table | None:
+    def features(self, keys: Keys, spine: pa.Table, snapshot: Snapshot | None) -> dict[str, Value] | None:
         """The row of features, by the kernel; those over very many events from their tiles.
 
         None when the store was loaded anew while they were read: what was read is of two versions.
@@ -63,7 +62,7 @@ class History:
         if snapshot is None:
             return self._kernel.compute_one({}, spine)
         events: dict[tuple[str, str], pa.Table | None] = {}
-        given: dict[str, NDArray[np.float64]] = {}
+        given: dict[str, Value] = {}
         for need in self._needs:
             found = self._usable(need, snapshot.tables[_entity(need, keys)])
             tiling = self._tilings.get((need.source, need.key))
@@ -79,11 +78,12 @@ class History:
                         f"{self._bundle.version}; load the online store again"
                     )
                 key = keys[need.key]
-                chunks = self._chunks(tiling, tiling.wanted(tiles, spine, key), snapshot.version)
+                cover = tiling.cover(tiles, spine)
+                chunks = self._chunks(tiling, tiling.wanted(cover, key), snapshot.version)
                 if chunks is None:
                     return None
                 read = [table.select(found.schema.names) for table in (*chunks, found)]
-                given |= tiling.compute(tiles, pa.concat_tables(read), spine)
+                given |= tiling.compute(cover, pa.concat_tables(read), spine)
         return self._kernel.compute_one(events, spine, given)
 
     def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:

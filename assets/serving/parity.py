@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.features.feature_rows import Value
 from assets.features.kernel import AS_OF, SEQUENCE, Kernel, Need
 from assets.serving.bundle import Bundle
 from assets.serving.decision import Decision
@@ -163,7 +164,7 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
     return Parity(parity.differences, tuple(gaps), waiting, remark)
 
 
-def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dict[str, Any]:
+def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dict[str, Value]:
     """The features of a decision from the given events of its entities.
 
     Raises:
@@ -175,8 +176,7 @@ def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dic
         (need.source, need.key): _usable(need, events[need.source, need.key], sequence is not None)
         for need in kernel.needs
     }
-    found: dict[str, Any] = kernel.compute_one(usable, _spine(record, bundle)).to_pylist()[0]
-    return found
+    return kernel.compute_one(usable, _spine(record, bundle))
 
 
 def _usable(need: Need, table: pa.Table, ordered: bool) -> pa.Table:

@@ -7,8 +7,7 @@ fetching the bundle (`resources.rollout_store`).
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
+from assets.features.feature_rows import Value
 from assets.features.vocabulary import FeatureSet
 from assets.serving.bundle import Bundle
 from assets.serving.decision import Decision
@@ -79,13 +78,13 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> Re
 def _judged(record: Decision, bundle: Bundle, scorer: Scorer | None) -> Judgement:
     if record.fallback == "policy":
         return undecided(bundle, record.problem or "")
-    row = feature_row(record, bundle.parts.kernel.features)
+    row = _feature_row(record, bundle.parts.kernel.features)
     explain = bool(record.reasons)
     return judge(scorer or Scorer(bundle), row, explain=explain, model_works=record.fallback is None)
 
 
-def feature_row(record: Decision, features: FeatureSet) -> pa.Table:
-    """The recorded features as a table of one row, as the kernel makes it.
+def _feature_row(record: Decision, features: FeatureSet) -> dict[str, Value]:
+    """The recorded features, as the kernel gives them.
 
     Raises:
         CannotReplay: The record lacks a feature or has one more.
@@ -93,5 +92,4 @@ def feature_row(record: Decision, features: FeatureSet) -> pa.Table:
     if set(record.features) != set(features.names):
         strange = sorted(set(record.features) ^ set(features.names))
         raise CannotReplay(f"decision {record.id}: its features differ from the bundle's in {strange}")
-    types = {name: pa.string() if name in features.categories else pa.float64() for name in features.names}
-    return pa.table({name: pa.array([record.features[name]], types[name]) for name in features.names})
+    return {name: record.features[name] for name in features.names}

@@ -5,6 +5,8 @@ bundle are of one model. The decision service, batch scoring and replay all scor
 features come from, outcomes (`engine.py`), words (`reasons.py`).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnxruntime as ort
 import pyarrow as pa
@@ -12,6 +14,7 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from assets.features.feature_rows import Value
 from assets.serving.bundle import Bundle, BundleError
 from assets.serving.calibration import CalibrationError, sigmoid
 
@@ -54,6 +57,10 @@ class Scorer:
     def encode(self, features: pa.Table) -> NDArray[np.float32]:
         """The matrix [n, m] of a feature table, missing as NaN."""
         return np.asarray(self._parts.encoder.encode(features), dtype=np.float32)
+
+    def encode_row(self, row: Mapping[str, Value]) -> NDArray[np.float32]:
+        """The matrix [1, m] of one row of features, missing as NaN."""
+        return np.asarray(self._parts.encoder.encode_row(row), dtype=np.float32)
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability of the bad outcome of each row: float64 [n].

@@ -116,6 +116,34 @@ def test_a_hashed_category_has_one_bucket_a_value() -> None:
     np.testing.assert_array_equal(matrix[3:], encoder.encode(_shops("a"))[:, 2:5])
 
 
+@pytest.mark.parametrize("shop", ["a", "z", "new", None])
+def test_a_row_alone_is_the_row_of_its_table(shop: str | None) -> None:
+    """Declared, learned and hashed categories, numbers beyond float32, both zeros, and missing ones."""
+    encoder = Encoder.from_features(SHOPS, _shops("z", "z", "a", "b"))
+    np.testing.assert_array_equal(
+        encoder.encode_row({"shop": shop, "bank": shop, "habit": shop}), encoder.encode(_shops(shop))
+    )
+    for amount in (2.5, 1e300, -1e300, -0.0, 0.1, None):
+        row = {"amount": amount, "purpose": "home", "age": None, "size": 1.0}
+        table = pa.table({name: pa.array([value], None if value else pa.float64()) for name, value in row.items()})
+        found = ENCODER.encode_row(row)
+        assert (found.dtype, found.tobytes()) == (np.float32, ENCODER.encode(table).tobytes())
+
+
+def test_a_row_that_is_none_is_refused() -> None:
+    """Each message names the feature."""
+    row = {"amount": 1.0, "purpose": "home", "age": 2.0, "size": 3.0}
+    for wrong, message in (
+        ({"size": np.inf}, "features.size is infinite"),
+        ({"age": "old"}, "features.age is 'old'"),
+        ({"purpose": 1.0}, "features.purpose is 1.0"),
+    ):
+        with pytest.raises(FeatureError, match=message):
+            ENCODER.encode_row(row | wrong)
+    with pytest.raises(FeatureError, match="there is no 'purpose'"):
+        ENCODER.encode_row({"amount": 1.0})
+
+
 def test_a_record_without_new_words_is_as_it_was() -> None:
     """Bundles of declared categories are read by older code too; any other record names what older code refuses."""
     assert ENCODER.to_dict() == {

@@ -413,6 +413,13 @@ def test_no_rows_have_no_features() -> None:
         assert found.column_names == list(features.names)
 
 
+def test_a_request_is_one_row() -> None:
+    """What many rows are computed by is named."""
+    kernel = compile_features(FeatureSet(history=[tx.count(days(1))]), CENTS)
+    with pytest.raises(FeatureError, match="a request is one row; this spine has 0: use compute"):
+        kernel.compute_one({}, _spine().slice(1))
+
+
 def test_a_kernel_survives_json() -> None:
     kernel = compile_features(FeatureSet(history=[tx.sum("amount", days(1))]), CENTS)
     assert Kernel.from_dict(json.loads(json.dumps(kernel.to_dict()))) == kernel
