@@ -42,9 +42,9 @@ down: setup ## stops them
 	@echo "==> loopline down"
 	$(BIN)/loopline down
 
-test: setup ## every test
+test: setup ## every test, two files at a time
 	@echo "==> tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## style, types, and who may import whom
 	@echo "==> style"
@@ -67,7 +67,8 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 
 campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
 	@echo "==> campaign"
-	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest tests/properties tests/unit/features/test_protocol.py --timeout 7200
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --timeout 7200 \
+	  tests/properties tests/unit/features/test_protocol.py
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

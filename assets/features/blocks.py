@@ -7,9 +7,11 @@ Spark moves a block as one binary value. Turning two million events into Spark r
 a block costs the copy of its bytes, and every column keeps the type that the lake gave it.
 """
 
+import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -71,6 +73,23 @@ def read_table(address: str, names: Mapping[str, str]) -> pa.Table:
         read = file.read(columns=sorted({name for name in names.values() if name in there}), use_threads=False)
     columns = [read[name] if name in there else pa.nulls(read.num_rows) for name in names.values()]
     return pa.table(columns, names=list(names))
+
+
+def read_entities(address: str, names: Mapping[str, str], key: str, wanted: pa.Array | None) -> pa.Table:
+    """What `read_table` reads, of the wanted entities; of all when None."""
+    table = read_table(address, names)
+    if wanted is None or pa.types.is_null(table[key].type):
+        return table
+    return table.filter(pc.is_in(table[key], value_set=wanted.cast(table[key].type)))
+
+
+def read_each(read: Callable[[str], pa.Table], addresses: Sequence[str], *, alone: bool) -> Iterator[pa.Table]:
+    """The files one after another; a task that is alone reads them on all cores of its machine."""
+    if not alone:
+        yield from map(read, addresses)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        yield from threads.map(read, addresses)
 
 
 def gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -150,10 +169,3 @@ def day_numbers(moments: pa.ChunkedArray) -> np.ndarray:
     """int64 [n]: UTC days since 1970-01-01."""
     micros = moments.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
     return micros // 86_400_000_000
-
-
-def of_entities(table: pa.Table, key: str, wanted: pa.Array | None) -> pa.Table:
-    """The rows of the wanted entities; all rows when None."""
-    if wanted is None or pa.types.is_null(table[key].type):
-        return table
-    return table.filter(pc.is_in(table[key], value_set=wanted.cast(table[key].type)))

@@ -234,9 +234,8 @@ class _Job:
             paths.setdefault(source, []).append(path)
         for need in self.kernel.needs:
             if need.key == key and need.source in paths:
-                names = self.event_names(need)
-                read = (blocks.of_entities(blocks.read_table(path, names), key, wanted) for path in paths[need.source])
-                for table in blocks.gathered(read):
+                wants = partial(blocks.read_entities, names=self.event_names(need), key=key, wanted=wanted)
+                for table in blocks.gathered(blocks.read_each(wants, paths[need.source], alone=self.buckets == 1)):
                     bucket = blocks.entity_buckets(table[key], self.buckets)
                     yield from blocks.packed(table, need.source, bucket, self.buckets)
 

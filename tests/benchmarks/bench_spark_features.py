@@ -167,7 +167,7 @@ def values(target: Path) -> np.ndarray:
 def growth(sizes: tuple[int, ...], cores: int) -> dict[str, Any]:
     """Seconds and peak memory of the job as events and entities grow, and the exponent of the time's growth.
 
-    A history is run twice, each of them in a session of its own, and the second time counts.
+    Each history has a session of its own. It is run twice, and so is its last day alone; the second time counts.
     """
     points = []
     for size in sizes:
@@ -177,7 +177,10 @@ def growth(sizes: tuple[int, ...], cores: int) -> dict[str, Any]:
             with session(folder / "home", cores) as spark, PeakMemory() as peak:
                 by_job(spark, kernel(), history, folder / "first")
                 seconds = by_job(spark, kernel(), history, folder / "second")
-        points.append({"events": size, "seconds": round(seconds, 2), "peak_gb": round(peak.bytes / 2**30, 2)})
+                by_job_of_last_day(spark, kernel(), history, folder / "first-day")
+                day = by_job_of_last_day(spark, kernel(), history, folder / "second-day")
+        point = {"events": size, "seconds": round(seconds, 2), "peak_gb": round(peak.bytes / 2**30, 2)}
+        points.append(point | {"last_day_over_job": round(day / seconds, 3)})
     logarithms = np.log([[point["events"], point["seconds"]] for point in points])
     return {"points": points, "exponent": round(float(np.polyfit(*logarithms.T, 1)[0]), 3)}
 

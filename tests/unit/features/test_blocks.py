@@ -105,3 +105,18 @@ def test_days_are_those_of_utc() -> None:
 def test_the_fullest_of_many_buckets_has_little_more_than_its_share(keys: pa.Array) -> None:
     sizes = np.bincount(blocks.entity_buckets(pa.chunked_array([keys]), 16), minlength=16)
     assert sizes.max() < 1.2 * len(keys) / 16
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_path: Path, alone: bool) -> None:
+    for number in range(20):
+        table = pa.table({"entity": ["a", "b", None, "c"], "place": [4 * number + step for step in range(4)]})
+        pq.write_table(table, tmp_path / f"{number:02d}.parquet")
+
+    def read(address: str) -> pa.Table:
+        return blocks.read_entities(
+            address, {"entity": "entity", "place": "place"}, "entity", pa.array(["c", "a", "z"])
+        )
+
+    found = pa.concat_tables(blocks.read_each(read, sorted(map(str, tmp_path.iterdir())), alone=alone))
+    assert found["place"].to_pylist() == [4 * number + step for number in range(20) for step in (0, 3)]
