@@ -56,7 +56,7 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
-from resources.store_state import known_until
+from resources.store_state import encode_posted, known_until
 
 _MAP_BYTES = 64 * 2**30
 _READERS = 512
@@ -246,13 +246,8 @@ class LmdbStore:
         event = NewEvent(row, event_id)
         with self._failures(), self._writing(create=False) as txn:
             loaded = self._loaded(txn, source)
-            stored = encode_event(event, loaded.schema, source=source)
-            if arrival_micros(stored) < micros(loaded.loaded_until):
-                raise EventError(
-                    f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store "
-                    f"was loaded from the lake; an older event comes in through the source itself"
-                )
-            return _put_event(txn, source, loaded.rows, event, stored)
+            stored = encode_posted(event, loaded, source=source)
+            return _put_event(txn, source, loaded.keyed(row), event, stored)
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
         """See `OnlineStore.append_stream`."""
@@ -262,8 +257,7 @@ class LmdbStore:
             for event in events:
                 stored = encode_event(event, loaded.schema, source=source)
                 if arrival_micros(stored) >= micros(loaded.loaded_until):
-                    keyed = [name for name in loaded.rows if event.row[name] is not None]
-                    added += _put_event(txn, source, keyed, event, stored)
+                    added += _put_event(txn, source, loaded.keyed(event.row), event, stored)
             txn.put(stream_key(source), position.to_json())
         return added
 

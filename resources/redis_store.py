@@ -55,7 +55,7 @@ from resources.online_store import (
     checked_version,
 )
 from resources.redis_scripts import FETCH, REPLACE, STAGE
-from resources.store_state import known_until, restart_needed
+from resources.store_state import encode_posted, known_until, restart_needed
 
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 1.0
@@ -247,15 +247,10 @@ class RedisStore:
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """See `OnlineStore.append_event`. Durable as far as Redis is: `appendonly yes`."""
         loaded, event = self._loaded(source), NewEvent(row, event_id)
-        stored = encode_event(event, loaded.schema, source=source)
-        if arrival_micros(stored) < micros(loaded.loaded_until):
-            raise EventError(
-                f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store was "
-                f"loaded from the lake; an older event comes in through the source itself"
-            )
+        stored = encode_posted(event, loaded, source=source)
         with self._failures(quick=True):
             pipeline = self._client.pipeline(transaction=True)
-            self._put_event(pipeline, source, loaded.rows, event, stored)
+            self._put_event(pipeline, source, loaded.keyed(row), event, stored)
             return any(pipeline.execute())
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
@@ -264,7 +259,7 @@ class RedisStore:
         for event in events:
             stored = encode_event(event, loaded.schema, source=source)
             if arrival_micros(stored) >= micros(loaded.loaded_until):
-                fresh.append((event, stored, [name for name in loaded.rows if event.row[name] is not None]))
+                fresh.append((event, stored, loaded.keyed(event.row)))
         with self._failures():
             pipeline = self._patient.pipeline(transaction=True)
             for event, stored, keyed in fresh:

@@ -12,7 +12,15 @@ from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
-from resources.event_blocks import schema_from_text, schema_text
+from resources.event_blocks import (
+    EventError,
+    NewEvent,
+    arrival_micros,
+    encode_event,
+    micros,
+    schema_from_text,
+    schema_text,
+)
 
 _SECOND = timedelta(seconds=1)
 
@@ -55,6 +63,27 @@ class SourceState:
     loaded_until: datetime
     table_version: int | None = None
     lookback: timedelta | None = None
+
+    def keyed(self, row: Mapping[str, object]) -> tuple[str, ...]:
+        """The key columns by which an event is somebody's: those in which it has a value."""
+        return tuple(name for name in self.rows if row[name] is not None)
+
+
+def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes:
+    """An event that was posted by itself, as `encode_event` writes it.
+
+    Raises:
+        EventError: It does not fit the source's columns, is nobody's, or is older than what was loaded.
+    """
+    stored = encode_event(event, loaded.schema, source=source)
+    if not loaded.keyed(event.row):
+        raise EventError(f"event of {source}: {' and '.join(loaded.rows)} are null; name the entity whose event it is")
+    if arrival_micros(stored) < micros(loaded.loaded_until):
+        raise EventError(
+            f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store was "
+            f"loaded from the lake; an older event comes in through the source itself"
+        )
+    return stored
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,9 @@ def test_an_event_without_one_of_its_keys_counts_for_the_others(store: OnlineSto
     load(store, HISTORY, "1")
     position = StreamPosition({"0": 1}, UNTIL + DAY)
     assert store.append_stream("cards", [streamed(UNTIL + DAY, "e1", terminal_id=None)], position) == 1
+    assert store.append_event("cards", event(UNTIL + DAY, card_id=None)) is True
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0]
+    assert amounts(store, "terminal_id", "t2") == [1.0, 5.0]
 
 
 def test_a_load_takes_the_place_of_events_by_the_day_on_which_they_arrived(store: OnlineStore) -> None:
@@ -307,7 +309,7 @@ def test_single_events_expire_with_their_source_s_lookback(store: OnlineStore) -
         ({"event_time": datetime(2026, 3, 5)}, "a time with a zone"),
         ({"colour": "red"}, "unknown column 'colour'"),
         ({"known_at": UNTIL - DAY}, "known_at is before"),
-        ({"card_id": None}, "entity key None"),
+        ({"card_id": None, "terminal_id": None}, "card_id and terminal_id are null"),
         ({"card_id": "a\0b"}, "control characters"),
     ],
 )
