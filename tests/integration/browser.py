@@ -29,6 +29,7 @@ _FLAGS = (
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 0.1
+_AGAIN_SECONDS = 1.0
 # The middle of an element that can be clicked there: it stands still, and nothing covers it.
 _PLACE_OF = """
 async (one) => {
@@ -123,6 +124,23 @@ class Page:
         """Clicks, with the mouse, the smallest visible element whose whole text is this."""
         self._click(f"({_FIND_BY_TEXT})({json.dumps(text)})", seconds)
 
+    def click_text_away(self, text: str, *, seconds: float = 30.0) -> None:
+        """Clicks a text that is gone afterwards. As a person would, it clicks again where a page, drawing itself anew,
+        lost the click.
+
+        Raises:
+            BrowserError: It is there still when the time is over.
+        """
+        element = f"({_FIND_BY_TEXT})({json.dumps(text)})"
+        self.wait_for(f"!!{element}", seconds=seconds)
+        deadline = time.monotonic() + seconds
+        while self.evaluate(f"!!{element}"):
+            if time.monotonic() > deadline:
+                raise BrowserError(f"after {seconds:.0f} s '{text}' was not gone.\nThe page shows:\n{self.text}")
+            if place := self.evaluate(f"({_PLACE_OF})({element})"):
+                self._press(place)
+            time.sleep(_AGAIN_SECONDS)
+
     def click(self, selector: str, *, seconds: float = 30.0) -> None:
         """Clicks, with the mouse, the first element that matches a CSS selector."""
         self._click(f"document.querySelector({json.dumps(selector)})", seconds)
@@ -151,7 +169,9 @@ class Page:
         return str(self.evaluate("document.body ? document.body.innerText : ''"))
 
     def _click(self, element: str, seconds: float) -> None:
-        place = self.wait_for(f"({_PLACE_OF})({element})", seconds=seconds)
+        self._press(self.wait_for(f"({_PLACE_OF})({element})", seconds=seconds))
+
+    def _press(self, place: dict[str, float]) -> None:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             button = "none" if kind == "mouseMoved" else "left"
             self._ask("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)

@@ -19,7 +19,9 @@ PAGE = """
 <input id="name"> <button onclick="send()"><span>Send</span></button>
 <button onclick="setTimeout(() => { throw new Error('broken on purpose') })">Break</button>
 <p id="answer"></p>
+<a onclick="clicks += 1; if (clicks === 2) this.remove()">More</a> <a>Forever</a>
 <script>
+let clicks = 0;
 function send() {
   const name = document.getElementById('name').value;
   setTimeout(() => { document.getElementById('answer').innerText = 'Hello ' + name; }, 300);
@@ -58,6 +60,14 @@ def test_a_page_is_read_typed_into_and_clicked(page: Page, address: str, tmp_pat
     page.wait_for_text("Hello Ada")
     page.wait_for_selector("#answer")
     assert page.screenshot(tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_text_is_clicked_until_it_is_gone(page: Page, address: str) -> None:
+    page.open(address)
+    page.click_text_away("More")
+    assert page.evaluate("clicks") == 2
+    with pytest.raises(BrowserError, match=r"'Forever' was not gone"):
+        page.click_text_away("Forever", seconds=0.3)
 
 
 def test_what_does_not_come_is_said_with_the_page(page: Page, address: str) -> None:
