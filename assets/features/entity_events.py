@@ -10,7 +10,8 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.kernel import SEQUENCE, Kernel
+from assets.features.group_events import SEQUENCE
+from assets.features.kernel import Kernel
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 92

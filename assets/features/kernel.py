@@ -19,8 +19,6 @@ from assets.features.arrow import read_micros
 from assets.features.columns import read_keys
 from assets.features.edges import edges
 from assets.features.feature_rows import Value, feature_row, feature_table
-from assets.features.group_events import AS_OF as AS_OF
-from assets.features.group_events import SEQUENCE as SEQUENCE
 from assets.features.group_events import Moments, read_events, read_moments
 from assets.features.one_row import one_row
 from assets.features.parts import parts

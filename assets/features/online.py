@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 
-from assets.features.kernel import SEQUENCE, Kernel, Need
+from assets.features.group_events import SEQUENCE
+from assets.features.kernel import Kernel, Need
 from assets.features.tiles import CHUNK, Tiling
 from assets.product import Product
 from resources.lake import Lake

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from assets.features import blocks
-from assets.features.kernel import AS_OF, SEQUENCE, Kernel, Need
+from assets.features.group_events import AS_OF, SEQUENCE
+from assets.features.kernel import Kernel, Need
 from assets.features.vocabulary import FeatureError, History
 from resources.object_stores import open_place
 

@@ -26,7 +26,8 @@ import pyarrow as pa
 
 from assets.features.arrow import read_micros
 from assets.features.columns import Columns, read_columns
-from assets.features.kernel import AS_OF, Kernel, Need
+from assets.features.group_events import AS_OF
+from assets.features.kernel import Kernel, Need
 from assets.features.nested import EXTREMES, MOMENTS
 from assets.features.plan import Group
 from assets.features.reader import Reader

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.features.feature_rows import Value
-from assets.features.kernel import SEQUENCE
+from assets.features.group_events import SEQUENCE
 from assets.features.tiles import TooManyEvents
 from assets.features.vocabulary import FeatureError
 from assets.serving.bundle import Bundle, BundleError

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from assets.features.feature_rows import Value
-from assets.features.kernel import SEQUENCE, Need
+from assets.features.group_events import SEQUENCE
+from assets.features.kernel import Need
 from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
 from assets.serving.bundle import Bundle
 from resources.online_store import EntityEvents, OnlineStore, Snapshot, StoreUnavailable

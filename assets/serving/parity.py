@@ -26,7 +26,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.feature_rows import Value
-from assets.features.kernel import AS_OF, SEQUENCE, Kernel, Need
+from assets.features.group_events import AS_OF, SEQUENCE
+from assets.features.kernel import Kernel, Need
 from assets.serving.bundle import Bundle
 from assets.serving.decision import Decision
 from assets.serving.engine import shape_of

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from assets.evaluation.metrics import single_features
 from assets.features.encoding import Encoder
 from assets.features.entity_events import events_of_entities, rows_with
-from assets.features.kernel import AS_OF, SEQUENCE, Kernel, compile_features
+from assets.features.group_events import AS_OF, SEQUENCE
+from assets.features.kernel import Kernel, compile_features
 from assets.product import GatePolicy, Product
 from assets.training.candidate import LABEL
 from assets.training.label_evidence import label_information, label_timing
