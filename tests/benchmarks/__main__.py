@@ -37,11 +37,12 @@ def machine() -> dict[str, Any]:
 
 
 def main(names: list[str]) -> None:
-    """Runs the named benchmarks, or all."""
+    """Runs the named benchmarks, or all; what each has found is told at once on standard error, and all at the end."""
     found: dict[str, Any] = {"machine": machine()}
     for name in names or BENCHMARKS:
         print(f"==> {name}", file=sys.stderr, flush=True)
         found[name] = importlib.import_module(f"tests.benchmarks.{name}").measure()
+        print(json.dumps(found[name], indent=2), file=sys.stderr, flush=True)
     print(json.dumps(found, indent=2))
 
 

@@ -74,7 +74,7 @@ def decide(store: OnlineStore, kernel: Kernel, name: str) -> dict[str, Any]:
     entity = EntityEvents(SOURCE, KEY, name)
     own = store.fetch_all((entity,)).tables[entity]
     spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [AMOUNT], KEY: [name]})
-    return kernel.compute_one({(SOURCE, KEY): own}, spine).to_pylist()[0]
+    return kernel.compute_one({(SOURCE, KEY): own}, spine)
 
 
 def ask(feast: Peer, table: str, asked: list[str]) -> dict[str, Any]:
