@@ -9,15 +9,17 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -240,7 +242,7 @@ def port_holder(port: int) -> str:
 
 
 def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], folder: Path) -> psutil.Process:
-    with log.open("ab") as output, warnings.catch_warnings():
+    with log.open("ab") as output, _heard_signals(), warnings.catch_warnings():
         # Python warns of a child that is left behind when its handle goes. It is meant to be left behind.
         warnings.simplefilter("ignore", ResourceWarning)
         try:
@@ -258,6 +260,25 @@ def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], f
         process = psutil.Process(child.pid)
         del child
     return process
+
+
+@contextlib.contextmanager
+def _heard_signals() -> Iterator[None]:
+    """A child started meanwhile can be asked to end, also by a process that ignores to be asked.
+
+    What a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well; a child would
+    inherit that. It does not inherit a handler, so one that does nothing stands in. Handlers belong to the main thread.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    asking = (signal.SIGINT, signal.SIGTERM) if alone else ()
+    ignored = [number for number in asking if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _leader(process: ServiceProcess) -> psutil.Process | None:

@@ -1,6 +1,7 @@
 """Processes are started, found again, answered and ended for real."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +95,19 @@ ProcessTable(Path({str(tmp_path)!r})).start("sleeper", command, port=None, varia
     assert is_alive(sleeper)
     table.stop(sleeper)
     assert not runs(sleeper.pid)
+
+
+def test_a_child_of_a_process_that_ignores_to_be_asked_ends_when_asked(table: ProcessTable) -> None:
+    """As one is that a script started in the background."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        child = psutil.Process(start(table, "sleeper", "import time; time.sleep(600)").pid)
+        assert [signal.getsignal(number) for number in before] == [signal.SIG_IGN, signal.SIG_IGN]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    child.terminate()
+    assert child.wait(60) == -signal.SIGTERM
 
 
 def test_stop_ends_children_of_any_session_even_deaf_ones(table: ProcessTable) -> None:
