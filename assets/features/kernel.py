@@ -125,9 +125,10 @@ class Kernel:
         Args:
             most_events: A source with more events than this is taken in ranges of the rows' moments, one after another,
                 each with at most this many events: those that its rows can reach, and other versions of their facts.
-                A single moment whose rows reach more is computed with all that they reach. Features without a finite
-                reach (all history, numbers of events) hold all events of the source at once. Beside a range, the
-                tables given are held, and of each event its entity, its time and its fact.
+                Where one row reaches more than half of that, it is up to twice what that row reaches; a single moment
+                is computed with all that its rows reach. Features without a finite reach (all history, numbers of
+                events) hold all events of the source at once. Beside a range, the tables given are held, and of each
+                event its entity, its time and its fact.
         """
         values: dict[str, np.ndarray] = {}
         moments = read_moments(Reader(spine, "spine"))

@@ -213,7 +213,9 @@ def spelled_out(
 def ranges(times: np.ndarray, as_of: np.ndarray, reach: int, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
     """Rows in ranges of their moments, each with the times (first, last] that it can see: at most so many events.
 
-    Rows of the same moment stay together, however many events they see.
+    Where the first row of a range sees more than half of that alone, the range sees up to twice as many as that row: it
+    goes on by at least as many events as it looks back on, so an event is seen about twice, whatever `most` is. Rows of
+    the same moment stay together, however many events they see.
 
     Args:
         times: Of all events, sorted.
@@ -224,8 +226,9 @@ def ranges(times: np.ndarray, as_of: np.ndarray, reach: int, most: int) -> Itera
     start = 0
     while start < len(order):
         first = int(moments[start]) - reach
-        low = int(np.searchsorted(times, first, "right"))
-        stop = len(order) if low + most >= len(times) else int(np.searchsorted(moments, times[low + most], "left"))
+        low, high = np.searchsorted(times, [first, moments[start]], "right").tolist()
+        end = low + max(most, 2 * (high - low))
+        stop = len(order) if end >= len(times) else int(np.searchsorted(moments, times[end], "left"))
         stop = max(stop, int(np.searchsorted(moments, moments[start], "right")))
         yield order[start:stop], first, int(moments[stop - 1])
         start = stop

@@ -1,9 +1,9 @@
-"""The two searches that everything else rests on, against the obvious way."""
+"""The searches that everything else rests on, against the obvious way."""
 
 import numpy as np
 import pytest
 
-from assets.features.windows import chunks, ragged, range_pick
+from assets.features.windows import chunks, ragged, range_pick, ranges
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 65])
@@ -27,3 +27,21 @@ def test_chunks_hold_every_row_once_and_no_more_than_they_may(monkeypatch: pytes
     found = list(chunks(sizes))
     assert found == [(0, 2), (2, 4), (4, 5), (5, 8), (8, 9)]
     assert list(chunks(np.array([], np.int64))) == []
+
+
+@pytest.mark.parametrize("most", [1, 50, 300, 5_000])
+def test_ranges_go_on_by_as_much_as_they_look_back(most: int) -> None:
+    """A row that reaches more than a range may see does not make every moment a range of its own."""
+    random = np.random.default_rng(most)
+    times, as_of = np.sort(random.integers(0, 10_000, 2_000)), random.integers(0, 10_000, 700)
+    seen, rows = 0, []
+    for part, first, last in ranges(times, as_of, 1_000, most):
+        events = np.sum((times > first) & (times <= last))
+        reached = np.sum((times > first) & (times <= as_of[part].min()))
+        assert (as_of[part] <= last).all()
+        assert (as_of[part] - 1_000 >= first).all()
+        assert events <= max(most, 2 * reached)
+        seen += events
+        rows += part.tolist()
+    assert sorted(rows) == list(range(700))
+    assert seen <= 3 * len(times)
