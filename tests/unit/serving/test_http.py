@@ -41,7 +41,8 @@ class Served:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        wait_for(lambda: is_ready(self.app))
+        # The application is ready before its socket listens.
+        wait_for(lambda: self._server.started and is_ready(self.app))
         return self
 
     def __exit__(self, *_: object) -> None:
