@@ -2,14 +2,15 @@
 
 Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`,
 `services.py`, `tables.py`, `doctor.py`, `deciding.py`), the commands over what is recorded (`evidence.py`). Every
-command takes `--json`: one JSON object on standard output, everything else on standard error. The exit status is 0
-only when what was asked for holds.
+command takes `--json`: one JSON object on standard output instead of text, everything else on standard error. The
+exit status is 0 only when what was asked for holds.
 """
 
 import os
 import sys
 import warnings
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,9 +49,10 @@ def demo(json_: Json = False) -> None:
     console.heading("Loopline: credit_risk, from source systems to a live decision")
     report = run_loop("credit_risk", environment, progress=console.say)
     decision = decide_example(report.product, environment)
-    showing.show_report(report)
-    showing.show_decision(decision)
-    showing.show_next()
+    to = console.results(json_)
+    showing.show_report(report, to)
+    showing.show_decision(decision, to)
+    showing.show_next(to)
     if json_:
         console.print_json({**showing.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
 
@@ -72,12 +74,12 @@ def run(
     report = run_loop(
         product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
     )
-    showing.show_report(report)
+    showing.show_report(report, console.results(json_))
     found = showing.report_json(report)
     if report.champion is not None and through == "feedback" and environment.sandbox:
         decision = decide_example(report.product, environment)
         found["decision"] = {"id": decision["decision_id"], **decision}
-        showing.show_decision(decision)
+        showing.show_decision(decision, console.results(json_))
     if json_:
         console.print_json(found)
 
@@ -101,6 +103,7 @@ def backfill(
     console.heading(f"Backfill of {product}, {first} to {last}")
     assets = [name for name in select.split(",") if name]
     made = make_again(product, _environment(), *days, assets, console.say)
+    console.say(f"made again, {first} to {last}: {', '.join(made)}", console.results(json_))
     if json_:
         console.print_json({"product": product, "from": first, "to": last, "assets": list(made)})
 
@@ -116,7 +119,7 @@ def decide(
     from pipelines.deciding import ask_service, read_request
 
     decision = ask_service(_environment(), product, read_request(request), explain=explain)
-    showing.show_decision(decision)
+    showing.show_decision(decision, console.results(json_))
     if json_:
         console.print_json(decision)
 
@@ -135,7 +138,7 @@ def export(
     from resources.lake import Lake
 
     rows = export_table(Lake(_environment().lake), load_product(product).name, table, file, version)
-    console.say(f"{rows:,} rows of {table} in {file}")
+    console.say(f"{rows:,} rows of {table} in {file}", console.results(json_))
     if json_:
         console.print_json({"product": product, "table": table, "file": str(file), "rows": rows})
 
@@ -162,7 +165,7 @@ def up(json_: Json = False) -> None:
     environment = _environment()
     check_ports(environment)
     prepare_sandbox(environment, console.say)
-    found = start(environment, report=showing.show_service)
+    found = start(environment, report=partial(showing.show_service, to=console.results(json_)))
     if json_:
         console.print_json(showing.services_json(found))
 
@@ -172,7 +175,7 @@ def down(json_: Json = False) -> None:
     """Stop the local services and everything that they started."""
     from pipelines.services import down as stop
 
-    found = stop(_environment(), report=showing.show_service)
+    found = stop(_environment(), report=partial(showing.show_service, to=console.results(json_)))
     if json_:
         console.print_json(showing.services_json(found))
 
@@ -184,7 +187,7 @@ def status(json_: Json = False) -> None:
 
     found = ask(_environment())
     for service in found:
-        showing.show_service(service)
+        showing.show_service(service, console.results(json_))
     if json_:
         console.print_json(showing.services_json(found))
     if any(service.state != "running" for service in found):
@@ -197,7 +200,7 @@ def doctor(json_: Json = False) -> None:
     from pipelines.doctor import diagnose
 
     found = diagnose(_environment())
-    showing.show_findings(found)
+    showing.show_findings(found, console.results(json_))
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
     if not all(finding.ok for finding in found):
@@ -233,7 +236,7 @@ def _answer(product: str, version: str, answer: "Answer", by: str, reason: str, 
     from pipelines.approving import answer_version
 
     answer_version(_environment(), product, version, answer, by=by, reason=reason)
-    console.say(f"{product} version {version}: {answer} by {by}")
+    console.say(f"{product} version {version}: {answer} by {by}", console.results(json_))
     if json_:
         console.print_json({"product": product, "version": version, "answer": answer, "by": by, "reason": reason})
 

@@ -1,7 +1,8 @@
 """What the command line prints.
 
-Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Everything for people
-goes to standard error; standard output holds results alone. Does not belong here: commands (`cli.py`).
+Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Standard output holds the
+result alone, as text or as JSON; progress and errors go to standard error, and so does the text of a result that is
+wanted as JSON. Does not belong here: commands (`cli.py`).
 """
 
 import json
@@ -13,8 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-# A log has no width of its own.
-PEOPLE = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 140)
+_WIDTH = 240
+"""Of a file or a pipe, which have none of their own."""
+PROGRESS = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH)
+_RESULTS = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 class ProgressLines(logging.Handler):
@@ -24,9 +27,9 @@ class ProgressLines(logging.Handler):
         """Prints the record of `assets.materialising.Stopwatch`."""
         rows, seconds = getattr(record, "rows", None), getattr(record, "seconds", None)
         if rows is None or seconds is None:
-            PEOPLE.print(f"  [dim]·[/] {record.getMessage()}")
+            PROGRESS.print(f"  [dim]·[/] {record.getMessage()}")
         else:
-            PEOPLE.print(f"  [green]✓[/] {record.getMessage():<32}{rows:>12,} rows {seconds:>8.1f} s")
+            PROGRESS.print(f"  [green]✓[/] {record.getMessage():<32}{rows:>12,} rows {seconds:>8.1f} s")
 
 
 def show_progress() -> None:
@@ -38,24 +41,29 @@ def show_progress() -> None:
         log.addHandler(ProgressLines())
 
 
-def heading(text: str) -> None:
+def results(json_: bool) -> Console:
+    """Where a result is shown as text; `json_` says that standard output is to hold it as JSON."""
+    return PROGRESS if json_ else _RESULTS
+
+
+def heading(text: str, to: Console = PROGRESS) -> None:
     """A line that opens a part."""
-    PEOPLE.print(f"\n[bold]{text}[/]")
+    to.print(f"\n[bold]{text}[/]")
 
 
-def say(text: str) -> None:
+def say(text: str, to: Console = PROGRESS) -> None:
     """A line for people."""
-    PEOPLE.print(text, soft_wrap=True)
+    to.print(text, soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], to: Console, *, right: Sequence[str] = ()) -> None:
     """A table for people; `right` names the columns that are set flush right."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         grid.add_row(*(str(cell) for cell in row))
-    PEOPLE.print(grid)
+    to.print(grid)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -65,4 +73,4 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def fail(text: str) -> None:
     """Why a command did not do what was asked."""
-    PEOPLE.print(f"[red]✗[/] {text}", soft_wrap=True)
+    PROGRESS.print(f"[red]✗[/] {text}", soft_wrap=True)

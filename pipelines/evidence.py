@@ -15,6 +15,8 @@ from pipelines.arguments import Json, ProductName
 from resources.environments import load_environment
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from assets.features.survey import FeatureSurvey
     from pipelines.replaying import ReplayReport
 
@@ -36,10 +38,10 @@ def features(
     from pipelines.products import load_product
 
     found = catalogue_of(load_product(product), load_environment())
-    _show_features(found)
+    _show_features(found, console.results(json_))
     if page is not None:
         write_page(found, page)
-        console.say(f"  {page}")
+        console.say(f"  {page}", console.results(json_))
     if json_:
         console.print_json({**found.to_dict(), "page": None if page is None else str(page)})
 
@@ -64,7 +66,7 @@ def replay(
         report = replay_decision(environment, name, decision)
     else:
         report = replay_day(environment, name, None if day is None else checked_day(day))
-    _show_replay(report)
+    _show_replay(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
     if not report.same:
@@ -83,13 +85,13 @@ def tables(
     from resources.lake import Lake
 
     found = product_tables(Lake(load_environment().lake), load_product(product).name)
-    showing.show_tables(found)
+    showing.show_tables(found, console.results(json_))
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
 
 
-def _show_features(found: "FeatureSurvey") -> None:
-    console.heading(f"Features of {found.product}")
+def _show_features(found: "FeatureSurvey", to: "Console") -> None:
+    console.heading(f"Features of {found.product}", to)
     rows = []
     for entry in found.entries:
         known, use = found.statistics.get(entry.name), found.uses[entry.name]
@@ -100,18 +102,19 @@ def _show_features(found: "FeatureSurvey") -> None:
             use.state if use.state == "used" else f"[yellow]{use.state}[/]",
         ])  # fmt: skip
     console.table(
-        ["feature", "unit", "from", "missing", "mean", "importance", "versions", "use"], rows,
+        ["feature", "unit", "from", "missing", "mean", "importance", "versions", "use"], rows, to,
         right=["missing", "mean", "importance"],
     )  # fmt: skip
     if found.unused:
-        console.say(f"  [yellow]![/] used by no model: {', '.join(found.unused)}")
+        console.say(f"  [yellow]![/] used by no model: {', '.join(found.unused)}", to)
 
 
-def _show_replay(report: "ReplayReport") -> None:
+def _show_replay(report: "ReplayReport", to: "Console") -> None:
     counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
     console.heading(
         f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "
-        f"{counts['identical']:,} identical, {counts['different']:,} different"
+        f"{counts['identical']:,} identical, {counts['different']:,} different",
+        to,
     )
     if report.by_feature():
         console.table(
@@ -120,17 +123,18 @@ def _show_replay(report: "ReplayReport") -> None:
                 [name, len(found), found[0][0].decision_id, found[0][1].recorded, found[0][1].computed]
                 for name, found in report.by_feature().items()
             ],
+            to,
             right=["decisions"],
         )
     for decision in report.of("different")[:_SHOWN]:
         for gap in decision.parity.gaps:
             said = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}, in the {gap.held_by} alone: {gap.why}"
-            console.say(f"  · {decision.decision_id}: {said}")
+            console.say(f"  · {decision.decision_id}: {said}", to)
         if decision.parity.remark:
-            console.say(f"  · {decision.decision_id}: {decision.parity.remark}")
+            console.say(f"  · {decision.decision_id}: {decision.parity.remark}", to)
     for decision in report.of("waiting")[:_SHOWN]:
         late = [gap for gap in decision.parity.gaps if gap.waiting]
         why = "; ".join(dict.fromkeys(gap.why for gap in late))
-        console.say(f"  · {decision.decision_id} is the same with {len(late)} posted events that are {why}")
+        console.say(f"  · {decision.decision_id} is the same with {len(late)} posted events that are {why}", to)
     if counts["erased"]:
-        console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased")
+        console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)

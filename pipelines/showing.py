@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines import console
 
 if TYPE_CHECKING:  # seconds of imports that `--help` does not need
+    from rich.console import Console
+
     from pipelines.doctor import Finding
     from pipelines.loop import LoopReport
     from pipelines.services import ServiceStatus
@@ -33,19 +35,20 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
     }
 
 
-def show_report(report: "LoopReport") -> None:
+def show_report(report: "LoopReport", to: "Console") -> None:
     """Stages, gates and champion."""
-    console.heading(f"Stages, {report.first} to {report.last}")
+    console.heading(f"Stages, {report.first} to {report.last}", to)
     console.table(
         ["asset", "rows", "seconds", ""],
         [
             [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"]
             for s in report.stages
         ],
+        to,
         right=["rows", "seconds"],
     )
     if report.champion is not None:
-        console.heading("Gates of the champion")
+        console.heading("Gates of the champion", to)
         console.table(
             ["gate", "value", "", "threshold", ""],
             [
@@ -53,33 +56,38 @@ def show_report(report: "LoopReport") -> None:
                  "[green]passed[/]" if g["passed"] else "[red]failed[/]"]
                 for g in report.gates
             ],
+            to,
             right=["value"],
         )  # fmt: skip
         test = report.champion.parts.metrics["metrics"]["test"]
         console.heading(
-            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows"
+            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows",
+            to,
         )
-    console.say(f"  {report.wall_seconds:.0f} s")
+    console.say(f"  {report.wall_seconds:.0f} s", to)
 
 
-def show_decision(decision: dict[str, Any]) -> None:
+def show_decision(decision: dict[str, Any], to: "Console") -> None:
     """Outcome, score and reasons in words."""
     score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
-    console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}")
+    console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}", to)
     for reason in decision["reasons"]:
-        console.say(f"  · {reason['text']}")
+        console.say(f"  · {reason['text']}", to)
 
 
-def show_next() -> None:
+def show_next(to: "Console") -> None:
     """What one may do after the demonstration."""
-    console.heading("What next")
-    console.say("  loopline up                          Dagster, MLflow and the decision service, with their addresses")
-    console.say("  loopline run card_fraud              the second product")
-    console.say("  loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07")
-    console.say("  loopline tables credit_risk          what is in the lake")
+    console.heading("What next", to)
+    for line in (
+        "loopline up                          Dagster, MLflow and the decision service, with their addresses",
+        "loopline run card_fraud              the second product",
+        "loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07",
+        "loopline tables credit_risk          what is in the lake",
+    ):
+        console.say(f"  {line}", to)
 
 
-def show_tables(found: Sequence["TableFacts"]) -> None:
+def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:
     """One line a table."""
     console.table(
         ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
@@ -88,21 +96,22 @@ def show_tables(found: Sequence["TableFacts"]) -> None:
              t.last_commit[:19]]
             for t in found
         ],
+        to,
         right=["version", "partitions", "rows"],
     )  # fmt: skip
 
 
-def show_findings(found: Sequence["Finding"]) -> None:
+def show_findings(found: Sequence["Finding"], to: "Console") -> None:
     """One line a finding of the doctor, with what mends it."""
     for finding in found:
         mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}")
+        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}", to)
 
 
-def show_service(service: "ServiceStatus") -> None:
+def show_service(service: "ServiceStatus", to: "Console") -> None:
     """One line a service."""
     mark = {"running": "[green]✓[/]", "stopped": "[dim]·[/]"}.get(service.state, "[red]✗[/]")
-    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip())
+    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip(), to)
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:

@@ -103,3 +103,22 @@ def test_a_home_that_is_a_file_is_refused(
     (tmp_path / "home").touch()
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
     assert f"LOOPLINE_HOME is {tmp_path}/home, which is no folder" in refused("status", monkeypatch, capsys)
+
+
+def test_a_result_is_on_standard_output_as_text_or_as_json(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `loopline tables PRODUCT | less` shows them, and `--json | jq` reads nothing else."""
+    printed = []
+    for option in ([], ["--json"]):
+        monkeypatch.setattr("sys.argv", ["loopline", "tables", "credit_risk", *option])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code in (0, None)
+        printed.append(capsys.readouterr())
+    text, both = printed
+    (row,) = [line for line in text.out.splitlines() if line.startswith("features")]
+    assert row.split()[:5] == ["features", "0", "1", "2026-01-01", "1"]
+    assert text.err == ""
+    assert [table["name"] for table in json.loads(both.out)["tables"]] == ["features"]
+    assert row in both.err
