@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.object_stores import delta_options, is_s3, open_place
+from resources.parquet import write_parquet
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
@@ -358,7 +358,7 @@ class Lake:
         full = f"{self._root}/{table}/{path}"
         if not is_s3(self.uri):  # S3 has no folders
             self._files.create_dir(full.rpartition("/")[0], recursive=True)
-        pq.write_table(data, full, filesystem=self._files, compression="zstd", write_page_checksum=True)
+        write_parquet(data, full, self._files)
         return DataFile(path, day, data.num_rows, self._files.get_file_info(full).size)
 
     def folder(self, table: str) -> str:
