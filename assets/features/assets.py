@@ -1,8 +1,8 @@
 """Assets of features: the table `features` and the online store.
 
-Belongs here: which days of which tables a run reads, the Spark job's call, the commit of the files that Spark wrote,
-the load of the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`),
-Spark (`spark_job.py`).
+Belongs here: which days of which tables a run reads, the job's call, the commit of the files that it wrote, the load of
+the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`), Spark
+(`spark_job.py`).
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
+from assets.features.feature_table import SpineColumns
 from assets.features.kernel import Kernel, compile_features
 from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
-from assets.features.spark_job import SpineColumns, run
+from assets.features.spark_job import run
 from assets.features.tiles import CHUNK, tilings_of, untiled
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
@@ -60,7 +61,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             }
             spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
         written = run(
-            spark.session(), kernel, events=events, spine=spine, days=(days[0], days[-1]),
+            spark.session, kernel, events=events, spine=spine, days=(days[0], days[-1]),
             columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
         )  # fmt: skip
         record = {"run_id": context.run.run_id, "pins": pins, "feature_set": product.features.digest}

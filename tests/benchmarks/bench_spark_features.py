@@ -28,11 +28,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 from pyspark.sql import SparkSession
 
+from assets.features.feature_table import SpineColumns
 from assets.features.kernel import Kernel, compile_features
-from assets.features.spark_job import SpineColumns, run
+from assets.features.spark_job import run
 from assets.features.vocabulary import Events, FeatureSet, days
+from resources.parquet import write_parquet
 from resources.spark import SparkSessions
 from tests.benchmarks.processes import PEERS, PeakMemory
 
@@ -85,7 +88,7 @@ class History:
             columns |= {} if spine else {"amount": np.round(random.exponential(60, count), 2)}
             path = folder / f"day={FIRST + timedelta(number)}" / "part.parquet"
             path.parent.mkdir(parents=True)
-            pq.write_table(pa.table(columns), path, compression="zstd", write_page_checksum=True)
+            write_parquet(pa.table(columns), str(path), LocalFileSystem())
             paths.append(str(path))
         return paths
 
@@ -94,7 +97,7 @@ def by_job(spark: SparkSession, compiled: Kernel, history: History, target: Path
     """Seconds of the product's own job over all days."""
     began = time.perf_counter()
     run(
-        spark, compiled, events={"events": history.events}, spine=history.spine, days=(FIRST, LAST),
+        lambda: spark, compiled, events={"events": history.events}, spine=history.spine, days=(FIRST, LAST),
         columns=SpineColumns(row_id="row_id"), target=target,
     )  # fmt: skip
     return time.perf_counter() - began
@@ -104,7 +107,7 @@ def by_job_of_last_day(spark: SparkSession, compiled: Kernel, history: History, 
     """Seconds of the product's own job over the last day alone, given the files that its windows reach."""
     began = time.perf_counter()
     run(
-        spark, compiled, events={"events": history.events[-max(WINDOWS) - 2 :]}, spine=history.spine[-1:],
+        lambda: spark, compiled, events={"events": history.events[-max(WINDOWS) - 2 :]}, spine=history.spine[-1:],
         days=(LAST, LAST), columns=SpineColumns(row_id="row_id"), target=target,
     )  # fmt: skip
     return time.perf_counter() - began

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.spark_job import SpineColumns, run
+from assets.features.feature_table import SpineColumns
+from assets.features.spark_job import run
 from resources.environments import load_environment
 from resources.spark import SparkSessions
 from tests.benchmarks.bench_spark_features import FIRST, LAST, kernel
@@ -27,7 +28,7 @@ def main(folder: Path, target: Path) -> None:
     spark = sessions.session()
     events, spine = (sorted(map(str, (folder / name).rglob("*.parquet"))) for name in ("events", "spine"))
     written = run(
-        spark, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
+        lambda: spark, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
         columns=SpineColumns(row_id="row_id"), target=target, task_bytes=_TASK_BYTES,
     )  # fmt: skip
     code = spark.range(1).mapInArrow(_code, "place string").collect()[0].place

@@ -17,8 +17,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assets.features import reference
+from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
-from assets.features.spark_job import SpineColumns, run
+from assets.features.spark_job import run
 from assets.features.vocabulary import days, hours, last_events, this_month, today
 from resources.online_store import EntityEvents, open_store
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
@@ -128,7 +129,7 @@ def test_the_spark_job_is_the_oracle(crowd: Crowd, spark: SparkSession, tmp_path
     size = sum(Path(path).stat().st_size for paths in files.values() for path in paths)
     columns, target = SpineColumns(row_id="row_id", sequence="row_id"), tmp_path / "target"
     written = run(
-        spark, KERNEL, events=files, spine=files["orders"], days=DAYS, columns=columns, target=target,
+        lambda: spark, KERNEL, events=files, spine=files["orders"], days=DAYS, columns=columns, target=target,
         task_bytes=size // 3,
     )  # fmt: skip
     found = pa.concat_tables(pq.read_table(target / file.path, partitioning=None) for file in written.files)

@@ -13,8 +13,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from assets.features import reference
+from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
-from assets.features.spark_job import TASK_BYTES, SpineColumns, Written, run
+from assets.features.spark_job import TASK_BYTES, Written, run
 from assets.features.vocabulary import FeatureError, days, hours, last_events, today
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
@@ -87,7 +88,7 @@ def _run(
     spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None, task_bytes: int = TASK_BYTES
 ) -> Written:
     return run(
-        spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
+        lambda: spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
         columns=SPINE, target=target, task_bytes=task_bytes,
     )  # fmt: skip
 
@@ -144,12 +145,18 @@ def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: 
     assert any(expected[number][0] < FIRST for number in found)
 
 
-def test_a_row_that_arrived_before_its_moment_is_refused(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task_bytes", "error"), [(TASK_BYTES, FeatureError), (100_000, PySparkException)],
+    ids=["in this process", "in stages"],
+)  # fmt: skip
+def test_a_row_that_arrived_before_its_moment_is_refused(
+    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int, error: type[Exception]
+) -> None:
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
     path.write_bytes(Path(next(path for path in bank.spine if LAST.isoformat() in path)).read_bytes())
-    with pytest.raises(PySparkException, match="as of a later day than they arrived on"):
-        _run(spark, bank, tmp_path / "out", [str(path)])
+    with pytest.raises(error, match="as of a later day than they arrived on"):
+        _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 
 def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(
@@ -177,16 +184,26 @@ def _flip(path: Path, column: str) -> None:
     path.write_bytes(bytes(content))
 
 
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in this process", "in stages"])
 def test_a_day_alone_has_the_features_that_it_has_among_others(
-    spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path
+    spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path, task_bytes: int
 ) -> None:
     everything, target = done
     path = next(path for path in bank.spine if FIRST.isoformat() in path)
-    alone = _run(spark, bank, tmp_path, [path])
+    alone = _run(spark, bank, tmp_path, [path], task_bytes)
     assert [file.day for file in alone.files] == [FIRST]
     same = [file for file in everything.files if file.day == FIRST]
     left, right = _read(alone, tmp_path), pq.read_table(target / same[0].path, partitioning=None)
     assert left.equals(right)
+
+
+def test_a_day_alone_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Path) -> None:
+    def none() -> SparkSession:
+        raise AssertionError("a session was asked for")
+
+    spine = [path for path in bank.spine if FIRST.isoformat() in path]
+    written = run(none, KERNEL, events=bank.events, spine=spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path)
+    assert [file.day for file in written.files] == [FIRST]
 
 
 def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:
@@ -210,8 +227,8 @@ def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tm
 
 def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     written = run(
-        spark, KERNEL, events={"facts": [], "orders": bank.spine}, spine=bank.spine, days=(FIRST, LAST), columns=SPINE,
-        target=tmp_path / "few",
+        lambda: spark, KERNEL, events={"facts": [], "orders": bank.spine}, spine=bank.spine,
+        days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few",
     )  # fmt: skip
     found = _read(written, tmp_path / "few")
     assert set(found["count_f2"].to_pylist()) == {0.0}
@@ -223,13 +240,13 @@ def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, b
 
 def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="events of 'orders' are not given"):
-        run(spark, KERNEL, events={"facts": bank.events["facts"]}, spine=bank.spine, days=(FIRST, LAST), columns=SPINE,
-            target=tmp_path)  # fmt: skip
+        run(lambda: spark, KERNEL, events={"facts": bank.events["facts"]}, spine=bank.spine, days=(FIRST, LAST),
+            columns=SPINE, target=tmp_path)  # fmt: skip
     with pytest.raises(FeatureError, match="spine: .* has no column decided_at"):
-        run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
+        run(lambda: spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
             columns=SpineColumns("row_id", as_of="decided_at"), target=tmp_path)  # fmt: skip
     with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):
-        run(spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
+        run(lambda: spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
             columns=SpineColumns("row_id", carried=("weekend",)), target=tmp_path)  # fmt: skip
 
 

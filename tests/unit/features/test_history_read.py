@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.features.assets import _earliest, _history
-from assets.features.blocks import partition_of
+from assets.features.data_files import partition_of
 from assets.features.kernel import compile_features
 from assets.materialising import table_name
 from pipelines.products import load_product

@@ -1,0 +1,184 @@
+"""The feature table of some days, from data files to data files.
+
+Belongs here: which columns are read of rows and events, the features of each entity key in turn, the table's columns,
+a file for each day. Does not belong here: features (`kernel.py`), how files are read (`data_files.py`), how the work
+is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from assets.features.data_files import (
+    day_numbers,
+    gathered,
+    joined,
+    partition_of,
+    read_each,
+    read_entities,
+    read_schema,
+    read_table,
+)
+from assets.features.group_events import AS_OF, SEQUENCE
+from assets.features.kernel import Kernel, Need
+from assets.features.vocabulary import FeatureError, History
+from resources.object_stores import open_place
+from resources.parquet import write_parquet
+
+DAY = "day"
+_EPOCH = date(1970, 1, 1)
+_MICROS = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class SpineColumns:
+    """How the spine's source names what the feature table needs; as `assets.product.Spine`."""
+
+    row_id: str
+    as_of: str = "event_time"
+    sequence: str | None = None
+    carried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """One Parquet file; `path` is relative to the table's target."""
+
+    path: str
+    day: date
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """What is done for the table; it travels to Spark's tasks.
+
+    Attributes:
+        target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, sorted by (as_of, row id), with
+            page checksums.
+    """
+
+    kernel: Kernel
+    columns: SpineColumns
+    target: str
+
+    def schema(self, spine: Sequence[str]) -> pa.Schema:
+        """Of the table, from the columns of the spine's newest file; `day` is last, and is not in the files.
+
+        Raises:
+            FeatureError: A column that is carried along has the name of a feature.
+        """
+        there = read_schema(spine[-1]) if spine else pa.schema([])
+        types = {name: there.field(old).type for name, old in self.row_names.items() if old in there.names}
+        types |= {AS_OF: _MICROS, DAY: pa.date32()}
+        types |= {name: pa.float64() for name in self.kernel.features.numeric}
+        types |= {name: pa.string() for name in self.kernel.features.categories}
+        return pa.schema([(name, types[name]) for name in [*self._order, DAY] if name in types])
+
+    @property
+    def row_names(self) -> dict[str, str]:
+        """For each column that travels with a row, its name in the spine's files."""
+        features = self.kernel.features
+        asked = [feature.name for feature in features.request]
+        asked += [name for need in self.kernel.needs for name in need.request]
+        names = {name: name for name in (self.columns.row_id, *features.keys, *asked, *self.columns.carried)}
+        names[AS_OF] = self.columns.as_of
+        if self.columns.sequence is not None:
+            names[SEQUENCE] = self.columns.sequence
+        return names
+
+    def event_names(self, need: Need) -> dict[str, str]:
+        """For each column that is read of an event, its name in the source's files."""
+        names = {name: name for name in (need.key, "event_time", "known_at", *need.columns)}
+        if need.includes_request and self.columns.sequence is not None:
+            names[SEQUENCE] = self.columns.sequence
+        return names
+
+    def at_once(self, events: Mapping[str, Sequence[str]], spine: Sequence[str]) -> Iterator[WrittenFile]:
+        """The whole of it, which then has this machine to itself.
+
+        Args:
+            events, spine: Files, as `spark_job.run` takes them.
+        """
+        tables = list(self.read_rows(spine))
+        if not tables:
+            return
+        rows = joined(tables)
+        for key in self.kernel.features.keys:
+            wanted = rows[key].unique().drop_null()
+            own: dict[str, pa.Table | None] = {}
+            for need in self.kernel.needs:
+                if need.key == key:
+                    read = list(self.read_events(need, events[need.source], wanted, alone=True))
+                    own[need.source] = joined(read) if read else None
+            rows = self.with_features(key, own, rows)
+        yield from self.write(rows)
+
+    def read_rows(self, paths: Sequence[str]) -> Iterator[pa.Table]:
+        """The spine's rows, each with the day of its partition.
+
+        Raises:
+            FeatureError: A row is to be decided as of a later day than it arrived on.
+        """
+        return gathered(map(self._rows_of, paths))
+
+    def _rows_of(self, path: str) -> pa.Table:
+        rows = read_table(path, self.row_names)
+        rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_MICROS))
+        day = partition_of(path)
+        if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
+            raise FeatureError(
+                f"spine: {path} has rows to be decided as of a later day than they arrived on; what will be known "
+                f"then is not there yet: mend '{self.columns.as_of}' or the source's known_at"
+            )
+        return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+
+    def read_events(
+        self, need: Need, paths: Sequence[str], wanted: pa.Array | None, *, alone: bool
+    ) -> Iterator[pa.Table]:
+        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`."""
+        read = partial(read_entities, names=self.event_names(need), key=need.key, wanted=wanted)
+        return gathered(read_each(read, paths, alone=alone))
+
+    def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
+        """The rows with the features over one entity key; events are by source, None where there are none."""
+        for name, values in self.kernel.compute_entity(key, events, rows).items():
+            rows = rows.append_column(name, pa.array(values))
+        return rows
+
+    def write(self, rows: pa.Table) -> Iterator[WrittenFile]:
+        """Rows that have the features of every key to one file a day."""
+        rows = rows.sort_by([(name, "ascending") for name in (DAY, AS_OF, self.columns.row_id)])
+        history = {f.name: rows[f.name].to_numpy() for f in self.kernel.features.all if isinstance(f, History)}
+        features = self.kernel.finish(history, rows)
+        names = set(features.column_names)
+        table = pa.table({name: (features if name in names else rows)[name] for name in self._order})
+        day = rows[DAY].cast(pa.int32()).to_numpy()
+        starts = np.flatnonzero(np.append(True, np.diff(day) != 0)).tolist()
+        for first, last in zip(starts, [*starts[1:], len(day)], strict=True):
+            yield self._write_day(table.slice(first, last - first), _EPOCH + timedelta(int(day[first])))
+
+    def _write_day(self, table: pa.Table, day: date) -> WrittenFile:
+        """A file under a name of its own: an attempt that is given up leaves a file that no one refers to."""
+        path = f"{DAY}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
+        files, full = open_place(f"{self.target}/{path}")
+        files.create_dir(full.rpartition("/")[0], recursive=True)
+        write_parquet(table, full, files)
+        return WrittenFile(path, day, table.num_rows, files.get_file_info(full).size)
+
+    @property
+    def _order(self) -> list[str]:
+        """The table's columns, `day` apart."""
+        features = self.kernel.features
+        computed = {feature.name for feature in (*features.history, *features.derived)}
+        for name in (self.columns.row_id, *self.columns.carried):
+            if name in computed:
+                raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
+        first = [self.columns.row_id, *features.keys, AS_OF]
+        return list(dict.fromkeys([*first, *features.names, *self.columns.carried]))

@@ -1,0 +1,71 @@
+"""Data files: what is read of them, here and in a bucket."""
+
+from pathlib import Path
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from moto.server import ThreadedMotoServer
+
+from assets.features import data_files
+from resources.object_stores import open_place
+
+
+def test_small_tables_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_files, "_ROWS", 10)
+    parts = [pa.table({"a": pa.array(range(size))}) for size in (4, 4, 4, 0, 25, 3)]
+    assert [len(table) for table in data_files.gathered(iter(parts))] == [12, 25, 3]
+
+
+def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"old": [1, 2], "unread": [3, 4]}), tmp_path / "x.parquet")
+    table = data_files.read_table(str(tmp_path / "x.parquet"), {"new": "old", "absent": "absent", "again": "old"})
+    assert table.to_pydict() == {"new": [1, 2], "absent": [None, None], "again": [1, 2]}
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either variable names the S3; that of S3 alone goes before the general one."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+        for name, value in {
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            variable: f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="lake")
+        files, path = open_place("s3://lake/events/day=2026-01-01/part.parquet")
+        pq.write_table(pa.table({"a": [1, 2, 3]}), path, filesystem=files)
+        address = "s3://lake/events/day=2026-01-01/part.parquet"
+        assert data_files.read_schema(address).names == ["a"]
+        assert data_files.size_of([address]) == files.get_file_info(path).size > 0
+        assert data_files.read_table(address, {"a": "a"}).to_pydict() == {"a": [1, 2, 3]}
+    finally:
+        server.stop()
+
+
+def test_days_are_those_of_utc() -> None:
+    moments = pa.chunked_array([pa.array([-1, 0, 86_400_000_000 - 1, 86_400_000_000], pa.timestamp("us", tz="UTC"))])
+    assert data_files.day_numbers(moments).tolist() == [-1, 0, 0, 1]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_path: Path, alone: bool) -> None:
+    for number in range(20):
+        table = pa.table({"entity": ["a", "b", None, "c"], "place": [4 * number + step for step in range(4)]})
+        pq.write_table(table, tmp_path / f"{number:02d}.parquet")
+
+    def read(address: str) -> pa.Table:
+        return data_files.read_entities(
+            address, {"entity": "entity", "place": "place"}, "entity", pa.array(["c", "a", "z"])
+        )
+
+    found = pa.concat_tables(data_files.read_each(read, sorted(map(str, tmp_path.iterdir())), alone=alone))
+    assert found["place"].to_pylist() == [4 * number + step for number in range(20) for step in (0, 3)]
