@@ -18,6 +18,6 @@ class Files(LoadFileScheduling):
         return "demonstration" if file.startswith("tests/integration/test_demo") else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
-    """How tests are dealt out when several processes run them."""
-    return Files(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files | None:
+    """How tests are dealt out when several processes run them by file; None for xdist's own ways."""
+    return Files(config, log) if config.getoption("dist") == "loadfile" else None
