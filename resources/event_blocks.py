@@ -133,7 +133,10 @@ def _starts(keys: pa.Array) -> np.ndarray:
 
 
 def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, since: datetime) -> pa.Table:
-    """The table of an entity's block and of its single events arrived from `since` on; empty when there are none.
+    """The table of an entity's block and of its single events; empty when there are none.
+
+    Events that arrived before `since` are in the block; those that lack a column were put with an older version, and
+    are read again from their stream. Neither is given.
 
     Raises:
         EventError: The bytes are damaged.
@@ -141,17 +144,17 @@ def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, sin
     try:
         batches = [_unpacked(block, schema)] if block else []
         if rows:
-            first, events = micros(since), [json.loads(row) for row in rows]
-            recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
-            if recent:
-                batches.append(_rows_batch(recent, schema))
+            first, names, events = micros(since), set(schema.names), [json.loads(row) for row in rows]
+            seen = [event for event in events if event.keys() >= names and _arrival(event) >= first]
+            if seen:
+                batches.append(_rows_batch(seen, schema))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise EventError(f"stored events are damaged: {error}; load the online store again") from error
     return pa.Table.from_batches(batches, schema=schema)
 
 
 def _rows_batch(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = [pa.array([row.get(field.name) for row in rows], type=_stored_type(field.type)) for field in schema]
+    columns = [pa.array([row[field.name] for row in rows], type=_stored_type(field.type)) for field in schema]
     cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(cast, schema=schema)
 
@@ -243,8 +246,11 @@ def _equal(table: pa.Table, column: str, value: str | int) -> pa.ChunkedArray:
 
 def arrival_micros(event: bytes) -> int:
     """When a stored event arrived, in microseconds since 1970 UTC."""
-    values = json.loads(event)
-    return int(values.get(_ARRIVED, values["known_at"]))
+    return _arrival(json.loads(event))
+
+
+def _arrival(event: Mapping[str, Any]) -> int:
+    return int(event.get(_ARRIVED, event["known_at"]))
 
 
 def is_superseded(event: bytes, schema: pa.Schema, *, loaded_until: datetime) -> bool:

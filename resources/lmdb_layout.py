@@ -106,7 +106,7 @@ def supersede(txn: lmdb.Transaction, before: StoreState | None, state: StoreStat
 
 def expire_events(txn: lmdb.Transaction, state: StoreState, now: datetime) -> int:
     """Removes the single events that lie further back than their source's lookback; returns how many."""
-    edges = {name: now - loaded.lookback for name, loaded in state.sources.items() if loaded.lookback is not None}
+    edges = state.expiry_edges(now)
     return _drop_events(txn, lambda source, event: source in edges and is_expired(event, before=edges[source]))
 
 

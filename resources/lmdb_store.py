@@ -128,8 +128,12 @@ class LmdbStore:
                 supersede(txn, read_state(txn, CURRENT), staged)
                 txn.put(CURRENT, staged.to_json())
                 txn.delete(STAGED)
-            self._drop_all_but(staged.serial)
+            self._sweep(staged)
         return staged
+
+    def _sweep(self, state: StoreState) -> None:
+        """Removes the blocks that a published version replaces; its transaction removed the single events."""
+        self._drop_all_but(state.serial)
 
     def _stage(self, version: str) -> StoreState:
         with self._writing() as txn:

@@ -56,3 +56,44 @@ end
 return 1
 """
 """Changes the staged state only if it is still the one that was read; an empty second argument publishes it."""
+
+# KEYS: token, stream. ARGV: the token of the version whose columns the events have, these columns as a JSON list,
+# source, how far its stream was read ('' for events that are of none); then for each event under each of its keys the
+# hash, its id and the event.
+APPEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local columns = cjson.decode(ARGV[2])
+local function whole(stored)
+  local read, event = pcall(cjson.decode, stored)
+  if not read then return false end
+  for _, name in ipairs(columns) do
+    if event[name] == nil then return false end
+  end
+  return true
+end
+local answer = {}
+for i = 5, #ARGV, 3 do
+  local put = redis.call('HSETNX', ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if put == 0 and not whole(redis.call('HGET', ARGV[i], ARGV[i + 1])) then
+    redis.call('HSET', ARGV[i], ARGV[i + 1], ARGV[i + 2])
+    put = 1
+  end
+  answer[#answer + 1] = put
+end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) end
+return answer
+"""
+"""Puts events that are not there yet, or were put with fewer columns; nothing once another version is read."""
+
+# KEYS: token, a hash of events. ARGV: the token of the version for which they are too many; then ids and events.
+DROP = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+local dropped = 0
+for i = 2, #ARGV, 2 do
+  if redis.call('HGET', KEYS[2], ARGV[i]) == ARGV[i + 1] then
+    dropped = dropped + redis.call('HDEL', KEYS[2], ARGV[i])
+  end
+end
+return dropped
+"""
+"""Removes events that are still those that were read; nothing once another version is read."""

@@ -12,10 +12,11 @@ Keys, after `loopline:{product}:` (the braces keep a product on one node of a cl
     event:source:key column:key               hash: event id -> one event, as JSON
 """
 
+import json
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -54,7 +55,7 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
-from resources.redis_scripts import FETCH, REPLACE, STAGE
+from resources.redis_scripts import APPEND, DROP, FETCH, REPLACE, STAGE
 from resources.store_state import encode_posted, known_until, restart_needed
 
 _TIMEOUT_SECONDS = 0.25
@@ -84,6 +85,7 @@ class RedisStore:
         )
         self._patient: Any = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=3)
         self._fetch_script = self._client.register_script(FETCH)
+        self._append_script = self._client.register_script(APPEND)
         self._resting_until = 0.0
         self._lock = threading.Lock()
         self._known: StoreState | None = None
@@ -137,8 +139,7 @@ class RedisStore:
             again = [source for source in staged.sources if restart_needed(before, staged, source)]
             if staged.writer != self._writer or not self._replace(raw, b"", staged.token, *again):
                 raise self._displaced(version)
-            self._drop_data_but(staged.serial)
-            self._supersede(staged)
+            self._sweep(staged)
         return staged
 
     def _replace(self, raw: bytes | None, *arguments: str | bytes) -> bool:
@@ -157,18 +158,30 @@ class RedisStore:
     def _displaced(self, version: str) -> StoreError:
         return StoreError(f"another load took the place of version '{version}'; load one at a time")
 
-    def _drop_data_but(self, serial: int) -> None:
-        kept = f"{self._prefix}data:{serial}:".encode()
+    def _sweep(self, state: StoreState) -> None:
+        """Removes what a published version replaces. Nobody sees that any more, so it may come late, or never."""
+        kept = f"{self._prefix}data:{state.serial}:".encode()
         for name in self._names("data:*"):
             if not name.startswith(kept):
                 self._patient.unlink(name)
 
-    def _supersede(self, state: StoreState) -> None:
-        for source, name in self._event_hashes():
+        def gone(source: str, event: bytes) -> bool:
             loaded = state.sources.get(source)
-            for event_id, event in self._patient.hgetall(name).items():
-                if loaded is None or is_superseded(event, loaded.schema, loaded_until=loaded.loaded_until):
-                    self._patient.hdel(name, event_id)
+            return loaded is None or is_superseded(event, loaded.schema, loaded_until=loaded.loaded_until)
+
+        self._drop_events(state, gone)
+
+    def _drop_events(self, state: StoreState, gone: Callable[[str, bytes], bool]) -> int:
+        """Removes single events while the version is the one that is read; returns how many."""
+        removed = 0
+        for source, name in self._event_hashes():
+            found = [part for item in self._patient.hgetall(name).items() if gone(source, item[1]) for part in item]
+            if found:
+                dropped = self._patient.eval(DROP, 2, self._token, name, state.token, *found)
+                if dropped is None:
+                    return removed
+                removed += dropped
+        return removed
 
     def _event_hashes(self) -> Iterator[tuple[str, bytes]]:
         """Each hash of single events, with its source."""
@@ -246,32 +259,52 @@ class RedisStore:
 
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """See `OnlineStore.append_event`. Durable as far as Redis is: `appendonly yes`."""
-        loaded, event = self._loaded(source), NewEvent(row, event_id)
-        stored = encode_posted(event, loaded, source=source)
-        with self._failures(quick=True):
-            pipeline = self._client.pipeline(transaction=True)
-            self._put_event(pipeline, source, loaded.keyed(row), event, stored)
-            return any(pipeline.execute())
+        event = NewEvent(row, event_id)
+        while True:
+            token, loaded = self._loaded(source)
+            stored = encode_posted(event, loaded, source=source)
+            with self._failures(quick=True):
+                added = self._append(token, source, loaded, [(event, stored)], client=self._client)
+            if added is not None:
+                return added > 0
+            # Another version was published meanwhile: the event has to fit that one.
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
         """See `OnlineStore.append_stream`."""
-        loaded, fresh = self._loaded(source), []
-        for event in events:
-            stored = encode_event(event, loaded.schema, source=source)
-            if arrival_micros(stored) >= micros(loaded.loaded_until):
-                fresh.append((event, stored, loaded.keyed(event.row)))
-        with self._failures():
-            pipeline = self._patient.pipeline(transaction=True)
-            for event, stored, keyed in fresh:
-                self._put_event(pipeline, source, keyed, event, stored)
-            pipeline.hset(self._stream, source, position.to_json())
-            answers = iter(pipeline.execute()[:-1])
-        return sum(any(list(islice(answers, len(keyed)))) for _, _, keyed in fresh)
+        while True:
+            token, loaded = self._loaded(source)
+            encoded = [(event, encode_event(event, loaded.schema, source=source)) for event in events]
+            since = micros(loaded.loaded_until)
+            fresh = [(event, stored) for event, stored in encoded if arrival_micros(stored) >= since]
+            with self._failures():
+                added = self._append(token, source, loaded, fresh, position.to_json(), client=self._patient)
+            if added is not None:
+                return added
 
-    def _put_event(self, pipeline: Any, source: str, keys: Iterable[str], event: NewEvent, stored: bytes) -> None:
-        for key_column in keys:
-            name = self._event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
-            pipeline.hsetnx(name, identity(stored, event.event_id), stored)
+    def _append(
+        self,
+        token: str,
+        source: str,
+        loaded: SourceState,
+        events: Sequence[tuple[NewEvent, bytes]],
+        position: bytes = b"",
+        *,
+        client: Any,
+    ) -> int | None:
+        """Adds encoded events in one step; how many were new, or None when another version is read than the token's."""
+        arguments: list[str | bytes] = [token, json.dumps(loaded.schema.names), source, position]
+        keys = []
+        for event, stored in events:
+            keyed = loaded.keyed(event.row)
+            for key_column in keyed:
+                name = self._event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
+                arguments += [name, identity(stored, event.event_id), stored]
+            keys.append(len(keyed))
+        answer = self._append_script(keys=[self._token, self._stream], args=arguments, client=client)
+        if answer is None:
+            return None
+        put = iter(answer)
+        return sum(any(list(islice(put, number))) for number in keys)
 
     def position(self, source: str) -> StreamPosition | None:
         """See `OnlineStore.position`."""
@@ -281,24 +314,23 @@ class RedisStore:
 
     def expire(self, now: datetime) -> int:
         """See `OnlineStore.expire`."""
-        removed = 0
         with self._failures():
             state = self._stored(self._current)
-            for source, name in self._event_hashes():
-                loaded = state.sources.get(source) if state else None
-                if loaded is None or loaded.lookback is None:
-                    continue
-                edge = now - loaded.lookback
-                for event_id, event in self._patient.hgetall(name).items():
-                    if is_expired(event, before=edge):
-                        removed += self._patient.hdel(name, event_id)
-        return removed
+            if state is None:
+                return 0
+            edges = state.expiry_edges(now)
 
-    def _loaded(self, source: str) -> SourceState:
+            def gone(source: str, event: bytes) -> bool:
+                return source in edges and is_expired(event, before=edges[source])
+
+            return self._drop_events(state, gone)
+
+    def _loaded(self, source: str) -> tuple[str, SourceState]:
+        """The token of the version that is read, and what it has of a source."""
         state = self.state()
         if state is None or source not in state.sources:
             raise StoreUnavailable(f"online store of {self._name} has nothing of {source}; load it")
-        return state.sources[source]
+        return state.token, state.sources[source]
 
     def erase(self, key_column: str, key: str | int) -> int:
         """See `OnlineStore.erase`. A reader may see a part of the erasure while it runs."""

@@ -147,6 +147,10 @@ class StoreState:
         """The sources that have a table of their own. A name with two underscores is of what was made from another."""
         return tuple(name for name in self.sources if "__" not in name)
 
+    def expiry_edges(self, now: datetime) -> dict[str, datetime]:
+        """For each source that has a lookback, the moment before which its events matter to no decision."""
+        return {name: now - of.lookback for name, of in self.sources.items() if of.lookback is not None}
+
     def find(self, entity: EntityEvents) -> SourceState | None:
         """What is loaded of an entity's source by its key column; None when it is optional and nothing is.
 

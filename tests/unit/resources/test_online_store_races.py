@@ -1,0 +1,121 @@
+"""The online stores while versions are published: what others add and load in between is neither lost nor mixed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+
+from resources import redis_store
+from resources.online_store import OnlineStore, StoreState, StreamPosition, open_store
+from tests.unit.resources.test_online_store import (
+    DAY,
+    HISTORY,
+    UNTIL,
+    amounts,
+    event,
+    load,
+    opened,
+    redis_url,
+    store,
+    streamed,
+)
+
+__all__ = ["opened", "redis_url", "store"]
+WIDER = HISTORY.append_column("country", pa.array(["AT"] * 4))
+READ = StreamPosition({"0": 1}, UNTIL + 2 * DAY)
+
+
+def countries(store: OnlineStore) -> list[str]:
+    return sorted(store.fetch("cards", "card_id", "a")["country"].to_pylist())
+
+
+def during_the_sweep(monkeypatch: pytest.MonkeyPatch, store: OnlineStore, then: Callable[[], None]) -> None:
+    """Has something happen after a version was switched to, and before what it replaces is removed."""
+    sweep = store._sweep  # type: ignore[attr-defined]
+
+    def hold(state: StoreState) -> None:
+        then()
+        sweep(state)
+
+    monkeypatch.setattr(store, "_sweep", hold)
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
+def read_again(store: OnlineStore) -> int:
+    """What a follower does once the store has no position: it puts the stream's event with all columns."""
+    state = store.state()
+    assert state is not None
+    assert store.position("cards") is None
+    return store.append_stream("cards", [streamed(UNTIL + DAY, "e1", country="DE")], READ)
+
+
+def followed_with_fewer_columns(store: OnlineStore) -> None:
+    """A store whose stream was read, and a load of it that has one column more."""
+    load(store, HISTORY, "1")
+    store.append_stream("cards", [streamed(UNTIL + DAY, "e1")], READ)
+    for key_column in ("card_id", "terminal_id"):
+        store.put_events("cards", key_column, WIDER, version="2", loaded_until=UNTIL)
+
+
+def test_a_stream_that_is_read_again_before_the_sweep_keeps_its_events(
+    store: OnlineStore, opened: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event of before has fewer columns: it makes room for itself, and the sweep does not take the new one."""
+    followed_with_fewer_columns(store)
+    added = []
+
+    def follow() -> None:
+        follower = opened()
+        added.append(read_again(follower))
+        follower.close()
+
+    during_the_sweep(monkeypatch, store, follow)
+    store.publish("2")
+    assert added == [1]
+    assert countries(store) == ["AT", "AT", "DE"]
+    assert amounts(store, "terminal_id", "t2") == [1.0, 5.0]
+    assert store.position("cards") == READ
+
+
+def test_a_loader_killed_before_its_sweep_leaves_nothing_that_is_seen(
+    store: OnlineStore, opened: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event without the new column is not there; read again it has it, and stays when the load is repeated."""
+    followed_with_fewer_columns(store)
+    during_the_sweep(monkeypatch, store, killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.publish("2")
+    after = opened()
+    assert countries(after) == ["AT", "AT"]
+    assert read_again(after) == 1
+    assert countries(after) == ["AT", "AT", "DE"]
+    load(after, WIDER, "2")
+    assert countries(after) == ["AT", "AT", "DE"]
+    assert after.position("cards") == READ
+
+
+def test_an_event_of_the_columns_before_is_refused_by_the_version_published_meanwhile(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service had read the state when the version came; LMDB reads it in the transaction that adds."""
+    service, loader = open_store(redis_url, "posted"), open_store(redis_url, "posted")
+    followed_with_fewer_columns(loader)
+    encode = redis_store.encode_posted
+
+    def late(*arguments: object, **named: object) -> bytes:
+        encoded = encode(*arguments, **named)  # type: ignore[arg-type]
+        if loader.staged() is not None:
+            loader.publish("2")
+        return encoded
+
+    monkeypatch.setattr(redis_store, "encode_posted", late)
+    with pytest.raises(redis_store.EventError, match="column 'country' is missing"):
+        service.append_event("cards", event(UNTIL + timedelta(hours=3)))
+    assert service.append_event("cards", event(UNTIL + timedelta(hours=3), country="FR")) is True
+    assert countries(loader) == ["AT", "AT", "FR"]
+    service.close()
+    loader.close()
