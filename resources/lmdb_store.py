@@ -53,6 +53,7 @@ from resources.online_store import (
     StoreState,
     StoreUnavailable,
     StreamPosition,
+    VersionReplaced,
     checked_name,
     checked_version,
 )
@@ -253,10 +254,13 @@ class LmdbStore:
             stored = encode_posted(event, loaded, source=source)
             return _put_event(txn, source, loaded.keyed(row), event, stored)
 
-    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
+    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """See `OnlineStore.append_stream`."""
         added = 0
         with self._failures(), self._writing(create=False) as txn:
+            state = self._current(txn)
+            if state.token != token:
+                raise VersionReplaced(f"online store {self._folder}: version {state.version} was published meanwhile")
             loaded = self._loaded(txn, source)
             for event in events:
                 stored = encode_event(event, loaded.schema, source=source)

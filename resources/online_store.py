@@ -28,6 +28,7 @@ from resources.store_state import (
     StoreState,
     StoreUnavailable,
     StreamPosition,
+    VersionReplaced,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "StoreState",
     "StoreUnavailable",
     "StreamPosition",
+    "VersionReplaced",
     "checked_name",
     "checked_version",
     "open_store",
@@ -112,13 +114,18 @@ class OnlineStore(Protocol):
         """
         ...
 
-    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
+    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """Adds the next events of a source's stream, durably and all at once with the position after them.
 
         What was there already, and what arrived before the source's `loaded_until`, is left out; returns how many were
         added.
 
+        Args:
+            token: Of the state that was read before the position from which the events were read.
+
         Raises:
+            VersionReplaced: Another version is read by now, for which the stream may have to be read from elsewhere;
+                neither events nor position were put.
             EventError: An event does not fit the source's columns; none was added.
             StoreUnavailable: The store cannot be reached or has nothing of the source.
         """

@@ -52,6 +52,7 @@ from resources.online_store import (
     StoreState,
     StoreUnavailable,
     StreamPosition,
+    VersionReplaced,
     checked_name,
     checked_version,
 )
@@ -269,17 +270,19 @@ class RedisStore:
                 return added > 0
             # Another version was published meanwhile: the event has to fit that one.
 
-    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition) -> int:
+    def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """See `OnlineStore.append_stream`."""
-        while True:
-            token, loaded = self._loaded(source)
+        found, loaded = self._loaded(source)
+        added = None
+        if found == token:
             encoded = [(event, encode_event(event, loaded.schema, source=source)) for event in events]
             since = micros(loaded.loaded_until)
             fresh = [(event, stored) for event, stored in encoded if arrival_micros(stored) >= since]
             with self._failures():
                 added = self._append(token, source, loaded, fresh, position.to_json(), client=self._patient)
-            if added is not None:
-                return added
+        if added is None:
+            raise VersionReplaced(f"online store of {self._name}: another version was published meanwhile")
+        return added
 
     def _append(
         self,

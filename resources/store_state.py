@@ -33,6 +33,10 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached, is not loaded, or is damaged: a decision must do without it."""
 
 
+class VersionReplaced(StoreError):
+    """Another version was published since the state was read; nothing was put, and it is to be read again."""
+
+
 class EntityEvents(NamedTuple):
     """Whose events are wanted: `EntityEvents("transactions", "customer_id", "C17")`.
 

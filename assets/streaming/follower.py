@@ -19,7 +19,7 @@ from assets.features.online import validated_table
 from assets.product import Product, StreamTopic
 from assets.streaming.events import accepted
 from resources.lake import Lake
-from resources.online_store import OnlineStore, StreamPosition
+from resources.online_store import OnlineStore, StreamPosition, VersionReplaced
 from resources.sources import SourceBroken
 from resources.tails import Batch, Tail
 
@@ -72,6 +72,8 @@ class Follower:
     def step(self) -> Step:
         """Reads what came since the last step and puts it into the store.
 
+        Where another version is published in between, nothing is put.
+
         Raises:
             SourceError: The stream does not answer or does not exist.
             StoreError: The store cannot be used; nothing was put, and the next step reads the same again.
@@ -91,7 +93,12 @@ class Follower:
         found = accepted(
             self._product, self._contract, self._needs, batch.messages, key=self._key, consents=self._known_consents()
         )
-        added = self._store.append_stream(self._source, found.events, StreamPosition(batch.offsets, known))
+        after = StreamPosition(batch.offsets, known)
+        try:
+            added = self._store.append_stream(self._source, found.events, after, token=state.token)
+        except VersionReplaced as replaced:
+            _LOG.info("%s: %s; the next step reads from where that version wants it", self.name, replaced)
+            return Step()
         return Step(len(batch.messages), added, found.quarantined, found.withheld)
 
     def close(self) -> None:

@@ -233,6 +233,13 @@ def streamed(moment: datetime, event_id: str, **values: object) -> NewEvent:
     return NewEvent(event(moment, **values), event_id, arrived_at=moment)
 
 
+def follow(store: OnlineStore, events: list[NewEvent], position: StreamPosition) -> int:
+    """Puts a stream's events into the version that is read."""
+    state = store.state()
+    assert state is not None
+    return store.append_stream("cards", events, position, token=state.token)
+
+
 def test_a_stream_s_events_are_seen_with_its_position_and_count_once(store: OnlineStore) -> None:
     """What is read again after a crash changes nothing, nor what somebody else had posted under the same id."""
     load(store, HISTORY, "1")
@@ -240,13 +247,13 @@ def test_a_stream_s_events_are_seen_with_its_position_and_count_once(store: Onli
     store.append_event("cards", event(UNTIL + DAY), event_id="e1")
     events = [streamed(UNTIL + DAY, "e1"), streamed(UNTIL + DAY, "e2"), streamed(UNTIL - DAY, "old")]
     position = StreamPosition({"0": 3, "1": 9}, UNTIL + 2 * DAY)
-    assert store.append_stream("cards", events, position) == 1
-    assert store.append_stream("cards", events, position) == 0
+    assert follow(store, events, position) == 1
+    assert follow(store, events, position) == 0
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0, 5.0]
     assert store.position("cards") == position
     assert store.known_until() == {"cards": UNTIL + 2 * DAY}
     with pytest.raises(EventError, match="'amount' is '5'"):
-        store.append_stream("cards", [streamed(UNTIL + DAY, "e3"), streamed(UNTIL + DAY, "e4", amount="5")], position)
+        follow(store, [streamed(UNTIL + DAY, "e3"), streamed(UNTIL + DAY, "e4", amount="5")], position)
     assert amounts(store, "terminal_id", "t2") == [1.0, 5.0, 5.0]
 
 
@@ -254,7 +261,7 @@ def test_an_event_without_one_of_its_keys_counts_for_the_others(store: OnlineSto
     """As in a load, which leaves such a row out by that key alone."""
     load(store, HISTORY, "1")
     position = StreamPosition({"0": 1}, UNTIL + DAY)
-    assert store.append_stream("cards", [streamed(UNTIL + DAY, "e1", terminal_id=None)], position) == 1
+    assert follow(store, [streamed(UNTIL + DAY, "e1", terminal_id=None)], position) == 1
     assert store.append_event("cards", event(UNTIL + DAY, card_id=None)) is True
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0]
     assert amounts(store, "terminal_id", "t2") == [1.0, 5.0]
@@ -266,7 +273,7 @@ def test_a_load_takes_the_place_of_events_by_the_day_on_which_they_arrived(store
     late = NewEvent(event(UNTIL + DAY - timedelta(hours=1), amount=6.0), "late", arrived_at=UNTIL + DAY)
     early = NewEvent(event(UNTIL + DAY - timedelta(hours=2), amount=7.0), "early", arrived_at=UNTIL + DAY / 2)
     position = StreamPosition({"0": 2}, UNTIL + DAY)
-    assert store.append_stream("cards", [early, late], position) == 2
+    assert follow(store, [early, late], position) == 2
     load(store, pa.concat_tables([HISTORY, events([("a", "t2", UNTIL + DAY / 2, 7.0)])]), "2", UNTIL + DAY)
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 6.0, 7.0, 99.0]
     assert store.position("cards") == position
@@ -276,14 +283,14 @@ def test_a_stream_is_read_again_when_a_load_ends_earlier_or_has_other_columns(st
     """The events that were read already would be missing otherwise, or lack a column."""
     load(store, HISTORY, "1")
     position = StreamPosition({"0": 1}, UNTIL + 2 * DAY)
-    store.append_stream("cards", [streamed(UNTIL + DAY, "e1")], position)
+    follow(store, [streamed(UNTIL + DAY, "e1")], position)
     load(store, HISTORY, "2", UNTIL + timedelta(hours=1))
     assert store.position("cards") == position
     wider = HISTORY.append_column("country", pa.array(["AT"] * 4))
     load(store, wider, "3", UNTIL + timedelta(hours=1))
     assert store.position("cards") is None
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 99.0], "an event without the new column is no longer there"
-    store.append_stream("cards", [streamed(UNTIL + DAY, "e1", country="DE")], position)
+    follow(store, [streamed(UNTIL + DAY, "e1", country="DE")], position)
     load(store, wider, "4", UNTIL)
     assert store.position("cards") is None
 

@@ -7,13 +7,14 @@ import pyarrow as pa
 import pytest
 
 from resources import redis_store
-from resources.online_store import OnlineStore, StoreState, StreamPosition, open_store
+from resources.online_store import OnlineStore, StoreState, StreamPosition, VersionReplaced, open_store
 from tests.unit.resources.test_online_store import (
     DAY,
     HISTORY,
     UNTIL,
     amounts,
     event,
+    follow,
     load,
     opened,
     redis_url,
@@ -47,16 +48,14 @@ def killed() -> None:
 
 def read_again(store: OnlineStore) -> int:
     """What a follower does once the store has no position: it puts the stream's event with all columns."""
-    state = store.state()
-    assert state is not None
     assert store.position("cards") is None
-    return store.append_stream("cards", [streamed(UNTIL + DAY, "e1", country="DE")], READ)
+    return follow(store, [streamed(UNTIL + DAY, "e1", country="DE")], READ)
 
 
 def followed_with_fewer_columns(store: OnlineStore) -> None:
     """A store whose stream was read, and a load of it that has one column more."""
     load(store, HISTORY, "1")
-    store.append_stream("cards", [streamed(UNTIL + DAY, "e1")], READ)
+    follow(store, [streamed(UNTIL + DAY, "e1")], READ)
     for key_column in ("card_id", "terminal_id"):
         store.put_events("cards", key_column, WIDER, version="2", loaded_until=UNTIL)
 
@@ -68,12 +67,12 @@ def test_a_stream_that_is_read_again_before_the_sweep_keeps_its_events(
     followed_with_fewer_columns(store)
     added = []
 
-    def follow() -> None:
+    def read() -> None:
         follower = opened()
         added.append(read_again(follower))
         follower.close()
 
-    during_the_sweep(monkeypatch, store, follow)
+    during_the_sweep(monkeypatch, store, read)
     store.publish("2")
     assert added == [1]
     assert countries(store) == ["AT", "AT", "DE"]
@@ -118,4 +117,36 @@ def test_an_event_of_the_columns_before_is_refused_by_the_version_published_mean
     assert service.append_event("cards", event(UNTIL + timedelta(hours=3), country="FR")) is True
     assert countries(loader) == ["AT", "AT", "FR"]
     service.close()
+    loader.close()
+
+
+def test_a_stream_read_for_the_version_before_is_refused(store: OnlineStore) -> None:
+    """The position of before would hide that the new version, which ends earlier, lacks events of the stream."""
+    load(store, HISTORY, "1")
+    before = store.state()
+    assert before is not None
+    assert store.append_stream("cards", [streamed(UNTIL + DAY, "e1")], READ, token=before.token) == 1
+    load(store, HISTORY, "2", UNTIL - DAY)
+    with pytest.raises(VersionReplaced, match="published meanwhile"):
+        store.append_stream("cards", [streamed(UNTIL + DAY, "e2")], READ, token=before.token)
+    assert store.position("cards") is None
+    assert amounts(store, "card_id", "a") == [1.0, 5.0]
+
+
+def test_a_version_published_while_a_stream_is_put_refuses_it(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at the state and the write nothing holds Redis back; LMDB has one transaction for both."""
+    follower, loader = open_store(redis_url, "followed"), open_store(redis_url, "followed")
+    followed_with_fewer_columns(loader)
+    encode = redis_store.encode_event
+
+    def late(*arguments: object, **named: object) -> bytes:
+        loader.publish("2")
+        return encode(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(redis_store, "encode_event", late)
+    with pytest.raises(VersionReplaced, match="published meanwhile"):
+        follow(follower, [streamed(UNTIL + DAY, "e2")], READ)
+    assert follower.position("cards") is None
+    assert countries(follower) == ["AT", "AT"]
+    follower.close()
     loader.close()

@@ -145,7 +145,9 @@ def test_a_stream_that_is_read_keeps_its_source_fresh(parts: BundleParts, store:
     engine = Engine(bundle_of(parts), store, as_of_allowed=True)
     later = NOW + timedelta(days=4)
     assert decided(engine, as_of=later.isoformat()).fallback == "policy"
-    store.append_stream("transactions", [], StreamPosition({"0": 1}, later))
+    state = store.state()
+    assert state is not None
+    store.append_stream("transactions", [], StreamPosition({"0": 1}, later), token=state.token)
     assert decided(engine, as_of=later.isoformat()).fallback is None
 
 

@@ -142,7 +142,9 @@ def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
     follower.step()
     (home.folder / "repayments.jsonl").write_text(json.dumps(repayment(3, UNTIL + 2 * HOUR)) + "\n")
     home.say(repayment(9, UNTIL + 3 * HOUR))
-    home.store.append_stream("repayments", [], replace(_position(home), offsets={"0": 10**6}))
+    state = home.store.state()
+    assert state is not None
+    home.store.append_stream("repayments", [], replace(_position(home), offsets={"0": 10**6}), token=state.token)
     assert follower.step() == Step(read=2, added=1)
     assert home.late == [1, 2, 3, 9]
 
@@ -158,11 +160,32 @@ def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
     assert Home(tmp_path).follower().step() == Step()
 
 
+def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends earlier, so that the stream is to be read from further back; what the step read is not put."""
+    follower = home.follower()
+    follower.step()
+    home.say(repayment(4, UNTIL + 3 * HOUR))
+    read = FileTail.read
+
+    def slowly(tail: FileTail, offsets: Any, most: int) -> Any:
+        batch = read(tail, offsets, most)
+        if home.store.version() == "1":
+            home.load(repayment(0, UNTIL - 25 * HOUR), version="2", until=UNTIL - timedelta(days=1))
+        return batch
+
+    monkeypatch.setattr(FileTail, "read", slowly)
+    assert follower.step() == Step()
+    assert home.late == [0, 2, 3]
+    assert follower.step() == Step(read=4, added=2)
+    assert home.late == [0, 1, 2, 3, 4]
+    assert home.store.known_until() == {"repayments": NOW}
+
+
 def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The position is put with the events or not at all."""
     follower = home.follower()
 
-    def fail(*_: object) -> int:
+    def fail(*_: object, **__: object) -> int:
         raise StoreUnavailable("away")
 
     with monkeypatch.context() as patched:
