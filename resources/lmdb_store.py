@@ -134,7 +134,7 @@ class LmdbStore:
 
     def _sweep(self, state: StoreState) -> None:
         """Removes the blocks that a published version replaces; its transaction removed the single events."""
-        self._drop_all_but(state.serial)
+        self._drop_below(state.serial)
 
     def _stage(self, version: str) -> StoreState:
         with self._writing() as txn:
@@ -151,13 +151,14 @@ class LmdbStore:
             fresh = StoreState(version=version, serial=serial, writer=self._writer)
             txn.put(STAGED, fresh.to_json())
         self._filling = version
-        self._drop_all_but(serial, *([current.serial] if current else []))
+        self._drop_below(serial, kept=current.serial if current else None)
         return fresh
 
-    def _drop_all_but(self, *kept: int) -> None:
+    def _drop_below(self, end: int, *, kept: int | None = None) -> None:
+        """Removes the blocks of older versions. Those of newer ones are of a load that began since."""
         serial = self._serial_from(0)
-        while serial is not None:
-            if serial not in kept:
+        while serial is not None and serial < end:
+            if serial != kept:
                 self._drop_between(serial_prefix(serial), serial_prefix(serial + 1))
             serial = self._serial_from(serial + 1)
 

@@ -160,10 +160,12 @@ class RedisStore:
         return StoreError(f"another load took the place of version '{version}'; load one at a time")
 
     def _sweep(self, state: StoreState) -> None:
-        """Removes what a published version replaces. Nobody sees that any more, so it may come late, or never."""
-        kept = f"{self._prefix}data:{state.serial}:".encode()
+        """Removes what a published version replaces. Nobody sees that any more, so it may come late, or never.
+
+        Blocks of a newer version are of a load that began since.
+        """
         for name in self._names("data:*"):
-            if not name.startswith(kept):
+            if int(name.decode().removeprefix(self._prefix).split(":")[1]) < state.serial:
                 self._patient.unlink(name)
 
         def gone(source: str, event: bytes) -> bool:

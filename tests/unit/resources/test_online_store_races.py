@@ -97,6 +97,43 @@ def test_a_loader_killed_before_its_sweep_leaves_nothing_that_is_seen(
     assert after.position("cards") == READ
 
 
+def test_a_sweep_leaves_alone_what_the_next_load_has_begun(
+    store: OnlineStore, opened: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process fills the next version as soon as this one is switched to; it is published with all it had."""
+
+    def begin() -> None:
+        other = opened()
+        other.put_events("cards", "card_id", HISTORY, version="2", loaded_until=UNTIL)
+        other.close()
+
+    during_the_sweep(monkeypatch, store, begin)
+    load(store, HISTORY.slice(0, 1), "1")
+    second = opened()
+    second.put_events("cards", "terminal_id", HISTORY, version="2", loaded_until=UNTIL)
+    second.publish("2")
+    assert amounts(second, "card_id", "a") == [1.0, 2.0]
+    assert amounts(second, "terminal_id", "t1") == [2.0, 3.0]
+
+
+def test_a_sweep_that_comes_late_leaves_alone_what_the_next_version_has(
+    store: OnlineStore, opened: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next load ends earlier, and its stream is read again: the first one's sweep would take those events."""
+    load(store, HISTORY, "1")
+
+    def fall_back() -> None:
+        other = opened()
+        load(other, HISTORY, "3", UNTIL)
+        follow(other, [streamed(UNTIL + DAY, "e1")], READ)
+        other.close()
+
+    during_the_sweep(monkeypatch, store, fall_back)
+    load(store, HISTORY, "2", UNTIL + 2 * DAY)
+    assert store.version() == "3"
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0]
+
+
 def test_an_event_of_the_columns_before_is_refused_by_the_version_published_meanwhile(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
