@@ -103,7 +103,7 @@ class LmdbStore:
         with self._failures():
             staged = self._stage(checked_version(version))
             prefix = data_prefix(staged.serial, source, key_column)
-            self._drop(prefix)
+            self._drop_between(prefix, prefix + b"\xff" * 4, filling=staged)
             cut = blocks(table, key_column)
             while part := list(islice(cut, _BATCH)):
                 with self._writing() as txn:
@@ -168,14 +168,13 @@ class LmdbStore:
                 return None
             return int.from_bytes(cursor.key()[1:5], "big")
 
-    def _drop(self, prefix: bytes) -> None:
-        self._drop_between(prefix, prefix + b"\xff" * 4)
-
-    def _drop_between(self, start: bytes, stop: bytes) -> None:
+    def _drop_between(self, start: bytes, stop: bytes, *, filling: StoreState | None = None) -> None:
         removed = _BATCH
         while removed == _BATCH:
             removed = 0
             with self._writing() as txn, txn.cursor() as cursor:
+                if filling is not None:
+                    still_staged(txn, filling)
                 found = cursor.set_range(start)
                 while found and bytes(cursor.key()) < stop and removed < _BATCH:
                     found = cursor.delete()

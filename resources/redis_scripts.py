@@ -43,19 +43,17 @@ redis.call('SET', KEYS[2], text)
 return text
 """
 
-REPLACE = """
+# KEYS: staged, current, token, stream. ARGV: the staged state that was read, its token, the sources whose streams are
+# read again.
+PUBLISH = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then
-  redis.call('SET', KEYS[2], ARGV[1])
-  redis.call('SET', KEYS[3], ARGV[3])
-  redis.call('DEL', KEYS[1])
-  for i = 4, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
-else
-  redis.call('SET', KEYS[1], ARGV[2])
-end
+redis.call('SET', KEYS[2], ARGV[1])
+redis.call('SET', KEYS[3], ARGV[2])
+redis.call('DEL', KEYS[1])
+for i = 3, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
 return 1
 """
-"""Changes the staged state only if it is still the one that was read; an empty second argument publishes it."""
+"""Makes the staged version the one that is read, unless it was changed since."""
 
 # KEYS: token, stream. ARGV: the token of the version whose columns the events have, these columns as a JSON list,
 # source, how far its stream was read ('' for events that are of none); then for each event under each of its keys the

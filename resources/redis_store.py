@@ -56,7 +56,7 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
-from resources.redis_scripts import APPEND, DROP, FETCH, REPLACE, STAGE
+from resources.redis_scripts import APPEND, DROP, FETCH, PUBLISH, STAGE
 from resources.store_state import encode_posted, known_until, restart_needed
 
 _TIMEOUT_SECONDS = 0.25
@@ -113,19 +113,16 @@ class RedisStore:
         with self._failures():
             staged = self._stage(checked_version(version))
             name = self._data(staged.serial, source, key_column)
-            self._patient.unlink(name)
-            self._patient.hset(name, _MARK, b"")
+            with self._filling_step(staged) as (step, _):
+                step.unlink(name).hset(name, _MARK, b"")
             cut = blocks(table, key_column)
             while part := dict(islice(cut, _BATCH)):
-                self._patient.hset(name, mapping=part)
-            raw = self._patient.get(self._staged) or b""
-            latest = StoreState.from_json(raw) if raw else None
-            if latest is None or latest.token != staged.token:
-                raise self._displaced(version)
+                with self._filling_step(staged) as (step, _):
+                    step.hset(name, mapping=part)
             loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback)
-            filled = latest.with_source(source, key_column, rows=len(table), loaded=loaded).to_json()
-            if not self._replace(raw, filled):
-                raise self._displaced(version)
+            with self._filling_step(staged) as (step, latest):
+                filled = latest.with_source(source, key_column, rows=len(table), loaded=loaded)
+                step.set(self._staged, filled.to_json())
         return len(table)
 
     def publish(self, version: str) -> StoreState:
@@ -138,14 +135,27 @@ class RedisStore:
                 raise StoreError(f"version '{version}' cannot be published: {found}; fill it with put_events")
             before = self._stored(self._current)
             again = [source for source in staged.sources if restart_needed(before, staged, source)]
-            if staged.writer != self._writer or not self._replace(raw, b"", staged.token, *again):
+            keys = (self._staged, self._current, self._token, self._stream)
+            if staged.writer != self._writer or not self._patient.eval(PUBLISH, 4, *keys, raw, staged.token, *again):
                 raise self._displaced(version)
             self._sweep(staged)
         return staged
 
-    def _replace(self, raw: bytes | None, *arguments: str | bytes) -> bool:
-        keys = (self._staged, self._current, self._token, self._stream)
-        return bool(self._patient.eval(REPLACE, len(keys), *keys, raw, *arguments))
+    @contextmanager
+    def _filling_step(self, staged: StoreState) -> Iterator[tuple[Any, StoreState]]:
+        """A transaction on the version that is being filled, and its state: none when another load took its place."""
+        with self._patient.pipeline(transaction=True) as step:
+            step.watch(self._staged)
+            raw = step.get(self._staged)
+            latest = StoreState.from_json(raw) if raw else None
+            if latest is None or latest.token != staged.token:
+                raise self._displaced(staged.version)
+            step.multi()
+            yield step, latest
+            try:
+                step.execute()
+            except redis.exceptions.WatchError as error:
+                raise self._displaced(staged.version) from error
 
     def _stage(self, version: str) -> StoreState:
         fresh = StoreState(version=version, serial=0, writer=self._writer).to_json()

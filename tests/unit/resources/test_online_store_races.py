@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from resources import redis_store
-from resources.online_store import OnlineStore, StoreState, StreamPosition, VersionReplaced, open_store
+from resources.online_store import OnlineStore, StoreError, StoreState, StreamPosition, VersionReplaced, open_store
 from tests.unit.resources.test_online_store import (
     DAY,
     HISTORY,
@@ -132,6 +132,26 @@ def test_a_sweep_that_comes_late_leaves_alone_what_the_next_version_has(
     load(store, HISTORY, "2", UNTIL + 2 * DAY)
     assert store.version() == "3"
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0]
+
+
+def test_a_load_that_was_taken_over_does_not_remove_what_the_other_put(
+    store: OnlineStore, opened: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had made sure that the version is its own, and was about to begin, when the other came."""
+    stage = store._stage  # type: ignore[attr-defined]
+
+    def hold(version: str) -> StoreState:
+        staged: StoreState = stage(version)
+        other = opened()
+        load(other, HISTORY, "1")
+        other.close()
+        return staged
+
+    monkeypatch.setattr(store, "_stage", hold)
+    with pytest.raises(StoreError, match="another load took the place of version '1'"):
+        store.put_events("cards", "card_id", HISTORY.slice(0, 1), version="1", loaded_until=UNTIL)
+    assert amounts(store, "card_id", "a") == [1.0, 2.0]
+    assert amounts(store, "card_id", "b") == [3.0]
 
 
 def test_an_event_of_the_columns_before_is_refused_by_the_version_published_meanwhile(
