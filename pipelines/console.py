@@ -2,22 +2,35 @@
 
 Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Standard output holds the
 result alone, as text or as JSON; progress and errors go to standard error, and so does the text of a result that is
-wanted as JSON. Does not belong here: commands (`cli.py`).
+wanted as JSON. What is printed may hold anything, so no text is read as markup. Does not belong here: commands
+(`cli.py`).
 """
 
 import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _WIDTH = 240
 """Of a file or a pipe, which have none of their own."""
-PROGRESS = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH)
-_RESULTS = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+PROGRESS = Console(
+    stderr=True, highlight=False, markup=False, emoji=False, width=None if sys.stderr.isatty() else _WIDTH
+)
+_RESULTS = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH)
+
+
+Mark = Literal["done", "failed", "idle", "warning"]
+_MARKS: dict[Mark, Text] = {
+    "done": Text("✓", "green"),
+    "failed": Text("✗", "red"),
+    "idle": Text("·", "dim"),
+    "warning": Text("!", "yellow"),
+}
 
 
 class ProgressLines(logging.Handler):
@@ -27,9 +40,9 @@ class ProgressLines(logging.Handler):
         """Prints the record of `assets.materialising.Stopwatch`."""
         rows, seconds = getattr(record, "rows", None), getattr(record, "seconds", None)
         if rows is None or seconds is None:
-            PROGRESS.print(f"  [dim]·[/] {record.getMessage()}")
+            say(record.getMessage(), mark="idle")
         else:
-            PROGRESS.print(f"  [green]✓[/] {record.getMessage():<32}{rows:>12,} rows {seconds:>8.1f} s")
+            say(f"{record.getMessage():<32}{rows:>12,} rows {seconds:>8.1f} s", mark="done")
 
 
 def show_progress() -> None:
@@ -48,21 +61,21 @@ def results(json_: bool) -> Console:
 
 def heading(text: str, to: Console = PROGRESS) -> None:
     """A line that opens a part."""
-    to.print(f"\n[bold]{text}[/]")
+    to.print(f"\n{text}", style="bold")
 
 
-def say(text: str, to: Console = PROGRESS) -> None:
-    """A line for people."""
-    to.print(text, soft_wrap=True)
+def say(text: str, to: Console = PROGRESS, *, mark: Mark | None = None) -> None:
+    """A line for people; one with a mark is indented."""
+    to.print(text if mark is None else Text.assemble("  ", _MARKS[mark], " ", text), soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], to: Console, *, right: Sequence[str] = ()) -> None:
-    """A table for people; `right` names the columns that are set flush right."""
+    """A table for people; `right` names the columns that are set flush right. A cell may be a text of its own style."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
-        grid.add_row(*(str(cell) for cell in row))
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     to.print(grid)
 
 
@@ -73,4 +86,4 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def fail(text: str) -> None:
     """Why a command did not do what was asked."""
-    PROGRESS.print(f"[red]✗[/] {text}", soft_wrap=True)
+    PROGRESS.print(Text.assemble(_MARKS["failed"], " ", text), soft_wrap=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from assets.naming import checked_day
 from pipelines import console, showing
@@ -99,14 +100,14 @@ def _show_features(found: "FeatureSurvey", to: "Console") -> None:
             entry.name, entry.unit, entry.source, "" if known is None else f"{known.missing:.1%}",
             "" if known is None or known.mean is None else f"{known.mean:,.4g}",
             "" if use.importance is None else f"{use.importance:.1%}", ", ".join(use.versions) or "-",
-            use.state if use.state == "used" else f"[yellow]{use.state}[/]",
+            Text(use.state, "" if use.state == "used" else "yellow"),
         ])  # fmt: skip
     console.table(
         ["feature", "unit", "from", "missing", "mean", "importance", "versions", "use"], rows, to,
         right=["missing", "mean", "importance"],
     )  # fmt: skip
     if found.unused:
-        console.say(f"  [yellow]![/] used by no model: {', '.join(found.unused)}", to)
+        console.say(f"used by no model: {', '.join(found.unused)}", to, mark="warning")
 
 
 def _show_replay(report: "ReplayReport", to: "Console") -> None:

@@ -7,6 +7,8 @@ Belongs here: the form of a report, a decision and a service's state. Does not b
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from pipelines import console
 
 if TYPE_CHECKING:  # seconds of imports that `--help` does not need
@@ -53,7 +55,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             ["gate", "value", "", "threshold", ""],
             [
                 [g["name"], f"{g['value']:.4g}", "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
-                 "[green]passed[/]" if g["passed"] else "[red]failed[/]"]
+                 Text("passed", "green") if g["passed"] else Text("failed", "red")]
                 for g in report.gates
             ],
             to,
@@ -104,14 +106,15 @@ def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:
 def show_findings(found: Sequence["Finding"], to: "Console") -> None:
     """One line a finding of the doctor, with what mends it."""
     for finding in found:
-        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        console.say(f"  {mark} {finding.name:<18} {finding.detail}{'' if finding.ok else f' → {finding.remedy}'}", to)
+        remedy = "" if finding.ok else f" → {finding.remedy}"
+        console.say(f"{finding.name:<18} {finding.detail}{remedy}", to, mark="done" if finding.ok else "failed")
 
 
 def show_service(service: "ServiceStatus", to: "Console") -> None:
     """One line a service."""
-    mark = {"running": "[green]✓[/]", "stopped": "[dim]·[/]"}.get(service.state, "[red]✗[/]")
-    console.say(f"  {mark} {service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip(), to)
+    marks: dict[str, console.Mark] = {"running": "done", "stopped": "idle"}
+    line = f"{service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip()
+    console.say(line, to, mark=marks.get(service.state, "failed"))
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:

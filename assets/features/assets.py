@@ -113,6 +113,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
             version=version,
             pins=state.table_versions,
             loaded_until={source: state.sources[source].loaded_until.isoformat() for source in state.tables},
+            lacking={load.source: load.lacking.isoformat() for load in loads if load.lacking is not None},
             gone_on_with=len(loads) - len(missing),
             tiled_entities=tiled,
             served_from_events=[name for need in kernel.needs for name in untiled(kernel, need)],

@@ -29,8 +29,9 @@ class SourceLoad:
         table: The lake's name of its validated table.
         table_version: The version that is read, for every key of the source.
         days: The days of it that a decision can see.
-        loaded_until: The end of the last day that the table has, midnight UTC.
+        loaded_until: The end of the last day that is known with all before it, midnight UTC.
         lookback: How far back events matter; None for all history.
+        lacking: The day at which it ends, not made though later ones were; None when it ends with the last.
     """
 
     source: str
@@ -40,6 +41,7 @@ class SourceLoad:
     days: tuple[date, ...]
     loaded_until: datetime
     lookback: timedelta | None
+    lacking: date | None = None
 
 
 def planned_loads(
@@ -48,7 +50,9 @@ def planned_loads(
     """What is loaded for a product, all of a source from one version of its table.
 
     A source is known until the end of its last day, which is one that has rows or, on a quiet day, one that was made
-    without any. Today is left out: it is not over.
+    without any. Where a day before it was not made, and a decision could see it, the source ends there: what came later
+    is left to the stream, and without one the source grows old, since a feature over it would lack that day in silence.
+    Today is left out: it is not over.
 
     Args:
         made: For each source the days that were validated. Read it before the versions, which then have them.
@@ -56,23 +60,43 @@ def planned_loads(
     Raises:
         LakeError: A table does not exist.
     """
-    pinned: dict[str, tuple[int, datetime, tuple[date, ...]]] = {}
+    pinned: dict[str, tuple[int, datetime, date | None, tuple[date, ...]]] = {}
     for source in dict.fromkeys(need.source for need in kernel.needs):
         table = validated_table(product, source)
         version = lake.version(table)
-        days = tuple(day for day in lake.days(table, version) if day < now.date())
-        last = max([*days, *(day for day in made[source] if day < now.date())], default=None)
-        end = product.start if last is None else last + timedelta(days=1)
-        pinned[source] = version, datetime.combine(end, time(), UTC), days
+        days = lake.days(table, version)
+        known = {day for day in (*days, *made[source]) if day < now.date()}
+        lacking = _lacking(known, [lookback_of(need) for need in kernel.needs if need.source == source])
+        end = lacking or max((day + timedelta(days=1) for day in known), default=product.start)
+        seen = tuple(day for day in days if day < end and day in known)
+        pinned[source] = version, datetime.combine(end, time(), UTC), lacking, seen
     loads = []
     for need in kernel.needs:
-        version, until, days = pinned[need.source]
-        lookback = None if need.reach is None else timedelta(microseconds=need.reach)
+        version, until, lacking, days = pinned[need.source]
+        lookback = lookback_of(need)
         first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
         seen = tuple(day for day in days if day >= first)
         table = validated_table(product, need.source)
-        loads.append(SourceLoad(need.source, need.key, table, version, seen, until, lookback))
+        loads.append(SourceLoad(need.source, need.key, table, version, seen, until, lookback, lacking))
     return tuple(loads)
+
+
+def lookback_of(need: Need) -> timedelta | None:
+    """How far back its events matter; None for all history."""
+    return None if need.reach is None else timedelta(microseconds=need.reach)
+
+
+def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | None:
+    """The first day between known ones that is not known itself, and that windows ending after the last one reach."""
+    if not known:
+        return None
+    day, last = min(known), max(known)
+    finite = [lookback for lookback in lookbacks if lookback is not None]
+    if len(finite) == len(lookbacks):
+        day = max(day, last - max(finite) - timedelta(days=1))
+    while day < last and day in known:
+        day += timedelta(days=1)
+    return day if day < last else None
 
 
 def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:

@@ -19,7 +19,7 @@ from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_json
+from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_event_id, parse_json
 from assets.serving.watcher import LiveProduct, Watcher
 from resources.environments import Environment, load_environment
 from resources.event_blocks import EventError
@@ -170,15 +170,18 @@ class Application:
         call = _fields(
             parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
         )
-        product = self._live(call["product"]).product
-        event = parse_event(call["event"], now=datetime.now(UTC), any_time=self._any_time)
+        live = self._live(call["product"])
         try:
             source = checked_name(call["source"], "source")
-            added = self._watcher.store(product).append_event(source, event, call.get("event_id"))
+            event = parse_event(
+                call["event"], now=datetime.now(UTC), any_time=self._any_time, resolutions=live.resolutions(source)
+            )
+            event_id = parse_event_id(call.get("event_id"))
+            added = self._watcher.store(live.product).append_event(source, event, event_id)
         except (EventError, BadName) as error:
             raise RequestError(str(error)) from error
         self.metrics.events.labels("added" if added else "known").inc()
-        return {"product": product, "source": source, "added": added, "known_at": _iso(event["known_at"])}
+        return {"product": live.product, "source": source, "added": added, "known_at": _iso(event["known_at"])}
 
     def describe(self) -> list[dict[str, Any]]:
         """The live products, for people and scripts."""

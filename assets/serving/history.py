@@ -46,7 +46,8 @@ class History:
 
     def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
         """Which source ends too long before the decision, in words; None when none does."""
-        for source, until in snapshot.known_until.items():
+        for source in dict.fromkeys(need.source for need in self._needs):
+            until = snapshot.known_until[source]  # tiles are of the load alone; what came since stands beside them
             if as_of - until > self._max_age:
                 return (
                     f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from assets.features.arrow import MAX_STEPS
+
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
 _LONGEST_TEXT = 255
@@ -176,12 +178,15 @@ def _checked(
     return _key(name, value)
 
 
-def parse_event(given: object, *, now: datetime, any_time: bool) -> dict[str, object]:
+def parse_event(
+    given: object, *, now: datetime, any_time: bool, resolutions: Mapping[str, float] | None = None
+) -> dict[str, object]:
     """Checks the parts of a posted event that every source has; the store checks its columns.
 
     Args:
         now: When the event became known, unless it says so itself.
         any_time: Whether it may have become known after `now`.
+        resolutions: Of the source's exact columns. A number of too many steps would stop every decision that sees it.
 
     Returns:
         The event with `event_time` and `known_at` as datetimes, UTC.
@@ -192,8 +197,14 @@ def parse_event(given: object, *, now: datetime, any_time: bool) -> dict[str, ob
     event = dict(_object(given, "'event'"))
     problems: list[str] = []
     for name, value in event.items():
-        if isinstance(value, float) and (not math.isfinite(value) or abs(value) > LARGEST_NUMBER):
+        if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
             problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            problems.append(f"field '{name}' is {_shown(value)}; it must be within 64 bits")
+        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
+            problems.append(f"field '{name}' is {_shown(value)}; it must be below 2^53 steps of its resolution")
+        if isinstance(value, str) and not _is_unicode(value):
+            problems.append(f"field '{name}' is {_shown(value)}, which holds half of a character; send whole ones")
         if isinstance(value, (dict, list)):
             problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
     if "event_time" not in event:
@@ -214,6 +225,15 @@ def parse_event(given: object, *, now: datetime, any_time: bool) -> dict[str, ob
     if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
         raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
     return event | times
+
+
+def parse_event_id(value: object) -> str | None:
+    """What names a posted event, by which it is known again; None where nothing does.
+
+    Raises:
+        RequestError: It is no plain text.
+    """
+    return None if value is None else _text("event_id", value)
 
 
 def _object(value: object, what: str) -> Mapping[str, object]:
@@ -253,6 +273,11 @@ def _text(name: str, value: object) -> str:
 
 def _is_plain(value: str) -> bool:
     return bool(value) and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT
+
+
+def _is_unicode(value: str) -> bool:
+    """Whether it can be written down: JSON lets half of a surrogate pair through."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _key(name: str, value: object) -> str | int:

@@ -40,6 +40,14 @@ class LiveProduct:
         names = frozenset(name for engine in engines if engine for name in engine.shape.columns)
         object.__setattr__(self, "also_known", names)
 
+    def resolutions(self, source: str) -> dict[str, float]:
+        """Of the source's exact columns, the finest that a live bundle adds them up in."""
+        found: dict[str, float] = {}
+        for engine in (self.champion, self.challenger, self.shadow):
+            declared = {} if engine is None else engine.bundle.parts.kernel.resolutions.get(source, {})
+            found |= {column: min(step, found.get(column, step)) for column, step in declared.items()}
+        return found
+
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
         """The engine that decides a request: the same for the same entity as long as the share does not shrink."""
         if self.challenger is None or self.manifest.challenger_share <= 0:

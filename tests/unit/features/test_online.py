@@ -17,7 +17,15 @@ from resources.online_store import SourceState, StoreState
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)
 NOW = datetime(2026, 3, 10, 2, tzinfo=UTC)
-NOTHING_MADE = {"card_transactions": frozenset[date](), "fraud_labels": frozenset[date]()}
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+def until(last: date) -> frozenset[date]:
+    """The days of the year up to this one."""
+    return frozenset(date(2026, 1, 1) + timedelta(days=n) for n in range((last - date(2026, 1, 1)).days + 1))
+
+
+MADE = {"card_transactions": until(YESTERDAY), "fraud_labels": until(TODAY - timedelta(days=4))}
 
 
 def rows(day: date) -> pa.Table:
@@ -51,7 +59,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def planned(lake: Lake, **made: frozenset[date]) -> dict[str, SourceLoad]:
-    loads = planned_loads(PRODUCT, KERNEL, lake, made={**NOTHING_MADE, **made}, now=NOW)
+    loads = planned_loads(PRODUCT, KERNEL, lake, made={**MADE, **made}, now=NOW)
     return {load.source: load for load in loads}
 
 
@@ -64,14 +72,32 @@ def test_a_source_is_known_until_the_end_of_its_own_last_day(lake: Lake) -> None
 
 def test_a_quiet_day_counts_once_it_was_made(lake: Lake) -> None:
     """A source without rows is not old when its days were validated."""
-    found = planned(lake, fraud_labels=frozenset({TODAY - timedelta(days=1)}))
+    found = planned(lake, fraud_labels=until(YESTERDAY))
     assert found["fraud_labels"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("source", ["card_transactions", "fraud_labels"])
+def test_a_source_ends_where_a_day_was_not_made(lake: Lake, source: str) -> None:
+    """A day behind it may have been made: features would lack the one before it, and nobody would be told."""
+    lacking = TODAY - timedelta(days=6)
+    found = planned(lake, **{source: until(YESTERDAY) - {lacking}})[source]
+    assert (found.lacking, found.loaded_until.date()) == (lacking, lacking)
+    assert all(day < lacking for day in found.days)
+
+
+def test_a_day_that_no_window_reaches_may_be_lacking(lake: Lake) -> None:
+    """Thirty days of windows, and the day in which they begin."""
+    reached = YESTERDAY - timedelta(days=31)
+    found = planned(lake, card_transactions=until(YESTERDAY) - {reached - timedelta(days=1)})["card_transactions"]
+    assert (found.lacking, found.loaded_until) == (None, datetime(2026, 3, 10, tzinfo=UTC))
+    found = planned(lake, card_transactions=until(YESTERDAY) - {reached})["card_transactions"]
+    assert found.lacking == reached
 
 
 def test_today_is_left_out_though_a_part_of_it_is_there(lake: Lake) -> None:
     """It is not over: the rest of it would be taken for loaded."""
     put(lake, "card_transactions", TODAY)
-    found = planned(lake, card_transactions=frozenset({TODAY}))["card_transactions"]
+    found = planned(lake, card_transactions=until(TODAY))["card_transactions"]
     assert (found.loaded_until, found.days[-1]) == (datetime(2026, 3, 10, tzinfo=UTC), TODAY - timedelta(days=1))
 
 

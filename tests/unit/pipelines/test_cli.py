@@ -47,6 +47,7 @@ def refused(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     ("command", "said"),
     [
         ("decide credit_risk --request {0}/none.json", "none.json cannot be read (No such file or directory)"),
+        ("decide credit_risk --request {0}/[/x]/[old].json", "[/x]/[old].json cannot be read"),
         ("decide credit_risk --request {0}/folder", "folder cannot be read (Is a directory)"),
         ("decide credit_risk --request {0}/array.json", "array.json holds JSON, but no object"),
         ("decide credit_risk --request {0}/broken.json", "broken.json is not JSON"),

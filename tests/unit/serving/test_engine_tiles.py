@@ -17,7 +17,7 @@ from assets.features.vocabulary import Events, FeatureSet, Number, days
 from assets.serving.bundle import Bundle, Policy
 from assets.serving.engine import Engine
 from resources.event_blocks import TIMESTAMP
-from resources.online_store import OnlineStore, open_store
+from resources.online_store import OnlineStore, StreamPosition, open_store
 from tests.redis_server import RedisServer
 from tests.serving_samples import trained
 
@@ -118,6 +118,16 @@ def test_a_decision_from_tiles_is_that_from_events(bundle: Bundle, store: Online
     state = store.state()
     assert state is not None
     assert state.table_versions == {"cards": 1}
+
+
+def test_tiles_do_not_make_a_source_stale_that_is_followed(bundle: Bundle, store: OnlineStore) -> None:
+    """Tiles are of the load alone; what came since stands beside them."""
+    load(store, "tiles", tiled=True)
+    later = NOW + timedelta(days=10)
+    assert store.append_stream("cards", [], StreamPosition({}, later)) == 0
+    for terminal in ("busy", "quiet"):
+        request = REQUEST | {"terminal_id": terminal, "as_of": later.isoformat()}
+        assert Engine(bundle, store, as_of_allowed=True).decide(request, now=later).fallback is None
 
 
 def test_an_erased_subject_is_in_no_chunk(store: OnlineStore) -> None:

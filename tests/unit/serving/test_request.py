@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.serving.request import RequestError, RequestShape, parse_event, parse_json, parse_request
+from assets.serving.request import RequestError, RequestShape, parse_event, parse_event_id, parse_json, parse_request
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHAPE = RequestShape(
@@ -148,11 +148,29 @@ def test_an_event_is_known_now_unless_it_says_when() -> None:
         ({"event_time": "2026-03-01T12:30:00Z"}, "is after 'known_at'"),
         ({"amount": 1e13}, "within"),
         ({"amount": {}}, "plain value"),
+        ({"amount": 10**400}, "within 64 bits"),
+        ({"amount": 2**63}, "within 64 bits"),
+        ({"amount": 10**15}, "'amount' is 1000000000000000; it must be below 2\\^53 steps"),
+        ({"weight": 1e10}, "'weight' is 10000000000.0; it must be below 2\\^53 steps"),
+        ({"shop": "a\ud800"}, "'shop' is .* half of a character"),
     ],
 )
 def test_an_event_with_wrong_times_or_values_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        parse_event(EVENT | change, now=NOW, any_time=False)
+        parse_event(EVENT | change, now=NOW, any_time=False, resolutions={"amount": 0.01, "weight": 1e-6})
+
+
+def test_a_label_may_be_any_whole_number_of_64_bits() -> None:
+    """It is told apart from others, not added up."""
+    assert parse_event(EVENT | {"shop": 2**62}, now=NOW, any_time=False, resolutions={"amount": 0.01})["shop"] == 2**62
+
+
+@pytest.mark.parametrize("given", ["", "a\ud800", "x" * 256])
+def test_an_event_is_named_by_a_plain_text(given: str) -> None:
+    assert parse_event_id(None) is None
+    assert parse_event_id("payment-7") == "payment-7"
+    with pytest.raises(RequestError, match="'event_id' is .* it must be a text of 1 to 255 bytes"):
+        parse_event_id(given)
 
 
 def test_an_event_without_a_time_is_refused() -> None:
