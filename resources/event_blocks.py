@@ -210,11 +210,15 @@ def _stored(value: object, field: pa.Field) -> object:
     return float(value) if pa.types.is_floating(kind) and isinstance(value, int) else value
 
 
-def identity(event: bytes, given: str | None) -> bytes:
-    """What tells an event from another: the given id, or else everything in it but when it became known (16 bytes)."""
+def identity(event: bytes, given: str | None, *, corrected: bool) -> bytes:
+    """What tells an event from another, 16 bytes: the given id, or else what is in it.
+
+    When it became known counts only where facts are corrected: a version may say again what an earlier one said.
+    """
     if given is not None:
         return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()
-    content = {name: value for name, value in json.loads(event).items() if name not in ("known_at", _ARRIVED)}
+    aside = (_ARRIVED,) if corrected else (_ARRIVED, "known_at")
+    content = {name: value for name, value in json.loads(event).items() if name not in aside}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
 
 

@@ -7,7 +7,7 @@ the format of the values (`event_blocks.py`).
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -94,6 +94,7 @@ class LmdbStore:
         loaded_until: datetime,
         lookback: timedelta | None = None,
         table_version: int | None = None,
+        corrected: bool = False,
     ) -> int:
         """See `OnlineStore.put_events`. Commits every few thousand entities, so that appended events need not wait."""
         checked_name(source, "source")
@@ -110,9 +111,9 @@ class LmdbStore:
                     still_staged(txn, staged)
                     for key, block in part:
                         txn.put(prefix + key.encode(), block)
+            loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback, corrected)
             with self._writing() as txn:
                 latest = still_staged(txn, staged)
-                loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback)
                 txn.put(STAGED, latest.with_source(source, key_column, rows=len(table), loaded=loaded).to_json())
         return len(table)
 
@@ -252,7 +253,7 @@ class LmdbStore:
         with self._failures(), self._writing(create=False) as txn:
             loaded = self._loaded(txn, source)
             stored = encode_posted(event, loaded, source=source)
-            return _put_event(txn, source, loaded.keyed(row), event, stored)
+            return _put_event(txn, source, loaded, event, stored)
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """See `OnlineStore.append_stream`."""
@@ -265,7 +266,7 @@ class LmdbStore:
             for event in events:
                 stored = encode_event(event, loaded.schema, source=source)
                 if arrival_micros(stored) >= micros(loaded.loaded_until):
-                    added += _put_event(txn, source, loaded.keyed(event.row), event, stored)
+                    added += _put_event(txn, source, loaded, event, stored)
             txn.put(stream_key(source), position.to_json())
         return added
 
@@ -359,10 +360,10 @@ class LmdbStore:
             raise StoreUnavailable(f"online store {self._folder} cannot be used: {error}") from error
 
 
-def _put_event(txn: lmdb.Transaction, source: str, keys: Iterable[str], event: NewEvent, stored: bytes) -> bool:
-    """Puts an event under its entities by these key columns; False when it was there under all of them."""
-    added = False
-    for key_column in keys:
+def _put_event(txn: lmdb.Transaction, source: str, loaded: SourceState, event: NewEvent, stored: bytes) -> bool:
+    """Puts an event under its entities; False when it was there under all of them."""
+    added, event_id = False, identity(stored, event.event_id, corrected=loaded.corrected)
+    for key_column in loaded.keyed(event.row):
         entity = EntityEvents(source, key_column, event.row[key_column])  # type: ignore[arg-type]
-        added |= txn.put(event_prefix(entity) + identity(stored, event.event_id), stored, overwrite=False)
+        added |= txn.put(event_prefix(entity) + event_id, stored, overwrite=False)
     return added

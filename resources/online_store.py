@@ -63,6 +63,7 @@ class OnlineStore(Protocol):
         loaded_until: datetime,
         lookback: timedelta | None = None,
         table_version: int | None = None,
+        corrected: bool = False,
     ) -> int:
         """Fills an unpublished version with the events of a source by one entity key; returns how many it kept.
 
@@ -74,6 +75,7 @@ class OnlineStore(Protocol):
             loaded_until: Events known at or after it are left out; the same for all key columns of a source.
             lookback: Events that lie further back are left out; `None` keeps all.
             table_version: The version of the lake's table that the events are of.
+            corrected: Whether facts of the source are corrected, by events that are known later.
 
         Raises:
             StoreError: A name, a column or the order of calls is wrong.
@@ -106,7 +108,9 @@ class OnlineStore(Protocol):
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """Adds one event, durably; False when it was there already (the same id, or else the same content).
 
-        The correction of a fact is an event of its own: its id is another one than that of the event that it corrects.
+        Content is all but `known_at`, which a sender who tries again may give anew. Where facts are corrected it is
+        `known_at` as well, for a correction may go back to what was said before; and the correction of a fact, which is
+        an event of its own, has another id than the event that it corrects.
 
         Raises:
             EventError: The event does not fit the source's columns, or is older than what was loaded.

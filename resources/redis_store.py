@@ -105,6 +105,7 @@ class RedisStore:
         loaded_until: datetime,
         lookback: timedelta | None = None,
         table_version: int | None = None,
+        corrected: bool = False,
     ) -> int:
         """See `OnlineStore.put_events`."""
         checked_name(source, "source")
@@ -119,7 +120,7 @@ class RedisStore:
             while part := dict(islice(cut, _BATCH)):
                 with self._filling_step(staged) as (step, _):
                     step.hset(name, mapping=part)
-            loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback)
+            loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback, corrected)
             with self._filling_step(staged) as (step, latest):
                 filled = latest.with_source(source, key_column, rows=len(table), loaded=loaded)
                 step.set(self._staged, filled.to_json())
@@ -313,7 +314,7 @@ class RedisStore:
             keyed = loaded.keyed(event.row)
             for key_column in keyed:
                 name = self._event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
-                arguments += [name, identity(stored, event.event_id), stored]
+                arguments += [name, identity(stored, event.event_id, corrected=loaded.corrected), stored]
             keys.append(len(keyed))
         answer = self._append_script(keys=[self._token, self._stream], args=arguments, client=client)
         if answer is None:

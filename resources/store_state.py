@@ -60,6 +60,7 @@ class SourceState:
         loaded_until: Events known before this moment were loaded.
         table_version: The version of the lake's table that they are of; `None` when they came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
+        corrected: Whether facts of the source are corrected, by events that are known later.
     """
 
     rows: Mapping[str, int]
@@ -67,6 +68,7 @@ class SourceState:
     loaded_until: datetime
     table_version: int | None = None
     lookback: timedelta | None = None
+    corrected: bool = False
 
     def keyed(self, row: Mapping[str, object]) -> tuple[str, ...]:
         """The key columns by which an event is somebody's: those in which it has a value."""
@@ -214,6 +216,7 @@ class StoreState:
                     "loaded_until": state.loaded_until.isoformat(),
                     "table_version": state.table_version,
                     "lookback": None if state.lookback is None else state.lookback / _SECOND,
+                    "corrected": state.corrected,
                 }
                 for name, state in self.sources.items()
             },
@@ -236,6 +239,7 @@ class StoreState:
                     loaded_until=datetime.fromisoformat(state["loaded_until"]),
                     table_version=state["table_version"],
                     lookback=None if state["lookback"] is None else state["lookback"] * _SECOND,
+                    corrected=state.get("corrected", False),
                 )
                 for name, state in values["sources"].items()
             }

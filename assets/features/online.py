@@ -32,6 +32,7 @@ class SourceLoad:
         loaded_until: The end of the last day that is known with all before it, midnight UTC.
         lookback: How far back events matter; None for all history.
         lacking: The day at which it ends, not made though later ones were; None when it ends with the last.
+        corrected: Whether its facts are corrected: each version of one is an event.
     """
 
     source: str
@@ -42,6 +43,7 @@ class SourceLoad:
     loaded_until: datetime
     lookback: timedelta | None
     lacking: date | None = None
+    corrected: bool = False
 
 
 def planned_loads(
@@ -70,6 +72,7 @@ def planned_loads(
         end = lacking or max((day + timedelta(days=1) for day in known), default=product.start)
         seen = tuple(day for day in days if day < end and day in known)
         pinned[source] = version, datetime.combine(end, time(), UTC), lacking, seen
+    corrected = {group.source for group in kernel.groups if group.fact is not None}
     loads = []
     for need in kernel.needs:
         version, until, lacking, days = pinned[need.source]
@@ -77,7 +80,9 @@ def planned_loads(
         first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
         seen = tuple(day for day in days if day >= first)
         table = validated_table(product, need.source)
-        loads.append(SourceLoad(need.source, need.key, table, version, seen, until, lookback, lacking))
+        loads.append(
+            SourceLoad(need.source, need.key, table, version, seen, until, lookback, lacking, need.source in corrected)
+        )
     return tuple(loads)
 
 
@@ -128,7 +133,7 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
     def put(source: str, key: str, table: pa.Table) -> None:
         store.put_events(
             source, key, table, version=version, loaded_until=load.loaded_until, lookback=load.lookback,
-            table_version=load.table_version,
+            table_version=load.table_version, corrected=load.corrected,
         )  # fmt: skip
 
     split = None if tiling is None else tiling.split(events, loaded_until=load.loaded_until, lookback=load.lookback)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 
 from assets.features.kernel import compile_features
-from assets.features.online import SourceLoad, as_stored, is_loaded, load_name, planned_loads
+from assets.features.online import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
 from pipelines.card_fraud.product import PRODUCT
 from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake, MissingTable
-from resources.online_store import SourceState, StoreState
+from resources.online_store import SourceState, StoreState, open_store
 
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)
@@ -106,6 +106,25 @@ def test_only_days_within_the_lookback_are_read(lake: Lake) -> None:
     found = planned(lake)["card_transactions"]
     assert found.days == (TODAY - timedelta(days=2), TODAY - timedelta(days=1))
     assert found.lookback == timedelta(days=30)
+
+
+def test_a_load_says_whose_facts_are_corrected(lake: Lake, tmp_path: Path) -> None:
+    """The store then takes a posted event that repeats an earlier one for a version of its own."""
+    history = [
+        replace(feature, fact="transaction_id") if feature.source == "fraud_labels" else feature
+        for feature in PRODUCT.features.history
+    ]
+    kernel = compile_features(replace(PRODUCT.features, history=history), PRODUCT.resolutions)
+    store = open_store(f"lmdb://{tmp_path}/online", "card_fraud")
+    for load in planned_loads(PRODUCT, kernel, lake, made=MADE, now=NOW):
+        events = as_stored(PRODUCT, kernel.needs, load.source, rows(TODAY))
+        put_source(store, "1", load, None, events)
+    state = store.publish("1")
+    assert {source: of.corrected for source, of in state.sources.items()} == {
+        "card_transactions": False, "fraud_labels": True,
+    }  # fmt: skip
+    assert store.state() == state
+    store.close()
 
 
 def test_a_load_names_the_table_versions_that_it_is_of(lake: Lake) -> None:

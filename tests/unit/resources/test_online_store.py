@@ -221,6 +221,17 @@ def test_an_appended_event_is_seen_by_every_key_once(store: OnlineStore) -> None
     assert store.fetch("cards", "card_id", "a").schema == HISTORY.schema
 
 
+def test_a_correction_back_to_an_earlier_value_is_an_event(store: OnlineStore) -> None:
+    """5, 7 and 5 again are three versions of a fact; elsewhere, known at another moment, 5 is the same event again."""
+    for source, corrected in (("cards", True), ("taps", False)):
+        store.put_events(source, "card_id", HISTORY, version="1", loaded_until=UNTIL, corrected=corrected)
+    store.publish("1")
+    versions = [event(UNTIL, known_at=UNTIL + hours * DAY / 24, amount=v) for hours, v in ((1, 5), (2, 7), (3, 5))]
+    assert [store.append_event("cards", version) for version in (*versions, versions[2])] == [True, True, True, False]
+    assert [store.append_event("taps", version) for version in versions] == [True, True, False]
+    assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0, 5.0, 7.0]
+
+
 def test_a_new_version_takes_the_place_of_the_appended_events_that_it_has(store: OnlineStore) -> None:
     load(store, HISTORY, "1")
     store.append_event("cards", event(UNTIL + DAY))
