@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -222,13 +222,22 @@ def identity(event: bytes, given: str | None, *, corrected: bool) -> bytes:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
 
 
+def block_table(block: bytes | None, schema: pa.Schema) -> pa.Table:
+    """The events of a block alone; empty without one.
+
+    Raises:
+        EventError: The bytes are damaged.
+    """
+    return decode(block, (), schema, since=_EPOCH)
+
+
 def without(block: bytes, schema: pa.Schema, column: str, value: str | int) -> bytes | None:
     """A block without the rows whose column has the value; `None` when none is left.
 
     Raises:
         EventError: The bytes are damaged.
     """
-    table = decode(block, (), schema, since=_EPOCH)
+    table = block_table(block, schema)
     kept = table.filter(pc.invert(_equal(table, column, value))).combine_chunks()
     return _packed(kept.to_batches()[0]) if len(kept) else None
 
@@ -239,13 +248,22 @@ def rows_with(block: bytes, schema: pa.Schema, column: str, value: str | int) ->
     Raises:
         EventError: The bytes are damaged.
     """
-    found: int = pc.sum(_equal(decode(block, (), schema, since=_EPOCH), column, value)).as_py() or 0
+    found: int = pc.sum(_equal(block_table(block, schema), column, value)).as_py() or 0
     return found
 
 
 def _equal(table: pa.Table, column: str, value: str | int) -> pa.ChunkedArray:
     same = pc.equal(pc.cast(table[column], pa.string()), key_text(value))
     return pc.fill_null(same, False)
+
+
+def entities_of(event: bytes, columns: Iterable[str]) -> dict[str, str] | None:
+    """The key's text in each of the columns in which a stored event has one; None when the event cannot be read."""
+    try:
+        values = json.loads(event)
+        return {column: key_text(values[column]) for column in columns if values.get(column) is not None}
+    except (ValueError, AttributeError):
+        return None
 
 
 def arrival_micros(event: bytes) -> int:

@@ -12,17 +12,27 @@ Keys, `0` being a zero byte:
     d serial source 0 key column 0 key        the block of an entity in the version of that serial (4 bytes)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 from datetime import datetime
 
 import lmdb
 import pyarrow.compute as pc
 
-from resources.event_blocks import decode, is_expired, is_superseded, key_text, rows_with, without
+from resources.event_blocks import (
+    EventError,
+    block_table,
+    entities_of,
+    is_expired,
+    is_superseded,
+    key_text,
+    rows_with,
+    without,
+)
 from resources.store_state import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
 
 CURRENT = b"\x00current"
 STAGED = b"\x00staged"
+_ID_BYTES = 16
 
 
 def get(txn: lmdb.Transaction, key: bytes) -> bytes | None:
@@ -61,7 +71,12 @@ def serial_prefix(serial: int) -> bytes:
 
 def event_prefix(entity: EntityEvents) -> bytes:
     """What the keys of an entity's single events start with."""
-    return b"a" + f"{entity.source}\0{entity.key_column}\0{key_text(entity.key)}\0".encode()
+    return event_prefix_of_source(entity.source) + f"{entity.key_column}\0{key_text(entity.key)}\0".encode()
+
+
+def event_prefix_of_source(source: str) -> bytes:
+    """What the keys of all single events of a source start with."""
+    return f"a{source}\0".encode()
 
 
 def stream_key(source: str) -> bytes:
@@ -127,31 +142,54 @@ def _drop_events(txn: lmdb.Transaction, gone: Callable[[str, bytes], bool]) -> i
 def erase_entity(txn: lmdb.Transaction, state: StoreState, entity: EntityEvents) -> int:
     """Removes an entity's own events of a source, and the same events from where other entities hold them."""
     loaded = state.sources[entity.source]
-    block, _ = find(txn, state.serial, entity)
+    others = set(loaded.rows) - {entity.key_column}
+    removed = _erase_own_events(txn, entity, others)
+    name = data_prefix(state.serial, entity.source, entity.key_column) + key_text(entity.key).encode()
+    try:
+        own = block_table(get(txn, name), loaded.schema)
+    except EventError:
+        # A damaged block does not tell who else holds its events.
+        removed += erase_everywhere(txn, state, entity, others)
+    else:
+        removed += len(own)
+        for other in others:
+            for key in pc.unique(own[other]).drop_null().to_pylist():
+                _erase_within(txn, state, EntityEvents(entity.source, other, key), entity)
+    txn.delete(name)
+    return removed
+
+
+def _erase_own_events(txn: lmdb.Transaction, entity: EntityEvents, others: Set[str]) -> int:
     events = _events(txn, event_prefix(entity))
-    own = decode(block, [event for _, event in events], loaded.schema, since=loaded.loaded_until)
-    txn.delete(data_prefix(state.serial, entity.source, entity.key_column) + key_text(entity.key).encode())
-    for other in set(loaded.rows) - {entity.key_column}:
-        for key in pc.unique(own[other]).drop_null().to_pylist():
-            _erase_within(txn, state, EntityEvents(entity.source, other, key), entity)
-            for stored, _ in events:
-                txn.delete(event_prefix(EntityEvents(entity.source, other, key)) + stored[-16:])
-    for stored, _ in events:
-        txn.delete(stored)
-    return len(own)
+    unreadable = set()
+    for name, event in events:
+        txn.delete(name)
+        holders = entities_of(event, others)
+        if holders is None:
+            unreadable.add(name[-_ID_BYTES:])
+        for column, key in (holders or {}).items():
+            txn.delete(event_prefix(EntityEvents(entity.source, column, key)) + name[-_ID_BYTES:])
+    if unreadable:
+        for name, _ in _events(txn, event_prefix_of_source(entity.source)):
+            if name[-_ID_BYTES:] in unreadable:
+                txn.delete(name)
+    return len(events)
 
 
-def erase_everywhere(txn: lmdb.Transaction, state: StoreState, source: str, column: str, value: str | int) -> int:
-    """Removes the events with a value from all blocks of a source that is not kept by that column; how many."""
-    loaded, removed = state.sources[source], 0
-    for key_column in loaded.rows:
-        prefix = data_prefix(state.serial, source, key_column)
+def erase_everywhere(txn: lmdb.Transaction, state: StoreState, erased: EntityEvents, key_columns: Iterable[str]) -> int:
+    """Removes an entity's events from all entities of its source by these key columns; returns how many."""
+    loaded, removed = state.sources[erased.source], 0
+    for key_column in key_columns:
+        prefix = data_prefix(state.serial, erased.source, key_column)
         for name, block in _events(txn, prefix):
-            found = rows_with(block, loaded.schema, column, value)
+            found = rows_with(block, loaded.schema, erased.key_column, erased.key)
             if found:
                 key = name[len(prefix) :].decode()
-                _erase_within(txn, state, EntityEvents(source, key_column, key), EntityEvents(source, column, value))
+                _erase_within(txn, state, EntityEvents(erased.source, key_column, key), erased)
             removed += found
+    for name, event in _events(txn, event_prefix_of_source(erased.source)):
+        if entities_of(event, (erased.key_column,)) == {erased.key_column: key_text(erased.key)}:
+            removed += txn.delete(name)
     return removed
 
 

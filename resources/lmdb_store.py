@@ -302,7 +302,7 @@ class LmdbStore:
                     if state is not None and key_column in loaded.rows:
                         removed += erase_entity(txn, state, EntityEvents(source, key_column, key))
                     elif state is not None and key_column in loaded.schema.names:
-                        removed += erase_everywhere(txn, state, source, key_column, key)
+                        removed += erase_everywhere(txn, state, EntityEvents(source, key_column, key), loaded.rows)
         return removed
 
     def close(self) -> None:

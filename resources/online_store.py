@@ -164,7 +164,11 @@ class OnlineStore(Protocol):
     def erase(self, key_column: str, key: str | int) -> int:
         """Removes every event of an entity, also from the events of other entities; returns how many it removed.
 
+        Events of it that cannot be read any more are removed as well.
+
         Raises:
+            EventError: The key cannot be an entity's, or the events of other entities are damaged, so that nobody can
+                tell whether its own are among them; load the store again.
             StoreUnavailable: The store cannot be reached.
         """
         ...

@@ -16,7 +16,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
@@ -32,9 +32,11 @@ from resources.event_blocks import (
     EventError,
     NewEvent,
     arrival_micros,
+    block_table,
     blocks,
     decode,
     encode_event,
+    entities_of,
     identity,
     is_expired,
     is_superseded,
@@ -359,13 +361,48 @@ class RedisStore:
                     if state is not None and key_column in loaded.rows:
                         removed += self._erase(state, EntityEvents(source, key_column, key))
                     elif state is not None and key_column in loaded.schema.names:
-                        removed += self._erase_everywhere(state, EntityEvents(source, key_column, key))
+                        removed += self._erase_everywhere(state, EntityEvents(source, key_column, key), loaded.rows)
         return removed
 
-    def _erase_everywhere(self, state: StoreState, erased: EntityEvents) -> int:
-        """Removes an entity's events from all blocks of a source that is not kept by its key column; how many."""
+    def _erase(self, state: StoreState, entity: EntityEvents) -> int:
+        """Removes an entity's own events of a source, and before them those of other entities that are the same."""
+        loaded = state.sources[entity.source]
+        others = set(loaded.rows) - {entity.key_column}
+        removed = self._erase_own_events(entity, others)
+        data = self._data(state.serial, entity.source, entity.key_column)
+        try:
+            own = block_table(self._patient.hget(data, key_text(entity.key)), loaded.schema)
+        except EventError:
+            # A damaged block does not tell who else holds its events.
+            removed += self._erase_everywhere(state, entity, others)
+        else:
+            removed += len(own)
+            for other in others:
+                for key in pc.unique(own[other]).drop_null().to_pylist():
+                    self._erase_within(state, EntityEvents(entity.source, other, key), entity)
+        self._patient.hdel(data, key_text(entity.key))
+        return removed
+
+    def _erase_own_events(self, entity: EntityEvents, others: Set[str]) -> int:
+        events = self._patient.hgetall(self._event(entity))
+        unreadable = []
+        for event_id, event in events.items():
+            holders = entities_of(event, others)
+            if holders is None:
+                unreadable.append(event_id)
+            for column, key in (holders or {}).items():
+                self._patient.hdel(self._event(EntityEvents(entity.source, column, key)), event_id)
+        if unreadable:
+            for source, name in self._event_hashes():
+                if source == entity.source:
+                    self._patient.hdel(name, *unreadable)
+        self._patient.unlink(self._event(entity))
+        return len(events)
+
+    def _erase_everywhere(self, state: StoreState, erased: EntityEvents, key_columns: Iterable[str]) -> int:
+        """Removes an entity's events from all entities of its source by these key columns; returns how many."""
         loaded, removed = state.sources[erased.source], 0
-        for key_column in loaded.rows:
+        for key_column in key_columns:
             for key, block in self._patient.hscan_iter(self._data(state.serial, erased.source, key_column)):
                 if key == _MARK:
                     continue
@@ -373,23 +410,11 @@ class RedisStore:
                 if found:
                     self._erase_within(state, EntityEvents(erased.source, key_column, key.decode()), erased)
                 removed += found
+        for source, name in self._event_hashes():
+            for event_id, event in self._patient.hgetall(name).items() if source == erased.source else ():
+                if entities_of(event, (erased.key_column,)) == {erased.key_column: key_text(erased.key)}:
+                    removed += self._patient.hdel(name, event_id)
         return removed
-
-    def _erase(self, state: StoreState, entity: EntityEvents) -> int:
-        loaded = state.sources[entity.source]
-        data = self._data(state.serial, entity.source, entity.key_column)
-        block = self._patient.hget(data, key_text(entity.key))
-        events = self._patient.hgetall(self._event(entity))
-        own = decode(block, list(events.values()), loaded.schema, since=loaded.loaded_until)
-        for other in set(loaded.rows) - {entity.key_column}:
-            for key in pc.unique(own[other]).drop_null().to_pylist():
-                holder = EntityEvents(entity.source, other, key)
-                self._erase_within(state, holder, entity)
-                if events:
-                    self._patient.hdel(self._event(holder), *events)
-        self._patient.hdel(data, key_text(entity.key))
-        self._patient.unlink(self._event(entity))
-        return len(own)
 
     def _erase_within(self, state: StoreState, holder: EntityEvents, erased: EntityEvents) -> None:
         data = self._data(state.serial, holder.source, holder.key_column)
