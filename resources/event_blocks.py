@@ -144,17 +144,23 @@ def decode(block: bytes | None, rows: Sequence[bytes], schema: pa.Schema, *, sin
     try:
         batches = [_unpacked(block, schema)] if block else []
         if rows:
-            first, names, events = micros(since), set(schema.names), [json.loads(row) for row in rows]
-            seen = [event for event in events if event.keys() >= names and _arrival(event) >= first]
-            if seen:
-                batches.append(_rows_batch(seen, schema))
+            first, events = micros(since), [json.loads(row) for row in rows]
+            recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
+            if recent:
+                batches.append(_rows_batch(recent, schema))
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise EventError(f"stored events are damaged: {error}; load the online store again") from error
     return pa.Table.from_batches(batches, schema=schema)
 
 
 def _rows_batch(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    columns = [pa.array([row[field.name] for row in rows], type=_stored_type(field.type)) for field in schema]
+    """The events that have every column."""
+    try:
+        values = [[row[name] for row in rows] for name in schema.names]
+    except KeyError:
+        # They are few, and soon gone: to look at every event first would cost every decision.
+        return _rows_batch([row for row in rows if row.keys() >= set(schema.names)], schema)
+    columns = [pa.array(of, type=_stored_type(field.type)) for of, field in zip(values, schema, strict=True)]
     cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(cast, schema=schema)
 
@@ -268,11 +274,8 @@ def entities_of(event: bytes, columns: Iterable[str]) -> dict[str, str] | None:
 
 def arrival_micros(event: bytes) -> int:
     """When a stored event arrived, in microseconds since 1970 UTC."""
-    return _arrival(json.loads(event))
-
-
-def _arrival(event: Mapping[str, Any]) -> int:
-    return int(event.get(_ARRIVED, event["known_at"]))
+    values = json.loads(event)
+    return int(values.get(_ARRIVED, values["known_at"]))
 
 
 def is_superseded(event: bytes, schema: pa.Schema, *, loaded_until: datetime) -> bool:
