@@ -1,6 +1,6 @@
 """What the Redis online store does within the server, where nothing comes in between.
 
-Belongs here: the Lua scripts. Does not belong here: who calls them (`redis_store.py`, which also describes the keys).
+Belongs here: the Lua scripts. Does not belong here: who calls them (`redis_store.py`), the keys (`redis_layout.py`).
 """
 
 # KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then for each entity its place,

@@ -1,29 +1,20 @@
 """The online store in Redis, for services on several machines.
 
-Belongs here: keys, one script a fetch, and giving up quickly when Redis does not answer. Does not belong here: the
-format of the values (`event_blocks.py`), the scripts (`redis_scripts.py`).
-
-Keys, after `loopline:{product}:` (the braces keep a product on one node of a cluster):
-
-    current, staged                           the version that is read, and the one that is being filled
-    token                                     serial and writer of the version that is read
-    stream                                    hash: source -> how far its stream was read
-    data:serial:source:key column             hash: entity key -> block, in the version of that serial
-    event:source:key column:key               hash: event id -> one event, as JSON
+Belongs here: transactions, one script a fetch, and giving up quickly when Redis does not answer. Does not belong here:
+the keys (`redis_layout.py`), the format of the values (`event_blocks.py`), the scripts (`redis_scripts.py`).
 """
 
 import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -32,19 +23,15 @@ from resources.event_blocks import (
     EventError,
     NewEvent,
     arrival_micros,
-    block_table,
     blocks,
     decode,
     encode_event,
-    entities_of,
     identity,
     is_expired,
     is_superseded,
     key_text,
     micros,
     prepared,
-    rows_with,
-    without,
 )
 from resources.online_store import (
     EntityEvents,
@@ -58,6 +45,7 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
+from resources.redis_layout import MARK, RedisEraser, RedisKeys
 from resources.redis_scripts import APPEND, DROP, FETCH, PUBLISH, STAGE
 from resources.store_state import encode_posted, known_until, restart_needed
 
@@ -66,8 +54,6 @@ _REST_SECONDS = 1.0
 _BATCH = 1000
 _GONE = 0
 """What the script answers in the place of a block when the whole version is not there."""
-_MARK = b""
-"""A field that every hash of blocks has, so that one without entities is not taken for one that Redis has dropped."""
 
 
 class RedisStore:
@@ -79,9 +65,8 @@ class RedisStore:
 
     def __init__(self, url: str, product: str) -> None:
         self._name = product
-        self._prefix = f"loopline:{{{product}}}:"
-        self._current, self._staged = f"{self._prefix}current", f"{self._prefix}staged"
-        self._token, self._stream = f"{self._prefix}token", f"{self._prefix}stream"
+        self._keys = keys = RedisKeys(product)
+        self._current, self._staged, self._token, self._stream = keys.current, keys.staged, keys.token, keys.stream
         quick = Retry(NoBackoff(), 1, supported_errors=(redis.exceptions.ConnectionError,))
         self._client: Any = redis.Redis.from_url(
             url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=quick
@@ -115,9 +100,9 @@ class RedisStore:
         table = prepared(table, source=source, key_column=key_column, loaded_until=loaded_until, lookback=lookback)
         with self._failures():
             staged = self._stage(checked_version(version))
-            name = self._data(staged.serial, source, key_column)
+            name = self._keys.data(staged.serial, source, key_column)
             with self._filling_step(staged) as (step, _):
-                step.unlink(name).hset(name, _MARK, b"")
+                step.unlink(name).hset(name, MARK, b"")
             cut = blocks(table, key_column)
             while part := dict(islice(cut, _BATCH)):
                 with self._filling_step(staged) as (step, _):
@@ -177,8 +162,8 @@ class RedisStore:
 
         Blocks of a newer version are of a load that began since.
         """
-        for name in self._names("data:*"):
-            if int(name.decode().removeprefix(self._prefix).split(":")[1]) < state.serial:
+        for serial, name in self._keys.data_hashes(self._patient):
+            if serial < state.serial:
                 self._patient.unlink(name)
 
         def gone(source: str, event: bytes) -> bool:
@@ -190,7 +175,7 @@ class RedisStore:
     def _drop_events(self, state: StoreState, gone: Callable[[str, bytes], bool]) -> int:
         """Removes single events while the version is the one that is read; returns how many."""
         removed = 0
-        for source, name in self._event_hashes():
+        for source, name in self._keys.event_hashes(self._patient):
             found = [part for item in self._patient.hgetall(name).items() if gone(source, item[1]) for part in item]
             if found:
                 dropped = self._patient.eval(DROP, 2, self._token, name, state.token, *found)
@@ -198,14 +183,6 @@ class RedisStore:
                     return removed
                 removed += dropped
         return removed
-
-    def _event_hashes(self) -> Iterator[tuple[str, bytes]]:
-        """Each hash of single events, with its source."""
-        for name in self._names("event:*"):
-            yield name.decode().removeprefix(self._prefix).split(":")[1], name
-
-    def _names(self, pattern: str) -> list[bytes]:
-        return list(self._patient.scan_iter(match=self._prefix + pattern, count=1000))
 
     # ------------------------------------------------------------------ reading
 
@@ -217,7 +194,7 @@ class RedisStore:
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
         """See `OnlineStore.fetch_all`. One round trip, atomic; the state comes along where it is not known yet."""
         known = self._known
-        arguments = [self._prefix, known.token if known else ""]
+        arguments = [self._keys.prefix, known.token if known else ""]
         for entity in wanted:
             arguments += [f"{entity.source}:{entity.key_column}", key_text(entity.key), entity.source]
         with self._failures(quick=True):
@@ -315,7 +292,7 @@ class RedisStore:
         for event, stored in events:
             keyed = loaded.keyed(event.row)
             for key_column in keyed:
-                name = self._event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
+                name = self._keys.event(EntityEvents(source, key_column, event.row[key_column]))  # type: ignore[arg-type]
                 arguments += [name, identity(stored, event.event_id, corrected=loaded.corrected), stored]
             keys.append(len(keyed))
         answer = self._append_script(keys=[self._token, self._stream], args=arguments, client=client)
@@ -352,93 +329,24 @@ class RedisStore:
 
     def erase(self, key_column: str, key: str | int) -> int:
         """See `OnlineStore.erase`. A reader may see a part of the erasure while it runs."""
-        removed = 0
+        removed, eraser = 0, RedisEraser(self._patient, self._keys)
         with self._failures():
             for name in (self._current, self._staged):
                 raw = self._patient.get(name)
                 state = StoreState.from_json(raw) if raw else None
                 for source, loaded in state.sources.items() if state else ():
                     if state is not None and key_column in loaded.rows:
-                        removed += self._erase(state, EntityEvents(source, key_column, key))
+                        removed += eraser.erase_entity(state, EntityEvents(source, key_column, key))
                     elif state is not None and key_column in loaded.schema.names:
-                        removed += self._erase_everywhere(state, EntityEvents(source, key_column, key), loaded.rows)
+                        removed += eraser.erase_everywhere(state, EntityEvents(source, key_column, key), loaded.rows)
         return removed
-
-    def _erase(self, state: StoreState, entity: EntityEvents) -> int:
-        """Removes an entity's own events of a source, and before them those of other entities that are the same."""
-        loaded = state.sources[entity.source]
-        others = set(loaded.rows) - {entity.key_column}
-        removed = self._erase_own_events(entity, others)
-        data = self._data(state.serial, entity.source, entity.key_column)
-        try:
-            own = block_table(self._patient.hget(data, key_text(entity.key)), loaded.schema)
-        except EventError:
-            # A damaged block does not tell who else holds its events.
-            removed += self._erase_everywhere(state, entity, others)
-        else:
-            removed += len(own)
-            for other in others:
-                for key in pc.unique(own[other]).drop_null().to_pylist():
-                    self._erase_within(state, EntityEvents(entity.source, other, key), entity)
-        self._patient.hdel(data, key_text(entity.key))
-        return removed
-
-    def _erase_own_events(self, entity: EntityEvents, others: Set[str]) -> int:
-        events = self._patient.hgetall(self._event(entity))
-        unreadable = []
-        for event_id, event in events.items():
-            holders = entities_of(event, others)
-            if holders is None:
-                unreadable.append(event_id)
-            for column, key in (holders or {}).items():
-                self._patient.hdel(self._event(EntityEvents(entity.source, column, key)), event_id)
-        if unreadable:
-            for source, name in self._event_hashes():
-                if source == entity.source:
-                    self._patient.hdel(name, *unreadable)
-        self._patient.unlink(self._event(entity))
-        return len(events)
-
-    def _erase_everywhere(self, state: StoreState, erased: EntityEvents, key_columns: Iterable[str]) -> int:
-        """Removes an entity's events from all entities of its source by these key columns; returns how many."""
-        loaded, removed = state.sources[erased.source], 0
-        for key_column in key_columns:
-            for key, block in self._patient.hscan_iter(self._data(state.serial, erased.source, key_column)):
-                if key == _MARK:
-                    continue
-                found = rows_with(block, loaded.schema, erased.key_column, erased.key)
-                if found:
-                    self._erase_within(state, EntityEvents(erased.source, key_column, key.decode()), erased)
-                removed += found
-        for source, name in self._event_hashes():
-            for event_id, event in self._patient.hgetall(name).items() if source == erased.source else ():
-                if entities_of(event, (erased.key_column,)) == {erased.key_column: key_text(erased.key)}:
-                    removed += self._patient.hdel(name, event_id)
-        return removed
-
-    def _erase_within(self, state: StoreState, holder: EntityEvents, erased: EntityEvents) -> None:
-        data = self._data(state.serial, holder.source, holder.key_column)
-        block = self._patient.hget(data, key_text(holder.key))
-        if block is None:
-            return
-        kept = without(block, state.sources[holder.source].schema, erased.key_column, erased.key)
-        if kept is None:
-            self._patient.hdel(data, key_text(holder.key))
-        else:
-            self._patient.hset(data, key_text(holder.key), kept)
 
     def close(self) -> None:
         """See `OnlineStore.close`."""
         self._client.close()
         self._patient.close()
 
-    # ------------------------------------------------------------------ names and failures
-
-    def _data(self, serial: int, source: str, key_column: str) -> str:
-        return f"{self._prefix}data:{serial}:{source}:{key_column}"
-
-    def _event(self, entity: EntityEvents) -> str:
-        return f"{self._prefix}event:{entity.source}:{entity.key_column}:{key_text(entity.key)}"
+    # ------------------------------------------------------------------ failures
 
     @contextmanager
     def _failures(self, *, quick: bool = False) -> Iterator[None]:

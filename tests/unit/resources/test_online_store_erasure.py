@@ -31,11 +31,11 @@ def spoil(store: OnlineStore, kind: str) -> None:
         return
     assert isinstance(store, RedisStore)
     if kind == "events":
-        (name,) = store._names("event:cards:card_id:a")
+        (name,) = store._patient.keys("*:event:cards:card_id:a")
         for event_id in store._patient.hkeys(name):
             store._patient.hset(name, event_id, b"{broken")
     else:
-        (name,) = store._names("data:*:cards:card_id")
+        (name,) = store._patient.keys("*:data:*:cards:card_id")
         store._patient.hset(name, "a", b"{broken")
 
 
