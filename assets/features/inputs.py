@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.features.data_files import DataFiles, TableVersion
 from assets.features.kernel import Kernel
 from assets.features.online import validated_table
 from assets.product import Product
@@ -28,8 +29,8 @@ class Inputs:
     """
 
     versions: Mapping[str, int]
-    spine: list[str]
-    events: Mapping[str, list[str]]
+    spine: DataFiles
+    events: Mapping[str, DataFiles]
 
 
 def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ...]) -> Inputs:
@@ -43,10 +44,10 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
     spine = tables[product.spine.source]
     earliest = _earliest(spine, product.spine.as_of, days)
     events = {
-        source: tables[source].paths(_history(kernel, source, tables[source].days(), earliest, days[-1]))
+        source: tables[source].files(_history(kernel, source, tables[source].days(), earliest, days[-1]))
         for source in product.features.sources
     }
-    return Inputs({source: table.version for source, table in tables.items()}, spine.paths(days), events)
+    return Inputs({source: table.version for source, table in tables.items()}, spine.files(days), events)
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ class _Pinned:
     def days(self) -> tuple[date, ...]:
         return self.lake.days(self.name, self.version)
 
-    def paths(self, days: Sequence[date]) -> list[str]:
-        return self.lake.paths(self.name, days=days, version=self.version)
+    def files(self, days: Sequence[date]) -> DataFiles:
+        paths = self.lake.paths(self.name, days=days, version=self.version)
+        return DataFiles(TableVersion(self.name, self.lake.schema(self.name, self.version)), tuple(paths))
 
     def column(self, name: str, days: Sequence[date]) -> pa.ChunkedArray:
         return self.lake.read(self.name, days=days, version=self.version, columns=[name])[name]

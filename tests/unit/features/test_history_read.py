@@ -33,7 +33,7 @@ def _fill(lake: Lake, late: timedelta = timedelta(0)) -> None:
 
 
 def _days(lake: Lake) -> list[date]:
-    return sorted(map(partition_of, inputs_of(PRODUCT, KERNEL, lake, (LAST,)).events["card_transactions"]))
+    return sorted(map(partition_of, inputs_of(PRODUCT, KERNEL, lake, (LAST,)).events["card_transactions"].paths))
 
 
 def test_a_late_row_has_the_history_of_its_own_moment(tmp_path: Path) -> None:
