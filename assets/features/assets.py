@@ -17,6 +17,7 @@ from assets.features.kernel import compile_features
 from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
 from assets.features.spark_job import run
 from assets.features.tiles import CHUNK, tilings_of, untiled
+from assets.features.vocabulary import FeatureError
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
 from resources.clock import Clock
@@ -51,12 +52,12 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], spark: dg.ResourceParam[SparkSessions]
     ) -> dg.MaterializeResult[Any]:
         watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
-        with permanent(LakeError):
+        with permanent(LakeError, FeatureError):
             inputs = inputs_of(product, kernel, lake, days)
-        written = run(
-            spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
-            columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
-        )  # fmt: skip
+            written = run(
+                spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
+                columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
+            )  # fmt: skip
         record = {"run_id": context.run.run_id, "pins": inputs.versions, "feature_set": product.features.digest}
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files

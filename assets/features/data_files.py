@@ -1,7 +1,7 @@
 """Data files: the Parquet files of a table with days.
 
-Belongs here: what a table's version has, what is read of its files, a file's day, tables gathered from several. Does not
-belong here: which files are read (`inputs.py`), what is computed of them (`feature_table.py`), the table's log
+Belongs here: what a table's version has, what is read of its files, a file's day, tables gathered from several. Does
+not belong here: which files are read (`inputs.py`), what is computed of them (`feature_table.py`), the table's log
 (`resources.lake`).
 """
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.features.conditions import FeatureError
-from resources.lake import DAY
+from resources.lake import DAY, damaged
 from resources.object_stores import open_place
 
 _ROWS = 200_000
@@ -96,31 +96,54 @@ def size_of(addresses: Sequence[str]) -> int:
     return sum(info.size or 0 for info in files.get_file_info([address.removeprefix("s3://") for address in addresses]))
 
 
-def read_table(address: str, columns: Mapping[str, pa.Field]) -> pa.Table:
+def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field]) -> pa.Table:
     """Columns of one Parquet file, its page checksums verified.
 
     Args:
         columns: For each wanted column the table's. One that the file does not have is null: tables may gain columns,
             and their older files lack them.
+
+    Raises:
+        DamagedPartition: The file is gone, fails its checksums, or does not hold what is of the table.
+        OSError: It cannot be reached.
     """
-    files, path = open_place(address)
-    with pq.ParquetFile(path, filesystem=files, page_checksum_verification=True) as file:
-        there = set(file.schema_arrow.names)
-        read = file.read(columns=sorted({own.name for own in columns.values()} & there), use_threads=False)
-    values = [
-        read[own.name].cast(own.type) if own.name in there else pa.nulls(read.num_rows, own.type)
-        for own in columns.values()
-    ]
+    try:
+        files, path = open_place(address)
+        with pq.ParquetFile(path, filesystem=files, page_checksum_verification=True) as file:
+            there = set(file.schema_arrow.names)
+            # No checksum covers a file's names: where a bit of one has flipped, the column would seem to be lacking.
+            strange = sorted(there - set(table.schema.names))
+            if strange:
+                raise pa.ArrowInvalid(f"it has columns that the table lacks: {', '.join(strange)}")
+            read = file.read(columns=sorted({own.name for own in columns.values()} & there), use_threads=False)
+        values = [
+            read[own.name].cast(own.type) if own.name in there else pa.nulls(read.num_rows, own.type)
+            for own in columns.values()
+        ]
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
+        if not _is_damage(error):
+            raise
+        what = f"cannot be read ({str(error).splitlines()[0]})"
+        raise damaged(table.name, address, partition_of(address), what) from error
     return pa.table(values, names=list(columns))
 
 
-def read_entities(address: str, columns: Mapping[str, pa.Field], key: str, wanted: pa.Array | None) -> pa.Table:
+def _is_damage(error: Exception) -> bool:
+    """Whether the file is at fault, not the way to it: a system's error has a number, one of S3 says what it is."""
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return True
+    return error.errno is None and "AWS Error" not in str(error)
+
+
+def read_entities(
+    address: str, table: TableVersion, columns: Mapping[str, pa.Field], key: str, wanted: pa.Array | None
+) -> pa.Table:
     """What `read_table` reads, of the wanted entities; of all when None."""
-    table = read_table(address, columns)
-    keys = table[key]
+    rows = read_table(address, table, columns)
+    keys = rows[key]
     if wanted is None or pa.types.is_null(keys.type):
-        return table
-    return table.filter(pc.is_in(keys, value_set=wanted.cast(keys.type)))
+        return rows
+    return rows.filter(pc.is_in(keys, value_set=wanted.cast(keys.type)))
 
 
 def read_each(read: Callable[[str], pa.Table], addresses: Sequence[str], *, alone: bool) -> Iterator[pa.Table]:

@@ -144,11 +144,12 @@ class FeatureTable:
 
         Raises:
             FeatureError: A row is to be decided as of a later day than it arrived on.
+            DamagedPartition: A file is damaged.
         """
         return gathered(map(self._rows_of, paths))
 
     def _rows_of(self, path: str) -> pa.Table:
-        rows = read_table(path, self._of_rows)
+        rows = read_table(path, self.spine, self._of_rows)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_MICROS))
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
@@ -160,15 +161,19 @@ class FeatureTable:
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
         """The entities that the spine's rows have, each once."""
-        read = [read_table(path, {key: self._of_rows[key]}) for path in paths]
+        read = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
         return joined(read)[key].unique().drop_null()
 
     def read_events(
         self, need: Need, paths: Sequence[str], wanted: pa.Array | None, *, alone: bool
     ) -> Iterator[pa.Table]:
-        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`."""
-        columns = self._of_events[need.source, need.key]
-        read = partial(read_entities, columns=columns, key=need.key, wanted=wanted)
+        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`.
+
+        Raises:
+            DamagedPartition: A file is damaged.
+        """
+        table, columns = self.events[need.source], self._of_events[need.source, need.key]
+        read = partial(read_entities, table=table, columns=columns, key=need.key, wanted=wanted)
         return gathered(read_each(read, paths, alone=alone))
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:

@@ -14,6 +14,7 @@ made again, there is no job at all: this process reads the day's window, drops t
 is done before a session would have started.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
@@ -22,13 +23,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assets.features import blocks
 from assets.features.data_files import DataFiles, partition_of, size_of
 from assets.features.feature_table import FeatureTable, SpineColumns, WrittenFile
 from assets.features.kernel import Kernel
-from resources.lake import DAY
+from assets.features.vocabulary import FeatureError
+from resources.lake import DAY, DamagedPartition
 
 _ROWS = "(rows)"  # no source has this name
 _FEW_FILES = 31
@@ -76,8 +79,9 @@ def run(
         task_bytes: How much of the files a task takes; a file that is read by two keys counts once.
 
     Raises:
-        FeatureError: A source's files are not given, or lack a column.
-        PySparkException: A task failed; what failed in it is in the message.
+        FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
+        DamagedPartition: A file is damaged, whichever process read it.
+        PySparkException: A task failed otherwise; what failed in it is in the message.
     """
     tables = {source: files.table for source, files in events.items()}
     table = FeatureTable(kernel, columns, str(target), spine.table, tables)
@@ -187,4 +191,20 @@ def _as_batch(file: WrittenFile) -> pa.RecordBatch:
 
 
 def _collected(written: DataFrame) -> list[WrittenFile]:
-    return [WrittenFile(file.path, file.day, file.rows, file.bytes) for file in written.collect()]
+    try:
+        return [WrittenFile(file.path, file.day, file.rows, file.bytes) for file in written.collect()]
+    except PySparkException as error:
+        raised = _raised_in_task(error)
+        if raised is None:
+            raise
+        raise raised from error
+
+
+def _raised_in_task(error: PySparkException) -> Exception | None:
+    """What a task raised, where that is an error with a remedy; all that Spark keeps of it is its traceback's text."""
+    kinds: dict[str, type[Exception]] = {kind.__name__: kind for kind in (DamagedPartition, FeatureError)}
+    found = re.findall(rf"^[\w.]*\b({'|'.join(kinds)}): (.+)$", str(error), re.MULTILINE)
+    if not found:
+        return None
+    kind, text = found[-1]
+    return kinds[kind](text)

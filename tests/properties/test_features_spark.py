@@ -9,15 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from assets.features import reference
-from assets.features.data_files import DataFiles, TableVersion
+from assets.features.data_files import DataFiles, TableVersion, partition_of
 from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
 from assets.features.spark_job import TASK_BYTES, Written, run
 from assets.features.vocabulary import FeatureError, days, hours, last_events, today
+from resources.lake import DamagedPartition
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
 FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
@@ -150,33 +150,38 @@ def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: 
     assert any(expected[number][0] < FIRST for number in found)
 
 
-@pytest.mark.parametrize(
-    ("task_bytes", "error"), [(TASK_BYTES, FeatureError), (100_000, PySparkException)],
-    ids=["in this process", "in stages"],
-)  # fmt: skip
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in this process", "in stages"])
 def test_a_row_that_arrived_before_its_moment_is_refused(
-    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int, error: type[Exception]
+    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int
 ) -> None:
+    """By the same error, wherever it is seen."""
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
     path.write_bytes(Path(next(path for path in bank.spine.paths if LAST.isoformat() in path)).read_bytes())
-    with pytest.raises(error, match="as of a later day than they arrived on"):
+    with pytest.raises(FeatureError, match="^spine: .* as of a later day than they arrived on"):
         _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 
-def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(
-    spark: SparkSession, done: tuple[Written, Path], tmp_path: Path
-) -> None:
+def test_a_flipped_bit_is_found_in_what_is_written(done: tuple[Written, Path], tmp_path: Path) -> None:
     written, target = done
     output = tmp_path / "output.parquet"
     output.write_bytes((target / written.files[0].path).read_bytes())
     _flip(output, "amount")
     with pytest.raises(OSError, match="CRC|checksum"):
         pq.read_table(output, page_checksum_verification=True)
+
+
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in one task", "in stages"])
+def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
+    spark: SparkSession, tmp_path: Path, task_bytes: int
+) -> None:
+    """The run's error is the lake's own, as if the file had been read in this process."""
     bank = Bank(tmp_path / "bank", seed=6)
-    _flip(Path(bank.events["facts"].paths[0]), "person")
-    with pytest.raises(PySparkException, match="CRC|checksum"):
-        _run(spark, bank, tmp_path / "bad")
+    damaged = bank.events["facts"].paths[0]
+    _flip(Path(damaged), "person")
+    told = rf"^table facts, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
+    with pytest.raises(DamagedPartition, match=told):
+        _run(spark, bank, tmp_path / "bad", task_bytes=task_bytes)
 
 
 def _flip(path: Path, column: str) -> None:
