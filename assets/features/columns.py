@@ -95,23 +95,34 @@ class Columns:
         )
 
 
+def key_type(theirs: pa.DataType, ours: pa.DataType, key: str, what: str) -> pa.DataType | None:
+    """As what entity keys of events are compared with those of spine rows; None where one side has no keys at all.
+
+    Raises:
+        FeatureError: They are text on one side and numbers on the other, or neither.
+    """
+    if pa.types.is_null(theirs) or pa.types.is_null(ours):
+        return None
+    if pa.types.is_integer(theirs) and pa.types.is_integer(ours):
+        return pa.int64()
+    if is_text(theirs) and is_text(ours):
+        return pa.string() if theirs == ours == pa.string() else pa.large_string()
+    raise FeatureError(f"{what}: key '{key}' is {theirs}, in the spine {ours}; give both the same type")
+
+
 def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[np.ndarray, np.ndarray]:
     """Entity keys as codes: int64 of the events, int64 of the spine rows.
 
     A missing key, and an event of an entity that no spine row has, is -1.
 
     Raises:
-        FeatureError: The column is absent, or is text on one side and numbers on the other.
+        FeatureError: The column is absent, or of types that are not compared; see `key_type`.
     """
     ours, theirs = one_column(spine, key, "spine"), one_column(events, key, what)
-    if pa.types.is_integer(ours.type) and pa.types.is_integer(theirs.type):
-        ours, theirs = ours.cast(pa.int64()), theirs.cast(pa.int64())
-    elif is_text(ours.type) and is_text(theirs.type):
-        ours, theirs = ours.cast(pa.large_string()), theirs.cast(pa.large_string())
-    elif pa.types.is_null(theirs.type) or pa.types.is_null(ours.type):
+    kind = key_type(theirs.type, ours.type, key, what)
+    if kind is None:
         return np.full(len(theirs), -1, np.int64), np.full(len(ours), -1, np.int64)
-    else:
-        raise FeatureError(f"{what}: key '{key}' is {theirs.type}, in the spine {ours.type}; give both the same type")
+    ours, theirs = ours.cast(kind), theirs.cast(kind)
     entities = pc.unique(ours.drop_null())
     return positions_in(theirs, entities), positions_in(ours, entities)
 

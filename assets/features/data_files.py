@@ -138,7 +138,11 @@ def _is_damage(error: Exception) -> bool:
 def read_entities(
     address: str, table: TableVersion, columns: Mapping[str, pa.Field], key: str, wanted: pa.Array | None
 ) -> pa.Table:
-    """What `read_table` reads, of the wanted entities; of all when None."""
+    """What `read_table` reads, of the wanted entities; of all when None.
+
+    Args:
+        key: The column that names them, read in a type that holds every wanted one.
+    """
     rows = read_table(address, table, columns)
     keys = rows[key]
     if wanted is None or pa.types.is_null(keys.type):

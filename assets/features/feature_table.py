@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from assets.features.columns import key_type
 from assets.features.data_files import (
     TableVersion,
     day_numbers,
@@ -66,8 +67,8 @@ class FeatureTable:
         events: For each source its table.
 
     Raises:
-        FeatureError: A source is not given, a table lacks a column that is read, or a column that is carried along has
-            the name of a feature.
+        FeatureError: A source is not given, a table lacks a column that is read, a column that is carried along has
+            the name of a feature, or a key is text on one side and numbers on the other.
     """
 
     kernel: Kernel
@@ -84,12 +85,9 @@ class FeatureTable:
         for name in (self.columns.row_id, *self.columns.carried):
             if name in computed:
                 raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
-        events = {}
-        for need in self.kernel.needs:
-            if need.source not in self.events:
-                raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
-            events[need.source, need.key] = self.events[need.source].columns(self._event_names(need), need.source)
-        object.__setattr__(self, "_of_rows", self.spine.columns(self._row_names, "spine"))
+        rows = self.spine.columns(self._row_names, "spine")
+        object.__setattr__(self, "_of_rows", rows)
+        events = {(need.source, need.key): self._event_columns(need, rows[need.key]) for need in self.kernel.needs}
         object.__setattr__(self, "_of_events", events)
 
     @property
@@ -112,12 +110,17 @@ class FeatureTable:
             names[SEQUENCE] = self.columns.sequence
         return names
 
-    def _event_names(self, need: Need) -> dict[str, str]:
-        """For each column that is read of an event, its name in the source's table."""
+    def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
+        """For each column that is read of an event, the table's, the key in the form that is compared."""
+        if need.source not in self.events:
+            raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
         names = {name: name for name in (need.key, "event_time", "known_at", *need.columns)}
         if need.includes_request and self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
-        return names
+        columns = self.events[need.source].columns(names, need.source)
+        key = columns[need.key]
+        kind = key_type(key.type, spine_key.type, need.key, need.source)
+        return columns | ({} if kind is None else {need.key: key.with_type(kind)})
 
     def at_once(self, events: Mapping[str, Sequence[str]], spine: Sequence[str]) -> Iterator[WrittenFile]:
         """The whole of it, which then has this machine to itself.

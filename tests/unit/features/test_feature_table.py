@@ -99,3 +99,42 @@ def test_a_day_without_rows_makes_a_table_with_every_column(tmp_path: Path) -> N
     ]  # fmt: skip
     assert schemas[0] == schemas[1]
     assert schemas[0].names == ["row_id", "person", "as_of", "payments", "day"]
+
+
+def _keyed(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
+    return schema.set(schema.get_field_index("person"), pa.field("person", kind))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (pa.array([7, 2**40, 7, None], pa.int64()), pa.array([7, 8, None], pa.int32())),
+        (pa.array([7, 1, 7, None], pa.int32()), pa.array([7, 2**40, None], pa.int64())),
+        (pa.array(["a", "b", "a", None]), pa.array(["a", "c", None]).dictionary_encode()),
+        (pa.array(["a", "b", "a", None]).dictionary_encode(), pa.array(["a", "c", None], pa.large_string())),
+        (pa.array(["a", "b", "a", None]), pa.array(["a", "c", None])),
+        (pa.nulls(4), pa.array(["a", "c", None])),
+    ],
+    ids=["a narrower number", "a wider number", "a dictionary", "a dictionary of rows", "text", "no keys"],
+)
+def test_keys_are_compared_by_value_whatever_holds_them(tmp_path: Path, ours: pa.Array, theirs: pa.Array) -> None:
+    """As the kernel compares them."""
+    spine = _files(tmp_path / "orders", _keyed(ORDERS, ours.type), {"row_id": [1, 2, 3, 4], "person": ours})
+    payments = _files(tmp_path / "payments", _keyed(PAYMENTS, theirs.type), {"person": theirs})
+    found = _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
+    known = 0.0 if pa.types.is_null(ours.type) else 1.0
+    assert found["payments"].to_pylist() == [known, 0.0, known, 0.0]
+
+
+@pytest.mark.parametrize("theirs", [["7"], ["x"], []], ids=["as if equal", "of nobody", "without events"])
+def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, theirs: list[str]) -> None:
+    """Also where no event would have matched: none ever could."""
+    numbers, texts = pa.array([7], pa.int64()), pa.array(theirs, pa.string())
+    spine = _files(tmp_path / "orders", _keyed(ORDERS, pa.int64()), {"row_id": [1], "person": numbers})
+    payments = _files(tmp_path / "payments", PAYMENTS, {"person": texts})
+    with pytest.raises(FeatureError, match="payments: key 'person' is string, in the spine int64; give both the same"):
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
+    spine = _files(tmp_path / "texts", ORDERS, {"row_id": [1], "person": ["x"]})
+    payments = _files(tmp_path / "numbers", _keyed(PAYMENTS, pa.int32()), {"person": pa.array([7], pa.int32())})
+    with pytest.raises(FeatureError, match="payments: key 'person' is int32, in the spine string"):
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
