@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from assets.features import kernel as kernel_module
+from assets.features import parts as parts_module
 from assets.features import reference
 from assets.features.kernel import Kernel, compile_features
 from assets.features.vocabulary import (
@@ -318,6 +319,23 @@ def test_ranges_of_time_see_only_what_they_can_reach(monkeypatch: pytest.MonkeyP
     assert len(sizes) > 10
     assert max(sizes) <= 12
     assert {name: value.tobytes() for name, value in split.items()} == {n: v.tobytes() for n, v in whole.items()}
+
+
+def test_entities_that_have_events_alone_in_a_range_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of moments may hold many events of entities whose rows are of other moments, the first ones among them."""
+    monkeypatch.setattr(parts_module, "_MOST", 8)
+    moments = [NOON + timedelta(minutes=n) for n in range(10)] + [
+        NOON + timedelta(days=2, minutes=n) for n in range(20)
+    ]
+    at = pa.array(moments, MICROS)
+    events = pa.table({"who": ["a"] * 10 + ["b"] * 20, "event_time": at, "known_at": at, "shop": ["x"] * 30})
+    decided = pa.array([NOON + timedelta(days=2, hours=12), NOON + timedelta(hours=5)], MICROS)
+    spine = pa.table({"who": ["a", "b"], "as_of": decided, "shop": ["y", "y"]})
+    history = [own.distinct("shop", days(1), name="shops"), own.count(days(1), name="events")]
+    kernel = compile_features(FeatureSet(history=history), {})
+    for most_events in (9, 1_000):
+        found = kernel.compute_entity("who", {"tx": events}, spine, most_events=most_events)
+        assert {name: value.tolist() for name, value in found.items()} == {"shops": [1.0, 1.0], "events": [1.0, 1.0]}
 
 
 def test_needs_say_what_is_read() -> None:
