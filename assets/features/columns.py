@@ -140,16 +140,30 @@ def read_columns(events: Reader, needs: Needs, requests: Reader | None = None) -
         mine.codes[name] = filled(distinct.indices)
         if requests is not None and theirs is not None:
             value = comparable(requests.column(name))
-            if not pa.types.is_null(value.type) and len(distinct.dictionary):
-                value = value.cast(distinct.dictionary.type)
             # A value that no event has gets a code of its own below -1: new, but not missing.
-            found = positions_in(value, distinct.dictionary) if len(distinct.dictionary) else np.full(len(value), -1)
+            found = positions_in(_as_type(value, distinct.dictionary.type), distinct.dictionary)
             fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
             theirs.codes[name] = np.where(fresh, -2, found)
     for name in needs.texts:
         parts = [events.texts(name), *(() if requests is None else (requests.texts(name),))]
         _set_words(name, [mine, *(() if theirs is None else (theirs,))], parts)
     return mine, theirs
+
+
+def _as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values in the type of others; null where one is none of that type, as a word among whole numbers."""
+    try:
+        return values.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        each = values.dictionary_encode()
+        return pa.array([_one_as_type(value, kind) for value in each.dictionary], kind).take(each.indices)
+
+
+def _one_as_type(value: pa.Scalar, kind: pa.DataType) -> object:
+    try:
+        return value.cast(kind).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _set_words(name: str, columns: Sequence[Columns], parts: Sequence[pa.DictionaryArray]) -> None:

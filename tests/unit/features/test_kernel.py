@@ -338,6 +338,27 @@ def test_entities_that_have_events_alone_in_a_range_change_nothing(monkeypatch: 
         assert {name: value.tolist() for name, value in found.items()} == {"shops": [1.0, 1.0], "events": [1.0, 1.0]}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "mine", "expected"),
+    [
+        ([17, 18], ["T17"], 3.0), ([17, 18], ["17"], 2.0), ([17, 18], [None], 2.0), ([17, 18], [17.5], 3.0),
+        ([17.5, 18.5], [17], 3.0), ([17.5, 18.0], [18], 2.0), (["17", "x"], [17], 2.0), (["17", "x"], [18], 3.0),
+        ([True, True], ["T17"], 2.0), ([NOON, NOON], [True], 2.0), ([], ["T17"], 1.0),
+    ],
+)  # fmt: skip
+def test_a_request_of_another_type_than_the_events_is_a_value_like_any_other(
+    theirs: list[Any], mine: list[Any], expected: float
+) -> None:
+    """It is new where no event can have it; for one request and for many, with events and without."""
+    kernel = compile_features(FeatureSet(history=[own.distinct("shop", days(1), name="shops")]), {})
+    events, spine = _events(*[(1, None)] * len(theirs), shop=theirs), _spine(shop=mine)
+    assert kernel.compute({"tx": events}, spine)["shops"].to_pylist() == [expected]
+    assert kernel.compute_one({("tx", "who"): events}, spine) == {"shops": expected}
+    others = _spine(who="nobody", shop=["T18"])
+    together = pa.concat_tables([spine, others]) if isinstance(mine[0], str) else spine
+    assert kernel.compute({"tx": events}, together)["shops"][0].as_py() == expected
+
+
 def test_needs_say_what_is_read() -> None:
     by_place = Events("labels", key="place", time="known_at")
     features = FeatureSet(
