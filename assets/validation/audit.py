@@ -135,7 +135,9 @@ def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[
     Where facts are corrected, a row of a key known at another moment is a version of the fact, and stays.
     """
     key = dict.fromkeys([*contract.key, *([contract.known_at] if contract.corrections else ())])
-    repeated = frame.select([*key, "day"]).to_pandas().duplicated(keep="first").to_numpy() & ~suspect
+    # Beside a missing key, whole numbers would else become floating ones, and long keys alike.
+    keys = frame.select([*key, "day"]).to_pandas(integer_object_nulls=True)
+    repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
     return [Failure("key_is_unique", ",".join(key), np.flatnonzero(repeated))] if repeated.any() else []
 
 
