@@ -7,7 +7,7 @@ belong here: anything that reads data, any Dagster, any product. Feature declara
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -352,8 +352,12 @@ class Product:
         raise ProductError(f"product {self.name} has no source '{name}'; it has {[s.name for s in self.sources]}")
 
     def contract(self, source: str) -> Contract:
-        """The contract of a source, read from its file."""
-        return load_contract(self.contracts / f"{self.source(source).name}.yaml")
+        """The contract of a source, read from its file, with the entity keys by which features read the source."""
+        contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
+        keys = {feature.key for feature in self.features.history if feature.source == source}
+        # A token is a key in any case.
+        stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
+        return replace(contract, entity_keys=stored)
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.

@@ -65,6 +65,8 @@ class Contract:
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
         corrections: A later row of the same key, which has one column, replaces the earlier one from its `known_at` on;
             only a second one known at the same moment is quarantined. Features say so too, by `Events(fact=...)`.
+        entity_keys: Columns by whose values, as they stand, the online store keeps the rows. A row with a value that it
+            cannot take is quarantined. Not in the file: the product's features say so.
     """
 
     source: str
@@ -78,6 +80,7 @@ class Contract:
     max_quarantined: float
     consent: Consent | None = None
     corrections: bool = False
+    entity_keys: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 
     @property

@@ -57,3 +57,9 @@ def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("corrections: true", "corrections: 'yes'"))
     with pytest.raises(ContractError, match="write true or false"):
         load_contract(file)
+
+
+def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
+    """What the validation of days and of messages asks of them is what the product's features read."""
+    assert load_product("credit_risk").contract("repayments").entity_keys == ("customer_id",)
+    assert load_product("credit_risk").contract("consents").entity_keys == ()
