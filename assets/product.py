@@ -329,6 +329,7 @@ class Product:
         for wanted in self.features.sources:
             if wanted not in names:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
+        self._check_spine_columns()
         for protected in self.protected:
             if protected.column not in self.spine.carried:
                 raise ProductError(
@@ -358,6 +359,22 @@ class Product:
         # A token is a key in any case.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    def _check_spine_columns(self) -> None:
+        """Checks that no column which goes with a row has the name of another that the feature table has."""
+        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None}
+        computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
+        for column in (self.spine.row_id, *self.spine.carried):
+            if taken.get(column, column) != column:
+                raise ProductError(
+                    f"product {self.name}: the spine's row_id or carried column '{column}'; the feature table has its "
+                    f"own column of that name: give that of '{self.spine.source}' another one"
+                )
+            if column in computed:
+                raise ProductError(
+                    f"product {self.name}: the spine's column '{column}' has the name of a feature; give the feature "
+                    "another name="
+                )
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.

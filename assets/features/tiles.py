@@ -45,6 +45,8 @@ CHUNK = "chunk"
 
 _LIMIT = 2**62
 _TIMES = ("event_time", "known_at")
+_PLACES = ("number", "first", "last", "latest")
+"""Columns of a tile beside its key, its times and what it says."""
 
 
 class TooManyEvents(RuntimeError):
@@ -106,7 +108,7 @@ class Tiling:
     def columns(self) -> tuple[str, ...]:
         """Every column of a tile that `compute` reads."""
         said = [name for names in self.names for name in names.values()]
-        return tuple(dict.fromkeys(["number", "first", "last", "latest", *said]))
+        return tuple(dict.fromkeys([*_PLACES, *said]))
 
     # ------------------------------------------------------------------ loading
 
@@ -230,9 +232,14 @@ def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
 
 
 def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
-    """The features over a source by a key that need the events themselves; all, where their windows have two axes."""
+    """The features over a source by a key that need the events themselves.
+
+    All of them do where their windows have two axes, and where a column has the name of one that tiles have.
+    """
     groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
-    if len({(group.time, group.includes_request) for group in groups}) != 1:
+    stored = [name for other in kernel.needs if other.source == need.source for name in (other.key, *other.columns)]
+    axes = {(group.time, group.includes_request) for group in groups}
+    if len(axes) != 1 or need.key in _PLACES or CHUNK in stored:
         return tuple(name for group in groups for name in group.names)
     return tuple(
         group.names[member.slot]

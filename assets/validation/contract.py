@@ -13,6 +13,8 @@ import yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
+TAKEN = ("day", "row_number", "_malformed", "_arrived_at")
+"""Columns that the lake's tables and the stream have beside those of a contract."""
 
 
 class ContractError(ValueError):
@@ -140,6 +142,15 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for column in contract.names:
+        if column in TAKEN:
+            raise ContractError(f"{path}: column '{column}': tables have their own of that name; give it another one")
+    for name, column in (("event_time", contract.event_time), ("known_at", contract.known_at)):
+        if name in contract.names and column != name:
+            raise ContractError(
+                f"{path}: {name} is '{column}', which then gets the name of another column '{name}'; give that one "
+                "another name"
+            )
     if not isinstance(contract.corrections, bool):
         raise ContractError(f"{path}: corrections is {contract.corrections!r}; write true or false")
     if contract.corrections and len(contract.key) != 1:

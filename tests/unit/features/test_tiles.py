@@ -164,6 +164,22 @@ def test_kinds_that_need_the_events_themselves_are_named(feature: Callable[[Even
     assert tiling_of(kernel, kernel.needs[0]) is None
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (Events("cards", key="number").count(days(7)),),
+        (Events("cards", key="last").count(days(7)),),
+        (Events("cards", key="card_id").where(chunk=1).count(days(7)),),
+        (Events("cards", key="card_id").count(days(7)), Events("cards", key="chunk").count(days(8))),
+    ],
+    ids=["key", "other_key", "condition", "key_of_another"],
+)
+def test_a_column_with_the_name_of_one_that_tiles_have_is_not_tiled(asked: tuple[History, ...]) -> None:
+    """It would be replaced by the tiles' own; from the events the numbers are right."""
+    kernel = compile_features(FeatureSet(history=asked), {})
+    assert [tiling_of(kernel, need) for need in kernel.needs] == [None] * len(kernel.needs)
+
+
 def test_the_features_of_card_fraud_are_all_tiled() -> None:
     """A terminal that everybody uses costs what any other does. Fails when the plan says more than tiles know."""
     kernel = compile_features(FRAUD.features, FRAUD.resolutions)

@@ -39,6 +39,7 @@ from assets.features.vocabulary import (
 
 tx = Events("transactions", key="customer_id")
 cash = tx.where(category=("cash", "gambling"))
+own = Events("transactions", key="customer_id", includes_request=True)
 labels = Events("labels", key="terminal_id", time="known_at")
 
 FEATURES = FeatureSet(
@@ -336,6 +337,22 @@ def test_declarations_are_frozen() -> None:
         (lambda: tx.share(days(1)), "a share of what"),
         (lambda: tx.count(days(1), name="Count"), "'Count' is not a name"),
         (lambda: tx.count(days(1), name="day"), "its own column of that name"),
+        (lambda: tx.where(day=9).count(days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another"),
+        (lambda: tx.max("day", days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another one"),
+        (lambda: Events("t", key="sequence"), "events of 't': key 'sequence'; .* give the source's column another one"),
+        (lambda: replace(tx.count(), key="as_of"), "'transactions_count': key 'as_of'; .* another one"),
+        (
+            lambda: FeatureSet(history=[own.where(sequence=9).count(days(1), name="n")]),
+            "'n' reads a column 'sequence' of 'transactions', whose requests are events; .* another one",
+        ),
+        (
+            lambda: FeatureSet(history=[own.count(days(1)), tx.max("as_of", days(1), name="n")]),
+            "'n' reads a column 'as_of' of 'transactions'",
+        ),
+        (
+            lambda: FeatureSet(history=[own.sum("amount", days(1), name="amount")]),
+            "'amount' has the name of a column of 'transactions' .* another name=",
+        ),
         (lambda: tx.count(days(1), empty=float("inf")), "empty=inf"),
         (lambda: tx.where(category="x" * 60).count(days(1)), "give name="),
         (lambda: Events("Transactions", key="k"), "source 'Transactions' is not a name"),
@@ -409,6 +426,11 @@ def test_declarations_are_frozen() -> None:
 def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., object], message: str) -> None:
     with pytest.raises(FeatureError, match=message):
         declare()
+
+
+def test_an_order_is_a_column_like_another_where_requests_are_no_events() -> None:
+    """Only the rows to be decided have an order and a moment of their own."""
+    assert FeatureSet(history=[tx.max("sequence", days(1), name="n")]).names == ("n",)
 
 
 @pytest.mark.parametrize(
