@@ -6,6 +6,7 @@ belong here: anything that reads data, any Dagster, any product. Feature declara
 `assets.features.vocabulary`; contracts are files, read by `assets.validation.contract`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -321,6 +322,11 @@ class Product:
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
+            if "__" in name:
+                raise ProductError(
+                    f"product {self.name}: source '{name}' has two underscores, which the online store has in names of "
+                    f"what is made from a source; write '{re.sub('_+', '_', name)}'"
+                )
         if len(set(names)) != len(names):
             raise ProductError(f"product {self.name}: a source is named twice in {names}; give each its own name")
         for role, wanted in (("spine", self.spine.source), ("label", self.label.source)):

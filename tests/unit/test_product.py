@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
-from assets.product import Product, ProductError
+from assets.product import DailyFiles, Product, ProductError
 from assets.streaming.events import _ARRIVED
 from assets.validation.contract import TAKEN, ContractError, load_contract
 from pipelines.products import load_product
@@ -89,6 +89,14 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
     name = product.features.history[0].name
     with pytest.raises(ProductError, match=f"column '{name}' has the name of a feature; give the feature another"):
         replace(product, spine=replace(product.spine, carried=(name,)))
+
+
+def test_a_source_with_two_underscores_is_refused() -> None:
+    """The store would take it for tiles, and tell neither its version nor how long it is known."""
+    product = load_product("card_fraud")
+    more = (*product.sources, DailyFiles("card__limits", "{day}.csv"))
+    with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
+        replace(product, sources=more)
 
 
 @pytest.mark.parametrize("column", TAKEN)
