@@ -9,7 +9,7 @@ One rule looks at a whole day and cannot be kept here: a day of which too many r
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
@@ -54,7 +54,7 @@ def accepted(
 ) -> Accepted:
     """The messages that the lake would publish, as it would publish them.
 
-    An event is named by its contract's key, so that it counts once however often it is sent.
+    Each is named by `event_name`, so that it counts once however often it is sent.
 
     Args:
         key: Of tokens.
@@ -116,12 +116,28 @@ def _object(text: str) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
+def event_name(contract: Contract, key: Sequence[object], known_at: datetime) -> str:
+    """What names an event of a stream in the online store, as the lake tells its rows apart.
+
+    A JSON list of the key's values as text, and last the day on which the event became known, UTC: within a day a key
+    is one fact, on another day it is another. Where facts are corrected, the last is the moment instead: each version
+    of a fact is an event of its own. One that is posted under this name counts once with that of the stream.
+
+    Args:
+        key: A value a column of the contract's key.
+        known_at: With a zone.
+    """
+    known = known_at.astimezone(UTC)
+    texts = [None if value is None else str(value) for value in key]
+    return json.dumps([*texts, (known if contract.corrections else known.date()).isoformat()])
+
+
 def _events(product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table) -> tuple[NewEvent, ...]:
     times = {contract.event_time: "event_time", contract.known_at: "known_at"}
-    keys = rows.select([times.get(name, name) for name in contract.key]).to_pylist()
+    keys = zip(*(rows[times.get(name, name)].to_pylist() for name in contract.key), strict=True)
     stored = as_stored(product, needs, contract.source, rows).to_pylist()
     arrived = rows[_ARRIVED].to_pylist()
     return tuple(
-        NewEvent(row, ":".join(str(value) for value in name.values()), at)
-        for row, name, at in zip(stored, keys, arrived, strict=True)
+        NewEvent(row, event_name(contract, key, row["known_at"]), at)
+        for row, key, at in zip(stored, keys, arrived, strict=True)
     )

@@ -20,7 +20,7 @@ from pipelines.credit_risk.product import PRODUCT
 from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake
 from resources.lmdb_store import LmdbStore
-from resources.online_store import StoreUnavailable
+from resources.online_store import StoreUnavailable, StreamPosition
 from resources.tails import FileTail, Message
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
@@ -96,10 +96,10 @@ def test_what_came_since_the_load_is_added_and_known_until_now(home: Home) -> No
 
 
 def test_an_event_counts_once_however_it_comes(home: Home) -> None:
-    """Sent twice, posted to the service under its id, and loaded from the lake at last."""
+    """Sent twice, posted to the service under its name, and loaded from the lake at last."""
     follower = home.follower()
     row = {"event_time": UNTIL + HOUR, "known_at": UNTIL + HOUR, "customer_id": "C1", "days_past_due": 2}
-    home.store.append_event("repayments", row, event_id="e2")
+    home.store.append_event("repayments", row, event_id='["e2", "2026-03-01"]')
     home.say(repayment(3, UNTIL + 2 * HOUR))
     assert follower.step() == Step(read=3, added=1, quarantined=1)
     home.say(repayment(2, UNTIL + HOUR))
@@ -109,6 +109,36 @@ def test_an_event_counts_once_however_it_comes(home: Home) -> None:
     home.load(*today, version="2", until=UNTIL + timedelta(days=1))
     assert home.late == [1, 2, 3]
     assert follower.step() == Step()
+
+
+def messages(*rows: dict[str, Any]) -> list[Message]:
+    return [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
+
+
+def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
+    """The correction of an event that came by the stream is not taken for the event sent twice; that one still is."""
+    contract = replace(PRODUCT.contract("repayments"), corrections=True)
+    first, second = repayment(9, UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR, event_id="e4")
+    second["known_at"] = (UNTIL + 2 * HOUR).isoformat()
+    found = accepted(PRODUCT, contract, NEEDS, messages(first, second), key=KEY, consents=None).events
+    position = StreamPosition({"0": 1}, NOW)
+    assert [home.store.append_stream("repayments", [event], position) for event in (*found, *found)] == [1, 1, 0, 0]
+    assert home.late == [1, 5, 9]
+
+
+def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
+    """A key that comes again on another day, and keys of two columns whose texts put together are the same."""
+    home.now = UNTIL + timedelta(days=1, hours=6)
+    home.say(repayment(4, UNTIL + timedelta(days=1), event_id="e3"))
+    assert home.follower().step() == Step(read=3, added=3)
+    assert home.late == [1, 2, 3, 4]
+    contract = replace(PRODUCT.contract("repayments"), key=("application_id", "event_id"))
+    rows = [
+        repayment(5, UNTIL + HOUR, application_id="A:1", event_id="2"),
+        repayment(6, UNTIL + HOUR, application_id="A", event_id="1:2"),
+    ]
+    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=None)
+    assert [event.event_id for event in found.events] == ['["A:1", "2", "2026-03-01"]', '["A", "1:2", "2026-03-01"]']
 
 
 def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
@@ -195,10 +225,9 @@ def test_tokens_and_consent_are_those_of_the_lake() -> None:
         | {"known_at": moment.isoformat()}
         for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
     ]
-    messages = [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
-    found = accepted(PRODUCT, contract, NEEDS, messages, key=KEY, consents=consents)
+    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=consents)
     assert [event.row["customer_id"] for event in found.events] == [token]
-    assert (found.events[0].event_id, found.withheld, found.quarantined) == ("A0", 2, 0)
+    assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
     assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
 
 
