@@ -7,7 +7,7 @@ that were read, in the same transaction.
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -16,6 +16,7 @@ from resources import tails
 from resources.sources import SourceBroken, SourceUnavailable
 
 _WAIT_SECONDS = 0.2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KafkaTail:
@@ -115,5 +116,9 @@ def _is_end(message: Message) -> bool:
 
 
 def _at(message: Message) -> datetime | None:
+    """When the broker got the message; None when it does not say, or gives what is no moment."""
     kind, millis = message.timestamp()
-    return None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC)
+    try:
+        return None if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:  # a producer may write any number
+        return None

@@ -22,7 +22,7 @@ from assets.product import Product
 from assets.validation.audit import audit
 from assets.validation.contract import Contract
 from resources.event_blocks import TIMESTAMP, NewEvent
-from resources.sources import DayRows, objects_table
+from resources.sources import DayRows, json_object, objects_table
 from resources.tails import Message
 
 _ARRIVED = "_arrived_at"
@@ -91,7 +91,7 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
     """The day's messages as a raw table, and when each of its rows arrived: what is no object comes last."""
     items, arrivals, malformed, others = [], [], [], []
     for message in messages:
-        item = _object(message.text)
+        item = json_object(message.text)
         if item is None:
             malformed.append(message.text)
             others.append(message.arrived_at)
@@ -106,14 +106,6 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
 def _named(field: pa.Field) -> pa.Field:
     """A column of nothing but missing values as the text that it would be."""
     return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
-
-
-def _object(text: str) -> dict[str, object] | None:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def event_name(contract: Contract, key: Sequence[object], known_at: datetime) -> str:

@@ -66,3 +66,14 @@ def test_a_file_that_was_replaced_or_is_not_there_is_told(tail: FileTail, tmp_pa
     write(tmp_path, line(0))
     with pytest.raises(SourceBroken, match="was read up to 5000: it was replaced"):
         tail.read({"0": 5000}, 1)
+
+
+def test_a_file_that_cannot_be_read_may_be_readable_later(tail: FileTail, tmp_path: Path) -> None:
+    """Whatever the machine answers; the follower goes on with its other streams meanwhile."""
+    (tmp_path / "repayments.jsonl").symlink_to("/proc/self/mem")  # a file that opens, and answers reads with an error
+    with pytest.raises(
+        SourceUnavailable, match=r"stream file .*repayments.jsonl cannot be read \(Input/output error\)"
+    ):
+        tail.read({}, 1)
+    with pytest.raises(SourceUnavailable, match="cannot be read .File name too long.; mend that"):
+        FileTail("repayments", tmp_path, "x" * 300, "known_at").offsets_at(START)

@@ -155,6 +155,32 @@ def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
     assert home.late == [1, 2, 3, 7]
 
 
+def with_text(number: int, text: str, **change: object) -> str:
+    """A repayment's line with some JSON in place of the value "@@" of a change."""
+    return json.dumps(repayment(number, UNTIL + HOUR, **change)).replace('"@@"', text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(with_text(4, "[" * 5_000 + "]" * 5_000, x="@@"), id="nested deeply"),
+        pytest.param(with_text(4, '"\\ud800"', application_id="@@"), id="half a surrogate pair"),
+        pytest.param(with_text(4, "9" * 5_000, days_past_due="@@"), id="a number of 5000 digits"),
+        pytest.param(with_text(4, '"0001-01-01T00:00:00+05:00"', known_at="@@"), id="it arrived before the year 1"),
+        pytest.param(with_text(4, '"9999-12-31T23:00:00-05:00"', known_at="@@"), id="it arrived after 9999"),
+        pytest.param(with_text(4, "17", known_at="@@"), id="it arrived at a number"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> None:
+    """It neither ends the follower nor holds up the messages behind it."""
+    home.say(line, repayment(5, UNTIL + HOUR))
+    assert home.follower().step() == Step(read=4, added=3, quarantined=1)
+    assert home.late == [1, 2, 3, 5]
+    assert home.store.known_until() == {"repayments": NOW}
+    found = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, [Message(line, NOW)], key=KEY, consents=None)
+    assert (found.events, found.quarantined) == ((), 1), "where the broker says when it arrived"
+
+
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
     """The offsets went with the store, so nothing is missing."""
     follower = home.follower()
