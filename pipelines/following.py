@@ -108,8 +108,8 @@ class Following:
             one.problem = ""
         if done.read:
             _LOG.info(
-                "%s: %d messages, %d new events, %d quarantined, %d withheld", one.follower.name, done.read, done.added,
-                done.quarantined, done.withheld,
+                "%s: %d messages, %d new events, %d quarantined, %d withheld, %d left out",
+                one.follower.name, done.read, done.added, done.quarantined, done.withheld, done.left_out,
             )  # fmt: skip
         return done.read > 0
 

@@ -67,7 +67,8 @@ class KafkaTail:
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
-                messages.append(tails.Message((message.value() or b"").decode("utf-8", errors="replace"), _at(message)))
+                text = (message.value() or b"").decode("utf-8", errors="replace")
+                messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
             # A broker that has gone away gives no messages either: the end is only where it says so itself.
             at_end = not messages and all(
                 self._watermarks(partition)[1] <= offset for partition, offset in self._next.items()

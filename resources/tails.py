@@ -21,10 +21,12 @@ class Message:
 
     Attributes:
         arrived_at: When the stream got it; `None` when it is so broken that it does not say.
+        place: Its partition and its offset there, for people.
     """
 
     text: str
     arrived_at: datetime | None
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class FileTail:
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
                 text = line.decode("utf-8", errors="replace").rstrip("\r\n")
-                messages.append(Message(text, arrival_of(text, self._arrival)))
+                messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
                 offset += len(line)
         return Batch(tuple(messages), {"0": offset}, at_end=len(messages) < most)
 

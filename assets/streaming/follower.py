@@ -35,12 +35,14 @@ class Step:
     Attributes:
         read: Messages that were read.
         added: Events that were new to the store.
+        quarantined, withheld, left_out: Messages that became no event; see `events.Accepted`.
     """
 
     read: int = 0
     added: int = 0
     quarantined: int = 0
     withheld: int = 0
+    left_out: int = 0
 
 
 class Follower:
@@ -92,7 +94,9 @@ class Follower:
             self._product, self._contract, self._needs, batch.messages, key=self._key, consents=self._known_consents()
         )
         added = self._store.append_stream(self._source, found.events, StreamPosition(batch.offsets, known))
-        return Step(len(batch.messages), added, found.quarantined, found.withheld)
+        for event in found.left_out:
+            _LOG.warning("%s: the event at %s is left out: %s", self.name, event.place, event.reason)
+        return Step(len(batch.messages), added, found.quarantined, found.withheld, len(found.left_out))
 
     def close(self) -> None:
         """Gives the stream back."""

@@ -1,6 +1,7 @@
 """A stream followed into a real store: the lake's rules, once each, from where the load ends."""
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,13 +15,13 @@ from assets.features.kernel import compile_features
 from assets.features.online import as_stored
 from assets.privacy.tokens import tokenise
 from assets.product import StreamTopic
-from assets.streaming.events import accepted
+from assets.streaming.events import LeftOut, accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
 from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake
 from resources.lmdb_store import LmdbStore
-from resources.online_store import StoreUnavailable, StreamPosition
+from resources.online_store import StoreUnavailable
 from resources.tails import FileTail, Message
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
@@ -121,8 +122,8 @@ def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
     first, second = repayment(9, UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR, event_id="e4")
     second["known_at"] = (UNTIL + 2 * HOUR).isoformat()
     found = accepted(PRODUCT, contract, NEEDS, messages(first, second), key=KEY, consents=None).events
-    position = StreamPosition({"0": 1}, NOW)
-    assert [home.store.append_stream("repayments", [event], position) for event in (*found, *found)] == [1, 1, 0, 0]
+    given = [home.store.append_event("repayments", event.row, event.event_id) for event in (*found, *found)]
+    assert given == [True, True, False, False]
     assert home.late == [1, 5, 9]
 
 
@@ -179,6 +180,50 @@ def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> 
     assert home.store.known_until() == {"repayments": NOW}
     found = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, [Message(line, NOW)], key=KEY, consents=None)
     assert (found.events, found.quarantined) == ((), 1), "where the broker says when it arrived"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("C" * 300, id="too long"),
+        pytest.param("C\u00a01", id="not printable"),
+    ],
+)
+def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home: Home, key: str) -> None:
+    """By the contract's rule or by the store's own; it is counted either way."""
+    home.say(repayment(4, UNTIL + HOUR, customer_id=key), repayment(5, UNTIL + HOUR))
+    done = home.follower().step()
+    assert (done.read, done.added, done.quarantined + done.left_out) == (4, 3, 1)
+    assert home.late == [1, 2, 3, 5]
+    assert home.store.known_until() == {"repayments": NOW}
+
+
+def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Its place in the stream and the reason, without the value; those beside it count, and it is told once."""
+    follower = home.follower()
+    place = (home.folder / "repayments.jsonl").stat().st_size
+    home.say(repayment(-(2**63), UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR))
+    follower._contract = replace(follower._contract, expectations=())
+    with caplog.at_level(logging.WARNING, "loopline.stream"):
+        assert follower.step() == Step(read=4, added=3, left_out=1)
+        assert follower.step() == Step()
+    assert home.late == [1, 2, 3, 5]
+    reason = "column 'days_past_due' holds int; the online store keeps no such int64"
+    assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
+
+
+def test_a_long_text_in_a_column_that_features_read_is_left_out() -> None:
+    """The reason says how long it is, not what it says."""
+    contract = PRODUCT.contract("transactions")
+    category = next(need for need in NEEDS if need.source == "transactions" and "category" in need.columns)
+    row = {column.name: "1" for column in contract.columns} | {
+        "event_time": (UNTIL + HOUR).isoformat(), "known_at": (UNTIL + HOUR).isoformat(), "category": "x" * 1001,
+    }  # fmt: skip
+    sent = [Message(json.dumps(row), UNTIL + HOUR, "2:17")]
+    found = accepted(PRODUCT, replace(contract, expectations=()), [category], sent, key=KEY, consents=None)
+    reason = "column 'category' holds a text of 1001 characters; the online store keeps no such string"
+    assert (found.events, found.left_out) == ((), (LeftOut("2:17", reason),))
 
 
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
