@@ -4,6 +4,7 @@ Belongs here: what every tail gives, and the tailed file of JSON lines. Does not
 days of a stream for the lake (`sources.py`), what a message means.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from resources.sources import SourceBroken, SourceUnavailable, json_object
+
+_BEFORE = "before"
+_DIGESTED_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Batch:
     """Messages in the order of their arrival in each partition.
 
     Attributes:
-        offsets: For each partition, the offset of the next message.
+        offsets: For each partition, the offset of the next message; and what else the tail needs to go on from there.
         at_end: Nothing had arrived beyond them when the batch was asked for.
     """
 
@@ -72,7 +76,8 @@ class Tail(Protocol):
 class FileTail:
     """A file of JSON lines that is appended to; its one partition is "0", its offsets are bytes.
 
-    A line that is being written, without its end yet, is left for the next time.
+    A line that is being written, without its end yet, is left for the next time. Beside the offset stands a digest of
+    what is before it, by which a file that took the place of the one that was read is told from it.
     """
 
     def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
@@ -110,12 +115,19 @@ class FileTail:
                 raise SourceBroken(
                     f"source {self._name}: {self._path} has {size} bytes, and was read up to {offset}: it was replaced"
                 )
+            before = _digest(stream, offset)
+            if offsets.get(_BEFORE, before) != before:
+                raise SourceBroken(
+                    f"source {self._name}: {self._path} was read up to {offset}, and has something else before that "
+                    f"now: it was replaced"
+                )
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
                 text = line.decode("utf-8", errors="replace").rstrip("\r\n")
                 messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
                 offset += len(line)
-        return Batch(tuple(messages), {"0": offset}, at_end=len(messages) < most)
+            after = {"0": offset, _BEFORE: _digest(stream, offset)}
+        return Batch(tuple(messages), after, at_end=len(messages) < most)
 
     def close(self) -> None:
         """See `Tail.close`."""
@@ -153,6 +165,13 @@ def _line_start(stream: BinaryIO, offset: int) -> int:
     if offset:
         stream.readline()
     return stream.tell()
+
+
+def _digest(stream: BinaryIO, offset: int) -> int:
+    """Of the bytes before an offset, which are always the same in a file that is only appended to."""
+    length = min(offset, _DIGESTED_BYTES)
+    stream.seek(offset - length)
+    return int.from_bytes(hashlib.blake2b(stream.read(length), digest_size=6).digest(), "big")
 
 
 def _size(stream: BinaryIO) -> int:

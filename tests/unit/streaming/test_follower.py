@@ -248,6 +248,16 @@ def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
     assert home.late == [1, 2, 3, 9]
 
 
+def test_a_stream_that_was_replaced_by_a_longer_one_is_read_again(home: Home) -> None:
+    """Its size says nothing: what stands before the offset is something else."""
+    follower = home.follower()
+    follower.step()
+    (home.folder / "repayments.jsonl").write_text("")
+    home.say(*(repayment(number, UNTIL + HOUR) for number in range(4, 14)))
+    assert follower.step() == Step(read=10, added=10)
+    assert home.late == list(range(1, 14))
+
+
 def _position(home: Home) -> Any:
     position = home.store.position("repayments")
     assert position is not None
