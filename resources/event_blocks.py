@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -184,6 +184,27 @@ def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequence[str]) -> str | None:
+    """Why a store cannot keep an event, in words without its values; None where it can, its columns being loaded.
+
+    Args:
+        row: A value for each column.
+        schema: Of the row itself.
+        key_columns: The columns of entity keys; a missing key is nobody's, and no fault.
+    """
+    for field in schema:
+        value, is_key = row[field.name], field.name in key_columns
+        try:
+            _stored(value, field)
+            if is_key and value is not None:
+                key_text(value)  # type: ignore[arg-type]
+        except EventError:
+            held = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
+            kind = "entity key" if is_key else f"{field.type}"
+            return f"column '{field.name}' holds {held}; the online store keeps no such {kind}"
+    return None
+
+
 def _stored(value: object, field: pa.Field) -> object:
     kind = field.type
     if value is None:
@@ -205,27 +226,6 @@ def _stored(value: object, field: pa.Field) -> object:
     if not fits:
         raise EventError(f"'{field.name}' is {str(value)[:80]!r} ({type(value).__name__}); it must be a {kind}")
     return float(value) if pa.types.is_floating(kind) and isinstance(value, int) else value
-
-
-def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Collection[str]) -> str | None:
-    """Why a store cannot keep an event, in words without its values; None where it can, its columns being loaded.
-
-    Args:
-        row: A value for each column.
-        schema: Of the row itself.
-        key_columns: The columns of entity keys; a missing key is nobody's, and no fault.
-    """
-    for field in schema:
-        value, is_key = row[field.name], field.name in key_columns
-        try:
-            _stored(value, field)
-            if is_key and value is not None:
-                key_text(value)  # type: ignore[arg-type]
-        except EventError:
-            held = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
-            kind = "entity key" if is_key else f"{field.type}"
-            return f"column '{field.name}' holds {held}; the online store keeps no such {kind}"
-    return None
 
 
 def identity(event: bytes, given: str | None) -> bytes:

@@ -146,7 +146,7 @@ def _events(
     times = {contract.event_time: "event_time", contract.known_at: "known_at"}
     keys = zip(*(rows[times.get(name, name)].to_pylist() for name in contract.key), strict=True)
     stored = as_stored(product, needs, contract.source, rows)
-    entities = {need.key for need in needs if need.source == contract.source}
+    entities = [need.key for need in needs if need.source == contract.source]
     messages = [sent[index] for index in rows[_MESSAGE].to_pylist()]
     events, left_out = [], []
     for row, key, message in zip(stored.to_pylist(), keys, messages, strict=True):
