@@ -124,7 +124,9 @@ def test_tiles_do_not_make_a_source_stale_that_is_followed(bundle: Bundle, store
     """Tiles are of the load alone; what came since stands beside them."""
     load(store, "tiles", tiled=True)
     later = NOW + timedelta(days=10)
-    assert store.append_stream("cards", [], StreamPosition({}, later)) == 0
+    state = store.state()
+    assert state is not None
+    assert store.append_stream("cards", [], StreamPosition({}, later), token=state.token) == 0
     for terminal in ("busy", "quiet"):
         request = REQUEST | {"terminal_id": terminal, "as_of": later.isoformat()}
         assert Engine(bundle, store, as_of_allowed=True).decide(request, now=later).fallback is None
