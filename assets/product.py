@@ -6,8 +6,9 @@ belong here: anything that reads data, any Dagster, any product. Feature declara
 `assets.features.vocabulary`; contracts are files, read by `assets.validation.contract`.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -321,6 +322,11 @@ class Product:
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
+            if "__" in name:
+                raise ProductError(
+                    f"product {self.name}: source '{name}' has two underscores, which the online store has in names of "
+                    f"what is made from a source; write '{re.sub('_+', '_', name)}'"
+                )
         if len(set(names)) != len(names):
             raise ProductError(f"product {self.name}: a source is named twice in {names}; give each its own name")
         for role, wanted in (("spine", self.spine.source), ("label", self.label.source)):
@@ -329,6 +335,7 @@ class Product:
         for wanted in self.features.sources:
             if wanted not in names:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
+        self._check_spine_columns()
         for protected in self.protected:
             if protected.column not in self.spine.carried:
                 raise ProductError(
@@ -352,8 +359,28 @@ class Product:
         raise ProductError(f"product {self.name} has no source '{name}'; it has {[s.name for s in self.sources]}")
 
     def contract(self, source: str) -> Contract:
-        """The contract of a source, read from its file."""
-        return load_contract(self.contracts / f"{self.source(source).name}.yaml")
+        """The contract of a source, read from its file, with the entity keys by which features read the source."""
+        contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
+        keys = {feature.key for feature in self.features.history if feature.source == source}
+        # A token is a key in any case.
+        stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
+        return replace(contract, entity_keys=stored)
+
+    def _check_spine_columns(self) -> None:
+        """Checks that no column which goes with a row has the name of another that the feature table has."""
+        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None}
+        computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
+        for column in (self.spine.row_id, *self.spine.carried):
+            if taken.get(column, column) != column:
+                raise ProductError(
+                    f"product {self.name}: the spine's row_id or carried column '{column}'; the feature table has its "
+                    f"own column of that name: give that of '{self.spine.source}' another one"
+                )
+            if column in computed:
+                raise ProductError(
+                    f"product {self.name}: the spine's column '{column}' has the name of a feature; give the feature "
+                    "another name="
+                )
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.

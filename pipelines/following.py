@@ -10,19 +10,23 @@ import logging
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
 
 from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
+from assets.validation.audit import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product, product_names
 from resources.environments import Environment, load_environment
+from resources.event_blocks import EventError
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.online_store import StoreError
 from resources.online_stores import OnlineStores
+from resources.sandbox.incidents import SandboxError
 from resources.source_systems import SourceSystems
 from resources.sources import SourceError
 
@@ -30,6 +34,8 @@ _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _EXPIRY_SECONDS = 3600.0
+# Their messages say what to do and hold no personal data.
+_FORESEEN = (SourceError, StoreError, LakeError, EventError, ContractCannotRun, SandboxError)
 
 
 def followed(product: Product) -> tuple[StreamTopic, ...]:
@@ -93,20 +99,25 @@ class Following:
             return False
         try:
             done = one.follower.step()
-        except (SourceError, StoreError, LakeError, ValueError) as error:
-            if str(error) != one.problem:
-                _LOG.error("%s is not followed: %s", one.follower.name, error)
-            one.problem, one.retry_at = str(error), time.monotonic() + _RETRY_SECONDS
-            return False
+        except _FORESEEN as error:
+            return self._failed(one, str(error))
+        except Exception as error:  # noqa: BLE001 - an error of our own in one stream, and the others go on
+            return self._failed(one, _unforeseen(error))
         if one.problem:
             _LOG.warning("%s is followed again", one.follower.name)
             one.problem = ""
         if done.read:
             _LOG.info(
-                "%s: %d messages, %d new events, %d quarantined, %d withheld", one.follower.name, done.read, done.added,
-                done.quarantined, done.withheld,
+                "%s: %d messages, %d new events, %d quarantined, %d withheld, %d left out",
+                one.follower.name, done.read, done.added, done.quarantined, done.withheld, done.left_out,
             )  # fmt: skip
         return done.read > 0
+
+    def _failed(self, one: _Followed, problem: str) -> bool:
+        if problem != one.problem:
+            _LOG.error("%s is not followed: %s", one.follower.name, problem)
+        one.problem, one.retry_at = problem, time.monotonic() + _RETRY_SECONDS
+        return False
 
     def _expire(self) -> None:
         for name, clock in self._clocks.items():
@@ -115,8 +126,16 @@ class Following:
                 removed = store.expire(clock.now()) if store.state() else 0
             except StoreError as error:
                 _LOG.warning("%s: expired events stay for now: %s", name, error)
+            except Exception as error:  # noqa: BLE001 - as in a step
+                _LOG.error("%s: expired events stay for now: %s", name, _unforeseen(error))
             else:
                 _LOG.info("%s: %d events lay beyond every window and were removed", name, removed)
+
+
+def _unforeseen(error: Exception) -> str:
+    """What is told of an error that nobody thought of: its kind and where it is, not its words, which may hold data."""
+    places = "".join(traceback.format_tb(error.__traceback__, limit=-8))
+    return f"an error of our own, {type(error).__name__}; the streams beside it are followed\n{places}"
 
 
 def main() -> None:

@@ -193,6 +193,27 @@ def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequence[str]) -> str | None:
+    """Why a store cannot keep an event, in words without its values; None where it can, its columns being loaded.
+
+    Args:
+        row: A value for each column.
+        schema: Of the row itself.
+        key_columns: The columns of entity keys; a missing key is nobody's, and no fault.
+    """
+    for field in schema:
+        value, is_key = row[field.name], field.name in key_columns
+        try:
+            _stored(value, field)
+            if is_key and value is not None:
+                key_text(value)  # type: ignore[arg-type]
+        except EventError:
+            held = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
+            kind = "entity key" if is_key else f"{field.type}"
+            return f"column '{field.name}' holds {held}; the online store keeps no such {kind}"
+    return None
+
+
 def _stored(value: object, field: pa.Field) -> object:
     kind = field.type
     if value is None:

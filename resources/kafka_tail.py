@@ -1,13 +1,13 @@
 """A Kafka topic, followed.
 
-Belongs here: assigning partitions to offsets that the caller keeps, and knowing when the end was reached. Does not
-belong here: days of a topic (`kafka.py`). Offsets are assigned, not committed to a group: they belong beside the events
-that were read, in the same transaction.
+Belongs here: assigning partitions to offsets that the caller keeps, noticing new ones, and knowing when the end was
+reached. Does not belong here: days of a topic (`kafka.py`). Offsets are assigned, not committed to a group: they belong
+beside the events that were read, in the same transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -16,6 +16,7 @@ from resources import tails
 from resources.sources import SourceBroken, SourceUnavailable
 
 _WAIT_SECONDS = 0.2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KafkaTail:
@@ -45,7 +46,8 @@ class KafkaTail:
     def offsets_at(self, moment: datetime) -> Mapping[str, int]:
         """See `Tail.offsets_at`."""
         with self._failures():
-            wanted = [TopicPartition(self._topic, p, int(moment.timestamp() * 1000)) for p in self._partitions()]
+            partitions = sorted(self._partitions(), key=int)
+            wanted = [TopicPartition(self._topic, int(p), int(moment.timestamp() * 1000)) for p in partitions]
             found = {}
             for asked in self._consumer.offsets_for_times(wanted, timeout=self._timeout):
                 oldest, end = self._watermarks(str(asked.partition))
@@ -55,8 +57,10 @@ class KafkaTail:
     def read(self, offsets: Mapping[str, int], most: int) -> tails.Batch:
         """See `Tail.read`."""
         with self._failures():
-            if dict(offsets) != self._next:
-                self._assign(offsets)
+            partitions = self._partitions()
+            if dict(offsets) != self._next or self._next.keys() != partitions:
+                self._assign(partitions, offsets)
+            ends = {partition: self._watermarks(partition)[1] for partition in partitions}
             messages = []
             for message in self._consumer.consume(most, timeout=_WAIT_SECONDS):
                 partition, offset = str(message.partition()), cast(int, message.offset())
@@ -66,27 +70,31 @@ class KafkaTail:
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
-                messages.append(tails.Message((message.value() or b"").decode("utf-8", errors="replace"), _at(message)))
-            # A broker that has gone away gives no messages either: the end is only where it says so itself.
-            at_end = not messages and all(
-                self._watermarks(partition)[1] <= offset for partition, offset in self._next.items()
-            )
+                text = (message.value() or b"").decode("utf-8", errors="replace")
+                messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
+            # A broker that has gone away gives no messages either: the end is only where it says so itself. Asked for
+            # before the messages, it is reached also in a topic that never rests.
+            at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())
             return tails.Batch(tuple(messages), dict(self._next), at_end)
 
     def close(self) -> None:
         """See `Tail.close`."""
         self._consumer.close()
 
-    def _assign(self, offsets: Mapping[str, int]) -> None:
+    def _assign(self, partitions: Set[str], offsets: Mapping[str, int]) -> None:
         """All partitions, one that was added since from its beginning."""
-        self._next = {str(partition): offsets.get(str(partition), 0) for partition in self._partitions()}
+        self._next = {partition: offsets.get(partition, 0) for partition in sorted(partitions, key=int)}
         self._consumer.assign([TopicPartition(self._topic, int(p), offset) for p, offset in self._next.items()])
 
-    def _partitions(self) -> tuple[int, ...]:
+    def _partitions(self) -> Set[str]:
+        """Those that the topic has now: asked each time, since they may be added to."""
         found = self._consumer.list_topics(self._topic, timeout=self._timeout).topics.get(self._topic)
-        if found is None or found.error is not None or not found.partitions:
+        error = None if found is None else found.error
+        if found is None or (error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
             raise SourceBroken(f"source {self._name}: no topic '{self._topic}'; ask the owner of the stream")
-        return tuple(sorted(found.partitions))
+        if error is not None:
+            raise KafkaException(error)
+        return {str(partition) for partition in found.partitions}
 
     def _watermarks(self, partition: str) -> tuple[int, int]:
         place = TopicPartition(self._topic, int(partition))
@@ -115,5 +123,9 @@ def _is_end(message: Message) -> bool:
 
 
 def _at(message: Message) -> datetime | None:
+    """When the broker got the message; None when it does not say, or gives what is no moment."""
     kind, millis = message.timestamp()
-    return None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC)
+    try:
+        return None if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:  # a producer may write any number
+        return None

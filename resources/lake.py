@@ -199,16 +199,16 @@ class Lake:
         infos = self._files.get_file_info([f"{self._root}/{table}/{file.path}" for file in files]) if files else []
         for file, info in zip(files, infos, strict=True):
             if info.type is not pafs.FileType.File:
-                raise DamagedPartition(_damage_text(table, file, "is missing"))
+                raise damaged(table, file.path, file.day, "is missing")
             if info.size != file.bytes:
-                raise DamagedPartition(_damage_text(table, file, f"has {info.size} bytes, not {file.bytes}"))
+                raise damaged(table, file.path, file.day, f"has {info.size} bytes, not {file.bytes}")
 
     def _damage(self, table: str, files: Sequence[DataFile], error: Exception) -> LakeError:
         for file in files:
             try:
                 self._fragment(table, file).to_table()
             except (OSError, pa.ArrowInvalid) as found:
-                return DamagedPartition(_damage_text(table, file, f"cannot be read ({str(found).splitlines()[0]})"))
+                return damaged(table, file.path, file.day, f"cannot be read ({str(found).splitlines()[0]})")
         return LakeError(f"table {table} cannot be read: {error}")
 
     # ------------------------------------------------------------------ writing
@@ -397,12 +397,13 @@ def _by_day(table: str, data: pa.Table, days: Sequence[date]) -> list[tuple[date
     return parts
 
 
-def _damage_text(table: str, file: DataFile, what: str) -> str:
+def damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartition:
+    """The error that names a data file, what is wrong with it, and the command that makes its day anew."""
     product, _, name = table.partition("/")
     remedy = (
         f"loopline run {product}"
-        if file.day is None
-        else f"loopline backfill {product} --from {file.day} --to {file.day} --select {name}"
+        if day is None
+        else f"loopline backfill {product} --from {day} --to {day} --select {name}"
     )
-    where = f"day {file.day}" if file.day else "the whole table"
-    return f"table {table}, {where}: data file {file.path} {what}. Make it anew: {remedy}"
+    where = f"day {day}" if day else "the whole table"
+    return DamagedPartition(f"table {table}, {where}: data file {path} {what}. Make it anew: {remedy}")

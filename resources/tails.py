@@ -4,14 +4,19 @@ Belongs here: what every tail gives, and the tailed file of JSON lines. Does not
 days of a stream for the lake (`sources.py`), what a message means.
 """
 
-import json
-from collections.abc import Mapping
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import BinaryIO, Protocol
 
-from resources.sources import SourceBroken, SourceUnavailable
+from resources.sources import SourceBroken, SourceUnavailable, json_object
+
+_BEFORE = "before"
+_DIGESTED_BYTES = 1024
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,12 @@ class Message:
 
     Attributes:
         arrived_at: When the stream got it; `None` when it is so broken that it does not say.
+        place: Its partition and its offset there, for people.
     """
 
     text: str
     arrived_at: datetime | None
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Batch:
     """Messages in the order of their arrival in each partition.
 
     Attributes:
-        offsets: For each partition, the offset of the next message.
+        offsets: For each partition, the offset of the next message; and what else the tail needs to go on from there.
         at_end: Nothing had arrived beyond them when the batch was asked for.
     """
 
@@ -69,7 +76,8 @@ class Tail(Protocol):
 class FileTail:
     """A file of JSON lines that is appended to; its one partition is "0", its offsets are bytes.
 
-    A line that is being written, without its end yet, is left for the next time.
+    A line that is being written, without its end yet, is left for the next time. Beside the offset stands a digest of
+    what is before it, by which a file that took the place of the one that was read is told from it.
     """
 
     def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
@@ -77,9 +85,8 @@ class FileTail:
 
     def offsets_at(self, moment: datetime) -> Mapping[str, int]:
         """See `Tail.offsets_at`: the start of the first line that arrived at the moment or later, by bisection."""
-        self._check_present()
-        with self._path.open("rb") as stream:
-            low, high = 0, self._path.stat().st_size
+        with self._opened() as stream:
+            low, high = 0, _size(stream)
             while low < high:
                 middle = (low + high) // 2
                 arrived = self._next_arrival(stream, middle)
@@ -89,7 +96,7 @@ class FileTail:
                     low = middle + 1
             return {"0": _line_start(stream, low)}
 
-    def _next_arrival(self, stream: Any, offset: int) -> datetime | None:
+    def _next_arrival(self, stream: BinaryIO, offset: int) -> datetime | None:
         """When the first line from the offset on that says it arrived; None when none does."""
         _line_start(stream, offset)
         for line in stream:
@@ -100,43 +107,72 @@ class FileTail:
 
     def read(self, offsets: Mapping[str, int], most: int) -> Batch:
         """See `Tail.read`."""
-        self._check_present()
         offset = offsets.get("0", 0)
         messages: list[Message] = []
-        size = self._path.stat().st_size
-        if offset > size:
-            raise SourceBroken(
-                f"source {self._name}: {self._path} has {size} bytes, and was read up to {offset}: it was replaced"
-            )
-        with self._path.open("rb") as stream:
+        with self._opened() as stream:
+            size = _size(stream)
+            if offset > size:
+                raise SourceBroken(
+                    f"source {self._name}: {self._path} has {size} bytes, and was read up to {offset}: it was replaced"
+                )
+            before = _digest(stream, offset)
+            if offsets.get(_BEFORE, before) != before:
+                raise SourceBroken(
+                    f"source {self._name}: {self._path} was read up to {offset}, and has something else before that "
+                    f"now: it was replaced"
+                )
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
                 text = line.decode("utf-8", errors="replace").rstrip("\r\n")
-                messages.append(Message(text, arrival_of(text, self._arrival)))
+                messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
                 offset += len(line)
-        return Batch(tuple(messages), {"0": offset}, at_end=len(messages) < most)
+            after = {"0": offset, _BEFORE: _digest(stream, offset)}
+        return Batch(tuple(messages), after, at_end=len(messages) < most)
 
     def close(self) -> None:
         """See `Tail.close`."""
 
-    def _check_present(self) -> None:
-        if not self._path.is_file():
-            raise SourceUnavailable(f"source {self._name}: no stream file {self._path}; start what writes it")
+    @contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        try:
+            with self._path.open("rb") as stream:
+                yield stream
+        except FileNotFoundError as error:
+            raise SourceUnavailable(
+                f"source {self._name}: no stream file {self._path}; start what writes it"
+            ) from error
+        except OSError as error:
+            raise SourceUnavailable(
+                f"source {self._name}: stream file {self._path} cannot be read ({error.strerror}); mend that"
+            ) from error
 
 
 def arrival_of(text: str, field: str) -> datetime | None:
     """When a message says that it arrived; None when it says nothing readable."""
-    try:
-        value = json.loads(text)[field]
-        moment = datetime.fromisoformat(value)
-    except (ValueError, KeyError, TypeError):
+    value = (json_object(text) or {}).get(field)
+    if not isinstance(value, str):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter: in UTC it is before the year 1, or after 9999
+        return None
 
 
-def _line_start(stream: Any, offset: int) -> int:
+def _line_start(stream: BinaryIO, offset: int) -> int:
     """Moves to the first line that starts at the offset or after it."""
     stream.seek(max(offset - 1, 0))
     if offset:
         stream.readline()
-    return int(stream.tell())
+    return stream.tell()
+
+
+def _digest(stream: BinaryIO, offset: int) -> int:
+    """Of the bytes before an offset, which are always the same in a file that is only appended to."""
+    length = min(offset, _DIGESTED_BYTES)
+    stream.seek(offset - length)
+    return int.from_bytes(hashlib.blake2b(stream.read(length), digest_size=6).digest(), "big")
+
+
+def _size(stream: BinaryIO) -> int:
+    return os.fstat(stream.fileno()).st_size

@@ -1,23 +1,23 @@
 """Assets of features: the table `features` and the online store.
 
-Belongs here: which days of which tables a run reads, the job's call, the commit of the files that it wrote, the load of
-the online store. Does not belong here: any feature (`vocabulary.py`), its computation (`kernel.py`), Spark
+Belongs here: the job's call, the commit of the files that it wrote, the load of the online store. Does not belong here:
+which days of which tables are read (`inputs.py`), any feature (`vocabulary.py`), its computation (`kernel.py`), Spark
 (`spark_job.py`).
 """
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import dagster as dg
-import pyarrow.compute as pc
 
 from assets.features.catalogue import catalogue, to_markdown
 from assets.features.feature_table import SpineColumns
-from assets.features.kernel import Kernel, compile_features
+from assets.features.inputs import inputs_of
+from assets.features.kernel import compile_features
 from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
 from assets.features.spark_job import run
 from assets.features.tiles import CHUNK, tilings_of, untiled
+from assets.features.vocabulary import FeatureError
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
 from resources.clock import Clock
@@ -52,24 +52,20 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], spark: dg.ResourceParam[SparkSessions]
     ) -> dg.MaterializeResult[Any]:
         watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
-        with permanent(LakeError):
-            pins = {source: lake.version(table_name(product, f"validated_{source}")) for source in read}
-            earliest = _earliest(product, lake, days)
-            events = {
-                source: _history(product, kernel, lake, source, earliest, days[-1])
-                for source in product.features.sources
-            }
-            spine = lake.paths(table_name(product, f"validated_{product.spine.source}"), days=days)
-        written = run(
-            spark.session, kernel, events=events, spine=spine, days=(days[0], days[-1]),
-            columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
-        )  # fmt: skip
-        record = {"run_id": context.run.run_id, "pins": pins, "feature_set": product.features.digest}
+        with permanent(LakeError, FeatureError):
+            inputs = inputs_of(product, kernel, lake, days)
+            written = run(
+                spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
+                columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
+            )  # fmt: skip
+        record = {"run_id": context.run.run_id, "pins": inputs.versions, "feature_set": product.features.digest}
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
         ]
         commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
-        return watch.result(rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=pins)
+        return watch.result(
+            rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=inputs.versions
+        )
 
     return features
 
@@ -132,30 +128,3 @@ def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
     # A validated table has its event time under that name; a product may decide as of another column.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
-
-
-def _earliest(product: Product, lake: Lake, days: tuple[date, ...]) -> date:
-    """The first day as of which a row that arrived on these days is decided: a late row is decided as of its past."""
-    table = table_name(product, f"validated_{product.spine.source}")
-    moment = pc.min(lake.read(table, days=days, columns=[product.spine.as_of])[product.spine.as_of]).as_py()
-    return days[0] if moment is None else min(days[0], moment.date())
-
-
-def _history(product: Product, kernel: Kernel, lake: Lake, source: str, first: date, last: date) -> list[str]:
-    """Files of a source's events that may matter to rows decided as of these days.
-
-    Validation sees to it that an event never becomes known before it happens, and stands in the partition of the day
-    it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
-    what the window holds, since that became known later still.
-    """
-    reaches = [need.reach for need in kernel.needs if need.source == source]
-    lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
-    table = table_name(product, f"validated_{source}")
-    before = _days_within(lake, table, first, lookback)
-    return lake.paths(table, days={*before, *(day for day in lake.days(table) if first <= day <= last)})
-
-
-def _days_within(lake: Lake, table: str, until: date, lookback: timedelta | None) -> Sequence[date]:
-    """The table's days up to `until` that a window of this length, ending at any moment of that day, reaches."""
-    first = date.min if lookback is None else until - lookback - timedelta(days=1)
-    return [day for day in lake.days(table) if first <= day <= until]

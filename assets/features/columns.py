@@ -95,23 +95,34 @@ class Columns:
         )
 
 
+def key_type(theirs: pa.DataType, ours: pa.DataType, key: str, what: str) -> pa.DataType | None:
+    """As what entity keys of events are compared with those of spine rows; None where one side has no keys at all.
+
+    Raises:
+        FeatureError: They are text on one side and numbers on the other, or neither.
+    """
+    if pa.types.is_null(theirs) or pa.types.is_null(ours):
+        return None
+    if pa.types.is_integer(theirs) and pa.types.is_integer(ours):
+        return pa.int64()
+    if is_text(theirs) and is_text(ours):
+        return pa.string() if theirs == ours == pa.string() else pa.large_string()
+    raise FeatureError(f"{what}: key '{key}' is {theirs}, in the spine {ours}; give both the same type")
+
+
 def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[np.ndarray, np.ndarray]:
     """Entity keys as codes: int64 of the events, int64 of the spine rows.
 
     A missing key, and an event of an entity that no spine row has, is -1.
 
     Raises:
-        FeatureError: The column is absent, or is text on one side and numbers on the other.
+        FeatureError: The column is absent, or of types that are not compared; see `key_type`.
     """
     ours, theirs = one_column(spine, key, "spine"), one_column(events, key, what)
-    if pa.types.is_integer(ours.type) and pa.types.is_integer(theirs.type):
-        ours, theirs = ours.cast(pa.int64()), theirs.cast(pa.int64())
-    elif is_text(ours.type) and is_text(theirs.type):
-        ours, theirs = ours.cast(pa.large_string()), theirs.cast(pa.large_string())
-    elif pa.types.is_null(theirs.type) or pa.types.is_null(ours.type):
+    kind = key_type(theirs.type, ours.type, key, what)
+    if kind is None:
         return np.full(len(theirs), -1, np.int64), np.full(len(ours), -1, np.int64)
-    else:
-        raise FeatureError(f"{what}: key '{key}' is {theirs.type}, in the spine {ours.type}; give both the same type")
+    ours, theirs = ours.cast(kind), theirs.cast(kind)
     entities = pc.unique(ours.drop_null())
     return positions_in(theirs, entities), positions_in(ours, entities)
 
@@ -129,16 +140,30 @@ def read_columns(events: Reader, needs: Needs, requests: Reader | None = None) -
         mine.codes[name] = filled(distinct.indices)
         if requests is not None and theirs is not None:
             value = comparable(requests.column(name))
-            if not pa.types.is_null(value.type) and len(distinct.dictionary):
-                value = value.cast(distinct.dictionary.type)
             # A value that no event has gets a code of its own below -1: new, but not missing.
-            found = positions_in(value, distinct.dictionary) if len(distinct.dictionary) else np.full(len(value), -1)
+            found = positions_in(_as_type(value, distinct.dictionary.type), distinct.dictionary)
             fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
             theirs.codes[name] = np.where(fresh, -2, found)
     for name in needs.texts:
         parts = [events.texts(name), *(() if requests is None else (requests.texts(name),))]
         _set_words(name, [mine, *(() if theirs is None else (theirs,))], parts)
     return mine, theirs
+
+
+def _as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values in the type of others; null where one is none of that type, as a word among whole numbers."""
+    try:
+        return values.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        each = values.dictionary_encode()
+        return pa.array([_one_as_type(value, kind) for value in each.dictionary], kind).take(each.indices)
+
+
+def _one_as_type(value: pa.Scalar, kind: pa.DataType) -> object:
+    try:
+        return value.cast(kind).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _set_words(name: str, columns: Sequence[Columns], parts: Sequence[pa.DictionaryArray]) -> None:

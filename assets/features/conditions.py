@@ -29,12 +29,19 @@ class FeatureError(ValueError):
 
 def days(n: float) -> timedelta:
     """A window of n days of 24 hours."""
-    return timedelta(days=n)
+    return _length(n, "days")
 
 
 def hours(n: float) -> timedelta:
     """A window of n hours."""
-    return timedelta(hours=n)
+    return _length(n, "hours")
+
+
+def _length(n: float, unit: Literal["days", "hours"]) -> timedelta:
+    try:
+        return timedelta(**{unit: n})
+    except (OverflowError, ValueError) as error:
+        raise FeatureError(f"{unit}({n!r}) is no length of time; write a number as in {unit}(30)") from error
 
 
 def is_name(name: object) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from assets.features import wording
 from assets.features.conditions import LATER, FeatureError, Predicate, checked, is_name, predicates
 from assets.features.kinds import UNITS, Kind, Statistic, check_half_life, check_level
-from assets.features.request import RESERVED, checked_feature, checked_values
+from assets.features.request import RESERVED, checked_feature, checked_key, checked_values
 from assets.features.spans import Calendar, Window, checked_lag, checked_window, reach_of
 
 TimeAxis = Literal["event_time", "known_at"]
@@ -64,8 +64,14 @@ class History:
 
     def __post_init__(self) -> None:
         checked_feature(self.name)
+        checked_key(self.key, f"feature '{self.name}'")
         if self.column is not None:
             checked(self.column, f"feature '{self.name}': column")
+        if "day" in self.columns:
+            raise FeatureError(
+                f"feature '{self.name}' reads a column 'day' of '{self.source}'; the lake's tables have their own of "
+                "that name: give the source's column another one"
+            )
         checked_window(self.window, f"feature '{self.name}'")
         checked_lag(self.lag, self.window, f"feature '{self.name}'")
         if self.fact is not None:
@@ -140,7 +146,7 @@ class Events:
 
     def __post_init__(self) -> None:
         checked(self.source, "source")
-        checked(self.key, f"events of '{self.source}': key")
+        checked_key(self.key, f"events of '{self.source}'")
         if self.time not in ("event_time", "known_at"):
             raise FeatureError(f"events of '{self.source}': time={self.time!r}; write 'event_time' or 'known_at'")
         if self.includes_request and self.time != "event_time":

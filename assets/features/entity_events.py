@@ -48,7 +48,8 @@ def events_of_entities(
         needs = [need for need in kernel.needs if need.source == source]
         names = [*(need.key for need in needs), *(column for need in needs for column in need.columns)]
         own = any(need.includes_request for need in needs)
-        ordered = own and sequence is not None
+        # No feature reads a column of that name there but the order itself.
+        ordered = own and sequence is not None and sequence != SEQUENCE
         beside = [name for name in (sequence, row_id) if own and name is not None]
         columns = dict.fromkeys(["event_time", "known_at", *names, *beside])
         keys = {need.key: entities[need.key] for need in needs}

@@ -7,30 +7,31 @@ is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
+from assets.features.columns import key_type
 from assets.features.data_files import (
+    TableVersion,
     day_numbers,
     gathered,
     joined,
     partition_of,
     read_each,
     read_entities,
-    read_schema,
     read_table,
 )
 from assets.features.group_events import AS_OF, SEQUENCE
 from assets.features.kernel import Kernel, Need
 from assets.features.vocabulary import FeatureError, History
+from resources.lake import DAY
 from resources.object_stores import open_place
 from resources.parquet import write_parquet
 
-DAY = "day"
 _EPOCH = date(1970, 1, 1)
 _MICROS = pa.timestamp("us", tz="UTC")
 
@@ -62,28 +63,44 @@ class FeatureTable:
     Attributes:
         target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, sorted by (as_of, row id), with
             page checksums.
+        spine: The table of the rows.
+        events: For each source its table.
+
+    Raises:
+        FeatureError: A source is not given, a table lacks a column that is read, a column that is carried along has
+            the name of a feature, or a key is text on one side and numbers on the other.
     """
 
     kernel: Kernel
     columns: SpineColumns
     target: str
+    spine: TableVersion
+    events: Mapping[str, TableVersion]
+    _of_rows: Mapping[str, pa.Field] = field(init=False, repr=False, compare=False)
+    _of_events: Mapping[tuple[str, str], Mapping[str, pa.Field]] = field(init=False, repr=False, compare=False)
 
-    def schema(self, spine: Sequence[str]) -> pa.Schema:
-        """Of the table, from the columns of the spine's newest file; `day` is last, and is not in the files.
-
-        Raises:
-            FeatureError: A column that is carried along has the name of a feature.
-        """
-        there = read_schema(spine[-1]) if spine else pa.schema([])
-        types = {name: there.field(old).type for name, old in self.row_names.items() if old in there.names}
-        types |= {AS_OF: _MICROS, DAY: pa.date32()}
-        types |= {name: pa.float64() for name in self.kernel.features.numeric}
-        types |= {name: pa.string() for name in self.kernel.features.categories}
-        return pa.schema([(name, types[name]) for name in [*self._order, DAY] if name in types])
+    def __post_init__(self) -> None:
+        features = self.kernel.features
+        computed = {feature.name for feature in (*features.history, *features.derived)}
+        for name in (self.columns.row_id, *self.columns.carried):
+            if name in computed:
+                raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
+        rows = self.spine.columns(self._row_names, "spine")
+        object.__setattr__(self, "_of_rows", rows)
+        events = {(need.source, need.key): self._event_columns(need, rows[need.key]) for need in self.kernel.needs}
+        object.__setattr__(self, "_of_events", events)
 
     @property
-    def row_names(self) -> dict[str, str]:
-        """For each column that travels with a row, its name in the spine's files."""
+    def schema(self) -> pa.Schema:
+        """Of the table, whether there are rows or not; `day` is last, and is not in the files."""
+        types = {name: own.type for name, own in self._of_rows.items()} | {AS_OF: _MICROS, DAY: pa.date32()}
+        types |= {name: pa.float64() for name in self.kernel.features.numeric}
+        types |= {name: pa.string() for name in self.kernel.features.categories}
+        return pa.schema([(name, types[name]) for name in [*self._order, DAY]])
+
+    @property
+    def _row_names(self) -> dict[str, str]:
+        """For each column that travels with a row, its name in the spine's table."""
         features = self.kernel.features
         asked = [feature.name for feature in features.request]
         asked += [name for need in self.kernel.needs for name in need.request]
@@ -93,18 +110,23 @@ class FeatureTable:
             names[SEQUENCE] = self.columns.sequence
         return names
 
-    def event_names(self, need: Need) -> dict[str, str]:
-        """For each column that is read of an event, its name in the source's files."""
+    def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
+        """For each column that is read of an event, the table's, the key in the form that is compared."""
+        if need.source not in self.events:
+            raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
         names = {name: name for name in (need.key, "event_time", "known_at", *need.columns)}
         if need.includes_request and self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
-        return names
+        columns = self.events[need.source].columns(names, need.source)
+        key = columns[need.key]
+        kind = key_type(key.type, spine_key.type, need.key, need.source)
+        return columns | ({} if kind is None else {need.key: key.with_type(kind)})
 
     def at_once(self, events: Mapping[str, Sequence[str]], spine: Sequence[str]) -> Iterator[WrittenFile]:
         """The whole of it, which then has this machine to itself.
 
         Args:
-            events, spine: Files, as `spark_job.run` takes them.
+            events, spine: Paths of files, each source's and the rows'.
         """
         tables = list(self.read_rows(spine))
         if not tables:
@@ -125,11 +147,12 @@ class FeatureTable:
 
         Raises:
             FeatureError: A row is to be decided as of a later day than it arrived on.
+            DamagedPartition: A file is damaged.
         """
         return gathered(map(self._rows_of, paths))
 
     def _rows_of(self, path: str) -> pa.Table:
-        rows = read_table(path, self.row_names)
+        rows = read_table(path, self.spine, self._of_rows)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_MICROS))
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
@@ -139,11 +162,21 @@ class FeatureTable:
             )
         return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
 
+    def entities(self, paths: Sequence[str], key: str) -> pa.Array:
+        """The entities that the spine's rows have, each once."""
+        read = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
+        return joined(read)[key].unique().drop_null()
+
     def read_events(
         self, need: Need, paths: Sequence[str], wanted: pa.Array | None, *, alone: bool
     ) -> Iterator[pa.Table]:
-        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`."""
-        read = partial(read_entities, names=self.event_names(need), key=need.key, wanted=wanted)
+        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`.
+
+        Raises:
+            DamagedPartition: A file is damaged.
+        """
+        table, columns = self.events[need.source], self._of_events[need.source, need.key]
+        read = partial(read_entities, table=table, columns=columns, key=need.key, wanted=wanted)
         return gathered(read_each(read, paths, alone=alone))
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
@@ -176,9 +209,5 @@ class FeatureTable:
     def _order(self) -> list[str]:
         """The table's columns, `day` apart."""
         features = self.kernel.features
-        computed = {feature.name for feature in (*features.history, *features.derived)}
-        for name in (self.columns.row_id, *self.columns.carried):
-            if name in computed:
-                raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
         first = [self.columns.row_id, *features.keys, AS_OF]
         return list(dict.fromkeys([*first, *features.names, *self.columns.carried]))

@@ -23,7 +23,7 @@ class Part:
     """Entities that follow one another, from `first` on.
 
     Attributes:
-        events, rows: int64, positions of all that is theirs, ascending. Rows of entity -1 are in the first part.
+        events, rows: int64, positions of all that is theirs, ascending. Rows of entity -1 are with the first entities.
     """
 
     first: int
@@ -37,11 +37,14 @@ class Part:
 
 
 def parts(theirs: np.ndarray, ours: np.ndarray) -> Iterator[Part]:
-    """Every row in one part, with every event of its entity; at least one part, and none but the first without rows.
+    """Every row in one part, with every event of its entity; one part without either where there are no rows.
 
     Args:
         theirs, ours: Entities of the events and of the rows, int64, -1 for one that is not known.
     """
+    if not len(ours):
+        yield Part(0, np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return
     known = int(max(theirs.max(initial=-1), ours.max(initial=-1))) + 1
     sizes = sum(np.bincount(entity + 1, minlength=known + 1)[1:] for entity in (theirs, ours))
     before = np.cumsum(sizes) - sizes
@@ -51,7 +54,7 @@ def parts(theirs: np.ndarray, ours: np.ndarray) -> Iterator[Part]:
     events = _sorted(theirs, np.append(number, count), count)
     rows = _sorted(ours, np.append(number, 0), count)
     for part in range(count):
-        if len(rows[part]) or not part:
+        if len(rows[part]):  # ranges of moments leave entities that have events alone
             yield Part(int(firsts[part]) if known else 0, events[part], rows[part])
 
 

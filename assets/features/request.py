@@ -24,6 +24,20 @@ def checked_feature(name: str) -> str:
     return name
 
 
+def checked_key(name: str, what: str) -> str:
+    """The name, when an entity key column may have it.
+
+    Raises:
+        FeatureError: It is no name, or the feature table and events use it for something else.
+    """
+    if checked(name, f"{what}: key") in RESERVED:
+        raise FeatureError(
+            f"{what}: key '{name}'; events and the feature table have their own column of that name: give the source's "
+            "column another one"
+        )
+    return name
+
+
 def checked_values(values: object, what: str) -> tuple[str, ...]:
     """The values of a category, when they are different texts.
 

@@ -17,6 +17,8 @@ Unit = Literal["day", "month"]
 _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = {"day": 1, "month": 31}
 _MOST = 1200
+LONGEST = timedelta(days=365_000)
+"""A thousand years: the calendar has days so long before any decision, to which events are read."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,10 @@ def checked_window(window: object, what: str) -> None:
         raise FeatureError(
             f"{what}: window {window!r}; write days(30), this_month(), last_events(10), or None for all history"
         )
+    if isinstance(window, timedelta) and window > LONGEST:
+        raise FeatureError(
+            f"{what}: window of {window.days} days; write at most {LONGEST.days}, or None for all history"
+        )
 
 
 def checked_lag(lag: object, window: Window | None, what: str) -> None:
@@ -121,6 +127,10 @@ def checked_lag(lag: object, window: Window | None, what: str) -> None:
         raise FeatureError(f"{what}: lag={lag!r}; write lag=days(7), or leave it out for none")
     if isinstance(window, (Calendar, LastEvents)):
         raise FeatureError(f"{what}: a lag goes with a length of time or all history; write days(30) for its window")
+    if lag > LONGEST - (window or timedelta(0)):
+        raise FeatureError(
+            f"{what}: a lag of {lag.days} days; write one that is at most {LONGEST.days} days together with its window"
+        )
 
 
 def reach_of(window: Window | None, lag: timedelta | None) -> timedelta | None:
@@ -148,7 +158,7 @@ def window_from(record: Any) -> Window | None:
     """
     if record is None:
         return None
-    if isinstance(record, int) and not isinstance(record, bool):
+    if isinstance(record, int) and not isinstance(record, bool) and abs(record) <= timedelta.max // _MICROSECOND:
         return record * _MICROSECOND
     if isinstance(record, dict) and set(record) == {"events"}:
         return LastEvents(record["events"])

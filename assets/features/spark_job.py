@@ -14,7 +14,8 @@ made again, there is no job at all: this process reads the day's window, drops t
 is done before a session would have started.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
 from functools import partial
@@ -22,13 +23,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assets.features import blocks
-from assets.features.data_files import joined, partition_of, read_schema, read_table, size_of
-from assets.features.feature_table import DAY, FeatureTable, SpineColumns, WrittenFile
+from assets.features.data_files import DataFiles, partition_of, size_of
+from assets.features.feature_table import FeatureTable, SpineColumns, WrittenFile
 from assets.features.kernel import Kernel
 from assets.features.vocabulary import FeatureError
+from resources.lake import DAY, DamagedPartition
 
 _ROWS = "(rows)"  # no source has this name
 _FEW_FILES = 31
@@ -56,8 +59,8 @@ def run(
     session: Callable[[], SparkSession],
     kernel: Kernel,
     *,
-    events: Mapping[str, Sequence[str]],
-    spine: Sequence[str],
+    events: Mapping[str, DataFiles],
+    spine: DataFiles,
     days: tuple[date, date],
     columns: SpineColumns,
     target: str | Path,
@@ -67,8 +70,8 @@ def run(
 
     Args:
         session: Gives the session; not called where no job is needed.
-        events: For each source its files (paths or `s3://` addresses): all that the rows may look back on.
-        spine: Files of the spine's source, each under its partition's `day=YYYY-MM-DD/`.
+        events: For each source its files: all that the rows may look back on.
+        spine: Files of the spine's source.
         days: First and last of the spine's partitions that are wanted; files of others are left out. A row is written
             to the partition that it was read from, the day on which it arrived, also where it is decided as of an
             earlier day: so every row stands in the table once, however days are made again.
@@ -76,25 +79,22 @@ def run(
         task_bytes: How much of the files a task takes; a file that is read by two keys counts once.
 
     Raises:
-        FeatureError: A source's files are not given, or lack a column.
-        PySparkException: A task failed; what failed in it is in the message.
+        FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
+        DamagedPartition: A file is damaged, whichever process read it.
+        PySparkException: A task failed otherwise; what failed in it is in the message.
     """
-    table = FeatureTable(kernel, columns, str(target))
-    schema = table.schema(spine)
-    for need in kernel.needs:
-        if need.source not in events:
-            raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
-        _check_columns(events[need.source], table.event_names(need).values(), need.source)
-    _check_columns(spine, table.row_names.values(), "spine")
-    size = size_of([*spine, *(path for paths in events.values() for path in paths)])
-    wanted = [path for path in spine if days[0] <= partition_of(path) <= days[1]]
+    tables = {source: files.table for source, files in events.items()}
+    table = FeatureTable(kernel, columns, str(target), spine.table, tables)
+    read = {need.source: events[need.source].paths for need in kernel.needs}
+    size = size_of([*spine.paths, *(path for paths in read.values() for path in paths)])
+    wanted = [path for path in spine.paths if days[0] <= partition_of(path) <= days[1]]
     if size >= task_bytes and wanted:
-        files = _Stages(table, min(size // task_bytes + 1, blocks.MOST_BUCKETS)).run(session(), events, wanted)
+        files = _Stages(table, min(size // task_bytes + 1, blocks.MOST_BUCKETS)).run(session(), read, wanted)
     elif len({partition_of(path) for path in wanted}) > 1:
-        files = _in_one_task(session(), table, events, wanted)
+        files = _in_one_task(session(), table, read, wanted)
     else:
-        files = list(table.at_once(events, wanted))
-    return Written(tuple(sorted(files, key=lambda file: (file.day, file.path))), schema)
+        files = list(table.at_once(read, wanted))
+    return Written(tuple(sorted(files, key=lambda file: (file.day, file.path))), table.schema)
 
 
 def _in_one_task(
@@ -126,7 +126,7 @@ class _Stages:
         moving = read([(_ROWS, path) for path in spine], self.read_rows)
         kernel = self.table.kernel
         for key in kernel.features.keys:
-            wanted = _entities(spine, key) if len(spine) <= _FEW_FILES else None
+            wanted = self.table.entities(spine, key) if len(spine) <= _FEW_FILES else None
             paths = [(need.source, path) for need in kernel.needs if need.key == key for path in events[need.source]]
             if paths:
                 moving = moving.unionAll(read(paths, partial(self.read_events, key, wanted)))
@@ -191,20 +191,20 @@ def _as_batch(file: WrittenFile) -> pa.RecordBatch:
 
 
 def _collected(written: DataFrame) -> list[WrittenFile]:
-    return [WrittenFile(file.path, file.day, file.rows, file.bytes) for file in written.collect()]
+    try:
+        return [WrittenFile(file.path, file.day, file.rows, file.bytes) for file in written.collect()]
+    except PySparkException as error:
+        raised = _raised_in_task(error)
+        if raised is None:
+            raise
+        raise raised from error
 
 
-def _entities(spine: Sequence[str], key: str) -> pa.Array:
-    """The entities of a few days, which are sent along so that the events of others never leave the reader."""
-    keys = joined([read_table(path, {key: key}) for path in spine])[key]
-    return keys.unique().drop_null()
-
-
-def _check_columns(paths: Sequence[str], names: Iterable[str], what: str) -> None:
-    """The newest file has every column that is read; an older one may lack it."""
-    if not paths:
-        return
-    there = read_schema(paths[-1]).names
-    lacking = sorted(set(names) - set(there))
-    if lacking:
-        raise FeatureError(f"{what}: {paths[-1]} has no column {', '.join(lacking)}; it has {there}")
+def _raised_in_task(error: PySparkException) -> Exception | None:
+    """What a task raised, where that is an error with a remedy; all that Spark keeps of it is its traceback's text."""
+    kinds: dict[str, type[Exception]] = {kind.__name__: kind for kind in (DamagedPartition, FeatureError)}
+    found = re.findall(rf"^[\w.]*\b({'|'.join(kinds)}): (.+)$", str(error), re.MULTILINE)
+    if not found:
+        return None
+    kind, text = found[-1]
+    return kinds[kind](text)

@@ -16,6 +16,7 @@ Others (`distinct`, `last`, and every kind and window that this module does not 
 source by a key that has one of them is kept as it is, and a decision reads at most `RAW_MOST` events of it.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,7 +45,12 @@ RAW_MOST = 200_000
 CHUNK = "chunk"
 
 _LIMIT = 2**62
+_LONGEST_NAME = 63
+_SHORTENED = 20
+_LONGEST_OWNER = 235
 _TIMES = ("event_time", "known_at")
+_PLACES = ("number", "first", "last", "latest")
+"""Columns of a tile beside its key, its times and what it says."""
 
 
 class TooManyEvents(RuntimeError):
@@ -90,12 +96,18 @@ class Tiling:
     @property
     def tiles_source(self) -> str:
         """The store's name of the tiles."""
-        return f"{self.source}__{self.key}_tiles"
+        return self._made("tiles")
 
     @property
     def chunks_source(self) -> str:
         """The store's name of the tiles' events."""
-        return f"{self.source}__{self.key}_chunks"
+        return self._made("chunks")
+
+    def _made(self, what: str) -> str:
+        """A name with two underscores, by which the store knows that it is of no table; shortened where it is long."""
+        name = f"{self.source}__{self.key}_{what}"
+        short = f"{self.source[:_SHORTENED]}__{_digest(f'{self.source} {self.key}')}_{what}"
+        return name if len(name) <= _LONGEST_NAME else short
 
     @cached_property
     def names(self) -> tuple[Names, ...]:
@@ -106,7 +118,7 @@ class Tiling:
     def columns(self) -> tuple[str, ...]:
         """Every column of a tile that `compute` reads."""
         said = [name for names in self.names for name in names.values()]
-        return tuple(dict.fromkeys(["number", "first", "last", "latest", *said]))
+        return tuple(dict.fromkeys([*_PLACES, *said]))
 
     # ------------------------------------------------------------------ loading
 
@@ -159,8 +171,8 @@ class Tiling:
             read, _ = read_columns(Reader(table, self.source), group.needs)
             for asked, name in names.items():
                 columns[name] = self._said(group, *asked, read, axis, starts)
-        keys = [key_text(key) for key in table[self.key].take(pa.array(starts)).to_pylist()]
-        chunks = np.array([f"{key}#{place}" for key, place in zip(keys, number[starts].tolist(), strict=True)], object)
+        named = zip(table[self.key].take(pa.array(starts)).to_pylist(), number[starts].tolist(), strict=True)
+        chunks = np.array([_chunk(key, place) for key, place in named], object)
         sizes = np.diff(np.append(starts, len(entity)))
         return pa.table(columns), table.append_column(CHUNK, pa.array(np.repeat(chunks, sizes), pa.string()))
 
@@ -203,7 +215,7 @@ class Tiling:
                 f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
                 f"the moment of the decision; at most {RAW_MOST} events are read"
             )
-        return [f"{key_text(key)}#{number}" for number in cover.column("number")[cover.cut].tolist()]
+        return [_chunk(key, number) for number in cover.column("number")[cover.cut].tolist()]
 
     def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
         """The history features of one request, NaN where missing, as the kernel computes them from all events.
@@ -230,9 +242,14 @@ def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
 
 
 def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
-    """The features over a source by a key that need the events themselves; all, where their windows have two axes."""
+    """The features over a source by a key that need the events themselves.
+
+    All of them do where their windows have two axes, and where a column has the name of one that tiles have.
+    """
     groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
-    if len({(group.time, group.includes_request) for group in groups}) != 1:
+    stored = [name for other in kernel.needs if other.source == need.source for name in (other.key, *other.columns)]
+    axes = {(group.time, group.includes_request) for group in groups}
+    if len(axes) != 1 or need.key in _PLACES or CHUNK in stored:
         return tuple(name for group in groups for name in group.names)
     return tuple(
         group.names[member.slot]
@@ -255,6 +272,16 @@ def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
         tiling = tiling_of(kernel, need)
         if tiling is not None:
             yield tiling
+
+
+def _chunk(key: str | int, number: int) -> str:
+    """The name of a tile's events: a key of the store itself, which a long one with a number would not be."""
+    text = key_text(key)
+    return f"{text if len(text.encode()) <= _LONGEST_OWNER else _digest(text)}#{number}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _reduced(pick: np.ufunc, values: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -53,6 +53,7 @@ __all__ = [
     "last_months", "this_month", "today",
 ]  # fmt: skip
 
+_OF_ROWS = ("as_of", "sequence")
 _DURATIONS = ("window", "lag", "half_life")
 
 Derived = Arithmetic | DecisionTime
@@ -108,8 +109,8 @@ class FeatureSet:
         owner: Who answers for features that name no owner of their own.
 
     Raises:
-        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number,
-            units that are declared contradict each other.
+        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number or
+            has a name that is taken, units that are declared contradict each other.
     """
 
     request: Sequence[Number | Text] = ()
@@ -124,6 +125,7 @@ class FeatureSet:
         _check_names(self)
         _check_derived(self)
         _check_columns(self)
+        _check_own_columns(self)
         _check_facts(self)
         units_of(self)
 
@@ -282,6 +284,24 @@ def _check_columns(features: FeatureSet) -> None:
                 raise FeatureError(
                     f"feature '{feature.name}' takes {feature.source}.{column} as {kinds[is_text]}, "
                     f"'{by}' as {kinds[before]}; a column is one of them"
+                )
+
+
+def _check_own_columns(features: FeatureSet) -> None:
+    """Columns of requests that count as events stand in the rows to be decided, beside the rows' own and features."""
+    own = {feature.source for feature in features.history if feature.includes_request}
+    computed = {feature.name for feature in (*features.history, *features.derived)}
+    for feature in features.history:
+        for column in feature.columns if feature.source in own else ():
+            if column in _OF_ROWS:
+                raise FeatureError(
+                    f"feature '{feature.name}' reads a column '{column}' of '{feature.source}', whose requests are "
+                    "events; the rows to be decided have their own of that name: give the source's column another one"
+                )
+            if column in computed:
+                raise FeatureError(
+                    f"feature '{column}' has the name of a column of '{feature.source}' that '{feature.name}' reads of "
+                    "the request too; give it another name="
                 )
 
 

@@ -162,6 +162,10 @@ class Application:
     def add_event(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
 
+        One that also comes by a stream counts once when its id is the stream's name of it: a JSON list of the
+        contract's key and the day on which it became known, `["E17", "2026-03-01"]`; the moment, where facts are
+        corrected.
+
         Raises:
             RequestError: The body is no such event.
             NoChampion: The product is not live.

@@ -9,7 +9,7 @@ One rule looks at a whole day and cannot be kept here: a day of which too many r
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
@@ -21,11 +21,24 @@ from assets.privacy.tokens import without_personal_data
 from assets.product import Product
 from assets.validation.audit import audit
 from assets.validation.contract import Contract
-from resources.event_blocks import TIMESTAMP, NewEvent
-from resources.sources import DayRows, objects_table
+from resources.event_blocks import NewEvent, unkeepable
+from resources.sources import DayRows, json_object, objects_table
 from resources.tails import Message
 
-_ARRIVED = "_arrived_at"
+_MESSAGE = "_message"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An event that keeps the contract, and that the online store cannot keep.
+
+    Attributes:
+        place: Of its message in the stream.
+        reason: Names the column, and not the value.
+    """
+
+    place: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,13 @@ class Accepted:
         events: Those that keep the contract and may be used.
         quarantined: How many break it; the lake's quarantine names them, once their day was loaded.
         withheld: How many lack their subject's consent, as far as the lake knows it.
+        left_out: Those that keep the contract, and that the online store cannot keep.
     """
 
     events: tuple[NewEvent, ...]
     quarantined: int
     withheld: int
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def accepted(
@@ -54,7 +69,7 @@ def accepted(
 ) -> Accepted:
     """The messages that the lake would publish, as it would publish them.
 
-    An event is named by its contract's key, so that it counts once however often it is sent.
+    Each is named by `event_name`, so that it counts once however often it is sent.
 
     Args:
         key: Of tokens.
@@ -77,30 +92,31 @@ def accepted(
     outcome = audit(contract, raw, list(days))
     broken = set(outcome.quarantine["row_ref"].to_pylist())
     places = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
-    arrivals = [moment for _, moments in parts for moment in moments]
-    kept = [at for (day, number), at in zip(places, arrivals, strict=True) if f"{day}#{number}" not in broken]
-    rows = without_personal_data(contract, outcome.valid, key).append_column(_ARRIVED, pa.array(kept, TIMESTAMP))
+    sent = [message for _, ordered in parts for message in ordered]
+    kept = [index for index, (day, number) in enumerate(places) if f"{day}#{number}" not in broken]
+    rows = without_personal_data(contract, outcome.valid, key).append_column(_MESSAGE, pa.array(kept, pa.int64()))
     withheld = 0
     if contract.consent is not None and consents is not None:
         allowed = apply_consent(contract.consent, rows, consents)
         rows, withheld = allowed.kept, allowed.withheld
-    return Accepted(_events(product, contract, needs, rows), unreadable + len(broken), withheld)
+    events, left_out = _events(product, contract, needs, rows, sent)
+    return Accepted(events, unreadable + len(broken), withheld, left_out)
 
 
-def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa.Table, list[datetime | None]]:
-    """The day's messages as a raw table, and when each of its rows arrived: what is no object comes last."""
-    items, arrivals, malformed, others = [], [], [], []
+def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa.Table, list[Message]]:
+    """The day's messages as a raw table, and in the order of its rows: what is no object comes last."""
+    items, objects, malformed, others = [], [], [], []
     for message in messages:
-        item = _object(message.text)
+        item = json_object(message.text)
         if item is None:
             malformed.append(message.text)
-            others.append(message.arrived_at)
+            others.append(message)
         else:
             # In a day's rows a column is there when one of them has it; in a few messages it may be in none.
             items.append(dict.fromkeys(contract.names) | item)
-            arrivals.append(message.arrived_at)
+            objects.append(message)
     table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
-    return table.cast(pa.schema([_named(field) for field in table.schema])), arrivals + others
+    return table.cast(pa.schema([_named(field) for field in table.schema])), objects + others
 
 
 def _named(field: pa.Field) -> pa.Field:
@@ -108,20 +124,35 @@ def _named(field: pa.Field) -> pa.Field:
     return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
 
 
-def _object(text: str) -> dict[str, object] | None:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
+def event_name(contract: Contract, key: Sequence[object], known_at: datetime) -> str:
+    """What names an event of a stream in the online store, as the lake tells its rows apart.
+
+    A JSON list of the key's values as text, and last the day on which the event became known, UTC: within a day a key
+    is one fact, on another day it is another. Where facts are corrected, the last is the moment instead: each version
+    of a fact is an event of its own. One that is posted under this name counts once with that of the stream.
+
+    Args:
+        key: A value a column of the contract's key.
+        known_at: With a zone.
+    """
+    known = known_at.astimezone(UTC)
+    texts = [None if value is None else str(value) for value in key]
+    return json.dumps([*texts, (known if contract.corrections else known.date()).isoformat()])
 
 
-def _events(product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table) -> tuple[NewEvent, ...]:
+def _events(
+    product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table, sent: Sequence[Message]
+) -> tuple[tuple[NewEvent, ...], tuple[LeftOut, ...]]:
     times = {contract.event_time: "event_time", contract.known_at: "known_at"}
-    keys = rows.select([times.get(name, name) for name in contract.key]).to_pylist()
-    stored = as_stored(product, needs, contract.source, rows).to_pylist()
-    arrived = rows[_ARRIVED].to_pylist()
-    return tuple(
-        NewEvent(row, ":".join(str(value) for value in name.values()), at)
-        for row, name, at in zip(stored, keys, arrived, strict=True)
-    )
+    keys = zip(*(rows[times.get(name, name)].to_pylist() for name in contract.key), strict=True)
+    stored = as_stored(product, needs, contract.source, rows)
+    entities = [need.key for need in needs if need.source == contract.source]
+    messages = [sent[index] for index in rows[_MESSAGE].to_pylist()]
+    events, left_out = [], []
+    for row, key, message in zip(stored.to_pylist(), keys, messages, strict=True):
+        reason = unkeepable(row, stored.schema, entities)
+        if reason is None:
+            events.append(NewEvent(row, event_name(contract, key, row["known_at"]), message.arrived_at))
+        else:
+            left_out.append(LeftOut(message.place, reason))
+    return tuple(events), tuple(left_out)

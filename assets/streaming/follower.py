@@ -35,12 +35,14 @@ class Step:
     Attributes:
         read: Messages that were read.
         added: Events that were new to the store.
+        quarantined, withheld, left_out: Messages that became no event; see `events.Accepted`.
     """
 
     read: int = 0
     added: int = 0
     quarantined: int = 0
     withheld: int = 0
+    left_out: int = 0
 
 
 class Follower:
@@ -99,7 +101,9 @@ class Follower:
         except VersionReplaced as replaced:
             _LOG.info("%s: %s; the next step reads from where that version wants it", self.name, replaced)
             return Step()
-        return Step(len(batch.messages), added, found.quarantined, found.withheld)
+        for event in found.left_out:
+            _LOG.warning("%s: the event at %s is left out: %s", self.name, event.place, event.reason)
+        return Step(len(batch.messages), added, found.quarantined, found.withheld, len(found.left_out))
 
     def close(self) -> None:
         """Gives the stream back."""

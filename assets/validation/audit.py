@@ -1,9 +1,8 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
-Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, repeated,
-expectations), the quarantine table,
-and the verdict on each day. Great Expectations judges the expectations and names the rows that fail them. Does not
-belong here: reading contracts, personal data, the lake.
+Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, not to be stored, repeated,
+expectations), the quarantine table, and the verdict on each day. Great Expectations judges the expectations and names
+the rows that fail them. Does not belong here: reading contracts, personal data, the lake.
 """
 
 import json
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.validation.contract import Contract
+from assets.validation.entity_keys import refused_keys
 from assets.validation.typing import typed
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -103,6 +103,7 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
     columns, failures = _typed_columns(contract, raw)
     frame = pa.table({**columns, "day": raw["day"]})
     failures.extend(_mistimed(contract, frame))
+    failures.extend(_without_store(contract, frame))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
     failures.extend(_unexpected(contract, frame, suspect))
@@ -135,7 +136,9 @@ def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[
     Where facts are corrected, a row of a key known at another moment is a version of the fact, and stays.
     """
     key = dict.fromkeys([*contract.key, *([contract.known_at] if contract.corrections else ())])
-    repeated = frame.select([*key, "day"]).to_pandas().duplicated(keep="first").to_numpy() & ~suspect
+    # Beside a missing key, whole numbers would else become floating ones, and long keys alike.
+    keys = frame.select([*key, "day"]).to_pandas(integer_object_nulls=True)
+    repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
     return [Failure("key_is_unique", ",".join(key), np.flatnonzero(repeated))] if repeated.any() else []
 
 
@@ -148,6 +151,13 @@ def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
         Failure(rule, contract.known_at, np.flatnonzero(pc.fill_null(broken, False).to_numpy()))
         for rule, broken in rules.items()
     ]
+    return [failure for failure in failures if len(failure.rows)]
+
+
+def _without_store(contract: Contract, frame: pa.Table) -> list[Failure]:
+    """Rows whose entity key the online store cannot take: history would count what no decision sees."""
+    texts = [c.name for c in contract.columns if c.name in contract.entity_keys and c.type == "string"]
+    failures = [Failure("key_can_be_stored", name, np.flatnonzero(refused_keys(frame[name]))) for name in texts]
     return [failure for failure in failures if len(failure.rows)]
 
 

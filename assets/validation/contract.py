@@ -13,6 +13,8 @@ import yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
+TAKEN = ("day", "row_number", "_malformed", "_arrived_at")
+"""Columns that the lake's tables and the stream have beside those of a contract."""
 
 
 class ContractError(ValueError):
@@ -65,6 +67,8 @@ class Contract:
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
         corrections: A later row of the same key, which has one column, replaces the earlier one from its `known_at` on;
             only a second one known at the same moment is quarantined. Features say so too, by `Events(fact=...)`.
+        entity_keys: Columns by whose values, as they stand, the online store keeps the rows. A row with a value that it
+            cannot take is quarantined. Not in the file: the product's features say so.
     """
 
     source: str
@@ -78,6 +82,7 @@ class Contract:
     max_quarantined: float
     consent: Consent | None = None
     corrections: bool = False
+    entity_keys: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 
     @property
@@ -137,6 +142,15 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for column in contract.names:
+        if column in TAKEN:
+            raise ContractError(f"{path}: column '{column}': tables have their own of that name; give it another one")
+    for name, column in (("event_time", contract.event_time), ("known_at", contract.known_at)):
+        if name in contract.names and column != name:
+            raise ContractError(
+                f"{path}: {name} is '{column}', which then gets the name of another column '{name}'; give that one "
+                "another name"
+            )
     if not isinstance(contract.corrections, bool):
         raise ContractError(f"{path}: corrections is {contract.corrections!r}; write true or false")
     if contract.corrections and len(contract.key) != 1:

@@ -2,12 +2,17 @@
 
 Belongs here: reading strings as the contract's types, and naming every value that is not of its type. Does not belong
 here: what a value should be (`audit.py`).
+
+What a text is read as depends on nothing but that text: a day has the same values alone, beside other days, and as
+messages of a stream. A column is cast as it stands where Arrow can read all of it; otherwise each text is brought into
+the form that Arrow reads, and what it still cannot read is found by halving.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +25,29 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+_NUMERAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_TIME = r"([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?"
+_FORMS: dict[ColumnType, str] = {
+    "integer": _NUMERAL,
+    "number": _NUMERAL,
+    "boolean": r"^(?i:true|false|0|1)$",
+    "timestamp": rf"^\d{{4}}-(0[1-9]|1[0-2])-[0-3]\d[ T]{_TIME}(Z|[+-]\d\d(:?\d\d)?)$",
+}
+"""Texts of no other form can be read. Not every text of the form can: there is no 30th of February."""
+_REWRITTEN: dict[ColumnType, tuple[tuple[str, str], ...]] = {
+    "timestamp": (
+        (r"^(\d{4})(\d\d)(\d\d)($|[ T])", r"\1-\2-\3\4"),
+        (r"([ T]\d\d)(\d\d)(\d\d)", r"\1:\2:\3"),
+        (r"(\.\d{6})\d+", r"\1"),  # microseconds; what is beyond them is cut off
+        (r"^(\d{4}-\d\d-\d\d)$", r"\1T00"),
+        (r"([ T][\d:.]+)$", r"\1Z"),
+    ),
+}
+"""What brings other ways of writing a value into the form, in order; whitespace around it is taken off before."""
+_WHOLE = pa.decimal128(38, 0)
+# Arrow's calendar begins earlier and ends later than Python's.
+_FIRST = pa.scalar(datetime.min.replace(tzinfo=UTC), ARROW_TYPES["timestamp"])
+_LAST = pa.scalar(datetime.max.replace(tzinfo=UTC), ARROW_TYPES["timestamp"])
 
 
 @dataclass(frozen=True)
@@ -35,31 +63,73 @@ class TypedColumn:
 
 
 def typed(column: Column, text: pa.ChunkedArray) -> TypedColumn:
-    """Reads a column of strings as the contract's type. Numbers must be finite; times without a zone are UTC."""
-    wanted = ARROW_TYPES[column.type]
-    none = np.zeros(len(text), dtype=bool)
+    """Reads a column of strings as the contract's type.
+
+    Numbers must be finite and in decimal digits; a whole number may be written with a point or an exponent. Times are
+    ISO-8601 from the year 1 to 9999, UTC where they name no zone, and cut to microseconds.
+    """
     if column.type == "string":
-        return TypedColumn(text, none)
-    try:
-        values = text.cast(wanted)
-    except pa.ArrowInvalid:
-        values = _cast_leniently(column.type, text, wanted)
-    if column.type == "number":
-        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, wanted))
+        return TypedColumn(text, np.zeros(len(text), dtype=bool))
+    values = _read(column.type, text)
     unreadable = pc.and_(pc.is_valid(text), pc.is_null(values))
     return TypedColumn(values, np.asarray(unreadable.to_numpy()))
 
 
-def _cast_leniently(kind: ColumnType, text: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """Value by value where the whole column cannot be cast: what cannot be read becomes null."""
-    series = text.to_pandas()
+def _read(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of texts, null where they have none."""
+    wanted = ARROW_TYPES[kind]
+    values = None if kind == "integer" and _has_hexadecimal(text) else _cast(text, wanted)
+    if values is None:
+        values = _in_form(kind, text)
+        # A decimal tells whether a number with a point or an exponent is whole, whatever its size.
+        values = _cast_each(_cast_each(values, _WHOLE) if kind == "integer" else values, wanted)
+    if kind == "number":
+        return _where(pc.is_finite(values), values)
     if kind == "timestamp":
-        read = pd.to_datetime(series, errors="coerce", utc=True, format="ISO8601")
-        return pa.chunked_array([pa.Array.from_pandas(read).cast(wanted, safe=False)])
-    if kind == "boolean":
-        read = series.str.lower().map({"true": True, "false": False, "1": True, "0": False})
-        return pa.chunked_array([pa.array(read, wanted, from_pandas=True)])
-    read = pd.to_numeric(series, errors="coerce")
-    if kind == "integer":
-        read = read.where(read == np.floor(read)).astype("Int64")
-    return pa.chunked_array([pa.array(read, wanted, from_pandas=True)])
+        return _where(pc.and_(pc.greater_equal(values, _FIRST), pc.less_equal(values, _LAST)), values)
+    return values
+
+
+def _has_hexadecimal(text: pa.ChunkedArray) -> bool:
+    """Whether Arrow would take a text for a hexadecimal number, as it does for integers alone."""
+    return any(pc.any(pc.match_substring(text, letter)).as_py() for letter in "xX")
+
+
+def _in_form(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts as Arrow reads them, null where they are of no such form."""
+    text = pc.ascii_trim_whitespace(text)
+    for pattern, written in _REWRITTEN.get(kind, ()):
+        text = pc.replace_substring_regex(text, pattern, written)
+    return _where(pc.match_substring_regex(text, _FORMS[kind]), text)
+
+
+def _cast_each(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    """The values in another type, null where that cannot be."""
+    cast = _cast(values, wanted)
+    if cast is not None:
+        return cast
+    different = pc.unique(values)
+    return pc.take(_by_halves(different, wanted), pc.index_in(values, value_set=different))
+
+
+def _by_halves(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """As `_cast_each`: Arrow says that it could not cast, not which of the values."""
+    cast = _cast(values, wanted)
+    if cast is not None:
+        return cast
+    if len(values) == 1:
+        return pa.nulls(1, wanted)
+    middle = len(values) // 2
+    return pa.concat_arrays([_by_halves(values[:middle], wanted), _by_halves(values[middle:], wanted)])
+
+
+def _cast(values: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> Any:
+    """The values in another type, as an array of the same kind; None where one of them has none in it."""
+    try:
+        return values.cast(wanted)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _where(condition: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(condition, values, pa.scalar(None, values.type))

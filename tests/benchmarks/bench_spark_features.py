@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 from pyspark.sql import SparkSession
 
+from assets.features.data_files import DataFiles, TableVersion
 from assets.features.feature_table import SpineColumns
 from assets.features.kernel import Kernel, compile_features
 from assets.features.spark_job import run
@@ -76,7 +77,7 @@ class History:
         self.events = self._write(folder / "events", random, events, skew, spine=False)
         self.spine = self._write(folder / "spine", random, rows, skew, spine=True)
 
-    def _write(self, folder: Path, random: np.random.Generator, size: int, skew: float, *, spine: bool) -> list[str]:
+    def _write(self, folder: Path, random: np.random.Generator, size: int, skew: float, *, spine: bool) -> DataFiles:
         paths = []
         for number in range(DAYS):
             first, last = size * number // DAYS, size * (number + 1) // DAYS
@@ -90,7 +91,12 @@ class History:
             path.parent.mkdir(parents=True)
             write_parquet(pa.table(columns), str(path), LocalFileSystem())
             paths.append(str(path))
-        return paths
+        return files_of(folder.name, paths)
+
+
+def files_of(table: str, paths: list[str]) -> DataFiles:
+    """Some files of a table that has the columns of the last one."""
+    return DataFiles(TableVersion(table, pq.read_schema(paths[-1])), tuple(paths))
 
 
 def by_job(spark: SparkSession, compiled: Kernel, history: History, target: Path) -> float:
@@ -107,16 +113,21 @@ def by_job_of_last_day(spark: SparkSession, compiled: Kernel, history: History, 
     """Seconds of the product's own job over the last day alone, given the files that its windows reach."""
     began = time.perf_counter()
     run(
-        lambda: spark, compiled, events={"events": history.events[-max(WINDOWS) - 2 :]}, spine=history.spine[-1:],
-        days=(LAST, LAST), columns=SpineColumns(row_id="row_id"), target=target,
+        lambda: spark, compiled, events={"events": _last(history.events, max(WINDOWS) + 2)},
+        spine=_last(history.spine, 1), days=(LAST, LAST), columns=SpineColumns(row_id="row_id"), target=target,
     )  # fmt: skip
     return time.perf_counter() - began
+
+
+def _last(files: DataFiles, count: int) -> DataFiles:
+    return DataFiles(files.table, files.paths[-count:])
 
 
 def by_kernel(compiled: Kernel, history: History) -> float:
     """Seconds of the kernel alone, on one core, over tables in memory."""
     events, spine = (
-        pa.concat_tables(pq.ParquetFile(p).read() for p in paths) for paths in (history.events, history.spine)
+        pa.concat_tables(pq.ParquetFile(path).read() for path in files.paths)
+        for files in (history.events, history.spine)
     )
     spine = spine.rename_columns({"event_time": "as_of"})
     began = time.perf_counter()

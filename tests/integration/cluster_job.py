@@ -16,7 +16,7 @@ from assets.features.feature_table import SpineColumns
 from assets.features.spark_job import run
 from resources.environments import load_environment
 from resources.spark import SparkSessions
-from tests.benchmarks.bench_spark_features import FIRST, LAST, kernel
+from tests.benchmarks.bench_spark_features import FIRST, LAST, files_of, kernel
 
 _TASK_BYTES = 50_000
 
@@ -26,7 +26,9 @@ def main(folder: Path, target: Path) -> None:
     environment = load_environment()
     sessions = SparkSessions(environment.spark_master, environment.home)
     spark = sessions.session()
-    events, spine = (sorted(map(str, (folder / name).rglob("*.parquet"))) for name in ("events", "spine"))
+    events, spine = (
+        files_of(name, sorted(map(str, (folder / name).rglob("*.parquet")))) for name in ("events", "spine")
+    )
     written = run(
         lambda: spark, kernel(), events={"events": events}, spine=spine, days=(FIRST, LAST),
         columns=SpineColumns(row_id="row_id"), target=target, task_bytes=_TASK_BYTES,

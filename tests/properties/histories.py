@@ -15,6 +15,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from assets.features.kernel import Kernel, compile_features
+from assets.features.spans import LONGEST
 from assets.features.vocabulary import (
     SUMMED,
     Category,
@@ -260,7 +261,7 @@ def _told_apart(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _windows(unit: timedelta) -> st.SearchStrategy[Window | Lagged | None]:
-    lengths = st.integers(1, 12).map(lambda steps: steps * unit)
+    lengths = st.integers(1, 12).map(lambda steps: steps * min(unit, LONGEST / 24))
     every = st.one_of(st.none(), lengths)
     zones = st.sampled_from(ZONES)
     return st.one_of(

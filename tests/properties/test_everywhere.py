@@ -17,6 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assets.features import reference
+from assets.features.data_files import DataFiles, TableVersion
 from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
 from assets.features.spark_job import run
@@ -126,7 +127,7 @@ def test_a_decision_is_the_oracle(crowd: Crowd, tmp_path: Path) -> None:
 def test_the_spark_job_is_the_oracle(crowd: Crowd, spark: SparkSession, tmp_path: Path) -> None:
     """Over all histories at once, shuffled between several tasks."""
     files = {name: _files(tmp_path / name, events) for name, events in crowd.events.items()}
-    size = sum(Path(path).stat().st_size for paths in files.values() for path in paths)
+    size = sum(Path(path).stat().st_size for given in files.values() for path in given.paths)
     columns, target = SpineColumns(row_id="row_id", sequence="row_id"), tmp_path / "target"
     written = run(
         lambda: spark, KERNEL, events=files, spine=files["orders"], days=DAYS, columns=columns, target=target,
@@ -146,7 +147,7 @@ def _columns(source: str) -> list[str]:
     return list(dict.fromkeys([*read, "event_time", "known_at", *sequence]))
 
 
-def _files(folder: Path, events: pa.Table) -> list[str]:
+def _files(folder: Path, events: pa.Table) -> DataFiles:
     """A file for each day on which events became known."""
     by_day: dict[date, list[int]] = {}
     for number, moment in enumerate(events["known_at"].to_pylist()):
@@ -157,4 +158,4 @@ def _files(folder: Path, events: pa.Table) -> list[str]:
         path.parent.mkdir(parents=True)
         pq.write_table(events.take(pa.array(numbers)), path, write_page_checksum=True)
         paths.append(str(path))
-    return paths
+    return DataFiles(TableVersion(folder.name, events.schema), tuple(paths))

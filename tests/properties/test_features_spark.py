@@ -9,14 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from assets.features import reference
+from assets.features.data_files import DataFiles, TableVersion, partition_of
 from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
 from assets.features.spark_job import TASK_BYTES, Written, run
 from assets.features.vocabulary import FeatureError, days, hours, last_events, today
+from resources.lake import DamagedPartition
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
 FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
@@ -40,7 +41,7 @@ def _record(random: Random, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _files(folder: Path, data: pa.Table) -> list[str]:
+def _files(folder: Path, data: pa.Table) -> DataFiles:
     """A table as the lake keeps it: a file for each day on which facts became known, the day in the path only."""
     by_day: dict[date, list[int]] = {}
     for number, moment in enumerate(data["known_at"].to_pylist()):
@@ -51,7 +52,7 @@ def _files(folder: Path, data: pa.Table) -> list[str]:
         path.parent.mkdir(parents=True)
         pq.write_table(data.take(pa.array(numbers)), path, write_page_checksum=True)
         paths.append(str(path))
-    return paths
+    return DataFiles(TableVersion(folder.name, data.schema), tuple(paths))
 
 
 class Bank:
@@ -88,9 +89,13 @@ def _run(
     spark: SparkSession, bank: Bank, target: Path, spine: Sequence[str] | None = None, task_bytes: int = TASK_BYTES
 ) -> Written:
     return run(
-        lambda: spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else spine, days=(FIRST, LAST),
-        columns=SPINE, target=target, task_bytes=task_bytes,
+        lambda: spark, KERNEL, events=bank.events, spine=bank.spine if spine is None else _only(bank.spine, spine),
+        days=(FIRST, LAST), columns=SPINE, target=target, task_bytes=task_bytes,
     )  # fmt: skip
+
+
+def _only(files: DataFiles, paths: Sequence[str]) -> DataFiles:
+    return DataFiles(files.table, tuple(paths))
 
 
 def _read(written: Written, target: Path) -> pa.Table:
@@ -145,33 +150,38 @@ def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: 
     assert any(expected[number][0] < FIRST for number in found)
 
 
-@pytest.mark.parametrize(
-    ("task_bytes", "error"), [(TASK_BYTES, FeatureError), (100_000, PySparkException)],
-    ids=["in this process", "in stages"],
-)  # fmt: skip
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in this process", "in stages"])
 def test_a_row_that_arrived_before_its_moment_is_refused(
-    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int, error: type[Exception]
+    spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int
 ) -> None:
+    """By the same error, wherever it is seen."""
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
-    path.write_bytes(Path(next(path for path in bank.spine if LAST.isoformat() in path)).read_bytes())
-    with pytest.raises(error, match="as of a later day than they arrived on"):
+    path.write_bytes(Path(next(path for path in bank.spine.paths if LAST.isoformat() in path)).read_bytes())
+    with pytest.raises(FeatureError, match="^spine: .* as of a later day than they arrived on"):
         _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 
-def test_a_flipped_bit_is_found_in_what_is_read_and_what_is_written(
-    spark: SparkSession, done: tuple[Written, Path], tmp_path: Path
-) -> None:
+def test_a_flipped_bit_is_found_in_what_is_written(done: tuple[Written, Path], tmp_path: Path) -> None:
     written, target = done
     output = tmp_path / "output.parquet"
     output.write_bytes((target / written.files[0].path).read_bytes())
     _flip(output, "amount")
     with pytest.raises(OSError, match="CRC|checksum"):
         pq.read_table(output, page_checksum_verification=True)
+
+
+@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in one task", "in stages"])
+def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
+    spark: SparkSession, tmp_path: Path, task_bytes: int
+) -> None:
+    """The run's error is the lake's own, as if the file had been read in this process."""
     bank = Bank(tmp_path / "bank", seed=6)
-    _flip(Path(bank.events["facts"][0]), "person")
-    with pytest.raises(PySparkException, match="CRC|checksum"):
-        _run(spark, bank, tmp_path / "bad")
+    damaged = bank.events["facts"].paths[0]
+    _flip(Path(damaged), "person")
+    told = rf"^table facts, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
+    with pytest.raises(DamagedPartition, match=told):
+        _run(spark, bank, tmp_path / "bad", task_bytes=task_bytes)
 
 
 def _flip(path: Path, column: str) -> None:
@@ -189,7 +199,7 @@ def test_a_day_alone_has_the_features_that_it_has_among_others(
     spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path, task_bytes: int
 ) -> None:
     everything, target = done
-    path = next(path for path in bank.spine if FIRST.isoformat() in path)
+    path = next(path for path in bank.spine.paths if FIRST.isoformat() in path)
     alone = _run(spark, bank, tmp_path, [path], task_bytes)
     assert [file.day for file in alone.files] == [FIRST]
     same = [file for file in everything.files if file.day == FIRST]
@@ -201,20 +211,20 @@ def test_a_day_alone_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Pa
     def none() -> SparkSession:
         raise AssertionError("a session was asked for")
 
-    spine = [path for path in bank.spine if FIRST.isoformat() in path]
+    spine = _only(bank.spine, [path for path in bank.spine.paths if FIRST.isoformat() in path])
     written = run(none, KERNEL, events=bank.events, spine=spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path)
     assert [file.day for file in written.files] == [FIRST]
 
 
 def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:
     bank = Bank(tmp_path / "bank", seed=7)
-    oldest = bank.events["facts"][0]
+    oldest = bank.events["facts"].paths[0]
     old = pq.ParquetFile(oldest).read().drop_columns("level")
     pq.write_table(old, oldest)
     found = _read(_run(spark, bank, tmp_path / "out"), tmp_path / "out").sort_by("row_id")
     blank = pa.array([None] * len(old), pa.float64())
     old = old.append_column("level", blank).select(bank.facts.column_names)
-    newer = [pq.ParquetFile(path).read() for path in bank.events["facts"][1:]]
+    newer = [pq.ParquetFile(path).read() for path in bank.events["facts"].paths[1:]]
     bank.facts = pa.concat_tables([old, *newer])
     expected = bank.expected()
     assert (
@@ -227,22 +237,22 @@ def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tm
 
 def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     written = run(
-        lambda: spark, KERNEL, events={"facts": [], "orders": bank.spine}, spine=bank.spine,
-        days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few",
+        lambda: spark, KERNEL, events={"facts": _only(bank.events["facts"], []), "orders": bank.spine},
+        spine=bank.spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few",
     )  # fmt: skip
     found = _read(written, tmp_path / "few")
     assert set(found["count_f2"].to_pylist()) == {0.0}
     assert max(found["count_o2"].to_pylist()) > 1
     nothing = _run(spark, bank, tmp_path / "none", [])
     assert nothing.files == ()
-    assert set(nothing.schema.names) >= {"as_of", "day", *FEATURES.names}
+    assert nothing.schema == written.schema
 
 
 def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="events of 'orders' are not given"):
         run(lambda: spark, KERNEL, events={"facts": bank.events["facts"]}, spine=bank.spine, days=(FIRST, LAST),
             columns=SPINE, target=tmp_path)  # fmt: skip
-    with pytest.raises(FeatureError, match="spine: .* has no column decided_at"):
+    with pytest.raises(FeatureError, match="spine: table orders has no column decided_at"):
         run(lambda: spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
             columns=SpineColumns("row_id", as_of="decided_at"), target=tmp_path)  # fmt: skip
     with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):

@@ -1,5 +1,6 @@
 """Data files: what is read of them, here and in a bucket."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import boto3
@@ -9,7 +10,12 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from assets.features import data_files
+from resources.lake import DamagedPartition
 from resources.object_stores import open_place
+
+
+def _table(columns: Mapping[str, pa.DataType]) -> data_files.TableVersion:
+    return data_files.TableVersion("bank/events", pa.schema(columns))
 
 
 def test_small_tables_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,8 +26,16 @@ def test_small_tables_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path: Path) -> None:
     pq.write_table(pa.table({"old": [1, 2], "unread": [3, 4]}), tmp_path / "x.parquet")
-    table = data_files.read_table(str(tmp_path / "x.parquet"), {"new": "old", "absent": "absent", "again": "old"})
+    columns = {
+        "new": pa.field("old", pa.int64()),
+        "absent": pa.field("absent", pa.string()),
+        "again": pa.field("old", pa.int64()),
+    }
+    table = data_files.read_table(
+        str(tmp_path / "x.parquet"), _table({"old": pa.int64(), "unread": pa.int64(), "absent": pa.string()}), columns
+    )
     assert table.to_pydict() == {"new": [1, 2], "absent": [None, None], "again": [1, 2]}
+    assert table.schema.types == [pa.int64(), pa.string(), pa.int64()]
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
@@ -44,9 +58,9 @@ def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: py
         files, path = open_place("s3://lake/events/day=2026-01-01/part.parquet")
         pq.write_table(pa.table({"a": [1, 2, 3]}), path, filesystem=files)
         address = "s3://lake/events/day=2026-01-01/part.parquet"
-        assert data_files.read_schema(address).names == ["a"]
         assert data_files.size_of([address]) == files.get_file_info(path).size > 0
-        assert data_files.read_table(address, {"a": "a"}).to_pydict() == {"a": [1, 2, 3]}
+        table = _table({"a": pa.int64()})
+        assert data_files.read_table(address, table, {"a": table.schema.field("a")}).to_pydict() == {"a": [1, 2, 3]}
     finally:
         server.stop()
 
@@ -61,11 +75,37 @@ def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_pat
     for number in range(20):
         table = pa.table({"entity": ["a", "b", None, "c"], "place": [4 * number + step for step in range(4)]})
         pq.write_table(table, tmp_path / f"{number:02d}.parquet")
+    events = _table({"entity": pa.string(), "place": pa.int64()})
+    columns = {own.name: own for own in events.schema}
 
     def read(address: str) -> pa.Table:
-        return data_files.read_entities(
-            address, {"entity": "entity", "place": "place"}, "entity", pa.array(["c", "a", "z"])
-        )
+        return data_files.read_entities(address, events, columns, "entity", pa.array(["c", "a", "z"]))
 
     found = pa.concat_tables(data_files.read_each(read, sorted(map(str, tmp_path.iterdir())), alone=alone))
     assert found["place"].to_pylist() == [4 * number + step for number in range(20) for step in (0, 3)]
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut short", "empty", "of another type", "of another name"])
+def test_a_damaged_file_is_named_with_its_table_its_day_and_the_remedy(tmp_path: Path, harm: str) -> None:
+    """Whatever is wrong with it, the day is to be made anew."""
+    path = tmp_path / "day=2026-01-05" / "part.parquet"
+    path.parent.mkdir()
+    values = ["x"] * 100 if harm == "of another type" else list(range(100))
+    pq.write_table(pa.table({"i" if harm == "of another name" else "a": values}), path)
+    if harm == "gone":
+        path.unlink()
+    elif harm in ("cut short", "empty"):
+        path.write_bytes(path.read_bytes()[: 0 if harm == "empty" else 200])
+    told = (
+        f"table bank/events, day 2026-01-05: data file {path} cannot be read .* "
+        "loopline backfill bank --from 2026-01-05 --to 2026-01-05 --select events"
+    )
+    with pytest.raises(DamagedPartition, match=told):
+        data_files.read_table(str(path), _table({"a": pa.int64()}), {"a": pa.field("a", pa.int64())})
+
+
+def test_a_file_that_cannot_be_reached_is_not_called_damaged(tmp_path: Path) -> None:
+    """Making its day anew would not help."""
+    (tmp_path / "disk").write_text("not a folder")
+    with pytest.raises(NotADirectoryError):
+        data_files.read_table(str(tmp_path / "disk" / "day=2026-01-05" / "part.parquet"), _table({}), {})

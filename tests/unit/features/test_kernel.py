@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from assets.features import kernel as kernel_module
+from assets.features import parts as parts_module
 from assets.features import reference
 from assets.features.kernel import Kernel, compile_features
 from assets.features.vocabulary import (
@@ -179,10 +180,10 @@ def test_entities_over_a_long_time_are_searched_in_slabs() -> None:
     )
     as_of = pa.array(random.integers(-60_000_000_000, 250_000_000_000, 200) * 1_000_000, MICROS)
     spine = pa.table({"who": pa.array(random.choice(people, 200)), "as_of": as_of})
-    features = FeatureSet(history=[tx.sum("amount", days(300_000)), tx.last("amount"), tx.count(days(1_000_000))])
+    features = FeatureSet(history=[tx.sum("amount", days(300_000)), tx.last("amount"), tx.count(days(365_000))])
     found = compile_features(features, CENTS).compute({"tx": events}, spine)
     assert found.to_pylist() == reference.compute(features, CENTS, {"tx": events}, spine)
-    assert sum(value or 0 for value in found["tx_count_1000000d"].to_pylist()) > 500
+    assert sum(value or 0 for value in found["tx_count_365000d"].to_pylist()) > 300
 
 
 def test_many_late_facts_are_right_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +319,44 @@ def test_ranges_of_time_see_only_what_they_can_reach(monkeypatch: pytest.MonkeyP
     assert len(sizes) > 10
     assert max(sizes) <= 12
     assert {name: value.tobytes() for name, value in split.items()} == {n: v.tobytes() for n, v in whole.items()}
+
+
+def test_entities_that_have_events_alone_in_a_range_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of moments may hold many events of entities whose rows are of other moments, the first ones among them."""
+    monkeypatch.setattr(parts_module, "_MOST", 8)
+    moments = [NOON + timedelta(minutes=n) for n in range(10)] + [
+        NOON + timedelta(days=2, minutes=n) for n in range(20)
+    ]
+    at = pa.array(moments, MICROS)
+    events = pa.table({"who": ["a"] * 10 + ["b"] * 20, "event_time": at, "known_at": at, "shop": ["x"] * 30})
+    decided = pa.array([NOON + timedelta(days=2, hours=12), NOON + timedelta(hours=5)], MICROS)
+    spine = pa.table({"who": ["a", "b"], "as_of": decided, "shop": ["y", "y"]})
+    history = [own.distinct("shop", days(1), name="shops"), own.count(days(1), name="events")]
+    kernel = compile_features(FeatureSet(history=history), {})
+    for most_events in (9, 1_000):
+        found = kernel.compute_entity("who", {"tx": events}, spine, most_events=most_events)
+        assert {name: value.tolist() for name, value in found.items()} == {"shops": [1.0, 1.0], "events": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "expected"),
+    [
+        ([17, 18], ["T17"], 3.0), ([17, 18], ["17"], 2.0), ([17, 18], [None], 2.0), ([17, 18], [17.5], 3.0),
+        ([17.5, 18.5], [17], 3.0), ([17.5, 18.0], [18], 2.0), (["17", "x"], [17], 2.0), (["17", "x"], [18], 3.0),
+        ([True, True], ["T17"], 2.0), ([NOON, NOON], [True], 2.0), ([], ["T17"], 1.0),
+    ],
+)  # fmt: skip
+def test_a_request_of_another_type_than_the_events_is_a_value_like_any_other(
+    theirs: list[Any], mine: list[Any], expected: float
+) -> None:
+    """It is new where no event can have it; for one request and for many, with events and without."""
+    kernel = compile_features(FeatureSet(history=[own.distinct("shop", days(1), name="shops")]), {})
+    events, spine = _events(*[(1, None)] * len(theirs), shop=theirs), _spine(shop=mine)
+    assert kernel.compute({"tx": events}, spine)["shops"].to_pylist() == [expected]
+    assert kernel.compute_one({("tx", "who"): events}, spine) == {"shops": expected}
+    others = _spine(who="nobody", shop=["T18"])
+    together = pa.concat_tables([spine, others]) if isinstance(mine[0], str) else spine
+    assert kernel.compute({"tx": events}, together)["shops"][0].as_py() == expected
 
 
 def test_needs_say_what_is_read() -> None:

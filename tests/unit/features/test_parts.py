@@ -33,3 +33,17 @@ def test_without_a_known_entity_there_is_one_part_without_events(rows: int) -> N
     (part,) = parts(np.full(5, -1), np.full(rows, -1))
     assert part.events.size == 0
     assert part.rows.tolist() == list(range(rows))
+
+
+@pytest.mark.parametrize("ours", [[-1, 30, 30], [30], [-1]], ids=["the last and no entity", "the last", "no entity"])
+def test_no_part_is_without_rows_where_there_are_rows(monkeypatch: pytest.MonkeyPatch, ours: list[int]) -> None:
+    """Also where the first entities have events alone."""
+    monkeypatch.setattr(parts_module, "_MOST", 7)
+    theirs = np.repeat(np.arange(31), 5)
+    assert [len(part.rows) > 0 for part in parts(theirs, np.array(ours))] == [True] * len(set(ours))
+
+
+def test_events_without_any_rows_are_in_no_part() -> None:
+    """Nothing is computed of them; the one part there is has the features' columns, empty."""
+    (part,) = parts(np.arange(5), np.zeros(0, np.int64))
+    assert (part.events.size, part.rows.size) == (0, 0)

@@ -1,8 +1,10 @@
 """Tiles against the kernel: the same numbers to the last bit, from a bounded number of events."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +12,12 @@ import pytest
 
 from assets.features.declarations import Events, History
 from assets.features.kernel import Kernel, compile_features
+from assets.features.online import SourceLoad, put_source
 from assets.features.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
 from assets.features.vocabulary import FeatureSet, Number, at_least, days
 from pipelines.card_fraud.product import PRODUCT as FRAUD
 from resources.event_blocks import TIMESTAMP
+from resources.lmdb_store import LmdbStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 N = 400
@@ -164,10 +168,55 @@ def test_kinds_that_need_the_events_themselves_are_named(feature: Callable[[Even
     assert tiling_of(kernel, kernel.needs[0]) is None
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (Events("cards", key="number").count(days(7)),),
+        (Events("cards", key="last").count(days(7)),),
+        (Events("cards", key="card_id").where(chunk=1).count(days(7)),),
+        (Events("cards", key="card_id").count(days(7)), Events("cards", key="chunk").count(days(8))),
+    ],
+    ids=["key", "other_key", "condition", "key_of_another"],
+)
+def test_a_column_with_the_name_of_one_that_tiles_have_is_not_tiled(asked: tuple[History, ...]) -> None:
+    """It would be replaced by the tiles' own; from the events the numbers are right."""
+    kernel = compile_features(FeatureSet(history=asked), {})
+    assert [tiling_of(kernel, need) for need in kernel.needs] == [None] * len(kernel.needs)
+
+
 def test_the_features_of_card_fraud_are_all_tiled() -> None:
     """A terminal that everybody uses costs what any other does. Fails when the plan says more than tiles know."""
     kernel = compile_features(FRAUD.features, FRAUD.resolutions)
     assert [untiled(kernel, need) for need in kernel.needs] == [(), ()]
+
+
+def test_a_source_and_a_key_of_any_length_are_loaded_in_tiles(tmp_path: Path) -> None:
+    """The store's names are of 63 characters at most, and its keys of 255 bytes."""
+    source, key, owner = "credit_bureau_account_statement_lines", "household_account_identifier", "ö" * 127
+    kernel = compile_features(FeatureSet(history=[Events(source, key=key).count(days(30), name="n")]), {})
+    tiling = replace(small(kernel), tiled_from=2)
+    others = [replace(tiling, source=source[:-1]), replace(tiling, key=key[:-1]), replace(tiling, source=source[:20])]
+    names = [name for one in (tiling, *others) for name in (one.tiles_source, one.chunks_source)]
+    assert len(set(names)) == len(names)
+    assert all("__" in name for name in names)
+    moments = micros(np.arange(9) + int(NOW.timestamp()) * 1_000_000)
+    events = pa.table({"event_time": moments, "known_at": moments, key: [owner] * 9})
+    until = NOW + timedelta(days=1)
+    with closing(LmdbStore(tmp_path / "store")) as store:
+        put_source(store, "v", SourceLoad(source, key, "p/t", 1, (NOW.date(),), until, None), tiling, events)
+        assert store.publish("v").tables == (source,)
+        found = store.fetch(tiling.tiles_source, key, owner)
+        row = pa.table({"as_of": pa.array([NOW + timedelta(microseconds=4)], TIMESTAMP), key: [owner]})
+        cover = tiling.cover(found, row)
+        (wanted,) = tiling.wanted(cover, owner)
+        read = store.fetch(tiling.chunks_source, CHUNK, wanted)
+        assert tiling.compute(cover, read, row) == {"n": 5.0}
+
+
+def test_names_that_fit_are_not_shortened() -> None:
+    """A store that is in use keeps what it has."""
+    tiling = small(kernel_of(Events("cards", key="card_id")))
+    assert (tiling.tiles_source, tiling.chunks_source) == ("cards__card_id_tiles", "cards__card_id_chunks")
 
 
 def test_more_unknown_events_than_are_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

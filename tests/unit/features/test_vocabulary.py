@@ -39,6 +39,7 @@ from assets.features.vocabulary import (
 
 tx = Events("transactions", key="customer_id")
 cash = tx.where(category=("cash", "gambling"))
+own = Events("transactions", key="customer_id", includes_request=True)
 labels = Events("labels", key="terminal_id", time="known_at")
 
 FEATURES = FeatureSet(
@@ -304,6 +305,13 @@ def test_declarations_are_frozen() -> None:
     [
         (lambda: tx.count(days(0)), "count of 'transactions': window .* write days"),
         (lambda: tx.count(30), "write days"),
+        (lambda: tx.count(days(800_000)), "window of 800000 days; write at most 365000, or None for all"),
+        (lambda: replace(tx.count(), window=days(365_001)), "'transactions_count': window of 365001 days; write"),
+        (lambda: tx.count(days(10**11)), "days\\(100000000000\\) is no length of time; write a number as in days"),
+        (lambda: tx.count(hours(float("nan"))), "hours\\(nan\\) is no length of time"),
+        (lambda: tx.count(days(364_999), lag=days(2)), "a lag of 2 days; .* at most 365000 days together"),
+        (lambda: tx.count(days(3), lag=timedelta.max), "a lag of 999999999 days; write one that is at most"),
+        (lambda: tx.count(lag=days(365_001)), "a lag of 365001 days; write one that is at most 365000 days"),
         (lambda: tx.count(days(3), lag=7), "count of 'transactions': lag=7; write lag=days\\(7\\)"),
         (lambda: tx.count(days(3), lag=days(0)), "write lag=days"),
         (lambda: tx.count(this_month(), lag=days(1)), "a lag goes with a length of time"),
@@ -336,6 +344,22 @@ def test_declarations_are_frozen() -> None:
         (lambda: tx.share(days(1)), "a share of what"),
         (lambda: tx.count(days(1), name="Count"), "'Count' is not a name"),
         (lambda: tx.count(days(1), name="day"), "its own column of that name"),
+        (lambda: tx.where(day=9).count(days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another"),
+        (lambda: tx.max("day", days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another one"),
+        (lambda: Events("t", key="sequence"), "events of 't': key 'sequence'; .* give the source's column another one"),
+        (lambda: replace(tx.count(), key="as_of"), "'transactions_count': key 'as_of'; .* another one"),
+        (
+            lambda: FeatureSet(history=[own.where(sequence=9).count(days(1), name="n")]),
+            "'n' reads a column 'sequence' of 'transactions', whose requests are events; .* another one",
+        ),
+        (
+            lambda: FeatureSet(history=[own.count(days(1)), tx.max("as_of", days(1), name="n")]),
+            "'n' reads a column 'as_of' of 'transactions'",
+        ),
+        (
+            lambda: FeatureSet(history=[own.sum("amount", days(1), name="amount")]),
+            "'amount' has the name of a column of 'transactions' .* another name=",
+        ),
         (lambda: tx.count(days(1), empty=float("inf")), "empty=inf"),
         (lambda: tx.where(category="x" * 60).count(days(1)), "give name="),
         (lambda: Events("Transactions", key="k"), "source 'Transactions' is not a name"),
@@ -411,6 +435,11 @@ def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., o
         declare()
 
 
+def test_an_order_is_a_column_like_another_where_requests_are_no_events() -> None:
+    """Only the rows to be decided have an order and a moment of their own."""
+    assert FeatureSet(history=[tx.max("sequence", days(1), name="n")]).names == ("n",)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -418,6 +447,7 @@ def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., o
         (lambda record: record["request"][0].update(type="Secret"), "type 'Secret'; one of"),
         (lambda record: record["request"][0].update(colour="red"), "has no \\['colour'\\]"),
         (lambda record: record["history"][0].update(window=-5), "write days"),
+        (lambda record: record["history"][0].update(window=10**30), "window 10+ is none"),
         (lambda record: record["history"][0].update(window={"weeks": 2}), "window {'weeks': 2} is none"),
         (lambda record: record["history"][0].update(lag={"events": 2}), "write lag=days"),
     ],

@@ -66,3 +66,28 @@ def test_a_file_that_was_replaced_or_is_not_there_is_told(tail: FileTail, tmp_pa
     write(tmp_path, line(0))
     with pytest.raises(SourceBroken, match="was read up to 5000: it was replaced"):
         tail.read({"0": 5000}, 1)
+
+
+@pytest.mark.parametrize("lines", [3, 300])
+def test_a_file_that_was_replaced_by_a_longer_one_is_told(tail: FileTail, tmp_path: Path, lines: int) -> None:
+    """In its own place or by another file; one that has the same before the offset, and more behind it, is the same."""
+    write(tmp_path, "".join(line(n) for n in range(lines)))
+    offsets = tail.read({}, lines).offsets
+    content = (tmp_path / "repayments.jsonl").read_text()
+    (tmp_path / "repayments.jsonl").write_text("".join(line(n) for n in range(1, 2 * lines)))
+    with pytest.raises(SourceBroken, match=f"was read up to {len(content)}, and has something else before that now"):
+        tail.read(offsets, 1)
+    (tmp_path / "other").write_text(content + line(lines))
+    (tmp_path / "other").replace(tmp_path / "repayments.jsonl")
+    assert [json.loads(m.text)["n"] for m in tail.read(offsets, 9).messages] == [lines]
+
+
+def test_a_file_that_cannot_be_read_may_be_readable_later(tail: FileTail, tmp_path: Path) -> None:
+    """Whatever the machine answers; the follower goes on with its other streams meanwhile."""
+    (tmp_path / "repayments.jsonl").symlink_to("/proc/self/mem")  # a file that opens, and answers reads with an error
+    with pytest.raises(
+        SourceUnavailable, match=r"stream file .*repayments.jsonl cannot be read \(Input/output error\)"
+    ):
+        tail.read({}, 1)
+    with pytest.raises(SourceUnavailable, match="cannot be read .File name too long.; mend that"):
+        FileTail("repayments", tmp_path, "x" * 300, "known_at").offsets_at(START)

@@ -1,6 +1,7 @@
 """A stream followed into a real store: the lake's rules, once each, from where the load ends."""
 
 import json
+import logging
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from assets.features.kernel import compile_features
 from assets.features.online import as_stored
 from assets.privacy.tokens import tokenise
 from assets.product import StreamTopic
-from assets.streaming.events import accepted
+from assets.streaming.events import LeftOut, accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
 from resources.event_blocks import TIMESTAMP
@@ -96,10 +97,10 @@ def test_what_came_since_the_load_is_added_and_known_until_now(home: Home) -> No
 
 
 def test_an_event_counts_once_however_it_comes(home: Home) -> None:
-    """Sent twice, posted to the service under its id, and loaded from the lake at last."""
+    """Sent twice, posted to the service under its name, and loaded from the lake at last."""
     follower = home.follower()
     row = {"event_time": UNTIL + HOUR, "known_at": UNTIL + HOUR, "customer_id": "C1", "days_past_due": 2}
-    home.store.append_event("repayments", row, event_id="e2")
+    home.store.append_event("repayments", row, event_id='["e2", "2026-03-01"]')
     home.say(repayment(3, UNTIL + 2 * HOUR))
     assert follower.step() == Step(read=3, added=1, quarantined=1)
     home.say(repayment(2, UNTIL + HOUR))
@@ -109,6 +110,36 @@ def test_an_event_counts_once_however_it_comes(home: Home) -> None:
     home.load(*today, version="2", until=UNTIL + timedelta(days=1))
     assert home.late == [1, 2, 3]
     assert follower.step() == Step()
+
+
+def messages(*rows: dict[str, Any]) -> list[Message]:
+    return [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
+
+
+def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
+    """The correction of an event that came by the stream is not taken for the event sent twice; that one still is."""
+    contract = replace(PRODUCT.contract("repayments"), corrections=True)
+    first, second = repayment(9, UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR, event_id="e4")
+    second["known_at"] = (UNTIL + 2 * HOUR).isoformat()
+    found = accepted(PRODUCT, contract, NEEDS, messages(first, second), key=KEY, consents=None).events
+    given = [home.store.append_event("repayments", event.row, event.event_id) for event in (*found, *found)]
+    assert given == [True, True, False, False]
+    assert home.late == [1, 5, 9]
+
+
+def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
+    """A key that comes again on another day, and keys of two columns whose texts put together are the same."""
+    home.now = UNTIL + timedelta(days=1, hours=6)
+    home.say(repayment(4, UNTIL + timedelta(days=1), event_id="e3"))
+    assert home.follower().step() == Step(read=3, added=3)
+    assert home.late == [1, 2, 3, 4]
+    contract = replace(PRODUCT.contract("repayments"), key=("application_id", "event_id"))
+    rows = [
+        repayment(5, UNTIL + HOUR, application_id="A:1", event_id="2"),
+        repayment(6, UNTIL + HOUR, application_id="A", event_id="1:2"),
+    ]
+    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=None)
+    assert [event.event_id for event in found.events] == ['["A:1", "2", "2026-03-01"]', '["A", "1:2", "2026-03-01"]']
 
 
 def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
@@ -123,6 +154,76 @@ def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
     )
     assert home.follower().step() == Step(read=8, added=3, quarantined=5)
     assert home.late == [1, 2, 3, 7]
+
+
+def with_text(number: int, text: str, **change: object) -> str:
+    """A repayment's line with some JSON in place of the value "@@" of a change."""
+    return json.dumps(repayment(number, UNTIL + HOUR, **change)).replace('"@@"', text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(with_text(4, "[" * 5_000 + "]" * 5_000, x="@@"), id="nested deeply"),
+        pytest.param(with_text(4, '"\\ud800"', application_id="@@"), id="half a surrogate pair"),
+        pytest.param(with_text(4, "9" * 5_000, days_past_due="@@"), id="a number of 5000 digits"),
+        pytest.param(with_text(4, '"0001-01-01T00:00:00+05:00"', known_at="@@"), id="it arrived before the year 1"),
+        pytest.param(with_text(4, '"9999-12-31T23:00:00-05:00"', known_at="@@"), id="it arrived after 9999"),
+        pytest.param(with_text(4, "17", known_at="@@"), id="it arrived at a number"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> None:
+    """It neither ends the follower nor holds up the messages behind it."""
+    home.say(line, repayment(5, UNTIL + HOUR))
+    assert home.follower().step() == Step(read=4, added=3, quarantined=1)
+    assert home.late == [1, 2, 3, 5]
+    assert home.store.known_until() == {"repayments": NOW}
+    found = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, [Message(line, NOW)], key=KEY, consents=None)
+    assert (found.events, found.quarantined) == ((), 1), "where the broker says when it arrived"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("C" * 300, id="too long"),
+        pytest.param("C\u00a01", id="not printable"),
+    ],
+)
+def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home: Home, key: str) -> None:
+    """By the contract's rule or by the store's own; it is counted either way."""
+    home.say(repayment(4, UNTIL + HOUR, customer_id=key), repayment(5, UNTIL + HOUR))
+    done = home.follower().step()
+    assert (done.read, done.added, done.quarantined + done.left_out) == (4, 3, 1)
+    assert home.late == [1, 2, 3, 5]
+    assert home.store.known_until() == {"repayments": NOW}
+
+
+def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Its place in the stream and the reason, without the value; those beside it count, and it is told once."""
+    follower = home.follower()
+    place = (home.folder / "repayments.jsonl").stat().st_size
+    home.say(repayment(-(2**63), UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR))
+    follower._contract = replace(follower._contract, expectations=())
+    with caplog.at_level(logging.WARNING, "loopline.stream"):
+        assert follower.step() == Step(read=4, added=3, left_out=1)
+        assert follower.step() == Step()
+    assert home.late == [1, 2, 3, 5]
+    reason = "column 'days_past_due' holds int; the online store keeps no such int64"
+    assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
+
+
+def test_a_long_text_in_a_column_that_features_read_is_left_out() -> None:
+    """The reason says how long it is, not what it says."""
+    contract = PRODUCT.contract("transactions")
+    category = next(need for need in NEEDS if need.source == "transactions" and "category" in need.columns)
+    row = {column.name: "1" for column in contract.columns} | {
+        "event_time": (UNTIL + HOUR).isoformat(), "known_at": (UNTIL + HOUR).isoformat(), "category": "x" * 1001,
+    }  # fmt: skip
+    sent = [Message(json.dumps(row), UNTIL + HOUR, "2:17")]
+    found = accepted(PRODUCT, replace(contract, expectations=()), [category], sent, key=KEY, consents=None)
+    reason = "column 'category' holds a text of 1001 characters; the online store keeps no such string"
+    assert (found.events, found.left_out) == ((), (LeftOut("2:17", reason),))
 
 
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
@@ -147,6 +248,16 @@ def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
     home.store.append_stream("repayments", [], replace(_position(home), offsets={"0": 10**6}), token=state.token)
     assert follower.step() == Step(read=2, added=1)
     assert home.late == [1, 2, 3, 9]
+
+
+def test_a_stream_that_was_replaced_by_a_longer_one_is_read_again(home: Home) -> None:
+    """Its size says nothing: what stands before the offset is something else."""
+    follower = home.follower()
+    follower.step()
+    (home.folder / "repayments.jsonl").write_text("")
+    home.say(*(repayment(number, UNTIL + HOUR) for number in range(4, 14)))
+    assert follower.step() == Step(read=10, added=10)
+    assert home.late == list(range(1, 14))
 
 
 def _position(home: Home) -> Any:
@@ -218,10 +329,9 @@ def test_tokens_and_consent_are_those_of_the_lake() -> None:
         | {"known_at": moment.isoformat()}
         for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
     ]
-    messages = [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
-    found = accepted(PRODUCT, contract, NEEDS, messages, key=KEY, consents=consents)
+    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=consents)
     assert [event.row["customer_id"] for event in found.events] == [token]
-    assert (found.events[0].event_id, found.withheld, found.quarantined) == ("A0", 2, 0)
+    assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
     assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
 
 

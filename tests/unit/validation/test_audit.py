@@ -1,5 +1,6 @@
 """Audit: what breaks the contract is quarantined with its reason, and too much of it blocks the day."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 from assets.ingestion.landing import as_raw
 from assets.validation.audit import Audit, ContractCannotRun, audit
 from assets.validation.contract import Column, Contract
+from assets.validation.entity_keys import refused_keys
+from resources.content import content_hash
+from resources.event_blocks import EventError, key_text
 from resources.sources import DayRows
 
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
@@ -96,6 +100,55 @@ def test_a_correction_is_a_row_of_its_own_where_the_contract_allows_it() -> None
         ("key_is_unique", "id,seen", "2026-01-02#2")
     ]
     assert run(rows).valid["amount"].to_pylist() == [1.0]
+
+
+def test_a_day_is_the_same_alone_and_beside_a_bad_one() -> None:
+    """What is unreadable on one day of a run changes no value of another day's content."""
+    schema = pa.schema([(name, pa.string()) for name in contract().names])
+    then = T.replace("-02T", "-03T")
+    long = row(amount="0.13436424411240122", count="1234567890123456789")
+    bad = row(amount="ten", count="many", at=then, seen=then)
+    good, other = (
+        as_raw(contract(), DayRows(day, pa.Table.from_pylist([one], schema=schema))).table
+        for day, one in ((DAY, long), (NEXT, bad))
+    )
+    alone = audit(contract(), good, [DAY]).valid
+    among = audit(contract(), pa.concat_tables([good, other]), [DAY, NEXT]).valid
+    assert content_hash(among) == content_hash(alone)
+    assert alone["count"].to_pylist() == [1234567890123456789]
+
+
+def test_long_keys_are_told_apart_beside_one_that_cannot_be_read() -> None:
+    """Whole numbers above 2**53 are no floating ones when a key of the day is unreadable."""
+    columns = (Column("id", "integer", ""), *contract().columns[1:])
+    outcome = run([row(id="9007199254740992"), row(id="9007199254740993"), row(id="x")], columns=columns)
+    assert outcome.valid["id"].to_pylist() == [9007199254740992, 9007199254740993]
+    assert outcome.failed_by_rule == {"value_is_integer(id)": 1}
+
+
+@pytest.mark.parametrize("key", ["", "C\u00a01", "C\t1", "C\u200b1", "C" * 256, "é" * 128])
+def test_a_key_that_the_store_cannot_take_is_quarantined(key: str) -> None:
+    """The row is left out of the lake as it is of the store; a key that the store takes stays, of whatever letters."""
+    rows = [row(), row(id="2", kind=key), row(id="3", kind="Zoë"), row(id="4", kind="C" * 255), row(id="5", kind=None)]
+    columns = tuple(replace(c, required=c.name != "kind") for c in contract().columns)
+    outcome = run(rows, expectations=(), columns=columns, entity_keys=("kind",))
+    (found,) = outcome.quarantine.to_pylist()
+    assert (found["rule"], found["column"], found["value"]) == ("key_can_be_stored", "kind", key)
+    assert outcome.valid["id"].to_pylist() == ["1", "3", "4", "5"]
+    assert run(rows, expectations=(), columns=columns).quarantine.num_rows == 0
+
+
+def test_the_rule_of_keys_is_the_stores_own() -> None:
+    """A column of keys is judged as the store judges each, at the edges of what it takes."""
+    edges = [*map(chr, range(0x2100)), *(letter * size for letter in ("a", "é") for size in (127, 128, 255, 256))]
+
+    def is_taken(key: str) -> bool:
+        try:
+            return key_text(key) == key
+        except EventError:
+            return False
+
+    assert refused_keys(pa.chunked_array([edges])).tolist() == [not is_taken(key) for key in edges]
 
 
 def test_a_line_that_is_no_row_is_not_lost_and_names_nobody() -> None:

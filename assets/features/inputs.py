@@ -1,0 +1,93 @@
+"""What a run of features reads: one version of each table, and of it the days that matter.
+
+Belongs here: pinning the versions, how far back rows of some days look. Does not belong here: what is read of a file
+(`data_files.py`), what is computed of it (`feature_table.py`), the run itself (`assets.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.features.data_files import DataFiles, TableVersion
+from assets.features.kernel import Kernel
+from assets.features.online import validated_table
+from assets.product import Product
+from resources.lake import Lake
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Data files of the versions that were pinned, and of no other.
+
+    Attributes:
+        versions: For each source, the version of its validated table.
+        spine: Files with the rows to be decided.
+        events: For each source of events, the files that these rows may look back on.
+    """
+
+    versions: Mapping[str, int]
+    spine: DataFiles
+    events: Mapping[str, DataFiles]
+
+
+def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ...]) -> Inputs:
+    """What is read for the rows of these days; each table's newest version is noted once, and all is read of that.
+
+    Raises:
+        LakeError: A table does not exist, or the spine's rows of these days are damaged.
+    """
+    sources = dict.fromkeys((product.spine.source, *product.features.sources))
+    tables = {source: _pinned(lake, validated_table(product, source)) for source in sources}
+    spine = tables[product.spine.source]
+    earliest = _earliest(spine, product.spine.as_of, days)
+    events = {
+        source: tables[source].files(_history(kernel, source, tables[source].days(), earliest, days[-1]))
+        for source in product.features.sources
+    }
+    return Inputs({source: table.version for source, table in tables.items()}, spine.files(days), events)
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    """One version of a table."""
+
+    lake: Lake
+    name: str
+    version: int
+
+    def days(self) -> tuple[date, ...]:
+        return self.lake.days(self.name, self.version)
+
+    def files(self, days: Sequence[date]) -> DataFiles:
+        paths = self.lake.paths(self.name, days=days, version=self.version)
+        return DataFiles(TableVersion(self.name, self.lake.schema(self.name, self.version)), tuple(paths))
+
+    def column(self, name: str, days: Sequence[date]) -> pa.ChunkedArray:
+        return self.lake.read(self.name, days=days, version=self.version, columns=[name])[name]
+
+
+def _pinned(lake: Lake, table: str) -> _Pinned:
+    return _Pinned(lake, table, lake.version(table))
+
+
+def _earliest(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> date:
+    """The first day as of which a row that arrived on these days is decided: a late row is decided as of its past."""
+    moment = pc.min(spine.column(as_of, days)).as_py()
+    return days[0] if moment is None else min(days[0], moment.date())
+
+
+def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, last: date) -> list[date]:
+    """The days of a source whose events may matter to rows decided as of the days from `first` to `last`.
+
+    Validation sees to it that an event never becomes known before it happens, and stands in the partition of the day
+    it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
+    what the window holds, since that became known later still.
+    """
+    reaches = [need.reach for need in kernel.needs if need.source == source]
+    lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
+    # A window of this length may end at any moment of the first day.
+    oldest = date.min if lookback is None else first - lookback - timedelta(days=1)
+    return [day for day in days if oldest <= day <= last]

@@ -1,0 +1,32 @@
+"""The events of some entities, read from a lake."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from assets.features.entity_events import events_of_entities
+from assets.features.kernel import compile_features
+from assets.features.vocabulary import Events, FeatureSet, days
+from resources.lake import Lake
+
+DAY = date(2026, 1, 5)
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def test_an_order_that_is_called_sequence_comes_once(tmp_path: Path) -> None:
+    """Replay and audit compute from these tables, in which a name stands for one column."""
+    lake = Lake(str(tmp_path))
+    moment = pa.array([NOON, NOON], pa.timestamp("us", tz="UTC"))
+    orders = {"row_id": [1, 2], "c": ["a", "a"], "event_time": moment, "known_at": moment, "sequence": [7, 9]}
+    lake.replace("p/orders", pa.table({**orders, "day": pa.array([DAY, DAY])}), days=[DAY])
+    own = Events("orders", key="c", includes_request=True)
+    kernel = compile_features(FeatureSet(history=[own.count(days(3), name="n")]), {})
+    for order in ("sequence", "row_id"):
+        found = events_of_entities(
+            lake, kernel, lambda source: f"p/{source}", {"c": pa.array(["a"])}, sequence=order, row_id="row_id"
+        )["orders"]
+        assert found.column_names.count("sequence") == 1
+        assert found["sequence"].to_pylist() == orders[order]
+        spine = pa.table({"as_of": moment[:1], "c": ["a"], "sequence": [orders[order][1]]})
+        assert kernel.compute_one({("orders", "c"): found}, spine) == {"n": 2.0}

@@ -1,0 +1,140 @@
+"""A feature table of one day, from files to files: what is read where tables have changed."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.features.data_files import DataFiles, TableVersion
+from assets.features.feature_table import SpineColumns
+from assets.features.kernel import compile_features
+from assets.features.spark_job import run
+from assets.features.vocabulary import Events, FeatureError, FeatureSet, Number, days
+
+DAY = date(2026, 1, 5)
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+MICROS = pa.timestamp("us", tz="UTC")
+MOMENTS = {"event_time": MICROS, "known_at": MICROS}
+ORDERS = pa.schema({"row_id": pa.int64(), "person": pa.string(), **MOMENTS})
+PAYMENTS = pa.schema({"person": pa.string(), **MOMENTS})
+PAID = Events("payments", key="person")
+COUNT = PAID.count(days(30), name="payments")
+
+
+def _file(folder: Path, columns: Mapping[str, Any]) -> str:
+    """A file of the day as the lake keeps it; its events were known an hour before noon, its rows are of noon."""
+    size = len(next(iter(columns.values())))
+    moment = NOON if "row_id" in columns else NOON - timedelta(hours=1)
+    path = folder / f"day={DAY}" / "part.parquet"
+    path.parent.mkdir(parents=True)
+    moments = dict.fromkeys(MOMENTS, pa.array([moment] * size, MICROS))
+    pq.write_table(pa.table({**columns, **moments}), path, write_page_checksum=True)
+    return str(path)
+
+
+def _files(folder: Path, schema: pa.Schema, columns: Mapping[str, Any]) -> DataFiles:
+    return DataFiles(TableVersion(folder.name, schema), (_file(folder, columns),))
+
+
+def _made(features: FeatureSet, spine: DataFiles, payments: DataFiles, target: Path, **terms: Any) -> pa.Table:
+    """The one day's rows, computed in this process."""
+    written = run(
+        _no_session, compile_features(features, {}), events={"payments": payments}, spine=spine, days=(DAY, DAY),
+        columns=SpineColumns("row_id", **terms), target=target,
+    )  # fmt: skip
+    (file,) = written.files
+    found = pq.read_table(target / file.path, partitioning=None)
+    assert found.schema.remove_metadata() == pa.schema([own for own in written.schema if own.name != "day"])
+    return found
+
+
+def _no_session() -> Any:
+    raise AssertionError("a session was asked for")
+
+
+def test_a_day_older_than_a_column_has_it_missing_when_it_is_made_alone(tmp_path: Path) -> None:
+    """In rows and in events alike; what is carried along has the table's type all the same."""
+    spine = _files(
+        tmp_path / "orders",
+        pa.schema([*ORDERS, pa.field("amount", pa.float64()), pa.field("tag", pa.string())]),
+        {"row_id": [1], "person": ["p"]},
+    )
+    payments = _files(
+        tmp_path / "payments", pa.schema([*PAYMENTS, pa.field("shop", pa.string())]), {"person": ["p", "p"]}
+    )
+    features = FeatureSet(request=[Number("amount")], history=[COUNT, PAID.distinct("shop", days(30), name="shops")])
+    found = _made(features, spine, payments, tmp_path / "out", carried=("tag",))
+    (row,) = found.to_pylist()
+    assert {name: row[name] for name in ("amount", "payments", "shops", "tag")} == {
+        "amount": None, "payments": 2.0, "shops": 0.0, "tag": None,
+    }  # fmt: skip
+
+
+def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
+    """The day of a partition is no column of its files."""
+    spine = _files(tmp_path / "orders", ORDERS, {"row_id": [1], "person": ["p"]})
+    payments = _files(tmp_path / "payments", pa.schema([*PAYMENTS, pa.field("day", pa.date32())]), {"person": ["p"]})
+    for column in ("shop", "day"):
+        features = FeatureSet(history=[PAID.distinct(column, days(30), name="shops")])
+        with pytest.raises(FeatureError, match=f"payments: table payments has no column {column}; it has"):
+            _made(features, spine, payments, tmp_path / "out")
+
+
+def test_a_day_without_rows_makes_a_table_with_every_column(tmp_path: Path) -> None:
+    """In the order of a day with rows: the day comes last, whichever day is made first."""
+    payments = _files(tmp_path / "payments", PAYMENTS, {"person": ["p"]})
+    schemas = [
+        run(
+            _no_session, compile_features(FeatureSet(history=[COUNT]), {}), events={"payments": payments}, spine=spine,
+            days=(DAY, DAY), columns=SpineColumns("row_id"), target=tmp_path / "out",
+        ).schema
+        for spine in (
+            DataFiles(TableVersion("orders", ORDERS), ()),
+            _files(tmp_path / "orders", ORDERS, {"row_id": [1], "person": ["p"]}),
+        )
+    ]  # fmt: skip
+    assert schemas[0] == schemas[1]
+    assert schemas[0].names == ["row_id", "person", "as_of", "payments", "day"]
+
+
+def _keyed(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
+    return schema.set(schema.get_field_index("person"), pa.field("person", kind))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (pa.array([7, 2**40, 7, None], pa.int64()), pa.array([7, 8, None], pa.int32())),
+        (pa.array([7, 1, 7, None], pa.int32()), pa.array([7, 2**40, None], pa.int64())),
+        (pa.array(["a", "b", "a", None]), pa.array(["a", "c", None]).dictionary_encode()),
+        (pa.array(["a", "b", "a", None]).dictionary_encode(), pa.array(["a", "c", None], pa.large_string())),
+        (pa.array(["a", "b", "a", None]), pa.array(["a", "c", None])),
+        (pa.nulls(4), pa.array(["a", "c", None])),
+    ],
+    ids=["a narrower number", "a wider number", "a dictionary", "a dictionary of rows", "text", "no keys"],
+)
+def test_keys_are_compared_by_value_whatever_holds_them(tmp_path: Path, ours: pa.Array, theirs: pa.Array) -> None:
+    """As the kernel compares them."""
+    spine = _files(tmp_path / "orders", _keyed(ORDERS, ours.type), {"row_id": [1, 2, 3, 4], "person": ours})
+    payments = _files(tmp_path / "payments", _keyed(PAYMENTS, theirs.type), {"person": theirs})
+    found = _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
+    known = 0.0 if pa.types.is_null(ours.type) else 1.0
+    assert found["payments"].to_pylist() == [known, 0.0, known, 0.0]
+
+
+@pytest.mark.parametrize("theirs", [["7"], ["x"], []], ids=["as if equal", "of nobody", "without events"])
+def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, theirs: list[str]) -> None:
+    """Also where no event would have matched: none ever could."""
+    numbers, texts = pa.array([7], pa.int64()), pa.array(theirs, pa.string())
+    spine = _files(tmp_path / "orders", _keyed(ORDERS, pa.int64()), {"row_id": [1], "person": numbers})
+    payments = _files(tmp_path / "payments", PAYMENTS, {"person": texts})
+    with pytest.raises(FeatureError, match="payments: key 'person' is string, in the spine int64; give both the same"):
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
+    spine = _files(tmp_path / "texts", ORDERS, {"row_id": [1], "person": ["x"]})
+    payments = _files(tmp_path / "numbers", _keyed(PAYMENTS, pa.int32()), {"person": pa.array([7], pa.int32())})
+    with pytest.raises(FeatureError, match="payments: key 'person' is int32, in the spine string"):
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")

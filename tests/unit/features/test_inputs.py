@@ -1,0 +1,75 @@
+"""What a run of features reads: one version of each table, and the days of it that rows of a day look back on."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from assets.features.data_files import partition_of
+from assets.features.inputs import inputs_of
+from assets.features.kernel import compile_features
+from assets.features.online import validated_table
+from pipelines.products import load_product
+from resources.lake import Lake
+
+PRODUCT = load_product("card_fraud")
+SPINE = validated_table(PRODUCT, "card_transactions")
+KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
+LAST = date(2026, 6, 30)
+DAYS = [LAST - timedelta(days=n) for n in reversed(range(120))]
+
+
+def _rows(days: Sequence[date], late: timedelta = timedelta(0)) -> pa.Table:
+    """A row a day; those of the last day happened some time before."""
+    moments = [datetime.combine(day, time(12), UTC) for day in days]
+    moments[-1] -= late
+    return pa.table({"event_time": pa.array(moments, pa.timestamp("us", tz="UTC")), "day": pa.array(days, pa.date32())})
+
+
+def _fill(lake: Lake, late: timedelta = timedelta(0)) -> None:
+    for source in ("card_transactions", "fraud_labels"):
+        lake.replace(validated_table(PRODUCT, source), _rows(DAYS, late), days=DAYS)
+
+
+def _days(lake: Lake) -> list[date]:
+    return sorted(map(partition_of, inputs_of(PRODUCT, KERNEL, lake, (LAST,)).events["card_transactions"].paths))
+
+
+def test_a_late_row_has_the_history_of_its_own_moment(tmp_path: Path) -> None:
+    """The widest window is 30 days; a row decided as of 50 days ago reaches 80 days back, and a day more for safety."""
+    prompt, late = Lake(str(tmp_path / "prompt")), Lake(str(tmp_path / "late"))
+    _fill(prompt)
+    _fill(late, timedelta(days=50))
+    assert _days(prompt) == DAYS[-32:]
+    assert _days(late) == DAYS[-82:]
+
+
+def test_a_day_without_rows_reads_for_itself(tmp_path: Path) -> None:
+    """There is nothing that could be late."""
+    lake = Lake(str(tmp_path))
+    _fill(lake)
+    lake.replace(SPINE, _rows(DAYS).slice(0, 0), days=[LAST])
+    assert _days(lake) == DAYS[-32:-1]
+
+
+class _Contended(Lake):
+    """A lake in which another run makes a table's last days again as soon as somebody has asked for its version."""
+
+    def version(self, table: str) -> int:
+        found = super().version(table)
+        if table == SPINE:
+            # The last day has more rows now, a late one among them; the day before has none any more.
+            Lake(self.uri).replace(table, _rows([LAST] * 5, timedelta(days=50)), days=DAYS[-2:])
+        return found
+
+
+def test_what_is_read_is_what_is_pinned(tmp_path: Path) -> None:
+    """A version that another run commits meanwhile changes neither the files nor the days: none of it is read."""
+    lake = Lake(str(tmp_path))
+    _fill(lake)
+    expected = inputs_of(PRODUCT, KERNEL, lake, (LAST,))
+    found = inputs_of(PRODUCT, KERNEL, _Contended(lake.uri), (LAST,))
+    assert lake.version(SPINE) == 1
+    assert found == expected
+    assert found.versions == {"card_transactions": 0, "fraud_labels": 0}
