@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from resources.sources import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.tails import arrival_of
 
 
 class StreamFileReader:
     """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are
     by `offsets_for_times`, so that a day costs what it holds and not what stands before it.
+
+    Days are of UTC, whatever zone a line writes its arrival in; so does who follows the file (`tails.py`).
 
     A line that does not tell its day (no JSON object, or without a readable arrival) belongs to the day of the line
     before it, and at the file's start to the first day. So no line is lost between two days.
@@ -69,9 +72,9 @@ class StreamFileReader:
         """Where the first line begins, from the line start given on, that tells its day, and that day."""
         stream.seek(offset)
         for line in stream:
-            day = _day_of(json_object(_text(line)), self._arrival)
-            if day is not None:
-                return offset, day
+            arrived = arrival_of(_text(line), self._arrival)
+            if arrived is not None:
+                return offset, arrived.date()
             offset += len(line)
         return None
 
@@ -105,11 +108,3 @@ def _to_line_start(stream: BinaryIO, offset: int) -> int:
 def _text(line: bytes) -> str:
     """A line without its end; bytes that are no text become the sign for that."""
     return line.rstrip(b"\r\n").decode("utf-8", errors="replace")
-
-
-def _day_of(item: dict[str, Any] | None, field: str) -> date | None:
-    """The day of an object's arrival; `None` where it cannot be told."""
-    try:
-        return None if item is None else date.fromisoformat(str(item.get(field))[:10])
-    except ValueError:
-        return None

@@ -7,12 +7,13 @@ One rule looks at a whole day and cannot be kept here: a day of which too many r
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
+from assets.features.arrow import MAX_STEPS
 from assets.features.kernel import Need
 from assets.features.online import as_stored
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER, as_raw
@@ -30,7 +31,7 @@ _MESSAGE = "_message"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An event that keeps the contract, and that the online store cannot keep.
+    """An event that keeps the contract, and that the online store cannot keep or no decision could add up.
 
     Attributes:
         place: Of its message in the stream.
@@ -49,7 +50,7 @@ class Accepted:
         events: Those that keep the contract and may be used.
         quarantined: How many break it; the lake's quarantine names them, once their day was loaded.
         withheld: How many lack their subject's consent, as far as the lake knows it.
-        left_out: Those that keep the contract, and that the online store cannot keep.
+        left_out: Those that keep the contract, and that the online store cannot keep or no decision could add up.
     """
 
     events: tuple[NewEvent, ...]
@@ -150,9 +151,18 @@ def _events(
     messages = [sent[index] for index in rows[_MESSAGE].to_pylist()]
     events, left_out = [], []
     for row, key, message in zip(stored.to_pylist(), keys, messages, strict=True):
-        reason = unkeepable(row, stored.schema, entities)
+        reason = unkeepable(row, stored.schema, entities) or _uncountable(contract, row)
         if reason is None:
             events.append(NewEvent(row, event_name(contract, key, row["known_at"]), message.arrived_at))
         else:
             left_out.append(LeftOut(message.place, reason))
     return tuple(events), tuple(left_out)
+
+
+def _uncountable(contract: Contract, row: Mapping[str, object]) -> str | None:
+    """Why every decision that sees an event would fail; None where none would."""
+    for name, step in contract.resolutions.items():
+        value = row.get(name)
+        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * step:
+            return f"column '{name}' holds 2^53 or more steps of its resolution {step:g}; bound it in the contract"
+    return None

@@ -9,6 +9,7 @@ import pytest
 
 from resources.sources import DayRows, SourceBroken, SourceUnavailable
 from resources.stream_file import StreamFileReader
+from resources.tails import FileTail
 
 DAY = date(2026, 1, 2)
 NO_ROWS = [
@@ -81,6 +82,17 @@ def test_lines_that_are_no_row_stay_with_the_day_before_them(tmp_path: Path, see
     assert {got.day: list(got.malformed) for got in together} == broken
     for got in together:
         assert read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [got.day]) == [got]
+
+
+def test_a_line_of_another_zone_is_in_the_utc_day_of_its_arrival(tmp_path: Path) -> None:
+    """As it is for who follows the file: else it was valid in the stream and quarantined in the lake."""
+    moments = ["2026-01-02T23:00:00+00:00", "2026-01-03T04:30:00+05:00", "2026-01-02T22:00:00-05:00"]
+    lines = [json.dumps({"known_at": moment, "n": number}) + "\n" for number, moment in enumerate(moments)]
+    (tmp_path / "s.jsonl").write_text("".join(lines))
+    first, second = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY, DAY + timedelta(days=1)])
+    assert (first.rows["n"].to_pylist(), second.rows["n"].to_pylist()) == (["0", "1"], ["2"])
+    followed = FileTail("s", tmp_path, "s", "known_at").read({}, 9).messages
+    assert [message.arrived_at.date() for message in followed if message.arrived_at] == [DAY, DAY, second.day]
 
 
 def test_a_row_without_its_arrival_is_a_row_of_the_day_before_it(tmp_path: Path) -> None:

@@ -213,17 +213,29 @@ def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, ca
     assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
 
 
-def test_a_long_text_in_a_column_that_features_read_is_left_out() -> None:
-    """The reason says how long it is, not what it says."""
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"category": "x" * 1001},
+            "column 'category' holds a text of 1001 characters; the online store keeps no such string",
+        ),
+        (
+            {"amount": -1e14},
+            "column 'amount' holds 2^53 or more steps of its resolution 0.01; bound it in the contract",
+        ),
+    ],
+)
+def test_what_no_store_keeps_or_no_decision_adds_up_is_left_out(change: dict[str, object], reason: str) -> None:
+    """The reason names the column and not the value."""
     contract = PRODUCT.contract("transactions")
-    category = next(need for need in NEEDS if need.source == "transactions" and "category" in need.columns)
-    row = {column.name: "1" for column in contract.columns} | {
-        "event_time": (UNTIL + HOUR).isoformat(), "known_at": (UNTIL + HOUR).isoformat(), "category": "x" * 1001,
-    }  # fmt: skip
-    sent = [Message(json.dumps(row), UNTIL + HOUR, "2:17")]
-    found = accepted(PRODUCT, replace(contract, expectations=()), [category], sent, key=KEY, consents=None)
-    reason = "column 'category' holds a text of 1001 characters; the online store keeps no such string"
-    assert (found.events, found.left_out) == ((), (LeftOut("2:17", reason),))
+    moment = (UNTIL + HOUR).isoformat()
+    row = {column.name: "1" for column in contract.columns} | {"event_time": moment, "known_at": moment}
+    rows = {"2:17": row | change, "2:18": row | {"transaction_id": "2"}}
+    sent = [Message(json.dumps(row), UNTIL + HOUR, place) for place, row in rows.items()]
+    found = accepted(PRODUCT, replace(contract, expectations=()), NEEDS, sent, key=KEY, consents=None)
+    assert found.left_out == (LeftOut("2:17", reason),)
+    assert (len(found.events), found.quarantined) == (1, 0)
 
 
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
