@@ -13,7 +13,7 @@ import yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
-TAKEN = ("day", "row_number", "_malformed", "_arrived_at")
+TAKEN = ("day", "row_number", "_malformed", "_message")
 """Columns that the lake's tables and the stream have beside those of a contract."""
 
 

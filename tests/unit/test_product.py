@@ -8,7 +8,7 @@ import pytest
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import DailyFiles, Product, ProductError
-from assets.streaming.events import _ARRIVED
+from assets.streaming.events import _MESSAGE
 from assets.validation.contract import TAKEN, ContractError, load_contract
 from pipelines.products import load_product
 
@@ -109,7 +109,7 @@ def test_a_contract_has_no_column_that_tables_have_themselves(column: str, tmp_p
 
 def test_the_names_that_tables_take_are_all_known() -> None:
     """What ingestion and the stream put beside the contract's columns."""
-    assert {MALFORMED, ROW_NUMBER, _ARRIVED} < set(TAKEN)
+    assert {MALFORMED, ROW_NUMBER, _MESSAGE} < set(TAKEN)
 
 
 @pytest.mark.parametrize("name", ["event_time", "known_at"])

@@ -77,11 +77,12 @@ def test_a_day_older_than_a_column_has_it_missing_when_it_is_made_alone(tmp_path
 def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
     """The day of a partition is no column of its files."""
     spine = _files(tmp_path / "orders", ORDERS, {"row_id": [1], "person": ["p"]})
-    payments = _files(tmp_path / "payments", pa.schema([*PAYMENTS, pa.field("day", pa.date32())]), {"person": ["p"]})
-    for column in ("shop", "day"):
-        features = FeatureSet(history=[PAID.distinct(column, days(30), name="shops")])
-        with pytest.raises(FeatureError, match=f"payments: table payments has no column {column}; it has"):
-            _made(features, spine, payments, tmp_path / "out")
+    payments = _files(tmp_path / "payments", PAYMENTS, {"person": ["p"]})
+    features = FeatureSet(history=[PAID.distinct("shop", days(30), name="shops")])
+    with pytest.raises(FeatureError, match="payments: table payments has no column shop; it has"):
+        _made(features, spine, payments, tmp_path / "out")
+    with pytest.raises(FeatureError, match="spine: table orders has no column day; it has"):
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out", carried=("day",))
 
 
 def test_a_day_without_rows_makes_a_table_with_every_column(tmp_path: Path) -> None:
