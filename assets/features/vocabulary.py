@@ -298,7 +298,7 @@ def _check_own_columns(features: FeatureSet) -> None:
                     f"feature '{feature.name}' reads a column '{column}' of '{feature.source}', whose requests are "
                     "events; the rows to be decided have their own of that name: give the source's column another one"
                 )
-            if column in computed:
+            if column in computed and feature.counts_request:
                 raise FeatureError(
                     f"feature '{column}' has the name of a column of '{feature.source}' that '{feature.name}' reads of "
                     "the request too; give it another name="

@@ -1,6 +1,5 @@
 """What the online store is loaded with: pinned versions, whole days, a name by which a load is known again."""
 
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,8 +9,6 @@ import pytest
 
 from assets.features.kernel import compile_features
 from assets.features.online import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
-from assets.features.spans import LONGEST
-from assets.features.vocabulary import FeatureSet
 from pipelines.card_fraud.product import PRODUCT
 from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake, MissingTable
@@ -128,19 +125,6 @@ def test_a_load_says_whose_facts_are_corrected(lake: Lake, tmp_path: Path) -> No
     }  # fmt: skip
     assert store.state() == state
     store.close()
-
-
-def test_the_longest_window_is_loaded(lake: Lake, tmp_path: Path) -> None:
-    """Its first moment is a day of the calendar, from which on a source is read and kept."""
-    day = timedelta(days=1)
-    longest = replace(PRODUCT.features.history[0], window=LONGEST - day, lag=day, includes_request=False)
-    kernel = compile_features(FeatureSet(history=[longest]), PRODUCT.resolutions)
-    (load,) = planned_loads(PRODUCT, kernel, lake, made=MADE, now=NOW)
-    assert (len(load.days), load.lookback) == (3, LONGEST)
-    with closing(open_store(f"lmdb://{tmp_path}/online", "card_fraud")) as store:
-        events = as_stored(PRODUCT, kernel.needs, load.source, lake.read(load.table, days=load.days))
-        assert put_source(store, "v", load, None, events) == 0
-        assert sum(store.publish("v").sources[load.source].rows.values()) == 3
 
 
 def test_a_load_names_the_table_versions_that_it_is_of(lake: Lake) -> None:

@@ -438,6 +438,7 @@ def test_a_wrong_declaration_is_refused_with_the_remedy(declare: Callable[..., o
 def test_an_order_is_a_column_like_another_where_requests_are_no_events() -> None:
     """Only the rows to be decided have an order and a moment of their own."""
     assert FeatureSet(history=[tx.max("sequence", days(1), name="n")]).names == ("n",)
+    assert FeatureSet(history=[own.count(days(1), name="n"), tx.sum("amount", name="amount")]).names == ("n", "amount")
 
 
 @pytest.mark.parametrize(
