@@ -98,3 +98,15 @@ def test_the_day_is_the_last_column_also_where_a_day_without_rows_came_first(lak
         "day",
     ]
     assert lake.read(TABLE)["card_count_7d"].to_pylist() == [2.0]
+
+
+def test_a_day_older_than_a_column_is_made_alone(tmp_path: Path) -> None:
+    """The contract gained `amount` after the first day was validated: the day has it missing, now as before."""
+    lake = Lake(str(tmp_path))
+    lake.replace(TRANSACTIONS, _transactions([FIRST]).drop_columns(["amount"]), days=[FIRST])
+    lake.replace(TRANSACTIONS, _transactions(DAYS[1:]), days=DAYS[1:])
+    labels = _transactions([]).append_column("is_fraud", pa.array([], pa.bool_()))
+    lake.replace(validated_table(PRODUCT, "fraud_labels"), labels, days=DAYS)
+    assert _make(lake, FIRST).success
+    (row,) = lake.read(TABLE).to_pylist()
+    assert (row["amount"], row["card_count_7d"], row["card_mean_amount_7d"]) == (None, 1.0, None)
