@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from assets.features.agreement import check_agreement
 from assets.features.units import units_of
 from assets.features.vocabulary import FeatureSet
 from assets.naming import checked_name
@@ -381,6 +382,20 @@ class Product:
                     f"product {self.name}: the spine's column '{column}' has the name of a feature; give the feature "
                     "another name="
                 )
+
+    def check(self) -> None:
+        """Checks that features and contracts agree: columns, types, values, units, corrections.
+
+        Raises:
+            ProductError: They do not agree on what is corrected.
+            FeatureError: A feature reads what its source does not have, or its unit does not go with its column's.
+            ContractError: A contract cannot be read.
+        """
+        contracts = {source.name: self.contract(source.name) for source in self.sources}
+        protected = [protected.column for protected in self.protected]
+        check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
+        self.check_corrections()
+        _ = self.units
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.

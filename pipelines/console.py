@@ -16,13 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTH = 240
-"""Of a file or a pipe, which have none of their own."""
-PROGRESS = Console(
-    stderr=True, highlight=False, markup=False, emoji=False, width=None if sys.stderr.isatty() else _WIDTH
-)
-_RESULTS = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH)
-
+_WIDTH = 400
+"""Of everything: a terminal breaks a line that is longer than it, but a table fitted to it would cut numbers."""
+PROGRESS = Console(stderr=True, highlight=False, markup=False, emoji=False, width=_WIDTH)
+_RESULTS = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
 
 Mark = Literal["done", "failed", "idle", "warning"]
 _MARKS: dict[Mark, Text] = {

@@ -16,7 +16,6 @@ from assets.product import Product
 from pipelines.companions import needed
 from pipelines.connections import clock_of
 from resources.environments import Environment
-from resources.processes import answers
 
 _READY_SECONDS = 60.0
 
@@ -78,15 +77,25 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
     if environment.sandbox:
         request["as_of"] = clock_of(product, environment).now().isoformat()
     with needed(environment, ["decisions"]):
-        _wait_until_ready(environment)
+        _wait_until_live(environment, product.name)
         return ask_service(environment, product.name, request, explain=True)
 
 
-def _wait_until_ready(environment: Environment) -> None:
-    """Returns once a bundle is loaded; the service answers before that."""
-    address = f"http://127.0.0.1:{environment.ports.decisions}/readyz"
+def _wait_until_live(environment: Environment, product: str) -> None:
+    """Returns once the product's bundle is loaded; the service answers before that, and is ready with another one."""
+    address = f"http://127.0.0.1:{environment.ports.decisions}/products"
     deadline = time.monotonic() + _READY_SECONDS
-    while not answers(address):
+    while product not in _live_products(address):
         if time.monotonic() > deadline:
-            raise NoAnswer(f"{address} is not ready after {_READY_SECONDS:.0f} s; see the log of the service")
+            raise NoAnswer(f"{address} lacks {product} after {_READY_SECONDS:.0f} s; see the log of the service")
         time.sleep(0.1)
+
+
+def _live_products(address: str) -> frozenset[str]:
+    try:
+        answer = httpx.get(address, timeout=5.0, trust_env=False)
+    except httpx.TransportError:
+        return frozenset()  # it has begun to run, and does not listen yet
+    return (
+        frozenset(live["product"] for live in answer.json()["products"]) if answer.status_code == 200 else frozenset()
+    )

@@ -4,13 +4,16 @@ Belongs here: the one list of errors whose message names the thing, the value an
 traceback. An error that is not on it is a fault of the code. Imports every layer: import it once something has failed.
 """
 
+from assets.features.conditions import FeatureError
 from assets.governance.audit_log import AuditLogDamaged, AuditLogError
 from assets.naming import BadName
+from assets.product import ProductError
 from assets.registry.registration import RegistrationError
 from assets.serving.bundle import BundleError
 from assets.serving.decision import NoDecision
 from assets.serving.log_writer import DecisionLogError
 from assets.serving.replay import CannotReplay
+from assets.validation.contract import ContractError
 from pipelines.cataloguing import NoPage
 from pipelines.deciding import NoAnswer, UnreadableRequest
 from pipelines.loop import ImpossibleDay, UnknownAsset
@@ -30,8 +33,9 @@ from resources.rollout_store import RolloutError
 from resources.sandbox.incidents import SandboxError
 
 KNOWN: tuple[type[Exception], ...] = (
-    AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, DagsterServerError, DecisionLogError,
-    ExportError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer, NoDecision, NothingToReplay, ProcessError,
-    RecordError, RegistrationError, RolloutError, RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset,
-    UnknownEnvironment, NoPage, UnknownProduct, UnreadableRequest,
+    AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, ContractError, DagsterServerError,
+    DecisionLogError, ExportError, FeatureError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer,
+    NoDecision, NoPage, NothingToReplay, ProcessError, ProductError, RecordError, RegistrationError, RolloutError,
+    RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct,
+    UnreadableRequest,
 )  # fmt: skip

@@ -27,10 +27,12 @@ def load_product(name: str) -> Product:
 
     Raises:
         UnknownProduct: There is none.
+        FeatureError, ProductError, ContractError: It is declared wrongly; the message names what to write.
     """
     if checked_name(name, "product") not in product_names():
         raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
     product: Product = import_module(f"pipelines.{name}.product").PRODUCT
+    product.check()
     return product
 
 

@@ -31,7 +31,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     name = "features"
     read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
-    product.check_corrections()
+    product.check()
 
     @daily_asset_of(
         product,

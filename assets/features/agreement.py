@@ -1,0 +1,114 @@
+"""Whether the declared features and the contracts of their sources agree.
+
+Belongs here: what a feature may read of a source, told before any data is read. Does not belong here: units
+(`units.py`), what is wrong with a declaration alone (`declarations.py`), corrections (`assets.product`).
+"""
+
+from collections.abc import Collection, Mapping
+
+from assets.features.conditions import FeatureError, Predicate
+from assets.features.declarations import History
+from assets.features.kinds import SUMMED
+from assets.features.request import Number
+from assets.features.vocabulary import FeatureSet
+from assets.validation.contract import ColumnType, Contract
+
+_NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
+"""Kinds that read a column as a number; a mode that names its values reads a text."""
+_NUMERIC: tuple[ColumnType, ...] = ("number", "integer", "boolean")
+
+
+def check_agreement(
+    features: FeatureSet, contracts: Mapping[str, Contract], *, spine: str, protected: Collection[str]
+) -> None:
+    """Checks every column that a feature reads against its source's contract.
+
+    Args:
+        contracts: For each source its contract.
+        spine: The source of the rows to be decided.
+        protected: Columns of the spine by which nobody may be decided.
+
+    Raises:
+        FeatureError: A feature reads a column that its source does not have, or one of another type, or compares it
+            with a value that the contract allows nobody, or reads a protected one.
+    """
+    for request in features.request:
+        columns = _columns(contracts[spine])
+        _check_there(request.name, request.name, columns, contracts[spine])
+        wanted: tuple[ColumnType, ...] = _NUMERIC if isinstance(request, Number) else ("string",)
+        if columns[request.name] not in wanted:
+            raise FeatureError(
+                f"request column '{request.name}' is a {columns[request.name]} in contracts/{contracts[spine].file}; "
+                f"declare it as a {'category' if isinstance(request, Number) else 'Number'}, or mend the contract"
+            )
+    for feature in features.history:
+        _check_history(feature, contracts[feature.source], protected if feature.source == spine else ())
+
+
+def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
+    columns = _columns(contract)
+    for column in (feature.key, *feature.columns):
+        _check_there(feature.name, column, columns, contract)
+        if column in protected:
+            raise FeatureError(
+                f"feature '{feature.name}' reads '{column}' of '{feature.source}', which is protected: nobody is "
+                "decided by it; remove the feature"
+            )
+    if feature.column is not None:
+        kind = columns[feature.column]
+        if feature.is_text and kind != "string":
+            raise FeatureError(
+                f"feature '{feature.name}' takes {feature.column} as a text, and it is a {kind} in contracts/"
+                f"{contract.file}; leave values= out"
+            )
+        if feature.kind in _NUMBERS and not feature.is_text and kind not in _NUMERIC:
+            raise FeatureError(
+                f"feature '{feature.name}': {feature.kind} of {feature.column}, which is a {kind} in contracts/"
+                f"{contract.file} and no number; name a number, or count with distinct('{feature.column}', ...)"
+            )
+    for predicate in (*feature.filters, *feature.share):
+        _check_predicate(feature, predicate, columns[predicate.column], contract)
+
+
+def _check_predicate(feature: History, predicate: Predicate, kind: ColumnType, contract: Contract) -> None:
+    texts = isinstance(predicate.values[0], str)
+    if texts != (kind == "string"):
+        raise FeatureError(
+            f"feature '{feature.name}' compares {predicate.column} with {predicate.values[0]!r}, and it is a {kind} in "
+            f"contracts/{contract.file}; write a {'number' if texts else 'text'}"
+        )
+    allowed = _allowed(contract, predicate.column)
+    strange = [value for value in predicate.values if predicate.test == "in" and allowed and value not in allowed]
+    if strange:
+        raise FeatureError(
+            f"feature '{feature.name}' compares {predicate.column} with {strange[0]!r}, which no row has: contracts/"
+            f"{contract.file} allows {', '.join(map(str, allowed))}"
+        )
+
+
+def _columns(contract: Contract) -> dict[str, ColumnType]:
+    """The columns of the validated table: the times under their own names, without what is dropped; tokens are text."""
+    times: dict[str, ColumnType] = {"event_time": "timestamp", "known_at": "timestamp"}
+    rest: dict[str, ColumnType] = {
+        column.name: "string" if column.personal == "token" else column.type
+        for column in contract.columns
+        if column.personal != "drop" and column.name not in (contract.event_time, contract.known_at)
+    }
+    return rest | times
+
+
+def _check_there(feature: str, column: str, columns: Mapping[str, ColumnType], contract: Contract) -> None:
+    if column not in columns:
+        raise FeatureError(
+            f"feature '{feature}' reads a column '{column}', which contracts/{contract.file} does not have; it has "
+            f"{', '.join(columns)}"
+        )
+
+
+def _allowed(contract: Contract, column: str) -> tuple[object, ...]:
+    """The values that the contract allows a column; empty where it allows any."""
+    for expectation in contract.expectations:
+        kwargs = expectation.get("kwargs", {})
+        if expectation.get("type") == "expect_column_values_to_be_in_set" and kwargs.get("column") == column:
+            return tuple(kwargs["value_set"])
+    return ()

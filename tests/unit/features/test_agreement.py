@@ -1,0 +1,68 @@
+"""What a feature may read of a source is told when the product is loaded, by the names that a person wrote."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from assets.features.agreement import check_agreement
+from assets.features.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, days
+from pipelines.products import load_product
+
+PRODUCT = load_product("credit_risk")
+CONTRACTS = {source.name: PRODUCT.contract(source.name) for source in PRODUCT.sources}
+MOVES = Events("transactions", key="customer_id")
+ASKED = Events("applications", key="customer_id")
+MONTH = days(30)
+
+
+def check(features: FeatureSet) -> None:
+    check_agreement(features, CONTRACTS, spine="applications", protected=("sex", "age"))
+
+
+def test_the_products_agree_with_their_contracts() -> None:
+    for name in ("credit_risk", "card_fraud"):
+        load_product(name).check()
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        (lambda: MOVES.min("amonut", MONTH, name="x"), "reads a column 'amonut', which contracts/transactions"),
+        (lambda: MOVES.sum("amonut", MONTH, name="x", unit="EUR"), "reads a column 'amonut'.*; it has .*amount"),
+        (lambda: MOVES.where(categori="cash").count(MONTH, name="x"), "reads a column 'categori'"),
+        (lambda: MOVES.share(MONTH, categori="cash", name="x"), "reads a column 'categori'"),
+        (lambda: replace(MOVES, key="customer").count(MONTH, name="x"), "reads a column 'customer'"),
+        (lambda: MOVES.max("counterparty", MONTH, name="x"), "max of counterparty, which is a string .* no number"),
+        (lambda: MOVES.sum("event_time", MONTH, name="x"), "sum of event_time, which is a timestamp"),
+        (lambda: MOVES.mode("amount", MONTH, values=("a", "b"), name="x"), "takes amount as a text, and it is a number"),
+        (lambda: MOVES.where(amount="1").count(MONTH, name="x"), "compares amount with '1', .* write a number"),
+        (lambda: MOVES.where(direction=1).count(MONTH, name="x"), "compares direction with 1, .* write a text"),
+        (lambda: MOVES.where(direction="debet").count(MONTH, name="x"), "'debet', which no row has: .* credit, debit"),
+        (lambda: ASKED.last("age", MONTH, name="x"), "reads 'age' of 'applications', which is protected"),
+        (lambda: ASKED.where(sex="female").count(MONTH, name="x"), "reads 'sex' of 'applications', which is protected"),
+    ],
+)  # fmt: skip
+def test_a_feature_that_does_not_agree_is_named(feature: Callable[[], History], message: str) -> None:
+    with pytest.raises(FeatureError, match=f"feature 'x'.*{message}"):
+        check(FeatureSet(history=[feature()]))
+
+
+@pytest.mark.parametrize(
+    ("request_column", "message"),
+    [
+        (Number("amuont"), "reads a column 'amuont', which contracts/applications.yaml does not have"),
+        (Number("purpose"), "'purpose' is a string .* declare it as a category"),
+        (Category("amount", ("a", "b")), "'amount' is a number .* declare it as a Number"),
+    ],
+)
+def test_a_request_column_that_does_not_agree_is_named(request_column: Number | Category, message: str) -> None:
+    with pytest.raises(FeatureError, match=message):
+        check(FeatureSet(request=[request_column]))
+
+
+def test_a_wrong_product_is_told_before_any_data_is_read() -> None:
+    """As `load_product` tells it, and so every command and the Dagster definitions."""
+    wrong = replace(PRODUCT.features, history=[*PRODUCT.features.history, MOVES.min("amonut", MONTH, name="x")])
+    with pytest.raises(FeatureError, match="feature 'x' reads a column 'amonut'"):
+        replace(PRODUCT, features=wrong).check()
