@@ -4,6 +4,7 @@ Belongs here: what `loopline run` and `loopline demo` do, in which order, and wh
 Does not belong here: running a job (`running.py`), printing (`cli.py`).
 
 What is there is used: days that are materialised are not made again, and a champion is kept unless days were added.
+Features that are declared otherwise since are the exception: their days are made again, and a model learns from them.
 """
 
 import time
@@ -15,6 +16,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.features.provenance import outdated_days
+from assets.materialising import table_name
 from assets.monitoring.assets import champion_bundle
 from assets.naming import days_between
 from assets.product import HttpEndpoint, Product
@@ -27,6 +30,7 @@ from pipelines.running import dagster_instance, materialised_days, run_job
 from pipelines.sandbox import Progress, fill_sandbox
 from resources.environments import Environment
 from resources.keys import Keys
+from resources.lake import Lake
 from resources.rollout_store import RolloutStore
 
 
@@ -87,6 +91,8 @@ def run_loop(
     with _days(product, environment, (first, last), progress) as days, dagster_instance(environment) as instance:
         loop = _Loop(product, load_definitions(name), instance, STAGES[: STAGES.index(through) + 1])
         made = loop.days(DATA, days, again=first is not None or last is not None)
+        if first is None and last is None:
+            made += loop.declared_anew(environment, progress)
         if made or _champion(product, environment) is None:
             made += loop.model()
         made += loop.days(WATCH, _watched(product, days), again=bool(made))
@@ -149,6 +155,15 @@ class _Loop:
         keys = self._keys(stages)
         wanted = days if again else self._missing([key for key in keys if self._is_daily(key)], days)
         return self._run_days(keys, wanted) if keys and wanted else ()
+
+    def declared_anew(self, environment: Environment, progress: Progress) -> tuple[str, ...]:
+        """Makes the days of the feature table again that were computed by other declarations than those of now."""
+        table = table_name(self._product, "features")
+        outdated = outdated_days(Lake(environment.lake), table, self._product.features)
+        if not outdated or "features" not in self._through:
+            return ()
+        progress(f"features were declared otherwise when {len(outdated)} days were made: these are made again")
+        return self.days(("features",), (outdated[0], outdated[-1]), again=True)
 
     def again(self, assets: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
         """Makes the days of the named assets again."""

@@ -15,6 +15,7 @@ from assets.features.feature_table import SpineColumns
 from assets.features.inputs import inputs_of
 from assets.features.kernel import compile_features
 from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
+from assets.features.provenance import record_of
 from assets.features.spark_job import run
 from assets.features.tiles import CHUNK, tilings_of, untiled
 from assets.features.vocabulary import FeatureError
@@ -58,7 +59,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
                 spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
                 columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
             )  # fmt: skip
-        record = {"run_id": context.run.run_id, "pins": inputs.versions, "feature_set": product.features.digest}
+        record = record_of(product.features, context.run.run_id, inputs.versions)
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
         ]

@@ -54,6 +54,7 @@ __all__ = [
 ]  # fmt: skip
 
 _OF_ROWS = ("as_of", "sequence")
+_SAID = ("description", "owner", "unit")
 _DURATIONS = ("window", "lag", "half_life")
 
 Derived = Arithmetic | DecisionTime
@@ -220,8 +221,23 @@ class FeatureSet:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON: equal exactly when the declarations are."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self.to_dict())
+
+    @property
+    def computation(self) -> str:
+        """As `digest`, but for what is said of features for people: equal when the same is computed."""
+        parts = {part: of for part, of in self.to_dict().items() if part != "owner"}
+        return _digest(
+            {
+                part: [{name: value for name, value in feature.items() if name not in _SAID} for feature in of]
+                for part, of in parts.items()
+            }
+        )
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holds_text(feature: Feature) -> bool:

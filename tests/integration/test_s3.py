@@ -186,7 +186,7 @@ def test_damage_is_found_and_named(s3: Any, environment: Environment, harm: str)
 def flipped(content: bytes) -> bytes:
     """The same file with one bit of a page changed."""
     column = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).column(0)
-    place = column.data_page_offset + column.total_compressed_size // 2
+    place = (column.dictionary_page_offset or column.data_page_offset) + column.total_compressed_size - 1
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 

@@ -1,0 +1,54 @@
+"""Which days' features were computed by other declarations than those of now."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from assets.features.provenance import outdated_days, record_of
+from assets.features.vocabulary import Events, FeatureSet, days
+from resources.lake import DataFile, Lake
+from resources.parquet import write_parquet
+
+PAID = Events("payments", key="person")
+BEFORE = FeatureSet(history=[PAID.count(days(30), name="payments_30d")])
+NOW = replace(BEFORE, history=[*BEFORE.history, PAID.count(days(90), name="payments_90d")])
+FIRST = date(2026, 1, 1)
+TABLE = "loans/features"
+
+
+def make(lake: Lake, run_id: str, features: FeatureSet, numbers: range) -> None:
+    """Commits days of features as a run does: its files stand in a folder of its own."""
+    files = []
+    for number in numbers:
+        day = FIRST + timedelta(number)
+        path = f"{run_id}/day={day}/part.parquet"
+        full = Path(lake.folder(TABLE)) / path
+        full.parent.mkdir(parents=True)
+        write_parquet(pa.table({"row_id": [number]}), str(full), pa.fs.LocalFileSystem())
+        files.append(DataFile(path, day, 1, full.stat().st_size))
+    schema = pa.schema([("row_id", pa.int64()), ("day", pa.date32())])
+    span = [FIRST + timedelta(number) for number in numbers]
+    lake.commit_files(TABLE, schema, files, days=span, metadata=record_of(features, run_id, {"payments": 3}))
+
+
+def test_days_are_outdated_until_each_was_made_by_the_declarations_of_now(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    assert outdated_days(lake, TABLE, NOW) == ()
+    make(lake, "first", BEFORE, range(5))
+    assert outdated_days(lake, TABLE, BEFORE) == ()
+    assert outdated_days(lake, TABLE, NOW) == tuple(FIRST + timedelta(n) for n in range(5))
+    make(lake, "second", NOW, range(1, 3))
+    assert outdated_days(lake, TABLE, NOW) == tuple(FIRST + timedelta(n) for n in (0, 3, 4))
+    make(lake, "third", NOW, range(5))
+    assert outdated_days(lake, TABLE, NOW) == ()
+
+
+def test_what_is_said_for_people_makes_no_day_outdated(tmp_path: Path) -> None:
+    """Another owner or description computes the same."""
+    lake = Lake(str(tmp_path))
+    make(lake, "first", BEFORE, range(2))
+    said = replace(BEFORE, owner="x", history=[replace(BEFORE.history[0], description="Payments", owner="y")])
+    assert said.digest != BEFORE.digest
+    assert outdated_days(lake, TABLE, said) == ()
