@@ -395,7 +395,7 @@ class Product:
         protected = [protected.column for protected in self.protected]
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         self.check_corrections()
-        _ = self.units
+        units_of(self.features, {name: contract.units for name, contract in contracts.items()}, self.spine.source)
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.
