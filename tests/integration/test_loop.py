@@ -172,12 +172,16 @@ def without_name(model: bytes) -> bytes:
     return bytes(parsed.SerializeToString())
 
 
-def test_a_label_among_the_features_is_refused(home: Home) -> None:
+def test_a_label_among_the_features_is_refused(home: Home, tmp_path: Path) -> None:
     environment = home.environment.model_copy(update={"lake": f"{home.environment.lake}-leaking"})
     shutil.copytree(home.environment.lake, environment.lake)
     plant_label(Lake(environment.lake), "chargeback_code")
     told = Number("chargeback_code", description="Filled in by the back office, after the fact")
-    product = replace(PRODUCT, features=replace(FRAUD.features, request=(*FRAUD.features.request, told)))
+    product = replace(
+        PRODUCT,
+        features=replace(FRAUD.features, request=(*FRAUD.features.request, told)),
+        contracts=contracts_with("chargeback_code", tmp_path),
+    )
     versions, champion = home.tracking.versions("card_fraud"), home.champion
     with pytest.raises(
         RunFailed, match=r"training_set: refused by .*'chargeback_code'.*a leak of the label is suspected"
@@ -187,6 +191,14 @@ def test_a_label_among_the_features_is_refused(home: Home) -> None:
         home.retrain(product, environment, "model")
     assert home.tracking.versions("card_fraud") == versions
     assert home.champion == champion
+
+
+def contracts_with(name: str, folder: Path) -> Path:
+    """The product's contracts, that of the spine with a number more."""
+    contracts = Path(shutil.copytree(FRAUD.contracts, folder / "contracts"))
+    spine = contracts / f"{FRAUD.spine.source}.yaml"
+    spine.write_text(spine.read_text().replace("columns:\n", f"columns:\n  {name}: {{type: number, description: x}}\n"))
+    return contracts
 
 
 def plant_label(lake: Lake, name: str) -> None:
