@@ -134,16 +134,26 @@ class RedisStore:
         """A transaction on the version that is being filled, and its state: none when another load took its place."""
         with self._patient.pipeline(transaction=True) as step:
             step.watch(self._staged)
-            raw = step.get(self._staged)
-            latest = StoreState.from_json(raw) if raw else None
-            if latest is None or latest.token != staged.token:
-                raise self._displaced(staged.version)
+            latest = self._still_staged(staged, step)
             step.multi()
             yield step, latest
             try:
                 step.execute()
             except redis.exceptions.WatchError as error:
-                raise self._displaced(staged.version) from error
+                # The client says this of a lost connection too: whoever asks again learns which it was.
+                self._still_staged(staged, self._patient)
+                raise StoreUnavailable(
+                    f"online store of {self._name}: the connection was lost while version '{staged.version}' was "
+                    "filled; load it again"
+                ) from error
+
+    def _still_staged(self, staged: StoreState, client: Any) -> StoreState:
+        """The version that is being filled, as it is now; refused when another load took its place."""
+        raw = client.get(self._staged)
+        latest = StoreState.from_json(raw) if raw else None
+        if latest is None or latest.token != staged.token:
+            raise self._displaced(staged.version)
+        return latest
 
     def _stage(self, version: str) -> StoreState:
         fresh = StoreState(version=version, serial=0, writer=self._writer).to_json()
