@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from assets.features.data_files import DataFiles, TableVersion
 from assets.features.kernel import Kernel
-from assets.features.online import validated_table
+from assets.features.online import lookback_of, validated_table
 from assets.product import Product
 from resources.lake import Lake
 
@@ -86,8 +86,8 @@ def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, las
     it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
     what the window holds, since that became known later still.
     """
-    reaches = [need.reach for need in kernel.needs if need.source == source]
-    lookback = None if None in reaches else timedelta(microseconds=max(r for r in reaches if r is not None))
+    lookbacks = [lookback_of(need) for need in kernel.needs if need.source == source]
+    finite = [lookback for lookback in lookbacks if lookback is not None]
     # A window of this length may end at any moment of the first day.
-    oldest = date.min if lookback is None else first - lookback - timedelta(days=1)
+    oldest = date.min if len(finite) < len(lookbacks) else first - max(finite) - timedelta(days=1)
     return [day for day in days if oldest <= day <= last]
