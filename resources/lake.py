@@ -27,15 +27,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.object_stores import delta_options, is_s3, open_place
-from resources.parquet import write_parquet
+from resources.parquet import CHECKED, write_parquet
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
 # Names a commit in its own metadata.
 _MARK = "loopline.commit"
-_FORMAT = ds.ParquetFileFormat(
-    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-)
 
 
 class LakeError(RuntimeError):
@@ -183,7 +180,7 @@ class Lake:
         self._check_present(table, files)
         schema = self.schema(table, version)
         fragments = [self._fragment(table, file) for file in files]
-        dataset = ds.FileSystemDataset(fragments, schema, _FORMAT, filesystem=self._files)
+        dataset = ds.FileSystemDataset(fragments, schema, CHECKED, filesystem=self._files)
         try:
             return dataset.to_table(columns=list(columns) if columns is not None else None)
         except (OSError, pa.ArrowInvalid) as error:
@@ -191,7 +188,7 @@ class Lake:
 
     def _fragment(self, table: str, file: DataFile) -> ds.Fragment:
         expression = None if file.day is None else ds.field(DAY) == pa.scalar(file.day, pa.date32())
-        return _FORMAT.make_fragment(
+        return CHECKED.make_fragment(
             f"{self._root}/{table}/{file.path}", filesystem=self._files, partition_expression=expression
         )
 

@@ -1,12 +1,18 @@
 """Parquet files as the lake keeps them.
 
-Belongs here: how a data file is written, whoever writes it. Does not belong here: which files there are (`lake.py`),
-how they are read.
+Belongs here: how a data file is written and read, whoever does it. Does not belong here: which files there are
+(`lake.py`), what is read of them.
 """
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
+
+CHECKED = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+"""Files whose page checksums are verified on every read."""
 
 
 def write_parquet(table: pa.Table, path: str, files: pafs.FileSystem) -> None:

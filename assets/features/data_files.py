@@ -5,24 +5,27 @@ not belong here: which files are read (`inputs.py`), what is computed of them (`
 (`resources.lake`).
 """
 
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 
+from assets.features.arrow import is_among
 from assets.features.conditions import FeatureError
 from resources.lake import DAY, damaged
 from resources.object_stores import open_place
+from resources.parquet import CHECKED
 
 _ROWS = 200_000
 """Rows that are gathered before they go on."""
+_FAULTS = (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError)
 _PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
 
 
@@ -97,35 +100,66 @@ def size_of(addresses: Sequence[str]) -> int:
 
 
 def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field]) -> pa.Table:
-    """Columns of one Parquet file, its page checksums verified.
+    """What `read_batches` reads, of one file."""
+    batches = list(read_batches([address], table, columns))
+    return pa.Table.from_batches(batches, pa.schema([own.with_name(name) for name, own in columns.items()]))
+
+
+def read_batches(
+    addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], *, alone: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """Columns of Parquet files in their order, page checksums verified.
 
     Args:
-        columns: For each wanted column the table's. One that the file does not have is null: tables may gain columns,
+        columns: For each wanted column the table's. One that a file does not have is null: tables may gain columns,
             and their older files lack them.
+        alone: Whether this process has its machine to itself, and reads on all cores.
 
     Raises:
-        DamagedPartition: The file is gone, fails its checksums, or does not hold what is of the table.
+        DamagedPartition: A file is gone, fails its checksums, or does not hold what is of the table.
         OSError: It cannot be reached.
     """
     try:
-        files, path = open_place(address)
-        with pq.ParquetFile(path, filesystem=files, page_checksum_verification=True) as file:
-            there = set(file.schema_arrow.names)
+        yield from _scanned(addresses, table, columns, alone=alone)
+    except _FAULTS as error:
+        raise _told(addresses, table, columns, error) from error
+
+
+def _scanned(
+    addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], *, alone: bool
+) -> Iterator[pa.RecordBatch]:
+    if not addresses:
+        return
+    files, _ = open_place(addresses[0])
+    fragments = [CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses]
+    with ThreadPoolExecutor() as threads:  # to open a file in a bucket is to wait
+        for schema in threads.map(attrgetter("physical_schema"), fragments):
             # No checksum covers a file's names: where a bit of one has flipped, the column would seem to be lacking.
-            strange = sorted(there - set(table.schema.names))
+            strange = sorted(set(schema.names) - set(table.schema.names))
             if strange:
                 raise pa.ArrowInvalid(f"it has columns that the table lacks: {', '.join(strange)}")
-            read = file.read(columns=sorted({own.name for own in columns.values()} & there), use_threads=False)
-        values = [
-            read[own.name].cast(own.type) if own.name in there else pa.nulls(read.num_rows, own.type)
-            for own in columns.values()
-        ]
-    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
-        if not _is_damage(error):
-            raise
-        what = f"cannot be read ({str(error).splitlines()[0]})"
-        raise damaged(table.name, address, partition_of(address), what) from error
-    return pa.table(values, names=list(columns))
+    wanted = {
+        name: pc.field(own.name) if own.equals(table.schema.field(own.name)) else pc.field(own.name).cast(own.type)
+        for name, own in columns.items()
+    }
+    dataset = ds.FileSystemDataset(fragments, table.schema, CHECKED, files)
+    yield from dataset.to_batches(columns=wanted, use_threads=alone, cache_metadata=False)
+
+
+def _told(
+    addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], error: Exception
+) -> Exception:
+    """The error of the file that is at fault, found by reading one after another; `error` where none is any more."""
+    for address in addresses:
+        try:
+            for _ in _scanned([address], table, columns, alone=False):
+                pass
+        except _FAULTS as found:
+            if not _is_damage(found):
+                return found
+            what = f"cannot be read ({str(found).splitlines()[0]})"
+            return damaged(table.name, address, partition_of(address), what)
+    return error
 
 
 def _is_damage(error: Exception) -> bool:
@@ -136,27 +170,23 @@ def _is_damage(error: Exception) -> bool:
 
 
 def read_entities(
-    address: str, table: TableVersion, columns: Mapping[str, pa.Field], key: str, wanted: pa.Array | None
-) -> pa.Table:
-    """What `read_table` reads, of the wanted entities; of all when None.
+    addresses: Sequence[str],
+    table: TableVersion,
+    columns: Mapping[str, pa.Field],
+    key: str,
+    wanted: pa.Array | None,
+    *,
+    alone: bool = False,
+) -> Iterator[pa.Table]:
+    """What `read_batches` reads, of the wanted entities; of all when None.
 
     Args:
         key: The column that names them, read in a type that holds every wanted one.
     """
-    rows = read_table(address, table, columns)
-    keys = rows[key]
-    if wanted is None or pa.types.is_null(keys.type):
-        return rows
-    return rows.filter(pc.is_in(keys, value_set=wanted.cast(keys.type)))
-
-
-def read_each(read: Callable[[str], pa.Table], addresses: Sequence[str], *, alone: bool) -> Iterator[pa.Table]:
-    """The files one after another; a task that is alone reads them on all cores of its machine."""
-    if not alone:
-        yield from map(read, addresses)
-        return
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        yield from threads.map(read, addresses)
+    kind = columns[key].type
+    among = None if wanted is None or pa.types.is_null(kind) else wanted.cast(kind)
+    for batch in read_batches(addresses, table, columns, alone=alone):
+        yield pa.Table.from_batches([batch if among is None else batch.filter(is_among(batch[key], among))])
 
 
 def gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -5,11 +5,11 @@ a file for each day. Does not belong here: features (`kernel.py`), how files are
 is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
 """
 
+import math
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,6 @@ from assets.features.data_files import (
     gathered,
     joined,
     partition_of,
-    read_each,
     read_entities,
     read_table,
 )
@@ -34,6 +33,10 @@ from resources.parquet import write_parquet
 
 _EPOCH = date(1970, 1, 1)
 _MICROS = pa.timestamp("us", tz="UTC")
+
+
+class TooLarge(Exception):
+    """More than may be held at once."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,17 @@ class FeatureTable:
         kind = key_type(key.type, spine_key.type, need.key, need.source)
         return columns | ({} if kind is None else {need.key: key.with_type(kind)})
 
-    def at_once(self, events: Mapping[str, Sequence[str]], spine: Sequence[str]) -> Iterator[WrittenFile]:
+    def at_once(
+        self, events: Mapping[str, Sequence[str]], spine: Sequence[str], *, most_bytes: float = math.inf
+    ) -> Iterator[WrittenFile]:
         """The whole of it, which then has this machine to itself.
 
         Args:
             events, spine: Paths of files, each source's and the rows'.
+            most_bytes: How much the events of the rows' entities by one key may take in memory.
+
+        Raises:
+            TooLarge: They take more; nothing is written.
         """
         tables = list(self.read_rows(spine))
         if not tables:
@@ -134,13 +143,24 @@ class FeatureTable:
         rows = joined(tables)
         for key in self.kernel.features.keys:
             wanted = rows[key].unique().drop_null()
-            own: dict[str, pa.Table | None] = {}
-            for need in self.kernel.needs:
-                if need.key == key:
-                    read = list(self.read_events(need, events[need.source], wanted, alone=True))
-                    own[need.source] = joined(read) if read else None
-            rows = self.with_features(key, own, rows)
+            rows = self.with_features(key, self._events_by(key, events, wanted, most_bytes), rows)
         yield from self.write(rows)
+
+    def _events_by(
+        self, key: str, paths: Mapping[str, Sequence[str]], wanted: pa.Array, most_bytes: float
+    ) -> dict[str, pa.Table | None]:
+        found: dict[str, pa.Table | None] = {}
+        left = most_bytes
+        for need in self.kernel.needs:
+            if need.key == key:
+                read: list[pa.Table] = []
+                for part in self.read_events(need, paths[need.source], wanted, alone=True):
+                    read.append(part)
+                    left -= part.nbytes
+                    if left < 0:
+                        raise TooLarge(f"the events of {len(wanted)} entities by {key} take over {most_bytes} bytes")
+                found[need.source] = joined(read) if read else None
+        return found
 
     def read_rows(self, paths: Sequence[str]) -> Iterator[pa.Table]:
         """The spine's rows, each with the day of its partition.
@@ -170,14 +190,13 @@ class FeatureTable:
     def read_events(
         self, need: Need, paths: Sequence[str], wanted: pa.Array | None, *, alone: bool
     ) -> Iterator[pa.Table]:
-        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_each`.
+        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_batches`.
 
         Raises:
             DamagedPartition: A file is damaged.
         """
         table, columns = self.events[need.source], self._of_events[need.source, need.key]
-        read = partial(read_entities, table=table, columns=columns, key=need.key, wanted=wanted)
-        return gathered(read_each(read, paths, alone=alone))
+        return gathered(read_entities(paths, table, columns, need.key, wanted, alone=alone))
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
         """The rows with the features over one entity key; events are by source, None where there are none."""

@@ -9,11 +9,13 @@ joined. The last stage writes one file a day. There are as many tasks as the fil
 memory stays the same as the history grows; one entity is never cut up, so a task that has half of all events holds
 them all.
 
-Files that one task can take are not shuffled. Where they are those of one day, as every night and for a bad day that is
-made again, there is no job at all: this process reads the day's window, drops the events of other entities at once, and
-is done before a session would have started.
+Files that one task can take are not shuffled. One day alone, as every night and for a bad day that is made again, is
+no job at all: this process reads the day's window, drops the events of other entities at once, and is done before a
+session would have started. So it is with the files of many tasks too, unless the events of the day's entities are too
+many.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -28,7 +30,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assets.features import blocks
 from assets.features.data_files import DataFiles, partition_of, size_of
-from assets.features.feature_table import FeatureTable, SpineColumns, WrittenFile
+from assets.features.feature_table import FeatureTable, SpineColumns, TooLarge, WrittenFile
 from assets.features.kernel import Kernel
 from assets.features.vocabulary import FeatureError
 from resources.lake import DAY, DamagedPartition
@@ -37,6 +39,10 @@ _ROWS = "(rows)"  # no source has this name
 _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
 """Of Parquet files, for one task: a few million events, worked on within a gigabyte."""
+_ALONE = 16
+"""How many tasks' files this process reads for a day alone: tens of millions of events, some seconds on two cores."""
+_HELD = 4
+"""How much larger than a task's files the events of that day's entities may be in memory, where nothing is packed."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _WRITTEN_DDL = "path string, day date, rows long, bytes long"
 _WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64())])
@@ -76,7 +82,8 @@ def run(
             to the partition that it was read from, the day on which it arrived, also where it is decided as of an
             earlier day: so every row stands in the table once, however days are made again.
         target: As in `FeatureTable`.
-        task_bytes: How much of the files a task takes; a file that is read by two keys counts once.
+        task_bytes: How much of the files a task takes; a file that is read by two keys counts once. A day alone may
+            take more: see above.
 
     Raises:
         FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
@@ -88,13 +95,25 @@ def run(
     read = {need.source: events[need.source].paths for need in kernel.needs}
     size = size_of([*spine.paths, *(path for paths in read.values() for path in paths)])
     wanted = [path for path in spine.paths if days[0] <= partition_of(path) <= days[1]]
-    if size >= task_bytes and wanted:
-        files = _Stages(table, min(size // task_bytes + 1, blocks.MOST_BUCKETS)).run(session(), read, wanted)
-    elif len({partition_of(path) for path in wanted}) > 1:
+    alone = len({partition_of(path) for path in wanted}) <= 1
+    files = _in_this_process(table, read, wanted, size, task_bytes) if alone else None
+    if files is None and size < task_bytes:
         files = _in_one_task(session(), table, read, wanted)
-    else:
-        files = list(table.at_once(read, wanted))
+    elif files is None:
+        files = _Stages(table, min(size // task_bytes + 1, blocks.MOST_BUCKETS)).run(session(), read, wanted)
     return Written(tuple(sorted(files, key=lambda file: (file.day, file.path))), table.schema)
+
+
+def _in_this_process(
+    table: FeatureTable, events: Mapping[str, Sequence[str]], spine: Sequence[str], size: int, task_bytes: int
+) -> list[WrittenFile] | None:
+    """A day alone; None where that is work for many tasks."""
+    if size >= _ALONE * task_bytes:
+        return None
+    try:
+        return list(table.at_once(events, spine, most_bytes=math.inf if size < task_bytes else _HELD * task_bytes))
+    except TooLarge:
+        return None
 
 
 def _in_one_task(

@@ -118,29 +118,31 @@ def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Eve
     if events.until is not None:
         keep &= events.until > np.maximum(events.time, events.other)
         keep &= events.until > rows.as_of.min(initial=NEVER)
-    if not keep.all():
-        events = events.take(np.flatnonzero(keep))
-    if len(events) < 2:
-        return events
-    position = _position(events)
+    order = np.flatnonzero(keep)
+    entity, time = events.entity[order], events.time[order]
+    position = _position(entity, time)
     if position is None:
-        events = events.take(np.lexsort((events.time, events.entity)))
+        order = order[np.lexsort((time, entity))]
+        events = events.take(order)
         tied = (np.diff(events.entity) == 0) & (np.diff(events.time) == 0)
     else:
         if not (position[1:] >= position[:-1]).all():
-            order = np.argsort(position)
-            position, events = position[order], events.take(order)
+            sorting = np.argsort(position)
+            order, position = order[sorting], position[sorting]
+        events = events.take(order)
         tied = position[1:] == position[:-1]
     return _settled(events, tied) if settled and tied.any() else events
 
 
-def _position(events: Events) -> np.ndarray | None:
+def _position(entity: np.ndarray, time: np.ndarray) -> np.ndarray | None:
     """Entity and time as one integer; None when they do not fit."""
-    first, last = int(events.time.min()), int(events.time.max())
+    if not len(time):
+        return time
+    first, last = int(time.min()), int(time.max())
     span = last - first + 1
-    if span * (int(events.entity.max()) + 1) >= LIMIT:
+    if span * (int(entity.max()) + 1) >= LIMIT:
         return None
-    return events.entity * span + (events.time - first)
+    return entity * span + (time - first)
 
 
 def _settled(events: Events, tied: np.ndarray) -> Events:

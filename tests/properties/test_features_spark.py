@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from assets.features import reference
+from assets.features import reference, spark_job
 from assets.features.data_files import DataFiles, TableVersion, partition_of
 from assets.features.feature_table import SpineColumns
 from assets.features.kernel import compile_features
@@ -24,6 +24,7 @@ FIRST, LAST = date(2026, 1, 5), date(2026, 1, 9)
 WINDOWS = (hours(30), Lagged(days(2), hours(36)), None, today("Europe/Berlin"), last_events(3))
 FEATURES = feature_set(WINDOWS, corrected=True)
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
+ONE_DAY = [TASK_BYTES, 20_000, 5_000]
 SPINE = SpineColumns(row_id="row_id", sequence="row_id", carried=("flag", "amount"))
 
 
@@ -150,7 +151,7 @@ def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: 
     assert any(expected[number][0] < FIRST for number in found)
 
 
-@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in this process", "in stages"])
+@pytest.mark.parametrize("task_bytes", ONE_DAY, ids=["in this process", "of many tasks", "in stages"])
 def test_a_row_that_arrived_before_its_moment_is_refused(
     spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int
 ) -> None:
@@ -194,7 +195,7 @@ def _flip(path: Path, column: str) -> None:
     path.write_bytes(bytes(content))
 
 
-@pytest.mark.parametrize("task_bytes", [TASK_BYTES, 100_000], ids=["in this process", "in stages"])
+@pytest.mark.parametrize("task_bytes", ONE_DAY, ids=["in this process", "of many tasks", "in stages"])
 def test_a_day_alone_has_the_features_that_it_has_among_others(
     spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path, task_bytes: int
 ) -> None:
@@ -207,13 +208,30 @@ def test_a_day_alone_has_the_features_that_it_has_among_others(
     assert left.equals(right)
 
 
-def test_a_day_alone_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Path) -> None:
-    def none() -> SparkSession:
-        raise AssertionError("a session was asked for")
+def _no_session() -> SparkSession:
+    raise AssertionError("a session was asked for")
 
+
+def _one_day(bank: Bank, target: Path, task_bytes: int) -> Written:
     spine = _only(bank.spine, [path for path in bank.spine.paths if FIRST.isoformat() in path])
-    written = run(none, KERNEL, events=bank.events, spine=spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path)
-    assert [file.day for file in written.files] == [FIRST]
+    return run(
+        _no_session, KERNEL, events=bank.events, spine=spine, days=(FIRST, LAST), columns=SPINE, target=target,
+        task_bytes=task_bytes,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("task_bytes", ONE_DAY[:2])
+def test_a_day_alone_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Path, task_bytes: int) -> None:
+    assert [file.day for file in _one_day(bank, tmp_path, task_bytes).files] == [FIRST]
+
+
+def test_a_day_alone_whose_entities_have_too_many_events_is_work_for_many_tasks(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spark_job, "_HELD", 0.1)
+    with pytest.raises(AssertionError, match="a session was asked for"):
+        _one_day(bank, tmp_path, ONE_DAY[1])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:

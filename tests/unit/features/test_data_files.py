@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import boto3
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
+from pyarrow.fs import LocalFileSystem
 
 from assets.features import data_files
 from resources.lake import DamagedPartition
 from resources.object_stores import open_place
+from resources.parquet import write_parquet
 
 
 def _table(columns: Mapping[str, pa.DataType]) -> data_files.TableVersion:
@@ -78,10 +81,8 @@ def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_pat
     events = _table({"entity": pa.string(), "place": pa.int64()})
     columns = {own.name: own for own in events.schema}
 
-    def read(address: str) -> pa.Table:
-        return data_files.read_entities(address, events, columns, "entity", pa.array(["c", "a", "z"]))
-
-    found = pa.concat_tables(data_files.read_each(read, sorted(map(str, tmp_path.iterdir())), alone=alone))
+    paths, wanted = sorted(map(str, tmp_path.iterdir())), pa.array(["c", "a", "z"])
+    found = pa.concat_tables(data_files.read_entities(paths, events, columns, "entity", wanted, alone=alone))
     assert found["place"].to_pylist() == [4 * number + step for number in range(20) for step in (0, 3)]
 
 
@@ -102,6 +103,20 @@ def test_a_damaged_file_is_named_with_its_table_its_day_and_the_remedy(tmp_path:
     )
     with pytest.raises(DamagedPartition, match=told):
         data_files.read_table(str(path), _table({"a": pa.int64()}), {"a": pa.field("a", pa.int64())})
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_of_many_files_the_damaged_one_is_named(tmp_path: Path, alone: bool) -> None:
+    paths = [tmp_path / f"day=2026-01-{number:02d}" / "part.parquet" for number in range(1, 21)]
+    for path in paths:
+        path.parent.mkdir()
+        write_parquet(pa.table({"a": np.random.default_rng(0).random(1000)}), str(path), LocalFileSystem())
+    content = bytearray(paths[12].read_bytes())
+    content[2000] ^= 1
+    paths[12].write_bytes(content)
+    columns = {"a": pa.field("a", pa.float64())}
+    with pytest.raises(DamagedPartition, match=f"day 2026-01-13: data file {paths[12]} cannot be read .*CRC"):
+        list(data_files.read_batches([str(path) for path in paths], _table({"a": pa.float64()}), columns, alone=alone))
 
 
 def test_a_file_that_cannot_be_reached_is_not_called_damaged(tmp_path: Path) -> None:
