@@ -11,7 +11,7 @@ on what it replaces.
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -27,7 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.object_stores import delta_options, is_s3, open_place
-from resources.parquet import CHECKED, write_parquet
+from resources.parquet import CHECKED, FAULTS, is_damage, read_parquet, write_parquet
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8
@@ -174,17 +174,22 @@ class Lake:
 
         Raises:
             MissingTable: The table or the version does not exist.
-            DamagedPartition: A file is missing, cut short, or fails its checksums.
+            DamagedPartition: A file is missing, cut short, fails its checksums, or does not hold what is of the table.
+            OSError: One cannot be reached.
         """
         files = self.files(table, days=days, version=version)
         self._check_present(table, files)
         schema = self.schema(table, version)
-        fragments = [self._fragment(table, file) for file in files]
-        dataset = ds.FileSystemDataset(fragments, schema, CHECKED, filesystem=self._files)
+        wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
+
+        def scanned(some: Sequence[DataFile]) -> Iterator[pa.RecordBatch]:
+            fragments = [self._fragment(table, file) for file in some]
+            return read_parquet(fragments, schema, self._files, {name: pc.field(name) for name in wanted.names})
+
         try:
-            return dataset.to_table(columns=list(columns) if columns is not None else None)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise self._damage(table, files, error) from error
+            return pa.Table.from_batches(scanned(files), wanted)
+        except FAULTS as error:
+            raise at_fault(table, {file.path: (file.day, scanned([file])) for file in files}, error) from error
 
     def _fragment(self, table: str, file: DataFile) -> ds.Fragment:
         expression = None if file.day is None else ds.field(DAY) == pa.scalar(file.day, pa.date32())
@@ -196,17 +201,9 @@ class Lake:
         infos = self._files.get_file_info([f"{self._root}/{table}/{file.path}" for file in files]) if files else []
         for file, info in zip(files, infos, strict=True):
             if info.type is not pafs.FileType.File:
-                raise damaged(table, file.path, file.day, "is missing")
+                raise _damaged(table, file.path, file.day, "is missing")
             if info.size != file.bytes:
-                raise damaged(table, file.path, file.day, f"has {info.size} bytes, not {file.bytes}")
-
-    def _damage(self, table: str, files: Sequence[DataFile], error: Exception) -> LakeError:
-        for file in files:
-            try:
-                self._fragment(table, file).to_table()
-            except (OSError, pa.ArrowInvalid) as found:
-                return damaged(table, file.path, file.day, f"cannot be read ({str(found).splitlines()[0]})")
-        return LakeError(f"table {table} cannot be read: {error}")
+                raise _damaged(table, file.path, file.day, f"has {info.size} bytes, not {file.bytes}")
 
     # ------------------------------------------------------------------ writing
 
@@ -394,7 +391,27 @@ def _by_day(table: str, data: pa.Table, days: Sequence[date]) -> list[tuple[date
     return parts
 
 
-def damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartition:
+def at_fault(
+    table: str, files: Mapping[str, tuple[date | None, Iterable[pa.RecordBatch]]], error: Exception
+) -> Exception:
+    """The error of the data file that is at fault, found by reading one after another.
+
+    Args:
+        files: For each one's path its day, and what reading it gives.
+        error: What reading them together raised, one of `FAULTS`; given back where none of them is at fault any more.
+    """
+    for path, (day, batches) in files.items():
+        try:
+            for _ in batches:
+                pass
+        except FAULTS as found:
+            if not is_damage(found):
+                return found
+            return _damaged(table, path, day, f"cannot be read ({str(found).splitlines()[0]})")
+    return error
+
+
+def _damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartition:
     """The error that names a data file, what is wrong with it, and the command that makes its day anew."""
     product, _, name = table.partition("/")
     remedy = (

@@ -7,25 +7,21 @@ not belong here: which files are read (`inputs.py`), what is computed of them (`
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from assets.features.arrow import is_among
+from assets.features.arrow import Members
 from assets.features.conditions import FeatureError
-from resources.lake import DAY, damaged
+from resources.lake import DAY, at_fault
 from resources.object_stores import open_place
-from resources.parquet import CHECKED
+from resources.parquet import CHECKED, FAULTS, read_parquet
 
 _ROWS = 200_000
 """Rows that are gathered before they go on."""
-_FAULTS = (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError)
 _PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
 
 
@@ -121,8 +117,11 @@ def read_batches(
     """
     try:
         yield from _scanned(addresses, table, columns, alone=alone)
-    except _FAULTS as error:
-        raise _told(addresses, table, columns, error) from error
+    except FAULTS as error:
+        each = {
+            address: (partition_of(address), _scanned([address], table, columns, alone=False)) for address in addresses
+        }
+        raise at_fault(table.name, each, error) from error
 
 
 def _scanned(
@@ -132,41 +131,11 @@ def _scanned(
         return
     files, _ = open_place(addresses[0])
     fragments = [CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses]
-    with ThreadPoolExecutor() as threads:  # to open a file in a bucket is to wait
-        for schema in threads.map(attrgetter("physical_schema"), fragments):
-            # No checksum covers a file's names: where a bit of one has flipped, the column would seem to be lacking.
-            strange = sorted(set(schema.names) - set(table.schema.names))
-            if strange:
-                raise pa.ArrowInvalid(f"it has columns that the table lacks: {', '.join(strange)}")
     wanted = {
         name: pc.field(own.name) if own.equals(table.schema.field(own.name)) else pc.field(own.name).cast(own.type)
         for name, own in columns.items()
     }
-    dataset = ds.FileSystemDataset(fragments, table.schema, CHECKED, files)
-    yield from dataset.to_batches(columns=wanted, use_threads=alone, cache_metadata=False)
-
-
-def _told(
-    addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], error: Exception
-) -> Exception:
-    """The error of the file that is at fault, found by reading one after another; `error` where none is any more."""
-    for address in addresses:
-        try:
-            for _ in _scanned([address], table, columns, alone=False):
-                pass
-        except _FAULTS as found:
-            if not _is_damage(found):
-                return found
-            what = f"cannot be read ({str(found).splitlines()[0]})"
-            return damaged(table.name, address, partition_of(address), what)
-    return error
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the file is at fault, not the way to it: a system's error has a number, one of S3 says what it is."""
-    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
-        return True
-    return error.errno is None and "AWS Error" not in str(error)
+    yield from read_parquet(fragments, table.schema, files, wanted, use_threads=alone)
 
 
 def read_entities(
@@ -184,9 +153,9 @@ def read_entities(
         key: The column that names them, read in a type that holds every wanted one.
     """
     kind = columns[key].type
-    among = None if wanted is None or pa.types.is_null(kind) else wanted.cast(kind)
+    members = None if wanted is None or pa.types.is_null(kind) else Members(wanted.cast(kind))
     for batch in read_batches(addresses, table, columns, alone=alone):
-        yield pa.Table.from_batches([batch if among is None else batch.filter(is_among(batch[key], among))])
+        yield pa.Table.from_batches([batch if members is None else batch.filter(members.holds(batch[key]))])
 
 
 def gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -28,6 +28,7 @@ from assets.features.group_events import AS_OF, SEQUENCE
 from assets.features.kernel import Kernel, Need
 from assets.features.vocabulary import FeatureError, History
 from resources.lake import DAY
+from resources.memory import keep_freed_memory
 from resources.object_stores import open_place
 from resources.parquet import write_parquet
 
@@ -137,6 +138,7 @@ class FeatureTable:
         Raises:
             TooLarge: They take more; nothing is written.
         """
+        keep_freed_memory()
         tables = list(self.read_rows(spine))
         if not tables:
             return

@@ -11,8 +11,8 @@ them all.
 
 Files that one task can take are not shuffled. One day alone, as every night and for a bad day that is made again, is
 no job at all: this process reads the day's window, drops the events of other entities at once, and is done before a
-session would have started. So it is with the files of many tasks too, unless the events of the day's entities are too
-many.
+session would have started. So it is with the files of up to sixteen tasks, unless the events of the day's entities
+are too many.
 """
 
 import math

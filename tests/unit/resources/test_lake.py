@@ -66,7 +66,7 @@ def test_a_new_column_widens_the_table_and_another_type_is_refused(lake: Lake) -
         lake.replace("p/t", other, days=DAYS[:1])
 
 
-@pytest.mark.parametrize("harm", ["delete", "truncate", "flip"])
+@pytest.mark.parametrize("harm", ["delete", "truncate", "flip a value", "flip a name"])
 def test_damage_names_table_day_and_remedy(lake: Lake, harm: str) -> None:
     (path,) = (Path(p) for p in lake.paths("p/t", days=DAYS[3:4]))
     content = bytearray(path.read_bytes())
@@ -74,9 +74,11 @@ def test_damage_names_table_day_and_remedy(lake: Lake, harm: str) -> None:
         path.unlink()
     elif harm == "truncate":
         path.write_bytes(content[:50])
-    else:
+    elif harm == "flip a value":
         content[content.index(b"w9")] ^= 1
         path.write_bytes(content)
+    else:
+        path.write_bytes(bytes(content).replace(b"word", b"wose"))
     with pytest.raises(DamagedPartition, match="table p/t, day 2026-01-04.*loopline backfill p --from 2026-01-04"):
         lake.read("p/t")
     assert lake.read("p/t", days=DAYS[:3]).num_rows == 9
