@@ -176,10 +176,14 @@ class Lake:
             MissingTable: The table or the version does not exist.
             DamagedPartition: A file is missing, cut short, fails its checksums, or does not hold what is of the table.
             OSError: One cannot be reached.
+            LakeError: The version has no column of a name.
         """
         files = self.files(table, days=days, version=version)
         self._check_present(table, files)
         schema = self.schema(table, version)
+        lacking = sorted(set(columns or ()) - set(schema.names))
+        if lacking:
+            raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {schema.names}")
         wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
 
         def scanned(some: Sequence[DataFile]) -> Iterator[pa.RecordBatch]:

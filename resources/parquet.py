@@ -64,7 +64,7 @@ def read_parquet(
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether one of `FAULTS` is the file's and not the way's to it, which has a system's number or S3's name."""
+    """Whether the file is at fault, not the way to it: a system's error has a number, one of S3 says what it is."""
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return True
     return error.errno is None and "AWS Error" not in str(error)

@@ -5,7 +5,7 @@
 Prints one JSON object. All read the same Parquet files (a file a day) and write a Parquet file a day: count, sum and
 maximum of one entity's events over 7, 30 and 90 days. Their values are compared before any time counts. Runs are
 interleaved, and a ratio is the median over its pairs. The first run of each, and with it the start of its session, is
-not counted. The last day alone is computed when the other processes have come to rest, as every night. DuckDB is in an
+not counted. The last day alone comes after the kernel, when the peers' processes have come to rest. DuckDB is in an
 environment of its own, which `make bench` makes from requirements-peers.lock.
 
 `--growth`, or LOOPLINE_BENCH_GROWTH=1, adds the job from one to fifty million events: seconds, memory, exponent.

@@ -37,6 +37,11 @@ def test_a_range_reads_back_in_the_order_of_days(lake: Lake) -> None:
     assert lake.days("p/t") == tuple(DAYS)
 
 
+def test_a_column_that_is_not_there_is_named(lake: Lake) -> None:
+    with pytest.raises(LakeError, match=r"table p/t has no column wort; it has \['id', 'word', 'day'\]"):
+        lake.read("p/t", columns=["id", "wort"])
+
+
 def test_replacing_a_day_leaves_the_others_and_the_older_version(lake: Lake) -> None:
     commit = lake.replace("p/t", rows(DAYS[2:3], each=1, offset=100), days=DAYS[2:3])
     assert lake.read("p/t", days=DAYS[2:3])["id"].to_pylist() == [100]
