@@ -38,10 +38,7 @@ def is_zone(name: object) -> bool:
 class Weekend(_Moment):
     """1 when the decision falls on a Saturday or Sunday, else 0."""
 
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = "flag"
+    unit: str = field(default="flag", kw_only=True)
     zone: str = field(default="UTC", metadata=LATER)
 
     @property
@@ -53,11 +50,8 @@ class Weekend(_Moment):
 class Night(_Moment):
     """1 when the hour of the decision is at most `until_hour`, else 0."""
 
-    name: str
     until_hour: int = 6
-    description: str = ""
-    owner: str = ""
-    unit: str = "flag"
+    unit: str = field(default="flag", kw_only=True)
     zone: str = field(default="UTC", metadata=LATER)
 
     def __post_init__(self) -> None:
@@ -74,10 +68,6 @@ class Night(_Moment):
 class DayOfWeek(_Moment):
     """Day of the week of the decision: 0 is Monday."""
 
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
     zone: str = field(default="UTC", metadata=LATER)
 
     @property
@@ -89,10 +79,7 @@ class DayOfWeek(_Moment):
 class Hour(_Moment):
     """Hour of the decision, 0 to 23."""
 
-    name: str
-    description: str = ""
-    owner: str = ""
-    unit: str = "hour"
+    unit: str = field(default="hour", kw_only=True)
     zone: str = field(default="UTC", metadata=LATER)
 
     @property

@@ -13,8 +13,9 @@ from typing import Literal, get_args
 
 from assets.features import wording
 from assets.features.conditions import LATER, FeatureError, Predicate, checked, is_name, predicates
+from assets.features.declared import RESERVED, Declared, checked_key
 from assets.features.kinds import UNITS, Kind, Statistic, check_half_life, check_level
-from assets.features.request import RESERVED, checked_feature, checked_key, checked_values
+from assets.features.request import checked_values
 from assets.features.spans import Calendar, Window, checked_lag, checked_window, reach_of
 
 TimeAxis = Literal["event_time", "known_at"]
@@ -22,7 +23,7 @@ _WORDS = ("name", "description", "owner", "unit", "empty", "lag")
 
 
 @dataclass(frozen=True)
-class History:
+class History(Declared):
     """One aggregate over the events of an entity in a window; made by `Events`.
 
     Attributes:
@@ -42,7 +43,6 @@ class History:
         values: The texts that a model may tell apart (kind `mode` of a text column only).
     """
 
-    name: str
     kind: Kind
     source: str
     key: str
@@ -53,9 +53,6 @@ class History:
     time: TimeAxis = "event_time"
     includes_request: bool = False
     empty: float | None = None
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
     lag: timedelta | None = field(default=None, metadata=LATER)
     fact: str | None = field(default=None, metadata=LATER)
     level: float | None = field(default=None, metadata=LATER)
@@ -63,7 +60,7 @@ class History:
     values: tuple[str, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
-        checked_feature(self.name)
+        super().__post_init__()
         checked_key(self.key, f"feature '{self.name}'")
         if self.column is not None:
             checked(self.column, f"feature '{self.name}': column")

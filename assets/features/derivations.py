@@ -6,19 +6,14 @@ re-exports all of this).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assets.features.conditions import FeatureError
-from assets.features.request import checked_feature
+from assets.features.declared import Declared
 
 
-class DerivedFeature:
-    """What derived features have in common: a checked name, inputs, a sentence."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        checked_feature(self.name)
+class DerivedFeature(Declared):
+    """What derived features have in common beside a name: inputs and a sentence."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -32,15 +27,34 @@ class DerivedFeature:
 
 
 @dataclass(frozen=True)
+class _OfOne(DerivedFeature):
+    """Computed from one other."""
+
+    of: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True)
+class _OfTwo(DerivedFeature):
+    """Computed from two others, in this order."""
+
+    left: str
+    right: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True)
 class Ratio(DerivedFeature):
     """numerator / denominator; missing where either is missing or the denominator is 0."""
 
-    name: str
     numerator: str
     denominator: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -52,19 +66,8 @@ class Ratio(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Difference(DerivedFeature):
+class Difference(_OfTwo):
     """left - right; missing where either is missing."""
-
-    name: str
-    left: str
-    right: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.left, self.right)
 
     @property
     def sentence(self) -> str:
@@ -72,18 +75,8 @@ class Difference(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Log1p(DerivedFeature):
+class Log1p(_OfOne):
     """log(1 + of); missing where it is missing or not above -1."""
-
-    name: str
-    of: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.of,)
 
     @property
     def sentence(self) -> str:
@@ -91,18 +84,8 @@ class Log1p(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Log(DerivedFeature):
+class Log(_OfOne):
     """Natural logarithm of `of`; missing where it is missing or not above 0."""
-
-    name: str
-    of: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.of,)
 
     @property
     def sentence(self) -> str:
@@ -110,18 +93,8 @@ class Log(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class SignedLog(DerivedFeature):
+class SignedLog(_OfOne):
     """log(1 + of) of a value above 0, -log(1 - of) of one below: for amounts of both signs, such as balances."""
-
-    name: str
-    of: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.of,)
 
     @property
     def sentence(self) -> str:
@@ -129,16 +102,11 @@ class SignedLog(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Clip(DerivedFeature):
+class Clip(_OfOne):
     """`of`, but at least `low` and at most `high`; missing where it is missing."""
 
-    name: str
-    of: str
     low: float | None = None
     high: float | None = None
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,10 +115,6 @@ class Clip(DerivedFeature):
             raise FeatureError(
                 f"clip '{self.name}': low={self.low!r}, high={self.high!r}; write one bound or both, low before high"
             )
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.of,)
 
     @property
     def sentence(self) -> str:
@@ -162,11 +126,7 @@ class Clip(DerivedFeature):
 class Sum(DerivedFeature):
     """Sum of features of the same unit, added in their order; missing where one of them is missing."""
 
-    name: str
     of: tuple[str, ...]
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -184,19 +144,8 @@ class Sum(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Product(DerivedFeature):
+class Product(_OfTwo):
     """left * right; missing where either is missing."""
-
-    name: str
-    left: str
-    right: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.left, self.right)
 
     @property
     def sentence(self) -> str:
@@ -204,18 +153,10 @@ class Product(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Missing(DerivedFeature):
+class Missing(_OfOne):
     """1 where the feature is missing, else 0."""
 
-    name: str
-    of: str
-    description: str = ""
-    owner: str = ""
-    unit: str = "flag"
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return (self.of,)
+    unit: str = field(default="flag", kw_only=True)
 
     @property
     def sentence(self) -> str:
@@ -229,12 +170,8 @@ class Trend(DerivedFeature):
     Both are counts or sums over windows, by name. Missing where either is missing or the longer one is 0.
     """
 
-    name: str
     recent: str
     longer: str
-    description: str = ""
-    owner: str = ""
-    unit: str = ""
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -8,17 +8,16 @@ and `decision_time.py`, so that a product imports from this one module. Does not
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
 from assets.features import wording
 from assets.features.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
-from assets.features.decision_time import DayOfWeek, DecisionTime, Hour, Night, Weekend
+from assets.features.decision_time import DayOfWeek, Hour, Night, Weekend
 from assets.features.declarations import Events, History
 from assets.features.derivations import (
-    Arithmetic,
     Clip,
     Difference,
     Log,
@@ -30,6 +29,7 @@ from assets.features.derivations import (
     Sum,
     Trend,
 )
+from assets.features.feature import DERIVED, REQUEST, Derived, Feature, feature_from, feature_record, holds_text
 from assets.features.kinds import COUNTED, SUMMED, TIMED
 from assets.features.request import Category, HashedCategory, LearnedCategory, Number, Text
 from assets.features.spans import (
@@ -40,8 +40,6 @@ from assets.features.spans import (
     last_months,
     this_month,
     today,
-    window_from,
-    window_record,
 )
 from assets.features.units import units_of
 
@@ -55,50 +53,6 @@ __all__ = [
 
 _OF_ROWS = ("as_of", "sequence")
 _SAID = ("description", "owner", "unit")
-_DURATIONS = ("window", "lag", "half_life")
-
-Derived = Arithmetic | DecisionTime
-Feature = Number | Text | History | Derived
-
-_REQUEST = (Number, *get_args(Text))
-_DERIVED = get_args(Derived)
-_TYPES: dict[str, Any] = {cls.__name__: cls for cls in (*_REQUEST, History, *_DERIVED)}
-
-
-def _to_dict(feature: Feature) -> dict[str, Any]:
-    record: dict[str, Any] = {"type": type(feature).__name__}
-    for part in fields(feature):
-        value = getattr(feature, part.name)
-        if part.metadata.get("later") and value == part.default:
-            continue
-        if part.name in _DURATIONS:
-            value = window_record(value)
-        elif part.name in ("filters", "share"):
-            value = [{"column": p.column, "test": p.test, "values": list(p.values)} for p in value]
-        elif isinstance(value, tuple):
-            value = list(value)
-        record[part.name] = value
-    return record
-
-
-def _from_dict(record: Mapping[str, Any]) -> Any:
-    parts = dict(record)
-    cls = _TYPES.get(parts.pop("type", ""))
-    if cls is None:
-        raise FeatureError(f"feature {record.get('name')!r} has type {record.get('type')!r}; one of {sorted(_TYPES)}")
-    unknown = set(parts) - {part.name for part in fields(cls)}
-    if unknown:
-        raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
-    for name in _DURATIONS:
-        if name in parts:
-            parts[name] = window_from(parts[name])
-    for name in ("filters", "share"):
-        if name in parts:
-            parts[name] = tuple(Predicate(p["column"], p["test"], tuple(p["values"])) for p in parts[name])
-    for name in ("values", "of"):
-        if isinstance(parts.get(name), list):
-            parts[name] = tuple(parts[name])
-    return cls(**parts)
 
 
 @dataclass(frozen=True)
@@ -200,9 +154,9 @@ class FeatureSet:
         """A JSON value from which `from_dict` makes the same set again."""
         return {
             "owner": self.owner,
-            "request": [_to_dict(feature) for feature in self.request],
-            "history": [_to_dict(feature) for feature in self.history],
-            "derived": [_to_dict(feature) for feature in self.derived],
+            "request": [feature_record(feature) for feature in self.request],
+            "history": [feature_record(feature) for feature in self.history],
+            "derived": [feature_record(feature) for feature in self.derived],
         }
 
     @classmethod
@@ -215,7 +169,7 @@ class FeatureSet:
         unknown = set(record) ^ {"owner", "request", "history", "derived"}
         if unknown:
             raise FeatureError(f"a feature set has owner, request, history and derived; differs in {sorted(unknown)}")
-        parts = {part: tuple(_from_dict(r) for r in record[part]) for part in ("request", "history", "derived")}
+        parts = {part: tuple(feature_from(r) for r in record[part]) for part in ("request", "history", "derived")}
         return cls(owner=record["owner"], **parts)
 
     @property
@@ -240,13 +194,8 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def holds_text(feature: Feature) -> bool:
-    """Whether its column in the feature table holds texts."""
-    return isinstance(feature, get_args(Text)) or (isinstance(feature, History) and feature.is_text)
-
-
 def _check_parts(features: FeatureSet) -> None:
-    for part, allowed in (("request", _REQUEST), ("history", (History,)), ("derived", _DERIVED)):
+    for part, allowed in (("request", REQUEST), ("history", (History,)), ("derived", DERIVED)):
         for feature in getattr(features, part):
             if not isinstance(feature, allowed):
                 names = ", ".join(cls.__name__ for cls in allowed)

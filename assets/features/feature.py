@@ -1,0 +1,73 @@
+"""One feature of any kind, and its record in JSON.
+
+Belongs here: which kinds there are, and how one is written down and read again. Does not belong here: what a kind
+means (`request.py`, `declarations.py`, `derivations.py`, `decision_time.py`), features together (`vocabulary.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_args
+
+from assets.features.conditions import FeatureError, Predicate
+from assets.features.decision_time import DecisionTime
+from assets.features.declarations import History
+from assets.features.derivations import Arithmetic
+from assets.features.request import Number, Text
+from assets.features.spans import window_from, window_record
+
+Derived = Arithmetic | DecisionTime
+Feature = Number | Text | History | Derived
+
+REQUEST = (Number, *get_args(Text))
+DERIVED = get_args(Derived)
+
+_TYPES: dict[str, Any] = {cls.__name__: cls for cls in (*REQUEST, History, *DERIVED)}
+_DURATIONS = ("window", "lag", "half_life")
+_PREDICATES = ("filters", "share")
+
+
+def holds_text(feature: Feature) -> bool:
+    """Whether its column in the feature table holds texts."""
+    return isinstance(feature, get_args(Text)) or (isinstance(feature, History) and feature.is_text)
+
+
+def feature_record(feature: Feature) -> dict[str, Any]:
+    """A JSON value from which `feature_from` makes the same feature again."""
+    record: dict[str, Any] = {"type": type(feature).__name__}
+    for part in fields(feature):
+        value = getattr(feature, part.name)
+        if part.metadata.get("later") and value == part.default:
+            continue
+        if part.name in _DURATIONS:
+            value = window_record(value)
+        elif part.name in _PREDICATES:
+            value = [{"column": p.column, "test": p.test, "values": list(p.values)} for p in value]
+        elif isinstance(value, tuple):
+            value = list(value)
+        record[part.name] = value
+    return record
+
+
+def feature_from(record: Mapping[str, Any]) -> Any:
+    """The feature that `feature_record` wrote.
+
+    Raises:
+        FeatureError: The record is none, or declares something wrong.
+    """
+    parts = dict(record)
+    cls = _TYPES.get(parts.pop("type", ""))
+    if cls is None:
+        raise FeatureError(f"feature {record.get('name')!r} has type {record.get('type')!r}; one of {sorted(_TYPES)}")
+    unknown = set(parts) - {part.name for part in fields(cls)}
+    if unknown:
+        raise FeatureError(f"feature {record.get('name')!r}: {cls.__name__} has no {sorted(unknown)}")
+    for name in _DURATIONS:
+        if name in parts:
+            parts[name] = window_from(parts[name])
+    for name in _PREDICATES:
+        if name in parts:
+            parts[name] = tuple(Predicate(p["column"], p["test"], tuple(p["values"])) for p in parts[name])
+    for name in ("values", "of"):
+        if isinstance(parts.get(name), list):
+            parts[name] = tuple(parts[name])
+    return cls(**parts)

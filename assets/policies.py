@@ -1,0 +1,184 @@
+"""What a product asks for, as frozen values: of a decision, a model, its gates, its watch, its events.
+
+Belongs here: thresholds, times and words that people answer for. Does not belong here: judging by them (the stages),
+what is decided (`problem.py`), the whole (`product.py`, from which a product imports all of this).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+WhenStale = Literal["fallback", "refuse"]
+Direction = Literal["increasing", "decreasing"]
+
+
+class ProductError(ValueError):
+    """A product's description contradicts itself; the message names the part and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Profit:
+    """What a decision earns, in the product's currency; the threshold is chosen to earn the most.
+
+    An accepted good row earns `good`, an accepted bad row loses `bad`, a refused row earns nothing. With `stake` (a
+    numeric column of the spine) both are shares of it; without, they are amounts.
+    """
+
+    good: float
+    bad: float
+    stake: str | None = None
+
+
+@dataclass(frozen=True)
+class DecisionPolicy:
+    """How a score becomes an outcome.
+
+    Attributes:
+        accept: The outcome below the threshold ("approve").
+        refuse: The outcome at or above it ("decline").
+        profit: What the threshold maximises.
+        reasons: For a feature name, the words a person is told when it counted against them. A feature that has no
+            entry is explained by its own description.
+        reasons_shown: How many reasons a refusal names.
+        fallback: The outcome when neither the model nor the scorecard can decide.
+        scale: Name and meaning of the score, for people.
+        max_refused: The largest share of rows that the threshold may refuse.
+    """
+
+    accept: str
+    refuse: str
+    profit: Profit
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons_shown: int = 4
+    fallback: str = "review"
+    scale: str = "probability of the bad outcome, 0 to 1"
+    max_refused: float = 0.5
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How candidates are trained.
+
+    Attributes:
+        train_days, test_days: Length of the training and the test window; between them lies the label's maturity
+            (purge), so that a training row's label was known before the first test row. `None` for training takes
+            every mature row.
+        calibrate_share: The last share of the training window, kept for early stopping, calibration and the threshold.
+        monotone: For a feature name, the direction in which it may move the score.
+        trials: How many settings the search tries.
+        seed: Seeds everything random.
+    """
+
+    train_days: int | None
+    test_days: int
+    calibrate_share: float = 0.25
+    monotone: Mapping[str, Direction] = field(default_factory=dict)
+    trials: int = 12
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A protected attribute among the spine's carried columns, as fairness groups it.
+
+    `bands` are the inner edges of numeric groups (25, 40, 60 gives four); without them the values are the groups.
+    """
+
+    column: str
+    bands: tuple[float, ...] = ()
+    legal_basis: str = ""
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """Thresholds that a model must meet; a value that cannot be computed fails its gate.
+
+    Attributes:
+        min_auc: Area under the ROC curve on the test rows.
+        max_auc: Above it the model is too good to be true: a leak is suspected.
+        max_calibration_error: Expected calibration error (10 bins of equal count).
+        min_profit_gain: Profit at the threshold above that of accepting everybody, as a share of it.
+        max_champion_loss: How much AUC the model may lose against the champion on the same rows: the upper end of the
+            paired bootstrap's 95% interval of (champion - challenger) may not exceed it.
+        min_slice_auc: AUC in each group of each protected attribute that has enough rows.
+        min_selection_ratio: Lowest acceptance rate of a group over the highest (four-fifths rule).
+        max_odds_gap: Largest difference between groups in true or false positive rate.
+        max_score_psi: Population stability index of the score, training against test.
+        max_single_feature_auc: No feature alone may rank the label better than this: it would be the label in disguise.
+        max_label_information: Share of the label's entropy that one feature alone may tell, in whatever form.
+        max_label_timing: Rank correlation, in either direction, that a feature may have with how long after the
+            decision the bad outcome came: what knows when, knows whether.
+        audited_rows: How many training rows are computed again by brute force before a model is trained on them.
+        max_latency_ms: 99th percentile of the processor time of one decision.
+        max_bundle_mb: Size of the bundle.
+        min_group_rows: Groups smaller than this are reported, not judged.
+    """
+
+    min_auc: float
+    max_auc: float = 0.97
+    max_calibration_error: float = 0.05
+    min_profit_gain: float = 0.0
+    max_champion_loss: float = 0.02
+    min_slice_auc: float = 0.6
+    min_selection_ratio: float = 0.8
+    max_odds_gap: float = 0.2
+    max_score_psi: float = 0.25
+    max_single_feature_auc: float = 0.9
+    max_label_information: float = 0.5
+    max_label_timing: float = 0.7
+    audited_rows: int = 64
+    max_latency_ms: float = 10.0
+    max_bundle_mb: float = 50.0
+    min_group_rows: int = 100
+
+
+@dataclass(frozen=True)
+class MonitoringPolicy:
+    """When a live model is no longer the one that was approved.
+
+    Attributes:
+        window_days: How many days of rows a drift figure looks back over.
+        min_rows: Fewer rows than this are no evidence: the verdict is "unknown".
+        max_psi: Population stability index of a feature or of the score.
+        max_ks: Kolmogorov-Smirnov distance; it counts only together with its p-value below `ks_alpha`.
+        ks_alpha: Significance of the KS test, before Bonferroni's correction over features.
+        drifted_share: Share of features that must drift to ask for a retraining (drift of the score asks alone).
+        max_auc_loss: How far the realised AUC may fall below the one at approval.
+    """
+
+    window_days: int = 28
+    min_rows: int = 200
+    max_psi: float = 0.25
+    max_ks: float = 0.15
+    ks_alpha: float = 0.01
+    drifted_share: float = 0.2
+    max_auc_loss: float = 0.05
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old the events may be that a decision is made with.
+
+    A source's events are known until the end of the last day that was loaded from the lake, or until its stream was
+    last read. The default lets one daily load fail.
+
+    Attributes:
+        max_age: The longest time from there to the moment of the decision, for each source that features read.
+        when_stale: Beyond it a decision is the policy's fallback, marked as such, or is refused (status 503).
+    """
+
+    max_age: timedelta = timedelta(days=3)
+    when_stale: WhenStale = "fallback"
+
+    def __post_init__(self) -> None:
+        if self.max_age <= timedelta(0):
+            raise ProductError(f"freshness: max_age={self.max_age!r}; write a positive time, as timedelta(days=3)")
+
+
+@dataclass(frozen=True)
+class RetrainPolicy:
+    """When a new model is trained: on a schedule, on drift, on performance; never twice within `cooldown`."""
+
+    cron: str = "0 4 1 * *"
+    cooldown: timedelta = timedelta(days=7)

@@ -1,0 +1,100 @@
+"""What is to be decided, as frozen values: where its data come from, which rows, and what became of them.
+
+Belongs here: sources, the spine, the label. Does not belong here: what is good enough (`policies.py`), the whole
+(`product.py`, from which a product imports all of this), reading a source (`resources.sources`).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """Rows of one table of the environment's operational database; a day is what became known on that UTC day.
+
+    `day_column` holds the moment a row became visible to us (ISO-8601, UTC).
+    """
+
+    name: str
+    table: str
+    day_column: str = "known_at"
+
+
+@dataclass(frozen=True)
+class DailyFiles:
+    """CSV files with a header, one a UTC day, in the environment's landing zone; `{day}` in the pattern is ISO-8601."""
+
+    name: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class HttpEndpoint:
+    """A JSON array a day from an HTTP API of the environment: GET `{base}{path}?day=YYYY-MM-DD`."""
+
+    name: str
+    path: str
+    api: str = "bureau"
+
+
+@dataclass(frozen=True)
+class StreamTopic:
+    """JSON messages of a stream, in the order of their arrival; a day is what arrived on that UTC day."""
+
+    name: str
+    topic: str
+    arrival_field: str = "known_at"
+
+
+Source = DatabaseTable | DailyFiles | HttpEndpoint | StreamTopic
+
+
+@dataclass(frozen=True)
+class Spine:
+    """The rows to be decided.
+
+    Attributes:
+        source: The source whose valid rows are the spine.
+        row_id: Column that names a row; unique over all time.
+        as_of: Column with the moment of the decision: nothing known later may be used.
+        carried: Columns kept beside the features but never given to a model (protected attributes, amounts at stake).
+        sequence: Integer column that orders events of the same microsecond; `None` where ties do not matter.
+    """
+
+    source: str
+    row_id: str
+    as_of: str = "event_time"
+    carried: tuple[str, ...] = ()
+    sequence: str | None = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a row turned out to be.
+
+    A row is positive when its label source has an event for it with `column` at least `at_least`, whose event time is
+    within `horizon` of the decision. It is mature `horizon + delay` after the decision, and unobserved (neither good
+    nor bad, left out of training) when the source says nothing of it at all.
+
+    Attributes:
+        source: The source with the label events.
+        row_id: The column of the label source that names the spine row.
+        column: Numeric or boolean column that is compared.
+        at_least: The lowest value that makes the row positive (a boolean counts as 0 or 1).
+        horizon: How long after the decision an event still counts.
+        delay: How long after the horizon the last event may still arrive.
+        meaning: One sentence for people.
+    """
+
+    source: str
+    row_id: str
+    column: str
+    at_least: float
+    horizon: timedelta
+    delay: timedelta
+    meaning: str
+
+    @property
+    def maturity(self) -> timedelta:
+        """How long after the decision the label is final."""
+        return self.horizon + self.delay
