@@ -109,6 +109,17 @@ def backfill(
 
 
 @app.command()
+def load(product: ProductName, json_: Json = False) -> None:
+    """Load the online store again, from the lake; decisions go on with what it holds until all of it is there."""
+    from pipelines.loading import load_online_store
+
+    found = load_online_store(product, _environment())
+    showing.show_loaded(found, console.results(json_))
+    if json_:
+        console.print_json(vars(found))
+
+
+@app.command()
 def decide(
     product: ProductName,
     request: Annotated[Path, typer.Option(help="A JSON file with the request; - reads standard input.")],

@@ -16,6 +16,7 @@ from assets.serving.replay import CannotReplay
 from assets.validation.contract import ContractError
 from pipelines.cataloguing import NoPage
 from pipelines.deciding import NoAnswer, UnreadableRequest
+from pipelines.loading import NothingToLoad
 from pipelines.loop import ImpossibleDay, UnknownAsset
 from pipelines.products import UnknownProduct
 from pipelines.replaying import NothingToReplay
@@ -34,8 +35,8 @@ from resources.sandbox.incidents import SandboxError
 
 KNOWN: tuple[type[Exception], ...] = (
     AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, ContractError, DagsterServerError,
-    DecisionLogError, ExportError, FeatureError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer,
-    NoDecision, NoPage, NothingToReplay, ProcessError, ProductError, RecordError, RegistrationError, RolloutError,
+    DecisionLogError, ExportError, FeatureError, ImpossibleDay, LakeError, LockError, MissingKey, NoAnswer, NoDecision,
+    NoPage, NothingToLoad, NothingToReplay, ProcessError, ProductError, RecordError, RegistrationError, RolloutError,
     RunFailed, SandboxError, ServiceError, TrackingError, UnknownAsset, UnknownEnvironment, UnknownProduct,
     UnreadableRequest,
 )  # fmt: skip

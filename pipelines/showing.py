@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from rich.console import Console
 
     from pipelines.doctor import Finding
+    from pipelines.loading import Loaded
     from pipelines.loop import LoopReport
     from pipelines.services import ServiceStatus
     from pipelines.tables import TableFacts
@@ -67,6 +68,15 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             to,
         )
     console.say(f"  {report.wall_seconds:.0f} s", to)
+
+
+def show_loaded(found: "Loaded", to: "Console") -> None:
+    """Version and rows, and a line a source: until when its events are known, and what it lacks."""
+    console.heading(f"Online store of {found.product}: {found.rows:,} events, version {found.version}", to)
+    for source, until in found.loaded_until.items():
+        lacking = found.lacking.get(source)
+        line = f"{source:<20} until {until}" + (f"; {lacking} was never made" if lacking else "")
+        console.say(line, to, mark="failed" if lacking else "done")
 
 
 def show_decision(decision: dict[str, Any], to: "Console") -> None:

@@ -238,7 +238,9 @@ class LmdbStore:
     def _current(self, txn: lmdb.Transaction) -> StoreState:
         raw = get(txn, CURRENT)
         if raw is None:
-            raise StoreUnavailable(f"online store {self._folder} was never loaded; run the product's pipeline")
+            raise StoreUnavailable(
+                f"online store {self._folder} holds nothing; load it: loopline load {self._folder.name}"
+            )
         known = self._known
         if known is None or known[0] != raw:
             known = (raw, StoreState.from_json(raw))
@@ -321,7 +323,9 @@ class LmdbStore:
         except OSError as error:
             if not create:
                 self._forget()
-                raise StoreUnavailable(f"online store {self._folder} is not there: {error}; load it") from error
+                raise StoreUnavailable(
+                    f"online store {self._folder} is not there: {error}; load it: loopline load {self._folder.name}"
+                ) from error
             identity = None
         opened = self._opened
         if opened is not None and identity == self._identity:

@@ -144,7 +144,7 @@ class RedisStore:
                 self._still_staged(staged, self._patient)
                 raise StoreUnavailable(
                     f"online store of {self._name}: the connection was lost while version '{staged.version}' was "
-                    "filled; load it again"
+                    f"filled; load it again: loopline load {self._name}"
                 ) from error
 
     def _still_staged(self, staged: StoreState, client: Any) -> StoreState:
@@ -210,7 +210,7 @@ class RedisStore:
         with self._failures(quick=True):
             answer = self._fetch_script(keys=[self._token, self._stream, self._current], args=arguments)
         if answer[0] is None:
-            raise StoreUnavailable(f"online store of {self._name} was never loaded; run the product's pipeline")
+            raise StoreUnavailable(f"online store of {self._name} holds nothing; load it: loopline load {self._name}")
         _, raw, *found = answer
         state = known if known is not None and raw is None else StoreState.from_json(raw)
         self._known = state
@@ -223,7 +223,7 @@ class RedisStore:
             if block == _GONE:
                 raise StoreUnavailable(
                     f"online store of {self._name}: Redis no longer has version {state.version} of {entity.source} by "
-                    f"{entity.key_column}; set its maxmemory-policy to noeviction, and load it again"
+                    f"{entity.key_column}; set its maxmemory-policy to noeviction, then: loopline load {self._name}"
                 )
             try:
                 tables[entity] = decode(block or None, rows, loaded.schema, since=loaded.loaded_until)
@@ -334,7 +334,9 @@ class RedisStore:
         """The token of the version that is read, and what it has of a source."""
         state = self.state()
         if state is None or source not in state.sources:
-            raise StoreUnavailable(f"online store of {self._name} has nothing of {source}; load it")
+            raise StoreUnavailable(
+                f"online store of {self._name} has nothing of {source}; load it: loopline load {self._name}"
+            )
         return state.token, state.sources[source]
 
     def erase(self, key_column: str, key: str | int) -> int:

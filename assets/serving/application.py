@@ -218,7 +218,7 @@ class Application:
         except StoreUnavailable as error:
             return {"version": None, "problem": str(error)}
         if state is None:
-            return {"version": None, "problem": "the online store was never loaded"}
+            return {"version": None, "problem": f"the online store holds nothing; load it: loopline load {product}"}
         until = {source: _iso(moment) for source, moment in self.known_until(product).items()}
         return {"version": state.version, "tables": state.table_versions, "known_until": until}
 

@@ -77,7 +77,7 @@ class History:
                 if missing:
                     raise StoreUnavailable(
                         f"tiles of {need.source} in the online store are of other features than those of bundle "
-                        f"{self._bundle.version}; load the online store again"
+                        f"{self._bundle.version}; load the online store again: loopline load {self._bundle.product}"
                     )
                 key = keys[need.key]
                 cover = tiling.cover(tiles, spine)
@@ -110,7 +110,7 @@ class History:
         if missing:
             raise StoreUnavailable(
                 f"events of {need.source} in the online store have no {missing}, which bundle {self._bundle.version} "
-                f"needs; load the online store again"
+                f"needs; load the online store again: loopline load {self._bundle.product}"
             )
         return table.drop_columns([SEQUENCE]) if SEQUENCE in names and not ordered else table
 

@@ -3,12 +3,14 @@
 All tests share one home; those of its services and pages are in `test_demo_up.py`, which pytest runs afterwards.
 """
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.products import load_product
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -79,6 +81,24 @@ def test_a_backfill_gives_the_same_content_again(demo_home: DemoHome, demo_table
     }
 
 
+def test_an_online_store_that_was_lost_is_loaded_again(demo_home: DemoHome) -> None:
+    """Without it a decision is the policy's fallback; `loopline load` brings the same events, and the same decision."""
+    before = demo_home.done("demo")["decision"]
+    shutil.rmtree(demo_home.environment.home / "online")
+    lost = demo_home.done("demo")["decision"]
+    loaded = demo_home.done("load", PRODUCT)
+    after = demo_home.done("demo")["decision"]
+    assert (lost["fallback"], lost["score"]) == ("policy", None)
+    assert after["fallback"] is None
+    assert {part: after[part] for part in ("score", "outcome", "reasons")} == {
+        part: before[part] for part in ("score", "outcome", "reasons")
+    }
+    stages = {stage["name"]: stage for stage in demo_home.demo.told["stages"]}
+    assert loaded["rows"] == stages["online_store"]["rows"]
+    assert set(loaded["loaded_until"]) == set(load_product(PRODUCT).features.sources)
+    assert loaded["lacking"] == {}
+
+
 def test_a_table_is_exported_whole(demo_home: DemoHome, demo_tables: Tables, tmp_path: Path) -> None:
     """`loopline export` writes the features, at any version, as a Parquet file with as many rows as the table has."""
     rows = demo_tables["features"]["rows"]
@@ -99,6 +119,7 @@ def test_a_table_is_exported_whole(demo_home: DemoHome, demo_tables: Tables, tmp
             ["backfill", PRODUCT, "--from", "2026-13-01", "--to", "2026-13-02"],
             "day '2026-13-01' is not in the calendar",
         ),
+        (["load", "card_fraud"], "was never made; make it first: loopline run card_fraud"),
         (["export", PRODUCT, "../keys", "keys.parquet"], "table '../keys' is not a name"),
         (["export", PRODUCT, "nothing", "nothing.parquet"], "table credit_risk/nothing does not exist"),
     ],
