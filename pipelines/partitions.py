@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.product import Product
 from resources.environments import Environment
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.world.settings import BankSettings
 
 
 def daily(product: Product, environment: Environment) -> dg.DailyPartitionsDefinition:

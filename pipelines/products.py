@@ -9,8 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.naming import checked_name
 from assets.product import Product
+from resources.naming import checked_name
 
 
 class UnknownProduct(ValueError):

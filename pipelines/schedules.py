@@ -11,7 +11,7 @@ import dagster as dg
 from assets.monitoring.verdicts import Cause
 from assets.product import Product
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.requests import ask_for_day, ask_to_retrain, days_made
+from pipelines.run_requests import ask_for_day, ask_to_retrain, days_made
 from resources.clock import Clock
 
 

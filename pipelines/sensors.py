@@ -17,12 +17,12 @@ from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.partitions import daily
-from pipelines.requests import ask_for_day, ask_to_retrain, days_made
+from pipelines.run_requests import ask_for_day, ask_to_retrain, days_made
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
-from resources.object_stores import open_place
+from resources.sources.object_stores import open_place
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:

@@ -1,7 +1,7 @@
 """Secret keys: where they come from and how a local one is made.
 
 Belongs here: the keys that sign bundles and that tokenise personal data, by name. Does not belong here: what is done
-with a key (`assets.serving.signing`, `assets.privacy`), and any other password or address (`environments.py`).
+with a key (`assets.bundle.signing`, `assets.privacy`), and any other password or address (`environments.py`).
 """
 
 import os

@@ -1,7 +1,7 @@
 """Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
 
 Belongs here: the life of a process and the wait for its first answer. Does not belong here: which services there are
-and how they are started (`pipelines.services`).
+and how they are started (`pipelines.services.lifecycle`).
 """
 
 import contextlib

@@ -20,13 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from assets.features.encoding import Encoder
-from assets.features.kernel import Kernel
-from assets.features.vocabulary import FeatureError
-from assets.naming import BadName, checked_name
-from assets.serving.calibration import Calibration, CalibrationError
-from assets.serving.scorecard import Scorecard, ScorecardError
-from assets.serving.signing import SignatureError, digest, sign, verify
+from assets.bundle.calibration import Calibration, CalibrationError
+from assets.bundle.encoder import Encoder
+from assets.bundle.scorecard import Scorecard, ScorecardError
+from assets.bundle.signing import SignatureError, digest, sign, verify
+from assets.features.kernel.kernel import Kernel
+from assets.vocabulary import FeatureError
+from resources.naming import BadName, checked_name
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.arrow import filled, one_column, read_numbers, text_codes
-from assets.features.conditions import FeatureError
-from assets.features.vocabulary import FeatureSet, HashedCategory, LearnedCategory
+from assets.features.columns.arrow import filled, one_column, read_numbers, text_codes
+from assets.vocabulary import FeatureError, FeatureSet, HashedCategory, LearnedCategory
 
 _LARGEST = np.finfo(np.float32).max
 _OTHER = "(other)"

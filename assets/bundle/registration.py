@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from assets.naming import checked_name
-from assets.serving.bundle import BundleParts
+from assets.bundle.bundle import BundleParts
+from resources.naming import checked_name
 
 Gates = Literal["promote", "refuse"]
 Answer = Literal["approve", "reject"]

@@ -4,8 +4,8 @@ Belongs here: from a release of the rollout store to a bundle that may be used. 
 (`bundle.py`), publishing (`assets.registry`), following the manifest (`watcher.py`).
 """
 
-from assets.serving.bundle import Bundle, load_bundle
-from resources.rollout_store import Release, RolloutStore
+from assets.bundle.bundle import Bundle, load_bundle
+from resources.rollout_store.store import Release, RolloutStore
 
 
 def released_bundle(product: str, release: Release, rollout: RolloutStore, key: bytes) -> Bundle:

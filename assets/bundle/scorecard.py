@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.serving.calibration import sigmoid
+from assets.bundle.calibration import sigmoid
 
 
 class ScorecardError(ValueError):

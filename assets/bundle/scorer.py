@@ -14,9 +14,9 @@ import xgboost as xgb
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from assets.features.feature_rows import Value
-from assets.serving.bundle import Bundle, BundleError
-from assets.serving.calibration import CalibrationError, sigmoid
+from assets.bundle.bundle import Bundle, BundleError
+from assets.bundle.calibration import CalibrationError, sigmoid
+from assets.features.kernel.rows import Value
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_errors.EPFail,

@@ -16,24 +16,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from assets.bundle.bundle import Bundle, BundleError, load_bundle, write_bundle
+from assets.bundle.profile import build_profile
+from assets.bundle.released import released_bundle
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
-from assets.monitoring.profile import build_profile
 from assets.product import Product
-from assets.serving.bundle import Bundle, BundleError, load_bundle, write_bundle
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
-from assets.serving.released import released_bundle
 from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 from resources.clock import Clock
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.online_stores import OnlineStores
-from resources.rollout_store import RolloutStore
+from resources.online_store.opening import OnlineStores
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 EVALUATED = "evaluated"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import RESAMPLES, Ranking, check, resampled
+from assets.metrics.ranking import RESAMPLES, Ranking, check, resampled
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.bundle.scorecard import Scorecard
 from assets.evaluation import plots
 from assets.evaluation.compare import Comparison, compare
 from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
 from assets.evaluation.gates import GateSignals
-from assets.evaluation.metrics import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
-from assets.evaluation.profit import ThresholdChoice, at_threshold, choose_threshold, profit_curve
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
+from assets.metrics.profit import ThresholdChoice, at_threshold, choose_threshold, profit_curve
+from assets.metrics.ranking import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
-from assets.serving.scorecard import Scorecard
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
 from assets.training.split import Split

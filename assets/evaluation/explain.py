@@ -12,7 +12,7 @@ import pyarrow as pa
 import xgboost as xgb
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import EvaluationError
+from assets.metrics.ranking import EvaluationError
 
 MOST_ROWS = 2000
 

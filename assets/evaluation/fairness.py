@@ -12,7 +12,7 @@ import numpy as np
 from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import EvaluationError, Ranking
+from assets.metrics.ranking import EvaluationError, Ranking
 from assets.product import Protected
 
 # A rate over fewer rows of a class than this says more of chance than of the model (its error is above 0.1).

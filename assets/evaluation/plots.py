@@ -12,12 +12,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from assets.bundle.calibration import log_odds
 from assets.evaluation.explain import Explanation
 from assets.evaluation.fairness import FairnessReport
-from assets.evaluation.metrics import calibration_error, reliability
-from assets.evaluation.profit import ProfitCurve, ThresholdChoice
-from assets.evaluation.style import HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
-from assets.serving.calibration import log_odds
+from assets.metrics.plot_style import HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
+from assets.metrics.profit import ProfitCurve, ThresholdChoice
+from assets.metrics.ranking import calibration_error, reliability
 
 _MOST_FEATURES = 12
 _VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from assets.evaluation.metrics import EvaluationError
-from assets.stability_index import psi
+from assets.metrics.psi import psi
+from assets.metrics.ranking import EvaluationError
 
 # Noise is this share of a column's own spread.
 _NOISE = 0.01
@@ -19,7 +19,7 @@ _FEW_VALUES = 20
 
 
 def population_stability(expected: NDArray[np.float64], actual: NDArray[np.float64], bins: int = 10) -> float:
-    """The population stability index (`assets.stability_index`) over bins cut at the quantiles of `expected`.
+    """The population stability index (`assets.metrics.psi`) over bins cut at the quantiles of `expected`.
 
     Raises:
         EvaluationError: A side is empty or has a value that is not finite.

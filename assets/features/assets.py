@@ -10,21 +10,21 @@ from typing import Any
 
 import dagster as dg
 
-from assets.features.catalogue import catalogue, to_markdown
-from assets.features.feature_table import SpineColumns
-from assets.features.inputs import inputs_of
-from assets.features.kernel import compile_features
-from assets.features.online import as_stored, is_loaded, load_name, planned_loads, put_source
-from assets.features.provenance import record_of
-from assets.features.spark_job import run
-from assets.features.tiles import CHUNK, tilings_of, untiled
-from assets.features.vocabulary import FeatureError
+from assets.features.catalogue.entries import catalogue, to_markdown
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import as_stored, is_loaded, load_name, planned_loads, put_source
+from assets.features.online.tiles import CHUNK, tilings_of, untiled
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.inputs import inputs_of
+from assets.features.table.provenance import record_of
+from assets.features.table.spark_job import run
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
 from assets.product import Product
+from assets.vocabulary import FeatureError
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
-from resources.online_stores import OnlineStores
-from resources.spark import SparkSessions
+from resources.online_store.opening import OnlineStores
+from resources.spark.sessions import SparkSessions
 
 
 def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from assets.features.vocabulary import (
+from assets.vocabulary import (
     COUNTED,
     Calendar,
     Clip,

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from assets.features.units import units_of
+from assets.bundle.bundle import BundleParts
+from assets.bundle.registration import Approval
 from assets.product import Product
-from assets.registry.registration import Approval
-from assets.serving.bundle import BundleParts
 
 _MOST_IMPORTANT = 15
 _UNKNOWN = "unknown"
@@ -175,7 +174,7 @@ def _limits(product: Product, found: Mapping[str, Any]) -> str:
 
 def _features(parts: BundleParts) -> str:
     known = parts.kernel.features
-    units = units_of(known)
+    units = known.units()
     rows = [(name, known.describe(name), units[name], known.owner_of(name)) for name in known.names]
     return _section("Features", _table(("feature", "meaning", "unit", "owner"), rows))
 

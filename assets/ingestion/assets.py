@@ -13,8 +13,8 @@ from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
 from resources.lake import Lake
-from resources.source_systems import SourceSystems
-from resources.sources import Reader, SourceBroken
+from resources.sources.readers import Reader, SourceBroken
+from resources.sources.systems import SourceSystems
 
 KINDS = {DatabaseTable: "sql", DailyFiles: "csv", HttpEndpoint: "http", StreamTopic: "kafka"}
 

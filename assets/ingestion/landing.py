@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from assets.validation.contract import Contract
-from resources.sources import DayRows
+from assets.product import Contract
+from resources.sources.readers import DayRows
 
 MALFORMED = "_malformed"
 ROW_NUMBER = "row_number"

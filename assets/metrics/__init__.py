@@ -1,0 +1,1 @@
+"""Statistics that several stages need: ranking, calibration, profit, stability, and the style of plots."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import EvaluationError
+from assets.metrics.ranking import EvaluationError
 from assets.product import Profit
 
 

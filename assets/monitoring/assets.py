@@ -11,18 +11,18 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from assets.bundle.bundle import Bundle
+from assets.bundle.profile import ReferenceProfile
+from assets.bundle.released import released_bundle
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.performance import performance_by_day
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
-from assets.monitoring.profile import ReferenceProfile
 from assets.product import Product
-from assets.serving.bundle import Bundle
 from assets.serving.engine import Engine
-from assets.serving.released import released_bundle
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.rollout_store import RolloutError, RolloutStore
+from resources.rollout_store.store import RolloutError, RolloutStore
 
 
 def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

@@ -7,7 +7,7 @@ Two figures, because they err differently. The population stability index sees a
 included, and grows with every bin; the Kolmogorov-Smirnov distance sees the largest shift of a numeric distribution
 and comes with a p-value, so that a small window does not alarm by chance.
 
-The stability index is that of `assets.stability_index`, over the profile's bins, missing values among them.
+The stability index is that of `assets.metrics.psi`, over the profile's bins, missing values among them.
 
 KS = the largest distance between the two distribution functions; its p-value is Kolmogorov's limit at
 sqrt(n m / (n + m)) times it (Smirnov, 1939). Ties make it conservative.
@@ -24,14 +24,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
-from assets.monitoring.profile import (
-    CategoryProfile,
-    NumericProfile,
-    ReferenceProfile,
-    category_values,
-    numeric_values,
-)
-from assets.stability_index import psi
+from assets.bundle.profile import CategoryProfile, NumericProfile, ReferenceProfile, category_values, numeric_values
+from assets.metrics.psi import psi
 
 Kind = Literal["numeric", "category", "score"]
 

@@ -1,7 +1,7 @@
 """Pictures of drift and performance, as PNG bytes.
 
 Belongs here: drawing the tables of `drift.py` and `performance.py`, each titled with what it shows. Does not belong
-here: computing any of it, or the style (`assets.evaluation.style`).
+here: computing any of it, or the style (`assets.metrics.plot_style`).
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from numpy.typing import NDArray
 
-from assets.evaluation.style import HALO, STYLE, figure, label, percent, png
+from assets.metrics.plot_style import HALO, STYLE, figure, label, percent, png
 from assets.monitoring.drift import FeatureDrift
 
 _SHOWN = 24

@@ -22,8 +22,7 @@ from assets.monitoring.verdicts import (
     episode_start,
     performance_verdict,
 )
-from assets.product import Product
-from assets.verdict import Verdict
+from assets.product import Product, Verdict
 from resources.lake import Lake
 
 _LOOK_BACK_DAYS = 60

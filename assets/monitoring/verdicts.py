@@ -14,8 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from assets.monitoring.drift import FeatureDrift
-from assets.product import MonitoringPolicy, RetrainPolicy
-from assets.verdict import Verdict
+from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
 Finding = Literal["none", "retrain", "unknown"]
 RetrainAction = Literal["none", "retrain", "wait", "unknown"]

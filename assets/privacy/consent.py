@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.validation.contract import Consent
+from assets.product import Consent
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import hmac
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.validation.contract import Contract
+from assets.product import Contract
 
 
 def tokenise(value: str, key: bytes, column: str) -> str:

@@ -6,12 +6,8 @@ Belongs here: what a feature may read of a source, told before any data is read.
 
 from collections.abc import Collection, Mapping
 
-from assets.features.conditions import FeatureError, Predicate
-from assets.features.declarations import History
-from assets.features.kinds import SUMMED
-from assets.features.request import Number
-from assets.features.vocabulary import FeatureSet
-from assets.validation.contract import ColumnType, Contract
+from assets.product.contract import ColumnType, Contract
+from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
 """Kinds that read a column as a number; a mode that names its values reads a text."""

@@ -2,8 +2,8 @@
 
 Belongs here: the product, the checks that make a wrong description fail when it is loaded, and the re-export of
 `problem.py` and `policies.py`, so that a product imports from this one module. Does not belong here: anything that
-reads data, any Dagster, any one product. Feature declarations are in `assets.features.vocabulary`; contracts are files,
-read by `assets.validation.contract`.
+reads data, any Dagster, any one product. Feature declarations are in `assets.vocabulary`; contracts are files,
+read by `assets.product.contract`.
 """
 
 import re
@@ -13,31 +13,21 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from assets.features.agreement import check_agreement
-from assets.features.units import units_of
-from assets.features.vocabulary import FeatureSet
-from assets.naming import checked_name
-from assets.policies import (
+from assets.product.agreement import check_agreement
+from assets.product.contract import Contract, load_contract
+from assets.product.policies import (
     DecisionPolicy,
-    Direction,
     Freshness,
     GatePolicy,
     ModelSpec,
     MonitoringPolicy,
     ProductError,
-    Profit,
     Protected,
     RetrainPolicy,
-    WhenStale,
 )
-from assets.problem import DailyFiles, DatabaseTable, HttpEndpoint, Label, Source, Spine, StreamTopic
-from assets.validation.contract import Contract, load_contract
-
-__all__ = [
-    "DailyFiles", "DatabaseTable", "DecisionPolicy", "Direction", "Freshness", "GatePolicy", "HttpEndpoint", "Impact",
-    "Label", "ModelSpec", "MonitoringPolicy", "Product", "ProductError", "Profit", "Protected", "RetrainPolicy",
-    "Source", "Spine", "StreamTopic", "WhenStale",
-]  # fmt: skip
+from assets.product.problem import Label, Source, Spine
+from assets.vocabulary import FeatureSet
+from resources.naming import checked_name
 
 Impact = Literal["high", "standard"]
 
@@ -150,7 +140,7 @@ class Product:
         protected = [protected.column for protected in self.protected]
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         self.check_corrections()
-        units_of(self.features, {name: contract.units for name, contract in contracts.items()}, self.spine.source)
+        self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 
     def check_corrections(self) -> None:
         """Checks that contracts and features agree on which sources are corrected.
@@ -188,4 +178,4 @@ class Product:
             FeatureError: Units do not go together.
         """
         columns = {source.name: self.contract(source.name).units for source in self.sources}
-        return units_of(self.features, columns, self.spine.source)
+        return self.features.units(columns, self.spine.source)

@@ -1,7 +1,7 @@
 """Assets of the registry: `registered_model`, and `deployment`, which makes it decide.
 
 Belongs here: giving the evaluated candidate its version, signing and publishing its bundle, moving alias and
-manifest. Does not belong here: MLflow itself (`resources.tracking`), the bundle's form (`assets.serving.bundle`). The
+manifest. Does not belong here: MLflow itself (`resources.tracking`), the bundle's form (`assets.bundle.bundle`). The
 deployment stands here and not with serving, since what runs in the decision process knows nothing of Dagster.
 """
 
@@ -14,20 +14,19 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.bundle.bundle import BundleError, load_bundle, write_bundle
+from assets.bundle.registration import Approval, Registration, RegistrationError
 from assets.evaluation.assets import EVALUATED
 from assets.governance.audit_log import AuditLog
 from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
-from assets.product import Product
-from assets.registry.promotion import PromotionAction, PromotionSignals, promotion_verdict
-from assets.registry.registration import Approval, Registration, RegistrationError
-from assets.serving.bundle import BundleError, load_bundle, write_bundle
-from assets.verdict import Verdict
+from assets.product import Product, Verdict
+from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from resources.clock import Clock
 from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
-from resources.rollout_store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
 from resources.tracking import LostRace, Tracking, TrackingError
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.features.page import to_markdown
-from assets.features.survey import survey
+from assets.features.catalogue.render import to_markdown
+from assets.features.catalogue.survey import survey
 from assets.materialising import asset_key
 from assets.product import Product
 from assets.registry.uses import live_models
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store import RolloutStore
+from resources.rollout_store.store import RolloutStore
 
 
 def unused_features_check(product: Product) -> dg.AssetChecksDefinition:

@@ -1,15 +1,15 @@
 """Which features the models of a product use.
 
 Belongs here: reading it from signed bundles: those that decide, and those that are registered. Does not belong here:
-what follows for a feature (`assets.features.usage`).
+what follows for a feature (`assets.features.catalogue.usage`).
 """
 
 from dataclasses import replace
 
-from assets.features.usage import ModelUse
-from assets.serving.released import released_bundle
+from assets.bundle.released import released_bundle
+from assets.features.catalogue.usage import ModelUse
 from resources.keys import Keys
-from resources.rollout_store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
 from resources.tracking import Tracking
 
 NEWEST_VERSIONS = 50

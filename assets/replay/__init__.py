@@ -1,0 +1,1 @@
+"""Recorded decisions and their features, computed again and compared."""

@@ -7,12 +7,12 @@ fetching the bundle (`resources.rollout_store`).
 
 from dataclasses import dataclass
 
-from assets.features.feature_rows import Value
-from assets.features.vocabulary import FeatureSet
-from assets.serving.bundle import Bundle
+from assets.bundle.bundle import Bundle
+from assets.bundle.scorer import Scorer
+from assets.features.kernel.rows import Value
 from assets.serving.decision import Decision
 from assets.serving.engine import Judgement, judge, undecided
-from assets.serving.scorer import Scorer
+from assets.vocabulary import FeatureSet
 
 
 class CannotReplay(RuntimeError):

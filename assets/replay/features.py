@@ -1,7 +1,7 @@
 """The features of a recorded decision, computed again from the lake's events as of its moment.
 
 Belongs here: the comparison of what was logged with what the lake gives, to the last bit, and the events that explain a
-difference. Does not belong here: score and outcome (`replay.py`), reading lake, store and log (`pipelines.replaying`).
+difference. Does not belong here: score and outcome (`replay.py`), reading lake, store and log (`pipelines.operations.replay`).
 
 Lake and store are the same events by two ways, so they may differ where one way is ahead of the other:
 
@@ -25,13 +25,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.feature_rows import Value
-from assets.features.group_events import AS_OF, SEQUENCE
-from assets.features.kernel import Kernel, Need
-from assets.serving.bundle import Bundle
+from assets.bundle.bundle import Bundle
+from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from assets.features.kernel.kernel import Kernel, Need
+from assets.features.kernel.rows import Value
+from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.engine import shape_of
-from assets.serving.replay import CannotReplay, Difference
 
 Holder = Literal["lake", "store"]
 Histories = Mapping[tuple[str, str], pa.Table]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from assets.product import Impact
-from assets.registry.registration import Approval, Registration
-from assets.verdict import Verdict
+from assets.bundle.registration import Approval, Registration
+from assets.product import Impact, Verdict
 
 PromotionAction = Literal["promote", "wait", "evaluate_again", "refuse"]
 

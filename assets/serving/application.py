@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Any, Self
 
-from assets.naming import BadName, checked_name
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.serving.log_writer import DecisionLog
@@ -22,10 +21,11 @@ from assets.serving.metrics import Metrics
 from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_event_id, parse_json
 from assets.serving.watcher import LiveProduct, Watcher
 from resources.environments import Environment, load_environment
-from resources.event_blocks import EventError
 from resources.keys import signing_key
-from resources.online_store import StoreUnavailable, open_store
-from resources.rollout_store import RolloutStore
+from resources.naming import BadName, checked_name
+from resources.online_store.event_blocks import EventError
+from resources.online_store.protocol import StoreUnavailable, open_store
+from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
 _SHADOWS_WAITING = 64

@@ -20,9 +20,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from assets.naming import checked_name
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
 from assets.serving.log_writer import DecisionLogError, is_at, sync_folder
+from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
 _TIME = pa.timestamp("us", tz="UTC")

@@ -12,18 +12,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.features.feature_rows import Value
-from assets.features.group_events import SEQUENCE
-from assets.features.tiles import TooManyEvents
-from assets.features.vocabulary import FeatureError
-from assets.serving.bundle import Bundle, BundleError
+from assets.bundle.bundle import Bundle, BundleError
+from assets.bundle.scorer import ModelError, Scorer
+from assets.features.kernel.group_events import SEQUENCE
+from assets.features.kernel.rows import Value
+from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
 from assets.serving.history import History
 from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.request import DecisionRequest, RequestShape, StaleEvents, parse_request
-from assets.serving.scorer import ModelError, Scorer
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import OnlineStore, Snapshot, StoreUnavailable
+from assets.vocabulary import FeatureError
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from assets.features.feature_rows import Value
-from assets.features.group_events import SEQUENCE
-from assets.features.kernel import Need
-from assets.features.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
-from assets.serving.bundle import Bundle
-from resources.online_store import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
+from assets.bundle.bundle import Bundle
+from assets.features.kernel.group_events import SEQUENCE
+from assets.features.kernel.kernel import Need
+from assets.features.kernel.rows import Value
+from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
+from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 
 _TIMES = ("event_time", "known_at")
 Keys = Mapping[str, str | int]

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from assets.serving.log_writer import DecisionLogError
 from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents
-from resources.online_store import StoreError
+from resources.online_store.protocol import StoreError
 
 if TYPE_CHECKING:
     from assets.serving.application import Application

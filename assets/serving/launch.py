@@ -1,7 +1,7 @@
 """How the decision service is started as a process of its own.
 
 Belongs here: the command and the variables it needs. Does not belong here: starting it and looking after it
-(`pipelines.services`), containers (`infra/`).
+(`pipelines.services.lifecycle`), containers (`infra/`).
 """
 
 import sys

@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.naming import checked_name
 from assets.serving.decision import Decision
+from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
 _LARGEST_BATCH = 500

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.features.vocabulary import FeatureSet
-from assets.serving.bundle import Policy
+from assets.bundle.bundle import Policy
 from assets.serving.decision import Reason
+from assets.vocabulary import FeatureSet
 
 
 def by_feature(contributions: NDArray[np.float64], sources: Sequence[str]) -> dict[str, float]:

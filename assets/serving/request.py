@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from assets.features.arrow import MAX_STEPS
+from assets.features.columns.arrow import MAX_STEPS
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12

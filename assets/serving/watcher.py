@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.serving.bundle import BundleError, load_bundle
+from assets.bundle.bundle import BundleError, load_bundle
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
-from resources.online_store import OnlineStore, StoreError
-from resources.rollout_store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
+from resources.online_store.protocol import OnlineStore, StoreError
+from resources.rollout_store.store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
 
 _LOG = logging.getLogger("loopline.rollout")
 _RETRY_SECONDS = 10.0

@@ -13,18 +13,17 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from assets.features.arrow import MAX_STEPS
-from assets.features.kernel import Need
-from assets.features.online import as_stored
+from assets.features.columns.arrow import MAX_STEPS
+from assets.features.kernel.kernel import Need
+from assets.features.online.load import as_stored
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER, as_raw
 from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import without_personal_data
-from assets.product import Product
+from assets.product import Contract, Product
 from assets.validation.audit import audit
-from assets.validation.contract import Contract
-from resources.event_blocks import NewEvent, unkeepable
-from resources.sources import DayRows, json_object, objects_table
-from resources.tails import Message
+from resources.online_store.event_blocks import NewEvent, unkeepable
+from resources.sources.readers import DayRows, json_object, objects_table
+from resources.sources.tails import Message
 
 _MESSAGE = "_message"
 

@@ -1,7 +1,7 @@
 """Following one stream of a product into its online store.
 
 Belongs here: what is read next, what is put, and how far the store then knows the stream. Does not belong here: the
-rules for a message (`events.py`), the process that follows (`pipelines.following`).
+rules for a message (`events.py`), the process that follows (`pipelines.services.stream_follower`).
 
 The offsets are kept in the store, with the events and in one transaction. A follower that was killed reads nothing
 twice; one whose store was lost, or loaded anew from further back, reads again from where the load ends.
@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from assets.features.kernel import compile_features
-from assets.features.online import validated_table
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import validated_table
 from assets.product import Product, StreamTopic
 from assets.streaming.events import accepted
 from resources.lake import Lake
-from resources.online_store import OnlineStore, StreamPosition, VersionReplaced
-from resources.sources import SourceBroken
-from resources.tails import Batch, Tail
+from resources.online_store.protocol import OnlineStore, StreamPosition, VersionReplaced
+from resources.sources.readers import SourceBroken
+from resources.sources.tails import Batch, Tail
 
 _LOG = logging.getLogger("loopline.stream")
 _MOST = 5_000

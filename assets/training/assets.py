@@ -14,10 +14,10 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
-from assets.evaluation.metrics import EvaluationError
+from assets.bundle.bundle import write_bundle
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
+from assets.metrics.ranking import EvaluationError
 from assets.product import Product
-from assets.serving.bundle import write_bundle
 from assets.training.audit import audit_summary, gather_evidence, strongest
 from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
 from assets.training.candidates import train_candidates

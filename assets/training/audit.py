@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.evaluation.metrics import single_features
-from assets.features.encoding import Encoder
-from assets.features.entity_events import events_of_entities, rows_with
-from assets.features.group_events import AS_OF, SEQUENCE
-from assets.features.kernel import Kernel, compile_features
+from assets.bundle.encoder import Encoder
+from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.table.entity_events import events_of_entities, rows_with
+from assets.metrics.ranking import single_features
 from assets.product import GatePolicy, Product
 from assets.training.candidate import LABEL
 from assets.training.label_evidence import label_information, label_timing

@@ -1,7 +1,7 @@
 """Fitting the map from raw scores to probabilities.
 
 Belongs here: Platt's sigmoid and the centred isotonic map, fitted on calibration rows, and the choice between them.
-Does not belong here: applying the map (`assets.serving.calibration`).
+Does not belong here: applying the map (`assets.bundle.calibration`).
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
 
-from assets.serving.calibration import Calibration, CalibrationError, log_odds, sigmoid
+from assets.bundle.calibration import Calibration, CalibrationError, log_odds, sigmoid
 
 # Below this many rows of either class, steps of an isotonic map are mostly noise (scikit-learn's guide says 1000 rows).
 ENOUGH_FOR_STEPS = 500

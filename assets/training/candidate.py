@@ -1,7 +1,7 @@
 """A candidate: what training hands on, as the parts of a bundle.
 
 Belongs here: from a training set to rows and split, from fitted candidates to bundle parts, and back to a model that
-can be judged. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.serving.bundle`).
+can be judged. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.bundle.bundle`).
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import xgboost as xgb
 
-from assets.evaluation.profit import choose_threshold
-from assets.features.encoding import Encoder
-from assets.features.kernel import compile_features
+from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.encoder import Encoder
+from assets.features.kernel.kernel import compile_features
+from assets.metrics.profit import choose_threshold
 from assets.product import Product
-from assets.serving.bundle import BundleParts, Policy
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.rows import TrainingRows, assemble, labelled

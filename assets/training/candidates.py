@@ -17,9 +17,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
+from assets.bundle.calibration import Calibration
+from assets.bundle.scorecard import Scorecard, bin_indices
 from assets.product import ModelSpec
-from assets.serving.calibration import Calibration
-from assets.serving.scorecard import Scorecard, bin_indices
 from assets.training.calibrate import fit_calibration, fit_platt
 from assets.training.rows import TrainingRows
 from assets.training.search import (

@@ -1,7 +1,7 @@
 """From a booster to the files that the decision process reads.
 
 Belongs here: the conversion to ONNX, the proof that it gives the same scores, and the booster's own bytes. Does not
-belong here: the bundle's folder and signature (`assets.serving.bundle`).
+belong here: the bundle's folder and signature (`assets.bundle.bundle`).
 """
 
 import numpy as np

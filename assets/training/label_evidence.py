@@ -1,7 +1,7 @@
 """What each feature alone tells of the label, and of when it came.
 
 Belongs here: figures of one feature against label and time. Does not belong here: how much is too much (`leakage.py`),
-the ranking of a feature alone (`assets.evaluation.metrics`).
+the ranking of a feature alone (`assets.metrics.ranking`).
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from assets.evaluation.metrics import columns_by_feature
+from assets.metrics.ranking import columns_by_feature
 
 LEAST_TIMED_ROWS = 30
 """With fewer rows a high rank correlation is chance too often to accuse a feature by it."""

@@ -1,7 +1,7 @@
 """The leakage audit: may a model learn from these rows?
 
 Belongs here: what was found of each feature, which of it is a leak, and the pure verdict. Does not belong here: finding
-it (`recompute.py`, `label_evidence.py`, `assets.evaluation.metrics`), asset checks (`checks.py`).
+it (`recompute.py`, `label_evidence.py`, `assets.metrics.ranking`), asset checks (`checks.py`).
 
 Three questions, each a check of the training set. Do the features follow from what was known (`follows_from_the_past`)?
 Does a feature tell when the outcome came (`label_timing`)? Does a feature alone tell the outcome (`label_proxy`)?
@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from assets.product import GatePolicy
+from assets.product import GatePolicy, Verdict
 from assets.training.recompute import ChangedValue
-from assets.verdict import Verdict
 
 Check = Literal["follows_from_the_past", "label_timing", "label_proxy"]
 AuditAction = Literal["train", "refuse"]

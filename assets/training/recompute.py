@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features import reference
-from assets.features.vocabulary import FeatureSet
+from assets.vocabulary import FeatureSet
 
 Value = float | str | None
 _AS_OF = "as_of"

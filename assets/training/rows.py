@@ -25,7 +25,7 @@ class RowsError(ValueError):
 
 
 class SupportsEncode(Protocol):
-    """What turns a feature table into a matrix (`assets.features.encoding.Encoder` does)."""
+    """What turns a feature table into a matrix (`assets.bundle.encoder.Encoder` does)."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
-from assets.validation.contract import Contract
+from assets.product import Contract
 from assets.validation.entity_keys import refused_keys
 from assets.validation.typing import typed
 

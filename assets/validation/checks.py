@@ -6,8 +6,8 @@ here: running it (`audit.py`).
 
 import dagster as dg
 
+from assets.product import Contract
 from assets.validation.audit import Audit
-from assets.validation.contract import Contract
 
 
 def contract_check(key: dg.AssetKey, contract: Contract) -> dg.AssetCheckSpec:

@@ -1,14 +1,14 @@
 """Which entity keys the online store can take.
 
 Belongs here: asking the store's own rule of a whole column at once. Does not belong here: the rule
-(`resources.event_blocks.key_text`), what becomes of the rows (`audit.py`).
+(`resources.online_store.event_blocks.key_text`), what becomes of the rows (`audit.py`).
 """
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.event_blocks import EventError, key_text
+from resources.online_store.event_blocks import EventError, key_text
 
 _SURELY = 255
 """Printable ASCII of so many bytes at most, and at least one, is a key in any case; the others are asked, each once."""

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.validation.contract import Column, ColumnType
+from assets.product import Column, ColumnType
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "string": pa.string(),

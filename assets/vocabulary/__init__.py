@@ -1,0 +1,42 @@
+"""The words in which a product declares its features. A product imports from here; no computation, no NumPy.
+
+Belongs here: declarations, their checks, units and wording, and their JSON records, with the standard library only.
+Does not belong here: any arithmetic on data (`assets.features.kernel.kernel`), what a product is (`assets.product`).
+"""
+
+from assets.vocabulary.aggregates import COUNTED, SUMMED, TIMED
+from assets.vocabulary.clock import DayOfWeek, Hour, Night, Weekend
+from assets.vocabulary.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
+from assets.vocabulary.derived import (
+    Clip,
+    Difference,
+    Log,
+    Log1p,
+    Missing,
+    Product,
+    Ratio,
+    SignedLog,
+    Sum,
+    Trend,
+)
+from assets.vocabulary.feature_set import FeatureSet
+from assets.vocabulary.history import Events, History
+from assets.vocabulary.records import Derived, Feature, holds_text
+from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
+from assets.vocabulary.windows import (
+    Calendar,
+    LastEvents,
+    Window,
+    last_events,
+    last_months,
+    this_month,
+    today,
+)
+
+__all__ = [
+    "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived", "Difference",
+    "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
+    "LearnedCategory", "Log", "Log1p", "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog",
+    "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
+    "last_months", "this_month", "today",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Literal, get_args
 
-from assets.features.conditions import FeatureError
+from assets.vocabulary.conditions import FeatureError
 
 Statistic = Literal["mean", "min", "max", "std"]
 Kind = Literal[

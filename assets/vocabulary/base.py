@@ -6,7 +6,7 @@ declaring (`request.py`, `declarations.py`, `derivations.py`, `decision_time.py`
 
 from dataclasses import dataclass, field
 
-from assets.features.conditions import FeatureError, checked
+from assets.vocabulary.conditions import FeatureError, checked
 
 RESERVED = ("as_of", "day", "event_time", "known_at", "sequence")
 

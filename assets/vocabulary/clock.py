@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from assets.features.conditions import LATER, FeatureError
-from assets.features.derivations import DerivedFeature
+from assets.vocabulary.conditions import LATER, FeatureError
+from assets.vocabulary.derived import DerivedFeature
 
 
 class _Moment(DerivedFeature):

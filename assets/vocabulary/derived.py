@@ -8,8 +8,8 @@ re-exports all of this).
 import math
 from dataclasses import dataclass, field
 
-from assets.features.conditions import FeatureError
-from assets.features.declared import Declared
+from assets.vocabulary.base import Declared
+from assets.vocabulary.conditions import FeatureError
 
 
 class DerivedFeature(Declared):

@@ -13,43 +13,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from assets.features import wording
-from assets.features.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
-from assets.features.decision_time import DayOfWeek, Hour, Night, Weekend
-from assets.features.declarations import Events, History
-from assets.features.derivations import (
-    Clip,
-    Difference,
-    Log,
-    Log1p,
-    Missing,
-    Product,
-    Ratio,
-    SignedLog,
-    Sum,
-    Trend,
-)
-from assets.features.feature import DERIVED, REQUEST, Derived, Feature, feature_from, feature_record, holds_text
-from assets.features.kinds import COUNTED, SUMMED, TIMED
-from assets.features.request import Category, HashedCategory, LearnedCategory, Number, Text
-from assets.features.spans import (
-    Calendar,
-    LastEvents,
-    Window,
-    last_events,
-    last_months,
-    this_month,
-    today,
-)
-from assets.features.units import units_of
-
-__all__ = [
-    "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived", "Difference",
-    "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
-    "LearnedCategory", "Log", "Log1p", "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog",
-    "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
-    "last_months", "this_month", "today",
-]  # fmt: skip
+from assets.vocabulary import wording
+from assets.vocabulary.conditions import FeatureError
+from assets.vocabulary.derived import Missing, Trend
+from assets.vocabulary.history import History
+from assets.vocabulary.records import DERIVED, REQUEST, Derived, Feature, feature_from, feature_record, holds_text
+from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
+from assets.vocabulary.units import Columns, units_of
 
 _OF_ROWS = ("as_of", "sequence")
 _SAID = ("description", "owner", "unit")
@@ -82,7 +52,11 @@ class FeatureSet:
         _check_columns(self)
         _check_own_columns(self)
         _check_facts(self)
-        units_of(self)
+        self.units()
+
+    def units(self, columns: Columns | None = None, spine: str | None = None) -> dict[str, str]:
+        """The unit of each feature, as `units_of` finds it."""
+        return units_of(self.request, self.history, self.derived, columns, spine)
 
     @property
     def all(self) -> tuple[Feature, ...]:

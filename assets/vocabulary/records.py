@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from assets.features.conditions import FeatureError, Predicate
-from assets.features.decision_time import DecisionTime
-from assets.features.declarations import History
-from assets.features.derivations import Arithmetic
-from assets.features.request import Number, Text
-from assets.features.spans import window_from, window_record
+from assets.vocabulary.clock import DecisionTime
+from assets.vocabulary.conditions import FeatureError, Predicate
+from assets.vocabulary.derived import Arithmetic
+from assets.vocabulary.history import History
+from assets.vocabulary.request import Number, Text
+from assets.vocabulary.windows import window_from, window_record
 
 Derived = Arithmetic | DecisionTime
 Feature = Number | Text | History | Derived

@@ -6,8 +6,8 @@ events (`declarations.py`), the matrix that a model takes (`encoding.py`).
 
 from dataclasses import dataclass
 
-from assets.features.conditions import FeatureError
-from assets.features.declared import Declared
+from assets.vocabulary.base import Declared
+from assets.vocabulary.conditions import FeatureError
 
 MOST_COLUMNS = 1_000
 """More columns than this are no category: each of them is a column of the model's matrix."""

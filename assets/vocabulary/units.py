@@ -10,28 +10,15 @@ the result is unknown too.
 """
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from assets.features.conditions import FeatureError
-from assets.features.decision_time import DayOfWeek
-from assets.features.declarations import History
-from assets.features.derivations import (
-    Clip,
-    Difference,
-    Log,
-    Log1p,
-    Product,
-    Ratio,
-    SignedLog,
-    Sum,
-    Trend,
-)
-from assets.features.kinds import UNITS
-from assets.features.request import Number
-
-if TYPE_CHECKING:
-    from assets.features.vocabulary import Derived, FeatureSet
+from assets.vocabulary.aggregates import UNITS
+from assets.vocabulary.clock import DayOfWeek
+from assets.vocabulary.conditions import FeatureError
+from assets.vocabulary.derived import Clip, Difference, Log, Log1p, Product, Ratio, SignedLog, Sum, Trend
+from assets.vocabulary.history import History
+from assets.vocabulary.records import Derived
+from assets.vocabulary.request import Number, Text
 
 Columns = Mapping[str, Mapping[str, str]]
 """For each source the units of its columns."""
@@ -43,10 +30,17 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _LOGARITHM = "log"
 
 
-def units_of(features: "FeatureSet", columns: Columns | None = None, spine: str | None = None) -> dict[str, str]:
+def units_of(
+    request: Sequence[Number | Text],
+    history: Sequence[History],
+    derived: Sequence[Derived],
+    columns: Columns | None = None,
+    spine: str | None = None,
+) -> dict[str, str]:
     """The unit of each feature, in order; "" for texts and where it is unknown.
 
     Args:
+        request, history, derived: The features of a feature set.
         columns: Units of the sources' columns, as their contracts declare them; None where contracts are not at hand,
             and an unknown unit may still be declared there.
         spine: The source whose columns are those of the request.
@@ -56,15 +50,15 @@ def units_of(features: "FeatureSet", columns: Columns | None = None, spine: str 
     """
     strict, columns = columns is not None, columns or {}
     found: dict[str, str] = {}
-    for feature in features.request:
+    for feature in request:
         contract = columns.get(spine or "", {}).get(feature.name, "") if isinstance(feature, Number) else ""
         found[feature.name] = _agreed(feature.name, feature.unit, contract, "its contract says")
-    for history in features.history:
-        found[history.name] = _agreed(history.name, history.unit, _of_history(history, columns), "its contract says")
-    for derived in features.derived:
-        known = strict or all(found[name] for name in derived.inputs)
-        worked_out = _of_derived(derived, found) if known else ""
-        found[derived.name] = _agreed(derived.name, derived.unit, worked_out, "its inputs make")
+    for past in history:
+        found[past.name] = _agreed(past.name, past.unit, _of_history(past, columns), "its contract says")
+    for computed in derived:
+        known = strict or all(found[name] for name in computed.inputs)
+        worked_out = _of_derived(computed, found) if known else ""
+        found[computed.name] = _agreed(computed.name, computed.unit, worked_out, "its inputs make")
     return found
 
 
@@ -84,7 +78,7 @@ def _of_history(feature: History, columns: Columns) -> str:
     return _written(_combined(_parsed(unit), {"day": 1}, -1)) if unit and feature.kind == "slope" else unit
 
 
-def _of_derived(feature: "Derived", units: Mapping[str, str]) -> str:
+def _of_derived(feature: Derived, units: Mapping[str, str]) -> str:
     match feature:
         case Ratio():
             return _quotient(feature.name, feature.numerator, feature.denominator, units)

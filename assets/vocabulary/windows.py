@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from assets.features.conditions import FeatureError
+from assets.vocabulary.conditions import FeatureError
 
 Unit = Literal["day", "month"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
 
-from assets.features.spans import Calendar, LastEvents, Window
+from assets.vocabulary.windows import Calendar, LastEvents, Window
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)

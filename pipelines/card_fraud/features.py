@@ -4,7 +4,7 @@ Belongs here: what is asked of the history of a card and of a terminal. A card's
 decided; a terminal's are over frauds that were known by then, seven days after they happened.
 """
 
-from assets.features.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
+from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
 
 card = Events("card_transactions", key="card_id", includes_request=True)
 terminal = Events("fraud_labels", key="terminal_id", time="known_at")

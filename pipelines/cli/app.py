@@ -1,7 +1,7 @@
 """The `loopline` command: for people on call and for scripts.
 
 Belongs here: arguments, what is printed, exit status. Does not belong here: what a command does (`loop.py`,
-`services.py`, `tables.py`, `doctor.py`, `deciding.py`), the commands over what is recorded (`evidence.py`). Every
+`services.py`, `tables.py`, `doctor.py`, `deciding.py`), the commands over what is recorded (`inspect.py`). Every
 command takes `--json`: one JSON object on standard output instead of text, everything else on standard error. The
 exit status is 0 only when what was asked for holds.
 """
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assets.naming import checked_day
-from pipelines import console, evidence, showing
-from pipelines.arguments import Json, ProductName
+from pipelines.cli import console, inspect, render
+from pipelines.cli.arguments import Json, ProductName
 from resources.environments import Environment, load_environment
+from resources.naming import checked_day
 
 if TYPE_CHECKING:
-    from assets.registry.registration import Answer
+    from assets.bundle.registration import Answer
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(evidence.commands)
+app.add_typer(inspect.commands)
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="As the registry numbers it.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
@@ -42,19 +42,19 @@ To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last UTC da
 @app.command()
 def demo(json_: Json = False) -> None:
     """The whole loop on the sandbox, from nothing to a live decision; prints what it did."""
-    from pipelines.deciding import decide_example
-    from pipelines.loop import run_loop
+    from pipelines.operations.decide import decide_example
+    from pipelines.operations.run_loop import run_loop
 
     environment = _environment()
     console.heading("Loopline: credit_risk, from source systems to a live decision")
     report = run_loop("credit_risk", environment, progress=console.say)
     decision = decide_example(report.product, environment)
     to = console.results(json_)
-    showing.show_report(report, to)
-    showing.show_decision(decision, to)
-    showing.show_next(to)
+    render.show_report(report, to)
+    render.show_decision(decision, to)
+    render.show_next(to)
     if json_:
-        console.print_json({**showing.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
+        console.print_json({**render.report_json(report), "decision": {"id": decision["decision_id"], **decision}})
 
 
 @app.command()
@@ -66,20 +66,20 @@ def run(
     json_: Json = False,
 ) -> None:
     """Materialise in this process, recorded in the same Dagster instance: all that is missing, or the days given."""
-    from pipelines.deciding import decide_example
-    from pipelines.loop import run_loop
+    from pipelines.operations.decide import decide_example
+    from pipelines.operations.run_loop import run_loop
 
     environment = _environment()
     console.heading(f"Loopline: {product}")
     report = run_loop(
         product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
     )
-    showing.show_report(report, console.results(json_))
-    found = showing.report_json(report)
+    render.show_report(report, console.results(json_))
+    found = render.report_json(report)
     if report.champion is not None and through == "feedback" and environment.sandbox:
         decision = decide_example(report.product, environment)
         found["decision"] = {"id": decision["decision_id"], **decision}
-        showing.show_decision(decision, console.results(json_))
+        render.show_decision(decision, console.results(json_))
     if json_:
         console.print_json(found)
 
@@ -95,7 +95,7 @@ def backfill(
     json_: Json = False,
 ) -> None:
     """Make a range of days again, in one run; the same days give the same content."""
-    from pipelines.loop import backfill as make_again
+    from pipelines.operations.run_loop import backfill as make_again
 
     days = (checked_day(first), checked_day(last))
     if days[1] < days[0]:
@@ -111,10 +111,10 @@ def backfill(
 @app.command()
 def load(product: ProductName, json_: Json = False) -> None:
     """Load the online store again, from the lake; decisions go on with what it holds until all of it is there."""
-    from pipelines.loading import load_online_store
+    from pipelines.operations.load_store import load_online_store
 
     found = load_online_store(product, _environment())
-    showing.show_loaded(found, console.results(json_))
+    render.show_loaded(found, console.results(json_))
     if json_:
         console.print_json(vars(found))
 
@@ -127,10 +127,10 @@ def decide(
     json_: Json = False,
 ) -> None:
     """One decision through the running service."""
-    from pipelines.deciding import ask_service, read_request
+    from pipelines.operations.decide import ask_service, read_request
 
     decision = ask_service(_environment(), product, read_request(request), explain=explain)
-    showing.show_decision(decision, console.results(json_))
+    render.show_decision(decision, console.results(json_))
     if json_:
         console.print_json(decision)
 
@@ -144,8 +144,8 @@ def export(
     json_: Json = False,
 ) -> None:
     """A table as one Parquet file."""
+    from pipelines.operations.tables import export_table
     from pipelines.products import load_product
-    from pipelines.tables import export_table
     from resources.lake import Lake
 
     rows = export_table(Lake(_environment().lake), load_product(product).name, table, file, version)
@@ -169,38 +169,38 @@ def reject(product: ProductName, version: Version, by: By, reason: Reason, json_
 @app.command()
 def up(json_: Json = False) -> None:
     """The local services: Dagster's UI and daemon, MLflow, the decision service."""
-    from pipelines.loop import prepare_sandbox
-    from pipelines.services import check_ports
-    from pipelines.services import up as start
+    from pipelines.operations.run_loop import prepare_sandbox
+    from pipelines.services.lifecycle import check_ports
+    from pipelines.services.lifecycle import up as start
 
     environment = _environment()
     check_ports(environment)
     prepare_sandbox(environment, console.say)
-    found = start(environment, report=partial(showing.show_service, to=console.results(json_)))
+    found = start(environment, report=partial(render.show_service, to=console.results(json_)))
     if json_:
-        console.print_json(showing.services_json(found))
+        console.print_json(render.services_json(found))
 
 
 @app.command()
 def down(json_: Json = False) -> None:
     """Stop the local services and everything that they started."""
-    from pipelines.services import down as stop
+    from pipelines.services.lifecycle import down as stop
 
-    found = stop(_environment(), report=partial(showing.show_service, to=console.results(json_)))
+    found = stop(_environment(), report=partial(render.show_service, to=console.results(json_)))
     if json_:
-        console.print_json(showing.services_json(found))
+        console.print_json(render.services_json(found))
 
 
 @app.command()
 def status(json_: Json = False) -> None:
     """How the local services are; 0 only when all of them run."""
-    from pipelines.services import status as ask
+    from pipelines.services.lifecycle import status as ask
 
     found = ask(_environment())
     for service in found:
-        showing.show_service(service, console.results(json_))
+        render.show_service(service, console.results(json_))
     if json_:
-        console.print_json(showing.services_json(found))
+        console.print_json(render.services_json(found))
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
 
@@ -208,10 +208,10 @@ def status(json_: Json = False) -> None:
 @app.command()
 def doctor(json_: Json = False) -> None:
     """What is missing on this machine, and the command that mends it."""
-    from pipelines.doctor import diagnose
+    from pipelines.operations.doctor import diagnose
 
     found = diagnose(_environment())
-    showing.show_findings(found, console.results(json_))
+    render.show_findings(found, console.results(json_))
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
     if not all(finding.ok for finding in found):
@@ -220,7 +220,7 @@ def doctor(json_: Json = False) -> None:
 
 def main() -> None:
     """Runs the command; an error that we know is one sentence and status 1, another is a traceback."""
-    # Materialisations of a range are written in batches (resources/event_log.py).
+    # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
     console.show_progress()
@@ -244,7 +244,7 @@ def _environment() -> Environment:
 
 
 def _answer(product: str, version: str, answer: "Answer", by: str, reason: str, json_: bool) -> None:
-    from pipelines.approving import answer_version
+    from pipelines.operations.approve import answer_version
 
     answer_version(_environment(), product, version, answer, by=by, reason=reason)
     console.say(f"{product} version {version}: {answer} by {by}", console.results(json_))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from assets.naming import checked_day
-from pipelines import console, showing
-from pipelines.arguments import Json, ProductName
+from pipelines.cli import console, render
+from pipelines.cli.arguments import Json, ProductName
 from resources.environments import load_environment
+from resources.naming import checked_day
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from assets.features.survey import FeatureSurvey
-    from pipelines.replaying import ReplayReport
+    from assets.features.catalogue.survey import FeatureSurvey
+    from pipelines.operations.replay import ReplayReport
 
 commands = typer.Typer()
 
@@ -35,7 +35,7 @@ def features(
     json_: Json = False,
 ) -> None:
     """The feature catalogue: meaning, lineage, values, and which models use each feature."""
-    from pipelines.cataloguing import catalogue_of, write_page
+    from pipelines.operations.catalogue import catalogue_of, write_page
     from pipelines.products import load_product
 
     found = catalogue_of(load_product(product), load_environment())
@@ -57,8 +57,8 @@ def replay(
     json_: Json = False,
 ) -> None:
     """Recorded decisions, made again from log and lake; 0 only when there are zero differences."""
+    from pipelines.operations.replay import replay_day, replay_decision
     from pipelines.products import load_product
-    from pipelines.replaying import replay_day, replay_decision
 
     if day is not None and decision is not None:
         raise typer.BadParameter("--day and --decision: give one of them")
@@ -81,12 +81,12 @@ def tables(
     json_: Json = False,
 ) -> None:
     """The lake's tables: version, partitions, rows, content hash, last commit."""
+    from pipelines.operations.tables import product_tables
     from pipelines.products import load_product
-    from pipelines.tables import product_tables
     from resources.lake import Lake
 
     found = product_tables(Lake(load_environment().lake), load_product(product).name)
-    showing.show_tables(found, console.results(json_))
+    render.show_tables(found, console.results(json_))
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
 

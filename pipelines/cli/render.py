@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from pipelines import console
+from pipelines.cli import console
 
 if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from rich.console import Console
 
-    from pipelines.doctor import Finding
-    from pipelines.loading import Loaded
-    from pipelines.loop import LoopReport
-    from pipelines.services import ServiceStatus
-    from pipelines.tables import TableFacts
+    from pipelines.operations.doctor import Finding
+    from pipelines.operations.load_store import Loaded
+    from pipelines.operations.run_loop import LoopReport
+    from pipelines.operations.tables import TableFacts
+    from pipelines.services.lifecycle import ServiceStatus
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:

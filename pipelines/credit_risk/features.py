@@ -4,7 +4,7 @@ Belongs here: what is asked of an applicant's history, in the feature vocabulary
 computed, or what is decided with it (`product.py`). A new feature is one line.
 """
 
-from assets.features.vocabulary import (
+from assets.vocabulary import (
     Category,
     Difference,
     Events,

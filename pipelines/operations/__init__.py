@@ -1,0 +1,1 @@
+"""What commands and people on call do, without Dagster composition or output."""

@@ -1,20 +1,20 @@
 """What a person says of a model version, and what follows from it.
 
 Belongs here: recording an approval or a rejection, and deploying what was approved. Does not belong here: whether a
-version may be promoted (`assets.registry.promotion`).
+version may be promoted (`assets.rollout.promotion`).
 """
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from assets.bundle.registration import Answer, Approval
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
-from assets.registry.registration import Answer, Approval
 from pipelines.jobs import retrain_name
+from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
-from pipelines.running import dagster_instance, run_job
 from resources.environments import Environment
 from resources.tracking import Tracking
 

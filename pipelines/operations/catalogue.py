@@ -1,19 +1,19 @@
 """The feature catalogue of a product: `loopline features`.
 
 Belongs here: which connections the survey is made with, and writing the page. Does not belong here: the survey
-(`assets.features.survey`), the page's form (`assets.features.page`), which models there are (`assets.registry.uses`).
+(`assets.features.catalogue.survey`), the page's form (`assets.features.catalogue.render`), which models there are (`assets.registry.uses`).
 """
 
 from pathlib import Path
 
-from assets.features.page import to_html, to_markdown
-from assets.features.survey import FeatureSurvey, survey
+from assets.features.catalogue.render import to_html, to_markdown
+from assets.features.catalogue.survey import FeatureSurvey, survey
 from assets.product import Product
 from assets.registry.uses import registered_models
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store import RolloutStore
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 

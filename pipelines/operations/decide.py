@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from assets.product import Product
-from pipelines.companions import needed
 from pipelines.connections import clock_of
+from pipelines.services.temporary import needed
 from resources.environments import Environment
 
 _READY_SECONDS = 60.0

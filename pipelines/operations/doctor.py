@@ -16,9 +16,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from resources.environments import CHECKOUT, Environment
-from resources.java import OLDEST, java_home
 from resources.keys import MissingKey, signing_key
 from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
+from resources.spark.java import OLDEST, java_home
 
 PYTHON = (3, 11)
 _KEYS = ("signing", "tokenisation")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from assets.product import Product
 from resources.environments import Environment
-from resources.sandbox.fill import fill_bank, fill_cards
-from resources.sandbox.handbook import fill_cards_from_handbook
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.systems.filling import fill_bank, fill_cards
+from resources.sandbox.systems.handbook import fill_cards_from_handbook
+from resources.sandbox.world.settings import BankSettings
 
 Progress = Callable[[str], None]
 

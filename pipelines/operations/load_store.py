@@ -1,6 +1,6 @@
 """The online store, loaded again from the lake.
 
-Belongs here: what `loopline load` does and finds. Does not belong here: what a load is of (`assets.features.online`),
+Belongs here: what `loopline load` does and finds. Does not belong here: what a load is of (`assets.features.online.load`),
 the runs that follow the lake by themselves (`automation.py`).
 """
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assets.features.online import validated_table
+from assets.features.online.load import validated_table
 from assets.materialising import asset_key
 from pipelines.jobs import daily_name
+from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
-from pipelines.running import dagster_instance, run_job
 from resources.environments import Environment
 from resources.lake import Lake
 

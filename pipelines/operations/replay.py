@@ -1,7 +1,7 @@
 """Recorded decisions, made again: `loopline replay`.
 
 Belongs here: which decisions, their bundles, what is read of lake and store for them, the report. Does not belong here:
-the comparison (`assets.serving.replay` for score and outcome, `assets.serving.parity` for features).
+the comparison (`assets.replay.decision` for score and outcome, `assets.replay.features` for features).
 """
 
 from collections.abc import Sequence
@@ -11,21 +11,20 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from assets.features.entity_events import events_of_entities
-from assets.naming import checked_name
-from assets.serving import parity
-from assets.serving.bundle import Bundle
+from assets.bundle.bundle import Bundle
+from assets.bundle.released import released_bundle
+from assets.bundle.scorer import Scorer
+from assets.features.table.entity_events import events_of_entities
+from assets.replay.decision import Difference, replay
+from assets.replay.features import EntityIndex, LakeEvents, Parity, StoreEvents, compare_with_lake, explain
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day
-from assets.serving.parity import EntityIndex, LakeEvents, Parity, StoreEvents
-from assets.serving.released import released_bundle
-from assets.serving.replay import Difference, replay
-from assets.serving.scorer import Scorer
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.online_store import EntityEvents, OnlineStore, StoreUnavailable, open_store
-from resources.rollout_store import Release, RolloutStore
+from resources.naming import checked_name
+from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable, open_store
+from resources.rollout_store.store import Release, RolloutStore
 
 Outcome = Literal["identical", "waiting", "different", "erased"]
 
@@ -169,7 +168,7 @@ def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: O
         decided = replay(record, bundle, scorer).differences
         said = Parity(remark="decided without features; only the fallback is compared")
         if index is not None and record.features:
-            said = parity.compare_with_lake(record, bundle, index)
+            said = compare_with_lake(record, bundle, index)
             if said.differences:
                 said = _explained(record, bundle, index, said, store)
         differs = bool(decided) or (bool(said.differences) and not said.waiting)
@@ -187,7 +186,7 @@ def _explained(record: Decision, bundle: Bundle, index: EntityIndex, said: Parit
     except StoreUnavailable as error:
         return replace(said, remark=f"whether the lake only waits for events cannot be told: {error}")
     tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    return parity.explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.known_until, tables))
+    return explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.known_until, tables))
 
 
 def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.services import prepare_dagster_home
+from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import Environment
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")

@@ -16,22 +16,22 @@ from typing import Any
 
 import dagster as dg
 
-from assets.features.provenance import outdated_days
+from assets.bundle.bundle import Bundle
+from assets.features.table.provenance import outdated_days
 from assets.materialising import table_name
 from assets.monitoring.assets import champion_bundle
-from assets.naming import days_between
 from assets.product import HttpEndpoint, Product
-from assets.serving.bundle import Bundle
-from pipelines.companions import needed
 from pipelines.connections import clock_of
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
+from pipelines.operations.fill_sandbox import Progress, fill_sandbox
+from pipelines.operations.run_job import dagster_instance, materialised_days, run_job
 from pipelines.products import load_definitions, load_product, product_names
-from pipelines.running import dagster_instance, materialised_days, run_job
-from pipelines.sandbox import Progress, fill_sandbox
+from pipelines.services.temporary import needed
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store import RolloutStore
+from resources.naming import days_between
+from resources.rollout_store.store import RolloutStore
 
 
 @dataclass(frozen=True)

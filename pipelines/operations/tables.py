@@ -1,7 +1,7 @@
 """The lake as people on call ask for it.
 
 Belongs here: what `loopline tables` and `loopline export` tell of a product's tables. Does not belong here: reading
-and hashing themselves (`resources.lake`, `resources.content`).
+and hashing themselves (`resources.lake`, `resources.lake.content`).
 """
 
 import hashlib
@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.naming import checked_name
-from resources.content import content_hash, content_hashes
 from resources.lake import DAY, Lake
+from resources.lake.content import content_hash, content_hashes
+from resources.naming import checked_name
 
 
 class ExportError(RuntimeError):

@@ -83,7 +83,7 @@ def _bureau(environment: Environment) -> Service:
     data = str(environment.bank / "bureau")
     return Service(
         name="bureau",
-        command=(sys.executable, "-m", "resources.sandbox.bureau", "--data", data, "--port", str(port)),
+        command=(sys.executable, "-m", "resources.sandbox.systems.bureau", "--data", data, "--port", str(port)),
         port=port,
         address=local(port),
         probe=f"{local(port)}/healthz",
@@ -137,7 +137,7 @@ def _decisions(environment: Environment) -> Service:
 
 def _stream() -> Service:
     """Follows the products' streams into the online stores; it waits for those that are not there yet."""
-    command = (sys.executable, "-m", "pipelines.following")
+    command = (sys.executable, "-m", "pipelines.services.stream_follower")
     return Service(name="stream", command=command, port=None, address="", probe="")
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.service_list import Service, common_variables, local, services_of, services_to_be
-from resources.dagster_server import DagsterServer, DagsterServerError
+from pipelines.services.catalog import Service, common_variables, local, services_of, services_to_be
+from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.processes import (
     ProcessError,
@@ -26,7 +26,7 @@ from resources.processes import (
     port_is_free,
     wait_until_answers,
 )
-from resources.rollout_store import RolloutStore
+from resources.rollout_store.store import RolloutStore
 
 State = Literal["running", "silent", "broken", "died", "stopped"]
 

@@ -1,6 +1,6 @@
 """The process that follows every stream of every product into the online stores.
 
-    python -m pipelines.following
+    python -m pipelines.services.stream_follower
 
 Belongs here: which streams are followed, the loop over them, and going on after failures. Does not belong here: one
 stream's step (`assets.streaming.follower`).
@@ -21,14 +21,14 @@ from assets.validation.audit import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product, product_names
 from resources.environments import Environment, load_environment
-from resources.event_blocks import EventError
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.online_store import StoreError
-from resources.online_stores import OnlineStores
-from resources.sandbox.incidents import SandboxError
-from resources.source_systems import SourceSystems
-from resources.sources import SourceError
+from resources.online_store.event_blocks import EventError
+from resources.online_store.opening import OnlineStores
+from resources.online_store.protocol import StoreError
+from resources.sandbox.world.incidents import SandboxError
+from resources.sources.readers import SourceError
+from resources.sources.systems import SourceSystems
 
 _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5

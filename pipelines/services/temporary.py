@@ -7,7 +7,7 @@ Belongs here: starting the services that a command cannot do without and stoppin
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from pipelines.service_list import common_variables, services_of
+from pipelines.services.catalog import common_variables, services_of
 from resources.environments import CHECKOUT, Environment
 from resources.processes import ProcessTable, is_alive, wait_until_answers
 

@@ -1,0 +1,1 @@
+"""Dagster's own storage and web server, and small values handed between its assets."""

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.fs as pafs
 
-from resources.object_stores import is_s3, open_place
+from resources.sources.object_stores import is_s3, open_place
 
 
 class JsonValues(dg.ConfigurableIOManager):

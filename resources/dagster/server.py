@@ -1,7 +1,7 @@
 """What a running Dagster web server says of itself.
 
 Belongs here: questions to its GraphQL API about code locations and daemons. Does not belong here: starting it
-(`pipelines.services`), and runs or assets.
+(`pipelines.services.lifecycle`), and runs or assets.
 """
 
 import json

@@ -26,8 +26,8 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from resources.object_stores import delta_options, is_s3, open_place
-from resources.parquet import CHECKED, FAULTS, is_damage, read_parquet, write_parquet
+from resources.lake.parquet import CHECKED, FAULTS, is_damage, read_parquet, write_parquet
+from resources.sources.object_stores import delta_options, is_s3, open_place
 
 DAY = "day"
 _COMMIT_ATTEMPTS = 8

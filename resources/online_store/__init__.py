@@ -1,0 +1,1 @@
+"""The online store: each entity's recent events, in LMDB or Redis."""

@@ -18,7 +18,7 @@ from datetime import datetime
 import lmdb
 import pyarrow.compute as pc
 
-from resources.event_blocks import (
+from resources.online_store.event_blocks import (
     EventError,
     block_table,
     entities_of,
@@ -28,7 +28,7 @@ from resources.event_blocks import (
     rows_with,
     without,
 )
-from resources.store_state import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
+from resources.online_store.state import EntityEvents, StoreError, StoreState, StreamPosition, restart_needed
 
 CURRENT = b"\x00current"
 STAGED = b"\x00staged"

@@ -17,7 +17,7 @@ from pathlib import Path
 import lmdb
 import pyarrow as pa
 
-from resources.event_blocks import (
+from resources.online_store.event_blocks import (
     EventError,
     NewEvent,
     arrival_micros,
@@ -28,7 +28,7 @@ from resources.event_blocks import (
     micros,
     prepared,
 )
-from resources.lmdb_layout import (
+from resources.online_store.lmdb_layout import (
     CURRENT,
     STAGED,
     data_prefix,
@@ -45,7 +45,7 @@ from resources.lmdb_layout import (
     stream_key,
     supersede,
 )
-from resources.online_store import (
+from resources.online_store.protocol import (
     EntityEvents,
     Snapshot,
     SourceState,
@@ -57,7 +57,7 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
-from resources.store_state import encode_posted, known_until
+from resources.online_store.state import encode_posted, known_until
 
 _MAP_BYTES = 64 * 2**30
 _READERS = 512

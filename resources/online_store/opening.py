@@ -4,7 +4,7 @@ Belongs here: opening each product's store once in this process, since LMDB allo
 here: what a store does (`online_store.py`).
 """
 
-from resources.online_store import OnlineStore, open_store
+from resources.online_store.protocol import OnlineStore, open_store
 
 
 class OnlineStores:

@@ -19,8 +19,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from resources.event_blocks import NewEvent
-from resources.store_state import (
+from resources.online_store.event_blocks import NewEvent
+from resources.online_store.state import (
     EntityEvents,
     Snapshot,
     SourceState,
@@ -204,11 +204,11 @@ def open_store(url: str, product: str) -> OnlineStore:
     """
     checked_name(product, "product")
     if url.startswith("lmdb:///"):
-        from resources.lmdb_store import LmdbStore
+        from resources.online_store.lmdb_store import LmdbStore
 
         return LmdbStore(Path(url.removeprefix("lmdb://")) / product)
     if url.startswith(("redis://", "rediss://")):
-        from resources.redis_store import RedisStore
+        from resources.online_store.redis_store import RedisStore
 
         return RedisStore(url, product)
     raise StoreError(f"online store {url!r} is not an address; write lmdb:///folder or redis://host:port/db")

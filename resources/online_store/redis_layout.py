@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from resources.event_blocks import EventError, block_table, entities_of, key_text, rows_with, without
-from resources.store_state import EntityEvents, StoreState
+from resources.online_store.event_blocks import EventError, block_table, entities_of, key_text, rows_with, without
+from resources.online_store.state import EntityEvents, StoreState
 
 MARK = b""
 """A field that every hash of blocks has, so that one without entities is not taken for one that Redis has dropped."""

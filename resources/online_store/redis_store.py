@@ -19,7 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from resources.event_blocks import (
+from resources.online_store.event_blocks import (
     EventError,
     NewEvent,
     arrival_micros,
@@ -33,7 +33,7 @@ from resources.event_blocks import (
     micros,
     prepared,
 )
-from resources.online_store import (
+from resources.online_store.protocol import (
     EntityEvents,
     Snapshot,
     SourceState,
@@ -45,9 +45,9 @@ from resources.online_store import (
     checked_name,
     checked_version,
 )
-from resources.redis_layout import MARK, RedisEraser, RedisKeys
-from resources.redis_scripts import APPEND, DROP, FETCH, PUBLISH, STAGE
-from resources.store_state import encode_posted, known_until, restart_needed
+from resources.online_store.redis_layout import MARK, RedisEraser, RedisKeys
+from resources.online_store.redis_scripts import APPEND, DROP, FETCH, PUBLISH, STAGE
+from resources.online_store.state import encode_posted, known_until, restart_needed
 
 _TIMEOUT_SECONDS = 0.25
 _REST_SECONDS = 1.0

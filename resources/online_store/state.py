@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
-from resources.event_blocks import (
+from resources.online_store.event_blocks import (
     EventError,
     NewEvent,
     arrival_micros,

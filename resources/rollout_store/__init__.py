@@ -1,0 +1,1 @@
+"""The rollout store: published bundles and each product's manifest, in a folder or S3."""

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from resources.rollout_store import RolloutError, RolloutUnavailable
+from resources.rollout_store.store import RolloutError, RolloutUnavailable
 
 _ABSENT = frozenset({"NoSuchKey", "404"})
 _LAST = "manifest.json"

@@ -1,7 +1,7 @@
 """The rollout store: published bundles, and for each product the manifest that says which of them decide.
 
 Belongs here: publishing both so that a reader sees the old or the new, never a half; fetching a bundle to this machine.
-Does not belong here: what is in a bundle and whether it may be trusted (`assets.serving.bundle`), when a release moves
+Does not belong here: what is in a bundle and whether it may be trusted (`assets.bundle.bundle`), when a release moves
 on (`assets.registry`).
 
 Layout, in a folder or under an `s3://` prefix:
@@ -204,7 +204,7 @@ class RolloutStore:
             landing: Local folder for bundles fetched from S3.
         """
         if uri.startswith("s3://"):
-            from resources.rollout_s3 import S3Backend
+            from resources.rollout_store.s3 import S3Backend
 
             return cls(backend=S3Backend.open(uri), landing=landing)
         return cls(backend=FolderBackend(root=Path(uri)), landing=landing)

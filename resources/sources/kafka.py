@@ -18,7 +18,7 @@ from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from resources.sources import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
 
 _BATCH = 10_000
 _AHEAD = timedelta(days=1)

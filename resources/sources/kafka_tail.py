@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from resources import tails
-from resources.sources import SourceBroken, SourceUnavailable
+from resources.sources import tails
+from resources.sources.readers import SourceBroken, SourceUnavailable
 
 _WAIT_SECONDS = 0.2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from resources.sources import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
-from resources.tails import arrival_of
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.tails import arrival_of
 
 
 class StreamFileReader:

@@ -7,9 +7,9 @@ Belongs here: which address a kind of source is read from. Does not belong here:
 from pathlib import Path
 
 from resources.environments import Environment
-from resources.sources import DatabaseReader, FilesReader, HttpReader, Reader
-from resources.stream_file import StreamFileReader
-from resources.tails import FileTail, Tail
+from resources.sources.readers import DatabaseReader, FilesReader, HttpReader, Reader
+from resources.sources.stream_file import StreamFileReader
+from resources.sources.tails import FileTail, Tail
 
 
 class SourceSystems:
@@ -40,7 +40,7 @@ class SourceSystems:
         address = self._environment.stream
         if address.startswith("file://"):
             return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field)
-        from resources.kafka import KafkaReader  # only where a broker is used
+        from resources.sources.kafka import KafkaReader
 
         return KafkaReader(name, address.removeprefix("kafka://"), topic)
 
@@ -49,6 +49,6 @@ class SourceSystems:
         address = self._environment.stream
         if address.startswith("file://"):
             return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)
-        from resources.kafka_tail import KafkaTail  # only where a broker is used
+        from resources.sources.kafka_tail import KafkaTail
 
         return KafkaTail(name, address.removeprefix("kafka://"), topic)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from resources.sources import SourceBroken, SourceUnavailable, json_object
+from resources.sources.readers import SourceBroken, SourceUnavailable, json_object
 
 _BEFORE = "before"
 _DIGESTED_BYTES = 1024

@@ -1,0 +1,1 @@
+"""Spark sessions and the Java that runs them."""

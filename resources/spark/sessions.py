@@ -1,7 +1,7 @@
 """Spark sessions.
 
 Belongs here: how a session is set up (UTC, Arrow, page checksums, the workers' interpreter and code) and its lifetime.
-Does not belong here: jobs (`assets.features.spark_job`).
+Does not belong here: jobs (`assets.features.table.spark_job`).
 
 On a cluster the driver sends `assets` and `resources` along, so executors always run the driver's code. What a worker
 must have is the locked packages for the same Python, under the driver's path or the one that PYSPARK_PYTHON names (the
@@ -37,7 +37,7 @@ class SparkSessions:
         """The running session, or a new one (5 to 8 seconds)."""
         from pyspark.sql import SparkSession
 
-        from resources.java import use_java
+        from resources.spark.java import use_java
 
         use_java(os.environ, self._home)
         cluster = not self._master.startswith("local")

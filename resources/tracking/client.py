@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.locks import exclusive
-from resources.model_versions import TrackingError
+from resources.tracking.versions import TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

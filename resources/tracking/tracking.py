@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment
 from resources.locks import exclusive
-from resources.mlflow_client import ABSENT, PRESENT, experiment_id, open_client, unless
-from resources.model_versions import (
+from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, unless
+from resources.tracking.run import TrackedRun
+from resources.tracking.versions import (
     READY_TAG,
     REPLACED_TAG,
     RUN_TAG,
@@ -24,12 +25,9 @@ from resources.model_versions import (
     TrackingError,
     registered_version,
 )
-from resources.tracking_run import TrackedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-__all__ = ["Alias", "LostRace", "RegisteredVersion", "TrackedRun", "Tracking", "TrackingError"]
 
 _BUNDLE = "bundle"
 

@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from assets.serving.bundle import load_bundle
+from assets.bundle.bundle import load_bundle
 from assets.serving.engine import Engine
 from resources.keys import signing_key
-from resources.online_store import open_store
-from tests.serving_process import Service, Workspace
-from tests.serving_samples import CUSTOMERS, NOW, PRODUCT, REQUEST, sample_parts
+from resources.online_store.protocol import open_store
+from tests.support.serving_process import Service, Workspace
+from tests.support.serving_samples import CUSTOMERS, NOW, PRODUCT, REQUEST, sample_parts
 
 _CONNECTIONS = 8
 _WARM_UP = 50

@@ -38,8 +38,8 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import Events, FeatureSet, days
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.vocabulary import Events, FeatureSet, days
 from tests.benchmarks.processes import PEERS, PeakMemory, Peer
 
 ROWS = 1_750_000

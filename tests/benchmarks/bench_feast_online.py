@@ -28,13 +28,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.features.kernel import Kernel, compile_features
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import EntityEvents, OnlineStore, open_store
+from assets.features.kernel.kernel import Kernel, compile_features
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
 from tests.benchmarks.bench_decisions import summary
 from tests.benchmarks.bench_online import ENTITIES, KEY, NOW, PRODUCT, RESOLUTIONS, SOURCE, events, features
 from tests.benchmarks.processes import PEERS, Peer
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 EVENTS_EACH = 500
 AMOUNT = 100.0

@@ -21,9 +21,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as sf
 
-from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import Events, FeatureSet, days
-from resources.spark import SparkSessions
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.vocabulary import Events, FeatureSet, days
+from resources.spark.sessions import SparkSessions
 
 WINDOWS = (7, 30, 90)
 DAY = 86_400_000_000

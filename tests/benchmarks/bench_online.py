@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assets.features.feature_rows import Value
-from assets.features.kernel import Kernel, compile_features
-from assets.features.online import SourceLoad, put_source
-from assets.features.tiles import CHUNK, tilings_of
-from assets.features.vocabulary import Events, FeatureSet, Number, days
-from resources.event_blocks import TIMESTAMP, blocks, decode, prepared
-from resources.online_store import EntityEvents, OnlineStore, open_store
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.kernel.rows import Value
+from assets.features.online.load import SourceLoad, put_source
+from assets.features.online.tiles import CHUNK, tilings_of
+from assets.vocabulary import Events, FeatureSet, Number, days
+from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepared
+from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
 from tests.benchmarks.bench_decisions import summary
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 PRODUCT = "bench"
 SOURCE, KEY = "transactions", "customer_id"

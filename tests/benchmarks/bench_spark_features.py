@@ -32,13 +32,13 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 from pyspark.sql import SparkSession
 
-from assets.features.data_files import DataFiles, TableVersion
-from assets.features.feature_table import SpineColumns
-from assets.features.kernel import Kernel, compile_features
-from assets.features.spark_job import run
-from assets.features.vocabulary import Events, FeatureSet, days
-from resources.parquet import write_parquet
-from resources.spark import SparkSessions
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.table.data_files import DataFiles, TableVersion
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.spark_job import run
+from assets.vocabulary import Events, FeatureSet, days
+from resources.lake.parquet import write_parquet
+from resources.spark.sessions import SparkSessions
 from tests.benchmarks.processes import PEERS, PeakMemory
 
 WINDOWS = (7, 30, 90)

@@ -15,7 +15,7 @@ from pipelines.jobs import daily_name
 from pipelines.sensors import failure_alert
 from resources.environments import CHECKOUT
 from resources.notifications import WebhookNotifier
-from resources.sources import SourceUnavailable
+from resources.sources.readers import SourceUnavailable
 from tests.graph.conftest import PRODUCT, QUIET, YESTERDAY, Ticking
 
 

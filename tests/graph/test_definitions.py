@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.features.vocabulary import FeatureError, Sum
+from assets.vocabulary import FeatureError, Sum
 from pipelines.build import build_pipeline
 from pipelines.partitions import daily
 from pipelines.products import load_product, product_names

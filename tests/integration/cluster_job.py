@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.feature_table import SpineColumns
-from assets.features.spark_job import run
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.spark_job import run
 from resources.environments import load_environment
-from resources.spark import SparkSessions
+from resources.spark.sessions import SparkSessions
 from tests.benchmarks.bench_spark_features import FIRST, LAST, files_of, kernel
 
 _TASK_BYTES = 50_000
@@ -40,7 +40,7 @@ def main(folder: Path, target: Path) -> None:
 
 
 def _code(batches):  # type: ignore[no-untyped-def]
-    from assets.features import spark_job
+    from assets.features.table import spark_job
 
     list(batches)
     yield pa.record_batch({"place": [spark_job.__file__]})

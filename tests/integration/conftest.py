@@ -11,16 +11,16 @@ import pytest
 
 from assets.materialising import asset_key
 from pipelines.build import build_pipeline
-from pipelines.companions import needed
 from pipelines.jobs import daily_name
+from pipelines.operations.run_job import run_job
 from pipelines.products import load_product
-from pipelines.running import run_job
+from pipelines.services.temporary import needed
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
-from resources.sandbox.fill import fill_bank, fill_cards
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.systems.filling import fill_bank, fill_cards
+from resources.sandbox.world.settings import BankSettings
 from tests.integration.demo_home import DemoHome, Tables, run_demo, run_loopline, variables_of
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 LAST = date(2026, 9, 30)
 SETTINGS = replace(

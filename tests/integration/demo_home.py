@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.products import load_product
-from resources.content import content_hash
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
-from tests.ports import free_ports
+from resources.lake.content import content_hash
+from tests.support.ports import free_ports
 
 PRODUCT = "credit_risk"
 SOURCES = tuple(source.name for source in load_product(PRODUCT).sources)
@@ -126,7 +126,7 @@ def run_loopline(arguments: Sequence[str], variables: dict[str, str], seconds: f
     """The command as a process of its own; of Loopline and Dagster its environment says `variables` alone."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
+        [sys.executable, "-m", "pipelines.cli.app", *arguments],
         env=kept | variables, cwd=CHECKOUT, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
     return Answer(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 import pytest
 
 from pipelines.build import build_pipeline
+from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
-from pipelines.tables import product_tables
 from tests.integration.conftest import SETTINGS, Small
 
 PRODUCT = load_product("credit_risk")

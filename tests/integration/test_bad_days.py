@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.running import RunFailed
+from pipelines.operations.run_job import RunFailed
 from tests.integration.conftest import LAST, Small
 
 DAY = LAST - timedelta(days=3)

@@ -10,12 +10,12 @@ from typing import Any
 import psutil
 import pytest
 
-from assets.serving.bundle import load_bundle
+from assets.bundle.bundle import load_bundle
+from assets.replay.decision import replay
 from assets.serving.decision_log import days, find_decision, scan_day
-from assets.serving.replay import replay
 from resources.keys import signing_key
-from tests.serving_process import Service, Workspace
-from tests.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.serving_process import Service, Workspace
+from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from pipelines.products import load_product, product_names
-from resources.dagster_server import DagsterServer
+from resources.dagster.server import DagsterServer
 from resources.processes import port_is_free
 from tests.integration.browser import Page, find_chromium, open_browser
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of, picture

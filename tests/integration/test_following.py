@@ -16,16 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.online import as_stored
-from pipelines.following import Following, followed
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import as_stored
 from pipelines.products import load_product
-from pipelines.service_list import common_variables
+from pipelines.services.catalog import common_variables
+from pipelines.services.stream_follower import Following, followed
 from resources.environments import CHECKOUT, Environment
-from resources.online_store import OnlineStore, StoreError, open_store
+from resources.online_store.protocol import OnlineStore, StoreError, open_store
 from tests.integration.conftest import LAST, Small
 from tests.integration.test_kafka_source import broker, hours, make_topic, send
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 __all__ = ["broker"]
 pytestmark = pytest.mark.slow
@@ -87,7 +87,9 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def process(environment: Environment) -> Iterator[subprocess.Popen[bytes]]:
     """What `loopline up` starts; killed at the end unless it ended."""
     variables = {**common_variables(environment), "PATH": os.environ["PATH"]}
-    running = subprocess.Popen([sys.executable, "-m", "pipelines.following"], cwd=CHECKOUT, env=variables)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.services.stream_follower"], cwd=CHECKOUT, env=variables
+    )
     try:
         yield running
     finally:

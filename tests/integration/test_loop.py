@@ -11,23 +11,23 @@ import onnx
 import pyarrow as pa
 import pytest
 
-from assets.features.vocabulary import Number
+from assets.bundle.bundle import Bundle, load_bundle
+from assets.bundle.registration import Answer
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
-from assets.registry.registration import Answer
-from assets.serving.bundle import Bundle, load_bundle
 from assets.serving.engine import Engine
-from pipelines.approving import deploy, record_answer
+from assets.vocabulary import Number
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.operations.approve import deploy, record_answer
+from pipelines.operations.run_job import RunFailed, run_job
 from pipelines.products import load_product
-from pipelines.running import RunFailed, run_job
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake
-from resources.rollout_store import RolloutStore
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 from tests.integration.conftest import LAST, SETTINGS
 

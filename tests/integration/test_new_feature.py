@@ -9,23 +9,23 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.features.vocabulary import Log1p, days
+from assets.bundle.bundle import Bundle
 from assets.materialising import asset_key
-from assets.serving.bundle import Bundle
 from assets.serving.decision_log import find_decision
+from assets.vocabulary import Log1p, days
 from pipelines.build import build_pipeline
 from pipelines.card_fraud.features import card
-from pipelines.cataloguing import NoPage, catalogue_of, write_page
 from pipelines.jobs import daily_name
-from pipelines.replaying import replay_decision
-from pipelines.running import run_job
+from pipelines.operations.catalogue import NoPage, catalogue_of, write_page
+from pipelines.operations.replay import replay_decision
+from pipelines.operations.run_job import run_job
 from resources.environments import Environment, load_environment
 from tests.integration.conftest import LAST, SETTINGS
 from tests.integration.demo_home import run_loopline
 from tests.integration.test_loop import DATA, Home
 from tests.integration.test_loop import PRODUCT as WITHOUT
-from tests.ports import free_port
-from tests.serving_process import Service
+from tests.support.ports import free_port
+from tests.support.serving_process import Service
 
 pytestmark = pytest.mark.slow
 NAME = "card_max_amount_7d"

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from assets.serving.bundle import Bundle
+from assets.bundle.bundle import Bundle
 from assets.serving.engine import Engine
 from resources.environments import CHECKOUT
-from resources.online_store import OnlineStore, StoreError, StoreUnavailable, open_store
-from tests import store_loader
-from tests.redis_server import RedisServer
-from tests.serving_samples import NOW, REQUEST, fill_store, sample_parts
-from tests.serving_samples import PRODUCT as LOANS
+from resources.online_store.protocol import OnlineStore, StoreError, StoreUnavailable, open_store
+from tests.support import store_loader
+from tests.support.redis_server import RedisServer
+from tests.support.serving_samples import NOW, REQUEST, fill_store, sample_parts
+from tests.support.serving_samples import PRODUCT as LOANS
 
 pytestmark = pytest.mark.slow
 _SECONDS = 60.0
@@ -38,7 +38,7 @@ class Loader:
     """A process that loads versions one after another."""
 
     def __init__(self, url: str, first: int, last: int) -> None:
-        command = [sys.executable, "-m", "tests.store_loader", url, str(first), str(last)]
+        command = [sys.executable, "-m", "tests.support.store_loader", url, str(first), str(last)]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

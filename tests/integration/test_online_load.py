@@ -7,11 +7,11 @@ import dagster as dg
 import pyarrow.compute as pc
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.online import as_stored, load_name, planned_loads
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import as_stored, load_name, planned_loads
 from assets.materialising import asset_key
 from pipelines.products import load_product
-from resources.online_store import OnlineStore, open_store
+from resources.online_store.protocol import OnlineStore, open_store
 from tests.integration.conftest import LAST, Small
 
 PRODUCT = load_product("card_fraud")

@@ -10,17 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import (
-    Category,
-    Events,
-    FeatureSet,
-    HashedCategory,
-    LearnedCategory,
-    Number,
-    Ratio,
-    days,
-)
+from assets.features.kernel.kernel import compile_features
 from assets.product import (
     DailyFiles,
     DecisionPolicy,
@@ -33,6 +23,7 @@ from assets.product import (
 )
 from assets.training.audit import gather_evidence
 from assets.training.leakage import Finding, audit_findings
+from assets.vocabulary import Category, Events, FeatureSet, HashedCategory, LearnedCategory, Number, Ratio, days
 from resources.lake import Lake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.serving.decision_log import days, erase
-from pipelines.replaying import NothingToReplay, ReplayReport, replay_day, replay_decision
+from pipelines.operations.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
 from resources.lake import Lake
-from resources.online_store import open_store
-from tests.serving_process import Service, Workspace
-from tests.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
+from resources.online_store.protocol import open_store
+from tests.support.serving_process import Service, Workspace
+from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
 
 pytestmark = pytest.mark.slow
 TABLE = f"{PRODUCT}/validated_transactions"

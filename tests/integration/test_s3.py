@@ -21,12 +21,12 @@ import pytest
 from assets.materialising import asset_key
 from pipelines.products import load_product
 from pipelines.sensors import landing_sensor
+from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
-from resources.json_values import JsonValues
 from resources.lake import DamagedPartition, Lake, MissingTable
-from resources.source_systems import SourceSystems
-from resources.sources import SourceBroken
-from tests.ports import free_port
+from resources.sources.readers import SourceBroken
+from resources.sources.systems import SourceSystems
+from tests.support.ports import free_port
 
 BUCKET = "loopline-test"
 FIRST = date(2026, 1, 1)

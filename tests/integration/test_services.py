@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines import services
 from pipelines.products import product_names
+from pipelines.services import lifecycle
 from resources.environments import Environment, load_environment
 from tests.integration.browser import find_chromium, open_browser
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.slow
@@ -24,21 +24,21 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture(scope="module")
-def up(environment: Environment) -> Iterator[dict[str, services.ServiceStatus]]:
+def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]:
     """The services of an environment whose sandbox is empty, by name; afterwards none of their processes is left."""
-    yield {status.name: status for status in services.up(environment)}
-    services.down(environment)
+    yield {status.name: status for status in lifecycle.up(environment)}
+    lifecycle.down(environment)
     assert processes_of(environment) == []
 
 
-def test_all_of_them_run(environment: Environment, up: dict[str, services.ServiceStatus]) -> None:
+def test_all_of_them_run(environment: Environment, up: dict[str, lifecycle.ServiceStatus]) -> None:
     assert [(status.name, status.detail) for status in up.values() if status.state != "running"] == []
     assert list(up) == ["mlflow", "dagster", "daemon", "decisions", "stream"]
     assert "nothing is rolled out yet" in up["decisions"].detail
     assert len(processes_of(environment)) > len(up), "the check for leftovers sees them"
 
 
-def test_they_listen_on_the_loopback_alone(up: dict[str, services.ServiceStatus]) -> None:
+def test_they_listen_on_the_loopback_alone(up: dict[str, lifecycle.ServiceStatus]) -> None:
     leaders = [psutil.Process(status.pid) for status in up.values() if status.pid]
     family = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
     open_to = {
@@ -51,7 +51,7 @@ def test_they_listen_on_the_loopback_alone(up: dict[str, services.ServiceStatus]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_a_person_finds_every_product_in_dagster(up: dict[str, services.ServiceStatus], tmp_path: Path) -> None:
+def test_a_person_finds_every_product_in_dagster(up: dict[str, lifecycle.ServiceStatus], tmp_path: Path) -> None:
     assert CHROMIUM is not None
     with open_browser(CHROMIUM, tmp_path) as page:
         page.open(f"{up['dagster'].address}/locations")
@@ -64,7 +64,7 @@ def test_a_person_finds_every_product_in_dagster(up: dict[str, services.ServiceS
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_a_person_sees_mlflow(up: dict[str, services.ServiceStatus], tmp_path: Path) -> None:
+def test_a_person_sees_mlflow(up: dict[str, lifecycle.ServiceStatus], tmp_path: Path) -> None:
     assert CHROMIUM is not None
     with open_browser(CHROMIUM, tmp_path) as page:
         page.open(f"{up['mlflow'].address}/#/experiments")

@@ -18,11 +18,11 @@ import pyspark
 import pytest
 
 from resources.environments import CHECKOUT
-from resources.java import use_java
 from resources.lake import DataFile, Lake
 from resources.processes import ProcessTable, ServiceProcess, wait_until_answers
+from resources.spark.java import use_java
 from tests.benchmarks.bench_spark_features import DAYS, History
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pyspark.sql import SparkSession
 
-from resources.spark import SparkSessions
+from resources.spark.sessions import SparkSessions
 
 settings.register_profile(
     "everyday", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from assets.features.kernel import Kernel, compile_features
-from assets.features.spans import LONGEST
-from assets.features.vocabulary import (
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.vocabulary import (
     SUMMED,
     Category,
     Clip,
@@ -47,6 +46,7 @@ from assets.features.vocabulary import (
     this_month,
     today,
 )
+from assets.vocabulary.windows import LONGEST
 
 START = datetime(2024, 2, 28, 22, tzinfo=UTC)
 STARTS = (

@@ -17,12 +17,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assets.features import reference
-from assets.features.data_files import DataFiles, TableVersion
-from assets.features.feature_table import SpineColumns
-from assets.features.kernel import compile_features
-from assets.features.spark_job import run
-from assets.features.vocabulary import days, hours, last_events, this_month, today
-from resources.online_store import EntityEvents, open_store
+from assets.features.kernel.kernel import compile_features
+from assets.features.table.data_files import DataFiles, TableVersion
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.spark_job import run
+from assets.vocabulary import days, hours, last_events, this_month, today
+from resources.online_store.protocol import EntityEvents, open_store
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
 HISTORIES = 10_000 if os.environ.get("LOOPLINE_CAMPAIGN") == "1" else 100

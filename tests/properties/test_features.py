@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.features import reference
-from assets.features.kernel import Kernel
+from assets.features.kernel.kernel import Kernel
 from tests.properties.histories import RESOLUTIONS, Case, cases, differences
 
 
@@ -85,7 +85,7 @@ def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None
 def test_parts_of_the_entities_hold_what_the_whole_holds(case: Case, most: int) -> None:
     whole = _computed(case)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.features.parts._MOST", most)
+        patch.setattr("assets.features.kernel.parts._MOST", most)
         assert differences(_computed(case), whole) == []
 
 

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from assets.features import reference, spark_job
-from assets.features.data_files import DataFiles, TableVersion, partition_of
-from assets.features.feature_table import SpineColumns
-from assets.features.kernel import compile_features
-from assets.features.spark_job import TASK_BYTES, Written, run
-from assets.features.vocabulary import FeatureError, days, hours, last_events, today
+from assets.features import reference
+from assets.features.kernel.kernel import compile_features
+from assets.features.table import spark_job
+from assets.features.table.data_files import DataFiles, TableVersion, partition_of
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.spark_job import TASK_BYTES, Written, run
+from assets.vocabulary import FeatureError, days, hours, last_events, today
 from resources.lake import DamagedPartition
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 

@@ -16,14 +16,14 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from assets.serving.bundle import BundleParts, write_bundle
+from assets.bundle.bundle import BundleParts, write_bundle
 from assets.serving.launch import serve_command, serve_variables
 from resources.environments import load_environment
 from resources.keys import signing_key
-from resources.online_store import open_store
-from resources.rollout_store import Release, RolloutManifest, RolloutStore
-from tests.ports import free_port
-from tests.serving_samples import NOW, PRODUCT, fill_store
+from resources.online_store.protocol import open_store
+from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from tests.support.ports import free_port
+from tests.support.serving_samples import NOW, PRODUCT, fill_store
 
 _START_SECONDS = 60.0
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from onnxmltools.convert import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from assets.features.encoding import Encoder
-from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import Category, Events, FeatureSet, Log1p, Number, Ratio, days
-from assets.serving.bundle import BundleParts, Policy
-from assets.serving.calibration import Calibration
-from assets.serving.scorecard import Scorecard
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import OnlineStore
+from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.calibration import Calibration
+from assets.bundle.encoder import Encoder
+from assets.bundle.scorecard import Scorecard
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.vocabulary import Category, Events, FeatureSet, Log1p, Number, Ratio, days
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import OnlineStore
 
 PRODUCT = "loans"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Loads an online store over and over, as a process that can be killed.
 
-    python -m tests.store_loader URL FIRST LAST
+    python -m tests.support.store_loader URL FIRST LAST
 
 Version n holds, for each of its entities and in each of its two sources, n % 7 + 1 events of the value n, and says that
 it is of table version n. What a reader sees of one version is thus known. Prints a line after each step.
@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import EntityEvents, OnlineStore, Snapshot, open_store
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, open_store
 
 PRODUCT = "loaded"
 SOURCES = ("orders", "returns")

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.features.units import units_of
-from assets.features.vocabulary import (
+from assets.vocabulary import (
     COUNTED,
     Category,
     Feature,
@@ -71,7 +70,7 @@ def catalogue(
         units: Of each feature, where contracts had their say (`Product.units`); else what the declarations say.
         spine: The source whose rows are decided; request features are columns of it.
     """
-    units = units_of(features) if units is None else units
+    units = features.units() if units is None else units
     columns: dict[str, tuple[tuple[str, str], ...]] = {}
     for feature in features.all:
         columns[feature.name] = _columns(feature, columns, spine)

@@ -7,10 +7,10 @@ Belongs here: a survey as one HTML file that needs nothing else, and as Markdown
 from collections.abc import Iterable
 from html import escape
 
-from assets.features.catalogue import CatalogueEntry, markdown_table
-from assets.features.statistics import QUANTILES, FeatureStatistics
-from assets.features.survey import FeatureSurvey
-from assets.features.usage import FeatureUse
+from assets.features.catalogue.entries import CatalogueEntry, markdown_table
+from assets.features.catalogue.statistics import QUANTILES, FeatureStatistics
+from assets.features.catalogue.survey import FeatureSurvey
+from assets.features.catalogue.usage import FeatureUse
 
 _STATE = {
     "used": "used",

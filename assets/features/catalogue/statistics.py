@@ -1,7 +1,7 @@
 """What the values of each feature are.
 
 Belongs here: a few figures of each column of a feature table. Does not belong here: the reference profile of a model
-(`assets.monitoring.profile`), how far values have moved (`assets.monitoring.drift`).
+(`assets.bundle.profile`), how far values have moved (`assets.monitoring.drift`).
 """
 
 from collections.abc import Mapping, Sequence

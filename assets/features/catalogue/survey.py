@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from assets.features.catalogue import CatalogueEntry, catalogue
-from assets.features.statistics import FeatureStatistics, feature_statistics
-from assets.features.usage import FeatureUse, ModelUse, feature_use, unused
+from assets.features.catalogue.entries import CatalogueEntry, catalogue
+from assets.features.catalogue.statistics import FeatureStatistics, feature_statistics
+from assets.features.catalogue.usage import FeatureUse, ModelUse, feature_use, unused
 from assets.product import Product
 from resources.lake import Lake
 

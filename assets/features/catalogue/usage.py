@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assets.features.vocabulary import FeatureSet
+from assets.vocabulary import FeatureSet
 
 State = Literal["used", "idle", "new"]
 

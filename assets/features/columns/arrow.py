@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.conditions import FeatureError, Predicate
+from assets.vocabulary import FeatureError, Predicate
 
 MAX_STEPS = 2**53
 """From it on a double no longer tells neighbouring steps of a resolution apart."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.arrow import (
+from assets.features.columns.arrow import (
     Exact,
     as_numbers,
     as_steps,
@@ -24,8 +24,8 @@ from assets.features.arrow import (
     positions_in,
     text_mask,
 )
-from assets.features.conditions import FeatureError, Predicate
-from assets.features.reader import Reader
+from assets.features.columns.reader import Reader
+from assets.vocabulary import FeatureError, Predicate
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ of features needs (`columns.py`).
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import filled, is_text, numeric, one_column, read_micros, text_codes, value_codes
+from assets.features.columns.arrow import filled, is_text, numeric, one_column, read_micros, text_codes, value_codes
 
 
 class Reader:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from assets.features.decay import decayed
-from assets.features.distinct import distinct
-from assets.features.kinds import BETWEEN
-from assets.features.order_statistics import modes, quantiles
-from assets.features.scope import Measure, Scope, both, counted, totals
-from assets.features.successions import streaks, times_between
-from assets.features.trends import slopes
-from assets.features.windows import range_pick
+from assets.features.kernel.decay import decayed
+from assets.features.kernel.distinct import distinct
+from assets.features.kernel.order_statistics import modes, quantiles
+from assets.features.kernel.scope import Measure, Scope, both, counted, totals
+from assets.features.kernel.successions import streaks, times_between
+from assets.features.kernel.trends import slopes
+from assets.features.kernel.windows import range_pick
+from assets.vocabulary.aggregates import BETWEEN
 
 _LIMIT = 2**62
 _DAY = 86_400_000_000.0

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from assets.features.conditions import FeatureError
-from assets.features.spans import Calendar, Unit
+from assets.vocabulary import Calendar, FeatureError
+from assets.vocabulary.windows import Unit
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -17,8 +17,8 @@ import math
 
 import numpy as np
 
-from assets.features.exact import exact_totals, quotient
-from assets.features.scope import Measure, Member, Scope, both, counted
+from assets.features.kernel.exact import exact_totals, quotient
+from assets.features.kernel.scope import Measure, Member, Scope, both, counted
 
 _BITS = 32
 _BLOCK = 16

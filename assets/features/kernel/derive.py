@@ -13,8 +13,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from assets.features.local_time import local
-from assets.features.vocabulary import (
+from assets.features.kernel.local_time import local
+from assets.vocabulary import (
     Clip,
     DayOfWeek,
     Derived,

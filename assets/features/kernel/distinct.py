@@ -6,8 +6,8 @@ Belongs here: counting values whose previous occurrence is before the window. Do
 
 import numpy as np
 
-from assets.features.scope import Measure, Scope, totals
-from assets.features.windows import chunks, ragged
+from assets.features.kernel.scope import Measure, Scope, totals
+from assets.features.kernel.windows import chunks, ragged
 
 
 def distinct(scope: Scope, measure: Measure) -> list[np.ndarray]:

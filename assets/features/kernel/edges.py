@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from assets.features.calendars import period_start
-from assets.features.spans import Calendar, LastEvents
-from assets.features.windows import LIMIT, Edges, Events, Rows, Span
+from assets.features.kernel.calendars import period_start
+from assets.features.kernel.windows import LIMIT, Edges, Events, Rows, Span
+from assets.vocabulary import Calendar, LastEvents
 
 _MICROSECOND = timedelta(microseconds=1)
 

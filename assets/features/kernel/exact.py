@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assets.features.scope import totals
+from assets.features.kernel.scope import totals
 
 _LIMIT = 2**62
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.features.arrow import read_sequence
-from assets.features.columns import Columns, no_events, read_columns
-from assets.features.conditions import FeatureError
-from assets.features.plan import Group
-from assets.features.reader import Reader
-from assets.features.versions import facts_of, versioned
-from assets.features.windows import Events
+from assets.features.columns.arrow import read_sequence
+from assets.features.columns.columns import Columns, no_events, read_columns
+from assets.features.columns.reader import Reader
+from assets.features.kernel.plan import Group
+from assets.features.kernel.revisions import facts_of, versioned
+from assets.features.kernel.windows import Events
+from assets.vocabulary import FeatureError
 
 AS_OF = "as_of"
 SEQUENCE = "sequence"

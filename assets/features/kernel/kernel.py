@@ -14,20 +14,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assets.features.aggregates import FAMILIES
-from assets.features.arrow import read_micros
-from assets.features.columns import read_keys
-from assets.features.edges import edges
-from assets.features.feature_rows import Value, feature_row, feature_table
-from assets.features.group_events import Moments, read_events, read_moments
-from assets.features.one_row import one_row
-from assets.features.parts import parts
-from assets.features.plan import Group, groups_of
-from assets.features.reader import Reader
-from assets.features.scope import Scope
-from assets.features.versions import facts_of, same_facts
-from assets.features.vocabulary import FeatureError, FeatureSet
-from assets.features.windows import (
+from assets.features.columns.arrow import read_micros
+from assets.features.columns.columns import read_keys
+from assets.features.columns.reader import Reader
+from assets.features.kernel.aggregates import FAMILIES
+from assets.features.kernel.edges import edges
+from assets.features.kernel.group_events import Moments, read_events, read_moments
+from assets.features.kernel.parts import parts
+from assets.features.kernel.plan import Group, groups_of
+from assets.features.kernel.revisions import facts_of, same_facts
+from assets.features.kernel.rows import Value, feature_row, feature_table
+from assets.features.kernel.scope import Scope
+from assets.features.kernel.windows import (
     NEVER,
     Events,
     Rows,
@@ -37,6 +35,8 @@ from assets.features.windows import (
     spelled_out,
     unknown_yet,
 )
+from assets.features.online.one_row import one_row
+from assets.vocabulary import FeatureError, FeatureSet
 
 MOST_EVENTS = 10_000_000
 """Events of a source that are computed on at once: some gigabytes of arrays."""

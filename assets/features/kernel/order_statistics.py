@@ -6,9 +6,9 @@ quicker to find (`aggregates.py`).
 
 import numpy as np
 
-from assets.features.exact import quotient
-from assets.features.scope import Measure, Scope, both
-from assets.features.windows import chunks, ragged
+from assets.features.kernel.exact import quotient
+from assets.features.kernel.scope import Measure, Scope, both
+from assets.features.kernel.windows import chunks, ragged
 
 _BEYOND = 2**62
 """More than any number of steps."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assets.features.windows import Events, Rows
+from assets.features.kernel.windows import Events, Rows
 
 _MOST = 2**16
 """Events and rows of a part; with those of one entity more, if need be."""

@@ -10,12 +10,12 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from assets.features.aggregates import FAMILY_OF
-from assets.features.columns import Needs
-from assets.features.row_values import KINDS
-from assets.features.scope import Filters, Measure, Member
-from assets.features.vocabulary import COUNTED, SUMMED, Calendar, FeatureError, FeatureSet, History, LastEvents, Window
-from assets.features.windows import Span
+from assets.features.columns.columns import Needs
+from assets.features.kernel.aggregates import FAMILY_OF
+from assets.features.kernel.scope import Filters, Measure, Member
+from assets.features.kernel.windows import Span
+from assets.features.online.formulas import KINDS
+from assets.vocabulary import COUNTED, SUMMED, Calendar, FeatureError, FeatureSet, History, LastEvents, Window
 
 _MICROSECOND = timedelta(microseconds=1)
 _SLICED = KINDS | {"last", "distinct"}

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import filled, one_column, value_codes
-from assets.features.conditions import FeatureError
-from assets.features.windows import NEVER, Events
+from assets.features.columns.arrow import filled, one_column, value_codes
+from assets.features.kernel.windows import NEVER, Events
+from assets.vocabulary import FeatureError
 
 
 def facts_of(table: pa.Table, fact: str, what: str) -> np.ndarray | None:

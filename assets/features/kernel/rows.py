@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import as_numbers, is_text, nullable, one_column, read_micros, read_numbers
-from assets.features.derived import derive
-from assets.features.group_events import AS_OF
-from assets.features.reader import Reader
-from assets.features.vocabulary import FeatureError, FeatureSet, holds_text
+from assets.features.columns.arrow import as_numbers, is_text, nullable, one_column, read_micros, read_numbers
+from assets.features.columns.reader import Reader
+from assets.features.kernel.derive import derive
+from assets.features.kernel.group_events import AS_OF
+from assets.vocabulary import FeatureError, FeatureSet, holds_text
 
 Value = float | str | None
 """One feature of one row; None where missing, and NaN too before the row is whole."""

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
-from assets.features.conditions import Predicate
-from assets.features.edges import newest
-from assets.features.windows import Edges, Events, Rows, moments
+from assets.features.kernel.edges import newest
+from assets.features.kernel.windows import Edges, Events, Rows, moments
+from assets.vocabulary import Predicate
 
 Filters = tuple[Predicate, ...]
 

@@ -5,9 +5,9 @@ Belongs here: aggregates over neighbouring events. Does not belong here: single 
 
 import numpy as np
 
-from assets.features.exact import exact_totals
-from assets.features.scope import Measure, Scope, counted
-from assets.features.windows import range_pick
+from assets.features.kernel.exact import exact_totals
+from assets.features.kernel.scope import Measure, Scope, counted
+from assets.features.kernel.windows import range_pick
 
 _DAY = 86_400_000_000.0
 _NEVER = np.iinfo(np.int64).max

@@ -5,8 +5,8 @@ Belongs here: the least-squares slope. Does not belong here: the derived trend o
 
 import numpy as np
 
-from assets.features.exact import exact_totals, quotient
-from assets.features.scope import Measure, Scope, both
+from assets.features.kernel.exact import exact_totals, quotient
+from assets.features.kernel.scope import Measure, Scope, both
 
 _DAY = 86_400_000_000
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assets.features.columns import Columns
-from assets.features.spans import Calendar, LastEvents
+from assets.features.columns.columns import Columns
+from assets.vocabulary import Calendar, LastEvents
 
 Span = int | Calendar | LastEvents | None
 """A window: its length in microseconds, days or months of a calendar, a number of events; None for all history."""

@@ -1,0 +1,1 @@
+"""Features of one request: one row, tiles, and what the online store is loaded with."""

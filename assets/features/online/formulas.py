@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from assets.features.scope import Measure
+from assets.features.kernel.scope import Measure
 
 KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
 """The kinds of features that have a formula here."""

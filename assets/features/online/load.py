@@ -13,12 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 
-from assets.features.group_events import SEQUENCE
-from assets.features.kernel import Kernel, Need
-from assets.features.tiles import CHUNK, Tiling
+from assets.features.kernel.group_events import SEQUENCE
+from assets.features.kernel.kernel import Kernel, Need
+from assets.features.online.tiles import CHUNK, Tiling
 from assets.product import Product
 from resources.lake import Lake
-from resources.online_store import OnlineStore, StoreState
+from resources.online_store.protocol import OnlineStore, StoreState
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from functools import cached_property
 
 import numpy as np
 
-from assets.features.aggregates import FAMILIES
-from assets.features.calendars import period_start
-from assets.features.columns import Columns
-from assets.features.edges import edges
-from assets.features.nested import EXTREMES, SUM, Nested
-from assets.features.plan import Group
-from assets.features.row_values import values_of
-from assets.features.scope import Measure, Member, Scope
-from assets.features.spans import Calendar
-from assets.features.windows import Events, Rows, moments
+from assets.features.columns.columns import Columns
+from assets.features.kernel.aggregates import FAMILIES
+from assets.features.kernel.calendars import period_start
+from assets.features.kernel.edges import edges
+from assets.features.kernel.plan import Group
+from assets.features.kernel.scope import Measure, Member, Scope
+from assets.features.kernel.windows import Events, Rows, moments
+from assets.features.online.formulas import values_of
+from assets.features.online.nested import EXTREMES, SUM, Nested
+from assets.vocabulary import Calendar
 
 _LIMIT = 2**62
 _EVER = -(2**63)

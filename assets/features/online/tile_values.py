@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import one_column
-from assets.features.columns import Columns
-from assets.features.group_events import read_events, read_moments
-from assets.features.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Nested, Reduction
-from assets.features.one_row import OneRow
-from assets.features.plan import Group
-from assets.features.reader import Reader
-from assets.features.row_values import values_of
-from assets.features.scope import Measure
-from assets.features.windows import Rows, Span
+from assets.features.columns.arrow import one_column
+from assets.features.columns.columns import Columns
+from assets.features.columns.reader import Reader
+from assets.features.kernel.group_events import read_events, read_moments
+from assets.features.kernel.plan import Group
+from assets.features.kernel.scope import Measure
+from assets.features.kernel.windows import Rows, Span
+from assets.features.online.formulas import values_of
+from assets.features.online.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Nested, Reduction
+from assets.features.online.one_row import OneRow
 
 Names = Mapping[tuple[str, int, str | None], str]
 """For each (kind, filters, column) the name of the tiles' column."""

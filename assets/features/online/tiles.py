@@ -25,17 +25,17 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from assets.features.arrow import read_micros
-from assets.features.columns import Columns, read_columns
-from assets.features.group_events import AS_OF
-from assets.features.kernel import Kernel, Need
-from assets.features.nested import EXTREMES, MOMENTS
-from assets.features.plan import Group
-from assets.features.reader import Reader
-from assets.features.row_values import KINDS
-from assets.features.scope import Measure, Member
-from assets.features.tile_values import Cover, Names, Values, length_of, met, names_of
-from resources.event_blocks import TIMESTAMP, key_text, prepared
+from assets.features.columns.arrow import read_micros
+from assets.features.columns.columns import Columns, read_columns
+from assets.features.columns.reader import Reader
+from assets.features.kernel.group_events import AS_OF
+from assets.features.kernel.kernel import Kernel, Need
+from assets.features.kernel.plan import Group
+from assets.features.kernel.scope import Measure, Member
+from assets.features.online.formulas import KINDS
+from assets.features.online.nested import EXTREMES, MOMENTS
+from assets.features.online.tile_values import Cover, Names, Values, length_of, met, names_of
+from resources.online_store.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
 """An entity with more events of a source than this is kept in tiles."""

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from assets.features.conditions import FeatureError
-from assets.features.data_files import joined
+from assets.features.table.data_files import joined
+from assets.vocabulary import FeatureError
 
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
 """A block's bucket, what it holds (a source's name), and its rows as an Arrow stream."""

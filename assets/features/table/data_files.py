@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.arrow import Members
-from assets.features.conditions import FeatureError
-from resources.lake import DAY, at_fault
-from resources.object_stores import open_place
-from resources.parquet import CHECKED, FAULTS, read_parquet
+from assets.features.columns.arrow import Members
+from assets.vocabulary import FeatureError
+from resources.lake import DAY
+from resources.lake.lake import at_fault
+from resources.lake.parquet import CHECKED, FAULTS, read_parquet
+from resources.sources.object_stores import open_place
 
 _ROWS = 200_000
 """Rows that are gathered before they go on."""

@@ -10,8 +10,8 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.group_events import SEQUENCE
-from assets.features.kernel import Kernel
+from assets.features.kernel.group_events import SEQUENCE
+from assets.features.kernel.kernel import Kernel
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 92

@@ -14,8 +14,10 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from assets.features.columns import key_type
-from assets.features.data_files import (
+from assets.features.columns.columns import key_type
+from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from assets.features.kernel.kernel import Kernel, Need
+from assets.features.table.data_files import (
     TableVersion,
     day_numbers,
     gathered,
@@ -24,13 +26,11 @@ from assets.features.data_files import (
     read_entities,
     read_table,
 )
-from assets.features.group_events import AS_OF, SEQUENCE
-from assets.features.kernel import Kernel, Need
-from assets.features.vocabulary import FeatureError, History
+from assets.vocabulary import FeatureError, History
 from resources.lake import DAY
+from resources.lake.parquet import write_parquet
 from resources.memory import keep_freed_memory
-from resources.object_stores import open_place
-from resources.parquet import write_parquet
+from resources.sources.object_stores import open_place
 
 _EPOCH = date(1970, 1, 1)
 _MICROS = pa.timestamp("us", tz="UTC")

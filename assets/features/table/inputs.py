@@ -11,9 +11,9 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.data_files import DataFiles, TableVersion
-from assets.features.kernel import Kernel
-from assets.features.online import lookback_of, validated_table
+from assets.features.kernel.kernel import Kernel
+from assets.features.online.load import lookback_of, validated_table
+from assets.features.table.data_files import DataFiles, TableVersion
 from assets.product import Product
 from resources.lake import Lake
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from assets.features.vocabulary import FeatureSet
+from assets.vocabulary import FeatureSet
 from resources.lake import Lake
 
 _COMPUTATION = "computation"

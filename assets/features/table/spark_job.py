@@ -28,11 +28,11 @@ import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from assets.features import blocks
-from assets.features.data_files import DataFiles, partition_of, size_of
-from assets.features.feature_table import FeatureTable, SpineColumns, TooLarge, WrittenFile
-from assets.features.kernel import Kernel
-from assets.features.vocabulary import FeatureError
+from assets.features.kernel.kernel import Kernel
+from assets.features.table import blocks
+from assets.features.table.data_files import DataFiles, partition_of, size_of
+from assets.features.table.feature_table import FeatureTable, SpineColumns, TooLarge, WrittenFile
+from assets.vocabulary import FeatureError
 from resources.lake import DAY, DamagedPartition
 
 _ROWS = "(rows)"  # no source has this name

@@ -1,0 +1,1 @@
+"""The bank's source systems, and how they are filled."""

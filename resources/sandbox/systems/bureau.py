@@ -1,4 +1,4 @@
-"""The credit bureau's HTTP API: `python -m resources.sandbox.bureau --data DIR --port N`.
+"""The credit bureau's HTTP API: `python -m resources.sandbox.systems.bureau --data DIR --port N`.
 
 Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: making them
 (`bureau_reports.py`). It imports the standard library alone, so that it starts at once, and listens on 127.0.0.1 only.
@@ -95,7 +95,7 @@ def make_server(data: Path, port: int) -> ThreadingHTTPServer:
 def main(arguments: list[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; prints the address once it listens. Exit status 2 when it cannot start."""
     parser = argparse.ArgumentParser(
-        prog="python -m resources.sandbox.bureau", description="The sandbox credit bureau."
+        prog="python -m resources.sandbox.systems.bureau", description="The sandbox credit bureau."
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that the bank was filled into")
     parser.add_argument("--port", type=int, required=True, help="port of 127.0.0.1; 0 takes a free one")

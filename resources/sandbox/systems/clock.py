@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from resources.sandbox.incidents import SandboxError
-from resources.sandbox.origin import MARKER, read_marker
+from resources.sandbox.systems.origin import MARKER, read_marker
+from resources.sandbox.world.incidents import SandboxError
 
 # The folders of the landing zone whose last day is the bank's yesterday. Labels go on after it and do not count.
 _FOLDERS = ("transactions", "card_transactions")

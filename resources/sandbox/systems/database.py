@@ -13,9 +13,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from resources.sandbox.feeds import Feed
-from resources.sandbox.incidents import SandboxError
-from resources.sandbox.origin import Origin
+from resources.sandbox.systems.feeds import Feed
+from resources.sandbox.systems.origin import Origin
+from resources.sandbox.world.incidents import SandboxError
 
 _METADATA = sa.MetaData()
 TABLES = {

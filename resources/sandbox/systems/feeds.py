@@ -11,9 +11,9 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.incidents import Incident, SandboxError, of_kind
-from resources.sandbox.seasons import in_force
-from resources.sandbox.settings import DAY_US, BankSettings, micros
+from resources.sandbox.world.incidents import Incident, SandboxError, of_kind
+from resources.sandbox.world.seasons import in_force
+from resources.sandbox.world.settings import DAY_US, BankSettings, micros
 
 # The number of each source that a bad feed breaks: v becomes -1 - v, which no contract allows.
 _BROKEN_COLUMN = {

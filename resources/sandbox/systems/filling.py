@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from resources.sandbox.bureau_reports import make_reports
-from resources.sandbox.card_files import CardSummary, filled_cards, write_cards
-from resources.sandbox.cards import make_cards
-from resources.sandbox.consents import consents_feed
-from resources.sandbox.database import TABLES, database_origins, fill_database
-from resources.sandbox.feeds import Feed, with_incidents
-from resources.sandbox.landing import (
+from resources.sandbox.systems.card_files import CardSummary, filled_cards, write_cards
+from resources.sandbox.systems.database import TABLES, database_origins, fill_database
+from resources.sandbox.systems.feeds import Feed, with_incidents
+from resources.sandbox.systems.landing import (
     Progress,
     quiet,
     stream_marker,
@@ -23,12 +20,15 @@ from resources.sandbox.landing import (
     write_json_days,
     write_json_lines,
 )
-from resources.sandbox.lending import applications_feed, granted_by_old_policy, make_requests
-from resources.sandbox.origin import MARKER, Origin, is_filled, local_folder, read_marker, refuse_foreign
-from resources.sandbox.people import make_people
-from resources.sandbox.repayments import repayments_feed
-from resources.sandbox.settings import BankSettings
-from resources.sandbox.transactions import transactions_feed
+from resources.sandbox.systems.origin import MARKER, Origin, is_filled, local_folder, read_marker, refuse_foreign
+from resources.sandbox.world.bureau_reports import make_reports
+from resources.sandbox.world.cards import make_cards
+from resources.sandbox.world.consents import consents_feed
+from resources.sandbox.world.lending import applications_feed, granted_by_old_policy, make_requests
+from resources.sandbox.world.people import make_people
+from resources.sandbox.world.repayments import repayments_feed
+from resources.sandbox.world.settings import BankSettings
+from resources.sandbox.world.transactions import transactions_feed
 
 SOURCES = ("applications", "consents", "transactions", "bureau_reports", "repayments")
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from resources.sandbox.card_files import LABEL_DELAY_DAYS, CardSummary, filled_cards, write_cards
-from resources.sandbox.cards import Cards
-from resources.sandbox.incidents import SandboxError
-from resources.sandbox.landing import Progress, days_touched, quiet
-from resources.sandbox.origin import local_folder
+from resources.sandbox.systems.card_files import LABEL_DELAY_DAYS, CardSummary, filled_cards, write_cards
+from resources.sandbox.systems.landing import Progress, days_touched, quiet
+from resources.sandbox.systems.origin import local_folder
+from resources.sandbox.world.cards import Cards
+from resources.sandbox.world.incidents import SandboxError
 
 _COLUMNS = ("TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.feeds import Feed, day_slices
-from resources.sandbox.incidents import Incident
-from resources.sandbox.origin import Origin, appearing_folder, marker_text
-from resources.sandbox.text import csv_bytes, json_rows
+from resources.sandbox.systems.feeds import Feed, day_slices
+from resources.sandbox.systems.origin import Origin, appearing_folder, marker_text
+from resources.sandbox.world.incidents import Incident
+from resources.sandbox.world.text import csv_bytes, json_rows
 
 Progress = Callable[[str], None]
 

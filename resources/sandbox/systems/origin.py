@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from resources.sandbox.incidents import SandboxError
+from resources.sandbox.world.incidents import SandboxError
 
 OriginName = Literal["sandbox", "handbook"]
 MARKER = ".origin.json"

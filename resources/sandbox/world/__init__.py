@@ -1,0 +1,1 @@
+"""What is invented: people, accounts, loans, cards, and what goes wrong."""

@@ -12,9 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resources.sandbox.people import EMPLOYED, OWN, RETIRED, SELF_EMPLOYED, STUDENT, UNEMPLOYED, People
-from resources.sandbox.seasons import day_weights, days_within, income_factor, months_of, spending_factor, time_of_day
-from resources.sandbox.settings import DAY_US, SECOND_US, BankSettings, micros
+from resources.sandbox.world.people import EMPLOYED, OWN, RETIRED, SELF_EMPLOYED, STUDENT, UNEMPLOYED, People
+from resources.sandbox.world.seasons import (
+    day_weights,
+    days_within,
+    income_factor,
+    months_of,
+    spending_factor,
+    time_of_day,
+)
+from resources.sandbox.world.settings import DAY_US, SECOND_US, BankSettings, micros
 
 CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resources.sandbox.incidents import of_kind
-from resources.sandbox.people import People
-from resources.sandbox.seasons import day_weights, days_within, time_of_day
-from resources.sandbox.settings import DAY_US, SECOND_US, BankSettings, micros
+from resources.sandbox.world.incidents import of_kind
+from resources.sandbox.world.people import People
+from resources.sandbox.world.seasons import day_weights, days_within, time_of_day
+from resources.sandbox.world.settings import DAY_US, SECOND_US, BankSettings, micros
 
 _HIGH_CENTS = 22_000
 _TAMPERED_DAYS = 28

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.feeds import Feed, in_period
-from resources.sandbox.people import (
+from resources.sandbox.systems.feeds import Feed, in_period
+from resources.sandbox.world.people import (
     EMPLOYMENT,
     HOUSING,
     RETIRED,
@@ -21,9 +21,9 @@ from resources.sandbox.people import (
     People,
     personal_data,
 )
-from resources.sandbox.seasons import day_weights, days_within, income_factor, spending_factor
-from resources.sandbox.settings import DAY_US, BankSettings
-from resources.sandbox.text import coded, identifiers, iso_moments
+from resources.sandbox.world.seasons import day_weights, days_within, income_factor, spending_factor
+from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.text import coded, identifiers, iso_moments
 
 PURPOSES = ("car", "home", "education", "medical", "business", "debt_consolidation")
 BUSINESS, CONSOLIDATION = 4, 5

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.settings import DAY_US, BankSettings
-from resources.sandbox.text import identifiers
+from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.text import identifiers
 
 EMPLOYMENT = ("employed", "self_employed", "unemployed", "retired", "student")
 EMPLOYED, SELF_EMPLOYED, UNEMPLOYED, RETIRED, STUDENT = range(5)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from resources.sandbox.incidents import Incident, of_kind
-from resources.sandbox.settings import DAY_US, SECOND_US, micros
+from resources.sandbox.world.incidents import Incident, of_kind
+from resources.sandbox.world.settings import DAY_US, SECOND_US, micros
 
 
 def day_weights(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from resources.sandbox.incidents import Incident, SandboxError
+from resources.sandbox.world.incidents import Incident, SandboxError
 
 # Raised by one whenever the same settings would give other bytes, so that a place filled by older code is recognised.
 _GENERATION = 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.serving.bundle import FILES, MANIFEST, SIGNATURE, BundleError, BundleParts, load_bundle, write_bundle
-from assets.serving.signing import SignatureError, digest, sign
-from tests.serving_samples import REQUEST, sample_parts
+from assets.bundle.bundle import FILES, MANIFEST, SIGNATURE, BundleError, BundleParts, load_bundle, write_bundle
+from assets.bundle.signing import SignatureError, digest, sign
+from tests.support.serving_samples import REQUEST, sample_parts
 
 KEY = b"a key of at least thirty-two bytes"
 

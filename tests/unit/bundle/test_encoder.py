@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.encoding import Encoder
-from assets.features.vocabulary import (
+from assets.bundle.encoder import Encoder
+from assets.vocabulary import (
     Category,
     Events,
     FeatureError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.monitoring.profile import ProfileError, ReferenceProfile, build_profile
+from assets.bundle.profile import ProfileError, ReferenceProfile, build_profile
 
 
 def one(values: object, kind: pa.DataType | None = None) -> ReferenceProfile:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assets.registry.registration import Approval, Registration, RegistrationError
+from assets.bundle.registration import Approval, Registration, RegistrationError
 
 NOW = datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
 RECORD = Registration(

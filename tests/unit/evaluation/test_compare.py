@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assets.evaluation.compare import compare
-from assets.evaluation.metrics import EvaluationError
+from assets.metrics.ranking import EvaluationError
 
 GENERATOR = np.random.default_rng(0)
 TRUTH = GENERATOR.normal(size=4000)

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from assets.evaluation.evaluate import Evaluation, draw, evaluate_model
 from assets.evaluation.gates import evaluate
-from assets.evaluation.metrics import EvaluationError
-from assets.evaluation.profit import choose_threshold
+from assets.metrics.profit import choose_threshold
+from assets.metrics.ranking import EvaluationError
 from assets.product import Protected
 from tests.unit.evaluation.conftest import DECISION, GATES, PROTECTED, Trained
 

@@ -5,7 +5,7 @@ import pytest
 import xgboost as xgb
 
 from assets.evaluation.explain import explain
-from assets.evaluation.metrics import EvaluationError
+from assets.metrics.ranking import EvaluationError
 from tests.unit.evaluation.conftest import Trained
 
 

@@ -6,7 +6,7 @@ from fairlearn.metrics import demographic_parity_ratio, equalized_odds_differenc
 from numpy.typing import NDArray
 
 from assets.evaluation.fairness import FairnessReport, assess, group_members
-from assets.evaluation.metrics import EvaluationError
+from assets.metrics.ranking import EvaluationError
 from assets.product import Protected
 
 SEX = Protected("sex")

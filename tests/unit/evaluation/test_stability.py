@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from assets.evaluation.metrics import EvaluationError
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
-from assets.stability_index import psi
+from assets.metrics.psi import psi
+from assets.metrics.ranking import EvaluationError
 
 GENERATOR = np.random.default_rng(0)
 

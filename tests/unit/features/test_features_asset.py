@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.features.assets import features_asset
-from assets.features.online import validated_table
+from assets.features.online.load import validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.calibration import Calibration
+from assets.bundle.encoder import Encoder
+from assets.bundle.registration import Approval, Registration, RegistrationError
+from assets.bundle.scorecard import Scorecard
 from assets.evaluation.fairness import FairnessReport, GroupFigures
 from assets.evaluation.gates import GateSignals, evaluate
-from assets.evaluation.metrics import Metrics
-from assets.evaluation.profit import ThresholdChoice
-from assets.features.encoding import Encoder
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Category, Events, FeatureSet, Number, days
+from assets.features.kernel.kernel import compile_features
 from assets.governance.model_card import CardError, model_card
+from assets.metrics.profit import ThresholdChoice
+from assets.metrics.ranking import Metrics
 from assets.product import (
     DailyFiles,
     DecisionPolicy,
@@ -26,10 +29,7 @@ from assets.product import (
     Protected,
     Spine,
 )
-from assets.registry.registration import Approval, Registration, RegistrationError
-from assets.serving.bundle import BundleParts, Policy
-from assets.serving.calibration import Calibration
-from assets.serving.scorecard import Scorecard
+from assets.vocabulary import Category, Events, FeatureSet, Number, days
 
 NOW = datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
 FEATURES = FeatureSet(

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER, SchemaChanged, as_raw
-from resources.sources import DayRows
+from resources.sources.readers import DayRows
 from tests.unit.validation.test_audit import contract
 
 DAY = date(2026, 1, 2)

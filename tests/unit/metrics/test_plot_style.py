@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from assets.evaluation.plots import ranking
-from assets.evaluation.style import figure, png
+from assets.metrics.plot_style import figure, png
 
 
 def pixels(content: bytes) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assets.evaluation.metrics import EvaluationError
-from assets.evaluation.profit import at_threshold, choose_threshold, profit_curve
+from assets.metrics.profit import at_threshold, choose_threshold, profit_curve
+from assets.metrics.ranking import EvaluationError
 from assets.product import Profit
 
 PER_ROW = Profit(good=10, bad=100)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assets.stability_index import psi
+from assets.metrics.psi import psi
 
 
 def test_psi_is_the_published_formula() -> None:

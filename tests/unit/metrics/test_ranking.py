@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from assets.evaluation.metrics import (
+from assets.metrics.ranking import (
     EvaluationError,
     Ranking,
     best_single_feature,

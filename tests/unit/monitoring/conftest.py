@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.monitoring.profile import ReferenceProfile, build_profile
+from assets.bundle.profile import ReferenceProfile, build_profile
 
 FIRST = date(2025, 1, 1)
 Rows = Callable[..., pa.Table]

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from scipy.stats import ks_2samp
 
+from assets.bundle.profile import ProfileError, ReferenceProfile, build_profile
 from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table
-from assets.monitoring.profile import ProfileError, ReferenceProfile, build_profile
 from tests.unit.monitoring.conftest import FIRST
 
 Draw = Callable[..., Any]

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from assets.bundle.profile import ReferenceProfile
 from assets.monitoring.drift import DRIFT_SCHEMA, drift_by_day, drift_of_day
 from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
-from assets.monitoring.profile import ReferenceProfile
 from tests.unit.monitoring.conftest import FIRST
 
 Draw = Callable[..., Any]

@@ -19,8 +19,7 @@ from assets.monitoring.verdicts import (
     performance_verdict,
     retrain_verdict,
 )
-from assets.product import MonitoringPolicy, RetrainPolicy
-from assets.verdict import Verdict
+from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
 DAY = date(2026, 3, 1)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import tokenise, without_personal_data
-from assets.validation.contract import Column, Consent, Contract
+from assets.product import Column, Consent, Contract
 
 KEY = b"k" * 32
 TIME = pa.timestamp("us", tz="UTC")

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from assets.features.agreement import check_agreement
-from assets.features.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, days
+from assets.product.agreement import check_agreement
+from assets.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, days
 from pipelines.products import load_product
 
 PRODUCT = load_product("credit_risk")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
-from assets.product import DailyFiles, Product, ProductError
+from assets.product import ContractError, DailyFiles, Product, ProductError, load_contract
+from assets.product.contract import TAKEN
 from assets.streaming.events import _MESSAGE
-from assets.validation.contract import TAKEN, ContractError, load_contract
 from pipelines.products import load_product
 
 

@@ -23,7 +23,7 @@ from resources.processes import (
     port_is_free,
     wait_until_answers,
 )
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 SERVER = """
 import http.server, sys

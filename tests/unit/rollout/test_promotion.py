@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from assets.registry.promotion import PromotionAction, PromotionSignals, promotion_verdict
-from assets.verdict import Verdict
-from tests.unit.registry.test_registration import APPROVAL, NOW, RECORD
+from assets.product import Verdict
+from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
+from tests.unit.bundle.test_registration import APPROVAL, NOW, RECORD
 
 LATER = NOW + timedelta(hours=1)
 SIGNALS = PromotionSignals(

@@ -1,12 +1,12 @@
-"""A small real bundle and a store for it: see `tests.serving_samples`."""
+"""A small real bundle and a store for it: see `tests.support.serving_samples`."""
 
 from pathlib import Path
 
 import pytest
 
-from assets.serving.bundle import BundleParts
-from resources.lmdb_store import LmdbStore
-from tests.serving_samples import fill_store, sample_parts
+from assets.bundle.bundle import BundleParts
+from resources.online_store.lmdb_store import LmdbStore
+from tests.support.serving_samples import fill_store, sample_parts
 
 
 @pytest.fixture(scope="session")

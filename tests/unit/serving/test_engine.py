@@ -11,16 +11,16 @@ import pyarrow as pa
 import pytest
 import xgboost as xgb
 
-from assets.serving.bundle import Bundle, BundleError, BundleParts
+from assets.bundle.bundle import Bundle, BundleError, BundleParts
+from assets.bundle.scorer import Scorer
+from assets.replay.decision import CannotReplay, Difference, replay
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from assets.serving.replay import CannotReplay, Difference, replay
 from assets.serving.request import RequestError, StaleEvents
-from assets.serving.scorer import Scorer
-from resources.event_blocks import TIMESTAMP
-from resources.lmdb_store import LmdbStore
-from resources.online_store import StreamPosition
-from tests.serving_samples import (
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.protocol import StreamPosition
+from tests.support.serving_samples import (
     FEATURES,
     NOW,
     REQUEST,

@@ -10,18 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import Events, FeatureSet, Number, days
-from assets.serving.bundle import Bundle, Policy
+from assets.bundle.bundle import Bundle, Policy
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.replay.decision import CannotReplay
+from assets.replay.features import EntityIndex, LakeEvents, StoreEvents, compare_with_lake, explain
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from assets.serving.parity import EntityIndex, LakeEvents, StoreEvents, compare_with_lake, explain
-from assets.serving.replay import CannotReplay
 from assets.serving.request import RequestError
-from resources.event_blocks import TIMESTAMP
-from resources.lmdb_store import LmdbStore
-from resources.online_store import EntityEvents
-from tests.serving_samples import NOW, trained
+from assets.vocabulary import Events, FeatureSet, Number, days
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.protocol import EntityEvents
+from tests.support.serving_samples import NOW, trained
 
 CARDS = Events("card_transactions", key="card_id", includes_request=True)
 TERMINALS = Events("card_transactions", key="terminal_id", includes_request=True)

@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
-from assets.serving.bundle import Bundle, Policy, load_bundle, write_bundle
+from assets.bundle.bundle import Bundle, Policy, load_bundle, write_bundle
+from assets.features.kernel.kernel import compile_features
+from assets.replay.decision import replay
 from assets.serving.engine import Engine, shape_of
-from assets.serving.replay import replay
 from assets.serving.request import RequestError
-from resources.event_blocks import TIMESTAMP
-from resources.lmdb_store import LmdbStore
-from tests.serving_samples import NOW, trained, transactions
+from assets.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
+from tests.support.serving_samples import NOW, trained, transactions
 
 _TRANSACTIONS = Events("transactions", key="customer_id")
 KERNEL = compile_features(

@@ -9,17 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features import tiles
-from assets.features.kernel import Kernel, compile_features
-from assets.features.online import SourceLoad, put_source
-from assets.features.tiles import tilings_of
-from assets.features.vocabulary import Events, FeatureSet, Number, days
-from assets.serving.bundle import Bundle, Policy
+from assets.bundle.bundle import Bundle, Policy
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.online import tiles
+from assets.features.online.load import SourceLoad, put_source
+from assets.features.online.tiles import tilings_of
 from assets.serving.engine import Engine
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import OnlineStore, StreamPosition, open_store
-from tests.redis_server import RedisServer
-from tests.serving_samples import trained
+from assets.vocabulary import Events, FeatureSet, Number, days
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import OnlineStore, StreamPosition, open_store
+from tests.support.redis_server import RedisServer
+from tests.support.serving_samples import trained
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 N = 3_000

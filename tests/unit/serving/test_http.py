@@ -16,13 +16,13 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from assets.bundle.bundle import BundleParts
 from assets.serving.application import Application
-from assets.serving.bundle import BundleParts
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http import http_app, is_ready
-from resources.rollout_store import Release
-from tests.serving_process import Workspace
-from tests.serving_samples import PRODUCT, REQUEST, sample_parts
+from resources.rollout_store.store import Release
+from tests.support.serving_process import Workspace
+from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 EVENT = {
     "customer_id": "C7", "event_time": "2026-03-02T00:00:00Z", "known_at": "2026-03-02T00:00:00Z", "amount": 5.0,

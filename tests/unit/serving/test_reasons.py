@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from assets.features.vocabulary import FeatureSet, Missing, Number
-from assets.serving.bundle import Policy
+from assets.bundle.bundle import Policy
 from assets.serving.reasons import reasons_of
+from assets.vocabulary import FeatureSet, Missing, Number
 
 FEATURES = FeatureSet(
     request=(Number("score", description="Score of the bureau"), Number("debt"), Number("income")),

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from assets.bundle.bundle import BundleParts, write_bundle
 from assets.serving import watcher as watcher_module
-from assets.serving.bundle import BundleParts, write_bundle
 from assets.serving.watcher import Watcher, place
-from resources.lmdb_store import LmdbStore
-from resources.rollout_store import Release, RolloutManifest, RolloutStore
-from tests.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
+from resources.online_store.lmdb_store import LmdbStore
+from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
 
 KEY = b"a key of at least thirty-two bytes"
 

@@ -3,10 +3,10 @@
 import json
 from datetime import UTC, datetime
 
-from assets.features.kernel import compile_features
+from assets.features.kernel.kernel import compile_features
 from assets.streaming.events import accepted
 from pipelines.products import load_product
-from resources.tails import Message
+from resources.sources.tails import Message
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

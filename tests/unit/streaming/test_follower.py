@@ -11,18 +11,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.online import as_stored
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import as_stored
 from assets.privacy.tokens import tokenise
 from assets.product import StreamTopic
 from assets.streaming.events import LeftOut, accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
-from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake
-from resources.lmdb_store import LmdbStore
-from resources.online_store import StoreUnavailable
-from resources.tails import FileTail, Message
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.protocol import StoreUnavailable
+from resources.sources.tails import FileTail, Message
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = UNTIL + timedelta(hours=6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assets.serving.calibration import Calibration, CalibrationError, log_odds, sigmoid
+from assets.bundle.calibration import Calibration, CalibrationError, log_odds, sigmoid
 from assets.training.calibrate import fit_calibration, fit_piecewise, fit_platt
 
 

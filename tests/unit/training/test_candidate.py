@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.encoding import Encoder, bucket
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import FeatureError, FeatureSet, HashedCategory, LearnedCategory, Number
+from assets.bundle.bundle import load_bundle, write_bundle
+from assets.bundle.encoder import Encoder, bucket
+from assets.features.kernel.kernel import compile_features
 from assets.product import DailyFiles, DecisionPolicy, GatePolicy, Label, ModelSpec, Product, Profit, Spine
-from assets.serving.bundle import load_bundle, write_bundle
 from assets.serving.engine import Engine
 from assets.training.candidate import candidate_parts, labelled_rows
 from assets.training.candidates import train_candidates
+from assets.vocabulary import FeatureError, FeatureSet, HashedCategory, LearnedCategory, Number
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 KEY = b"k" * 32

@@ -8,8 +8,8 @@ import pytest
 import xgboost as xgb
 from sklearn.metrics import roc_auc_score
 
-from assets.serving.calibration import sigmoid
-from assets.serving.scorecard import Scorecard, ScorecardError
+from assets.bundle.calibration import sigmoid
+from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.training.candidates import (
     Candidates,
     bin_edges,

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from assets.ingestion.landing import as_raw
+from assets.product import Column, Contract
 from assets.validation.audit import Audit, ContractCannotRun, audit
-from assets.validation.contract import Column, Contract
 from assets.validation.entity_keys import refused_keys
-from resources.content import content_hash
-from resources.event_blocks import EventError, key_text
-from resources.sources import DayRows
+from resources.lake.content import content_hash
+from resources.online_store.event_blocks import EventError, key_text
+from resources.sources.readers import DayRows
 
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
 T = "2026-01-02T10:00:00.000000Z"

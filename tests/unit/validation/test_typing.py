@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from assets.validation.contract import Column, ColumnType
+from assets.product import Column, ColumnType
 from assets.validation.typing import TypedColumn, typed
 
 NOT_READ = "n/a"

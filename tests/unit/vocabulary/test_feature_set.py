@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from assets.features.vocabulary import (
+from assets.vocabulary import (
     Category,
     Clip,
     Events,
@@ -462,7 +462,7 @@ def test_a_wrong_record_is_refused(change: Callable[..., object], message: str) 
 
 def test_the_vocabulary_needs_only_the_standard_library() -> None:
     script = (
-        "import sys, assets.features.vocabulary\n"
+        "import sys, assets.vocabulary.feature_set\n"
         "print([m for m in ('numpy', 'pyarrow', 'pandas', 'pyspark', 'yaml') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from assets.features.units import units_of
-from assets.features.vocabulary import (
+from assets.vocabulary import (
     Category,
     Clip,
     DayOfWeek,
@@ -40,12 +39,12 @@ HISTORY = (
 
 def _unit(feature: Derived) -> str:
     features = FeatureSet(request=REQUEST, history=HISTORY, derived=[feature])
-    return units_of(features, COLUMNS, "loans")[feature.name]
+    return features.units(COLUMNS, "loans")[feature.name]
 
 
 def test_numbers_take_their_unit_from_the_contract() -> None:
     """Request columns from the spine's, history from its source's, a slope is a day's."""
-    found = units_of(FeatureSet(request=REQUEST, history=HISTORY), COLUMNS, "loans")
+    found = FeatureSet(request=REQUEST, history=HISTORY).units(COLUMNS, "loans")
     assert [found[name] for name in ("amount", "term", "dollars", "plain")] == ["EUR", "months", "USD", ""]
     assert [found[name] for name in ("month", "median", "slope", "way")] == ["EUR", "EUR", "EUR/day", "km"]
     assert [found[name] for name in ("n", "row", "weighted")] == ["events"] * 3
@@ -111,9 +110,9 @@ def test_units_that_do_not_go_together_are_refused_with_the_remedy(feature: Deri
 def test_a_declared_unit_that_the_contract_contradicts_is_refused() -> None:
     """A unit is stated once, or twice alike."""
     with pytest.raises(FeatureError, match="'dear': unit='USD', but its contract says 'EUR'; leave unit= out"):
-        units_of(FeatureSet(history=[tx.max("amount", name="dear", unit="USD")]), COLUMNS)
+        FeatureSet(history=[tx.max("amount", name="dear", unit="USD")]).units(COLUMNS)
     with pytest.raises(FeatureError, match="'amount': unit='USD', but its contract says 'EUR'"):
-        units_of(FeatureSet(request=[Number("amount", unit="USD")]), COLUMNS, "loans")
+        FeatureSet(request=[Number("amount", unit="USD")]).units(COLUMNS, "loans")
 
 
 def test_a_feature_set_refuses_what_no_contract_could_mend() -> None:
@@ -123,5 +122,5 @@ def test_a_feature_set_refuses_what_no_contract_could_mend() -> None:
         FeatureSet(request=[euros, year], derived=[Difference("d", "a", "b")])
     features = FeatureSet(request=[euros, Category("c", values=("x",))], history=[tx.sum("amount", name="s")],
                           derived=[Difference("d", "a", "s"), Ratio("q", "d", "a")])  # fmt: skip
-    assert units_of(features)["d"] == ""
-    assert units_of(features, COLUMNS) == {"a": "EUR", "c": "", "s": "EUR", "d": "EUR", "q": "1"}
+    assert features.units()["d"] == ""
+    assert features.units(COLUMNS) == {"a": "EUR", "c": "", "s": "EUR", "d": "EUR", "q": "1"}

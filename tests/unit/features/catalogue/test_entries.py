@@ -1,7 +1,7 @@
 """The catalogue: an entry a feature, complete without its author's help."""
 
-from assets.features.catalogue import catalogue, to_markdown
-from assets.features.vocabulary import (
+from assets.features.catalogue.entries import catalogue, to_markdown
+from assets.vocabulary import (
     Category,
     Events,
     FeatureSet,

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.statistics import QUANTILES, feature_statistics
+from assets.features.catalogue.statistics import QUANTILES, feature_statistics
 
 
 def test_a_number_has_its_moments_quantiles_and_gaps() -> None:

@@ -4,12 +4,12 @@ from datetime import date
 
 import pyarrow as pa
 
-from assets.features.catalogue import catalogue
-from assets.features.page import to_html, to_markdown
-from assets.features.statistics import feature_statistics
-from assets.features.survey import FeatureSurvey
-from assets.features.usage import ModelUse, feature_use, unused
-from assets.features.vocabulary import Category, Events, FeatureSet, Log1p, Number, Ratio, days
+from assets.features.catalogue.entries import catalogue
+from assets.features.catalogue.render import to_html, to_markdown
+from assets.features.catalogue.statistics import feature_statistics
+from assets.features.catalogue.survey import FeatureSurvey
+from assets.features.catalogue.usage import ModelUse, feature_use, unused
+from assets.vocabulary import Category, Events, FeatureSet, Log1p, Number, Ratio, days
 
 payments = Events("payments", key="customer_id")
 FEATURES = FeatureSet(

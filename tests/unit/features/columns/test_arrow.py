@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from assets.features.arrow import Members
+from assets.features.columns.arrow import Members
 
 FAR = [-(2**63), 2**63 - 1]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from assets.features import reference
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Events, FeatureSet, History
+from assets.features.kernel.kernel import compile_features
+from assets.vocabulary import Events, FeatureSet, History
 
 MICROS = pa.timestamp("us", tz="UTC")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Events, FeatureSet, History, at_least, days, hours
-from tests.unit.features.one_person import CENTS, MICROS, NOON, events, own, tx, value
+from assets.features.kernel.kernel import compile_features
+from assets.vocabulary import Events, FeatureSet, History, at_least, days, hours
+from tests.unit.features.kernel.one_person import CENTS, MICROS, NOON, events, own, tx, value
 
 FLOAT, TEXT = pa.float64(), pa.string()
 
@@ -81,7 +81,7 @@ def test_many_modes_are_right_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     spine = pa.table({"who": random.choice(["a", "b", "c"], 60), "as_of": as_of})
     kernel = compile_features(FeatureSet(history=[tx.mode("n", days(9)), tx.mode("n")]), CENTS)
     whole = kernel.compute({"tx": history}, spine)
-    monkeypatch.setattr("assets.features.windows._PAIRS", 30)
+    monkeypatch.setattr("assets.features.kernel.windows._PAIRS", 30)
     assert kernel.compute({"tx": history}, spine).equals(whole)
     assert whole["tx_mode_n_9d"].null_count > 10
 

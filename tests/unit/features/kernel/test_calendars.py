@@ -6,9 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from assets.features.calendars import period_start
-from assets.features.conditions import FeatureError
-from assets.features.spans import Calendar, last_months, this_month, today
+from assets.features.kernel.calendars import period_start
+from assets.vocabulary import Calendar, FeatureError, last_months, this_month, today
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

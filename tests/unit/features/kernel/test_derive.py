@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from assets.features.derived import derive
-from assets.features.vocabulary import (
+from assets.features.kernel.derive import derive
+from assets.vocabulary import (
     Category,
     Clip,
     DayOfWeek,

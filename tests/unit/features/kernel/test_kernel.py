@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features import kernel as kernel_module
-from assets.features import parts as parts_module
 from assets.features import reference
-from assets.features.kernel import Kernel, compile_features
-from assets.features.vocabulary import (
+from assets.features.kernel import kernel as kernel_module
+from assets.features.kernel import parts as parts_module
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.vocabulary import (
     Category,
     Events,
     FeatureError,
@@ -188,7 +188,7 @@ def test_entities_over_a_long_time_are_searched_in_slabs() -> None:
 
 def test_many_late_facts_are_right_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that must be spelled out are taken some at a time."""
-    monkeypatch.setattr("assets.features.windows._PAIRS", 40)
+    monkeypatch.setattr("assets.features.kernel.windows._PAIRS", 40)
     random = np.random.default_rng(4)
     moments = random.integers(0, 1_000, 120) * 3_600_000_000
     events = pa.table(
@@ -468,7 +468,7 @@ def test_a_kernel_survives_json() -> None:
 
 def test_kernel_and_encoder_carry_no_batch_machinery() -> None:
     script = (
-        "import sys, assets.features.kernel, assets.features.encoding\n"
+        "import sys, assets.features.kernel.kernel, assets.bundle.encoder\n"
         "print([m for m in ('pandas', 'pyspark', 'dagster', 'mlflow', 'great_expectations') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.kernel import compile_features
-from assets.features.online import planned_loads, put_source
-from assets.features.spans import LONGEST
-from assets.features.vocabulary import FeatureSet
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import planned_loads, put_source
+from assets.vocabulary import FeatureSet
+from assets.vocabulary.windows import LONGEST
 from pipelines.card_fraud.product import PRODUCT
-from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake
-from resources.lmdb_store import LmdbStore
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
 
 DAY = date(2026, 3, 9)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from assets.features import parts as parts_module
-from assets.features.parts import parts
+from assets.features.kernel import parts as parts_module
+from assets.features.kernel.parts import parts
 
 
 @pytest.mark.parametrize("most", [1, 7, 100, 10_000])

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
+from assets.features.kernel.kernel import compile_features
+from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
 
 DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", Path(__file__).parents[4] / "shared" / "data")) / "card_transactions"
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import (
+from assets.features.kernel.kernel import compile_features
+from assets.vocabulary import (
     Category,
     Events,
     FeatureError,

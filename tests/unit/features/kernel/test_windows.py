@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assets.features.windows import chunks, ragged, range_pick, ranges
+from assets.features.kernel.windows import chunks, ragged, range_pick, ranges
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 65])
@@ -22,7 +22,7 @@ def test_ranges_are_spelled_out_with_their_owner() -> None:
 
 
 def test_chunks_hold_every_row_once_and_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assets.features.windows._PAIRS", 10)
+    monkeypatch.setattr("assets.features.kernel.windows._PAIRS", 10)
     sizes = np.array([4, 6, 1, 0, 30, 0, 9, 1, 1])
     found = list(chunks(sizes))
     assert found == [(0, 2), (2, 4), (4, 5), (5, 8), (8, 9)]

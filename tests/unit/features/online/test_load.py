@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel import compile_features
-from assets.features.online import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
 from pipelines.card_fraud.product import PRODUCT
-from resources.event_blocks import TIMESTAMP
 from resources.lake import Lake, MissingTable
-from resources.online_store import SourceState, StoreState, open_store
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import SourceState, StoreState, open_store
 
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)

@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features.declarations import Events, History
-from assets.features.kernel import Kernel, compile_features
-from assets.features.online import SourceLoad, put_source
-from assets.features.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
-from assets.features.vocabulary import FeatureSet, Number, at_least, days
+from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.online.load import SourceLoad, put_source
+from assets.features.online.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
+from assets.vocabulary import Events, FeatureSet, History, Number, at_least, days
 from pipelines.card_fraud.product import PRODUCT as FRAUD
-from resources.event_blocks import TIMESTAMP
-from resources.lmdb_store import LmdbStore
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 N = 400
@@ -223,7 +222,7 @@ def test_more_unknown_events_than_are_read_are_told(monkeypatch: pytest.MonkeyPa
     """A decision far back, most of whose events became known since, is refused rather than slow."""
     table = history(3)
     late = table.set_column(2, "known_at", pa.array([NOW - timedelta(seconds=1)] * N, TIMESTAMP))
-    monkeypatch.setattr("assets.features.tiles.RAW_MOST", 20)
+    monkeypatch.setattr("assets.features.online.tiles.RAW_MOST", 20)
     with pytest.raises(TooManyEvents, match="card_id 'big': .* tiles of cards hold events that were not known"):
         from_tiles(
             small(kernel_of(Events("cards", key="card_id"))), late, spine(NOW - timedelta(days=1)), table.slice(0, 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.features import blocks
-from assets.features.conditions import FeatureError
+from assets.features.table import blocks
+from assets.vocabulary import FeatureError
 
 
 def _column(values: list[object], kind: pa.DataType) -> pa.ChunkedArray:

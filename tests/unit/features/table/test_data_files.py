@@ -11,10 +11,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow.fs import LocalFileSystem
 
-from assets.features import data_files
+from assets.features.table import data_files
 from resources.lake import DamagedPartition
-from resources.object_stores import open_place
-from resources.parquet import write_parquet
+from resources.lake.parquet import write_parquet
+from resources.sources.object_stores import open_place
 
 
 def _table(columns: Mapping[str, pa.DataType]) -> data_files.TableVersion:

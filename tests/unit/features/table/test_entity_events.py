@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.entity_events import events_of_entities
-from assets.features.kernel import compile_features
-from assets.features.vocabulary import Events, FeatureSet, days
+from assets.features.kernel.kernel import compile_features
+from assets.features.table.entity_events import events_of_entities
+from assets.vocabulary import Events, FeatureSet, days
 from resources.lake import Lake
 
 DAY = date(2026, 1, 5)

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assets.features.data_files import DataFiles, TableVersion
-from assets.features.feature_table import SpineColumns
-from assets.features.kernel import compile_features
-from assets.features.spark_job import run
-from assets.features.vocabulary import Events, FeatureError, FeatureSet, Number, days
+from assets.features.kernel.kernel import compile_features
+from assets.features.table.data_files import DataFiles, TableVersion
+from assets.features.table.feature_table import SpineColumns
+from assets.features.table.spark_job import run
+from assets.vocabulary import Events, FeatureError, FeatureSet, Number, days
 
 DAY = date(2026, 1, 5)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

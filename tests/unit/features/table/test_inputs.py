@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.data_files import partition_of
-from assets.features.inputs import inputs_of
-from assets.features.kernel import compile_features
-from assets.features.online import validated_table
+from assets.features.kernel.kernel import compile_features
+from assets.features.online.load import validated_table
+from assets.features.table.data_files import partition_of
+from assets.features.table.inputs import inputs_of
 from pipelines.products import load_product
 from resources.lake import Lake
 

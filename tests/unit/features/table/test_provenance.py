@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.features.provenance import outdated_days, record_of
-from assets.features.vocabulary import Events, FeatureSet, days
+from assets.features.table.provenance import outdated_days, record_of
+from assets.vocabulary import Events, FeatureSet, days
 from resources.lake import DataFile, Lake
-from resources.parquet import write_parquet
+from resources.lake.parquet import write_parquet
 
 PAID = Events("payments", key="person")
 BEFORE = FeatureSet(history=[PAID.count(days(30), name="payments_30d")])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines import cli, console
+from pipelines.cli import app, console
 from resources.environments import load_environment
 from resources.lake import Lake
 
@@ -21,7 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOOPLINE_PORT_BASE", "64990")
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
     environment = load_environment().model_copy(update={"sandbox": False})
-    monkeypatch.setattr(cli, "_environment", lambda: environment)
+    monkeypatch.setattr(app, "_environment", lambda: environment)
     monkeypatch.setattr(console, "show_progress", lambda: None)
     table = pa.table({"id": [1], "day": pa.array(DAYS, pa.date32())})
     Lake(environment.lake).replace("credit_risk/features", table, days=DAYS)
@@ -35,7 +35,7 @@ def refused(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """What the command says as it ends with a status other than 0."""
     monkeypatch.setattr("sys.argv", ["loopline", *command.split()])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        app.main()
     assert end.value.code in (1, 2)
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -114,7 +114,7 @@ def test_a_result_is_on_standard_output_as_text_or_as_json(
     for option in ([], ["--json"]):
         monkeypatch.setattr("sys.argv", ["loopline", "tables", "credit_risk", *option])
         with pytest.raises(SystemExit) as end:
-            cli.main()
+            app.main()
         assert end.value.code in (0, None)
         printed.append(capsys.readouterr())
     text, both = printed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.deciding import ask_service
+from pipelines.operations.decide import ask_service
 from resources.environments import Environment, load_environment
 
 

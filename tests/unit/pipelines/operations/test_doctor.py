@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import doctor
+from pipelines.operations import doctor
 from resources.environments import Environment, load_environment
 from resources.processes import ProcessTable
 

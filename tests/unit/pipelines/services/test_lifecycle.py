@@ -13,11 +13,11 @@ import psutil
 import pytest
 import yaml
 
-from pipelines import services
-from pipelines.service_list import Service, local, services_of
+from pipelines.services import lifecycle
+from pipelines.services.catalog import Service, local, services_of
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes import ProcessTable, answers
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 # Answers on its port, from a child in a session of its own, as BentoML does.
 PARENT = """
@@ -32,7 +32,7 @@ time.sleep(600)
 def environment(tmp_path: Path) -> Iterator[Environment]:
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_PORT_BASE": str(free_ports())})
     yield environment
-    services.down(environment)
+    lifecycle.down(environment)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def two(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> tuple[Serv
     """The list of services, cut down to two small ones."""
     ports = environment.ports
     found = (small("mlflow", ports.mlflow), small("bureau", ports.bureau))
-    monkeypatch.setattr(services, "services_of", lambda _environment: found)
+    monkeypatch.setattr(lifecycle, "services_of", lambda _environment: found)
     return found
 
 
@@ -62,33 +62,33 @@ def marked(environment: Environment) -> list[int]:
 
 
 def test_up_brings_up_down_leaves_nothing(environment: Environment, two: tuple[Service, ...]) -> None:
-    told: list[services.ServiceStatus] = []
-    found = services.up(environment, report=told.append)
+    told: list[lifecycle.ServiceStatus] = []
+    found = lifecycle.up(environment, report=told.append)
     assert [(status.name, status.state) for status in found] == [("mlflow", "running"), ("bureau", "running")]
     assert told == list(found)
     assert all(answers(service.probe) for service in two)
     assert len(marked(environment)) == 4
-    stopped = services.down(environment)
+    stopped = lifecycle.down(environment)
     assert [status.name for status in stopped] == ["mlflow", "bureau"]
     assert marked(environment) == []
-    assert [status.state for status in services.status(environment)] == ["stopped", "stopped"]
+    assert [status.state for status in lifecycle.status(environment)] == ["stopped", "stopped"]
 
 
 def test_up_leaves_alone_what_runs(environment: Environment, two: tuple[Service, ...]) -> None:
-    first = services.up(environment)
-    assert services.up(environment) == first
+    first = lifecycle.up(environment)
+    assert lifecycle.up(environment) == first
 
 
 def test_up_starts_a_service_again_that_was_killed(environment: Environment, two: tuple[Service, ...]) -> None:
-    before = services.up(environment)
+    before = lifecycle.up(environment)
     assert before[0].pid is not None
     os.kill(before[0].pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while services.status(environment)[0].state != "died":
+    while lifecycle.status(environment)[0].state != "died":
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert answers(two[0].probe), "its child still holds the port"
-    after = services.up(environment)
+    after = lifecycle.up(environment)
     assert [status.state for status in after] == ["running", "running"]
     assert after[0].pid != before[0].pid
     assert after[1].pid == before[1].pid
@@ -98,9 +98,9 @@ def test_a_taken_port_is_named_and_nothing_is_started(environment: Environment, 
     message = r"port \d+ \(bureau\) is taken by process .*LOOPLINE_PORT_BASE"
     with (
         socket.create_server(("127.0.0.1", environment.ports.bureau)),
-        pytest.raises(services.ServiceError, match=message),
+        pytest.raises(lifecycle.ServiceError, match=message),
     ):
-        services.up(environment)
+        lifecycle.up(environment)
     assert marked(environment) == []
 
 
@@ -110,7 +110,7 @@ def test_up_looks_at_the_ports_before_it_fills_the_sandbox(environment: Environm
         variables = {**os.environ, "LOOPLINE_HOME": str(environment.home)}
         variables["LOOPLINE_PORT_BASE"] = str(environment.ports.dagster)
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", "up"],
+            [sys.executable, "-m", "pipelines.cli.app", "up"],
             env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     assert done.returncode == 1
@@ -122,9 +122,9 @@ def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
     environment: Environment, two: tuple[Service, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = small("decisions", environment.ports.decisions, "raise SystemExit('no signing key')")
-    monkeypatch.setattr(services, "services_of", lambda _environment: (*two, broken))
-    with pytest.raises(services.ServiceError, match=r"(?s)decisions died before .*no signing key"):
-        services.up(environment)
+    monkeypatch.setattr(lifecycle, "services_of", lambda _environment: (*two, broken))
+    with pytest.raises(lifecycle.ServiceError, match=r"(?s)decisions died before .*no signing key"):
+        lifecycle.up(environment)
     assert marked(environment) == []
     assert ProcessTable(environment.home).all() == ()
 
@@ -146,11 +146,11 @@ def test_services_that_are_elsewhere_are_not_started(environment: Environment) -
 
 
 def test_the_settings_of_the_instance_follow_the_environment(environment: Environment) -> None:
-    home = services.prepare_dagster_home(environment)
+    home = lifecycle.prepare_dagster_home(environment)
     settings = yaml.safe_load((home / "dagster.yaml").read_text())
     assert settings["event_log_storage"]["class"] == "BatchedSqliteEventLogStorage"
     assert settings["event_log_storage"]["config"]["base_dir"] == str(home / "history" / "runs")
-    services.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
+    lifecycle.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
     assert "postgres" in yaml.safe_load((home / "dagster.yaml").read_text())["storage"]
 
 

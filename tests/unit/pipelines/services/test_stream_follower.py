@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines.credit_risk.product import PRODUCT
-from pipelines.following import Following
+from pipelines.services.stream_follower import Following
 from resources.clock import WallClock
 from resources.environments import load_environment
-from resources.event_blocks import TIMESTAMP
-from resources.online_store import OnlineStore
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.protocol import OnlineStore
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND = replace(PRODUCT, name="second")
@@ -23,7 +23,7 @@ SECOND = replace(PRODUCT, name="second")
 @pytest.fixture
 def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Following:
     """Two products that follow one stream of one message, and whose stores were loaded with nothing."""
-    monkeypatch.setattr("pipelines.following.clock_of", lambda *_: WallClock())
+    monkeypatch.setattr("pipelines.services.stream_follower.clock_of", lambda *_: WallClock())
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_STREAM": f"file://{tmp_path}"})
     made = Following(environment, [PRODUCT, SECOND])
     for name in ("credit_risk", "second"):

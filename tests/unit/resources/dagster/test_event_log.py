@@ -14,8 +14,8 @@ from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import NoSuchTableError
 
+from resources.dagster.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 from resources.environments import CHECKOUT
-from resources.event_log import BATCH_SIZE_VARIABLE, BatchedSqliteEventLogStorage
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-07")
 RANGE = {

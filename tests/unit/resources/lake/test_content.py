@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from resources.content import content_hash, content_hashes
+from resources.lake.content import content_hash, content_hashes
 
 TABLE = pa.table(
     {

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.fs import LocalFileSystem
 
-from resources.parquet import write_parquet
+from resources.lake.parquet import write_parquet
 
 MICROS = pa.timestamp("us", tz="UTC")
 MOMENTS = [datetime.min.replace(tzinfo=UTC), None, datetime.max.replace(tzinfo=UTC)]

@@ -3,10 +3,10 @@
 import pyarrow as pa
 import pytest
 
-from resources.lmdb_store import LmdbStore
-from resources.online_store import OnlineStore, StoreUnavailable
-from resources.redis_store import RedisStore
-from tests.unit.resources.test_online_store import (
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.protocol import OnlineStore, StoreUnavailable
+from resources.online_store.redis_store import RedisStore
+from tests.unit.resources.online_store.test_stores import (
     DAY,
     HISTORY,
     UNTIL,

@@ -6,9 +6,16 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from resources import redis_store
-from resources.online_store import OnlineStore, StoreError, StoreState, StreamPosition, VersionReplaced, open_store
-from tests.unit.resources.test_online_store import (
+from resources.online_store import redis_store
+from resources.online_store.protocol import (
+    OnlineStore,
+    StoreError,
+    StoreState,
+    StreamPosition,
+    VersionReplaced,
+    open_store,
+)
+from tests.unit.resources.online_store.test_stores import (
     DAY,
     HISTORY,
     UNTIL,

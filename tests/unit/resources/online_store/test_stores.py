@@ -14,9 +14,9 @@ import pyarrow as pa
 import pytest
 import redis
 
-from resources.event_blocks import TIMESTAMP, EventError, NewEvent
-from resources.lmdb_store import LmdbStore
-from resources.online_store import (
+from resources.online_store.event_blocks import TIMESTAMP, EventError, NewEvent
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.protocol import (
     EntityEvents,
     OnlineStore,
     StoreError,
@@ -24,7 +24,7 @@ from resources.online_store import (
     StreamPosition,
     open_store,
 )
-from tests.redis_server import RedisServer
+from tests.support.redis_server import RedisServer
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

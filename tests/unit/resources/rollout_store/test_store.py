@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from resources.rollout_store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
+from resources.rollout_store.store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
 
 
 def release(version: str) -> Release:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from resources.sandbox.fill import BankSummary, fill_bank
-from resources.sandbox.incidents import Incident
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.systems.filling import BankSummary, fill_bank
+from resources.sandbox.world.incidents import Incident
+from resources.sandbox.world.settings import BankSettings
 
 FIRST, LAST = date(2025, 10, 1), date(2025, 12, 31)
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 
-from resources.sources import (
+from resources.sources.readers import (
     DatabaseReader,
     DayRows,
     FilesReader,

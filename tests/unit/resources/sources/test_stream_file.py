@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from resources.sources import DayRows, SourceBroken, SourceUnavailable
-from resources.stream_file import StreamFileReader
-from resources.tails import FileTail
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.stream_file import StreamFileReader
+from resources.sources.tails import FileTail
 
 DAY = date(2026, 1, 2)
 NO_ROWS = [

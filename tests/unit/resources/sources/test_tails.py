@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.sources import SourceBroken, SourceUnavailable
-from resources.tails import FileTail
+from resources.sources.readers import SourceBroken, SourceUnavailable
+from resources.sources.tails import FileTail
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

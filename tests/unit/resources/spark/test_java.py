@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.java import NoJava, java_home, use_java
+from resources.spark.java import NoJava, java_home, use_java
 
 
 def java(folder: Path, *, version: str, home: str, status: int = 0) -> Path:

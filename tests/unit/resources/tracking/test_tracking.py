@@ -17,7 +17,7 @@ import pytest
 
 from resources.environments import load_environment
 from resources.tracking import LostRace, RegisteredVersion, Tracking, TrackingError
-from resources.tracking_run import RecordError
+from resources.tracking.run import RecordError
 
 ROOT = Path(__file__).parents[3]
 

@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).parents[4]
 
 
 def command(data: Path, port: int = 0) -> list[str]:
-    return [sys.executable, "-m", "resources.sandbox.bureau", "--data", str(data), "--port", str(port)]
+    return [sys.executable, "-m", "resources.sandbox.systems.bureau", "--data", str(data), "--port", str(port)]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_refusals_say_why(connection: http.client.HTTPConnection, path: str, sta
 
 def test_it_imports_nothing_heavy() -> None:
     heavy = ("numpy", "pyarrow", "sqlalchemy", "httpx")
-    code = f"import sys, resources.sandbox.bureau; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, resources.sandbox.systems.bureau; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from resources.sandbox.clock import SandboxClock
-from resources.sandbox.fill import fill_cards
-from resources.sandbox.incidents import SandboxError
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.systems.clock import SandboxClock
+from resources.sandbox.systems.filling import fill_cards
+from resources.sandbox.world.incidents import SandboxError
+from resources.sandbox.world.settings import BankSettings
 from tests.unit.resources.sandbox.conftest import Home
 
 

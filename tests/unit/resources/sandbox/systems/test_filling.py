@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from resources.sandbox.fill import SOURCES, fill_bank
-from resources.sandbox.incidents import SandboxError
+from resources.sandbox.systems.filling import SOURCES, fill_bank
+from resources.sandbox.world.incidents import SandboxError
 from tests.unit.resources.sandbox.conftest import FIRST, LAST, Home, small
 
 

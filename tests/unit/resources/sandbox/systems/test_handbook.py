@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from resources.sandbox.fill import fill_cards
-from resources.sandbox.handbook import fill_cards_from_handbook
-from resources.sandbox.incidents import SandboxError
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.systems.filling import fill_cards
+from resources.sandbox.systems.handbook import fill_cards_from_handbook
+from resources.sandbox.world.incidents import SandboxError
+from resources.sandbox.world.settings import BankSettings
 
 
 def month(at: list[datetime], first_id: int) -> pa.Table:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from resources.sandbox.cards import make_cards
-from resources.sandbox.fill import fill_cards
-from resources.sandbox.incidents import Incident, SandboxError
-from resources.sandbox.people import make_people
-from resources.sandbox.settings import BankSettings, micros
+from resources.sandbox.systems.filling import fill_cards
+from resources.sandbox.world.cards import make_cards
+from resources.sandbox.world.incidents import Incident, SandboxError
+from resources.sandbox.world.people import make_people
+from resources.sandbox.world.settings import BankSettings, micros
 
 LAST = date(2025, 12, 31)
 SETTINGS = replace(

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from resources.sandbox.incidents import Incident, SandboxError
+from resources.sandbox.world.incidents import Incident, SandboxError
 from tests.unit.resources.sandbox.conftest import LAST, Home, small
-from tests.unit.resources.sandbox.test_source_systems import frame, repayments, table
+from tests.unit.resources.sandbox.systems.test_source_systems import frame, repayments, table
 
 DAY = date(2025, 11, 12)
 Filled = Callable[..., Home]

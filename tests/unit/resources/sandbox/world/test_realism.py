@@ -7,12 +7,18 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
-from resources.sandbox.bureau_reports import make_reports
-from resources.sandbox.lending import Granted, Requests, applications_feed, granted_by_old_policy, make_requests
-from resources.sandbox.people import People, make_people
-from resources.sandbox.repayments import repayments_feed
-from resources.sandbox.settings import DAY_US, BankSettings
-from resources.sandbox.transactions import transactions_feed
+from resources.sandbox.world.bureau_reports import make_reports
+from resources.sandbox.world.lending import (
+    Granted,
+    Requests,
+    applications_feed,
+    granted_by_old_policy,
+    make_requests,
+)
+from resources.sandbox.world.people import People, make_people
+from resources.sandbox.world.repayments import repayments_feed
+from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.transactions import transactions_feed
 
 SETTINGS = BankSettings.of_size(customers=8_000)
 

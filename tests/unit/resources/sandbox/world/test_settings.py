@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from resources.sandbox.incidents import Incident, SandboxError
-from resources.sandbox.settings import BankSettings
+from resources.sandbox.world.incidents import Incident, SandboxError
+from resources.sandbox.world.settings import BankSettings
 
 
 def test_the_default_bank_is_the_one_that_is_documented() -> None:
