@@ -29,6 +29,7 @@ from assets.bundle.bundle import Bundle
 from assets.features.kernel.group_events import AS_OF, SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.rows import Value
+from assets.features.online.request import compute_one
 from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.engine import shape_of
@@ -177,7 +178,7 @@ def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dic
         (need.source, need.key): _usable(need, events[need.source, need.key], sequence is not None)
         for need in kernel.needs
     }
-    return kernel.compute_one(usable, _spine(record, bundle))
+    return compute_one(kernel, usable, _spine(record, bundle))
 
 
 def _usable(need: Need, table: pa.Table, ordered: bool) -> pa.Table:

@@ -16,6 +16,7 @@ from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.scorer import ModelError, Scorer
 from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.rows import Value
+from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
 from assets.serving.history import History
@@ -86,7 +87,7 @@ class Engine:
             sequence=None if self.shape.sequence is None else 0,
         )
         try:
-            row = self._kernel.compute_one({}, self._spine(dummy))
+            row = compute_one(self._kernel, {}, self._spine(dummy))
         except FeatureError as error:
             raise BundleError(
                 f"bundle {self.bundle.version} of {self.bundle.product} cannot compute: {error}"

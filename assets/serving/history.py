@@ -13,6 +13,7 @@ from assets.bundle.bundle import Bundle
 from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Need
 from assets.features.kernel.rows import Value
+from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
 from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 
@@ -62,7 +63,7 @@ class History:
         None when the store was loaded anew while they were read: what was read is of two versions.
         """
         if snapshot is None:
-            return self._kernel.compute_one({}, spine)
+            return compute_one(self._kernel, {}, spine)
         events: dict[tuple[str, str], pa.Table | None] = {}
         given: dict[str, Value] = {}
         for need in self._needs:
@@ -86,7 +87,7 @@ class History:
                     return None
                 read = [table.select(found.schema.names) for table in (*chunks, found)]
                 given |= tiling.compute(cover, pa.concat_tables(read), spine)
-        return self._kernel.compute_one(events, spine, given)
+        return compute_one(self._kernel, events, spine, given)
 
     def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:
         """The events of some tiles; None when the store has another version by now than the tiles'."""

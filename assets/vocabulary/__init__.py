@@ -4,7 +4,7 @@ Belongs here: declarations, their checks, units and wording, and their JSON reco
 Does not belong here: any arithmetic on data (`assets.features.kernel.kernel`), what a product is (`assets.product`).
 """
 
-from assets.vocabulary.aggregates import COUNTED, SUMMED, TIMED
+from assets.vocabulary.aggregates import ALGEBRAIC, COUNTED, SUMMED, TIMED
 from assets.vocabulary.clock import DayOfWeek, Hour, Night, Weekend
 from assets.vocabulary.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
 from assets.vocabulary.derived import (
@@ -34,7 +34,8 @@ from assets.vocabulary.windows import (
 )
 
 __all__ = [
-    "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived", "Difference",
+    "ALGEBRAIC", "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived",
+    "Difference",
     "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
     "LearnedCategory", "Log", "Log1p", "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog",
     "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",

@@ -22,6 +22,9 @@ SUMMED: frozenset[str] = frozenset({"sum", "mean", "std", "quantile", "slope", "
 COUNTED: frozenset[str] = frozenset({"count", "distinct", "streak", "decayed_count"})
 """Kinds whose value over no events is 0: a count of nothing is known."""
 TIMED: frozenset[str] = frozenset({"time_since_last", "time_since_first"})
+ALGEBRAIC: frozenset[str] = frozenset({"count", "share", "sum", "mean", "std", "min", "max"}) | TIMED
+"""Kinds whose value follows from counts, sums, extremes and first and last moments of a window's parts (Gray et al.
+1997: distributive or algebraic aggregates)."""
 BETWEEN: frozenset[str] = frozenset(f"{statistic}_time_between" for statistic in get_args(Statistic))
 
 UNITS = {

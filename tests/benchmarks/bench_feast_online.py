@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.online.request import compute_one
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
 from tests.benchmarks.bench_decisions import summary
@@ -74,7 +75,7 @@ def decide(store: OnlineStore, kernel: Kernel, name: str) -> dict[str, Any]:
     entity = EntityEvents(SOURCE, KEY, name)
     own = store.fetch_all((entity,)).tables[entity]
     spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [AMOUNT], KEY: [name]})
-    return kernel.compute_one({(SOURCE, KEY): own}, spine)
+    return compute_one(kernel, {(SOURCE, KEY): own}, spine)
 
 
 def ask(feast: Peer, table: str, asked: list[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as sf
 
 from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.online.request import compute_one
 from assets.vocabulary import Events, FeatureSet, days
 from resources.spark.sessions import SparkSessions
 
@@ -99,7 +100,7 @@ def one_decision(compiled: Kernel, events: int = 500, repeats: int = 2_000) -> d
     spans = []
     for _ in range(repeats):
         start = time.perf_counter()
-        compiled.compute_one(own, spine)
+        compute_one(compiled, own, spine)
         spans.append(1_000 * (time.perf_counter() - start))
     return {"p50_ms": round(float(np.median(spans)), 3), "p99_ms": round(float(np.percentile(spans, 99)), 3)}
 

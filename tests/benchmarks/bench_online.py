@@ -23,6 +23,7 @@ import pyarrow as pa
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.kernel.rows import Value
 from assets.features.online.load import SourceLoad, put_source
+from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, tilings_of
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepared
@@ -112,7 +113,7 @@ def of_store(store: OnlineStore, table: pa.Table, kernel: Kernel) -> dict[str, A
     return {
         "load_events_a_second": round(rows / loaded),
         "fetch": timed(fetch, _REQUESTS),
-        "fetch_and_compute": timed(lambda n: kernel.compute_one({(SOURCE, KEY): fetch(n)}, spine), _REQUESTS),
+        "fetch_and_compute": timed(lambda n: compute_one(kernel, {(SOURCE, KEY): fetch(n)}, spine), _REQUESTS),
         "append": timed(append, _APPENDS),
     }
 
@@ -166,10 +167,10 @@ def of_many(store: OnlineStore, kernel: Kernel, number: int) -> dict[str, Any]:
         names = tiling.wanted(cover, "C0")
         chunks = store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names]).tables.values()
         read = [chunk.select(found[single].schema.names) for chunk in (*chunks, found[single])]
-        return kernel.compute_one({}, spine, tiling.compute(cover, pa.concat_tables(read), spine))
+        return compute_one(kernel, {}, spine, tiling.compute(cover, pa.concat_tables(read), spine))
 
     def compute_all(_: int) -> dict[str, Value]:
-        return kernel.compute_one({(SOURCE, KEY): table}, spine)
+        return compute_one(kernel, {(SOURCE, KEY): table}, spine)
 
     return {
         "events": number,
@@ -207,7 +208,7 @@ def measure() -> dict[str, Any]:
         busy.close()
         alone = table.filter(pa.compute.equal(table[KEY], "C1"))
         spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [100.0], KEY: ["C1"]})
-        found["compute_alone"] = timed(lambda _: kernel.compute_one({(SOURCE, KEY): alone}, spine), _REQUESTS)
+        found["compute_alone"] = timed(lambda _: compute_one(kernel, {(SOURCE, KEY): alone}, spine), _REQUESTS)
     return found
 
 

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from assets.features import reference
 from assets.features.kernel.kernel import compile_features
+from assets.features.online.request import compute_one
 from assets.features.table.data_files import DataFiles, TableVersion
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.spark_job import run
@@ -120,7 +121,7 @@ def test_a_decision_is_the_oracle(crowd: Crowd, tmp_path: Path) -> None:
         wanted = {need: EntityEvents(need.source, need.key, key) for need, key in keys.items() if key is not None}
         found = store.fetch_all(list(wanted.values())).tables
         own = {(need.source, need.key): found[entity] for need, entity in wanted.items()}
-        assert differences([KERNEL.compute_one(own, row)], [expected]) == []
+        assert differences([compute_one(KERNEL, own, row)], [expected]) == []
     store.close()
 
 

@@ -1,7 +1,8 @@
-"""The kernel: one computation of a feature set, for training tables and for the decision of one request.
+"""The kernel: one computation of a feature set over many rows.
 
 Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: how windows are found
-(`windows.py`, `edges.py`), what is computed over them (`aggregates.py`), Spark (`spark_job.py`), anything with a state.
+(`windows.py`, `edges.py`), what is computed over them (`aggregates.py`), the features of one request
+(`assets.features.online.request`), Spark (`assets.features.table`), anything with a state.
 
 What can be known before data is seen is done once, by `compile_features`; what remains is a fixed number of NumPy
 calls, whether there is one row or a million.
@@ -23,7 +24,7 @@ from assets.features.kernel.group_events import Moments, read_events, read_momen
 from assets.features.kernel.parts import parts
 from assets.features.kernel.plan import Group, groups_of
 from assets.features.kernel.revisions import facts_of, same_facts
-from assets.features.kernel.rows import Value, feature_row, feature_table
+from assets.features.kernel.rows import feature_table
 from assets.features.kernel.scope import Scope
 from assets.features.kernel.windows import (
     NEVER,
@@ -35,7 +36,6 @@ from assets.features.kernel.windows import (
     spelled_out,
     unknown_yet,
 )
-from assets.features.online.one_row import one_row
 from assets.vocabulary import FeatureError, FeatureSet
 
 MOST_EVENTS = 10_000_000
@@ -139,34 +139,6 @@ class Kernel:
                 values |= _many(group, events[group.source], spine, moments, most_events)
         return {name: values[name] for name in self.features.names if name in values}
 
-    def compute_one(
-        self,
-        events: Mapping[tuple[str, str], pa.Table | None],
-        spine: pa.Table,
-        given: Mapping[str, Value] | None = None,
-    ) -> dict[str, Value]:
-        """The features of one request, in order, None where missing: what the decision service calls.
-
-        Args:
-            events: For each (source, key column) of `needs`, the events of that one entity, which need not have the
-                key column; None or absent for an entity without events.
-            spine: The request, as one row.
-            given: History features that were computed otherwise, whole groups of them (`tiles.py`).
-
-        Raises:
-            FeatureError: The spine is not one row, or a table is not what `compute` takes.
-        """
-        if spine.num_rows != 1:
-            raise FeatureError(f"a request is one row; this spine has {spine.num_rows}: use compute for many")
-        history: dict[str, Value] = dict(given or {})
-        request = Reader(spine, "spine")
-        moments = read_moments(request)
-        read = {at: Reader(table, at[0]) for at, table in events.items() if table is not None}
-        for group in self.groups:
-            if group.names[0] not in history:
-                history |= _single(group, read.get((group.source, group.key)), request, moments)
-        return feature_row(self.features, history, request)
-
     def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
         """Request features from the spine, the given history features and the derived ones, as a table in order."""
         return feature_table(self.features, history, spine)
@@ -269,14 +241,3 @@ def _without_events(group: Group, spine: pa.Table, moments: Moments) -> dict[str
     """A group of a source that has none."""
     events, columns = read_events(group, None, Reader(spine, "spine"), np.zeros(0, np.int64), moments)
     return compute_arrays(group, events, Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns))
-
-
-def _single(group: Group, table: Reader | None, request: Reader, moments: Moments) -> dict[str, Value]:
-    """A group over the events of one entity, for one row."""
-    entity = np.zeros(0 if table is None else len(table), np.int64)
-    events, columns = read_events(group, table, request, entity, moments)
-    row = Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, columns)
-    if events.until is None:
-        return one_row(group, events, row)
-    found = compute_arrays(group, events, row)
-    return {name: value[0] if value.dtype == object else float(value[0]) for name, value in found.items()}

@@ -14,11 +14,20 @@ from assets.features.columns.columns import Needs
 from assets.features.kernel.aggregates import FAMILY_OF
 from assets.features.kernel.scope import Filters, Measure, Member
 from assets.features.kernel.windows import Span
-from assets.features.online.formulas import KINDS
-from assets.vocabulary import COUNTED, SUMMED, Calendar, FeatureError, FeatureSet, History, LastEvents, Window
+from assets.vocabulary import (
+    ALGEBRAIC,
+    COUNTED,
+    SUMMED,
+    Calendar,
+    FeatureError,
+    FeatureSet,
+    History,
+    LastEvents,
+    Window,
+)
 
 _MICROSECOND = timedelta(microseconds=1)
-_SLICED = KINDS | {"last", "distinct"}
+_SLICED = ALGEBRAIC | {"last", "distinct"}
 
 
 @dataclass(frozen=True)

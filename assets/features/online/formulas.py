@@ -12,8 +12,6 @@ from typing import Protocol
 
 from assets.features.kernel.scope import Measure
 
-KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
-"""The kinds of features that have a formula here."""
 _DAY = 86_400_000_000.0
 
 
@@ -41,7 +39,7 @@ def values_of(evidence: Evidence, measure: Measure, resolutions: Mapping[str, Fr
     """The features of a measure, in the order of its members, NaN for missing.
 
     Args:
-        measure: Its members are of kinds of `KINDS`.
+        measure: Its members are of kinds of `ALGEBRAIC`.
         resolutions: Of the columns that are added up.
         as_of: The decision in microseconds.
     """

@@ -32,9 +32,9 @@ from assets.features.kernel.group_events import AS_OF
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.plan import Group
 from assets.features.kernel.scope import Measure, Member
-from assets.features.online.formulas import KINDS
 from assets.features.online.nested import EXTREMES, MOMENTS
 from assets.features.online.tile_values import Cover, Names, Values, length_of, met, names_of
+from assets.vocabulary import ALGEBRAIC
 from resources.online_store.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
@@ -256,7 +256,7 @@ def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
         for group in groups
         for measure in group.measures
         for member in measure.members
-        if member.kind not in KINDS or not _slides(group, measure, member)
+        if member.kind not in ALGEBRAIC or not _slides(group, measure, member)
     )
 
 

@@ -14,6 +14,7 @@ from assets.features import reference
 from assets.features.kernel import kernel as kernel_module
 from assets.features.kernel import parts as parts_module
 from assets.features.kernel.kernel import Kernel, compile_features
+from assets.features.online.request import compute_one
 from assets.vocabulary import (
     Category,
     Events,
@@ -353,7 +354,7 @@ def test_a_request_of_another_type_than_the_events_is_a_value_like_any_other(
     kernel = compile_features(FeatureSet(history=[own.distinct("shop", days(1), name="shops")]), {})
     events, spine = _events(*[(1, None)] * len(theirs), shop=theirs), _spine(shop=mine)
     assert kernel.compute({"tx": events}, spine)["shops"].to_pylist() == [expected]
-    assert kernel.compute_one({("tx", "who"): events}, spine) == {"shops": expected}
+    assert compute_one(kernel, {("tx", "who"): events}, spine) == {"shops": expected}
     others = _spine(who="nobody", shop=["T18"])
     together = pa.concat_tables([spine, others]) if isinstance(mine[0], str) else spine
     assert kernel.compute({"tx": events}, together)["shops"][0].as_py() == expected
@@ -456,7 +457,7 @@ def test_a_request_is_one_row() -> None:
     """What many rows are computed by is named."""
     kernel = compile_features(FeatureSet(history=[tx.count(days(1))]), CENTS)
     with pytest.raises(FeatureError, match="a request is one row; this spine has 0: use compute"):
-        kernel.compute_one({}, _spine().slice(1))
+        compute_one(kernel, {}, _spine().slice(1))
 
 
 def test_a_kernel_survives_json() -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from assets.features.kernel.kernel import compile_features
+from assets.features.online.request import compute_one
 from assets.vocabulary import Events, FeatureError, FeatureSet, History, days, hours, last_events
 from resources.online_store.protocol import open_store
 
@@ -156,7 +157,7 @@ def test_the_online_store_gives_a_decision_what_training_saw(tmp_path: Path) -> 
     for version in posted:
         assert store.append_event("tx", {name: version[name] for name in names})
     spine = pa.table({"who": ["me"], "as_of": pa.array([NOON], MICROS)})
-    online = kernel.compute_one({("tx", "who"): store.fetch("tx", "who", "me")}, spine)
+    online = compute_one(kernel, {("tx", "who"): store.fetch("tx", "who", "me")}, spine)
     store.close()
     assert kernel.compute({"tx": _table(*loaded, *posted)}, spine).to_pylist() == [online]
     assert online == {"tx_sum_amount_1d": 19.0, "tx_count_6h": 1.0, "tx_last_amount_last_3_events": 7.0}

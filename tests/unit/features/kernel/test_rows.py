@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from assets.features.kernel.kernel import compile_features
+from assets.features.online.request import compute_one
 from assets.vocabulary import (
     Category,
     Events,
@@ -72,15 +73,15 @@ def test_a_request_s_features_are_the_row_of_its_table(
 ) -> None:
     """Numbers, texts, derived features, and what is missing or too large among them; to the last bit and in order."""
     spine, events = _spine(amount, text), _events(*kinds)
-    found = KERNEL.compute_one({("tx", "who"): events}, spine)
+    found = compute_one(KERNEL, {("tx", "who"): events}, spine)
     (expected,) = KERNEL.compute({"tx": events}, spine).to_pylist()
     assert repr(found) == repr(expected)
     if not kinds:
-        assert repr(KERNEL.compute_one({}, spine)) == repr(expected)
+        assert repr(compute_one(KERNEL, {}, spine)) == repr(expected)
 
 
 def test_a_category_of_a_request_is_text() -> None:
     """A number is refused as in a table."""
     spine = _spine(1.0, "car").set_column(3, "purpose", pa.array([1]))
     with pytest.raises(FeatureError, match="spine: 'purpose' is int64; a category is text"):
-        KERNEL.compute_one({}, spine)
+        compute_one(KERNEL, {}, spine)

@@ -12,6 +12,7 @@ import pytest
 
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.online.load import SourceLoad, put_source
+from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
 from assets.vocabulary import Events, FeatureSet, History, Number, at_least, days
 from pipelines.card_fraud.product import PRODUCT as FRAUD
@@ -121,8 +122,8 @@ def test_tiles_give_the_kernel_s_numbers_to_the_last_bit(events: Events, seed: i
             row = row.set_column(1, "country", row["country"].cast(pa.string()))
             values, _ = from_tiles(small(kernel), table, row, single)
             both = pa.concat_tables([big, single]).drop_columns(["card_id"])
-            expected = kernel.compute_one({("cards", "card_id"): both}, row)
-            found = kernel.compute_one({}, row, given=values)
+            expected = compute_one(kernel, {("cards", "card_id"): both}, row)
+            found = compute_one(kernel, {}, row, given=values)
             assert list(found.items()) == list(expected.items())
 
 

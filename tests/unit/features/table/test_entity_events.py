@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.features.kernel.kernel import compile_features
+from assets.features.online.request import compute_one
 from assets.features.table.entity_events import events_of_entities
 from assets.vocabulary import Events, FeatureSet, days
 from resources.lake import Lake
@@ -29,4 +30,4 @@ def test_an_order_that_is_called_sequence_comes_once(tmp_path: Path) -> None:
         assert found.column_names.count("sequence") == 1
         assert found["sequence"].to_pylist() == orders[order]
         spine = pa.table({"as_of": moment[:1], "c": ["a"], "sequence": [orders[order][1]]})
-        assert kernel.compute_one({("orders", "c"): found}, spine) == {"n": 2.0}
+        assert compute_one(kernel, {("orders", "c"): found}, spine) == {"n": 2.0}
