@@ -15,8 +15,9 @@ from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
 from assets.product import Product
-from assets.registry.assets import deployment_asset, registered_model_asset
+from assets.registry.assets import registered_model_asset
 from assets.registry.checks import unused_features_check
+from assets.rollout.assets import deployment_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
 from pipelines.automation import FOLLOW_THE_LAKE

@@ -1,7 +1,8 @@
 """The features of a recorded decision, computed again from the lake's events as of its moment.
 
 Belongs here: the comparison of what was logged with what the lake gives, to the last bit, and the events that explain a
-difference. Does not belong here: score and outcome (`replay.py`), reading lake, store and log (`pipelines.operations.replay`).
+difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
+(`pipelines.operations.replay`).
 
 Lake and store are the same events by two ways, so they may differ where one way is ahead of the other:
 
@@ -26,13 +27,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
-from assets.serving.engine import shape_of
+from assets.serving.history import usable
+from assets.serving.shape import DecisionRequest, RequestShape, shape_of, spine_of
 
 Holder = Literal["lake", "store"]
 Histories = Mapping[tuple[str, str], pa.Table]
@@ -173,38 +175,34 @@ def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dic
         CannotReplay: The record lacks an input or the sequence.
         FeatureError: An event cannot be computed with.
     """
-    kernel, sequence = bundle.parts.kernel, bundle.policy.sequence
-    usable = {
-        (need.source, need.key): _usable(need, events[need.source, need.key], sequence is not None)
-        for need in kernel.needs
-    }
-    return compute_one(kernel, usable, _spine(record, bundle))
-
-
-def _usable(need: Need, table: pa.Table, ordered: bool) -> pa.Table:
-    wanted = ("event_time", "known_at", *need.columns, *((SEQUENCE,) if need.includes_request and ordered else ()))
-    return table.select([name for name in wanted if name in table.column_names])
-
-
-def _spine(record: Decision, bundle: Bundle) -> pa.Table:
-    """The request as the kernel takes it."""
+    ordered = bundle.policy.sequence is not None
+    given = {at: usable(table, ordered=ordered) for at, table in events.items()}
     shape = shape_of(bundle)
+    return compute_one(bundle.parts.kernel, given, spine_of(shape, _request(record, shape)))
+
+
+def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
+    """The request that was decided."""
     lacking = sorted((set(shape.values) - set(record.inputs)) | (set(shape.keys) - set(record.keys)))
     if lacking:
         raise CannotReplay(f"decision {record.id}: its record lacks {lacking}, which its bundle asks for")
-    columns = {AS_OF: pa.array([record.as_of.astimezone(UTC)], _TIME)}
-    columns |= {name: pa.array([key]) for name, key in record.keys.items()}
-    for name in shape.numbers:
-        columns[name] = pa.array([record.inputs[name]], pa.float64())
-    for name in (*shape.categories, *shape.labels):
-        value = record.inputs[name]
-        columns[name] = pa.array([value], pa.int64() if isinstance(value, int) else pa.string())
-    if shape.sequence is not None:
-        place = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence
-        if not isinstance(place, int):
-            raise CannotReplay(f"decision {record.id}: its record lacks '{shape.sequence}', by which rows are ordered")
-        columns[SEQUENCE] = pa.array([place], pa.int64())
-    return pa.table(columns)
+    return DecisionRequest(
+        row_id=record.row_id,
+        keys=record.keys,
+        as_of=record.as_of.astimezone(UTC),
+        values={name: record.inputs[name] for name in shape.values},
+        sequence=_sequence(record, shape),
+    )
+
+
+def _sequence(record: Decision, shape: RequestShape) -> int | None:
+    """The row's place among those of the same microsecond; older records of rows that are numbered lack it."""
+    if shape.sequence is None:
+        return None
+    place = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence
+    if not isinstance(place, int):
+        raise CannotReplay(f"decision {record.id}: its record lacks '{shape.sequence}', by which rows are ordered")
+    return place
 
 
 def _differences(record: Decision, computed: Mapping[str, Any]) -> tuple[Difference, ...]:

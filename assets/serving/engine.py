@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.scorer import ModelError, Scorer
-from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
 from assets.serving.history import History
 from assets.serving.reasons import by_feature, reasons_of
-from assets.serving.request import DecisionRequest, RequestShape, StaleEvents, parse_request
+from assets.serving.request import StaleEvents, parse_request
+from assets.serving.shape import DecisionRequest, shape_of, spine_of
 from assets.vocabulary import FeatureError
-from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
 
 
@@ -87,7 +86,7 @@ class Engine:
             sequence=None if self.shape.sequence is None else 0,
         )
         try:
-            row = compute_one(self._kernel, {}, self._spine(dummy))
+            row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
         except FeatureError as error:
             raise BundleError(
                 f"bundle {self.bundle.version} of {self.bundle.product} cannot compute: {error}"
@@ -143,7 +142,7 @@ class Engine:
         features: Mapping[str, Value] = {}
         version: str | None = None
         try:
-            row, spine = None, self._spine(asked)
+            row, spine = None, spine_of(self.shape, asked)
             while row is None:
                 snapshot = self._history.snapshot(asked.keys)
                 version = snapshot.version if snapshot else None
@@ -183,19 +182,6 @@ class Engine:
             raise StaleEvents(stale)
         if stale is not None:
             raise StoreUnavailable(stale)
-
-    def _spine(self, asked: DecisionRequest) -> pa.Table:
-        columns = {"as_of": pa.array([asked.as_of], TIMESTAMP)}
-        for name in self.shape.numbers:
-            columns[name] = pa.array([asked.values[name]], pa.float64())
-        for name in (*self.shape.categories, *self.shape.labels):
-            value = asked.values[name]
-            columns[name] = pa.array([value], pa.int64() if isinstance(value, int) else pa.string())
-        for name, key in asked.keys.items():
-            columns[name] = pa.array([key])
-        if asked.sequence is not None:
-            columns[SEQUENCE] = pa.array([asked.sequence], pa.int64())
-        return pa.table(columns)
 
 
 def judge(scorer: Scorer, row: Mapping[str, Value], *, explain: bool, model_works: bool = True) -> Judgement:
@@ -244,31 +230,3 @@ def _judgement(
 def undecided(bundle: Bundle, problem: str) -> Judgement:
     """The policy's answer when nothing can score."""
     return Judgement(score=None, outcome=bundle.policy.fallback, reasons=(), fallback="policy", problem=problem)
-
-
-def shape_of(bundle: Bundle) -> RequestShape:
-    """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
-    kernel, policy = bundle.parts.kernel, bundle.policy
-    features = kernel.features
-    asked = {feature.name for feature in features.request}
-    categories = {name: values for name, values in features.categories.items() if name in asked}
-    numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
-    labels: dict[str, None] = {}
-    known = {*numbers, *categories, *features.keys, policy.row_id}
-    for group in kernel.groups:
-        needs = group.needs
-        texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
-        counted = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
-        for name in needs.names if group.includes_request else ():
-            if name in needs.texts:
-                categories.setdefault(name, ())
-            elif name not in known:
-                (numbers if name in counted else labels)[name] = None
-    return RequestShape(
-        row_id=policy.row_id,
-        keys=features.keys,
-        numbers=tuple(numbers),
-        categories=categories,
-        labels=tuple(name for name in labels if name not in numbers and name not in categories),
-        sequence=policy.sequence,
-    )

@@ -17,7 +17,6 @@ from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
 from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 
-_TIMES = ("event_time", "known_at")
 Keys = Mapping[str, str | int]
 
 
@@ -33,6 +32,7 @@ class History:
         self._store = store
         self._kernel = bundle.parts.kernel
         self._needs = self._kernel.needs
+        self._ordered = bundle.policy.sequence is not None
         self._tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(self._kernel)}
         self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
 
@@ -67,7 +67,7 @@ class History:
         events: dict[tuple[str, str], pa.Table | None] = {}
         given: dict[str, Value] = {}
         for need in self._needs:
-            found = self._usable(need, snapshot.tables[_entity(need, keys)])
+            found = self._complete(need, snapshot.tables[_entity(need, keys)])
             tiling = self._tilings.get((need.source, need.key))
             tiles = None if tiling is None else snapshot.tables[_tiles(tiling, keys)]
             if tiling is None or tiles is None or not tiles.num_rows:
@@ -103,17 +103,19 @@ class History:
                 f"tiles; at most {RAW_MOST} events are read for a decision"
             )
 
-    def _usable(self, need: Need, table: pa.Table) -> pa.Table:
-        names = table.schema.names
-        ordered = need.includes_request and self._bundle.policy.sequence is not None
-        wanted = (*_TIMES, *need.columns, *((SEQUENCE,) if ordered else ()))
-        missing = [name for name in wanted if name not in names]
+    def _complete(self, need: Need, table: pa.Table) -> pa.Table:
+        missing = [name for name in need.of_events(self._ordered) if name not in table.schema.names]
         if missing:
             raise StoreUnavailable(
                 f"events of {need.source} in the online store have no {missing}, which bundle {self._bundle.version} "
                 f"needs; load the online store again: loopline load {self._bundle.product}"
             )
-        return table.drop_columns([SEQUENCE]) if SEQUENCE in names and not ordered else table
+        return usable(table, ordered=self._ordered)
+
+
+def usable(table: pa.Table, *, ordered: bool) -> pa.Table:
+    """Events as the kernel takes them: without `sequence` where the product's rows are not ordered by one."""
+    return table.drop_columns([SEQUENCE]) if SEQUENCE in table.schema.names and not ordered else table
 
 
 def _tiles(tiling: Tiling, keys: Keys) -> EntityEvents:

@@ -1,17 +1,17 @@
 """What comes in over HTTP, checked before anything is done with it.
 
-Belongs here: strict JSON, the shape of a request and of an event, and errors that name field, value and remedy. Does
-not belong here: HTTP (`service.py`), deciding (`engine.py`).
+Belongs here: strict JSON, checked values of a request and of an event, and errors that name field, value and remedy.
+Does not belong here: HTTP (`http.py`), which columns a request has (`shape.py`), deciding (`engine.py`).
 """
 
 import json
 import math
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from assets.features.columns.arrow import MAX_STEPS
+from assets.serving.shape import DecisionRequest, RequestShape
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
@@ -41,57 +41,6 @@ class StaleEvents(RuntimeError):
 
 class NoChampion(RuntimeError):
     """The request may be right, but no bundle of its product is live; the message names product and remedy."""
-
-
-@dataclass(frozen=True)
-class RequestShape:
-    """What a request of a product holds.
-
-    Attributes:
-        row_id: The column that names the row; a request may leave it out and is given one.
-        keys: Entity key columns: text or integer.
-        numbers: Numeric columns: a finite number, or null for a missing one.
-        categories: Text columns with their values, or none where any text will do; null for a missing one.
-        labels: Other columns, text or integer, whose values are only told apart; null for a missing one.
-        sequence: The integer column that orders rows of the same microsecond, if the product has one; then it is not
-            optional, even where it is the row id.
-    """
-
-    row_id: str
-    keys: tuple[str, ...]
-    numbers: tuple[str, ...]
-    categories: Mapping[str, tuple[str, ...]]
-    labels: tuple[str, ...] = ()
-    sequence: str | None = None
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The request columns, in order."""
-        return (*self.numbers, *self.categories, *self.labels)
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """Every name that a request may have."""
-        ordering = () if self.sequence is None else (self.sequence,)
-        return frozenset((self.row_id, *self.keys, *self.values, *ordering, "as_of"))
-
-
-@dataclass(frozen=True)
-class DecisionRequest:
-    """A request that was checked.
-
-    Attributes:
-        keys: Entity keys as they were given.
-        as_of: The moment of the decision, UTC.
-        values: The request columns, numbers as float.
-        sequence: The row's place among those of the same microsecond, where the product has such an order.
-    """
-
-    row_id: str | int
-    keys: Mapping[str, str | int]
-    as_of: datetime
-    values: Mapping[str, float | str | None]
-    sequence: int | None = None
 
 
 def parse_json(body: bytes) -> Mapping[str, object]:

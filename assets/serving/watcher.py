@@ -4,7 +4,6 @@ Belongs here: polling rollout manifests, loading and warming bundles beside the 
 bad ones. Does not belong here: what a bundle does (`engine.py`), when a release moves on (`assets.registry`).
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.bundle.bundle import BundleError, load_bundle
+from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
 from resources.online_store.protocol import OnlineStore, StoreError
@@ -50,18 +50,11 @@ class LiveProduct:
 
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
         """The engine that decides a request: the same for the same entity as long as the share does not shrink."""
-        if self.challenger is None or self.manifest.challenger_share <= 0:
+        if self.challenger is None:
             return self.champion, "champion"
         names = self.champion.shape.keys or (self.champion.shape.row_id,)
-        if place(self.product, [request.get(name) for name in names]) < self.manifest.challenger_share:
-            return self.challenger, "challenger"
-        return self.champion, "champion"
-
-
-def place(product: str, key: list[object]) -> float:
-    """Where an entity stands between 0 and 1, evenly spread and the same everywhere: its SHA-256."""
-    text = "\0".join([product, *map(str, key)])
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8], "big") / 2**64
+        arm = arm_of(self.product, [request.get(name) for name in names], self.manifest.challenger_share)
+        return (self.challenger, arm) if arm == "challenger" else (self.champion, arm)
 
 
 @dataclass(frozen=True)

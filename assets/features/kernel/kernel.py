@@ -20,7 +20,7 @@ from assets.features.columns.columns import read_keys
 from assets.features.columns.reader import Reader
 from assets.features.kernel.aggregates import FAMILIES
 from assets.features.kernel.edges import edges
-from assets.features.kernel.group_events import Moments, read_events, read_moments
+from assets.features.kernel.group_events import SEQUENCE, Moments, read_events, read_moments
 from assets.features.kernel.parts import parts
 from assets.features.kernel.plan import Group, groups_of
 from assets.features.kernel.revisions import facts_of, same_facts
@@ -60,6 +60,10 @@ class Need:
     reach: int | None
     includes_request: bool
     request: tuple[str, ...]
+
+    def of_events(self, ordered: bool) -> tuple[str, ...]:
+        """Every column of the events that is read, beside the key; `ordered`: rows of a microsecond have an order."""
+        return ("event_time", "known_at", *self.columns, *((SEQUENCE,) if self.includes_request and ordered else ()))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 from assets.bundle.profile import ProfileError, ReferenceProfile, build_profile
 from assets.monitoring.drift import DRIFT_SCHEMA, DriftError, drift, drift_by_day, drift_of_day, drift_table
-from tests.unit.monitoring.conftest import FIRST
+from tests.support.monitored_rows import FIRST
 
 Draw = Callable[..., Any]
 

@@ -11,7 +11,7 @@ from assets.bundle.profile import ReferenceProfile
 from assets.monitoring.drift import DRIFT_SCHEMA, drift_by_day, drift_of_day
 from assets.monitoring.performance import ESTIMATE_SCHEMA, PERFORMANCE_SCHEMA
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
-from tests.unit.monitoring.conftest import FIRST
+from tests.support.monitored_rows import FIRST
 
 Draw = Callable[..., Any]
 

@@ -10,8 +10,9 @@ import pytest
 from assets.bundle.bundle import Bundle, Policy, load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.replay.decision import replay
-from assets.serving.engine import Engine, shape_of
+from assets.serving.engine import Engine
 from assets.serving.request import RequestError
+from assets.serving.shape import shape_of
 from assets.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore

@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.serving.request import RequestError, RequestShape, parse_event, parse_event_id, parse_json, parse_request
+from assets.serving.request import RequestError, parse_event, parse_event_id, parse_json, parse_request
+from assets.serving.shape import RequestShape
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
 SHAPE = RequestShape(
     row_id="application_id",
     keys=("customer_id",),

@@ -9,7 +9,7 @@ import pytest
 
 from assets.bundle.bundle import BundleParts, write_bundle
 from assets.serving import watcher as watcher_module
-from assets.serving.watcher import Watcher, place
+from assets.serving.watcher import Watcher
 from resources.online_store.lmdb_store import LmdbStore
 from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
@@ -160,13 +160,6 @@ def test_a_challenger_decides_for_its_share_and_for_the_same_entities(bench: Ben
     assert taken[0.0] < taken[0.2] < taken[0.5] < taken[1.0]
     assert len(taken[1.0]) == 400
     assert 50 < len(taken[0.2]) < 110
-
-
-def test_the_place_of_an_entity_is_the_same_everywhere() -> None:
-    assert place("loans", ["C1"]) == pytest.approx(0.3364790220523348, abs=1e-15)
-    places = [place("loans", [n]) for n in range(4000)]
-    assert 0.45 < sum(places) / 4000 < 0.55
-    assert place("loans", ["a", "b"]) != place("loans", ["ab"])
 
 
 def test_the_thread_follows_by_itself(bench: Bench) -> None:

@@ -456,7 +456,7 @@ def test_no_rows_have_no_features() -> None:
 def test_a_request_is_one_row() -> None:
     """What many rows are computed by is named."""
     kernel = compile_features(FeatureSet(history=[tx.count(days(1))]), CENTS)
-    with pytest.raises(FeatureError, match="a request is one row; this spine has 0: use compute"):
+    with pytest.raises(FeatureError, match="a request is one row; this spine has 0: use Kernel.compute"):
         compute_one(kernel, {}, _spine().slice(1))
 
 

@@ -1,0 +1,109 @@
+"""What a request of a bundle holds, and the request as the row that the kernel takes.
+
+Belongs here: the names and kinds of a request's columns, the checked request, its spine. Does not belong here: checking
+what came in (`request.py`), computing features (`assets.features.online`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from assets.bundle.bundle import Bundle
+from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from resources.online_store.event_blocks import TIMESTAMP
+
+
+@dataclass(frozen=True)
+class RequestShape:
+    """What a request of a product holds.
+
+    Attributes:
+        row_id: The column that names the row; a request may leave it out and is given one.
+        keys: Entity key columns: text or integer.
+        numbers: Numeric columns: a finite number, or null for a missing one.
+        categories: Text columns with their values, or none where any text will do; null for a missing one.
+        labels: Other columns, text or integer, whose values are only told apart; null for a missing one.
+        sequence: The integer column that orders rows of the same microsecond, if the product has one; then it is not
+            optional, even where it is the row id.
+    """
+
+    row_id: str
+    keys: tuple[str, ...]
+    numbers: tuple[str, ...]
+    categories: Mapping[str, tuple[str, ...]]
+    labels: tuple[str, ...] = ()
+    sequence: str | None = None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The request columns, in order."""
+        return (*self.numbers, *self.categories, *self.labels)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every name that a request may have."""
+        ordering = () if self.sequence is None else (self.sequence,)
+        return frozenset((self.row_id, *self.keys, *self.values, *ordering, "as_of"))
+
+
+@dataclass(frozen=True)
+class DecisionRequest:
+    """A request that was checked.
+
+    Attributes:
+        keys: Entity keys as they were given.
+        as_of: The moment of the decision, UTC.
+        values: The request columns, numbers as float.
+        sequence: The row's place among those of the same microsecond, where the product has such an order.
+    """
+
+    row_id: str | int
+    keys: Mapping[str, str | int]
+    as_of: datetime
+    values: Mapping[str, float | str | None]
+    sequence: int | None = None
+
+
+def shape_of(bundle: Bundle) -> RequestShape:
+    """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
+    kernel, policy = bundle.parts.kernel, bundle.policy
+    features = kernel.features
+    asked = {feature.name for feature in features.request}
+    categories = {name: values for name, values in features.categories.items() if name in asked}
+    numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
+    labels: dict[str, None] = {}
+    known = {*numbers, *categories, *features.keys, policy.row_id}
+    for group in kernel.groups:
+        needs = group.needs
+        texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
+        counted = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
+        for name in needs.names if group.includes_request else ():
+            if name in needs.texts:
+                categories.setdefault(name, ())
+            elif name not in known:
+                (numbers if name in counted else labels)[name] = None
+    return RequestShape(
+        row_id=policy.row_id,
+        keys=features.keys,
+        numbers=tuple(numbers),
+        categories=categories,
+        labels=tuple(name for name in labels if name not in numbers and name not in categories),
+        sequence=policy.sequence,
+    )
+
+
+def spine_of(shape: RequestShape, request: DecisionRequest) -> pa.Table:
+    """A request as one row of the spine: `as_of`, key columns, request columns, `sequence` where rows are ordered."""
+    columns = {AS_OF: pa.array([request.as_of], TIMESTAMP)}
+    for name in shape.numbers:
+        columns[name] = pa.array([request.values[name]], pa.float64())
+    for name in (*shape.categories, *shape.labels):
+        value = request.values[name]
+        columns[name] = pa.array([value], pa.int64() if isinstance(value, int) else pa.string())
+    for name, key in request.keys.items():
+        columns[name] = pa.array([key])
+    if request.sequence is not None:
+        columns[SEQUENCE] = pa.array([request.sequence], pa.int64())
+    return pa.table(columns)

@@ -1,0 +1,21 @@
+"""Which arm decides for an entity."""
+
+import pytest
+
+from assets.rollout.assignment import arm_of, place
+
+
+def test_the_place_of_an_entity_is_the_same_everywhere() -> None:
+    assert place("loans", ["C1"]) == pytest.approx(0.3364790220523348, abs=1e-15)
+    places = [place("loans", [n]) for n in range(4000)]
+    assert 0.45 < sum(places) / 4000 < 0.55
+    assert place("loans", ["a", "b"]) != place("loans", ["ab"])
+
+
+def test_an_entity_keeps_its_arm_while_the_share_grows() -> None:
+    taken = {
+        share: {n for n in range(1000) if arm_of("loans", [n], share) == "challenger"} for share in (0.0, 0.1, 0.5, 1.0)
+    }
+    assert taken[0.0] == set()
+    assert taken[0.0] < taken[0.1] < taken[0.5] < taken[1.0]
+    assert len(taken[1.0]) == 1000
