@@ -1,7 +1,7 @@
 """Features of the moment of the decision, as frozen declarations.
 
 Belongs here: what a clock or a calendar says at that moment, in UTC or in local time. Does not belong here: reading the
-clock (`derived.py`, `local_time.py`), anything about events.
+clock (`assets.features.kernel.derive`, `assets.features.kernel.calendars`), anything about events.
 """
 
 from dataclasses import dataclass, field

@@ -16,8 +16,7 @@ from assets.features.kernel.decay import decayed
 from assets.features.kernel.distinct import distinct
 from assets.features.kernel.order_statistics import modes, quantiles
 from assets.features.kernel.scope import Measure, Scope, both, counted, totals
-from assets.features.kernel.successions import streaks, times_between
-from assets.features.kernel.trends import slopes
+from assets.features.kernel.successions import slopes, streaks, times_between
 from assets.features.kernel.windows import range_pick
 from assets.vocabulary.aggregates import BETWEEN
 

@@ -1,7 +1,7 @@
-"""Where calendar windows begin, for many moments at once.
+"""Time zones: where calendar windows begin, and what a zone's clock shows, for many moments at once.
 
-Belongs here: the first moment of days and months of a time zone. Does not belong here: what a product declares
-(`spans.py`), which events stand in a window (`windows.py`).
+Belongs here: the first moment of a zone's days and months, the local time of moments. Does not belong here: what a
+product declares (`assets.vocabulary.windows`), what is computed from a local time (`derive.py`).
 
 A zone's clock is read by `zoneinfo`, once a day or month that occurs; the rows are looked up in what it said.
 """
@@ -15,6 +15,8 @@ import numpy as np
 from assets.vocabulary import Calendar, FeatureError
 from assets.vocabulary.windows import Unit
 
+_SECOND = 1_000_000
+_HOUR = 3_600 * _SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LETTER = {"day": "D", "month": "M"}
@@ -60,3 +62,30 @@ def _start(unit: Unit, number: int, zone: str) -> int:
             f"a calendar window in {zone} needs {unit} {number} from 1970 on, which is outside the years 1 to 9999; "
             "mend the rows' as_of"
         ) from error
+
+
+def local(moments: np.ndarray, zone: str) -> np.ndarray:
+    """int64 [m]: microseconds that a clock of the zone shows since 1970.
+
+    The zone's offset is looked up once an hour of moments, and once a second in an hour in which it changes.
+
+    Args:
+        moments: int64 [m], microseconds since 1970 (UTC).
+        zone: IANA name.
+    """
+    if zone == "UTC":
+        return moments
+    place = ZoneInfo(zone)
+    hours, which = np.unique(moments // _HOUR, return_inverse=True)
+    first = np.array([_offset(hour * _HOUR, place) for hour in hours.tolist()], np.int64)
+    last = np.array([_offset((hour + 1) * _HOUR - _SECOND, place) for hour in hours.tolist()], np.int64)
+    offset = first[which]
+    for number in np.flatnonzero((first != last)[which]).tolist():
+        offset[number] = _offset(int(moments[number]), place)
+    return moments + offset
+
+
+def _offset(micros: int, place: ZoneInfo) -> int:
+    """Microseconds that the zone is ahead of UTC at a moment."""
+    ahead = (_EPOCH + timedelta(microseconds=micros)).astimezone(place).utcoffset()
+    return (ahead or timedelta(0)) // _MICROSECOND

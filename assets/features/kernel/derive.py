@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from assets.features.kernel.local_time import local
+from assets.features.kernel.calendars import local
 from assets.vocabulary import (
     Clip,
     DayOfWeek,

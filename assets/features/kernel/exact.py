@@ -1,6 +1,6 @@
 """Sums of products of whole numbers over windows, exact however large they are, and rounded once.
 
-Belongs here: what goes beyond 64 bits. Does not belong here: what is summed (`trends.py`, `decay.py`,
+Belongs here: what goes beyond 64 bits. Does not belong here: what is summed (`successions.py`, `decay.py`,
 `successions.py`).
 """
 

@@ -1,15 +1,17 @@
-"""What is asked of the order in which events follow one another: the times between them, and streaks.
+"""How events follow one another: the times between them, streaks, and the slope of a column over time.
 
-Belongs here: aggregates over neighbouring events. Does not belong here: single events, first or last (`aggregates.py`).
+Belongs here: aggregates over the order of events. Does not belong here: single events, first or last (`aggregates.py`),
+the derived trend of two windows (`derive.py`).
 """
 
 import numpy as np
 
-from assets.features.kernel.exact import exact_totals
-from assets.features.kernel.scope import Measure, Scope, counted
+from assets.features.kernel.exact import exact_totals, quotient
+from assets.features.kernel.scope import Measure, Scope, both, counted
 from assets.features.kernel.windows import range_pick
 
-_DAY = 86_400_000_000.0
+_DAY_MICROS = 86_400_000_000
+_DAY = float(_DAY_MICROS)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -90,3 +92,31 @@ def streaks(scope: Scope, measure: Measure) -> list[np.ndarray]:
             length = np.where(own, (length + 1) * (True if goes_on is None else goes_on), length)
         out.append(np.where(every[member.window] > 0, length, member.empty))
     return out
+
+
+def slopes(scope: Scope, measure: Measure) -> list[np.ndarray]:
+    """Slope of the least-squares line of the column over time, a day: (n Σty - Σt Σy) / (n Σt² - (Σt)²).
+
+    All sums are exact and the quotient is rounded once, so it does not matter from where time is counted.
+    """
+    name = str(measure.column)
+    exact, resolution = scope.events.columns.exact[name], scope.resolutions[name]
+    extra = scope.rows.columns.exact[name] if scope.rows.columns else None
+    keep, own = (
+        both(scope.mask(measure.filters), exact.valid),
+        scope.own(measure.filters, extra.valid if extra else None),
+    )
+    lo, hi = scope.window(measure)
+    origin = int(scope.events.time.min()) if len(scope.events) else 0
+    there = np.ones(len(scope.events), np.int64) if keep is None else keep.astype(np.int64)
+    time, steps = (scope.events.time - origin) * there, exact.steps * there
+    n, t, y, tt, ty = (
+        exact_totals(factors, lo, hi) for factors in ([there], [time], [steps], [time, time], [time, steps])
+    )
+    if extra is not None and own is not None:
+        one = own.astype(object)
+        moment, value = (scope.rows.as_of - origin).astype(object) * one, extra.steps.astype(object) * one
+        n, t, y, tt, ty = n + one, t + moment, y + value, tt + moment * moment, ty + moment * value
+    rise = (n * ty - t * y) * (resolution.numerator * _DAY_MICROS)
+    run = (n * tt - t * t) * resolution.denominator
+    return [quotient(rise[m.window], run[m.window], (run[m.window] > 0).astype(bool), m.empty) for m in measure.members]

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from assets.features.kernel.calendars import local
 from assets.features.kernel.derive import derive
-from assets.features.kernel.local_time import local
 from assets.vocabulary import DayOfWeek, FeatureSet, Hour, Night, Weekend
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,8 +13,9 @@ import pytest
 
 from assets.features.kernel.kernel import compile_features
 from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
+from resources.environments import CHECKOUT
 
-DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", Path(__file__).parents[4] / "shared" / "data")) / "card_transactions"
+DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", CHECKOUT.parent / "shared" / "data")) / "card_transactions"
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 MONTHS = range(4, 10 if CAMPAIGN else 7)
 EVERY = 1 if CAMPAIGN else 40
