@@ -1,1 +1,1 @@
-"""The lifecycle of a decision model: one package a stage, `product.py` for the vocabulary that they share."""
+"""The lifecycle of a decision model: a package a stage, above `vocabulary` and `product`, which describe the problem."""

@@ -1,7 +1,7 @@
 """The bundle: everything that a decision needs, in one folder, signed, without pickle.
 
 Belongs here: its parts, its files, writing it whole, and verifying every byte before anything of it is parsed. Does not
-belong here: deciding with it (`engine.py`), where it is published (`resources.rollout_store`).
+belong here: deciding with it (`assets.serving.engine`), where it is published (`resources.rollout_store`).
 
 A folder holds `manifest.json` (which names every other file with its size and SHA-256), `signature` (HMAC-SHA256 of the
 manifest's bytes) and the files of `FILES`. Its digest is the SHA-256 of the manifest, and so of everything.

@@ -1,7 +1,8 @@
 """Features as the matrix that a model takes.
 
 Belongs here: the order of the matrix's columns, one-hot columns of categories, vocabularies that are learned, hashes,
-float32. Does not belong here: computing features (`kernel.py`), scaling or imputing (a model's own matter).
+float32. Does not belong here: computing features (`assets.features.kernel.kernel`), scaling or imputing (a model's own
+matter).
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """The reference profile: what rows looked like when a model was approved.
 
 Belongs here: summarising the features and scores of the approval rows, small enough to travel in the bundle
-(`reference.json`), and the grouping of later values into the same bins. Does not belong here: comparing (`drift.py`).
+(`reference.json`), and the grouping of later values into the same bins. Does not belong here: comparing
+(`assets.monitoring.drift`).
 
 A numeric column is kept twice: counts in bins of about equal size (for the population stability index) and a sorted
 sample of its order statistics (for Kolmogorov-Smirnov). Missing values have a bin of their own.

@@ -1,7 +1,8 @@
 """What is registered with a model version.
 
-Belongs here: the frozen record that travels with a version as its tags, and the approval that people add to it.
-Does not belong here: asking the registry (`resources.tracking`), or whether a version may be promoted (`promotion.py`).
+Belongs here: the frozen record that travels with a version as its tags, and the approval that people add to it. Does
+not belong here: asking the registry (`resources.tracking`), or whether a version may be promoted
+(`assets.rollout.promotion`).
 """
 
 import json

@@ -1,7 +1,7 @@
 """A published bundle, verified.
 
 Belongs here: from a release of the rollout store to a bundle that may be used. Does not belong here: the bundle's files
-(`bundle.py`), publishing (`assets.registry`), following the manifest (`watcher.py`).
+(`bundle.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
 """
 
 from assets.bundle.bundle import Bundle, load_bundle

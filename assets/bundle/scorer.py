@@ -2,7 +2,7 @@
 
 Belongs here: ONNX Runtime, XGBoost's contributions, the scorecard in their place, and the check that the parts of a
 bundle are of one model. The decision service, batch scoring and replay all score here. Does not belong here: where
-features come from, outcomes (`engine.py`), words (`reasons.py`).
+features come from, outcomes (`assets.serving.engine`), words (`assets.serving.reasons`).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Assets of features: the table `features` and the online store.
 
 Belongs here: the job's call, the commit of the files that it wrote, the load of the online store. Does not belong here:
-which days of which tables are read (`inputs.py`), any feature (`vocabulary.py`), its computation (`kernel.py`), Spark
-(`spark_job.py`).
+which days of which tables are read (`assets.features.table.inputs`), any feature (`assets.vocabulary.feature_set`), its
+computation (`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
 """
 
 from datetime import date

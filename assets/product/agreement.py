@@ -1,7 +1,8 @@
 """Whether the declared features and the contracts of their sources agree.
 
 Belongs here: what a feature may read of a source, told before any data is read. Does not belong here: units
-(`units.py`), what is wrong with a declaration alone (`declarations.py`), corrections (`assets.product`).
+(`assets.vocabulary.units`), what is wrong with a declaration alone (`assets.vocabulary.history`), corrections
+(`assets.product`).
 """
 
 from collections.abc import Collection, Mapping

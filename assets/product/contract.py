@@ -1,7 +1,8 @@
 """The contract of a source, as a frozen value read from its file.
 
 Belongs here: what a contract says (columns, types, personal data, consent, expectations, how much may fail) and the
-checks of the file itself. Does not belong here: running it (`audit.py`), tokens and consent (`assets.privacy`).
+checks of the file itself. Does not belong here: running it (`assets.validation.audit`), tokens and consent
+(`assets.privacy`).
 """
 
 from collections.abc import Mapping

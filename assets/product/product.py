@@ -1,9 +1,7 @@
 """A decision product, whole, as a frozen value.
 
-Belongs here: the product, the checks that make a wrong description fail when it is loaded, and the re-export of
-`problem.py` and `policies.py`, so that a product imports from this one module. Does not belong here: anything that
-reads data, any Dagster, any one product. Feature declarations are in `assets.vocabulary`; contracts are files,
-read by `assets.product.contract`.
+Belongs here: the product and the checks that make a wrong description fail when it is loaded. Does not belong here:
+its parts (`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, any Dagster.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Checks of features: which of them no model uses.
 
-Belongs here: the check in Dagster's words. Does not belong here: what use is (`usage.py`), the page (`page.py`).
+Belongs here: the check in Dagster's words. Does not belong here: what use is (`assets.features.catalogue.usage`), the
+page (`assets.features.catalogue.render`).
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """Making a recorded decision again.
 
 Belongs here: the comparison of a record with what its bundle says today of the features that were logged. Does not
-belong here: computing these features again from the lake (`parity.py`), finding the record (`decision_log.py`) and
-fetching the bundle (`resources.rollout_store`).
+belong here: computing these features again from the lake (`features.py`), finding the record
+(`assets.serving.decision_log`) and fetching the bundle (`resources.rollout_store`).
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The features of a recorded decision, computed again from the lake's events as of its moment.
 
 Belongs here: the comparison of what was logged with what the lake gives, to the last bit, and the events that explain a
-difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
+difference. Does not belong here: score and outcome (`assets.serving.decision`), reading lake, store and log
 (`pipelines.operations.replay`).
 
 Lake and store are the same events by two ways, so they may differ where one way is ahead of the other:

@@ -1,7 +1,7 @@
 """Why a score is as high as it is, in words.
 
 Belongs here: adding the contributions of encoded columns up to features, choosing the largest, and their words. Does
-not belong here: computing contributions (`scorer.py`).
+not belong here: computing contributions (`assets.bundle.scorer`).
 """
 
 from collections.abc import Mapping, Sequence

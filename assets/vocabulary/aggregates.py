@@ -1,7 +1,7 @@
 """The kinds of aggregates, and what is said of each.
 
 Belongs here: which kinds there are, which of them need what, their units, the checks of their parameters. Does not
-belong here: how a feature is declared (`declarations.py`), any arithmetic (`aggregates.py`).
+belong here: how a feature is declared (`history.py`), any arithmetic (`assets.features.kernel.aggregates`).
 """
 
 from datetime import timedelta

@@ -1,7 +1,7 @@
 """What all declarations of features have in common: a name, and what people are told of it.
 
 Belongs here: the base of every declaration, and the names that none may have. Does not belong here: any one way of
-declaring (`request.py`, `declarations.py`, `derivations.py`, `decision_time.py`).
+declaring (`request.py`, `history.py`, `derived.py`, `clock.py`).
 """
 
 from dataclasses import dataclass, field

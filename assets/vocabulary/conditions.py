@@ -1,7 +1,7 @@
 """Conditions on events, and the names and windows that declarations are made of.
 
 Belongs here: `where` predicates, windows, the error of a wrong declaration. Does not belong here: what is declared with
-them (`declarations.py`), applying them to data (`kernel.py`).
+them (`history.py`), applying them to data (`assets.features.kernel.kernel`).
 """
 
 import math

@@ -1,8 +1,8 @@
 """Features that are computed from other features of the same row, as frozen declarations.
 
-Belongs here: what may be derived, and the meaning of each. Does not belong here: the arithmetic (`derived.py`), the
-moment of the decision (`decision_time.py`), the check against the rest of the feature set (`vocabulary.py`, which
-re-exports all of this).
+Belongs here: what may be derived, and the meaning of each. Does not belong here: the arithmetic
+(`assets.features.kernel.derive`), the moment of the decision (`clock.py`), the check against the rest of the feature
+set (`feature_set.py`, which re-exports all of this).
 """
 
 import math

@@ -1,8 +1,8 @@
 """The words with which a product declares its features: frozen, JSON-serialisable, standard library only.
 
-Belongs here: the feature set, and the re-export of `conditions.py`, `request.py`, `declarations.py`, `derivations.py`
-and `decision_time.py`, so that a product imports from this one module. Does not belong here: any arithmetic
-(`kernel.py`, `derived.py`) or data.
+Belongs here: the feature set, and the re-export of `conditions.py`, `request.py`, `history.py`, `derived.py`
+and `clock.py`, so that a product imports from this one module. Does not belong here: any arithmetic
+(`assets.features.kernel.kernel`, `assets.features.kernel.derive`) or data.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """How one history feature is declared, as frozen values.
 
 Belongs here: events, the aggregates over them, and the checks that make a wrong declaration fail where it is written.
-Does not belong here: columns of the request (`request.py`), derived features and the feature set
-(`vocabulary.py`, which re-exports all of this), any arithmetic (`kernel.py`), anything outside the standard library.
+Does not belong here: columns of the request (`request.py`), derived features and the feature set (`feature_set.py`,
+which re-exports all of this), any arithmetic (`assets.features.kernel.kernel`), anything outside the standard library.
 """
 
 import math
@@ -250,11 +250,17 @@ class Events:
         return self._feature("slope", column, window, words)
 
     def decayed_count(self, half_life: timedelta, window: Window | None = None, **words: object) -> History:
-        """How many events, each weighted by 2 ** -(age / half_life); see `decay.py` for the error bound."""
+        """How many events, each weighted by 2 ** -(age / half_life).
+
+        `assets.features.kernel.decay` states the error bound.
+        """
         return self._feature("decayed_count", None, window, words, half_life=half_life)
 
     def decayed_sum(self, column: str, half_life: timedelta, window: Window | None = None, **words: object) -> History:
-        """Sum of the column, each event weighted by 2 ** -(age / half_life); see `decay.py` for the error bound."""
+        """Sum of the column, each event weighted by 2 ** -(age / half_life).
+
+        `assets.features.kernel.decay` states the error bound.
+        """
         return self._feature("decayed_sum", column, window, words, half_life=half_life)
 
     def time_since_last(self, window: Window | None = None, **words: object) -> History:

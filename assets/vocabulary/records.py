@@ -1,7 +1,7 @@
 """One feature of any kind, and its record in JSON.
 
 Belongs here: which kinds there are, and how one is written down and read again. Does not belong here: what a kind
-means (`request.py`, `declarations.py`, `derivations.py`, `decision_time.py`), features together (`vocabulary.py`).
+means (`request.py`, `history.py`, `derived.py`, `clock.py`), features together (`feature_set.py`).
 """
 
 from collections.abc import Mapping

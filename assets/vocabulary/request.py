@@ -1,7 +1,7 @@
 """How one column of the request is declared as a feature, as frozen values.
 
 Belongs here: numbers, and texts with the three ways in which a model may take them. Does not belong here: features over
-events (`declarations.py`), the matrix that a model takes (`encoding.py`).
+events (`history.py`), the matrix that a model takes (`assets.bundle.encoder`).
 """
 
 from dataclasses import dataclass

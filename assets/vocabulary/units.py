@@ -1,7 +1,7 @@
 """The units of features: what they are, and which of them go together.
 
 Belongs here: the algebra of unit names, the unit of each feature of a set, refusing what does not go together. Does not
-belong here: where units are declared (`request.py`, `declarations.py`, contracts), any value.
+belong here: where units are declared (`request.py`, `history.py`, contracts), any value.
 
 A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are pure numbers. The empty unit is
 unknown. Where units must agree (differences, sums, trends) an unknown one agrees with no known one: mistakes hide in

@@ -1,8 +1,8 @@
 """Windows as a product declares them, and their way to JSON and back.
 
 Belongs here: lengths of time, calendar days and months, numbers of events. Does not belong here: what is computed over
-a window (`declarations.py`), where it begins for a given moment (`calendars.py`, `windows.py`), anything outside the
-standard library.
+a window (`history.py`), where it begins for a given moment (`assets.features.kernel.calendars`,
+`assets.features.kernel.windows`), anything outside the standard library.
 """
 
 from dataclasses import dataclass

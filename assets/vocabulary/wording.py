@@ -1,7 +1,7 @@
 """Names and sentences for features that were given none.
 
 Belongs here: turning a declaration into plain words. Does not belong here: checks, arithmetic, tables of words
-(`catalogue.py`).
+(`assets.features.catalogue.entries`).
 """
 
 import re

@@ -1,7 +1,8 @@
 """The feature catalogue: what each feature is, for people.
 
 Belongs here: an entry a feature with its lineage, and the catalogue as Markdown. Does not belong here: the sentences
-(`wording.py`), what its values are (`statistics.py`), which models use it (`usage.py`), the page (`page.py`).
+(`assets.vocabulary.wording`), what its values are (`statistics.py`), which models use it (`usage.py`), the page
+(`render.py`).
 """
 
 from collections.abc import Iterable, Mapping

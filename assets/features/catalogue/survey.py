@@ -1,7 +1,7 @@
 """The feature catalogue of a product as it stands: declarations, values, models.
 
 Belongs here: reading the newest rows of the feature table, and putting all that is known of each feature together. Does
-not belong here: the parts (`catalogue.py`, `statistics.py`, `usage.py`), their form for people (`page.py`).
+not belong here: the parts (`entries.py`, `statistics.py`, `usage.py`), their form for people (`render.py`).
 """
 
 from collections.abc import Mapping, Sequence

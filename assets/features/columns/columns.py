@@ -1,7 +1,8 @@
 """The columns of events and requests that a group of features reads.
 
 Belongs here: which columns are read in which form, entity keys as codes, values that events and requests share. Does
-not belong here: single columns (`arrow.py`), windows (`windows.py`), aggregates (`aggregates.py`).
+not belong here: single columns (`arrow.py`), windows (`assets.features.kernel.windows`), aggregates
+(`assets.features.kernel.aggregates`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The arithmetic of derived features.
 
 Belongs here: one function of NumPy columns for each derived declaration. Does not belong here: the declarations
-(`derivations.py`), anything that looks at events.
+(`assets.vocabulary.derived`), anything that looks at events.
 
 Missing is NaN going in and coming out. Only operations that IEEE 754 rounds exactly are vectorised; the logarithm goes
 through the C library a value at a time, because NumPy's vector versions differ in the last bit between processors.

@@ -1,7 +1,8 @@
 """What a group of features sees of a source's table, and the moments of the rows that are decided.
 
 Belongs here: times, order within a moment, versions of facts, in the form that windows are found in. Does not belong
-here: single columns (`arrow.py`, `columns.py`), windows (`windows.py`), aggregates.
+here: single columns (`assets.features.columns.arrow`, `assets.features.columns.columns`), windows (`windows.py`),
+aggregates.
 """
 
 from dataclasses import dataclass

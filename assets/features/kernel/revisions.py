@@ -1,7 +1,7 @@
 """Which version of a corrected fact counts when.
 
 Belongs here: finding the moment at which a later version of the same fact takes an event's place. Does not belong
-here: which events stand in a window (`windows.py`), what a product declares (`declarations.py`).
+here: which events stand in a window (`windows.py`), what a product declares (`assets.vocabulary.history`).
 """
 
 from dataclasses import replace

@@ -1,7 +1,8 @@
 """From history features to whole rows: the request's own features beside them, and the derived ones.
 
 Belongs here: the feature table of many rows, and the features of one request as plain values. Does not belong here:
-history features (`kernel.py`), the arithmetic of derived ones (`derived.py`), the model's matrix (`encoding.py`).
+history features (`kernel.py`), the arithmetic of derived ones (`derive.py`), the model's matrix
+(`assets.bundle.encoder`).
 
 One request's features are no table: making one of thirty columns and reading it again costs more than computing them.
 """

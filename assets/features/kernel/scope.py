@@ -57,7 +57,7 @@ class Measure:
         filters: Number of the filters, in the group's list of them.
         windows: Numbers of the windows, likewise.
         all_history: Which of them have no end.
-        sliced: Whether one row's values are found from its windows as slices (`one_row.py`).
+        sliced: Whether one row's values are found from its windows as slices (`assets.features.online.one_row`).
     """
 
     family: str

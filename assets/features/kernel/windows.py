@@ -2,11 +2,11 @@
 
 Belongs here: events in the order of (entity, time), windows as positions in that order, and what was not yet known.
 Does not belong here: finding the positions (`edges.py`), what is computed over a window (`aggregates.py`), Arrow
-(`columns.py`).
+(`assets.features.columns.columns`).
 
 Times are int64 microseconds. An event has a time on the windows' axis and another time (`known_at` where windows are
 over `event_time`, and the reverse); it may be used from the later of the two on, and where facts are corrected until a
-later version of the same fact is known (`versions.py`).
+later version of the same fact is known (`revisions.py`).
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """The formulas of features over one row's window, on single numbers.
 
 Belongs here: what becomes of a window's count, sums, extremes and moments. Does not belong here: finding these from
-events (`one_row.py`) or from tiles (`tile_values.py`), and many rows at once (`aggregates.py`). Whoever changes a
-formula of `aggregates.py` changes it here; the tests compare the two to the last bit.
+events (`one_row.py`) or from tiles (`tile_values.py`), and many rows at once (`assets.features.kernel.aggregates`).
+Whoever changes a formula of `assets.features.kernel.aggregates` changes it here; the tests compare the two to the last
+bit.
 """
 
 import math

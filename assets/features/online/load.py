@@ -1,8 +1,8 @@
 """What the online store is loaded with.
 
 Belongs here: which version of which table is loaded up to which moment, the name of such a load, and what of an event
-features see. Does not belong here: the store (`resources.online_store`), the run that loads it (`assets.py`), streams
-(`assets.streaming`).
+features see. Does not belong here: the store (`resources.online_store`), the run that loads it
+(`assets.features.assets`), streams (`assets.streaming`).
 """
 
 import hashlib

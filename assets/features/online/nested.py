@@ -1,7 +1,7 @@
 """Windows of one row as runs of sorted values that end together, each reduced once for all of them.
 
 Belongs here: sums and extremes over such windows. Does not belong here: where a window begins (`one_row.py`,
-`tile_values.py`), windows of many rows (`windows.py`).
+`tile_values.py`), windows of many rows (`assets.features.kernel.windows`).
 """
 
 import math

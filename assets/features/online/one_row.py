@@ -1,8 +1,8 @@
 """The features of one row over the events of its entity, in few steps.
 
 Belongs here: windows as slices of sorted events, and what is found in each of them. Does not belong here: reducing
-slices (`nested.py`), the formulas (`row_values.py`), many rows (`aggregates.py`), which also compute what is not found
-here. All windows of a row end together, so a shorter one is the end of a longer one.
+slices (`nested.py`), the formulas (`formulas.py`), many rows (`assets.features.kernel.aggregates`), which also compute
+what is not found here. All windows of a row end together, so a shorter one is the end of a longer one.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The values of one request from tiles and events.
 
 Belongs here: which tiles a window takes whole and which it cuts, and adding up what tiles and what events say. Does not
-belong here: making tiles (`tiles.py`), what events and the request say (`one_row.py`), the formulas (`row_values.py`).
+belong here: making tiles (`tiles.py`), what events and the request say (`one_row.py`), the formulas (`formulas.py`).
 """
 
 import hashlib

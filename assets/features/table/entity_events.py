@@ -1,7 +1,7 @@
 """The events of some entities, read from the lake.
 
 Belongs here: finding in a source's valid rows those of a few entities, however large the table is. Does not belong
-here: which columns a feature reads (`kernel.py`), reading a partition (`resources.lake`).
+here: which columns a feature reads (`assets.features.kernel.kernel`), reading a partition (`resources.lake`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

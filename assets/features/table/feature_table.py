@@ -1,8 +1,8 @@
 """The feature table of some days, from data files to data files.
 
-Belongs here: which columns are read of rows and events, the features of each entity key in turn, the table's columns,
-a file for each day. Does not belong here: features (`kernel.py`), how files are read (`data_files.py`), how the work
-is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
+Belongs here: which columns are read of rows and events, the features of each entity key in turn, the table's columns, a
+file for each day. Does not belong here: features (`assets.features.kernel.kernel`), how files are read
+(`data_files.py`), how the work is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
 """
 
 import math

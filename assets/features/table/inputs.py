@@ -1,7 +1,7 @@
 """What a run of features reads: one version of each table, and of it the days that matter.
 
 Belongs here: pinning the versions, how far back rows of some days look. Does not belong here: what is read of a file
-(`data_files.py`), what is computed of it (`feature_table.py`), the run itself (`assets.py`).
+(`data_files.py`), what is computed of it (`feature_table.py`), the run itself (`assets.features.assets`).
 """
 
 from collections.abc import Mapping, Sequence
