@@ -1,1 +1,1 @@
-"""The lifecycle of a decision model: a package a stage, above `vocabulary` and `product`, which describe the problem."""
+"""The lifecycle of a decision model: one package a stage, above the words and values that describe a product."""

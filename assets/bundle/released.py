@@ -4,7 +4,8 @@ Belongs here: from a release of the rollout store to a bundle that may be used. 
 (`bundle.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
 """
 
-from assets.bundle.bundle import Bundle, load_bundle
+from assets.bundle.bundle import Bundle
+from assets.bundle.files import load_bundle
 from resources.rollout_store.store import Release, RolloutStore
 
 

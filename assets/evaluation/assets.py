@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.bundle.bundle import Bundle, BundleError, load_bundle, write_bundle
+from assets.bundle.bundle import Bundle, BundleError
+from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.profile import build_profile
 from assets.bundle.released import released_bundle
 from assets.evaluation.checks import gate_checks, gate_results

@@ -15,9 +15,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from assets.bundle.calibration import log_odds
 from assets.evaluation.explain import Explanation
 from assets.evaluation.fairness import FairnessReport
+from assets.metrics.calibration import calibration_error, reliability
 from assets.metrics.plot_style import HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
 from assets.metrics.profit import ProfitCurve, ThresholdChoice
-from assets.metrics.ranking import calibration_error, reliability
 
 _MOST_FEATURES = 12
 _VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])

@@ -1,7 +1,8 @@
-"""How well scores rank, and how well they are probabilities.
+"""How well scores rank.
 
 Belongs here: figures of one set of scores against labels, and the bootstrap that gives them an interval. Does not
-belong here: money (`profit`), groups (`fairness`), two models (`compare`), thresholds for any of it (`gates`).
+belong here: whether they are probabilities (`calibration.py`), money (`profit.py`), groups, two models and thresholds
+(`assets.evaluation`).
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
+from assets.metrics.calibration import calibration_error
+
 RESAMPLES = 200
-BINS = 10
 
 
 class EvaluationError(ValueError):
@@ -144,32 +146,6 @@ def resampled(y: NDArray[np.int8], generator: np.random.Generator) -> tuple[NDAr
         np.bincount(generator.integers(0, count, count), minlength=count) for count in (positives, len(y) - positives)
     )
     return positive, negative
-
-
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """The calibration curve: for each bin its rows, mean probability and share of positives (arrays [bins])."""
-
-    rows: NDArray[np.int64]
-    predicted: NDArray[np.float64]
-    observed: NDArray[np.float64]
-
-
-def reliability(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> Reliability:
-    """Bins of about equal count, cut at quantiles; equal scores share a bin, so there may be fewer bins."""
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
-    member = np.searchsorted(edges, probability, side="left")
-    rows = np.bincount(member, minlength=len(edges) + 1)
-    used = rows > 0
-    predicted = np.bincount(member, weights=probability, minlength=len(edges) + 1)[used] / rows[used]
-    observed = np.bincount(member, weights=y, minlength=len(edges) + 1)[used] / rows[used]
-    return Reliability(rows[used].astype(np.int64), predicted, observed)
-
-
-def calibration_error(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> float:
-    """Expected calibration error (Naeini 2015), over bins of equal count: mean of |predicted - observed| by rows."""
-    curve = reliability(y, probability, bins)
-    return float(np.average(np.abs(curve.predicted - curve.observed), weights=curve.rows))
 
 
 def ks_distance(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.bundle.bundle import BundleError, load_bundle, write_bundle
+from assets.bundle.bundle import BundleError
+from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.registration import Registration
 from assets.evaluation.assets import EVALUATED
 from assets.governance.model_card import model_card

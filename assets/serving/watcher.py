@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.bundle.bundle import BundleError, load_bundle
+from assets.bundle.bundle import BundleError
+from assets.bundle.files import load_bundle
 from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine

@@ -19,8 +19,9 @@ from assets.vocabulary.derived import (
     Sum,
     Trend,
 )
+from assets.vocabulary.events import Events
 from assets.vocabulary.feature_set import FeatureSet
-from assets.vocabulary.history import Events, History
+from assets.vocabulary.history import History
 from assets.vocabulary.records import Derived, Feature, holds_text
 from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
 from assets.vocabulary.windows import (

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from assets.bundle.bundle import load_bundle
+from assets.bundle.files import load_bundle
 from assets.serving.engine import Engine
 from resources.keys import signing_key
 from resources.online_store.protocol import open_store

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from assets.bundle.bundle import load_bundle
+from assets.bundle.files import load_bundle
 from assets.replay.decision import replay
 from assets.serving.decision_log import days, find_decision, scan_day
 from resources.keys import signing_key

@@ -11,7 +11,8 @@ import onnx
 import pyarrow as pa
 import pytest
 
-from assets.bundle.bundle import Bundle, load_bundle
+from assets.bundle.bundle import Bundle
+from assets.bundle.files import load_bundle
 from assets.bundle.registration import Answer
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key

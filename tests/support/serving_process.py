@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
-from assets.bundle.bundle import BundleParts, write_bundle
+from assets.bundle.bundle import BundleParts
+from assets.bundle.files import write_bundle
 from assets.serving.launch import serve_command, serve_variables
 from resources.environments import load_environment
 from resources.keys import signing_key

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.bundle.bundle import FILES, MANIFEST, SIGNATURE, BundleError, BundleParts, load_bundle, write_bundle
+from assets.bundle.bundle import BundleError, BundleParts
+from assets.bundle.files import FILES, MANIFEST, SIGNATURE, load_bundle, write_bundle
 from assets.bundle.signing import SignatureError, digest, sign
 from tests.support.serving_samples import REQUEST, sample_parts
 

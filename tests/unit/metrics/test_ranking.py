@@ -6,15 +6,8 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from assets.metrics.ranking import (
-    EvaluationError,
-    Ranking,
-    best_single_feature,
-    calibration_error,
-    ks_distance,
-    measure,
-    reliability,
-)
+from assets.metrics.calibration import calibration_error, reliability
+from assets.metrics.ranking import EvaluationError, Ranking, best_single_feature, ks_distance, measure
 
 
 def scored(count: int = 3000, seed: int = 0) -> tuple[NDArray[np.int8], NDArray[np.float64]]:

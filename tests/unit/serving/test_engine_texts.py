@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.bundle.bundle import Bundle, Policy, load_bundle, write_bundle
+from assets.bundle.bundle import Bundle, Policy
+from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.replay.decision import replay
 from assets.serving.engine import Engine

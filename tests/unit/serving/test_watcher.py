@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.bundle.bundle import BundleParts, write_bundle
+from assets.bundle.bundle import BundleParts
+from assets.bundle.files import write_bundle
 from assets.serving import watcher as watcher_module
 from assets.serving.watcher import Watcher
 from resources.online_store.lmdb_store import LmdbStore

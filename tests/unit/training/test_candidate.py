@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.bundle.bundle import load_bundle, write_bundle
 from assets.bundle.encoder import Encoder, bucket
+from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.product import DailyFiles, DecisionPolicy, GatePolicy, Label, ModelSpec, Product, Profit, Spine
 from assets.serving.engine import Engine

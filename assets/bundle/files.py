@@ -1,0 +1,210 @@
+"""A bundle's files: written whole, signed, and verified before anything of them is parsed; without pickle.
+
+Belongs here: the folder's form and every check of its bytes. Does not belong here: what the parts mean (`bundle.py`),
+keys (`resources.keys`), where a bundle is published (`resources.rollout_store`).
+
+A folder holds `manifest.json` (which names every other file with its size and SHA-256), `signature` (HMAC-SHA256 of the
+manifest's bytes) and the files of `FILES`. Its digest is the SHA-256 of the manifest, and so of everything.
+"""
+
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy
+from assets.bundle.calibration import Calibration, CalibrationError
+from assets.bundle.encoder import Encoder
+from assets.bundle.scorecard import Scorecard, ScorecardError
+from assets.bundle.signing import SignatureError, digest, sign, verify
+from assets.features.kernel.kernel import Kernel
+from assets.vocabulary import FeatureError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SIGNATURE = "signature"
+FILES = (
+    "model.onnx", "booster.ubj", "scorecard.json", "calibration.json", "kernel.json", "encoder.json", "policy.json",
+    "reference.json", "metrics.json",
+)  # fmt: skip
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LARGEST_MANIFEST = 4 * 2**20
+_LARGEST_FILE = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class _FileEntry:
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        return cls(sha256=digest(data), size=len(data))
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def write_bundle(parts: BundleParts, folder: Path, key: bytes) -> str:
+    """Writes a signed bundle and returns its digest; the folder appears whole or not at all.
+
+    Args:
+        folder: Must not exist yet; a bundle is never changed.
+        key: The signing key, at least 32 bytes.
+
+    Raises:
+        BundleError: The folder exists, or a part is no JSON or cannot be read back.
+        SignatureError: The key is too short.
+    """
+    if folder.exists():
+        raise BundleError(f"{folder} exists already; a bundle is never changed, write a new one elsewhere")
+    files = _file_bytes(parts)
+    manifest = _manifest_bytes(parts, files)
+    everything = {**files, MANIFEST: manifest, SIGNATURE: sign(manifest, key).encode()}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        for name, data in everything.items():
+            with open(fresh / name, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        written = load_bundle(fresh, key, digest(manifest))
+        os.chmod(fresh, 0o755)
+        os.rename(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return written.digest
+
+
+def _file_bytes(parts: BundleParts) -> dict[str, bytes]:
+    return {
+        "model.onnx": parts.model,
+        "booster.ubj": parts.booster,
+        "scorecard.json": _json("scorecard", parts.scorecard.to_dict()),
+        "calibration.json": _json("calibration", parts.calibration.to_dict()),
+        "kernel.json": _json("kernel", parts.kernel.to_dict()),
+        "encoder.json": _json("encoder", parts.encoder.to_dict()),
+        "policy.json": _json("policy", asdict(parts.policy) | {"reasons": dict(parts.policy.reasons)}),
+        "reference.json": _json("reference", parts.reference),
+        "metrics.json": _json("metrics", parts.metrics),
+    }
+
+
+def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:
+    policy = parts.policy
+    return _json(
+        "manifest",
+        {
+            "format": FORMAT,
+            "product": parts.product,
+            "version": parts.version,
+            "created_at": parts.created_at.astimezone(UTC).isoformat(),
+            "pins": dict(parts.pins),
+            "threshold": policy.threshold,
+            "outcomes": {"accept": policy.accept, "refuse": policy.refuse, "fallback": policy.fallback},
+            "files": {name: asdict(_FileEntry.of(data)) for name, data in files.items()},
+        },
+    )
+
+
+def _json(name: str, value: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise BundleError(f"{name} is not JSON: {error}; write null for a missing number") from error
+
+
+# ---------------------------------------------------------------------- loading
+
+
+def load_bundle(folder: Path, key: bytes, expected_digest: str | None) -> Bundle:
+    """Verifies signature, digest and every file, and only then parses.
+
+    What is parsed are the very bytes that were verified: no file is opened twice.
+
+    Args:
+        expected_digest: The digest that the rollout manifest names; `None` trusts the signature alone.
+
+    Raises:
+        BundleError: A file is missing, foreign, altered or no longer what this version of the code reads.
+    """
+    manifest = _read(folder, MANIFEST, _LARGEST_MANIFEST)
+    signature = _read(folder, SIGNATURE, 1024)
+    try:
+        verify(manifest, signature.decode("utf-8", "replace").strip(), key)
+    except SignatureError as error:
+        raise BundleError(f"bundle {folder}: {error}") from error
+    found = digest(manifest)
+    if expected_digest is not None and found != expected_digest:
+        raise BundleError(f"bundle {folder} has the digest {found}; {expected_digest} was asked for")
+    return _parsed(folder, manifest, found)
+
+
+def _parsed(folder: Path, manifest: bytes, found: str) -> Bundle:
+    try:
+        head = json.loads(manifest)
+        if head["format"] != FORMAT:
+            raise BundleError(f"bundle {folder} is of format {head['format']}; this code reads format {FORMAT}")
+        files = _verified_files(folder, head["files"])
+        parts = BundleParts(
+            product=head["product"],
+            version=head["version"],
+            created_at=datetime.fromisoformat(head["created_at"]),
+            pins=head["pins"],
+            model=files["model.onnx"],
+            booster=files["booster.ubj"],
+            scorecard=Scorecard.from_dict(json.loads(files["scorecard.json"])),
+            calibration=Calibration.from_dict(json.loads(files["calibration.json"])),
+            kernel=Kernel.from_dict(json.loads(files["kernel.json"])),
+            encoder=Encoder.from_dict(json.loads(files["encoder.json"])),
+            policy=Policy(**json.loads(files["policy.json"])),
+            reference=json.loads(files["reference.json"]),
+            metrics=json.loads(files["metrics.json"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError) as error:
+        raise BundleError(f"bundle {folder} is signed but cannot be read by this version: {error!r}") from error
+    return Bundle(parts=parts, digest=found, size=len(manifest) + sum(map(len, files.values())))
+
+
+def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+    if set(listed) != set(FILES):
+        strange = sorted(set(listed) ^ set(FILES))
+        raise BundleError(f"bundle {folder}: its manifest differs from the known files in {strange}")
+    present = set(os.listdir(folder))
+    if present != {*FILES, MANIFEST, SIGNATURE}:
+        strange = sorted(present ^ {*FILES, MANIFEST, SIGNATURE})
+        raise BundleError(f"bundle {folder}: files are missing or foreign: {strange}")
+    files: dict[str, bytes] = {}
+    for name in FILES:
+        entry = _FileEntry(**listed[name])
+        if not _DIGEST.fullmatch(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
+            raise BundleError(f"bundle {folder}: the manifest's entry of {name} is no digest and size")
+        data = _read(folder, name, entry.size)
+        if _FileEntry.of(data) != entry:
+            raise BundleError(f"bundle {folder}: {name} is not the file that was signed; publish the bundle again")
+        files[name] = data
+    return files
+
+
+def _read(folder: Path, name: str, largest: int) -> bytes:
+    """A plain file's bytes; no link is followed, and not more than one byte beyond the limit is read."""
+    try:
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BundleError(f"bundle {folder}: {name} is no plain file")
+            data = file.read(largest + 1)
+    except OSError as error:
+        raise BundleError(f"bundle {folder}: {name} cannot be read: {error}") from error
+    if len(data) > largest:
+        raise BundleError(f"bundle {folder}: {name} is larger than the {largest} bytes that it may have")
+    return data
