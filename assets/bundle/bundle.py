@@ -26,6 +26,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
 from assets.vocabulary import FeatureError
+from resources.errors import LooplineError
 from resources.naming import BadName, checked_name
 
 FORMAT = 1
@@ -42,7 +43,7 @@ _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
 
 
-class BundleError(RuntimeError):
+class BundleError(LooplineError):
     """A bundle cannot be trusted, read or written; the message names the file and what is wrong with it."""
 
 

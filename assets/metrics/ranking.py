@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
+from resources.errors import LooplineError
+
 RESAMPLES = 200
 BINS = 10
 
 
-class EvaluationError(ValueError):
+class EvaluationError(LooplineError):
     """Scores and labels do not fit together; the message says how."""
 
 
