@@ -10,10 +10,11 @@ from pathlib import Path
 import dagster as dg
 
 from assets.product import Product
+from resources.errors import LooplineError
 from resources.naming import checked_name
 
 
-class UnknownProduct(ValueError):
+class UnknownProduct(LooplineError):
     """There is no product of that name; the message names those there are."""
 
 

@@ -14,13 +14,15 @@ from typing import Any, Literal, cast, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from resources.errors import LooplineError
+
 EnvironmentName = Literal["local", "staging", "prod"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:\{[a-z_]+\}|[^{}])*))?\}")
 
 
-class UnknownEnvironment(ValueError):
+class UnknownEnvironment(LooplineError):
     """The environment is not one of ours, or lacks an address; the message names the variable to set."""
 
 

@@ -12,12 +12,14 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from resources.errors import LooplineError
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){32,}")
 _SHORTEST = 32
 
 
-class MissingKey(RuntimeError):
+class MissingKey(LooplineError):
     """There is no usable key of that name; the message says which variable or file to set right."""
 
 

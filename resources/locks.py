@@ -20,11 +20,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from resources.errors import LooplineError
+
 _POLL_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
-class LockError(RuntimeError):
+class LockError(LooplineError):
     """The lock cannot be had here; the message names it and the remedy."""
 
 

@@ -7,11 +7,13 @@ partition key or a command. Does not belong here: anything that opens what is na
 import re
 from datetime import date, timedelta
 
+from resources.errors import LooplineError
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class BadName(ValueError):
+class BadName(LooplineError, ValueError):
     """A name or a day from outside is not of the allowed form."""
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from resources.environments import Environment
+from resources.errors import LooplineError
 from resources.loopback import is_loopback
 
 Severity = Literal["info", "warning", "error"]
@@ -24,7 +25,7 @@ _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 10.0
 
 
-class NotificationFailed(RuntimeError):
+class NotificationFailed(LooplineError):
     """An alert did not arrive; the message names the receiver, never its secret address."""
 
 

@@ -26,6 +26,8 @@ from typing import Any
 
 import psutil
 
+from resources.errors import LooplineError
+
 _MARK = "LOOPLINE_PROCESS"
 _TAIL_LINES = 25
 _TAIL_BYTES = 20_000
@@ -34,11 +36,11 @@ _POLL_SECONDS = 0.2
 _CLOCK_SECONDS = 5.0
 
 
-class ProcessError(RuntimeError):
+class ProcessError(LooplineError):
     """A process could not be started, died, or did not answer in time; the message has the end of its log."""
 
 
-class RecordError(RuntimeError):
+class ProcessTableDamaged(LooplineError):
     """The file that records the processes is not readable; the message names it."""
 
 
@@ -76,7 +78,7 @@ class ProcessTable:
         """Every recorded process, alive or not, in the order of their start.
 
         Raises:
-            RecordError: The file is damaged.
+            ProcessTableDamaged: The file is damaged.
         """
         if not self._file.exists():
             return ()
@@ -84,7 +86,7 @@ class ProcessTable:
             rows = json.loads(self._file.read_text(encoding="utf-8"))
             return tuple(_process_of(row) for row in rows)
         except (ValueError, TypeError, KeyError) as error:
-            raise RecordError(
+            raise ProcessTableDamaged(
                 f"{self._file} is damaged ({error}): stop the processes it names by hand, then delete it"
             ) from error
 

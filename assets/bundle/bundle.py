@@ -15,12 +15,13 @@ from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
 from assets.features.kernel.kernel import Kernel
+from resources.errors import LooplineError
 from resources.naming import BadName, checked_name
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
-class BundleError(RuntimeError):
+class BundleError(LooplineError):
     """A bundle cannot be trusted, read or written; the message names the file and what is wrong with it."""
 
 

@@ -11,13 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from resources.errors import LooplineError
+
 Method = Literal["platt", "piecewise"]
 
 # A raw score is kept this far from 0 and 1, so that its log odds are finite (about +-16).
 _EDGE = 1e-7
 
 
-class CalibrationError(ValueError):
+class CalibrationError(LooplineError):
     """A calibration cannot be fitted, or its stored form is not one; the message says why."""
 
 

@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from resources.errors import LooplineError
+
 BINS = 10
 SAMPLE = 256
 """Order statistics kept of a numeric column; the sample's distribution is within 1 / (2 * SAMPLE) of the whole's."""
@@ -28,7 +30,7 @@ KEPT = 50
 _FORMAT = 1
 
 
-class ProfileError(ValueError):
+class ProfileError(LooplineError):
     """A profile cannot be made or read; the message names the column and what is wrong with it."""
 
 

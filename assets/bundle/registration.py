@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from assets.bundle.bundle import BundleParts
+from resources.errors import LooplineError
 from resources.naming import checked_name
 
 Gates = Literal["promote", "refuse"]
@@ -21,7 +22,7 @@ _PREFIX = "loopline."
 _APPROVAL = "loopline.approval"
 
 
-class RegistrationError(ValueError):
+class RegistrationError(LooplineError, ValueError):
     """A record is incomplete, or tags are not those of a record; the message names the field."""
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import sigmoid
+from resources.errors import LooplineError
 
 
-class ScorecardError(ValueError):
+class ScorecardError(LooplineError):
     """A scorecard's parts contradict each other, or a matrix does not fit it; the message says how."""
 
 

@@ -17,6 +17,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.calibration import CalibrationError, sigmoid
 from assets.features.kernel.rows import Value
+from resources.errors import LooplineError
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     ort_errors.EPFail,
@@ -34,7 +35,7 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
 _AGREEMENT = 1e-4
 
 
-class ModelError(RuntimeError):
+class ModelError(LooplineError):
     """The model gave no usable answer; the message says what it gave."""
 
 

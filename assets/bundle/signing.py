@@ -7,10 +7,12 @@ Belongs here: the keyed signature over a bundle's manifest and its check. Does n
 import hashlib
 import hmac
 
+from resources.errors import LooplineError
+
 SHORTEST_KEY = 32
 
 
-class SignatureError(ValueError):
+class SignatureError(LooplineError):
     """The key is too short, or the signature is not this key's; the message says which."""
 
 

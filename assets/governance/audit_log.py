@@ -18,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from resources.errors import LooplineError
 from resources.locks import exclusive
 
 _START = "0" * 64
@@ -25,11 +26,11 @@ _CHUNK = 64 * 1024
 _REPAIRED = "audit_log_repaired"
 
 
-class AuditLogError(ValueError):
+class AuditLogError(LooplineError):
     """An entry cannot be written as given; the message names the field."""
 
 
-class AuditLogDamaged(RuntimeError):
+class AuditLogDamaged(LooplineError):
     """The log is not what was written; the message names the line."""
 
 

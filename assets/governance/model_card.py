@@ -12,12 +12,13 @@ from typing import Any
 from assets.bundle.bundle import BundleParts
 from assets.bundle.registration import Approval
 from assets.product import Product
+from resources.errors import LooplineError
 
 _MOST_IMPORTANT = 15
 _UNKNOWN = "unknown"
 
 
-class CardError(ValueError):
+class CardError(LooplineError):
     """Something that the card shows was not recorded; the message names it."""
 
 

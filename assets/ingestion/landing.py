@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from assets.product import Contract
+from resources.errors import LooplineError
 from resources.sources.readers import DayRows
 
 MALFORMED = "_malformed"
 ROW_NUMBER = "row_number"
 
 
-class SchemaChanged(ValueError):
+class SchemaChanged(LooplineError):
     """A source no longer has a column of its contract; the message names source, day, columns and remedy."""
 
 

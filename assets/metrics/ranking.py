@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
 from assets.metrics.calibration import calibration_error
+from resources.errors import LooplineError
 
 RESAMPLES = 200
 
 
-class EvaluationError(ValueError):
+class EvaluationError(LooplineError):
     """Scores and labels do not fit together; the message says how."""
 
 

@@ -26,6 +26,7 @@ from scipy.special import kolmogorov
 
 from assets.bundle.profile import CategoryProfile, NumericProfile, ReferenceProfile, category_values, numeric_values
 from assets.metrics.psi import psi
+from resources.errors import LooplineError
 
 Kind = Literal["numeric", "category", "score"]
 
@@ -46,7 +47,7 @@ DRIFT_SCHEMA = pa.schema(
 )
 
 
-class DriftError(ValueError):
+class DriftError(LooplineError):
     """The rows cannot be compared with the profile; the message names the column."""
 
 

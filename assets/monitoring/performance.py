@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Profit
+from resources.errors import LooplineError
 
 PERFORMANCE_SCHEMA = pa.schema(
     [
@@ -48,7 +49,7 @@ ESTIMATE_SCHEMA = pa.schema(
 _EPOCH = date(1970, 1, 1)
 
 
-class PerformanceError(ValueError):
+class PerformanceError(LooplineError):
     """Outcomes lack what a figure needs; the message names the column."""
 
 

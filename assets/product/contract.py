@@ -12,13 +12,15 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from resources.errors import LooplineError
+
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
 TAKEN = ("day", "row_number", "_malformed", "_message")
 """Columns that the lake's tables and the stream have beside those of a contract."""
 
 
-class ContractError(ValueError):
+class ContractError(LooplineError):
     """A contract file is not a contract; the message names the file, the part and what to write."""
 
 

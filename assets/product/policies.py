@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from resources.errors import LooplineError
+
 WhenStale = Literal["fallback", "refuse"]
 Direction = Literal["increasing", "decreasing"]
 
 
-class ProductError(ValueError):
+class ProductError(LooplineError):
     """A product's description contradicts itself; the message names the part and what to write instead."""
 
 

@@ -13,9 +13,10 @@ from assets.features.kernel.rows import Value
 from assets.serving.decision import Decision
 from assets.serving.engine import Judgement, judge, undecided
 from assets.vocabulary import FeatureSet
+from resources.errors import LooplineError
 
 
-class CannotReplay(RuntimeError):
+class CannotReplay(LooplineError):
     """The record does not hold what a replay needs, or is another bundle's; the message says which."""
 
 

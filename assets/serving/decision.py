@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, Self
 
+from resources.errors import LooplineError
+
 Fallback = Literal["scorecard", "policy"]
 Role = Literal["champion", "challenger", "shadow"]
 
@@ -19,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class NoDecision(ValueError):
+class NoDecision(LooplineError, ValueError):
     """An id or a record is not a decision's; the message says what is wrong."""
 
 

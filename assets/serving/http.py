@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from assets.serving.log_writer import DecisionLogError
 from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents
+from resources.errors import LooplineError
 from resources.online_store.protocol import StoreError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _MOST_IN_FLIGHT = 64
 _LOG_SECONDS = 5.0
 
 
-class _TooLargeError(Exception):
+class _BodyTooLarge(LooplineError):
     """A body is larger than is read."""
 
 
@@ -95,9 +96,9 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         except RequestError as error:
             metrics.refused.labels("invalid").inc()
             return _error(400, "the request cannot be answered as it is", problems=list(error.problems))
-        except _TooLargeError:
+        except _BodyTooLarge as error:
             metrics.refused.labels("invalid").inc()
-            return _error(413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
+            return _error(413, str(error))
         except NoChampion as error:
             metrics.refused.labels("no_champion").inc()
             return _error(503, str(error))
@@ -160,7 +161,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         chunks += chunk
         if len(chunks) > LARGEST_BODY:
-            raise _TooLargeError
+            raise _BodyTooLarge(f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
     return bytes(chunks)
 
 

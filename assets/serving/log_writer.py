@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.serving.decision import Decision
+from resources.errors import LooplineError
 from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
@@ -25,7 +26,7 @@ _OPEN_FILES = 16
 _ROOM = 2**20
 
 
-class DecisionLogError(RuntimeError):
+class DecisionLogError(LooplineError):
     """The log cannot be written or read; the message names the file and the line."""
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.shape import DecisionRequest, RequestShape
+from resources.errors import LooplineError
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
@@ -23,7 +24,7 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 Scalar = str | float | int | bool | None
 
 
-class RequestError(ValueError):
+class RequestError(LooplineError):
     """The request cannot be answered as it is.
 
     Attributes:
@@ -35,11 +36,11 @@ class RequestError(ValueError):
         self.problems = problems
 
 
-class StaleEvents(RuntimeError):
+class StaleEvents(LooplineError):
     """The request is right, but the events known of its entity end too long ago, and the product refuses to decide."""
 
 
-class NoChampion(RuntimeError):
+class NoChampion(LooplineError):
     """The request may be right, but no bundle of its product is live; the message names product and remedy."""
 
 
@@ -55,8 +56,6 @@ def parse_json(body: bytes) -> Mapping[str, object]:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise RequestError("the body is nested too deeply; send a flat object") from None
-    except RequestError:
-        raise
     except ValueError as error:
         raise RequestError(f"the body is not JSON: {error}") from None
     return _object(value, "the body")

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
+from resources.errors import LooplineError
+
 INPUT = "input"
 # The newest opset that onnxmltools converts boosters to.
 OPSET = 15
 TOLERANCE = 1e-6
 
 
-class ExportError(ValueError):
+class ModelExportError(LooplineError):
     """The ONNX form of a booster does not give the booster's scores; the message has the figures."""
 
 
@@ -32,10 +34,10 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
         sample: float32 [n, m], rows to compare on (missing values among them, if the model may see some).
 
     Raises:
-        ExportError: The sample is empty, or a score differs by more than 1e-6.
+        ModelExportError: The sample is empty, or a score differs by more than 1e-6.
     """
     if len(sample) == 0:
-        raise ExportError("the ONNX export has no sample rows to compare on: give it some")
+        raise ModelExportError("the ONNX export has no sample rows to compare on: give it some")
     named = booster.copy()
     named.feature_names = [f"f{column}" for column in range(booster.num_features())]
     shape = FloatTensorType([None, booster.num_features()])
@@ -50,7 +52,7 @@ def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) 
     """The largest difference between the two scores over the sample.
 
     Raises:
-        ExportError: It is above 1e-6, or is not a number.
+        ModelExportError: It is above 1e-6, or is not a number.
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     given = np.asarray(session.run(["probabilities"], {INPUT: sample})[0], dtype=np.float64)[:, 1]
@@ -58,7 +60,7 @@ def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) 
     gap = np.abs(given - wanted)
     if not np.all(gap <= TOLERANCE):
         worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
-        raise ExportError(
+        raise ModelExportError(
             f"ONNX and booster differ on {int(np.sum(~(gap <= TOLERANCE)))} of {len(sample)} sample rows; row {worst}: "
             f"{given[worst]} and {wanted[worst]} (at most {TOLERANCE} is allowed)"
         )

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Label
+from resources.errors import LooplineError
 
 _TIME = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).max
 
 
-class RowsError(ValueError):
+class RowsError(LooplineError):
     """Rows, labels or features do not fit together; the message names the column and the figures."""
 
 

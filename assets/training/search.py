@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from assets.product import Direction, ModelSpec
 from assets.training.rows import TrainingRows
+from resources.errors import LooplineError
 
 # One thread: sums have one order whatever the machine, and on a busy machine two threads that wait for each other at
 # every tree level are far slower than one (measured on 49,000 rows beside other work: 75 s and 5 s).
@@ -29,7 +30,7 @@ _FOLDS_OF_FEW = 2
 Settings = Mapping[str, float | int]
 
 
-class TrainingError(ValueError):
+class TrainingError(LooplineError):
     """A model cannot be trained on these rows with this spec; the message names the column or the counts."""
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.product import ModelSpec
+from resources.errors import LooplineError
 
 _DAY = np.timedelta64(1, "D")
 
 
-class SplitError(ValueError):
+class SplitError(LooplineError):
     """The rows cannot be split as the product asks; the message has the windows and the counts."""
 
 

@@ -22,6 +22,7 @@ from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
 from assets.validation.entity_keys import refused_keys
 from assets.validation.typing import typed
+from resources.errors import LooplineError
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -36,7 +37,7 @@ QUARANTINE_SCHEMA = pa.schema(
 _HIDDEN = "(personal)"
 
 
-class ContractCannotRun(ValueError):
+class ContractCannotRun(LooplineError):
     """An expectation of the contract raised instead of answering; the message names it."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from resources.errors import LooplineError
+
 Value = str | int | float | bool
 Test = Literal["in", "at_least", "below"]
 
@@ -23,7 +25,7 @@ A record leaves it out at its default, so that the digest of a set that does not
 """
 
 
-class FeatureError(ValueError):
+class FeatureError(LooplineError):
     """A feature is declared or fed wrongly; the message names it and what to write instead."""
 
 

@@ -19,6 +19,7 @@ import typer
 from pipelines.cli import console, inspect, render
 from pipelines.cli.arguments import Json, ProductName
 from resources.environments import Environment, load_environment
+from resources.errors import LooplineError
 from resources.naming import checked_day
 
 if TYPE_CHECKING:
@@ -219,24 +220,16 @@ def doctor(json_: Json = False) -> None:
 
 
 def main() -> None:
-    """Runs the command; an error that we know is one sentence and status 1, another is a traceback."""
+    """Runs the command; a `LooplineError` is one sentence and status 1, any other error is a traceback."""
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
     console.show_progress()
     try:
         app()
-    except SystemExit:  # the usual end; what follows would import everything to know its errors
-        raise
-    except _known_errors() as error:
+    except LooplineError as error:
         console.fail(str(error))
         sys.exit(1)
-
-
-def _known_errors() -> tuple[type[Exception], ...]:
-    from pipelines.known_errors import KNOWN
-
-    return KNOWN
 
 
 def _environment() -> Environment:

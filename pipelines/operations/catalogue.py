@@ -11,13 +11,14 @@ from assets.features.catalogue.survey import FeatureSurvey, survey
 from assets.product import Product
 from assets.registry.uses import registered_models
 from resources.environments import Environment
+from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 
-class NoPage(ValueError):
+class NoPage(LooplineError):
     """A page cannot be written where it was asked for; the message says why and what to write."""
 
 

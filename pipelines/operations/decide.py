@@ -16,15 +16,16 @@ from assets.product import Product
 from pipelines.connections import clock_of
 from pipelines.services.temporary import needed
 from resources.environments import Environment
+from resources.errors import LooplineError
 
 _READY_SECONDS = 60.0
 
 
-class NoAnswer(RuntimeError):
+class NoAnswer(LooplineError):
     """The decision service did not decide; the message says why and what to do."""
 
 
-class UnreadableRequest(ValueError):
+class UnreadableRequest(LooplineError):
     """What was given as a request is none; the message names the file and what it should hold."""
 
 

@@ -14,10 +14,11 @@ from pipelines.jobs import daily_name
 from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
 from resources.environments import Environment
+from resources.errors import LooplineError
 from resources.lake import Lake
 
 
-class NothingToLoad(ValueError):
+class NothingToLoad(LooplineError):
     """The lake lacks a table that the store is loaded from; the message names it and the remedy."""
 
 

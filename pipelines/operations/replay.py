@@ -20,6 +20,7 @@ from assets.replay.features import EntityIndex, LakeEvents, Parity, StoreEvents,
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day
 from resources.environments import Environment
+from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import checked_name
@@ -29,7 +30,7 @@ from resources.rollout_store.store import Release, RolloutStore
 Outcome = Literal["identical", "waiting", "different", "erased"]
 
 
-class NothingToReplay(ValueError):
+class NothingToReplay(LooplineError):
     """There is no such decision; the message says where it was looked for."""
 
 

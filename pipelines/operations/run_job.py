@@ -14,11 +14,12 @@ import dagster as dg
 
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import Environment
+from resources.errors import LooplineError
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
-class RunFailed(RuntimeError):
+class RunFailed(LooplineError):
     """A run did not succeed; the message is that of the first step that failed."""
 
 

@@ -28,6 +28,7 @@ from pipelines.operations.run_job import dagster_instance, materialised_days, ru
 from pipelines.products import load_definitions, load_product, product_names
 from pipelines.services.temporary import needed
 from resources.environments import Environment
+from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import days_between
@@ -133,11 +134,11 @@ def prepare_sandbox(environment: Environment, progress: Progress) -> None:
             fill_sandbox(load_product(name), environment, progress)
 
 
-class ImpossibleDay(ValueError):
+class ImpossibleDay(LooplineError):
     """A product has no such day, or not yet; the message names the day, the first and the last possible one."""
 
 
-class UnknownAsset(ValueError):
+class UnknownAsset(LooplineError):
     """A product has no daily asset of that name; the message names those it has."""
 
 

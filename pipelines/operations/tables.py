@@ -12,12 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from resources.errors import LooplineError
 from resources.lake import DAY, Lake
 from resources.lake.content import content_hash, content_hashes
 from resources.naming import checked_name
 
 
-class ExportError(RuntimeError):
+class TableExportError(LooplineError):
     """A table cannot be exported; the message names the file and what is in the way."""
 
 
@@ -59,20 +60,20 @@ def export_table(lake: Lake, product: str, table: str, file: Path, version: int 
     """Writes a version of a table to one Parquet file, whole or not at all; gives its rows.
 
     Raises:
-        ExportError: The file cannot be written.
+        TableExportError: The file cannot be written.
         MissingTable: There is no such table, or no such version of it.
     """
     if file.is_dir():
-        raise ExportError(f"{file} is a folder; name a file in it")
+        raise TableExportError(f"{file} is a folder; name a file in it")
     if not file.parent.is_dir():
-        raise ExportError(f"there is no folder {file.parent}; make it first")
+        raise TableExportError(f"there is no folder {file.parent}; make it first")
     data = lake.read(f"{checked_name(product, 'product')}/{checked_name(table, 'table')}", version=version)
     half = file.with_name(f".{file.name}.new")
     try:
         pq.write_table(data, half, compression="zstd", write_page_checksum=True)
         half.replace(file)
     except OSError as error:
-        raise ExportError(f"{file} cannot be written: {error}") from error
+        raise TableExportError(f"{file} cannot be written: {error}") from error
     finally:
         half.unlink(missing_ok=True)
     return data.num_rows

@@ -15,6 +15,7 @@ from typing import Literal
 from pipelines.services.catalog import Service, common_variables, local, services_of, services_to_be
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
+from resources.errors import LooplineError
 from resources.processes import (
     ProcessError,
     ProcessTable,
@@ -36,7 +37,7 @@ _START_SECONDS = 240.0
 _SETTLE_SECONDS = 20.0
 
 
-class ServiceError(RuntimeError):
+class ServiceError(LooplineError):
     """A service cannot be brought up; the message says what is in the way and how to move it."""
 
 

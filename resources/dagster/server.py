@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
+from resources.errors import LooplineError
+
 _HEALTH = """
 { workspaceOrError { __typename
     ... on PythonError { message }
@@ -20,7 +22,7 @@ _HEALTH = """
 _TIMEOUT_SECONDS = 30
 
 
-class DagsterServerError(RuntimeError):
+class DagsterServerError(LooplineError):
     """The web server did not answer a question; the message has its address and its own words."""
 
 

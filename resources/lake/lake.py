@@ -26,6 +26,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from resources.errors import LooplineError
 from resources.lake.parquet import CHECKED, FAULTS, is_damage, read_parquet, write_parquet
 from resources.sources.object_stores import delta_options, is_s3, open_place
 
@@ -35,7 +36,7 @@ _COMMIT_ATTEMPTS = 8
 _MARK = "loopline.commit"
 
 
-class LakeError(RuntimeError):
+class LakeError(LooplineError):
     """The lake cannot give or take what was asked; the message names table, day and remedy."""
 
 

@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from resources.errors import LooplineError
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _ARRIVED = ""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,7 +32,7 @@ _CODEC = "lz4_raw"
 _LENGTH = 4
 
 
-class EventError(ValueError):
+class EventError(LooplineError):
     """An event, a table of events or an entity key is not what the store takes; the message says what to write."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
+from resources.errors import LooplineError
 from resources.online_store.event_blocks import (
     EventError,
     NewEvent,
@@ -25,7 +26,7 @@ from resources.online_store.event_blocks import (
 _SECOND = timedelta(seconds=1)
 
 
-class StoreError(RuntimeError):
+class StoreError(LooplineError):
     """The store was asked for something that it cannot do; the message names it and the remedy."""
 
 

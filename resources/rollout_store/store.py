@@ -21,13 +21,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from resources.errors import LooplineError
+
 _PRODUCT = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BUNDLE_MANIFEST = "manifest.json"
 
 
-class RolloutError(RuntimeError):
+class RolloutError(LooplineError):
     """The store cannot take or give what was asked; the message names product, version and remedy."""
 
 

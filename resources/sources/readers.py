@@ -22,6 +22,7 @@ import pyarrow.csv as pcsv
 import sqlalchemy as sa
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
+from resources.errors import LooplineError
 from resources.loopback import is_loopback
 
 _NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
@@ -29,7 +30,7 @@ _NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
 _SLOW = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestTimeTooSkewed"})
 
 
-class SourceError(RuntimeError):
+class SourceError(LooplineError):
     """A source did not give a day; the message names source, day and remedy."""
 
 

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from resources.errors import LooplineError
+
 OLDEST = 17
 
 _PROPERTY = re.compile(r"^\s*(java\.home|java\.specification\.version) = (.+?)\s*$", re.MULTILINE)
@@ -21,7 +23,7 @@ _PROPERTY = re.compile(r"^\s*(java\.home|java\.specification\.version) = (.+?)\s
 _MISSING_MODULE = "--add-modules=jdk.incubator.vector"
 
 
-class NoJava(RuntimeError):
+class NoJava(LooplineError):
     """Spark needs Java 17 or later and this machine has none; the message says how to get one."""
 
 

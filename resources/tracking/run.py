@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from resources.errors import LooplineError
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -24,8 +26,8 @@ _BATCH = 100
 _TABLE_ROWS = 10_000
 
 
-class RecordError(ValueError):
-    """Something cannot be recorded as it is; the message names it and the remedy."""
+class UnrecordableValue(LooplineError):
+    """MLflow cannot record a value; the message names the value and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ class TrackedRun:
         """Figures. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
 
         Raises:
-            RecordError: A figure is not finite: say `None` where there is none.
+            UnrecordableValue: A figure is not finite: say `None` where there is none.
         """
         from mlflow.entities import Metric, RunTag
 
         for name, value in values.items():
             if value is not None and not math.isfinite(value):
-                raise RecordError(f"metric '{name}' is {value}; record None for a figure that could not be computed")
+                raise UnrecordableValue(
+                    f"metric '{name}' is {value}; record None for a figure that could not be computed"
+                )
         now = time.time_ns() // 1_000_000
         known = [Metric(name, float(value), now, step) for name, value in values.items() if value is not None]
         unknown = [
@@ -98,10 +102,10 @@ class TrackedRun:
         """A small table that MLflow's pages can show, `tables/<name>.json`. Record it once: rows of one name add up.
 
         Raises:
-            RecordError: It has more than 10,000 rows; those belong in the lake.
+            UnrecordableValue: It has more than 10,000 rows; those belong in the lake.
         """
         if rows.num_rows > _TABLE_ROWS:
-            raise RecordError(f"table '{name}' has {rows.num_rows} rows; at most {_TABLE_ROWS} belong in MLflow")
+            raise UnrecordableValue(f"table '{name}' has {rows.num_rows} rows; at most {_TABLE_ROWS} belong in MLflow")
         self.client.log_table(self.run_id, rows.to_pydict(), f"tables/{name}.json")
 
     def dataset(self, table: str, version: int, *, context: str, uri: str = "", rows: int | None = None) -> None:
@@ -136,9 +140,11 @@ def _json(name: str, value: object, *, indent: int | None = None) -> str:
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError as error:
-        raise RecordError(f"'{name}' holds a number that is not finite; record null where there is none") from error
+        raise UnrecordableValue(
+            f"'{name}' holds a number that is not finite; record null where there is none"
+        ) from error
     except TypeError as error:
-        raise RecordError(f"'{name}' cannot be recorded: {error}; give plain values") from error
+        raise UnrecordableValue(f"'{name}' cannot be recorded: {error}; give plain values") from error
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from resources.errors import LooplineError
+
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
@@ -22,7 +24,7 @@ REPLACED_TAG = "loopline.replaced"
 """The champion whose place the version took; empty for none."""
 
 
-class TrackingError(RuntimeError):
+class TrackingError(LooplineError):
     """MLflow has not, or will not take, what was asked; the message names the model and the version."""
 
 

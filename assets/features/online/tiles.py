@@ -35,6 +35,7 @@ from assets.features.kernel.scope import Measure, Member
 from assets.features.online.nested import EXTREMES, MOMENTS
 from assets.features.online.tile_values import Cover, Names, Values, length_of, met, names_of
 from assets.vocabulary import ALGEBRAIC
+from resources.errors import LooplineError
 from resources.online_store.event_blocks import TIMESTAMP, key_text, prepared
 
 TILED_FROM = 20_000
@@ -53,7 +54,7 @@ _PLACES = ("number", "first", "last", "latest")
 """Columns of a tile beside its key, its times and what it says."""
 
 
-class TooManyEvents(RuntimeError):
+class TooManyEvents(LooplineError):
     """An entity has more events than are read for a decision; the message names it and the features that need them."""
 
 

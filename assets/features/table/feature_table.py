@@ -27,6 +27,7 @@ from assets.features.table.data_files import (
     read_table,
 )
 from assets.vocabulary import FeatureError, History
+from resources.errors import LooplineError
 from resources.lake import DAY
 from resources.lake.parquet import write_parquet
 from resources.memory import keep_freed_memory
@@ -36,7 +37,7 @@ _EPOCH = date(1970, 1, 1)
 _MICROS = pa.timestamp("us", tz="UTC")
 
 
-class TooLarge(Exception):
+class TooLarge(LooplineError):
     """More than may be held at once."""
 
 
@@ -160,7 +161,10 @@ class FeatureTable:
                     read.append(part)
                     left -= part.nbytes
                     if left < 0:
-                        raise TooLarge(f"the events of {len(wanted)} entities by {key} take over {most_bytes} bytes")
+                        raise TooLarge(
+                            f"the events of {len(wanted)} entities by {key} take over {most_bytes} bytes; compute the "
+                            "day in several tasks"
+                        )
                 found[need.source] = joined(read) if read else None
         return found
 

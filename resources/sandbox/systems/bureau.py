@@ -22,11 +22,13 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import parse_qs, urlsplit
 
+from resources.errors import LooplineError
+
 _HOST = "127.0.0.1"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class _BadDay(ValueError):
+class _BadDay(LooplineError):
     """The day of a request is none; the message is for the caller."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+from resources.errors import LooplineError
+
 IncidentKind = Literal["drift", "outage", "bad_feed", "schema_change", "fraud_wave", "shock"]
 FEED_SOURCES = (
     "applications",
@@ -36,7 +38,7 @@ _LENGTH: dict[IncidentKind, int | None] = {
 }
 
 
-class SandboxError(ValueError):
+class SandboxError(LooplineError):
     """The sandbox was asked for something that it cannot do; the message names it and the remedy."""
 
 

@@ -14,7 +14,7 @@ import pytest
 from resources.processes import (
     ProcessError,
     ProcessTable,
-    RecordError,
+    ProcessTableDamaged,
     ServiceProcess,
     answers,
     is_alive,
@@ -173,7 +173,7 @@ def test_a_program_that_is_not_there_is_named(table: ProcessTable, tmp_path: Pat
 def test_a_damaged_record_is_named(table: ProcessTable, tmp_path: Path) -> None:
     record = tmp_path / "services.json"
     record.write_text('[{"name": "dagster"')
-    with pytest.raises(RecordError, match=r"services\.json is damaged"):
+    with pytest.raises(ProcessTableDamaged, match=r"services\.json is damaged"):
         table.all()
     record.unlink()
 

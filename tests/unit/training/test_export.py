@@ -6,7 +6,7 @@ import pytest
 import xgboost as xgb
 
 from assets.training.candidates import Candidates, fit_boosted
-from assets.training.export import ExportError, booster_bytes, check_onnx, export_onnx
+from assets.training.export import ModelExportError, booster_bytes, check_onnx, export_onnx
 from assets.training.rows import TrainingRows
 from assets.training.search import DEFAULTS
 from assets.training.split import Split
@@ -29,9 +29,9 @@ def test_the_export_leaves_the_booster_as_it_was(candidates: Candidates, rows: T
 def test_another_boosters_onnx_is_refused(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
     other = fit_boosted(rows.take(parts.train), rows.take(parts.calibrate), SPEC, {**DEFAULTS, "max_depth": 1})
     model = export_onnx(other.booster, rows.matrix[:50])
-    with pytest.raises(ExportError, match="differ on"):
+    with pytest.raises(ModelExportError, match="differ on"):
         check_onnx(model, candidates.boosted.booster, rows.matrix[:50])
-    with pytest.raises(ExportError, match="no sample rows"):
+    with pytest.raises(ModelExportError, match="no sample rows"):
         export_onnx(other.booster, rows.matrix[:0])
 
 

@@ -7,11 +7,23 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cli import app, console
+from assets.serving.decision import Decision, new_id
+from assets.serving.log_writer import DecisionLog
+from pipelines.cli import app, console, inspect
 from resources.environments import load_environment
+from resources.errors import LooplineError
 from resources.lake import Lake
+from resources.online_store.state import StoreError
+from resources.processes import ProcessTableDamaged
+from resources.tracking.run import UnrecordableValue
 
 DAYS = [date(2026, 1, 1)]
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DECISION = Decision(
+    id=new_id(NOW), product="credit_risk", bundle="3", digest="ab" * 32, row_id=17, keys={"customer_id": "C1"},
+    as_of=NOW, decided_at=NOW, score=0.3, outcome="decline", threshold=0.25, reasons=(), inputs={}, features={},
+    store_version="v7",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -104,6 +116,53 @@ def test_a_home_that_is_a_file_is_refused(
     (tmp_path / "home").touch()
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
     assert f"LOOPLINE_HOME is {tmp_path}/home, which is no folder" in refused("status", monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("kind", [StoreError, UnrecordableValue, ProcessTableDamaged])
+def test_any_error_of_ours_is_its_sentence_and_status_1(
+    kind: type[LooplineError], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever module raises it: the base is what counts."""
+
+    def raising(*_: object) -> None:
+        raise kind("figure 'auc' is nan; record null")
+
+    monkeypatch.setattr("pipelines.operations.tables.product_tables", raising)
+    assert refused("tables credit_risk", monkeypatch, capsys) == "✗ figure 'auc' is nan; record null\n"
+
+
+def test_an_error_that_is_not_ours_keeps_its_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fault of the code, and its place is needed to fix it."""
+
+    def raising(*_: object) -> None:
+        raise KeyError("auc")
+
+    monkeypatch.setattr("pipelines.operations.tables.product_tables", raising)
+    monkeypatch.setattr("sys.argv", ["loopline", "tables", "credit_risk"])
+    with pytest.raises(KeyError, match="auc"):
+        app.main()
+
+
+def test_an_online_store_without_an_address_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A StoreError on its way through a real command."""
+    environment = app._environment().model_copy(update={"online_store": "ftp://store"})
+    monkeypatch.setattr(app, "_environment", lambda: environment)
+    monkeypatch.setattr(inspect, "load_environment", lambda: environment)
+    log = DecisionLog(environment.decision_log)
+    log.append(DECISION).result(5)
+    log.close()
+    said = refused(f"replay credit_risk --decision {DECISION.id}", monkeypatch, capsys)
+    assert said == "✗ online store 'ftp://store' is not an address; write lmdb:///folder or redis://host:port/db\n"
+
+
+def test_a_damaged_table_of_processes_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ProcessTableDamaged on its way through a real command."""
+    (home / "home" / "services.json").write_text("[{")
+    assert "services.json is damaged" in refused("status", monkeypatch, capsys)
 
 
 def test_a_result_is_on_standard_output_as_text_or_as_json(

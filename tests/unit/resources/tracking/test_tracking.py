@@ -17,7 +17,7 @@ import pytest
 
 from resources.environments import load_environment
 from resources.tracking import LostRace, RegisteredVersion, Tracking, TrackingError
-from resources.tracking.run import RecordError
+from resources.tracking.run import UnrecordableValue
 
 ROOT = Path(__file__).parents[3]
 
@@ -123,7 +123,7 @@ def test_an_unknown_run_cannot_be_resumed(tracking: Tracking) -> None:
     ],
 )
 def test_what_cannot_be_recorded_is_named(tracking: Tracking, product: str, act: Any, message: str) -> None:
-    with pytest.raises(RecordError, match=message), tracking.run(product, "training") as run:
+    with pytest.raises(UnrecordableValue, match=message), tracking.run(product, "training") as run:
         act(run)
 
 
