@@ -14,7 +14,7 @@ import pytest
 from assets.features.kernel.kernel import compile_features
 from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
 
-DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", Path(__file__).parents[4] / "shared" / "data")) / "card_transactions"
+DATA = Path(os.environ.get("LOOPLINE_REAL_DATA", Path(__file__).parents[5] / "shared" / "data")) / "card_transactions"
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 MONTHS = range(4, 10 if CAMPAIGN else 7)
 EVERY = 1 if CAMPAIGN else 40
