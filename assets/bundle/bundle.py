@@ -10,7 +10,6 @@ manifest's bytes) and the files of `FILES`. Its digest is the SHA-256 of the man
 import json
 import math
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -26,7 +25,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
 from assets.vocabulary import FeatureError
-from resources.naming import BadName, checked_name
+from resources.naming import BadName, checked_name, checked_version, is_digest
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -36,8 +35,6 @@ FILES = (
     "reference.json", "metrics.json",
 )  # fmt: skip
 
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
 
@@ -122,10 +119,9 @@ class BundleParts:
     def __post_init__(self) -> None:
         try:
             checked_name(self.product, "product")
+            checked_version(self.version)
         except BadName as error:
             raise BundleError(str(error)) from error
-        if not _VERSION.fullmatch(self.version):
-            raise BundleError(f"version {self.version!r} is not one: write letters, digits, '.', '_' and '-'")
         if self.created_at.tzinfo is None:
             raise BundleError("created_at has no time zone; give it in UTC")
         if tuple(self.scorecard.columns) != tuple(self.encoder.columns):
@@ -310,7 +306,7 @@ def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> di
     files: dict[str, bytes] = {}
     for name in FILES:
         entry = _FileEntry(**listed[name])
-        if not _DIGEST.fullmatch(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
+        if not is_digest(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
             raise BundleError(f"bundle {folder}: the manifest's entry of {name} is no digest and size")
         data = _read(folder, name, entry.size)
         if _FileEntry.of(data) != entry:

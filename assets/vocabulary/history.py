@@ -14,9 +14,10 @@ from typing import Literal, get_args
 from assets.vocabulary import wording
 from assets.vocabulary.aggregates import UNITS, Kind, Statistic, check_half_life, check_level
 from assets.vocabulary.base import RESERVED, Declared, checked_key
-from assets.vocabulary.conditions import LATER, FeatureError, Predicate, checked, is_name, predicates
+from assets.vocabulary.conditions import LATER, FeatureError, Predicate, checked, predicates
 from assets.vocabulary.request import checked_values
 from assets.vocabulary.windows import Calendar, Window, checked_lag, checked_window, reach_of
+from resources.naming import is_name
 
 TimeAxis = Literal["event_time", "known_at"]
 _WORDS = ("name", "description", "owner", "unit", "empty", "lag")
