@@ -8,8 +8,9 @@ import numpy as np
 from assets.features.kernel.exact import exact_totals
 from assets.features.kernel.scope import Measure, Scope, counted
 from assets.features.kernel.windows import range_pick
+from resources.moments import DAY_US
 
-_DAY = 86_400_000_000.0
+_DAY = float(DAY_US)
 _NEVER = np.iinfo(np.int64).max
 
 

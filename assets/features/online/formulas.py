@@ -11,10 +11,11 @@ from fractions import Fraction
 from typing import Protocol
 
 from assets.features.kernel.scope import Measure
+from resources.moments import DAY_US
 
 KINDS = frozenset({"count", "share", "sum", "mean", "std", "min", "max", "time_since_last", "time_since_first"})
 """The kinds of features that have a formula here."""
-_DAY = 86_400_000_000.0
+_DAY = float(DAY_US)
 
 
 class Evidence(Protocol):
