@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from resources.errors import LooplineError
+from resources.naming import BadName, checked_name
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){32,}")
 _SHORTEST = 32
 
@@ -37,8 +37,10 @@ def signing_key(environment: Mapping[str, str], home: Path, name: str) -> bytes:
     Raises:
         MissingKey: The key is absent, too short, or in a file that others may read.
     """
-    if not _NAME.fullmatch(name):
-        raise MissingKey(f"key name {name!r} is not a name: write lower-case letters, digits and _, a letter first")
+    try:
+        checked_name(name, "key name")
+    except BadName as error:
+        raise MissingKey(str(error)) from error
     variable = f"LOOPLINE_{name.upper()}_KEY"
     text = environment.get(variable, "")
     if text:

@@ -1,7 +1,7 @@
-"""What a name may look like.
+"""The allowed forms of names, versions, digests and days.
 
-Belongs here: the allow-lists for names, days and identifiers that come from outside and end up in a path, a table, a
-partition key or a command. Does not belong here: anything that opens what is named.
+Belongs here: the allow-lists for what comes from outside and ends up in a path, a table, a partition key or a command.
+Does not belong here: anything that opens what is named; the errors of one stage, which wrap `BadName`.
 """
 
 import re
@@ -10,21 +10,52 @@ from datetime import date, timedelta
 from resources.errors import LooplineError
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class BadName(LooplineError, ValueError):
-    """A name or a day from outside is not of the allowed form."""
+    """A name, a version or a day from outside does not have the allowed form."""
+
+
+def is_name(value: object) -> bool:
+    """Whether the value is a lower-case identifier of at most 63 characters."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def is_version(value: object) -> bool:
+    """Whether the value can name a version: at most 63 letters, digits, '.', '_' and '-', a letter or digit first."""
+    return isinstance(value, str) and _VERSION.fullmatch(value) is not None
+
+
+def is_digest(value: object) -> bool:
+    """Whether the value is a SHA-256 in lower-case hexadecimal."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def checked_name(value: str, what: str) -> str:
-    """The value, when it is a lower-case identifier of at most 63 characters.
+    """Returns the value if `is_name` holds.
+
+    Args:
+        what: What is named, for the message: `product`, `source`, `key column`.
 
     Raises:
-        BadName: It is not; the message says what was expected.
+        BadName: It does not; the message gives the allowed form.
     """
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         raise BadName(f"{what} {value!r} is not a name: write lower-case letters, digits and _, a letter first")
+    return value
+
+
+def checked_version(value: str) -> str:
+    """Returns the value if `is_version` holds.
+
+    Raises:
+        BadName: It does not; the message gives the allowed form.
+    """
+    if not is_version(value):
+        raise BadName(f"version {value!r} is not one: write letters, digits, '.', '_' and '-'")
     return value
 
 
@@ -32,7 +63,7 @@ def checked_day(value: str) -> date:
     """The UTC day that an ISO-8601 date names.
 
     Raises:
-        BadName: It is no date of the form YYYY-MM-DD.
+        BadName: The value is not a date of the form YYYY-MM-DD.
     """
     if not _DAY.fullmatch(value):
         raise BadName(f"day {value!r} is not a date: write YYYY-MM-DD")

@@ -5,7 +5,6 @@ deciding with it (`assets.serving.engine`), where it is published (`resources.ro
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,7 @@ from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
 from assets.features.kernel.kernel import Kernel
 from resources.errors import LooplineError
-from resources.naming import BadName, checked_name
-
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+from resources.naming import BadName, checked_name, checked_version
 
 
 class BundleError(LooplineError):
@@ -101,10 +98,9 @@ class BundleParts:
     def __post_init__(self) -> None:
         try:
             checked_name(self.product, "product")
+            checked_version(self.version)
         except BadName as error:
             raise BundleError(str(error)) from error
-        if not _VERSION.fullmatch(self.version):
-            raise BundleError(f"version {self.version!r} is not one: write letters, digits, '.', '_' and '-'")
         if self.created_at.tzinfo is None:
             raise BundleError("created_at has no time zone; give it in UTC")
         if tuple(self.scorecard.columns) != tuple(self.encoder.columns):

@@ -9,7 +9,6 @@ manifest's bytes) and the files of `FILES`. Its digest is the SHA-256 of the man
 
 import json
 import os
-import re
 import shutil
 import stat
 import tempfile
@@ -26,6 +25,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
 from assets.vocabulary import FeatureError
+from resources.naming import is_digest
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -35,7 +35,6 @@ FILES = (
     "reference.json", "metrics.json",
 )  # fmt: skip
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
 
@@ -186,7 +185,7 @@ def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> di
     files: dict[str, bytes] = {}
     for name in FILES:
         entry = _FileEntry(**listed[name])
-        if not _DIGEST.fullmatch(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
+        if not is_digest(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
             raise BundleError(f"bundle {folder}: the manifest's entry of {name} is no digest and size")
         data = _read(folder, name, entry.size)
         if _FileEntry.of(data) != entry:

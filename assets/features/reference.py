@@ -38,12 +38,12 @@ from assets.vocabulary import (
     Trend,
     Weekend,
 )
+from resources.moments import DAY_US
 
 Row = Mapping[str, Any]
 Resolutions = Mapping[str, Mapping[str, float]]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_MICROS = 86_400_000_000
 _TIMES = ("event_time", "known_at", "as_of")
 
 
@@ -204,7 +204,7 @@ def _history(feature: History, resolutions: Resolutions, events: list[dict[str, 
     if feature.kind == "quantile":
         return _quantile(sorted(steps), Fraction(repr(feature.level)))
     if feature.kind == "slope":
-        return _slope([Fraction(_when(feature, e), _DAY_MICROS) for e in counted], steps, empty)
+        return _slope([Fraction(_when(feature, e), DAY_US) for e in counted], steps, empty)
     if feature.kind == "decayed_sum":
         return float(sum(step * _weight(feature, e, row) for step, e in zip(steps, counted, strict=True)))
     return _summed(feature, values, resolution)
@@ -220,11 +220,11 @@ def _between(kind: str, moments: list[int], empty: float | None) -> float | None
     if len(gaps) < (2 if kind == "std_time_between" else 1):
         return empty
     if kind == "mean_time_between":
-        return float(Fraction(sum(gaps), len(gaps) * _DAY_MICROS))
+        return float(Fraction(sum(gaps), len(gaps) * DAY_US))
     if kind == "std_time_between":
         mean = Fraction(sum(gaps), len(gaps))
-        return math.sqrt(float(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1))) / _DAY_MICROS
-    return (min(gaps) if kind == "min_time_between" else max(gaps)) / _DAY_MICROS
+        return math.sqrt(float(sum((gap - mean) ** 2 for gap in gaps) / (len(gaps) - 1))) / DAY_US
+    return (min(gaps) if kind == "min_time_between" else max(gaps)) / DAY_US
 
 
 def _streak(feature: History, counted: list[Row], row: Row) -> float:
@@ -283,9 +283,9 @@ def _newest(feature: History, events: list[dict[str, Any]], n: int, row: Row) ->
 def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
     """What the latest or the earliest event says; ties: by sequence, then the other time, then the value."""
     if feature.kind == "time_since_first":
-        return (row["as_of"] - min(e[feature.time] for e in events)) / _DAY_MICROS
+        return (row["as_of"] - min(e[feature.time] for e in events)) / DAY_US
     if feature.kind == "time_since_last":
-        return (row["as_of"] - max(e[feature.time] for e in events)) / _DAY_MICROS
+        return (row["as_of"] - max(e[feature.time] for e in events)) / DAY_US
     column = str(feature.column)
     if feature.kind == "first":
         value = min(events, key=lambda e: (*_order(feature, e, row), e[column] is None, e[column]))[column]

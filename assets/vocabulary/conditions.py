@@ -5,18 +5,15 @@ them (`history.py`), applying them to data (`assets.features.kernel.kernel`).
 """
 
 import math
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from resources.errors import LooplineError
+from resources.naming import is_name
 
 Value = str | int | float | bool
 Test = Literal["in", "at_least", "below"]
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-
 
 LATER = {"later": True}
 """Marks a dataclass field that came after feature sets were recorded.
@@ -44,11 +41,6 @@ def _length(n: float, unit: Literal["days", "hours"]) -> timedelta:
         return timedelta(**{unit: n})
     except (OverflowError, ValueError) as error:
         raise FeatureError(f"{unit}({n!r}) is no length of time; write a number as in {unit}(30)") from error
-
-
-def is_name(name: object) -> bool:
-    """Whether it is a lower-case identifier of at most 63 characters."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def checked(name: str, what: str) -> str:

@@ -11,9 +11,10 @@ from typing import Literal, get_args
 from assets.vocabulary import wording
 from assets.vocabulary.aggregates import UNITS, Kind, Statistic, check_half_life, check_level
 from assets.vocabulary.base import RESERVED, checked_key
-from assets.vocabulary.conditions import FeatureError, Predicate, checked, is_name, predicates
+from assets.vocabulary.conditions import FeatureError, Predicate, checked, predicates
 from assets.vocabulary.history import History, TimeAxis
 from assets.vocabulary.windows import Window, checked_lag, checked_window
+from resources.naming import is_name
 
 _WORDS = ("name", "description", "owner", "unit", "empty", "lag")
 

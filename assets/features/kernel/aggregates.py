@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.decay import decayed
 from assets.features.kernel.distinct import distinct
 from assets.features.kernel.order_statistics import modes, quantiles
@@ -19,9 +20,9 @@ from assets.features.kernel.scope import Measure, Scope, both, counted, totals
 from assets.features.kernel.successions import slopes, streaks, times_between
 from assets.features.kernel.windows import range_pick
 from assets.vocabulary.aggregates import BETWEEN
+from resources.moments import DAY_US
 
-_LIMIT = 2**62
-_DAY = 86_400_000_000.0
+_DAY = float(DAY_US)
 
 
 def _counts(scope: Scope, measure: Measure) -> list[np.ndarray]:
@@ -78,14 +79,14 @@ def _power_sum(
     steps: np.ndarray, own: np.ndarray | None, power: int, bound: int, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
     """Exact sums of steps ** power; in Python's integers where 64 bits might not hold a window's sum."""
-    kind = np.int64 if bound < _LIMIT else object
+    kind = np.int64 if bound < WHOLE_LIMIT else object
     total = totals(steps.astype(kind) ** power, lo, hi)
     return total if own is None else total + own.astype(kind) ** power
 
 
 def _spread(n: np.ndarray, total: np.ndarray, squares: np.ndarray, bound: int) -> np.ndarray:
     """Sample standard deviation in steps: sqrt((n Σx² - (Σx)²) / (n (n - 1))), the numerator exact."""
-    kind = np.int64 if bound * bound < _LIMIT else object
+    kind = np.int64 if bound * bound < WHOLE_LIMIT else object
     numerator = n.astype(kind) * squares.astype(kind) - total.astype(kind) ** 2
     divisor = (n * (n - 1)).astype(np.float64)
     variance = np.divide(numerator.astype(np.float64), divisor, out=np.zeros(len(n)), where=n > 1)

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.calendars import period_start
-from assets.features.kernel.windows import LIMIT, Edges, Events, Rows, Span
+from assets.features.kernel.windows import Edges, Events, Rows, Span
 from assets.vocabulary import Calendar, LastEvents
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,7 +28,7 @@ class Finder:
         self.span = int(rows.as_of.max()) - self.first + 2
         # Nothing is asked at first, at its end or outside, so times are clipped into [first, first + span).
         time = np.clip(events.time, self.first, self.first + self.span - 1)
-        self.slab = max(1, LIMIT // self.span)
+        self.slab = max(1, WHOLE_LIMIT // self.span)
         self.entity, self.time = events.entity, time
         self.fits = max(int(events.entity[-1]), int(rows.entity.max())) < self.slab
         self.composite = events.entity * self.span + (time - self.first) if self.fits else None

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.scope import totals
-
-_LIMIT = 2**62
 
 
 def exact_totals(factors: Sequence[np.ndarray], lo: np.ndarray, hi: np.ndarray) -> np.ndarray:
@@ -31,7 +30,7 @@ def _totals(factors: list[np.ndarray], lo: np.ndarray, hi: np.ndarray, longest: 
     bound = longest
     for value in largest:
         bound *= value
-    if bound < _LIMIT:
+    if bound < WHOLE_LIMIT:
         product = factors[0]
         for values in factors[1:]:
             product = product * values

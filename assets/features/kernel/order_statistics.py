@@ -6,12 +6,10 @@ quicker to find (`aggregates.py`).
 
 import numpy as np
 
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.exact import quotient
 from assets.features.kernel.scope import Measure, Scope, both
 from assets.features.kernel.windows import chunks, ragged
-
-_BEYOND = 2**62
-"""More than any number of steps."""
 
 
 def quantiles(scope: Scope, measure: Measure) -> list[np.ndarray]:
@@ -68,8 +66,8 @@ def _ranked(
     if own is None or mine is None:
         return there
     # One more value moves those above it up by one rank: it stands between its neighbours without it.
-    above = np.where(rank < size, there, _BEYOND)
-    below = np.where(rank > 0, _selected(values, lo, hi, rank - 1), -_BEYOND)
+    above = np.where(rank < size, there, WHOLE_LIMIT)
+    below = np.where(rank > 0, _selected(values, lo, hi, rank - 1), -WHOLE_LIMIT)
     return np.where(own, np.maximum(below, np.minimum(mine, above)), there)
 
 

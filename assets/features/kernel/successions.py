@@ -9,9 +9,9 @@ import numpy as np
 from assets.features.kernel.exact import exact_totals, quotient
 from assets.features.kernel.scope import Measure, Scope, both, counted
 from assets.features.kernel.windows import range_pick
+from resources.moments import DAY_US
 
-_DAY_MICROS = 86_400_000_000
-_DAY = float(_DAY_MICROS)
+_DAY = float(DAY_US)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -117,6 +117,6 @@ def slopes(scope: Scope, measure: Measure) -> list[np.ndarray]:
         one = own.astype(object)
         moment, value = (scope.rows.as_of - origin).astype(object) * one, extra.steps.astype(object) * one
         n, t, y, tt, ty = n + one, t + moment, y + value, tt + moment * moment, ty + moment * value
-    rise = (n * ty - t * y) * (resolution.numerator * _DAY_MICROS)
+    rise = (n * ty - t * y) * (resolution.numerator * DAY_US)
     run = (n * tt - t * t) * resolution.denominator
     return [quotient(rise[m.window], run[m.window], (run[m.window] > 0).astype(bool), m.empty) for m in measure.members]

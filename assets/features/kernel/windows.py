@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assets.features.columns.columns import Columns
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.vocabulary import Calendar, LastEvents
 
 Span = int | Calendar | LastEvents | None
 """A window: its length in microseconds, days or months of a calendar, a number of events; None for all history."""
 
 NEVER = np.iinfo(np.int64).max
-LIMIT = 2**62
-"""Up to it entity and time fit into one integer."""
 _PAIRS = 4_000_000
 """How many (row, event) pairs are held at a time where windows must be spelled out."""
 
@@ -140,7 +139,7 @@ def _position(entity: np.ndarray, time: np.ndarray) -> np.ndarray | None:
         return time
     first, last = int(time.min()), int(time.max())
     span = last - first + 1
-    if span * (int(entity.max()) + 1) >= LIMIT:
+    if span * (int(entity.max()) + 1) >= WHOLE_LIMIT:
         return None
     return entity * span + (time - first)
 

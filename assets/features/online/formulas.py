@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import Protocol
 
 from assets.features.kernel.scope import Measure
+from resources.moments import DAY_US
 
-_DAY = 86_400_000_000.0
+_DAY = float(DAY_US)
 
 
 class Evidence(Protocol):

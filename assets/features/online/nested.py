@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-NOWHERE = 2**62
+from assets.features.columns.limits import WHOLE_LIMIT
+
+NOWHERE = WHOLE_LIMIT
 """A moment that no event has."""
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from assets.features.columns.columns import Columns
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.aggregates import FAMILIES
 from assets.features.kernel.calendars import period_start
 from assets.features.kernel.edges import edges
@@ -22,7 +23,6 @@ from assets.features.online.formulas import values_of
 from assets.features.online.nested import EXTREMES, SUM, Nested
 from assets.vocabulary import Calendar
 
-_LIMIT = 2**62
 _EVER = -(2**63)
 
 
@@ -106,7 +106,7 @@ class OneRow:
     def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
         """The exact sums of the power of their steps."""
         kept, exact = self._keep(filters, column), self._events.columns.exact[column]
-        small = exact.largest**power * len(exact.steps) < _LIMIT
+        small = exact.largest**power * len(exact.steps) < WHOLE_LIMIT
         steps = kept.of(exact.steps).astype(np.int64 if small else object, copy=False)
         found = kept.windows.reduced(steps if power == 1 else steps * steps, SUM)
         if not self._own(filters, column):

@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from assets.features.columns.arrow import read_micros
 from assets.features.columns.columns import Columns, read_columns
+from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.columns.reader import Reader
 from assets.features.kernel.group_events import AS_OF
 from assets.features.kernel.kernel import Kernel, Need
@@ -45,7 +46,6 @@ RAW_MOST = 200_000
 """More events than this of one entity are not read one by one for a decision."""
 CHUNK = "chunk"
 
-_LIMIT = 2**62
 _LONGEST_NAME = 63
 _SHORTENED = 20
 _LONGEST_OWNER = 235
@@ -150,7 +150,7 @@ class Tiling:
         for group in self.groups:
             for exact in read_columns(Reader(table, self.source), group.needs)[0].exact.values():
                 largest = int(np.abs(exact.steps).max(initial=0))
-                if largest * largest * self.tile_rows >= _LIMIT:
+                if largest * largest * self.tile_rows >= WHOLE_LIMIT:
                     return False
         return True
 

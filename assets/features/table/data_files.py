@@ -19,6 +19,7 @@ from assets.vocabulary import FeatureError
 from resources.lake import DAY
 from resources.lake.lake import at_fault
 from resources.lake.parquet import CHECKED, FAULTS, read_parquet
+from resources.moments import DAY_US
 from resources.sources.object_stores import open_place
 
 _ROWS = 200_000
@@ -85,7 +86,7 @@ def partition_of(address: str) -> date:
 def day_numbers(moments: pa.ChunkedArray) -> np.ndarray:
     """int64 [n]: UTC days since 1970-01-01."""
     micros = moments.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    return micros // 86_400_000_000
+    return micros // DAY_US
 
 
 def size_of(addresses: Sequence[str]) -> int:

@@ -1,18 +1,17 @@
 """The credit bureau's HTTP API: `python -m resources.sandbox.systems.bureau --data DIR --port N`.
 
 Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: making them
-(`bureau_reports.py`). It imports the standard library alone, so that it starts at once, and listens on 127.0.0.1 only.
+(`bureau_reports.py`). It imports nothing heavy, so that it starts at once, and listens on 127.0.0.1 only.
 
     GET /reports?day=YYYY-MM-DD   a JSON array: the reports that became known on that UTC day
     GET /healthz                  {"status": "ok"}
 
-Errors are JSON objects with `error`: 400 for a day that is none, 404 for a day without published reports (before or
-after the period, or in a planned outage) and for every other path.
+Errors are JSON objects with `error`: 400 for a day that is not a date, 404 for a day without published reports (before
+or after the period, or in a planned outage) and for every other path.
 """
 
 import argparse
 import json
-import re
 import signal
 import sys
 from datetime import date
@@ -22,14 +21,9 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import parse_qs, urlsplit
 
-from resources.errors import LooplineError
+from resources.naming import BadName, checked_day
 
 _HOST = "127.0.0.1"
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-class _BadDay(LooplineError):
-    """The day of a request is none; the message is for the caller."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -57,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer_reports(self, query: str) -> None:
         try:
             day = _day(query)
-        except _BadDay as error:
+        except BadName as error:
             self._refuse(400, str(error))
             return
         try:
@@ -123,14 +117,15 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _day(query: str) -> date:
-    """The day that a query string asks for."""
+    """The day that a query string asks for.
+
+    Raises:
+        BadName: It names no day, several, or something that is not a date.
+    """
     days = parse_qs(query, keep_blank_values=True).get("day", [])
-    if len(days) != 1 or not _DAY.fullmatch(days[0]):
-        raise _BadDay(f"day is {days if len(days) != 1 else days[0]!r}; write one ?day=YYYY-MM-DD")
-    try:
-        return date.fromisoformat(days[0])
-    except ValueError as error:
-        raise _BadDay(f"day {days[0]} is not in the calendar: {error}") from error
+    if len(days) != 1:
+        raise BadName(f"day is {days}; write one ?day=YYYY-MM-DD")
+    return checked_day(days[0])
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from resources.moments import DAY_US
 from resources.sandbox.systems.feeds import in_period, with_incidents
 from resources.sandbox.systems.landing import Progress, write_csv_days
 from resources.sandbox.systems.origin import MARKER, Origin, OriginName, folder_is_filled, read_marker
 from resources.sandbox.world.cards import Cards
-from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import iso_moments
 
 LABEL_DELAY_DAYS = 7

@@ -11,9 +11,10 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, SandboxError, of_kind
 from resources.sandbox.world.seasons import in_force
-from resources.sandbox.world.settings import DAY_US, BankSettings, micros
+from resources.sandbox.world.settings import BankSettings
 
 # The number of each source that a bad feed breaks: v becomes -1 - v, which no contract allows.
 _BROKEN_COLUMN = {
@@ -53,7 +54,7 @@ class DaySlice:
 
 def in_period(source: str, table: pa.Table, known: np.ndarray, *, first: date, last: date) -> Feed:
     """A feed with the rows that became known from first to last day; later ones have not arrived yet."""
-    low, high = np.searchsorted(known, [micros(first), micros(last) + DAY_US])
+    low, high = np.searchsorted(known, [midnight_us(first), midnight_us(last) + DAY_US])
     return Feed(source, table.slice(low, high - low), known[low:high])
 
 
@@ -75,7 +76,7 @@ def day_slices(feed: Feed, incidents: Iterable[Incident], *, first: date, last: 
         SandboxError: A planned change renames a column that there is not.
     """
     days = (last - first).days + 1
-    edges = np.searchsorted(feed.known, micros(first) + np.arange(days + 1, dtype=np.int64) * DAY_US)
+    edges = np.searchsorted(feed.known, midnight_us(first) + np.arange(days + 1, dtype=np.int64) * DAY_US)
     renames = of_kind(incidents, "schema_change", feed.source)
     for incident in renames:
         if incident.column not in feed.table.column_names:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from resources.moments import DAY_US, SECOND_US, midnight_us
 from resources.sandbox.world.people import EMPLOYED, OWN, RETIRED, SELF_EMPLOYED, STUDENT, UNEMPLOYED, People
 from resources.sandbox.world.seasons import (
     day_weights,
@@ -21,7 +22,7 @@ from resources.sandbox.world.seasons import (
     spending_factor,
     time_of_day,
 )
-from resources.sandbox.world.settings import DAY_US, SECOND_US, BankSettings, micros
+from resources.sandbox.world.settings import BankSettings
 
 CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",
@@ -131,7 +132,7 @@ def _spending(settings: BankSettings, people: People, months: _Months, wanted: i
     who = months.customer
     busy = np.where(people.main, np.exp(rng.normal(0, 0.35, len(people))), _SIDE_ACCOUNT)[who]
     first = settings.first_day.replace(day=1)
-    start_day = micros(first) // DAY_US
+    start_day = midnight_us(first) // DAY_US
     low, high = months.start // DAY_US - start_day, months.end // DAY_US - start_day
     weights = day_weights(first, int(high.max()), week=(0.9, 0.9, 0.95, 1.0, 1.25, 1.35, 0.8), december=1.35)
     total = np.concatenate([[0.0], np.cumsum(weights)])

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from resources.moments import DAY_US, SECOND_US
 from resources.sandbox.systems.feeds import Feed, in_period
 from resources.sandbox.world.people import People
-from resources.sandbox.world.settings import DAY_US, SECOND_US, BankSettings
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import identifiers, iso_moments
 
 _PERIOD_US = 182 * DAY_US

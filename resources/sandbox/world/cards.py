@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from resources.moments import DAY_US, SECOND_US, midnight_us
 from resources.sandbox.world.incidents import of_kind
 from resources.sandbox.world.people import People
 from resources.sandbox.world.seasons import day_weights, days_within, time_of_day
-from resources.sandbox.world.settings import DAY_US, SECOND_US, BankSettings, micros
+from resources.sandbox.world.settings import BankSettings
 
 _HIGH_CENTS = 22_000
 _TAMPERED_DAYS = 28
@@ -58,7 +59,7 @@ def make_cards(settings: BankSettings, people: People) -> Cards:
     weights = day_weights(settings.cards_from, days, week=(0.95, 0.95, 1.0, 1.0, 1.1, 1.15, 0.85), december=1.3)
     n = len(row)
     day = days_within(weights, np.zeros(n, np.int64), np.full(n, days), rng.random(n))
-    at = micros(settings.cards_from) + day * DAY_US + time_of_day(rng, n, hour=13, spread=5) * SECOND_US
+    at = midnight_us(settings.cards_from) + day * DAY_US + time_of_day(rng, n, hour=13, spread=5) * SECOND_US
     near = _nearby(len(holder), settings.terminals, rng)
     terminal = near[row, rng.integers(0, near.shape[1], n)] + 1
     euros = rng.normal(mean[row], mean[row] / 2)
@@ -72,7 +73,7 @@ def make_cards(settings: BankSettings, people: People) -> Cards:
 
 def _holders(settings: BankSettings, people: People, rng: np.random.Generator) -> np.ndarray:
     """Rows of the customers with a card: those who were there before the cards came, if they suffice."""
-    there = max(settings.cards, int(np.searchsorted(people.opened, micros(settings.cards_from))))
+    there = max(settings.cards, int(np.searchsorted(people.opened, midnight_us(settings.cards_from))))
     return np.sort(rng.permutation(there)[: settings.cards])
 
 
@@ -103,12 +104,12 @@ def _compromises(settings: BankSettings, how_many: int, a_day: float, what: str)
     """Which of `how_many` are compromised, and from when: row numbers and microseconds; waves come on top."""
     rng = settings.rng(f"compromises {what}")
     before = _TAMPERED_DAYS
-    start, end = micros(settings.cards_from) - before * DAY_US, settings.end_us
+    start, end = midnight_us(settings.cards_from) - before * DAY_US, settings.end_us
     rows, times = [], []
     spans = [(start, end, 1.0, rng)]
     for number, wave in enumerate(of_kind(settings.incidents, "fraud_wave")):
         until = wave.until or settings.last_day
-        span = (micros(wave.day), min(micros(until) + DAY_US, end), wave.effect)
+        span = (midnight_us(wave.day), min(midnight_us(until) + DAY_US, end), wave.effect)
         spans.append((*span, settings.rng(f"wave {number} {what}")))
     for low, high, times_usual, random in spans:
         count = round(how_many * a_day * times_usual * (high - low) / DAY_US)

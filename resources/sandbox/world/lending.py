@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from resources.moments import DAY_US
 from resources.sandbox.systems.feeds import Feed, in_period
 from resources.sandbox.world.people import (
     EMPLOYMENT,
@@ -22,7 +23,7 @@ from resources.sandbox.world.people import (
     personal_data,
 )
 from resources.sandbox.world.seasons import day_weights, days_within, income_factor, spending_factor
-from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import coded, identifiers, iso_moments
 
 PURPOSES = ("car", "home", "education", "medical", "business", "debt_consolidation")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.moments import DAY_US
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import identifiers
 
 EMPLOYMENT = ("employed", "self_employed", "unemployed", "retired", "student")

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from resources.moments import DAY_US
 from resources.sandbox.systems.feeds import Feed, in_period
 from resources.sandbox.world.lending import Granted, Requests
 from resources.sandbox.world.people import People
 from resources.sandbox.world.seasons import shock
-from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import coded, identifiers, iso_moments
 
 KINDS = ("disbursed", "paid", "missed")

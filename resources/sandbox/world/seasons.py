@@ -5,12 +5,12 @@ Does not belong here: what happens at these moments.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
+from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, of_kind
-from resources.sandbox.world.settings import DAY_US, SECOND_US, micros
 
 
 def day_weights(
@@ -57,8 +57,8 @@ def months_of(first: date, last: date) -> np.ndarray:
     """int64 [m + 1]: the starts of the calendar months that the days touch, and the end of the last; microseconds."""
     starts: list[int] = []
     year, month = first.year, first.month
-    while not starts or starts[-1] <= micros(last):
-        starts.append(int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * SECOND_US)
+    while not starts or starts[-1] <= midnight_us(last):
+        starts.append(midnight_us(date(year, month, 1)))
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
     return np.array(starts, np.int64)
 
@@ -90,5 +90,5 @@ def shock(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray:
 def in_force(incident: Incident, at: np.ndarray) -> np.ndarray:
     """bool [n]: whether an incident is in force at moments (microseconds)."""
     until = incident.until
-    begun = at >= micros(incident.day)
-    return begun if until is None else begun & (at < micros(until) + DAY_US)
+    begun = at >= midnight_us(incident.day)
+    return begun if until is None else begun & (at < midnight_us(until) + DAY_US)

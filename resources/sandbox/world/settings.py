@@ -8,16 +8,15 @@ import hashlib
 import json
 import zlib
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
+from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, SandboxError
 
 # Raised by one whenever the same settings would give other bytes, so that a place filled by older code is recognised.
 _GENERATION = 1
-DAY_US = 86_400_000_000
-SECOND_US = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +119,12 @@ class BankSettings:
     @property
     def start_us(self) -> int:
         """The first moment of the period, in microseconds since 1970 (UTC)."""
-        return micros(self.first_day)
+        return midnight_us(self.first_day)
 
     @property
     def end_us(self) -> int:
         """The moment after the period, in microseconds since 1970 (UTC)."""
-        return micros(self.last_day) + DAY_US
+        return midnight_us(self.last_day) + DAY_US
 
     @property
     def digest(self) -> str:
@@ -136,8 +135,3 @@ class BankSettings:
     def rng(self, stream: str) -> np.random.Generator:
         """The random numbers of one part of the bank; parts do not disturb each other."""
         return np.random.default_rng([self.seed, zlib.crc32(stream.encode())])
-
-
-def micros(day: date) -> int:
-    """Midnight at the start of a UTC day, in microseconds since 1970."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND_US

@@ -19,7 +19,7 @@ from resources.environments import load_environment
 from resources.tracking import LostRace, RegisteredVersion, Tracking, TrackingError
 from resources.tracking.run import UnrecordableValue
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from resources.moments import midnight_us
 from resources.sandbox.systems.filling import fill_cards
 from resources.sandbox.world.cards import make_cards
 from resources.sandbox.world.incidents import Incident, SandboxError
 from resources.sandbox.world.people import make_people
-from resources.sandbox.world.settings import BankSettings, micros
+from resources.sandbox.world.settings import BankSettings
 
 LAST = date(2025, 12, 31)
 SETTINGS = replace(
@@ -86,7 +87,7 @@ def test_a_wave_adds_fraud_from_its_day_and_leaves_days_before_alone() -> None:
     day = date(2025, 12, 1)
     wave = replace(SETTINGS, incidents=(Incident(kind="fraud_wave", day=day, strength=30.0),))
     usual, waved = (make_cards(settings, make_people(settings)) for settings in (SETTINGS, wave))
-    early = usual.at < micros(day)
+    early = usual.at < midnight_us(day)
     for name in ("transaction_id", "card", "terminal", "at"):
         assert (getattr(usual, name) == getattr(waved, name)).all()
     assert (usual.cents[early] == waved.cents[early]).all()

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from resources.moments import DAY_US
 from resources.sandbox.world.bureau_reports import make_reports
 from resources.sandbox.world.lending import (
     Granted,
@@ -17,7 +18,7 @@ from resources.sandbox.world.lending import (
 )
 from resources.sandbox.world.people import People, make_people
 from resources.sandbox.world.repayments import repayments_feed
-from resources.sandbox.world.settings import DAY_US, BankSettings
+from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.transactions import transactions_feed
 
 SETTINGS = BankSettings.of_size(customers=8_000)
