@@ -110,7 +110,7 @@ def test_up_looks_at_the_ports_before_it_fills_the_sandbox(environment: Environm
         variables = {**os.environ, "LOOPLINE_HOME": str(environment.home)}
         variables["LOOPLINE_PORT_BASE"] = str(environment.ports.dagster)
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.app", "up"],
+            [sys.executable, "-m", "pipelines.cli", "up"],
             env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     assert done.returncode == 1
