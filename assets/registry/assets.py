@@ -21,6 +21,7 @@ from assets.governance.audit_log import AuditLog
 from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict
+from assets.product.names import DEPLOYMENT, EVALUATION, REGISTERED_MODEL
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from resources.clock import Clock
 from resources.code_version import code_version
@@ -32,12 +33,12 @@ from resources.tracking import LostRace, Tracking, TrackingError
 
 def registered_model_asset(product: Product) -> dg.AssetsDefinition:
     """`registered_model`: the candidate that passed every gate, as the next version, with its signed bundle."""
-    name = "registered_model"
+    name = REGISTERED_MODEL
 
     @asset_of(
         product,
         name,
-        ins={"evaluation": dg.AssetIn(key=asset_key(product, "evaluation"))},
+        ins={"evaluation": dg.AssetIn(key=asset_key(product, EVALUATION))},
         group_name="registry",
         description="The candidate as a version of the registry, with its signed bundle in the rollout store.",
         kinds={"mlflow"},
@@ -81,12 +82,12 @@ class DeploymentChoice(dg.Config):
 
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
     """`deployment`: the version that decides from now on; the service follows the manifest by itself."""
-    name = "deployment"
+    name = DEPLOYMENT
 
     @asset_of(
         product,
         name,
-        ins={"registered_model": dg.AssetIn(key=asset_key(product, "registered_model"))},
+        ins={"registered_model": dg.AssetIn(key=asset_key(product, REGISTERED_MODEL))},
         group_name="serving",
         description="The rollout manifest and the alias champion, moved by compare-and-set.",
         kinds={"bentoml"},

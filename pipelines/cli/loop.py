@@ -5,7 +5,7 @@ Belongs here: their arguments, what they print, their exit status. Does not belo
 """
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -107,4 +107,4 @@ def _stage(text: str) -> "Stage":
 
     if text not in STAGES:
         raise typer.BadParameter(f"--through {text}: write one of {', '.join(STAGES)}")
-    return cast("Stage", text)
+    return text

@@ -18,9 +18,9 @@ import dagster as dg
 
 from assets.bundle.bundle import Bundle
 from assets.features.table.provenance import outdated_days
-from assets.materialising import table_name
 from assets.monitoring.assets import champion_bundle
 from assets.product import HttpEndpoint, Product
+from assets.product.names import FEATURES, table_name
 from pipelines.connections import clock_of
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
 from pipelines.operations.fill_sandbox import Progress, fill_sandbox
@@ -159,7 +159,7 @@ class _Loop:
 
     def declared_anew(self, environment: Environment, progress: Progress) -> tuple[str, ...]:
         """Makes the days of the feature table again that were computed by other declarations than those of now."""
-        table = table_name(self._product, "features")
+        table = table_name(self._product.name, FEATURES)
         outdated = outdated_days(Lake(environment.lake), table, self._product.features)
         if not outdated or "features" not in self._through:
             return ()
