@@ -75,14 +75,14 @@ def backfill(
     json_: Json = False,
 ) -> None:
     """Make a range of days again, in one run; the same days give the same content."""
-    from pipelines.operations.run_loop import backfill as make_again
+    from pipelines.operations.backfill import backfill as materialise_again
 
     days = (checked_day(first), checked_day(last))
     if days[1] < days[0]:
         raise typer.BadParameter(f"--to {last} is before --from {first}")
     console.heading(f"Backfill of {product}, {first} to {last}")
     assets = [name for name in select.split(",") if name]
-    made = make_again(product, load_environment(), *days, assets, console.say)
+    made = materialise_again(product, load_environment(), *days, assets, console.say)
     console.say(f"made again, {first} to {last}: {', '.join(made)}", console.results(json_))
     if json_:
         console.print_json({"product": product, "from": first, "to": last, "assets": list(made)})

@@ -15,7 +15,7 @@ from resources.environments import load_environment
 
 def up(json_: Json = False) -> None:
     """The local services: Dagster's UI and daemon, MLflow, the decision service."""
-    from pipelines.operations.run_loop import prepare_sandbox
+    from pipelines.operations.source_days import prepare_sandbox
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
 

@@ -156,7 +156,7 @@ def test_the_settings_of_the_instance_follow_the_environment(environment: Enviro
 
 def test_processes_that_come_first_at_the_same_time_find_one_instance(environment: Environment) -> None:
     command = """
-from pipelines.services import prepare_dagster_home
+from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import load_environment
 import dagster
 with dagster.DagsterInstance.from_config(str(prepare_dagster_home(load_environment()))) as instance:
