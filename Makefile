@@ -49,7 +49,7 @@ test: setup ## every test, two files at a time
 	@echo "==> tests"
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup ## style, types, and who may import whom
+lint: setup ## style, types, who may import whom, what nothing calls
 	@echo "==> style"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,6 +57,8 @@ lint: setup ## style, types, and who may import whom
 	$(BIN)/mypy
 	@echo "==> the rules of the house"
 	$(BIN)/lint-imports --no-logo
+	@echo "==> nothing is built that is not wired"
+	$(BIN)/vulture
 
 $(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
 	@echo "==> what the benchmarks compare with, in $(PEERS)"

@@ -26,13 +26,8 @@ TRY_AGAIN = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIA
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:
-    """The key of a product's asset; it is also the name of its table."""
+    """The key of a product's asset; the names are those of `assets.product.names`."""
     return dg.AssetKey([product.name, name])
-
-
-def table_name(product: Product, name: str) -> str:
-    """The lake's name of a product's table."""
-    return f"{product.name}/{name}"
 
 
 def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: Any) -> Callable[..., Any]:
@@ -55,6 +50,11 @@ def daily_asset_of(
 def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:
     """The consecutive days that a run covers, each checked before it becomes part of a path or a query."""
     return tuple(checked_day(key) for key in context.partition_keys)
+
+
+def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozenset[date]:
+    """The days of an asset that were ever materialised, those without rows included."""
+    return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from assets.product import Product
 if TYPE_CHECKING:  # Dagster gives what `define_asset_job` returns no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+PRODUCT_TAG = "loopline/product"
+"""Tag of every run of a product's jobs, with the product's name."""
+
 Stage = Literal[
     "ingestion", "validation", "features", "training", "evaluation", "registry", "serving", "monitoring", "feedback"
 ]
@@ -42,7 +45,7 @@ def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
         daily_name(product),
         selection=dg.AssetSelection.groups(*DATA, *WATCH),
         description="A day from its sources to its features, its scores and its monitoring.",
-        tags={"loopline/product": product.name},
+        tags={PRODUCT_TAG: product.name},
     )
 
 
@@ -52,5 +55,5 @@ def retrain_job(product: Product) -> "UnresolvedAssetJobDefinition":
         retrain_name(product),
         selection=dg.AssetSelection.groups(*MODEL),
         description="A new model, from the training set to the rollout, past every gate.",
-        tags={"loopline/product": product.name},
+        tags={PRODUCT_TAG: product.name},
     )

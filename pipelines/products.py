@@ -6,12 +6,15 @@ folder is all that a new product needs here. Does not belong here: what a produc
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from assets.product import Product
 from resources.errors import LooplineError
 from resources.naming import checked_name
+
+if TYPE_CHECKING:  # seconds of imports that `--help`, which names the products, does not need
+    from dagster import Definitions
+
+    from assets.product import Product
 
 
 class UnknownProduct(LooplineError):
@@ -23,7 +26,7 @@ def product_names() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/product.py")))
 
 
-def load_product(name: str) -> Product:
+def load_product(name: str) -> "Product":
     """The product of that name.
 
     Raises:
@@ -37,7 +40,7 @@ def load_product(name: str) -> Product:
     return product
 
 
-def load_definitions(name: str) -> dg.Definitions:
+def load_definitions(name: str) -> "Definitions":
     """The code location of that product."""
-    definitions: dg.Definitions = import_module(f"pipelines.{load_product(name).name}.definitions").defs
+    definitions: Definitions = import_module(f"pipelines.{load_product(name).name}.definitions").defs
     return definitions

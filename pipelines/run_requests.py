@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from assets.materialising import asset_key
+from assets.materialising import asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import Product
+from assets.product.names import FEATURES, MODEL
 from pipelines.jobs import daily_name, retrain_name
 
 _TOLD = "loopline/causes"
@@ -58,8 +59,7 @@ def ask_for_day(
 
 def days_made(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
     """The days whose features were ever made."""
-    made = instance.get_materialized_partitions(asset_key(product, "features"))
-    return frozenset(date.fromisoformat(day) for day in made)
+    return materialised_days(instance, asset_key(product, FEATURES))
 
 
 def _under_way(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str] | None = None) -> str | None:
@@ -71,7 +71,7 @@ def _under_way(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, s
 
 def _last_training(instance: dg.DagsterInstance, product: Product) -> datetime | None:
     """When the last candidate was trained, by the clock that it was trained by."""
-    event = instance.get_latest_materialization_event(asset_key(product, "model"))
+    event = instance.get_latest_materialization_event(asset_key(product, MODEL))
     if event is None or event.asset_materialization is None:
         return None
     return datetime.fromisoformat(str(event.asset_materialization.metadata["trained_at"].value))

@@ -4,7 +4,7 @@ Belongs here: the clock that schedules and maturity ask, so that a sandbox whose
 for yesterday. Does not belong here: scheduling.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -20,14 +20,3 @@ class WallClock:
     def now(self) -> datetime:
         """The present moment."""
         return datetime.now(UTC)
-
-
-class StoppedClock:
-    """A clock that stands at midnight of a day: the day after the last one that has data."""
-
-    def __init__(self, today: date) -> None:
-        self._today = today
-
-    def now(self) -> datetime:
-        """Midnight of that day."""
-        return datetime.combine(self._today, time(), UTC)

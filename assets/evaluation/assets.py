@@ -23,8 +23,9 @@ from assets.bundle.released import released_bundle
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
+from assets.product.names import EVALUATION, MODEL, ONLINE_STORE, TRAINING_SET, table_name
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
 from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
@@ -42,14 +43,14 @@ EVALUATED = "evaluated"
 
 def evaluation_asset(product: Product) -> dg.AssetsDefinition:
     """`evaluation`: what the candidate is worth, to whom, and whether it may go on."""
-    name = "evaluation"
+    name = EVALUATION
     key = asset_key(product, name)
 
     @asset_of(
         product,
         name,
-        ins={"model": dg.AssetIn(key=asset_key(product, "model"))},
-        deps=[asset_key(product, "online_store")],
+        ins={"model": dg.AssetIn(key=asset_key(product, MODEL))},
+        deps=[asset_key(product, ONLINE_STORE)],
         group_name="evaluation",
         description="Ranking, calibration, profit, explanations and fairness, on rows later than those learned from.",
         kinds={"shap", "fairlearn", "mlflow"},
@@ -67,7 +68,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
-            table = lake.read(table_name(product, "training_set"), version=model["training_set"]["version"])
+            table = lake.read(table_name(product.name, TRAINING_SET), version=model["training_set"]["version"])
             bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
             rows, parts, _ = labelled_rows(product, table, bundle.parts.encoder)
             champion = _champion(product, rollout, keys)

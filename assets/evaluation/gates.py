@@ -7,9 +7,9 @@ computing a signal. A signal that is missing or not a number never passes.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from assets.product import GatePolicy
+from assets.product import GatePolicy, Verdict
 
 Bound = Literal["at_least", "at_most"]
 Action = Literal["promote", "refuse"]
@@ -71,20 +71,19 @@ class GateResult:
 
 
 @dataclass(frozen=True)
-class GateVerdict:
-    """All gates' answers; promotion needs every one. `reasons` are those of the gates that failed, or why it passed."""
+class GateVerdict(Verdict[Action]):
+    """Whether a model may be promoted, which needs every gate.
+
+    Attributes:
+        reasons: Those of the gates that failed; when all passed, that they did.
+        results: Every gate's answer.
+    """
 
     results: tuple[GateResult, ...]
-    action: Action
-    reasons: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {
-            "action": self.action,
-            "reasons": list(self.reasons),
-            "results": [result.to_dict() for result in self.results],
-        }
+        return {**super().to_dict(), "results": [result.to_dict() for result in self.results]}
 
 
 @dataclass(frozen=True)
@@ -105,8 +104,8 @@ def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
     results = tuple(_judge(gate, exempt) for gate in _gates(signals, policy))
     failed = tuple(result.reason for result in results if not result.passed)
     if failed:
-        return GateVerdict(results, "refuse", failed)
-    return GateVerdict(results, "promote", (f"all {len(results)} gates passed",))
+        return GateVerdict("refuse", failed, results)
+    return GateVerdict("promote", (f"all {len(results)} gates passed",), results)
 
 
 def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:

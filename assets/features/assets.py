@@ -18,8 +18,9 @@ from assets.features.table.feature_table import SpineColumns
 from assets.features.table.inputs import inputs_of
 from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
-from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, materialised_days, permanent
 from assets.product import Product
+from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
@@ -29,7 +30,7 @@ from resources.spark.sessions import SparkSessions
 
 def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`features`: for each row to be decided, what could be known of it at that moment."""
-    name = "features"
+    name = FEATURES
     read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
     product.check()
@@ -38,7 +39,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         product,
         name,
         partitions,
-        deps=[asset_key(product, f"validated_{source}") for source in read],
+        deps=[asset_key(product, validated_name(source)) for source in read],
         group_name="features",
         description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
         kinds={"spark", "deltalake"},
@@ -52,7 +53,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     def features(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], spark: dg.ResourceParam[SparkSessions]
     ) -> dg.MaterializeResult[Any]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product, name)
+        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
         with permanent(LakeError, FeatureError):
             inputs = inputs_of(product, kernel, lake, days)
             written = run(
@@ -73,14 +74,14 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
 
 def online_store_asset(product: Product, *, automation: dg.AutomationCondition[Any]) -> dg.AssetsDefinition:
     """`online_store`: the recent events of each entity, as the decision process reads them."""
-    name = "online_store"
+    name = ONLINE_STORE
     kernel = compile_features(product.features, product.resolutions)
     tilings = {(tiling.source, tiling.key): tiling for tiling in tilings_of(kernel)}
 
     @asset_of(
         product,
         name,
-        deps=[asset_key(product, f"validated_{source}") for source in product.features.sources],
+        deps=[asset_key(product, validated_name(source)) for source in product.features.sources],
         group_name="features",
         description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
         kinds={"redis"},
@@ -94,7 +95,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
-        made = {source: _made_days(context, product, source) for source in product.features.sources}
+        made = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
@@ -119,10 +120,8 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
     return online_store
 
 
-def _made_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
-    """The days of a source that were validated, those without rows included."""
-    made = context.instance.get_materialized_partitions(asset_key(product, f"validated_{source}"))
-    return frozenset(date.fromisoformat(day) for day in made)
+def _validated_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
+    return materialised_days(context.instance, asset_key(product, validated_name(source)))
 
 
 def _spine_columns(product: Product) -> SpineColumns:

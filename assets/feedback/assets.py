@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
 from assets.product import Product
+from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name, validated_table
 from assets.serving.decision_log import read_day
 from assets.serving.log_writer import DecisionLogError
 from assets.training.rows import RowsError
@@ -25,13 +26,13 @@ from resources.lake import Lake, LakeError
 
 def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`decisions`: what the decision service answered on each day."""
-    name = "decisions"
+    name = DECISIONS
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, "deployment")],
+        deps=[asset_key(product, DEPLOYMENT)],
         group_name="feedback",
         description="What the decision service answered, with all that is needed to replay it.",
         kinds={"bentoml", "deltalake"},
@@ -48,7 +49,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
             rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)
         ]
         table = pa.concat_tables(parts)
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return decisions
@@ -56,13 +57,13 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
 
 def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`outcomes`: on the day a label becomes final, the champion's score of that row beside it."""
-    name, label = "outcomes", product.label
+    name, label = OUTCOMES, product.label
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, "scores"), asset_key(product, f"validated_{label.source}")],
+        deps=[asset_key(product, SCORES), asset_key(product, validated_name(label.source))],
         group_name="feedback",
         description=f"Rows whose label has become final on the day, with their score: {label.meaning}.",
         kinds={"deltalake"},
@@ -71,7 +72,7 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> dg.MaterializeResult[Any]:
         watch, days = Stopwatch(name), days_of(context)
-        scores, labels = table_name(product, "scores"), table_name(product, f"validated_{label.source}")
+        scores, labels = table_name(product.name, SCORES), validated_table(product.name, label.source)
         with permanent(LakeError, RowsError):
             # A label is final at its maturity, or some days later when what decides it arrived late. A score stands
             # on the day on which its row arrived, which may be long after the decision.
@@ -80,7 +81,9 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
             found = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
         of_days = found.filter(pc.is_in(found["day"], value_set=pa.array(days, pa.date32())))
-        commit = lake.replace(table_name(product, name), of_days, days=days, metadata={"run_id": context.run.run_id})
+        commit = lake.replace(
+            table_name(product.name, name), of_days, days=days, metadata={"run_id": context.run.run_id}
+        )
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return outcomes

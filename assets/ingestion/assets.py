@@ -10,8 +10,9 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.ingestion.landing import SchemaChanged, as_raw
-from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
+from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent
 from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
+from assets.product.names import raw_name, source_name, table_name
 from resources.lake import Lake
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
@@ -23,7 +24,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
     """The source itself, as the graph's first node."""
     contract = product.contract(source.name)
     return dg.AssetSpec(
-        asset_key(product, f"source_{source.name}"),
+        asset_key(product, source_name(source.name)),
         group_name="sources",
         description=contract.description,
         kinds={KINDS[type(source)]},
@@ -34,14 +35,14 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
 def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`raw_<source>`: the days of a run fetched, and each replaced whole in one commit."""
     contract = product.contract(source.name)
-    name = f"raw_{source.name}"
+    name = raw_name(source.name)
 
     @daily_asset_of(
         product,
         name,
         partitions,
         owner=contract.owner,
-        deps=[asset_key(product, f"source_{source.name}")],
+        deps=[asset_key(product, source_name(source.name))],
         group_name="ingestion",
         description=f"{contract.description} As it arrived: every value is text.",
         kinds={KINDS[type(source)], "deltalake"},
@@ -59,7 +60,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         data = pa.concat_tables([day.table for day in raw_days])
         # What the source said of itself, so that a commit whose acknowledgement was lost can be recognised.
         origin = {"run_id": context.run.run_id, "first": arrived[0].origin, "last": arrived[-1].origin}
-        commit = lake.replace(table_name(product, name), data, days=days, metadata=origin)
+        commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.result(
             rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, unexpected_columns=unexpected

@@ -14,11 +14,12 @@ import pyarrow as pa
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.performance import performance_by_day
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
 from assets.product import Product
+from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMANCE, SCORES, table_name
 from assets.serving.engine import Engine
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
@@ -27,13 +28,13 @@ from resources.rollout_store.store import RolloutError, RolloutStore
 
 def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`scores`: every row of the day, scored by the champion with the code that decides."""
-    name = "scores"
+    name = SCORES
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, "features"), asset_key(product, "deployment")],
+        deps=[asset_key(product, FEATURES), asset_key(product, DEPLOYMENT)],
         group_name="monitoring",
         description="Every row of the day, scored by the champion with the code that decides.",
         kinds={"onnx", "deltalake"},
@@ -47,7 +48,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            rows = lake.read(table_name(product, "features"), days=days)
+            rows = lake.read(table_name(product.name, FEATURES), days=days)
         scored = Engine(bundle, None).score_table(rows)
         carried = [product.spine.row_id, "as_of", *product.spine.carried, *_stake(product), "day"]
         table = (
@@ -57,7 +58,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             .append_column("model_version", pa.array([bundle.version] * rows.num_rows, pa.string()))
         )
         record = {"run_id": context.run.run_id, "bundle": bundle.digest}
-        commit = lake.replace(table_name(product, name), table, days=days, metadata=record)
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)
 
@@ -66,13 +67,13 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
 
 def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`drift`: how far each feature and the score have moved from the rows that the champion was approved on."""
-    name, policy = "drift", product.monitoring
+    name, policy = DRIFT, product.monitoring
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, "scores"), asset_key(product, "features")],
+        deps=[asset_key(product, SCORES), asset_key(product, FEATURES)],
         group_name="monitoring",
         description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
         kinds={"deltalake"},
@@ -86,13 +87,13 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            rows = lake.read(table_name(product, "features"), days=_window(lake, product, days))
+            rows = lake.read(table_name(product.name, FEATURES), days=_window(lake, product, days))
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
         # Scored anew and not read from the table: a window then has one champion's scores, whoever decided then.
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
         table = figures.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         last = drift_of_day(figures, days[-1])
         return watch.result(
             rows=commit.rows, version=commit.version, champion=bundle.version,
@@ -105,13 +106,13 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
 
 def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`performance`: realised figures over the outcomes that matured up to each day."""
-    name, policy = "performance", product.monitoring
+    name, policy = PERFORMANCE, product.monitoring
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, "outcomes")],
+        deps=[asset_key(product, OUTCOMES)],
         group_name="monitoring",
         description=f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days.",
         kinds={"deltalake"},
@@ -125,7 +126,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            outcomes = lake.read(table_name(product, "outcomes"), days=_window(lake, product, days, "outcomes"))
+            outcomes = lake.read(table_name(product.name, OUTCOMES), days=_window(lake, product, days, OUTCOMES))
         figures = performance_by_day(
             outcomes, days, policy.window_days,
             accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
@@ -133,7 +134,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
         table = figures.append_column("approved_auc", pa.array([approved] * figures.num_rows, pa.float64()))
         table = table.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
-        commit = lake.replace(table_name(product, name), table, days=days, metadata={"run_id": context.run.run_id})
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         plot = performance_over_time(figures, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
 
@@ -152,10 +153,10 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 
-def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = "features") -> list[date]:
+def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = FEATURES) -> list[date]:
     """The table's days that the windows of these days reach back to."""
     first = days[0] - timedelta(days=product.monitoring.window_days - 1)
-    return [day for day in lake.days(table_name(product, table)) if first <= day <= days[-1]]
+    return [day for day in lake.days(table_name(product.name, table)) if first <= day <= days[-1]]
 
 
 def _stake(product: Product) -> list[str]:

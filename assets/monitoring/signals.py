@@ -23,6 +23,7 @@ from assets.monitoring.verdicts import (
     performance_verdict,
 )
 from assets.product import Product, Verdict
+from assets.product.names import table_name
 from resources.lake import Lake
 
 _LOOK_BACK_DAYS = 60
@@ -78,7 +79,7 @@ def _cause(
 
 def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:
     """The figures of the last weeks that are about the model that the newest of them are about."""
-    name = f"{product.name}/{table}"
+    name = table_name(product.name, table)
     if not lake.exists(name):
         return None
     first = now.date() - timedelta(days=_LOOK_BACK_DAYS)

@@ -19,6 +19,7 @@ from assets.evaluation.assets import EVALUATED
 from assets.governance.model_card import model_card
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
+from assets.product.names import EVALUATION, REGISTERED_MODEL
 from resources.code_version import code_version
 from resources.keys import Keys
 from resources.rollout_store.store import RolloutStore
@@ -27,12 +28,12 @@ from resources.tracking import Tracking
 
 def registered_model_asset(product: Product) -> dg.AssetsDefinition:
     """`registered_model`: the candidate that passed every gate, as the next version, with its signed bundle."""
-    name = "registered_model"
+    name = REGISTERED_MODEL
 
     @asset_of(
         product,
         name,
-        ins={"evaluation": dg.AssetIn(key=asset_key(product, "evaluation"))},
+        ins={"evaluation": dg.AssetIn(key=asset_key(product, EVALUATION))},
         group_name="registry",
         description="The candidate as a version of the registry, with its signed bundle in the rollout store.",
         kinds={"mlflow"},

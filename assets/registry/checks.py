@@ -12,6 +12,7 @@ from assets.features.catalogue.render import to_markdown
 from assets.features.catalogue.survey import survey
 from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import FEATURES
 from assets.registry.uses import live_models
 from resources.keys import Keys
 from resources.lake import Lake
@@ -22,7 +23,7 @@ def unused_features_check(product: Product) -> dg.AssetChecksDefinition:
     """`every_feature_is_used`: a warning for features that no deciding model uses; it holds nothing up."""
 
     @dg.asset_check(
-        asset=asset_key(product, "features"),
+        asset=asset_key(product, FEATURES),
         name="every_feature_is_used",
         blocking=False,
         description="Every declared feature is used by a model that decides; the metadata is the catalogue.",

@@ -40,11 +40,6 @@ class ReplayResult:
     decision_id: str
     differences: tuple[Difference, ...]
 
-    @property
-    def identical(self) -> bool:
-        """Whether every part is the same."""
-        return not self.differences
-
 
 def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> ReplayResult:
     """Computes score, outcome and reasons again from the recorded features and compares exactly.

@@ -14,6 +14,7 @@ from assets.bundle.registration import Approval, Registration, RegistrationError
 from assets.governance.audit_log import AuditLog
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict
+from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from resources.clock import Clock
 from resources.environments import Environment
@@ -29,12 +30,12 @@ class DeploymentChoice(dg.Config):
 
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
     """`deployment`: the version that decides from now on; the service follows the manifest by itself."""
-    name = "deployment"
+    name = DEPLOYMENT
 
     @asset_of(
         product,
         name,
-        ins={"registered_model": dg.AssetIn(key=asset_key(product, "registered_model"))},
+        ins={"registered_model": dg.AssetIn(key=asset_key(product, REGISTERED_MODEL))},
         group_name="serving",
         description="The rollout manifest and the alias champion, moved by compare-and-set.",
         kinds={"bentoml"},

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import validated_table
 from assets.product import Product, StreamTopic
+from assets.product.names import validated_table
 from assets.streaming.events import accepted
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StreamPosition, VersionReplaced
@@ -122,7 +122,7 @@ class Follower:
         consent = self._contract.consent
         if consent is None:
             return None
-        table = validated_table(self._product, consent.source)
+        table = validated_table(self._product.name, consent.source)
         version = self._lake.version(table)
         if self._consents is None or self._consents[0] != version:
             self._consents = (version, self._lake.read(table, version=version))

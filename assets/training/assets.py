@@ -14,10 +14,12 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
+from assets.bundle.bundle import write_bundle
 from assets.bundle.files import write_bundle
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.metrics.ranking import EvaluationError
 from assets.product import Product
+from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
 from assets.training.audit import audit_summary, gather_evidence, strongest
 from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
 from assets.training.candidates import train_candidates
@@ -33,14 +35,14 @@ from resources.tracking import Tracking
 
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
     """`training_set`: rows whose label is final, at the versions of the tables that they were made from."""
-    name = "training_set"
+    name = TRAINING_SET
     key = asset_key(product, name)
     read = dict.fromkeys((product.spine.source, *product.features.sources, product.label.source))
 
     @asset_of(
         product,
         name,
-        deps=[asset_key(product, "features"), *(asset_key(product, f"validated_{source}") for source in read)],
+        deps=[asset_key(product, FEATURES), *(asset_key(product, validated_name(source)) for source in read)],
         group_name="training",
         description=f"Rows with a final label, audited for leaks: {product.label.meaning}.",
         kinds={"deltalake"},
@@ -50,7 +52,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, now = Stopwatch(name), clock.now()
-        features, labels = table_name(product, "features"), table_name(product, f"validated_{product.label.source}")
+        features, labels = table_name(product.name, FEATURES), validated_table(product.name, product.label.source)
         with permanent(LakeError, RowsError, EvaluationError):
             pins = {features: lake.version(features), labels: lake.version(labels)}
             wanted = [day for day in lake.days(features) if day >= _first_day(product, now)]
@@ -61,7 +63,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
             evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
-        commit = lake.replace(table_name(product, name), rows, days=None, metadata=record)
+        commit = lake.replace(table_name(product.name, name), rows, days=None, metadata=record)
         value = {
             "version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows,
             "audit": audit_summary(evidence, product.gates),
@@ -76,12 +78,12 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
 
 def model_asset(product: Product) -> dg.AssetsDefinition:
     """`model`: the candidate of this run, recorded in MLflow with its data, settings and files."""
-    name = "model"
+    name = MODEL
 
     @asset_of(
         product,
         name,
-        ins={"training_set": dg.AssetIn(key=asset_key(product, "training_set"))},
+        ins={"training_set": dg.AssetIn(key=asset_key(product, TRAINING_SET))},
         group_name="training",
         description="A boosted model and its scorecard, calibrated, with the threshold that earns the most.",
         kinds={"xgboost", "scikitlearn", "mlflow"},
@@ -94,7 +96,7 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
-        watch, source = Stopwatch(name), table_name(product, "training_set")
+        watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError):

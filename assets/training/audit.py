@@ -18,6 +18,7 @@ from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
 from assets.product import GatePolicy, Product
+from assets.product.names import validated_table
 from assets.training.candidate import LABEL
 from assets.training.label_evidence import label_information, label_timing
 from assets.training.leakage import AuditEvidence, FeatureEvidence, leakage_verdict
@@ -104,7 +105,7 @@ def _recomputed(product: Product, lake: Lake, sample: pa.Table) -> tuple[tuple[C
     spine = spine.take(here.drop_null())
     entities = {key: pc.unique(spine[key]) for key in product.features.keys}
     events = events_of_entities(
-        lake, kernel, lambda source: f"{product.name}/validated_{source}", entities, sequence=product.spine.sequence
+        lake, kernel, lambda source: validated_table(product.name, source), entities, sequence=product.spine.sequence
     )
     changed = changed_values(product.features, resolutions, events, spine, there, row_id=row_id)
     return changed, there.num_rows
@@ -112,7 +113,7 @@ def _recomputed(product: Product, lake: Lake, sample: pa.Table) -> tuple[tuple[C
 
 def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa.Table:
     """The sampled rows as their source has them now; a column that it does not have is empty."""
-    spec, table = product.spine, f"{product.name}/validated_{product.spine.source}"
+    spec, table = product.spine, validated_table(product.name, product.spine.source)
     asked = [feature.name for feature in product.features.request]
     own = [column for need in kernel.needs for column in need.request]
     sequence = [] if spec.sequence is None else [spec.sequence]

@@ -10,10 +10,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, table_name
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
+from assets.product.names import quarantine_name, raw_name, table_name, validated_name, validated_table
 from assets.validation.audit import Audit, ContractCannotRun, audit
 from assets.validation.checks import contract_check, contract_result
 from resources.keys import Keys
@@ -23,11 +24,11 @@ from resources.lake import Lake, LakeError
 def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`validated_<source>`, with its blocking check `contract` and, beside it, the table `quarantine_<source>`."""
     contract = product.contract(source.name)
-    name = f"validated_{source.name}"
+    name = validated_name(source.name)
     key = asset_key(product, name)
-    deps = [asset_key(product, f"raw_{source.name}")]
+    deps = [asset_key(product, raw_name(source.name))]
     if contract.consent:
-        deps.append(asset_key(product, f"validated_{contract.consent.source}"))
+        deps.append(asset_key(product, validated_name(contract.consent.source)))
 
     @daily_asset_of(
         product,
@@ -45,8 +46,8 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, ContractCannotRun):
-            outcome = audit(contract, lake.read(table_name(product, f"raw_{source.name}"), days=days), days)
-        quarantine = table_name(product, f"quarantine_{source.name}")
+            outcome = audit(contract, lake.read(table_name(product.name, raw_name(source.name)), days=days), days)
+        quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         check = contract_result(contract, outcome)
         if outcome.blocked:
@@ -55,7 +56,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed = _with_consent(product, source, lake, rows, days[-1])
         commit = lake.replace(
-            table_name(product, name), allowed.kept, days=days, metadata={"run_id": context.run.run_id}
+            table_name(product.name, name), allowed.kept, days=days, metadata={"run_id": context.run.run_id}
         )
         yield watch.result(
             rows=commit.rows,
@@ -73,7 +74,7 @@ def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, 
     consent = product.contract(source.name).consent
     if consent is None:
         return ConsentResult(rows, 0)
-    table = table_name(product, f"validated_{consent.source}")
+    table = validated_table(product.name, consent.source)
     with permanent(LakeError):
         known = [day for day in lake.days(table) if day <= last_day]
         return apply_consent(consent, rows, lake.read(table, days=known))
@@ -88,6 +89,6 @@ def _blocked(product: Product, source: Source, outcome: Audit) -> str:
     return (
         f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
         f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "
-        f"quarantine_{source.name}, have the source mended or the contract changed, then: "
+        f"{quarantine_name(source.name)}, have the source mended or the contract changed, then: "
         f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
     )

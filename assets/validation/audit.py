@@ -52,7 +52,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class DayVerdict:
-    """Whether a day may be published: its share of quarantined rows is within the contract's."""
+    """Whether a day may be published: its share of quarantined rows is within the contract's.
+
+    It is not a `Verdict`: the reason for blocking a run names the worst of its days and their rules, beyond one day.
+    """
 
     day: date
     rows: int

@@ -1,4 +1,4 @@
-"""The `loopline` command, a module a group of commands."""
+"""The `loopline` command: a module for each group of commands, and what they share."""
 
 from pipelines.cli.app import main
 

@@ -1,12 +1,18 @@
-"""Arguments and options that commands share.
+"""Arguments and options that several commands share.
 
-Belongs here: how they are written and what `--help` says of them. Does not belong here: commands (`cli.py`,
-`evidence.py`).
+Belongs here: how they are written, what `--help` says of them, and how their text is read. Does not belong here:
+commands.
 """
 
 from typing import Annotated
 
 import typer
 
+from pipelines.products import product_names
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="credit_risk, card_fraud, or your own.")]
+ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help=f"{', '.join(product_names())}, or your own.")]
+FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
+LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
+FirstDayIfAny = Annotated[str | None, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
+LastDayIfAny = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]

@@ -1,7 +1,7 @@
 """How results are shown: as text for people, as JSON for scripts.
 
-Belongs here: the form of a report, a decision and a service's state. Does not belong here: the terminal itself
-(`console.py`), commands (`cli.py`).
+Belongs here: the form of each result that a command prints. Does not belong here: the terminal itself (`console.py`),
+commands.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,16 @@ from pipelines.cli import console
 if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from rich.console import Console
 
+    from assets.features.catalogue.survey import FeatureSurvey
     from pipelines.operations.doctor import Finding
     from pipelines.operations.load_store import Loaded
+    from pipelines.operations.replay import ReplayReport
     from pipelines.operations.run_loop import LoopReport
     from pipelines.operations.tables import TableFacts
     from pipelines.services.lifecycle import ServiceStatus
+
+_SHOWN = 20
+"""How many decisions of a replay are shown."""
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:
@@ -79,6 +84,11 @@ def show_loaded(found: "Loaded", to: "Console") -> None:
         console.say(line, to, mark="failed" if lacking else "done")
 
 
+def decision_json(decision: dict[str, Any]) -> dict[str, Any]:
+    """The decision as `run` and `demo` print it with --json: the answer, and its id as `id` too."""
+    return {"id": decision["decision_id"], **decision}
+
+
 def show_decision(decision: dict[str, Any], to: "Console") -> None:
     """Outcome, score and reasons in words."""
     score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
@@ -87,16 +97,22 @@ def show_decision(decision: dict[str, Any], to: "Console") -> None:
         console.say(f"  · {reason['text']}", to)
 
 
-def show_next(to: "Console") -> None:
-    """What one may do after the demonstration."""
+def show_next(report: "LoopReport", others: Sequence[str], to: "Console") -> None:
+    """Commands that may follow the demonstration.
+
+    Args:
+        others: The products that were not demonstrated.
+    """
+    product, first = report.product.name, report.last.replace(day=1)
+    commands = [
+        ("loopline up", "Dagster, MLflow and the decision service, with their addresses"),
+        *((f"loopline run {other}", "another product") for other in others),
+        (f"loopline backfill {product} --from {first} --to {first.replace(day=7)}", ""),
+        (f"loopline tables {product}", "what is in the lake"),
+    ]
     console.heading("What next", to)
-    for line in (
-        "loopline up                          Dagster, MLflow and the decision service, with their addresses",
-        "loopline run card_fraud              the second product",
-        "loopline backfill credit_risk --from 2026-09-01 --to 2026-09-07",
-        "loopline tables credit_risk          what is in the lake",
-    ):
-        console.say(f"  {line}", to)
+    for command, purpose in commands:
+        console.say(f"  {command:<36} {purpose}".rstrip(), to)
 
 
 def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:
@@ -130,3 +146,55 @@ def show_service(service: "ServiceStatus", to: "Console") -> None:
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:
     """What `up`, `down` and `status` print with --json."""
     return {"services": [vars(service) for service in found]}
+
+
+def show_features(found: "FeatureSurvey", to: "Console") -> None:
+    """One line a feature, and the features that no model uses."""
+    console.heading(f"Features of {found.product}", to)
+    rows = []
+    for entry in found.entries:
+        known, use = found.statistics.get(entry.name), found.uses[entry.name]
+        rows.append([
+            entry.name, entry.unit, entry.source, "" if known is None else f"{known.missing:.1%}",
+            "" if known is None or known.mean is None else f"{known.mean:,.4g}",
+            "" if use.importance is None else f"{use.importance:.1%}", ", ".join(use.versions) or "-",
+            Text(use.state, "" if use.state == "used" else "yellow"),
+        ])  # fmt: skip
+    console.table(
+        ["feature", "unit", "from", "missing", "mean", "importance", "versions", "use"], rows, to,
+        right=["missing", "mean", "importance"],
+    )  # fmt: skip
+    if found.unused:
+        console.say(f"used by no model: {', '.join(found.unused)}", to, mark="warning")
+
+
+def show_replay(report: "ReplayReport", to: "Console") -> None:
+    """The counts, the features that differ, and for each decision that differs or waits the reason."""
+    counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
+    console.heading(
+        f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "
+        f"{counts['identical']:,} identical, {counts['different']:,} different",
+        to,
+    )
+    if report.by_feature():
+        console.table(
+            ["feature", "decisions", "decision", "logged", "computed again"],
+            [
+                [name, len(found), found[0][0].decision_id, found[0][1].recorded, found[0][1].computed]
+                for name, found in report.by_feature().items()
+            ],
+            to,
+            right=["decisions"],
+        )
+    for decision in report.of("different")[:_SHOWN]:
+        for gap in decision.parity.gaps:
+            said = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}, in the {gap.held_by} alone: {gap.why}"
+            console.say(f"  · {decision.decision_id}: {said}", to)
+        if decision.parity.remark:
+            console.say(f"  · {decision.decision_id}: {decision.parity.remark}", to)
+    for decision in report.of("waiting")[:_SHOWN]:
+        late = [gap for gap in decision.parity.gaps if gap.waiting]
+        why = "; ".join(dict.fromkeys(gap.why for gap in late))
+        console.say(f"  · {decision.decision_id} is the same with {len(late)} posted events that are {why}", to)
+    if counts["erased"]:
+        console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)

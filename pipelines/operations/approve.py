@@ -12,6 +12,7 @@ from assets.bundle.registration import Answer, Approval
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import DEPLOYMENT
 from pipelines.jobs import retrain_name
 from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
@@ -40,7 +41,7 @@ def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: P
     Raises:
         RunFailed: It may not be promoted; the message says why.
     """
-    key = asset_key(product, "deployment")
+    key = asset_key(product, DEPLOYMENT)
     run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
 
 

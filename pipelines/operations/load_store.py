@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assets.features.online.load import validated_table
 from assets.materialising import asset_key
+from assets.product.names import ONLINE_STORE, validated_table
 from pipelines.jobs import daily_name
 from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
@@ -50,10 +50,10 @@ def load_online_store(name: str, environment: Environment) -> Loaded:
     """
     product = load_product(name)
     lake = Lake(environment.lake)
-    for table in (validated_table(product, source) for source in product.features.sources):
+    for table in (validated_table(product.name, source) for source in product.features.sources):
         if not lake.exists(table):
             raise NothingToLoad(f"table {table} was never made; make it first: loopline run {product.name}")
-    key = asset_key(product, "online_store")
+    key = asset_key(product, ONLINE_STORE)
     with dagster_instance(environment) as instance:
         run_job(load_definitions(name), instance, daily_name(product), selection=[key])
         event = instance.get_latest_materialization_event(key)

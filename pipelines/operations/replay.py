@@ -15,6 +15,7 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.released import released_bundle
 from assets.bundle.scorer import Scorer
 from assets.features.table.entity_events import events_of_entities
+from assets.product.names import validated_name, validated_table
 from assets.replay.decision import Difference, replay
 from assets.replay.features import EntityIndex, LakeEvents, Parity, StoreEvents, compare_with_lake, explain
 from assets.serving.decision import Decision
@@ -153,7 +154,7 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
         for (version, digest), mine in by_bundle.items():
             bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
             for source in bundle.parts.kernel.features.sources:
-                versions[f"validated_{source}"] = lake.version(_table(product, source))
+                versions[validated_name(source)] = lake.version(validated_table(product, source))
             found |= {done.decision_id: done for done in _of_bundle(bundle, mine, lake, store)}
     finally:
         store.close()
@@ -198,12 +199,10 @@ def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> Lak
     span = (date.min if first is None else first.date(), max(moments).date())
     entities = {key: pa.array(sorted({str(record.keys[key]) for record in records})) for key in kernel.features.keys}
     tables = events_of_entities(
-        lake, kernel, lambda source: _table(product, source), entities,
+        lake, kernel, lambda source: validated_table(product, source), entities,
         sequence=bundle.policy.sequence, days=span, row_id=bundle.policy.row_id,
     )  # fmt: skip
-    ends = {source: max(lake.days(_table(product, source)), default=None) for source in kernel.features.sources}
+    ends = {
+        source: max(lake.days(validated_table(product, source)), default=None) for source in kernel.features.sources
+    }
     return LakeEvents(tables, ends)
-
-
-def _table(product: str, source: str) -> str:
-    return f"{product}/validated_{source}"

@@ -1,7 +1,7 @@
 """Runs in this process, recorded in the same Dagster instance as every other run.
 
 Belongs here: the instance of an environment, and one run of a job, over a range of days or once. Does not belong
-here: the choice of what to run (`loop.py`), printing (`cli.py`).
+here: which assets and days are run (`product_jobs.py`), printing (`pipelines.cli`).
 """
 
 import os
@@ -12,6 +12,8 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines.jobs import PRODUCT_TAG
+from pipelines.run_failures import first_failure
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -62,31 +64,5 @@ def run_job(
         raise_on_error=False,
     )
     if not result.success:
-        raise RunFailed(_first_failure(result))
+        raise RunFailed(first_failure(instance, result.run_id, job.tags[PRODUCT_TAG]).sentence)
     return result.run_id
-
-
-def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozenset[date]:
-    """The days of an asset that were ever materialised."""
-    return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
-
-
-def _first_failure(result: dg.ExecuteInProcessResult) -> str:
-    refused = [check for check in result.get_asset_check_evaluations() if not check.passed and check.blocking]
-    failed = next((event for event in result.all_events if event.is_step_failure), None)
-    if refused and not (failed and failed.step_failure_data.user_failure_data):
-        asset = refused[0].asset_key.path[-1]
-        return f"{asset}: refused by {'; '.join(str(check.description) for check in refused)}"
-    for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            if failure.user_failure_data and failure.user_failure_data.description:
-                return str(failure.user_failure_data.description)
-            error = failure.error
-            if error is not None and error.cause is not None:  # the first is Dagster's own
-                error = error.cause
-            return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
-    for event in result.all_events:
-        if event.is_failure:
-            return event.message or "the run failed"
-    return "the run failed before its first step"

@@ -40,7 +40,7 @@ def measure() -> dict[str, Any]:
 
 def _demo(variables: dict[str, str]) -> tuple[dict[str, Any], float]:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "pipelines.cli.app", "demo", "--json"]
+    command = [sys.executable, "-m", "pipelines.cli", "demo", "--json"]
     done = subprocess.run(command, cwd=CHECKOUT, env=variables, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout), time.perf_counter() - started
 

@@ -17,9 +17,9 @@ from assets.monitoring.performance import PERFORMANCE_SCHEMA
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.products import load_product
-from resources.clock import StoppedClock
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
+from tests.support.clocks import StoppedClock
 
 PRODUCT = load_product("card_fraud")
 TODAY = date(2026, 10, 1)

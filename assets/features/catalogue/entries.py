@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from assets.product.names import validated_name
 from assets.vocabulary import (
     COUNTED,
     Category,
@@ -98,7 +99,7 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
         source=source,
         dtype="string" if holds_text(feature) else "float64",
         inputs=inputs,
-        columns=tuple(f"validated_{table}.{column}" for table, column in columns),
+        columns=tuple(f"{validated_name(table)}.{column}" for table, column in columns),
         contracts=tuple(dict.fromkeys(f"{table}.yaml" for table, _ in columns)),
     )
 

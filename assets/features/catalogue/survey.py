@@ -15,6 +15,7 @@ from assets.features.catalogue.entries import CatalogueEntry, catalogue
 from assets.features.catalogue.statistics import FeatureStatistics, feature_statistics
 from assets.features.catalogue.usage import FeatureUse, ModelUse, feature_use, unused
 from assets.product import Product
+from assets.product.names import FEATURES, table_name
 from resources.lake import Lake
 
 NEWEST_ROWS = 100_000
@@ -77,7 +78,7 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
     Raises:
         LakeError: The feature table is damaged.
     """
-    table, names = f"{product.name}/features", product.features.names
+    table, names = table_name(product.name, FEATURES), product.features.names
     version = lake.version(table) if lake.exists(table) else None
     newest = [] if version is None else _newest_days(lake, table, version)
     rows = pa.table({})

@@ -17,6 +17,7 @@ from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.online.tiles import CHUNK, Tiling
 from assets.product import Product
+from assets.product.names import validated_table
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StoreState
 
@@ -64,7 +65,7 @@ def planned_loads(
     """
     pinned: dict[str, tuple[int, datetime, date | None, tuple[date, ...]]] = {}
     for source in dict.fromkeys(need.source for need in kernel.needs):
-        table = validated_table(product, source)
+        table = validated_table(product.name, source)
         version = lake.version(table)
         days = lake.days(table, version)
         known = {day for day in (*days, *made[source]) if day < now.date()}
@@ -79,7 +80,7 @@ def planned_loads(
         lookback = lookback_of(need)
         first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
         seen = tuple(day for day in days if day >= first)
-        table = validated_table(product, need.source)
+        table = validated_table(product.name, need.source)
         loads.append(
             SourceLoad(need.source, need.key, table, version, seen, until, lookback, lacking, need.source in corrected)
         )
@@ -154,8 +155,3 @@ def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.T
     if product.spine.sequence and any(need.includes_request for need in mine):
         return stored.append_column(SEQUENCE, events[product.spine.sequence])
     return stored
-
-
-def validated_table(product: Product, source: str) -> str:
-    """The lake's name of a source's validated table."""
-    return f"{product.name}/validated_{source}"

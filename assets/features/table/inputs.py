@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.kernel.kernel import Kernel
-from assets.features.online.load import lookback_of, validated_table
+from assets.features.online.load import lookback_of
 from assets.features.table.data_files import DataFiles, TableVersion
 from assets.product import Product
+from assets.product.names import validated_table
 from resources.lake import Lake
 
 
@@ -40,7 +41,7 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
         LakeError: A table does not exist, or the spine's rows of these days are damaged.
     """
     sources = dict.fromkeys((product.spine.source, *product.features.sources))
-    tables = {source: _pinned(lake, validated_table(product, source)) for source in sources}
+    tables = {source: _pinned(lake, validated_table(product.name, source)) for source in sources}
     spine = tables[product.spine.source]
     earliest = _earliest(spine, product.spine.as_of, days)
     events = {

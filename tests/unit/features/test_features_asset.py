@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.features.assets import features_asset
-from assets.features.online.load import validated_table
+from assets.product.names import validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
 
 PRODUCT = load_product("card_fraud")
-TRANSACTIONS = validated_table(PRODUCT, "card_transactions")
+TRANSACTIONS = validated_table(PRODUCT.name, "card_transactions")
 TABLE = "card_fraud/features"
 FIRST, LAST = date(2026, 6, 10), date(2026, 6, 12)
 DAYS = [FIRST + timedelta(days=n) for n in range(3)]
@@ -51,7 +51,7 @@ def lake(tmp_path: Path) -> Lake:
     lake = Lake(str(tmp_path))
     lake.replace(TRANSACTIONS, _transactions(DAYS), days=DAYS)
     labels = _transactions([]).append_column("is_fraud", pa.array([], pa.bool_()))
-    lake.replace(validated_table(PRODUCT, "fraud_labels"), labels, days=DAYS)
+    lake.replace(validated_table(PRODUCT.name, "fraud_labels"), labels, days=DAYS)
     return lake
 
 
@@ -106,7 +106,7 @@ def test_a_day_older_than_a_column_is_made_alone(tmp_path: Path) -> None:
     lake.replace(TRANSACTIONS, _transactions([FIRST]).drop_columns(["amount"]), days=[FIRST])
     lake.replace(TRANSACTIONS, _transactions(DAYS[1:]), days=DAYS[1:])
     labels = _transactions([]).append_column("is_fraud", pa.array([], pa.bool_()))
-    lake.replace(validated_table(PRODUCT, "fraud_labels"), labels, days=DAYS)
+    lake.replace(validated_table(PRODUCT.name, "fraud_labels"), labels, days=DAYS)
     assert _make(lake, FIRST).success
     (row,) = lake.read(TABLE).to_pylist()
     assert (row["amount"], row["card_count_7d"], row["card_mean_amount_7d"]) == (None, 1.0, None)

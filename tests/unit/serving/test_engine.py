@@ -202,7 +202,7 @@ def test_a_model_that_fails_gives_way_to_the_scorecard(parts: BundleParts, store
     assert decision.outcome == "decline"
     assert [(reason.feature, reason.contribution) for reason in decision.reasons] == [("amount_to_income", 1.0)]
     assert "instead of a probability" in (decision.problem or "")
-    assert replay(decision, bundle_of(parts)).identical
+    assert replay(decision, bundle_of(parts)).differences == ()
 
 
 def test_a_bundle_whose_model_does_not_run_is_refused(parts: BundleParts) -> None:
@@ -231,7 +231,7 @@ def test_a_replay_gives_the_same_to_the_last_bit(engine: Engine, parts: BundlePa
 
 def test_a_replay_of_a_policy_fallback_is_the_policy_again(parts: BundleParts) -> None:
     decision = decided(Engine(bundle_of(parts), None, as_of_allowed=True))
-    assert replay(decision, bundle_of(parts)).identical
+    assert replay(decision, bundle_of(parts)).differences == ()
 
 
 def test_a_replay_shows_what_was_altered(engine: Engine, parts: BundleParts) -> None:
@@ -243,7 +243,7 @@ def test_a_replay_shows_what_was_altered(engine: Engine, parts: BundleParts) -> 
         Difference("outcome", "decline", "approve"),
     )
     touched = replace(decision, features={**decision.features, "amount_to_income": 30.0})
-    assert not replay(touched, bundle_of(parts)).identical
+    assert replay(touched, bundle_of(parts)).differences
 
 
 def test_a_replay_needs_the_bundle_that_decided(engine: Engine, parts: BundleParts) -> None:

@@ -70,7 +70,7 @@ def test_a_decision_has_the_texts_that_training_computes(bundle: Bundle, store: 
         expected = KERNEL.compute({"transactions": transactions(events_each=200)}, spine)
         assert decision.features == expected.to_pylist()[0]
         assert decision.score == engine.score(expected)[0]
-        assert replay(decision, bundle).identical
+        assert replay(decision, bundle).differences == ()
         habits.add(decision.features["habit"])
     assert None in habits
     assert len(habits) > 2

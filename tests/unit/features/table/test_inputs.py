@@ -7,14 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import validated_table
 from assets.features.table.data_files import partition_of
 from assets.features.table.inputs import inputs_of
+from assets.product.names import validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
 
 PRODUCT = load_product("card_fraud")
-SPINE = validated_table(PRODUCT, "card_transactions")
+SPINE = validated_table(PRODUCT.name, "card_transactions")
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 LAST = date(2026, 6, 30)
 DAYS = [LAST - timedelta(days=n) for n in reversed(range(120))]
@@ -29,7 +29,7 @@ def _rows(days: Sequence[date], late: timedelta = timedelta(0)) -> pa.Table:
 
 def _fill(lake: Lake, late: timedelta = timedelta(0)) -> None:
     for source in ("card_transactions", "fraud_labels"):
-        lake.replace(validated_table(PRODUCT, source), _rows(DAYS, late), days=DAYS)
+        lake.replace(validated_table(PRODUCT.name, source), _rows(DAYS, late), days=DAYS)
 
 
 def _days(lake: Lake) -> list[date]:

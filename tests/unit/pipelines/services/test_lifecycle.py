@@ -110,7 +110,7 @@ def test_up_looks_at_the_ports_before_it_fills_the_sandbox(environment: Environm
         variables = {**os.environ, "LOOPLINE_HOME": str(environment.home)}
         variables["LOOPLINE_PORT_BASE"] = str(environment.ports.dagster)
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.app", "up"],
+            [sys.executable, "-m", "pipelines.cli", "up"],
             env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
     assert done.returncode == 1
@@ -156,7 +156,7 @@ def test_the_settings_of_the_instance_follow_the_environment(environment: Enviro
 
 def test_processes_that_come_first_at_the_same_time_find_one_instance(environment: Environment) -> None:
     command = """
-from pipelines.services import prepare_dagster_home
+from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import load_environment
 import dagster
 with dagster.DagsterInstance.from_config(str(prepare_dagster_home(load_environment()))) as instance:

@@ -1,0 +1,48 @@
+"""The names of a product's assets and tables.
+
+Belongs here: every name that more than one stage must agree on. An asset that writes a table has the table's name. Does
+not belong here: the key of an asset in Dagster (`assets.materialising`), the names of jobs (`pipelines.jobs`).
+"""
+
+FEATURES = "features"
+ONLINE_STORE = "online_store"
+TRAINING_SET = "training_set"
+MODEL = "model"
+EVALUATION = "evaluation"
+REGISTERED_MODEL = "registered_model"
+DEPLOYMENT = "deployment"
+SCORES = "scores"
+DECISIONS = "decisions"
+OUTCOMES = "outcomes"
+DRIFT = "drift"
+PERFORMANCE = "performance"
+
+
+def source_name(source: str) -> str:
+    """The asset that stands for the source itself, outside of the lake."""
+    return f"source_{source}"
+
+
+def raw_name(source: str) -> str:
+    """The rows of a source as they arrived."""
+    return f"raw_{source}"
+
+
+def validated_name(source: str) -> str:
+    """The rows of a source that keep its contract."""
+    return f"validated_{source}"
+
+
+def quarantine_name(source: str) -> str:
+    """The rows of a source that break its contract, each with the rule."""
+    return f"quarantine_{source}"
+
+
+def table_name(product: str, name: str) -> str:
+    """The lake's name of a product's table: `<product>/<name>`."""
+    return f"{product}/{name}"
+
+
+def validated_table(product: str, source: str) -> str:
+    """The lake's name of a source's validated table."""
+    return table_name(product, validated_name(source))

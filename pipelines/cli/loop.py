@@ -1,0 +1,110 @@
+"""The commands that run the loop: `demo`, `run`, `backfill`, `load`.
+
+Belongs here: their arguments, what they print, their exit status. Does not belong here: the work
+(`pipelines.operations`), the form of a result (`render.py`).
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli import console, render
+from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName
+from pipelines.products import product_names
+from resources.environments import load_environment
+from resources.naming import checked_day
+
+if TYPE_CHECKING:
+    from pipelines.jobs import Stage
+
+_DEMONSTRATED = "credit_risk"
+"""The product of the demonstration: its sources are of every kind."""
+
+
+def demo(json_: Json = False) -> None:
+    """The whole loop on the sandbox, from nothing to a live decision; prints what it did."""
+    from pipelines.operations.decide import decide_example
+    from pipelines.operations.run_loop import run_loop
+
+    environment = load_environment()
+    console.heading(f"Loopline: {_DEMONSTRATED}, from source systems to a live decision")
+    report = run_loop(_DEMONSTRATED, environment, progress=console.say)
+    decision = decide_example(report.product, environment)
+    to = console.results(json_)
+    render.show_report(report, to)
+    render.show_decision(decision, to)
+    render.show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
+    if json_:
+        console.print_json({**render.report_json(report), "decision": render.decision_json(decision)})
+
+
+def run(
+    product: ProductName,
+    first: FirstDayIfAny = None,
+    last: LastDayIfAny = None,
+    through: Annotated[str, typer.Option(help="Stop after this stage.")] = "feedback",
+    json_: Json = False,
+) -> None:
+    """Materialise in this process, recorded in the same Dagster instance: all that is missing, or the days given."""
+    from pipelines.operations.decide import decide_example
+    from pipelines.operations.run_loop import run_loop
+
+    environment = load_environment()
+    console.heading(f"Loopline: {product}")
+    report = run_loop(
+        product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
+    )
+    render.show_report(report, console.results(json_))
+    found = render.report_json(report)
+    if report.champion is not None and through == "feedback" and environment.sandbox:
+        decision = decide_example(report.product, environment)
+        found["decision"] = render.decision_json(decision)
+        render.show_decision(decision, console.results(json_))
+    if json_:
+        console.print_json(found)
+
+
+def backfill(
+    product: ProductName,
+    first: FirstDay,
+    last: LastDay,
+    select: Annotated[
+        str, typer.Option(metavar="ASSETS", help="Comma-separated daily assets; all data by default.")
+    ] = "",
+    json_: Json = False,
+) -> None:
+    """Make a range of days again, in one run; the same days give the same content."""
+    from pipelines.operations.backfill import backfill as materialise_again
+
+    days = (checked_day(first), checked_day(last))
+    if days[1] < days[0]:
+        raise typer.BadParameter(f"--to {last} is before --from {first}")
+    console.heading(f"Backfill of {product}, {first} to {last}")
+    assets = [name for name in select.split(",") if name]
+    made = materialise_again(product, load_environment(), *days, assets, console.say)
+    console.say(f"made again, {first} to {last}: {', '.join(made)}", console.results(json_))
+    if json_:
+        console.print_json({"product": product, "from": first, "to": last, "assets": list(made)})
+
+
+def load(product: ProductName, json_: Json = False) -> None:
+    """Load the online store again, from the lake; decisions go on with what it holds until all of it is there."""
+    from pipelines.operations.load_store import load_online_store
+
+    found = load_online_store(product, load_environment())
+    render.show_loaded(found, console.results(json_))
+    if json_:
+        console.print_json(vars(found))
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else checked_day(text)
+
+
+def _stage(text: str) -> "Stage":
+    from pipelines.jobs import STAGES
+
+    if text not in STAGES:
+        raise typer.BadParameter(f"--through {text}: write one of {', '.join(STAGES)}")
+    return text

@@ -1,0 +1,61 @@
+"""The commands over this machine: `up`, `down`, `status`, `doctor`.
+
+Belongs here: their arguments, what they print, their exit status. Does not belong here: the services
+(`pipelines.services`), the questions of the doctor (`pipelines.operations.doctor`).
+"""
+
+from functools import partial
+
+import typer
+
+from pipelines.cli import console, render
+from pipelines.cli.arguments import Json
+from resources.environments import load_environment
+
+
+def up(json_: Json = False) -> None:
+    """The local services: Dagster's UI and daemon, MLflow, the decision service."""
+    from pipelines.operations.source_days import prepare_sandbox
+    from pipelines.services.lifecycle import check_ports
+    from pipelines.services.lifecycle import up as start
+
+    environment = load_environment()
+    check_ports(environment)
+    prepare_sandbox(environment, console.say)
+    found = start(environment, report=partial(render.show_service, to=console.results(json_)))
+    if json_:
+        console.print_json(render.services_json(found))
+
+
+def down(json_: Json = False) -> None:
+    """Stop the local services and everything that they started."""
+    from pipelines.services.lifecycle import down as stop
+
+    found = stop(load_environment(), report=partial(render.show_service, to=console.results(json_)))
+    if json_:
+        console.print_json(render.services_json(found))
+
+
+def status(json_: Json = False) -> None:
+    """How the local services are; 0 only when all of them run."""
+    from pipelines.services.lifecycle import status as ask
+
+    found = ask(load_environment())
+    for service in found:
+        render.show_service(service, console.results(json_))
+    if json_:
+        console.print_json(render.services_json(found))
+    if any(service.state != "running" for service in found):
+        raise typer.Exit(1)
+
+
+def doctor(json_: Json = False) -> None:
+    """What is missing on this machine, and the command that mends it."""
+    from pipelines.operations.doctor import diagnose
+
+    found = diagnose(load_environment())
+    render.show_findings(found, console.results(json_))
+    if json_:
+        console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})
+    if not all(finding.ok for finding in found):
+        raise typer.Exit(1)

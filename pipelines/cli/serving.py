@@ -1,0 +1,29 @@
+"""The commands that ask the decision service: `decide`.
+
+Belongs here: their arguments, what they print, their exit status. Does not belong here: asking
+(`pipelines.operations.decide`), deciding (`assets.serving`).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli import console, render
+from pipelines.cli.arguments import Json, ProductName
+from resources.environments import load_environment
+
+
+def decide(
+    product: ProductName,
+    request: Annotated[Path, typer.Option(help="A JSON file with the request; - reads standard input.")],
+    explain: Annotated[bool, typer.Option(help="Give reasons for an accepted request too.")] = False,
+    json_: Json = False,
+) -> None:
+    """One decision through the running service."""
+    from pipelines.operations.decide import ask_service, read_request
+
+    decision = ask_service(load_environment(), product, read_request(request), explain=explain)
+    render.show_decision(decision, console.results(json_))
+    if json_:
+        console.print_json(decision)

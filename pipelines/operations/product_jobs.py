@@ -1,0 +1,89 @@
+"""The jobs of one product, run over the days that are missing or over the days that are asked for.
+
+Belongs here: which assets of a job run, and on which days. Does not belong here: one run (`run_job.py`), the order of
+the jobs (`run_loop.py`).
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from assets.materialising import materialised_days
+from assets.product import Product
+from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
+from pipelines.operations.run_job import run_job
+from pipelines.products import load_definitions
+from resources.errors import LooplineError
+from resources.naming import days_between
+
+
+class UnknownAsset(LooplineError):
+    """A product has no daily asset of that name; the message names those it has."""
+
+
+class ProductJobs:
+    """The jobs of one product in one instance, limited to some stages. Each method gives the assets that it ran."""
+
+    def __init__(self, product: Product, instance: dg.DagsterInstance, stages: Sequence[Stage] = STAGES) -> None:
+        self._product, self._instance, self._stages = product, instance, stages
+        self._definitions = load_definitions(product.name)
+        self._graph = self._definitions.resolve_asset_graph()
+
+    def run_days(self, stages: Sequence[Stage], days: tuple[date, date], *, again: bool) -> tuple[str, ...]:
+        """Materialises the days of these stages that are missing, or all of them again.
+
+        Raises:
+            RunFailed: A step or a blocking check failed.
+        """
+        keys = self.keys(stages)
+        wanted = days if again else self._missing([key for key in keys if self._is_daily(key)], days)
+        return self._run_daily(keys, wanted) if keys and wanted else ()
+
+    def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
+        """Materialises the days of the named assets again.
+
+        Raises:
+            RunFailed: A step or a blocking check failed.
+            UnknownAsset: The product has no daily asset of that name.
+        """
+        known = {key.path[-1]: key for key in self.keys((*DATA, *WATCH)) if self._is_daily(key)}
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise UnknownAsset(f"{self._product.name} has no daily asset {unknown[0]!r}; it has {', '.join(known)}")
+        return self._run_daily([known[name] for name in names], days)
+
+    def run_model(self) -> tuple[str, ...]:
+        """Trains, evaluates and deploys a model, as far as the stages go.
+
+        Raises:
+            RunFailed: A step or a gate failed.
+        """
+        keys = self.keys(MODEL)
+        if keys:
+            run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys)
+        return tuple(key.path[-1] for key in keys)
+
+    def keys(self, stages: Sequence[Stage]) -> list[dg.AssetKey]:
+        """The assets of these stages, as far as the product's are limited to them, in the order of the loop."""
+        wanted = [stage for stage in stages if stage in self._stages]
+        executable = self._graph.executable_asset_keys
+        return [key for key in self._graph.toposorted_asset_keys if key in executable and self._group(key) in wanted]
+
+    def _run_daily(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[str, ...]:
+        run_job(self._definitions, self._instance, daily_name(self._product), days=days, selection=keys)
+        return tuple(key.path[-1] for key in keys)
+
+    def _group(self, key: dg.AssetKey) -> str | None:
+        return self._graph.get(key).group_name
+
+    def _is_daily(self, key: dg.AssetKey) -> bool:
+        return self._graph.get(key).partitions_def is not None
+
+    def _missing(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[date, date] | None:
+        """The smallest range that holds every day which one of the assets lacks."""
+        have = (
+            frozenset.intersection(*(materialised_days(self._instance, key) for key in keys)) if keys else frozenset()
+        )
+        missing = [day for day in days_between(*days) if day not in have]
+        return (missing[0], missing[-1]) if missing else None

@@ -1,0 +1,67 @@
+"""Why a run failed.
+
+Belongs here: from the events that the Dagster instance recorded of a run to the failure that came first, for an alert
+and for the command line alike. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
+"""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """The failure that came first in a run.
+
+    Attributes:
+        asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
+        message: The description of the failure, the blocking checks that refused, or the message of the error.
+        complete: Whether the message is a description of ours, which names everything; any other needs the asset.
+    """
+
+    asset: str
+    message: str
+    complete: bool
+
+    @property
+    def sentence(self) -> str:
+        """The message, with the asset where the message does not name it."""
+        return f"{self.asset}: {self.message}" if self.asset and not self.complete else self.message
+
+
+def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> RunFailure:
+    """The first failure of a run that failed.
+
+    Args:
+        product: Name of the product whose assets the run materialised.
+    """
+    failed = next(iter(_events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)), None)
+    if failed is None:
+        ended = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
+        message = next((event.message for event in ended if event.message), "the run failed before its first step")
+        return RunFailure("", message, complete=False)
+    # The step of an asset is named by its key, of which the product is the first part.
+    asset = (failed.step_key or "").removeprefix(f"{product}__")
+    failure = failed.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return RunFailure(asset, failure.user_failure_data.description, complete=True)
+    refusals = _refusals(instance, run_id)
+    if refusals:
+        return RunFailure(asset, f"refused by {'; '.join(refusals)}", complete=False)
+    error = failure.error
+    if error is not None and error.cause is not None:  # the outer error is Dagster's own
+        error = error.cause
+    return RunFailure(asset, error.message.strip() if error is not None else "the step failed", complete=False)
+
+
+def _refusals(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """What the blocking checks said that did not pass."""
+    events = _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    checks = [event.asset_check_evaluation_data for event in events]
+    return [str(check.description) for check in checks if check.blocking and not check.passed]
+
+
+def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+    records = instance.get_records_for_run(run_id, of_type=kind).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return [event for event in events if event is not None]

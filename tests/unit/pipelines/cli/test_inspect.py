@@ -1,0 +1,71 @@
+"""The commands over what is recorded: their results, and what a person gets wrong."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from assets.serving.decision import Decision, new_id
+from assets.serving.log_writer import DecisionLog
+from pipelines.cli import app
+from resources.environments import Environment
+from tests.unit.pipelines.cli.conftest import Refused, use
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DECISION = Decision(
+    id=new_id(NOW), product="credit_risk", bundle="3", digest="ab" * 32, row_id=17, keys={"customer_id": "C1"},
+    as_of=NOW, decided_at=NOW, score=0.3, outcome="decline", threshold=0.25, reasons=(), inputs={}, features={},
+    store_version="v7",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("export credit_risk features {0}/none/x.parquet", "there is no folder"),
+        ("export credit_risk features {0}/folder", "is a folder; name a file in it"),
+        ("export credit_risk features {0}/x.parquet --version 9", "has versions 0 to 0, not 9"),
+        ("export credit_risk gone {0}/x.parquet", "table credit_risk/gone does not exist"),
+        ("export nothing features {0}/x.parquet", "there is no product 'nothing'"),
+        ("tables nothing", "there is no product 'nothing'"),
+        ("replay credit_risk --day 2026-01-01 --decision x", "--day and --decision: give one of them"),
+    ],
+)
+@pytest.mark.usefixtures("environment")
+def test_a_mistake_is_one_sentence(command: str, said: str, tmp_path: Path, refused: Refused) -> None:
+    """The sentence names the thing, its value and what would be right."""
+    (tmp_path / "folder").mkdir()
+    assert said in refused(command.format(tmp_path))
+
+
+def test_an_online_store_without_an_address_is_one_sentence(
+    environment: Environment, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A StoreError on its way through a command."""
+    use(environment.model_copy(update={"online_store": "ftp://store"}), monkeypatch)
+    log = DecisionLog(environment.decision_log)
+    log.append(DECISION).result(5)
+    log.close()
+    said = refused(f"replay credit_risk --decision {DECISION.id}")
+    assert said == "✗ online store 'ftp://store' is not an address; write lmdb:///folder or redis://host:port/db\n"
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_result_is_on_standard_output_as_text_or_as_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `loopline tables PRODUCT | less` shows them, and `--json | jq` reads nothing else."""
+    printed = []
+    for option in ([], ["--json"]):
+        monkeypatch.setattr("sys.argv", ["loopline", "tables", "credit_risk", *option])
+        with pytest.raises(SystemExit) as end:
+            app.main()
+        assert end.value.code in (0, None)
+        printed.append(capsys.readouterr())
+    text, both = printed
+    (row,) = [line for line in text.out.splitlines() if line.startswith("features")]
+    assert row.split()[:5] == ["features", "0", "1", "2026-01-01", "1"]
+    assert text.err == ""
+    assert [table["name"] for table in json.loads(both.out)["tables"]] == ["features"]
+    assert row in both.err
