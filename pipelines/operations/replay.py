@@ -23,7 +23,8 @@ from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import checked_name
-from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable
 from resources.rollout_store.store import Release, RolloutStore
 
 Outcome = Literal["identical", "waiting", "different", "erased"]

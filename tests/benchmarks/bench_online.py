@@ -26,7 +26,8 @@ from assets.features.online.load import SourceLoad, put_source
 from assets.features.online.tiles import CHUNK, tilings_of
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepared
-from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.benchmarks.bench_decisions import summary
 from tests.support.redis_server import RedisServer
 
