@@ -28,7 +28,7 @@ from resources.lake import LakeError
 from resources.locks import LockError
 from resources.naming import BadName
 from resources.processes import ProcessError, RecordError
-from resources.rollout_store.store import RolloutError
+from resources.rollout_store.manifest import RolloutError
 from resources.sandbox.world.incidents import SandboxError
 from resources.tracking import TrackingError
 

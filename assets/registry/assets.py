@@ -26,7 +26,8 @@ from resources.clock import Clock
 from resources.code_version import code_version
 from resources.environments import Environment
 from resources.keys import Keys
-from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import LostRace, Tracking, TrackingError
 
 
