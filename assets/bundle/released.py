@@ -6,7 +6,8 @@ Belongs here: from a release of the rollout store to a bundle that may be used. 
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.files import load_bundle
-from resources.rollout_store.store import Release, RolloutStore
+from resources.rollout_store.manifest import Release
+from resources.rollout_store.store import RolloutStore
 
 
 def released_bundle(product: str, release: Release, rollout: RolloutStore, key: bytes) -> Bundle:

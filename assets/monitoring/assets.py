@@ -23,7 +23,8 @@ from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMA
 from assets.serving.engine import Engine
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.rollout_store.store import RolloutError, RolloutStore
+from resources.rollout_store.manifest import RolloutError
+from resources.rollout_store.store import RolloutStore
 
 
 def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from assets.bundle.released import released_bundle
 from assets.features.catalogue.usage import ModelUse
 from resources.keys import Keys
-from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 NEWEST_VERSIONS = 50

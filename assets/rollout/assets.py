@@ -18,7 +18,8 @@ from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from resources.clock import Clock
 from resources.environments import Environment
-from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from resources.tracking import LostRace, Tracking, TrackingError
 
 

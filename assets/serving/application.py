@@ -23,8 +23,9 @@ from assets.serving.watcher import LiveProduct, Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
 from resources.naming import BadName, checked_name
-from resources.online_store.event_blocks import EventError
-from resources.online_store.protocol import StoreUnavailable, open_store
+from resources.online_store.errors import EventError
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import StoreUnavailable
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")

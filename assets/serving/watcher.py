@@ -18,7 +18,8 @@ from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
 from resources.online_store.protocol import OnlineStore, StoreError
-from resources.rollout_store.store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
+from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
+from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.rollout")
 _RETRY_SECONDS = 10.0

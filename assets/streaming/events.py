@@ -21,7 +21,7 @@ from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Contract, Product
 from assets.validation.audit import audit
-from resources.online_store.event_blocks import NewEvent, unkeepable
+from resources.online_store.event_records import NewEvent, unkeepable
 from resources.sources.readers import DayRows, json_object, objects_table
 from resources.sources.tails import Message
 

@@ -14,9 +14,7 @@ from typing import Any
 import dagster as dg
 import pyarrow.compute as pc
 
-from assets.bundle.bundle import write_bundle
 from assets.bundle.files import write_bundle
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent, table_name
 from assets.metrics.ranking import EvaluationError
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.online_store.event_blocks import EventError, key_text
+from resources.online_store.errors import EventError
+from resources.online_store.event_records import key_text
 
 _SURELY = 255
 """Printable ASCII of so many bytes at most, and at least one, is a key in any case; the others are asked, each once."""

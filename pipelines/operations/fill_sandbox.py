@@ -1,42 +1,28 @@
-"""The sandbox, made ready for a product.
+"""The sandbox, filled for a product.
 
-Belongs here: filling what a product's sources read, in an environment that has the sandbox. Does not belong here: the
-bank itself (`resources.sandbox`), the processes that serve it (`services.py`).
+Belongs here: filling the places that a product's sources read, in an environment that has the sandbox. Does not belong
+here: the bank itself (`resources.sandbox`), the processes that serve it (`pipelines.services`).
 """
 
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
 
 from assets.product import Product
+from pipelines.sandbox_sources import addresses_of
+from resources.clock import WallClock
 from resources.environments import Environment
-from resources.sandbox.systems.filling import fill_bank, fill_cards
-from resources.sandbox.systems.handbook import fill_cards_from_handbook
-from resources.sandbox.world.settings import BankSettings
+from resources.sandbox.systems.sandbox import Sandbox
 
 Progress = Callable[[str], None]
 
 
 def fill_sandbox(product: Product, environment: Environment, progress: Progress) -> tuple[date, date]:
-    """Fills what the product reads, once; gives the first and the last day that it has.
+    """Fills the places that the product's sources read, once; returns the first and the last day of the sources.
 
-    Card sources come from the folder that `card_transactions` of the environment names, or are made up.
+    A product whose sources are not the sandbox's has the days from its start to yesterday.
+
+    Raises:
+        SandboxError: A place was filled from elsewhere, or is not local.
     """
-    settings = BankSettings()
-    if any(source.name == "card_transactions" for source in product.sources):
-        if environment.card_transactions:
-            cards = fill_cards_from_handbook(
-                Path(environment.card_transactions).expanduser(), landing=environment.landing, progress=progress
-            )
-        else:
-            cards = fill_cards(settings, landing=environment.landing, progress=progress)
-        return cards.first_day, cards.last_day
-    bank = fill_bank(
-        settings,
-        database_url=environment.database_url,
-        landing=environment.landing,
-        stream=environment.stream,
-        bureau_data=environment.bank / "bureau",
-        progress=progress,
-    )
-    return bank.first_day, bank.last_day
+    days = Sandbox.of(environment).fill(addresses_of(product), progress)
+    return days or (product.start, WallClock().now().date() - timedelta(days=1))

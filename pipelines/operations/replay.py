@@ -25,8 +25,10 @@ from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import checked_name
-from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable, open_store
-from resources.rollout_store.store import Release, RolloutStore
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable
+from resources.rollout_store.manifest import Release
+from resources.rollout_store.store import RolloutStore
 
 Outcome = Literal["identical", "waiting", "different", "erased"]
 

@@ -23,7 +23,7 @@ from pipelines.products import load_product, product_names
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.online_store.event_blocks import EventError
+from resources.online_store.errors import EventError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
 from resources.sandbox.world.incidents import SandboxError

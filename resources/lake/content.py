@@ -1,8 +1,9 @@
 """The canonical content of a table: one hash for the same rows, whatever the files and their order.
 
-Belongs here: the hash, of a whole table or of each of its partitions. Two tables have the same hash exactly when they
-have the same columns (by name and type) and the same rows (as a multiset); the order of rows, of columns, of files and
-of row groups does not matter. Does not belong here: reading tables.
+Belongs here: the hash of a whole table or of each of its partitions. Does not belong here: reading tables.
+
+Two tables have the same hash exactly when they have the same columns (by name and type) and the same rows (as a
+multiset). The order of rows, columns, files and row groups does not matter.
 """
 
 import hashlib
@@ -29,9 +30,9 @@ def content_hash(table: pa.Table) -> str:
 
 
 def content_hashes(table: pa.Table, by: str) -> dict[str, str]:
-    """The hash of the rows of each value of a column, in ascending order of the values.
+    """For each value of a column, in ascending order, the `content_hash` of the rows with that value.
 
-    Each is what `content_hash` says of those rows; the table is sorted once for all of them.
+    The table is sorted once for all values.
 
     Raises:
         TypeError: A column is nested.
@@ -49,12 +50,12 @@ def content_hashes(table: pa.Table, by: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A canonical column in its sorted order, as bytes that can be cut anywhere.
+    """A canonical column in sorted order, as bytes of which any range of rows can be hashed.
 
     Attributes:
         missing: bool [rows].
-        values: Fixed-width values [rows], or the lengths of texts, int64; those of missing rows do not count.
-        texts: For texts, all of them one after the other, and where each begins (one more than rows).
+        values: Fixed-width values [rows], or the lengths of texts, int64; values of missing rows are ignored.
+        texts: For a text column, all texts one after the other, and the start of each (one more than rows).
     """
 
     header: str
@@ -75,7 +76,7 @@ def _columns(table: pa.Table, ordered: pa.Table, names: Sequence[str]) -> tuple[
 def _column(header: str, column: pa.ChunkedArray) -> _Column:
     missing = np.asarray(pc.is_null(column).to_numpy())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        # The text of a missing row is empty, so that a stretch of rows is a stretch of bytes.
+        # The text of a missing row is empty, so that a range of rows is a range of bytes.
         texts = pc.fill_null(column.cast(pa.large_string()), "").combine_chunks()
         starts = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
         data = memoryview(texts.buffers()[2] or b"")

@@ -1,7 +1,7 @@
-"""Parquet files as the lake keeps them.
+"""The format of the lake's Parquet files.
 
-Belongs here: how a data file is written and read, whoever does it, and when one is damaged. Does not belong here:
-which files there are (`lake.py`), what is read of them.
+Belongs here: writing one file, reading files with their checks, and telling damage from a failure to reach a file. Does
+not belong here: naming the damaged file (`reading.py`), which files a version has (`lake.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ CHECKED = ds.ParquetFileFormat(
 )
 """Files whose page checksums are verified on every read."""
 FAULTS = (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError)
-"""What reading raises where a file is damaged or cannot be reached; `is_damage` tells which."""
+"""The errors of reading a file that is damaged or cannot be reached; `is_damage` tells which."""
 
 
 def write_parquet(table: pa.Table, path: str, files: pafs.FileSystem) -> None:
     """Writes one file, with page checksums: without them a flipped bit reads as another value.
 
-    Moments and whole numbers are written as differences. A moment hardly ever occurs twice, so that a dictionary of
-    moments is larger than they are, and takes half as long again to read. Pages are of the second version, in which
-    those that do not get smaller by compression stay as they are: a sixth less time to read.
+    Moments and whole numbers are written as differences: moments rarely repeat, so a dictionary of them is larger than
+    the moments themselves and takes 1.5 times as long to read. Pages have version 2, which leaves a page that does not
+    compress as it is: reading takes a sixth less time.
     """
     counted = [field.name for field in table.schema if _is_counted(field.type)]
     pq.write_table(
@@ -43,33 +43,36 @@ def read_parquet(
     *,
     use_threads: bool = True,
 ) -> Iterator[pa.RecordBatch]:
-    """Columns of data files in their order; one that a file does not have is null.
+    """Columns of data files in their order; a column that a file lacks is null.
 
     Args:
-        fragments: The files, of `CHECKED`.
-        schema: Of their table.
-        columns: For each wanted column what it is of the table's.
+        fragments: The files, made by `CHECKED`.
+        schema: The schema of their table.
+        columns: For each wanted column, its expression over the table's columns.
 
     Raises:
-        OSError, pyarrow.ArrowException, UnicodeDecodeError: One of `FAULTS`: a file is gone, fails its checksums, is
-            not of the table, or cannot be reached. Until all rows are read there may be one.
+        OSError, pyarrow.ArrowException, UnicodeDecodeError: One of `FAULTS`, possibly after some rows: a file is
+            missing, fails its checksums, has columns that the table lacks, or cannot be reached.
     """
     dataset = ds.FileSystemDataset(fragments, schema, CHECKED, files)
     yield from dataset.to_batches(columns=dict(columns), use_threads=use_threads, cache_metadata=True)
-    for fragment in fragments:  # whose footers are known by now
-        # No checksum covers a file's names: where a bit of one has flipped, the column would seem to be lacking.
+    for fragment in fragments:  # their footers are cached by now
+        # No checksum covers the column names of a file: a flipped bit in a name would look like a lacking column.
         strange = sorted(set(fragment.physical_schema.names) - set(schema.names))
         if strange:
             raise pa.ArrowInvalid(f"it has columns that the table lacks: {', '.join(strange)}")
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether the file is at fault, not the way to it: a system's error has a number, one of S3 says what it is."""
+    """Whether an error of reading says that the file is damaged, and not that it cannot be reached.
+
+    An error of the operating system has a number, an error of S3 names itself.
+    """
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return True
     return error.errno is None and "AWS Error" not in str(error)
 
 
 def _is_counted(kind: pa.DataType) -> bool:
-    """Whether a file holds its values as 32 or 64 bits of a whole number."""
+    """Whether a file stores values of the type as whole numbers of 32 or 64 bits."""
     return pa.types.is_integer(kind) or pa.types.is_timestamp(kind) or pa.types.is_date32(kind)

@@ -1,14 +1,41 @@
-"""The online stores of one environment, opened on first use.
+"""Opening online stores by their address.
 
-Belongs here: opening each product's store once in this process, since LMDB allows no second time. Does not belong
-here: what a store does (`online_store.py`).
+Belongs here: choosing the store for an address, and opening each product's store once in this process. Does not belong
+here: what a store does (`protocol.py`).
 """
 
-from resources.online_store.protocol import OnlineStore, open_store
+from pathlib import Path
+
+from resources.online_store.errors import StoreError
+from resources.online_store.protocol import OnlineStore, checked_name
+
+
+def open_store(url: str, product: str) -> OnlineStore:
+    """The online store of a product.
+
+    A process may open a product's LMDB store only once: LMDB allows no second time.
+
+    Args:
+        url: `lmdb:///folder` (made when it is first filled) or `redis://host:port/db`.
+        product: The product whose events it holds.
+
+    Raises:
+        StoreError: The address is of no known kind, or the product's name is not a name.
+    """
+    checked_name(product, "product")
+    if url.startswith("lmdb:///"):
+        from resources.online_store.lmdb_store import LmdbStore
+
+        return LmdbStore(Path(url.removeprefix("lmdb://")) / product)
+    if url.startswith(("redis://", "rediss://")):
+        from resources.online_store.redis_store import RedisStore
+
+        return RedisStore(url, product)
+    raise StoreError(f"online store {url!r} is not an address; write lmdb:///folder or redis://host:port/db")
 
 
 class OnlineStores:
-    """Gives the store of a product."""
+    """The online stores of all products of one environment, each opened on first use."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -21,7 +48,7 @@ class OnlineStores:
         return self._opened[product]
 
     def close(self) -> None:
-        """Closes what was opened."""
+        """Closes the stores that were opened."""
         for store in self._opened.values():
             store.close()
         self._opened.clear()

@@ -1,35 +1,29 @@
 """The online store: the recent events of each entity, ready for a decision.
 
-Belongs here: what every online store does (`OnlineStore`), and opening one by its address. Does not belong here: what
-it has (`store_state.py`), LMDB (`lmdb_store.py`), Redis (`redis_store.py`), the bytes (`event_blocks.py`), features.
+Belongs here: what every online store does (`OnlineStore`), and the checks of the names that it is given. Does not
+belong here: the values that it takes and returns (`state.py`, `positions.py`), opening a store (`opening.py`), LMDB
+(`lmdb_store.py`), Redis (`redis_store.py`), features.
 
-A store holds one product. It is loaded in versions: `put_events` fills a version that nobody sees, `publish` makes it
-the one that is read, all its sources at once. A source is loaded from one version of its table, up to the end of the
-last day that the table has: its `loaded_until`. Events that arrive from then on are added one by one (posted to the
-service, or read from a stream) and are seen together with the version; the next one, loaded from the lake, has them and
-takes their place. What is known of a source is known until its `loaded_until`, or until the moment up to which its
-stream was read, whichever is later. How old that may be for a decision is the product's to say; a store only tells it.
+A store holds the events of one product. It is loaded in versions: `put_events` fills a version that readers do not see,
+and `publish` makes it the version that they read, all its sources at once. A source is loaded from one version of its
+table, up to the end of the last day in that table: its `loaded_until`. Events that arrive later are added one by one
+(posted to the service, or read from a stream) and are read together with the version. The next version is loaded from
+the lake, includes those events and replaces them. The events of a source are known until its `loaded_until`, or until
+the moment up to which its stream was read, whichever is later. The product declares how old that moment may be for a
+decision; a store only reports it.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from resources.online_store.event_blocks import NewEvent
-from resources.online_store.state import (
-    EntityEvents,
-    Snapshot,
-    SourceState,
-    StoreError,
-    StoreState,
-    StoreUnavailable,
-    StreamPosition,
-    VersionReplaced,
-)
+from resources import naming
+from resources.online_store.errors import StoreError, StoreUnavailable, VersionReplaced
+from resources.online_store.event_records import NewEvent
+from resources.online_store.positions import StreamPosition
+from resources.online_store.state import EntityEvents, Snapshot, SourceState, StoreState
 
 __all__ = [
     "EntityEvents",
@@ -43,11 +37,7 @@ __all__ = [
     "VersionReplaced",
     "checked_name",
     "checked_version",
-    "open_store",
 ]
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class OnlineStore(Protocol):
@@ -65,17 +55,18 @@ class OnlineStore(Protocol):
         table_version: int | None = None,
         corrected: bool = False,
     ) -> int:
-        """Fills an unpublished version with the events of a source by one entity key; returns how many it kept.
+        """Fills an unpublished version with the events of a source by one entity key; returns how many were kept.
 
-        A version that another process was filling, and left unfinished, is taken over with what it has.
+        A version that another process left unfinished is taken over, with the sources that it already has.
 
         Args:
-            table: Columns `event_time` and `known_at` (timestamp[us, UTC]), the key column, and what features read.
+            table: Columns `event_time` and `known_at` (timestamp[us, UTC]), the key column, and the columns that
+                features read.
             version: The version to fill; the same for all sources of a load.
             loaded_until: Events known at or after it are left out; the same for all key columns of a source.
             lookback: Events that lie further back are left out; `None` keeps all.
-            table_version: The version of the lake's table that the events are of.
-            corrected: Whether facts of the source are corrected, by events that are known later.
+            table_version: The version of the lake's table that the events were read from.
+            corrected: Whether later events of the source correct facts of earlier ones.
 
         Raises:
             StoreError: A name, a column or the order of calls is wrong.
@@ -84,16 +75,16 @@ class OnlineStore(Protocol):
         ...
 
     def publish(self, version: str) -> StoreState:
-        """Makes a filled version the one that is read and drops the one before and what it replaces.
+        """Makes a filled version the one that is read; removes the previous version and the events that it replaces.
 
         Raises:
-            StoreError: The version was not filled, or a load that began later took its place.
+            StoreError: The version was not filled, or another load took its place.
             StoreUnavailable: The store cannot be reached.
         """
         ...
 
     def fetch(self, source: str, key_column: str, key: str | int) -> pa.Table:
-        """The events of one entity; empty for one that was never seen. Raises as `fetch_all`."""
+        """The events of one entity; empty for an entity that was never seen. Raises the errors of `fetch_all`."""
         ...
 
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
@@ -101,42 +92,42 @@ class OnlineStore(Protocol):
 
         Raises:
             StoreUnavailable: The store cannot be reached, is empty or damaged, or lacks a source.
-            EventError: A key cannot be an entity's.
+            EventError: A key cannot be the key of an entity.
         """
         ...
 
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
-        """Adds one event, durably; False when it was there already (the same id, or else the same content).
+        """Adds one event, durably; False if the store has it already (the same id, or else the same content).
 
-        Content is all but `known_at`, which a sender who tries again may give anew. Where facts are corrected it is
-        `known_at` as well, for a correction may go back to what was said before; and the correction of a fact, which is
-        an event of its own, has another id than the event that it corrects.
+        The content excludes `known_at`, because a sender that retries may give another one. Where facts are corrected
+        the content includes `known_at`, because a correction may restore an earlier value. A correction is an event of
+        its own, and has another id than the event that it corrects.
 
         Raises:
-            EventError: The event does not fit the source's columns, or is older than what was loaded.
-            StoreUnavailable: The store cannot be reached or has nothing of the source.
+            EventError: The event does not fit the source's columns, or is older than the load.
+            StoreUnavailable: The store cannot be reached, or the source was not loaded.
         """
         ...
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
-        """Adds the next events of a source's stream, durably and all at once with the position after them.
+        """Adds the next events of a source's stream and the position after them, durably and all at once.
 
-        What was there already, and what arrived before the source's `loaded_until`, is left out; returns how many were
-        added.
+        Events that the store has already, and events that arrived before the source's `loaded_until`, are left out;
+        returns how many were added.
 
         Args:
-            token: Of the state that was read before the position from which the events were read.
+            token: The token of the state that was read before the position from which the events were read.
 
         Raises:
-            VersionReplaced: Another version is read by now, for which the stream may have to be read from elsewhere;
-                neither events nor position were put.
+            VersionReplaced: Another version was published since, and may need the stream read from another position;
+                neither events nor position were written.
             EventError: An event does not fit the source's columns; none was added.
-            StoreUnavailable: The store cannot be reached or has nothing of the source.
+            StoreUnavailable: The store cannot be reached, or the source was not loaded.
         """
         ...
 
     def position(self, source: str) -> StreamPosition | None:
-        """How far the source's stream was read; `None` when it is to be read from `loaded_until` on.
+        """How far the source's stream was read; `None` if it must be read from `loaded_until` on.
 
         Raises:
             StoreUnavailable: The store cannot be reached.
@@ -152,9 +143,9 @@ class OnlineStore(Protocol):
         ...
 
     def expire(self, now: datetime) -> int:
-        """Removes the single events that lie further back than their source's lookback; returns how many it removed.
+        """Removes the single events that lie further back than their source's lookback; returns how many.
 
-        Loaded events expire with the next version: an entity that was not seen within the lookback is not in it.
+        Loaded events expire with the next version, which leaves out events beyond the lookback.
 
         Raises:
             StoreUnavailable: The store cannot be reached.
@@ -162,13 +153,13 @@ class OnlineStore(Protocol):
         ...
 
     def erase(self, key_column: str, key: str | int) -> int:
-        """Removes every event of an entity, also from the events of other entities; returns how many it removed.
+        """Removes every event of an entity, also from the events of other entities; returns how many.
 
-        Events of it that cannot be read any more are removed as well.
+        Events of the entity that can no longer be read are removed as well.
 
         Raises:
-            EventError: The key cannot be an entity's, or the events of other entities are damaged, so that nobody can
-                tell whether its own are among them; load the store again.
+            EventError: The key cannot be the key of an entity, or events of other entities are damaged, so that the
+                store cannot tell whether they include the entity's; load the store again.
             StoreUnavailable: The store cannot be reached.
         """
         ...
@@ -186,51 +177,32 @@ class OnlineStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives connections and files back."""
+        """Closes connections and files."""
         ...
 
 
-def open_store(url: str, product: str) -> OnlineStore:
-    """The online store of a product.
-
-    A process opens a product's LMDB store once: LMDB allows no second time.
+def checked_name(value: str, what: str) -> str:
+    """Returns the value if it is a lower-case identifier.
 
     Args:
-        url: `lmdb:///folder` (made when it is first filled) or `redis://host:port/db`.
-        product: Whose events it holds.
-
-    Raises:
-        StoreError: The address or the product's name is none.
-    """
-    checked_name(product, "product")
-    if url.startswith("lmdb:///"):
-        from resources.online_store.lmdb_store import LmdbStore
-
-        return LmdbStore(Path(url.removeprefix("lmdb://")) / product)
-    if url.startswith(("redis://", "rediss://")):
-        from resources.online_store.redis_store import RedisStore
-
-        return RedisStore(url, product)
-    raise StoreError(f"online store {url!r} is not an address; write lmdb:///folder or redis://host:port/db")
-
-
-def checked_name(value: str, what: str) -> str:
-    """The value, when it is a lower-case identifier.
+        what: What is named, for the message.
 
     Raises:
         StoreError: It is not.
     """
-    if not _NAME.fullmatch(value):
-        raise StoreError(f"{what} {value!r} is not a name: write lower-case letters, digits and _, a letter first")
-    return value
+    try:
+        return naming.checked_name(value, what)
+    except naming.BadName as error:
+        raise StoreError(str(error)) from error
 
 
 def checked_version(value: str) -> str:
-    """The value, when it may name a version.
+    """Returns the value if it can name a version.
 
     Raises:
-        StoreError: It may not.
+        StoreError: It cannot.
     """
-    if not _VERSION.fullmatch(value):
-        raise StoreError(f"version {value!r} is not one: write letters, digits, '.', '_' and '-'")
-    return value
+    try:
+        return naming.checked_version(value)
+    except naming.BadName as error:
+        raise StoreError(str(error)) from error

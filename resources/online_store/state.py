@@ -1,48 +1,30 @@
-"""What an online store has: its versions, their sources, how far streams were read, and what a fetch gives.
+"""What an online store holds: its versions, their sources, and the events that a fetch returns.
 
-Belongs here: these values, their JSON, and what follows from them. Does not belong here: what a store does
-(`online_store.py`), where it keeps them.
+Belongs here: these values, their JSON, and what follows from them alone. Does not belong here: what a store does
+(`protocol.py`), where it keeps the values, how far streams were read (`positions.py`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 
-from resources.errors import LooplineError
-from resources.online_store.event_blocks import (
-    EventError,
-    NewEvent,
-    arrival_micros,
-    encode_event,
-    micros,
-    schema_from_text,
-    schema_text,
-)
+from resources.moments import micros
+from resources.online_store.errors import EventError, StoreError, StoreUnavailable
+from resources.online_store.event_blocks import schema_from_text, schema_text
+from resources.online_store.event_records import NewEvent, arrival_micros, encode_event, is_expired, is_superseded
 
 _SECOND = timedelta(seconds=1)
 
 
-class StoreError(LooplineError):
-    """The store was asked for something that it cannot do; the message names it and the remedy."""
-
-
-class StoreUnavailable(StoreError):
-    """The store cannot be reached, is not loaded, or is damaged: a decision must do without it."""
-
-
-class VersionReplaced(StoreError):
-    """Another version was published since the state was read; nothing was put, and it is to be read again."""
-
-
 class EntityEvents(NamedTuple):
-    """Whose events are wanted: `EntityEvents("transactions", "customer_id", "C17")`.
+    """The events of one entity by one key: `EntityEvents("transactions", "customer_id", "C17")`.
 
     Attributes:
-        optional: A source that was not loaded is no error, and gives a table without columns.
+        optional: If the source was not loaded, a fetch returns a table without columns instead of an error.
     """
 
     source: str
@@ -56,12 +38,12 @@ class SourceState:
     """What is loaded of one source.
 
     Attributes:
-        rows: Events loaded by each key column.
-        schema: Columns of its events.
+        rows: For each key column, how many events were loaded by it.
+        schema: Columns of the events.
         loaded_until: Events known before this moment were loaded.
-        table_version: The version of the lake's table that they are of; `None` when they came from elsewhere.
+        table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
-        corrected: Whether facts of the source are corrected, by events that are known later.
+        corrected: Whether later events of the source correct facts of earlier ones.
     """
 
     rows: Mapping[str, int]
@@ -71,67 +53,52 @@ class SourceState:
     lookback: timedelta | None = None
     corrected: bool = False
 
-    def keyed(self, row: Mapping[str, object]) -> tuple[str, ...]:
-        """The key columns by which an event is somebody's: those in which it has a value."""
-        return tuple(name for name in self.rows if row[name] is not None)
+    def holders(self, source: str, row: Mapping[str, object]) -> tuple[EntityEvents, ...]:
+        """The entities under which an event is kept: one for each key column that is not null in its row."""
+        return tuple(EntityEvents(source, name, row[name]) for name in self.rows if row[name] is not None)  # type: ignore[arg-type]
 
 
 def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes:
-    """An event that was posted by itself, as `encode_event` writes it.
+    """The record of an event that was posted by itself.
 
     Raises:
-        EventError: It does not fit the source's columns, is nobody's, or is older than what was loaded.
+        EventError: The event does not fit the source's columns, has no entity, or is older than the load.
     """
-    stored = encode_event(event, loaded.schema, source=source)
-    if not loaded.keyed(event.row):
+    record = encode_event(event, loaded.schema, source=source)
+    if not loaded.holders(source, event.row):
         raise EventError(f"event of {source}: {' and '.join(loaded.rows)} are null; name the entity whose event it is")
-    if arrival_micros(stored) < micros(loaded.loaded_until):
+    if arrival_micros(record) < micros(loaded.loaded_until):
         raise EventError(
             f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store was "
             f"loaded from the lake; an older event comes in through the source itself"
         )
-    return stored
+    return record
 
 
-@dataclass(frozen=True)
-class StreamPosition:
-    """How far a source's stream was read into the store.
+def encode_streamed(
+    events: Sequence[NewEvent], loaded: SourceState, *, source: str
+) -> Iterator[tuple[NewEvent, bytes]]:
+    """Each event of a stream that arrived at or after the end of the load, with its record.
 
-    Attributes:
-        offsets: For each partition, the offset of the next message.
-        read_until: Everything that had arrived before this moment was read.
+    Raises:
+        EventError: An event does not fit the source's columns.
     """
-
-    offsets: Mapping[str, int]
-    read_until: datetime
-
-    def to_json(self) -> bytes:
-        """The position as JSON text."""
-        values = {"offsets": dict(self.offsets), "read_until": self.read_until.isoformat()}
-        return json.dumps(values, sort_keys=True).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Reads `to_json`.
-
-        Raises:
-            StoreUnavailable: The bytes are damaged.
-        """
-        try:
-            values = json.loads(data)
-            return cls(offsets=values["offsets"], read_until=datetime.fromisoformat(values["read_until"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreUnavailable(f"a stream's position is damaged: {error!r}; load the online store again") from error
+    since = micros(loaded.loaded_until)
+    for event in events:
+        record = encode_event(event, loaded.schema, source=source)
+        if arrival_micros(record) >= since:
+            yield event, record
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreState:
-    """A loaded version.
+    """A version of the store, published or being filled.
 
     Attributes:
         version: The name that the loader gave it.
-        serial: Increases with every version that this store was given.
-        writer: Who fills it: a load that another one took over finds another name here, and stops.
+        serial: Increases with every version of this store.
+        writer: Identifies the process that fills the version. A load that another process took over finds another
+            writer here, and stops.
     """
 
     version: str
@@ -141,28 +108,38 @@ class StoreState:
 
     @property
     def token(self) -> str:
-        """What tells it from every other version, those of a store that was emptied meanwhile included."""
+        """Identifies the version; a version of a store that was emptied meanwhile has another token."""
         return f"{self.serial}:{self.writer}"
 
     @property
     def table_versions(self) -> dict[str, int | None]:
-        """For each source, the version of the lake's table that its events are of."""
+        """For each source with a table, the version of the lake's table that was loaded."""
         return {name: self.sources[name].table_version for name in self.tables}
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """The sources that have a table of their own. A name with two underscores is of what was made from another."""
+        """The sources that have a table of their own; a name with two underscores is derived from another source."""
         return tuple(name for name in self.sources if "__" not in name)
 
-    def expiry_edges(self, now: datetime) -> dict[str, datetime]:
-        """For each source that has a lookback, the moment before which its events matter to no decision."""
-        return {name: now - of.lookback for name, of in self.sources.items() if of.lookback is not None}
+    def supersedes(self, source: str, record: bytes) -> bool:
+        """Whether publishing this version makes the record of a single event superfluous."""
+        loaded = self.sources.get(source)
+        return loaded is None or is_superseded(record, loaded.schema, loaded_until=loaded.loaded_until)
+
+    def expiry(self, now: datetime) -> Callable[[str, bytes], bool]:
+        """Returns the test whether a source's record lies further back from `now` than the source's lookback."""
+        edges = {name: now - of.lookback for name, of in self.sources.items() if of.lookback is not None}
+
+        def expired(source: str, record: bytes) -> bool:
+            return source in edges and is_expired(record, before=edges[source])
+
+        return expired
 
     def find(self, entity: EntityEvents) -> SourceState | None:
-        """What is loaded of an entity's source by its key column; None when it is optional and nothing is.
+        """The loaded source of an entity; None if it is optional and was not loaded by the entity's key column.
 
         Raises:
-            StoreUnavailable: Nothing is, and it is not optional.
+            StoreUnavailable: The source was not loaded by that key column, and is not optional.
         """
         known = self.sources.get(entity.source)
         if entity.optional and (known is None or entity.key_column not in known.rows):
@@ -173,7 +150,7 @@ class StoreState:
         """The state after one more source was loaded by one key column.
 
         Raises:
-            StoreError: The source was loaded by another key column from another table, or up to another moment.
+            StoreError: Another key column of the source was loaded from another table, or up to another moment.
         """
         before = self.sources.get(source)
         lookback = loaded.lookback
@@ -192,10 +169,10 @@ class StoreState:
         return replace(self, sources={**self.sources, source: replace(loaded, rows=every, lookback=lookback)})
 
     def source(self, name: str, key_column: str) -> SourceState:
-        """What is loaded of a source by a key column.
+        """The loaded source of a name.
 
         Raises:
-            StoreUnavailable: Nothing is.
+            StoreUnavailable: The source was not loaded by that key column.
         """
         state = self.sources.get(name)
         if state is None or key_column not in state.rows:
@@ -249,25 +226,10 @@ class StoreState:
             raise StoreUnavailable(f"the online store's state is damaged: {error!r}; load it again") from error
 
 
-def known_until(state: StoreState, positions: Mapping[str, bytes | None]) -> dict[str, datetime]:
-    """For each source of which a position is given, the moment until which its events are known.
-
-    Args:
-        positions: How far a source's stream was read, as stored; `None` where it never was.
-    """
-    found = {}
-    for source, raw in positions.items():
-        loaded = state.sources.get(source)
-        if loaded is not None:
-            read = StreamPosition.from_json(raw).read_until if raw else loaded.loaded_until
-            found[source] = max(loaded.loaded_until, read)
-    return found
-
-
 def restart_needed(before: StoreState | None, now: StoreState, source: str) -> bool:
-    """Whether the stream of a source must be read again from where a new version of the store ends.
+    """Whether the stream of a source must be read again from the end of a new version's load.
 
-    It must when that is earlier than before, or when the events that were read lack columns or keys of the new one.
+    It must if the new load ends earlier than the old one, or has columns or keys that the events read so far lack.
     """
     old, new = (before.sources.get(source) if before else None), now.sources.get(source)
     if old is None or new is None:
@@ -281,7 +243,7 @@ class Snapshot:
     """Events of some entities, all read from one version.
 
     Attributes:
-        tables: For each wanted entity its events, in no certain order; empty for one that was never seen.
+        tables: For each wanted entity its events, in no particular order; empty for an entity that was never seen.
         known_until: For each wanted source, the moment until which its events are known.
     """
 

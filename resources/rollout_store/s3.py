@@ -1,6 +1,6 @@
 """The rollout store's files under an S3 prefix.
 
-Belongs here: the boto3 calls. Does not belong here: what the files mean (`rollout_store.py`).
+Belongs here: the boto3 calls. Does not belong here: the content of the files (`manifest.py`).
 """
 
 import shutil
@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from resources.rollout_store.store import RolloutError, RolloutUnavailable
+from resources.rollout_store.manifest import RolloutError, RolloutUnavailable
 
 _ABSENT = frozenset({"NoSuchKey", "404"})
 _LAST = "manifest.json"
@@ -30,7 +30,7 @@ class S3Backend:
 
     @classmethod
     def open(cls, uri: str) -> Self:
-        """The objects under `s3://bucket/prefix`; boto3 reads AWS_ENDPOINT_URL and credentials from the environment.
+        """The objects under `s3://bucket/prefix`. boto3 reads AWS_ENDPOINT_URL and credentials from the environment.
 
         Raises:
             RolloutError: The address names no bucket.
@@ -67,12 +67,12 @@ class S3Backend:
             raise self._unavailable(path, error) from error
 
     def upload(self, source: Path, path: str) -> None:
-        """Writes an object a file, the manifest last: a bundle without one does not exist."""
+        """Writes one object for each file, the manifest last: readers ignore a bundle without a manifest."""
         for file in sorted(source.iterdir(), key=lambda entry: (entry.name == _LAST, entry.name)):
             self.replace(f"{path}/{file.name}", file.read_bytes())
 
     def download(self, path: str, landing: Path) -> Path:
-        """Fetches every object of the folder anew and puts the folder in the place of an earlier download."""
+        """Fetches every object of the folder, then replaces an earlier download by the new folder."""
         landing.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=landing.parent, prefix=f".{landing.name}."))
         try:

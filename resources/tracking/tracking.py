@@ -114,15 +114,6 @@ class Tracking:
             self.annotate(product, known.version, {**tags, READY_TAG: "yes"})
             return self.version(product, known.version)
 
-    def fetch(self, product: str, version: str, folder: Path) -> Path:
-        """Copy a version's bundle into a folder and say where it is. It is still unverified: check its signature.
-
-        Raises:
-            TrackingError: There is no such version, or it has no bundle.
-        """
-        found = self._ready(product, version)
-        return TrackedRun(client=self._client, run_id=found.run_id).download(_BUNDLE, folder)
-
     def version(self, product: str, version: str) -> RegisteredVersion:
         """One version.
 

@@ -31,7 +31,8 @@ import pyarrow.parquet as pq
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.online.request import compute_one
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.benchmarks.bench_decisions import summary
 from tests.benchmarks.bench_online import ENTITIES, KEY, NOW, PRODUCT, RESOLUTIONS, SOURCE, events, features
 from tests.benchmarks.processes import PEERS, Peer

@@ -27,7 +27,8 @@ from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, tilings_of
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepared
-from resources.online_store.protocol import EntityEvents, OnlineStore, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.benchmarks.bench_decisions import summary
 from tests.support.redis_server import RedisServer
 

@@ -22,7 +22,8 @@ from pipelines.products import load_product
 from pipelines.services.catalog import common_variables
 from pipelines.services.stream_follower import Following, followed
 from resources.environments import CHECKOUT, Environment
-from resources.online_store.protocol import OnlineStore, StoreError, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import OnlineStore, StoreError
 from tests.integration.conftest import LAST, Small
 from tests.integration.test_kafka_source import broker, hours, make_topic, send
 from tests.support.redis_server import RedisServer

@@ -11,7 +11,8 @@ from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import as_stored, load_name, planned_loads
 from assets.materialising import asset_key
 from pipelines.products import load_product
-from resources.online_store.protocol import OnlineStore, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import OnlineStore
 from tests.integration.conftest import LAST, Small
 
 PRODUCT = load_product("card_fraud")

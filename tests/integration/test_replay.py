@@ -11,7 +11,7 @@ import pytest
 from assets.serving.decision_log import days, erase
 from pipelines.operations.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
 from resources.lake import Lake
-from resources.online_store.protocol import open_store
+from resources.online_store.opening import open_store
 from tests.support.serving_process import Service, Workspace
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
 

@@ -23,7 +23,8 @@ from assets.features.table.data_files import DataFiles, TableVersion
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.spark_job import run
 from assets.vocabulary import days, hours, last_events, this_month, today
-from resources.online_store.protocol import EntityEvents, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
 
 HISTORIES = 10_000 if os.environ.get("LOOPLINE_CAMPAIGN") == "1" else 100

@@ -21,8 +21,9 @@ from assets.bundle.files import write_bundle
 from assets.serving.launch import serve_command, serve_variables
 from resources.environments import load_environment
 from resources.keys import signing_key
-from resources.online_store.protocol import open_store
-from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from resources.online_store.opening import open_store
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from tests.support.ports import free_port
 from tests.support.serving_samples import NOW, PRODUCT, fill_store
 

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot
 
 PRODUCT = "loaded"
 SOURCES = ("orders", "returns")

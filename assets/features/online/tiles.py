@@ -37,7 +37,8 @@ from assets.features.online.nested import EXTREMES, MOMENTS
 from assets.features.online.tile_values import Cover, Names, Values, length_of, met, names_of
 from assets.vocabulary import ALGEBRAIC
 from resources.errors import LooplineError
-from resources.online_store.event_blocks import TIMESTAMP, key_text, prepared
+from resources.online_store.event_blocks import TIMESTAMP, prepared
+from resources.online_store.event_records import key_text
 
 TILED_FROM = 20_000
 """An entity with more events of a source than this is kept in tiles."""

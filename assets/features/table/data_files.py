@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from assets.features.columns.arrow import Members
 from assets.vocabulary import FeatureError
 from resources.lake import DAY
-from resources.lake.lake import at_fault
-from resources.lake.parquet import CHECKED, FAULTS, read_parquet
+from resources.lake.parquet import CHECKED
+from resources.lake.reading import read_files
 from resources.moments import DAY_US
 from resources.sources.object_stores import open_place
 
@@ -106,38 +106,26 @@ def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field
 def read_batches(
     addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], *, alone: bool = False
 ) -> Iterator[pa.RecordBatch]:
-    """Columns of Parquet files in their order, page checksums verified.
+    """Columns of Parquet files in their order, checksums and column names verified.
 
     Args:
-        columns: For each wanted column the table's. One that a file does not have is null: tables may gain columns,
+        columns: For each wanted column, the table's column. It is null where a file lacks it: tables may gain columns,
             and their older files lack them.
         alone: Whether this process has its machine to itself, and reads on all cores.
 
     Raises:
-        DamagedPartition: A file is gone, fails its checksums, or does not hold what is of the table.
-        OSError: It cannot be reached.
+        DamagedPartition: A file is missing, fails its checksums, or has columns that the table lacks.
+        OSError: A file cannot be reached.
     """
-    try:
-        yield from _scanned(addresses, table, columns, alone=alone)
-    except FAULTS as error:
-        each = {
-            address: (partition_of(address), _scanned([address], table, columns, alone=False)) for address in addresses
-        }
-        raise at_fault(table.name, each, error) from error
-
-
-def _scanned(
-    addresses: Sequence[str], table: TableVersion, columns: Mapping[str, pa.Field], *, alone: bool
-) -> Iterator[pa.RecordBatch]:
     if not addresses:
         return
     files, _ = open_place(addresses[0])
-    fragments = [CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses]
+    fragments = {address: CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses}
     wanted = {
         name: pc.field(own.name) if own.equals(table.schema.field(own.name)) else pc.field(own.name).cast(own.type)
         for name, own in columns.items()
     }
-    yield from read_parquet(fragments, table.schema, files, wanted, use_threads=alone)
+    yield from read_files(table.name, fragments, table.schema, files, wanted, day_of=partition_of, use_threads=alone)
 
 
 def read_entities(

@@ -1,24 +1,19 @@
 """Card payments and their fraud labels in the landing zone.
 
-Belongs here: the two feeds of card payments and the folders that they fill; invented and public payments alike. Does
-not belong here: where payments come from (`cards.py`, `handbook.py`).
+Belongs here: the folders that the two feeds of card payments fill, from invented and public payments alike. Does not
+belong here: the feeds (`resources.sandbox.world.card_feeds`), where payments come from (`cards.py`, `handbook.py`).
 """
 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
-
-from resources.moments import DAY_US
-from resources.sandbox.systems.feeds import in_period, with_incidents
+from resources.sandbox.systems.delivery import with_incidents
 from resources.sandbox.systems.landing import Progress, write_csv_days
 from resources.sandbox.systems.origin import MARKER, Origin, OriginName, folder_is_filled, read_marker
+from resources.sandbox.world.card_feeds import labels_feed, payments_feed
 from resources.sandbox.world.cards import Cards
 from resources.sandbox.world.settings import BankSettings
-from resources.sandbox.world.text import iso_moments
-
-LABEL_DELAY_DAYS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,49 +65,20 @@ def write_cards(
     Args:
         settings: Where incidents are planned; `None` for public data, in which nothing is made up.
     """
-    known_late = cards.at + LABEL_DELAY_DAYS * DAY_US
-    for source, known, last in (
-        ("fraud_labels", known_late, last_label_day),
-        ("card_transactions", cards.at, last_day),
+    for source, make_feed, last in (
+        ("fraud_labels", labels_feed, last_label_day),
+        ("card_transactions", payments_feed, last_day),
     ):
         folder = landing / source
         if folder_is_filled(folder, origin=origin, digest=digest):
             continue
-        table = _labels(cards, iso_moments(known)) if source == "fraud_labels" else _payments(cards)
-        feed = in_period(source, table, known, first=first_day, last=last)
+        feed = make_feed(cards, first=first_day, last=last)
         feed = feed if settings is None else with_incidents(feed, settings)
         rows = feed.table.num_rows
         marker = Origin(origin=origin, digest=digest, first_day=first_day, last_day=last, rows=rows)
         progress(f"writing {rows:,} rows of {source} to {folder}")
         write_csv_days(folder, feed, marker, () if settings is None else settings.incidents)
     return _summary(landing, written=True)
-
-
-def _payments(cards: Cards) -> pa.Table:
-    moment = iso_moments(cards.at)
-    return pa.table(
-        {
-            "transaction_id": cards.transaction_id,
-            "card_id": cards.card,
-            "terminal_id": cards.terminal,
-            "event_time": moment,
-            "known_at": moment,
-            "amount": cards.cents / 100,
-        }
-    )
-
-
-def _labels(cards: Cards, known: pa.StringArray) -> pa.Table:
-    return pa.table(
-        {
-            "transaction_id": cards.transaction_id,
-            "card_id": cards.card,
-            "terminal_id": cards.terminal,
-            "event_time": iso_moments(cards.at),
-            "known_at": known,
-            "is_fraud": cards.fraud,
-        }
-    )
 
 
 def _summary(landing: Path, *, written: bool) -> CardSummary:

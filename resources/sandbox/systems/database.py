@@ -13,8 +13,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from resources.sandbox.systems.feeds import Feed
 from resources.sandbox.systems.origin import Origin
+from resources.sandbox.world.feeds import Feed
 from resources.sandbox.world.incidents import SandboxError
 
 _METADATA = sa.MetaData()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from resources.sandbox.systems.card_files import CardSummary, filled_cards, write_cards
 from resources.sandbox.systems.database import TABLES, database_origins, fill_database
-from resources.sandbox.systems.feeds import Feed, with_incidents
+from resources.sandbox.systems.delivery import with_incidents
 from resources.sandbox.systems.landing import (
     Progress,
     quiet,
@@ -24,6 +24,7 @@ from resources.sandbox.systems.origin import MARKER, Origin, is_filled, local_fo
 from resources.sandbox.world.bureau_reports import make_reports
 from resources.sandbox.world.cards import make_cards
 from resources.sandbox.world.consents import consents_feed
+from resources.sandbox.world.feeds import Feed
 from resources.sandbox.world.lending import applications_feed, granted_by_old_policy, make_requests
 from resources.sandbox.world.people import make_people
 from resources.sandbox.world.repayments import repayments_feed

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from resources.sandbox.systems.card_files import LABEL_DELAY_DAYS, CardSummary, filled_cards, write_cards
+from resources.sandbox.systems.card_files import CardSummary, filled_cards, write_cards
 from resources.sandbox.systems.landing import Progress, days_touched, quiet
 from resources.sandbox.systems.origin import local_folder
+from resources.sandbox.world.card_feeds import LABEL_DELAY_DAYS
 from resources.sandbox.world.cards import Cards
 from resources.sandbox.world.incidents import SandboxError
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from resources.sandbox.systems.feeds import Feed, day_slices
+from resources.sandbox.systems.delivery import day_slices
 from resources.sandbox.systems.origin import Origin, appearing_folder, marker_text
+from resources.sandbox.systems.rows_text import csv_bytes, json_rows
+from resources.sandbox.world.feeds import Feed
 from resources.sandbox.world.incidents import Incident
-from resources.sandbox.world.text import csv_bytes, json_rows
 
 Progress = Callable[[str], None]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.moments import DAY_US, SECOND_US
-from resources.sandbox.systems.feeds import Feed, in_period
+from resources.sandbox.world.feeds import Feed, in_period
 from resources.sandbox.world.people import People
 from resources.sandbox.world.settings import BankSettings
 from resources.sandbox.world.text import identifiers, iso_moments

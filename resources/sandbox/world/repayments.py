@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.moments import DAY_US
-from resources.sandbox.systems.feeds import Feed, in_period
+from resources.sandbox.world.feeds import Feed, in_period
 from resources.sandbox.world.lending import Granted, Requests
 from resources.sandbox.world.people import People
 from resources.sandbox.world.seasons import shock

@@ -20,7 +20,7 @@ from assets.bundle.bundle import BundleParts
 from assets.serving.application import Application
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http import http_app, is_ready
-from resources.rollout_store.store import Release
+from resources.rollout_store.manifest import Release
 from tests.support.serving_process import Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 

@@ -12,7 +12,8 @@ from assets.bundle.files import write_bundle
 from assets.serving import watcher as watcher_module
 from assets.serving.watcher import Watcher
 from resources.online_store.lmdb_store import LmdbStore
-from resources.rollout_store.store import Release, RolloutManifest, RolloutStore
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
 
 KEY = b"a key of at least thirty-two bytes"

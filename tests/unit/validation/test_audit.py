@@ -12,7 +12,8 @@ from assets.product import Column, Contract
 from assets.validation.audit import Audit, ContractCannotRun, audit
 from assets.validation.entity_keys import refused_keys
 from resources.lake.content import content_hash
-from resources.online_store.event_blocks import EventError, key_text
+from resources.online_store.errors import EventError
+from resources.online_store.event_records import key_text
 from resources.sources.readers import DayRows
 
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)

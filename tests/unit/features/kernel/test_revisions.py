@@ -10,7 +10,7 @@ import pytest
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.request import compute_one
 from assets.vocabulary import Events, FeatureError, FeatureSet, History, days, hours, last_events
-from resources.online_store.protocol import open_store
+from resources.online_store.opening import open_store
 
 MICROS = pa.timestamp("us", tz="UTC")
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -12,7 +12,8 @@ from assets.features.online.load import SourceLoad, as_stored, is_loaded, load_n
 from pipelines.card_fraud.product import PRODUCT
 from resources.lake import Lake, MissingTable
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.protocol import SourceState, StoreState, open_store
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import SourceState, StoreState
 
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)

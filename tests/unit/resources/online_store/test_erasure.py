@@ -6,26 +6,14 @@ import pytest
 from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.protocol import OnlineStore, StoreUnavailable
 from resources.online_store.redis_store import RedisStore
-from tests.unit.resources.online_store.test_stores import (
-    DAY,
-    HISTORY,
-    UNTIL,
-    amounts,
-    event,
-    load,
-    opened,
-    redis_url,
-    store,
-)
-
-__all__ = ["opened", "redis_url", "store"]
+from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, event, load
 
 
 def spoil(store: OnlineStore, kind: str) -> None:
     """Writes over what a store holds of card a: its events, or its block."""
     if isinstance(store, LmdbStore):
         start, holder = (b"a", b"\0card_id\0a\0") if kind == "events" else (b"d", b"\0card_id\0a")
-        with store._writing() as txn, txn.cursor() as cursor:
+        with store._files.writing() as txn, txn.cursor() as cursor:
             for name in [bytes(key) for key, _ in cursor if bytes(key).startswith(start) and holder in bytes(key)]:
                 txn.put(name, b"{broken")
         return
@@ -37,6 +25,17 @@ def spoil(store: OnlineStore, kind: str) -> None:
     else:
         (name,) = store._patient.keys("*:data:*:cards:card_id")
         store._patient.hset(name, "a", b"{broken")
+
+
+def test_erasing_an_entity_removes_its_events_from_other_entities_too(store: OnlineStore) -> None:
+    load(store, HISTORY, "1")
+    store.append_event("cards", event(UNTIL + DAY, terminal_id="t1"))
+    assert store.erase("card_id", "a") == 3
+    assert amounts(store, "card_id", "a") == []
+    assert amounts(store, "terminal_id", "t1") == [3.0]
+    assert amounts(store, "terminal_id", "t2") == []
+    assert amounts(store, "card_id", "b") == [3.0]
+    assert store.erase("card_id", "a") == 0
 
 
 @pytest.mark.parametrize("kind", ["events", "block"])

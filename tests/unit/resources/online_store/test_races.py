@@ -1,35 +1,18 @@
 """The online stores while versions are published: what others add and load in between is neither lost nor mixed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pyarrow as pa
 import pytest
 
 from resources.online_store import redis_store
-from resources.online_store.protocol import (
-    OnlineStore,
-    StoreError,
-    StoreState,
-    StreamPosition,
-    VersionReplaced,
-    open_store,
-)
-from tests.unit.resources.online_store.test_stores import (
-    DAY,
-    HISTORY,
-    UNTIL,
-    amounts,
-    event,
-    follow,
-    load,
-    opened,
-    redis_url,
-    store,
-    streamed,
-)
+from resources.online_store.errors import EventError
+from resources.online_store.event_records import NewEvent
+from resources.online_store.opening import open_store
+from resources.online_store.protocol import OnlineStore, StoreError, StoreState, StreamPosition, VersionReplaced
+from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, event, follow, load, streamed
 
-__all__ = ["opened", "redis_url", "store"]
 WIDER = HISTORY.append_column("country", pa.array(["AT"] * 4))
 READ = StreamPosition({"0": 1}, UNTIL + 2 * DAY)
 
@@ -176,7 +159,7 @@ def test_an_event_of_the_columns_before_is_refused_by_the_version_published_mean
         return encoded
 
     monkeypatch.setattr(redis_store, "encode_posted", late)
-    with pytest.raises(redis_store.EventError, match="column 'country' is missing"):
+    with pytest.raises(EventError, match="column 'country' is missing"):
         service.append_event("cards", event(UNTIL + timedelta(hours=3)))
     assert service.append_event("cards", event(UNTIL + timedelta(hours=3), country="FR")) is True
     assert countries(loader) == ["AT", "AT", "FR"]
@@ -201,13 +184,13 @@ def test_a_version_published_while_a_stream_is_put_refuses_it(redis_url: str, mo
     """Between the look at the state and the write nothing holds Redis back; LMDB has one transaction for both."""
     follower, loader = open_store(redis_url, "followed"), open_store(redis_url, "followed")
     followed_with_fewer_columns(loader)
-    encode = redis_store.encode_event
+    encode = redis_store.encode_streamed
 
-    def late(*arguments: object, **named: object) -> bytes:
+    def late(*arguments: object, **named: object) -> Iterator[tuple[NewEvent, bytes]]:
         loader.publish("2")
         return encode(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(redis_store, "encode_event", late)
+    monkeypatch.setattr(redis_store, "encode_streamed", late)
     with pytest.raises(VersionReplaced, match="published meanwhile"):
         follow(follower, [streamed(UNTIL + DAY, "e2")], READ)
     assert follower.position("cards") is None

@@ -1,61 +1,13 @@
 """The rollout store in a folder and on a real S3 server."""
 
-import hashlib
-import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
-from resources.rollout_store.store import Release, RolloutError, RolloutManifest, RolloutStore, RolloutUnavailable
-
-
-def release(version: str) -> Release:
-    """The release of what `bundle` writes for a version."""
-    return Release(version=version, digest=hashlib.sha256(json.dumps({"version": version}).encode()).hexdigest())
-
-
-DIGEST = release("1").digest
-FIRST = RolloutManifest(
-    product="credit_risk",
-    champion=release("1"),
-    updated_at=datetime(2026, 3, 1, 4, 5, tzinfo=UTC),
-    by="gate",
-    reason="all gates passed",
-)
-
-
-@pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RolloutStore:
-    if request.param == "folder":
-        return RolloutStore.open(str(tmp_path / "rollout"), tmp_path / "landing")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3_endpoint"))
-    for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    bucket = f"bucket-{abs(hash(request.node.name))}"
-    boto3.client("s3").create_bucket(Bucket=bucket)
-    return RolloutStore.open(f"s3://{bucket}/pre/fix", tmp_path / "landing")
-
-
-def bundle(folder: Path, content: str = "1") -> Path:
-    folder.mkdir()
-    (folder / "manifest.json").write_text(json.dumps({"version": content}))
-    (folder / "model.onnx").write_bytes(b"\0model " + content.encode())
-    return folder
+from resources.rollout_store.manifest import Release, RolloutError
+from resources.rollout_store.store import RolloutStore
+from tests.unit.resources.rollout_store.samples import DIGEST, FIRST, bundle, release
 
 
 def test_a_published_bundle_comes_back_byte_for_byte(store: RolloutStore, tmp_path: Path) -> None:
@@ -120,53 +72,3 @@ def test_a_folder_without_a_manifest_is_no_bundle(store: RolloutStore, tmp_path:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RolloutError, match=r"has no manifest\.json"):
         store.publish_bundle("credit_risk", "1", tmp_path / "empty")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [b"", b"{}", b"[]", b"null", FIRST.to_json().replace(DIGEST.encode(), b"xyz"), FIRST.to_json() + b"}"],
-)
-def test_what_is_no_manifest_is_refused(text: bytes) -> None:
-    with pytest.raises(RolloutError):
-        RolloutManifest.from_json(text)
-
-
-def test_a_share_needs_a_challenger() -> None:
-    with pytest.raises(RolloutError, match="challenger_share"):
-        replace(FIRST, challenger_share=0.5)
-    with pytest.raises(RolloutError, match="challenger_share"):
-        replace(FIRST, challenger=FIRST.champion, challenger_share=1.5)
-
-
-def test_a_reader_of_a_folder_never_sees_half_a_manifest(tmp_path: Path) -> None:
-    store = RolloutStore.open(str(tmp_path / "rollout"), tmp_path)
-    store.publish_bundle("credit_risk", "1", bundle(tmp_path / "one"))
-    store.publish_manifest("credit_risk", FIRST)
-    stop = threading.Event()
-    reasons: list[str] = []
-
-    def read() -> None:
-        while not stop.is_set():
-            manifest = store.read_manifest("credit_risk")
-            reasons.append(manifest.reason if manifest else "none")
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    written = [character * 5000 for character in "abcdefghij"]
-    for reason in written:
-        store.publish_manifest("credit_risk", replace(FIRST, reason=reason))
-    stop.set()
-    reader.join(10)
-    assert reasons
-    assert set(reasons) <= {FIRST.reason, *written}
-    assert [file.name for file in (tmp_path / "rollout" / "credit_risk").iterdir() if file.is_file()] == [
-        "manifest.json"
-    ]
-
-
-def test_an_unreachable_server_is_said_to_be_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with pytest.raises(RolloutUnavailable, match="s3://nowhere"):
-        RolloutStore.open("s3://nowhere/x", tmp_path).read_manifest("credit_risk")

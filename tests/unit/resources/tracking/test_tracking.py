@@ -140,7 +140,7 @@ def test_a_registered_bundle_comes_back_byte_for_byte(
 ) -> None:
     version = made(tracking, product, bundle, digest="abc")
     assert (version.version, version.ready, version.tags["digest"]) == ("1", True, "abc")
-    folder = tracking.fetch(product, "1", tmp_path / "fetched")
+    folder = tracking.resumed(version.run_id).download("bundle", tmp_path / "fetched")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         path.name: path.read_bytes() for path in bundle.iterdir()
     }
@@ -163,8 +163,6 @@ def test_a_reserved_number_without_a_bundle_cannot_decide(tracking: Tracking, pr
     number = tracking.next_version(product, run.run_id)
     with pytest.raises(TrackingError, match="no bundle"):
         tracking.promote(product, number, expected=None)
-    with pytest.raises(TrackingError, match="no bundle"):
-        tracking.fetch(product, number, tmp_path)
     with pytest.raises(TrackingError, match="write it before"):
         tracking.register(product, run.run_id, tmp_path / "nothing", {})
 

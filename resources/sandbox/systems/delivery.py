@@ -1,7 +1,8 @@
-"""The rows of one source on their way out, and what planned incidents do to them.
+"""The delivery of a feed, and the effect of planned incidents on it.
 
-Belongs here: `Feed`, the effect of an outage, a bad feed and a schema change, and the cut into UTC days. Does not
-belong here: how the rows came about, or the places that they are written to (`landing.py`, `database.py`).
+Belongs here: the effect of an outage, a bad feed and a schema change, and cutting a feed into UTC days. Does not belong
+here: how the rows come about (`resources.sandbox.world`), the places that they are written to (`landing.py`,
+`database.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.moments import DAY_US, midnight_us
+from resources.sandbox.world.feeds import Feed
 from resources.sandbox.world.incidents import Incident, SandboxError, of_kind
 from resources.sandbox.world.seasons import in_force
 from resources.sandbox.world.settings import BankSettings
@@ -28,21 +30,6 @@ _BROKEN_COLUMN = {
 
 
 @dataclass(frozen=True)
-class Feed:
-    """All rows that a source delivers.
-
-    Attributes:
-        source: The source's name.
-        table: The rows in order of arrival, columns as they are delivered (moments as text).
-        known: int64 [rows], microseconds since 1970 when each row became known; ascending.
-    """
-
-    source: str
-    table: pa.Table
-    known: np.ndarray
-
-
-@dataclass(frozen=True)
 class DaySlice:
     """One UTC day of a feed: its rows and the names under which its columns are delivered; no rows in an outage."""
 
@@ -50,12 +37,6 @@ class DaySlice:
     rows: pa.Table
     names: tuple[str, ...]
     absent: bool
-
-
-def in_period(source: str, table: pa.Table, known: np.ndarray, *, first: date, last: date) -> Feed:
-    """A feed with the rows that became known from first to last day; later ones have not arrived yet."""
-    low, high = np.searchsorted(known, [midnight_us(first), midnight_us(last) + DAY_US])
-    return Feed(source, table.slice(low, high - low), known[low:high])
 
 
 def with_incidents(feed: Feed, settings: BankSettings) -> Feed:

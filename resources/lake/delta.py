@@ -1,0 +1,171 @@
+"""The Delta logs of the lake's tables: opening a version, and committing files.
+
+Belongs here: where a table is, its versions and schema, and one commit that replaces a range of days. Does not belong
+here: the data files (`reading.py`, `lake.py`), what a table means.
+
+A commit that is lost to a concurrent writer is tried again, because the replacement of a day does not depend on what it
+replaces.
+"""
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from resources.lake.errors import LakeError, MissingTable, SchemaConflict
+from resources.lake.values import DAY
+from resources.sources.object_stores import delta_options, open_place
+
+_COMMIT_ATTEMPTS = 8
+# Names a commit in its own metadata.
+_MARK = "loopline.commit"
+
+
+class DeltaLogs:
+    """The logs of the tables under one folder or `s3://` prefix.
+
+    Attributes:
+        uri: The address of the folder, without a slash at the end.
+        root: The same as a path of `files`.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self.root = self.uri.removeprefix("s3://")
+
+    @cached_property
+    def files(self) -> pafs.FileSystem:
+        """The file system that holds the tables."""
+        return open_place(self.uri)[0]
+
+    @cached_property
+    def _options(self) -> dict[str, str]:
+        return delta_options(self.uri)
+
+    def address(self, table: str) -> str:
+        """The table's folder or prefix."""
+        return f"{self.uri}/{table}"
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has at least one commit."""
+        return DeltaTable.is_deltatable(self.address(table), self._options)
+
+    def opened(self, table: str, version: int | None = None) -> DeltaTable:
+        """The table at a version, or at the newest one.
+
+        Raises:
+            MissingTable: The table or the version does not exist.
+        """
+        if not self.exists(table):
+            raise MissingTable(f"table {table} does not exist in {self.uri}; materialise the asset of that name first")
+        found = DeltaTable(self.address(table), storage_options=self._options)
+        if version is None:
+            return found
+        if not 0 <= version <= found.version():
+            raise MissingTable(f"table {table} has versions 0 to {found.version()}, not {version}")
+        found.load_as_version(version)
+        return found
+
+    def schema(self, table: str, version: int | None = None) -> pa.Schema:
+        """The table's columns, the partition column last."""
+        return pa.schema(self.opened(table, version).schema().to_arrow())
+
+    def commit(
+        self,
+        table: str,
+        schema: pa.Schema,
+        actions: Iterable[AddAction],
+        days: Sequence[date] | None,
+        metadata: Mapping[str, Any],
+    ) -> int:
+        """Makes files the whole content of consecutive days, or of the table when `days` is `None`.
+
+        Returns:
+            The version that the commit made.
+
+        Raises:
+            SchemaConflict: A column has another type than the table's.
+            CommitFailedError: Other writers were first each time, or the log does not accept the commit.
+            LakeError: The commit is not in the log.
+        """
+        adds = [*actions]
+        partition_by = None if days is None else [DAY]
+        mark = uuid.uuid4().hex
+        properties = CommitProperties(custom_metadata={**{k: str(v) for k, v in metadata.items()}, _MARK: mark})
+        if not self.exists(table) and self._create(table, schema, adds, partition_by, properties):
+            return self._version_of(table, mark, 0)
+        self._widen(table, schema)
+        filters = None if days is None else [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[-1].isoformat())]
+        for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+            opened = self.opened(table)
+            since = opened.version() + 1
+            try:
+                opened.create_write_transaction(
+                    [*adds], "overwrite", self.schema(table), partition_by,
+                    partition_filters=filters, commit_properties=properties,
+                )  # fmt: skip
+                return self._version_of(table, mark, since)
+            except CommitFailedError:
+                version = self._committed_as(table, mark, since)
+                if version is not None:  # only its acknowledgement was lost
+                    return version
+                if attempt == _COMMIT_ATTEMPTS:
+                    raise
+                time.sleep(0.05 * attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def _create(
+        self,
+        table: str,
+        schema: pa.Schema,
+        adds: list[AddAction],
+        partition_by: list[str] | None,
+        properties: CommitProperties,
+    ) -> bool:
+        """Makes the table's first version; False if another writer was first."""
+        try:
+            create_table_with_add_actions(
+                self.address(table), Schema.from_arrow(schema), adds, mode="error",
+                partition_by=partition_by, commit_properties=properties, storage_options=self._options,
+            )  # fmt: skip
+        except DeltaError:
+            if self.exists(table):
+                return False
+            raise
+        return True
+
+    def _version_of(self, table: str, mark: str, since: int) -> int:
+        """The version that a commit made, looked up in the log: others may have followed at once."""
+        found = self._committed_as(table, mark, since)
+        if found is None:
+            raise LakeError(f"table {table}: no commit {mark} since version {since}; what else writes to its log?")
+        return found
+
+    def _committed_as(self, table: str, mark: str, since: int) -> int | None:
+        for version in range(self.opened(table).version(), since - 1, -1):
+            with self.files.open_input_stream(f"{self.root}/{table}/_delta_log/{version:020}.json") as entry:
+                if mark.encode() in entry.read():
+                    return version
+        return None
+
+    def _widen(self, table: str, schema: pa.Schema) -> None:
+        """Adds the columns that the table lacks."""
+        known = self.schema(table)
+        for field in schema:
+            index = known.get_field_index(field.name)
+            if index >= 0 and not known.field(index).type.equals(field.type):
+                raise SchemaConflict(
+                    f"table {table}: column {field.name} is {known.field(index).type}, the data has {field.type}; "
+                    f"give the new meaning a new name, or remove the table and backfill"
+                )
+        new = [field for field in schema if known.get_field_index(field.name) < 0]
+        if new:
+            self.opened(table).alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)

@@ -1,0 +1,60 @@
+"""How far the streams of an online store were read.
+
+Belongs here: the position of one source's stream, its JSON, and the moment up to which a source's events are known.
+Does not belong here: reading a stream (`assets.streaming`), where the positions are kept.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from resources.online_store.errors import StoreUnavailable
+from resources.online_store.state import StoreState
+
+
+@dataclass(frozen=True)
+class StreamPosition:
+    """How far a source's stream was read into the store.
+
+    Attributes:
+        offsets: For each partition, the offset of the next message.
+        read_until: All events that arrived before this moment were read.
+    """
+
+    offsets: Mapping[str, int]
+    read_until: datetime
+
+    def to_json(self) -> bytes:
+        """The position as JSON text."""
+        values = {"offsets": dict(self.offsets), "read_until": self.read_until.isoformat()}
+        return json.dumps(values, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Reads `to_json`.
+
+        Raises:
+            StoreUnavailable: The bytes are damaged.
+        """
+        try:
+            values = json.loads(data)
+            return cls(offsets=values["offsets"], read_until=datetime.fromisoformat(values["read_until"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreUnavailable(f"a stream's position is damaged: {error!r}; load the online store again") from error
+
+
+def known_until(state: StoreState, positions: Mapping[str, bytes | None]) -> dict[str, datetime]:
+    """For each loaded source of the mapping, the moment until which its events are known.
+
+    Args:
+        positions: The stored position of each source's stream; `None` for a stream that was never read.
+    """
+    found = {}
+    for source, raw in positions.items():
+        loaded = state.sources.get(source)
+        if loaded is not None:
+            read = StreamPosition.from_json(raw).read_until if raw else loaded.loaded_until
+            found[source] = max(loaded.loaded_until, read)
+    return found

@@ -1,0 +1,82 @@
+"""The rollout store's files in a folder.
+
+Belongs here: reading and writing files so that a reader sees the old or the new ones. Does not belong here: the content
+of the files (`manifest.py`).
+"""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.rollout_store.manifest import RolloutUnavailable
+
+
+@dataclass(frozen=True)
+class FolderBackend:
+    """Files in a folder of this machine, or of a shared file system."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes | None:
+        """The file's bytes; `None` when there is none."""
+        try:
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RolloutUnavailable(f"rollout store {self.root / path} cannot be read: {error}") from error
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Writes a temporary file beside it, then renames."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, target)
+        except OSError:
+            os.unlink(name)
+            raise
+        _sync_folder(target.parent)
+
+    def upload(self, source: Path, path: str) -> None:
+        """Copies to a temporary folder beside it, then renames."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            for file in sorted(source.iterdir()):
+                shutil.copyfile(file, copy / file.name)
+            os.chmod(copy, 0o755)
+            os.rename(copy, target)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+        _sync_folder(target.parent)
+
+    def download(self, path: str, landing: Path) -> Path:
+        """Returns the published folder: it is on this machine already."""
+        return self.root / path
+
+    def folders(self) -> tuple[str, ...]:
+        """The folders at the top, sorted."""
+        try:
+            return tuple(sorted(entry.name for entry in self.root.iterdir() if entry.is_dir()))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise RolloutUnavailable(f"rollout store {self.root} cannot be read: {error}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,28 @@
+"""The log of a table: its versions, its columns and what a commit records."""
+
+import pyarrow as pa
+import pytest
+
+from resources.lake import Lake, MissingTable, SchemaConflict
+from tests.unit.resources.lake.samples import DAYS, rows
+
+
+def test_a_new_column_widens_the_table_and_another_type_is_refused(lake: Lake) -> None:
+    wider = rows(DAYS[:1]).append_column("more", pa.array([1.0, 2.0, 3.0]))
+    lake.replace("p/t", wider, days=DAYS[:1])
+    assert lake.read("p/t", columns=["more"])["more"].null_count == 12
+    other = rows(DAYS[:1]).set_column(1, "word", pa.array([1, 2, 3]))
+    with pytest.raises(SchemaConflict, match="column word is"):
+        lake.replace("p/t", other, days=DAYS[:1])
+
+
+def test_what_does_not_exist_is_named(lake: Lake) -> None:
+    with pytest.raises(MissingTable, match="table p/none does not exist"):
+        lake.read("p/none")
+    with pytest.raises(MissingTable, match="versions 0 to 0, not 7"):
+        lake.read("p/t", version=7)
+    assert lake.tables() == ("p/t",)
+
+
+def test_the_commit_keeps_what_its_writer_recorded(lake: Lake) -> None:
+    assert lake.history("p/t")[-1]["run_id"] == "r1"
