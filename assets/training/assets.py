@@ -15,6 +15,7 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from assets.bundle.files import write_bundle
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.metrics.ranking import EvaluationError
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
