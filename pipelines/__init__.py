@@ -1,1 +1,1 @@
-"""What runs, when, for which product. The only layer that knows everything."""
+"""The jobs, schedules, sensors, services and commands of every product: the layer that knows all others."""

@@ -1,7 +1,7 @@
-"""Alerts: what people are told.
+"""Alerts about runs.
 
-Belongs here: turning an event of the orchestrator into an `Alert` with a way to act on it. Does not belong here:
-sending it (`resources.notifications`), why a run failed (`run_failures.py`), whether to alert
+Belongs here: from an event of Dagster to an `Alert` with a runbook and a link. Does not belong here: sending an alert
+(`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
 (`assets.monitoring.verdicts`).
 """
 
@@ -13,7 +13,7 @@ from resources.notifications import Alert
 
 
 def run_failure(product: Product, context: dg.RunFailureSensorContext) -> Alert:
-    """The alert for a run that failed: what failed first, on which days, and what to do."""
+    """The alert for a failed run: the first failure, the days, the runbook."""
     run = context.dagster_run
     failure = first_failure(context.instance, run.run_id, product.name)
     return Alert(
@@ -30,6 +30,7 @@ def run_failure(product: Product, context: dg.RunFailureSensorContext) -> Alert:
 
 
 def _days(run: dg.DagsterRun) -> str:
+    """The day or the range of days of a run; empty for a run without days."""
     single = run.tags.get("dagster/partition")
     first = run.tags.get("dagster/asset_partition_range_start")
     return single or (f"{first} to {run.tags['dagster/asset_partition_range_end']}" if first else "")

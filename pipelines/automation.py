@@ -1,7 +1,7 @@
-"""Named automation policies, each with the reason it exists.
+"""Automation conditions, each with its reason.
 
-Belongs here: declarative conditions under which an asset is materialised without a schedule or a sensor. Does not
-belong here: schedules and sensors.
+Belongs here: declarative conditions under which Dagster materialises an asset without a schedule or a sensor of ours.
+Does not belong here: schedules and sensors.
 """
 
 import dagster as dg
@@ -12,7 +12,7 @@ FOLLOW_THE_LAKE = (
 )
 """For the online store: a backfill of validated days must reach the decision process.
 
-The daily job loads the store itself. A backfill of some days from the UI does not select it, and decisions would go
-on with the events that were there before the bad day was mended. It waits while a load is in progress, and then loads
-once more what was mended meanwhile: that load may have read the table before.
+The daily job loads the store. A backfill of some days from the UI does not select the store, and decisions would
+continue with the events from before the fix. The condition waits while a load is in progress and then loads again,
+since that load may have read the tables before the backfill.
 """

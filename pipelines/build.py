@@ -1,7 +1,7 @@
-"""The whole pipeline of a product, assembled.
+"""The composition of a product's pipeline.
 
-Belongs here: which asset factories, checks, jobs, schedules, sensors and connections make a code location. Does not
-belong here: any of them.
+Belongs here: the asset factories, checks, jobs, schedules, sensors and connections of a code location. Does not belong
+here: their definitions.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,13 @@ from resources.environments import Environment
 def build_pipeline(
     product: Product, *, environment: Environment, resources: Mapping[str, Any] | None = None
 ) -> dg.Definitions:
-    """The code location of a product: sources to deployment, and the way back.
+    """The code location of a product, from sources to deployment and feedback.
 
     Args:
-        resources: Connections that take the place of the environment's, by name.
+        resources: Connections that replace those of the environment, by name.
+
+    Raises:
+        FeatureError, ProductError, ContractError: The product contradicts its contracts.
     """
     landing = landing_sensor(product, environment)
     return dg.Definitions(
@@ -52,11 +55,11 @@ def build_pipeline(
                 f"{product.name}_automation",
                 target=dg.AssetSelection.all(),
                 default_status=dg.DefaultSensorStatus.RUNNING,
-                description="Materialises the assets that follow others by a policy of pipelines/automation.py.",
+                description="Materialises assets by the conditions of pipelines/automation.py.",
             ),
         ],
         resources={**connections(product, environment), **(resources or {})},
-        # One process a run: the stages share one Spark session, and a step costs a hundredth of a second.
+        # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
         executor=dg.in_process_executor,
     )
 

@@ -1,7 +1,7 @@
-"""The connections that a product's assets, sensors and schedules are given.
+"""The connections that Dagster passes to a product's assets, sensors and schedules.
 
-Belongs here: which connection of `resources` goes by which name, for an environment. Nothing is opened here: each
-connection opens itself when it is used. Does not belong here: the connections themselves.
+Belongs here: the name of each connection of `resources` in an environment. Nothing is opened here: a connection opens
+on its first use. Does not belong here: the connections themselves.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from resources.tracking import Tracking
 
 
 def connections(product: Product, environment: Environment) -> Mapping[str, Any]:
-    """By name, as assets ask for them."""
+    """Each connection by the name under which assets request it."""
     return {
         "audit": AuditLog(environment.home / "audit" / "log.jsonl"),
         "environment": environment,
@@ -42,7 +42,7 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
 
 
 def clock_of(product: Product, environment: Environment) -> Clock:
-    """The machine's clock, or the sandbox's: it stands at the day after the last one that the sandbox has."""
+    """The machine's clock; in the sandbox, a clock that stands at the day after the sandbox's last day."""
     if not environment.sandbox:
         return WallClock()
     files = next((source.name for source in product.sources if isinstance(source, DailyFiles)), None)

@@ -1,7 +1,7 @@
-"""Jobs: what is started together.
+"""Jobs: which assets run together.
 
-Belongs here: the jobs of a product and the asset selections behind them and behind the command line's stages. Does
-not belong here: when a job starts (`schedules.py`, `sensors.py`).
+Belongs here: the jobs of a product, and the stages by which jobs and the command line select assets. Does not belong
+here: when a job starts (`schedules.py`, `sensors.py`).
 """
 
 from typing import TYPE_CHECKING, Literal, get_args
@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.product import Product
 
-if TYPE_CHECKING:  # Dagster gives what `define_asset_job` returns no public name
+if TYPE_CHECKING:  # the return type of `define_asset_job` has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 PRODUCT_TAG = "loopline/product"
@@ -21,26 +21,26 @@ Stage = Literal[
 ]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
-# What a day's data are made of, in the order of the loop; a backfill of days means these.
+# From a day's sources to its features, in the order of the loop; by default a backfill runs these.
 DATA: tuple[Stage, ...] = ("ingestion", "validation", "features")
-# What makes a new champion out of them.
+# From the training set to the rollout.
 MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
-# What a day's decisions are judged by; needs a champion.
+# The scores, figures and outcomes of a day; they need a champion.
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
 
 
 def daily_name(product: Product) -> str:
-    """The name of the job that makes days."""
+    """The name of the job that materialises days."""
     return f"{product.name}_daily"
 
 
 def retrain_name(product: Product) -> str:
-    """The name of the job that makes a model."""
+    """The name of the job that trains a model."""
     return f"{product.name}_retrain"
 
 
 def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
-    """A day (or a range of days) from its sources to its monitoring."""
+    """A day, or a range of days, from its sources to its monitoring."""
     return dg.define_asset_job(
         daily_name(product),
         selection=dg.AssetSelection.groups(*DATA, *WATCH),
@@ -50,10 +50,10 @@ def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
 
 
 def retrain_job(product: Product) -> "UnresolvedAssetJobDefinition":
-    """A new model, from the training set to the rollout, past every gate."""
+    """A new model, from the training set through every gate to the rollout."""
     return dg.define_asset_job(
         retrain_name(product),
         selection=dg.AssetSelection.groups(*MODEL),
-        description="A new model, from the training set to the rollout, past every gate.",
+        description="A new model, from the training set through every gate to the rollout.",
         tags={PRODUCT_TAG: product.name},
     )

@@ -1,7 +1,7 @@
-"""Which products there are.
+"""The products of this checkout.
 
-Belongs here: finding the folders under `pipelines/` that describe a product, and loading one by its name. Adding a
-folder is all that a new product needs here. Does not belong here: what a product is (`assets.product`).
+Belongs here: finding the folders under `pipelines/` that describe a product, and loading a product by its name. A new
+folder is found without a change here. Does not belong here: what a product is (`assets.product`).
 """
 
 from importlib import import_module
@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # seconds of imports that `--help`, which names the products,
 
 
 class UnknownProduct(LooplineError):
-    """There is no product of that name; the message names those there are."""
+    """No product has that name; the message lists the products."""
 
 
 def product_names() -> tuple[str, ...]:
-    """The products of this checkout, sorted."""
+    """The names of the products, sorted."""
     return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/product.py")))
 
 
@@ -30,8 +30,8 @@ def load_product(name: str) -> "Product":
     """The product of that name.
 
     Raises:
-        UnknownProduct: There is none.
-        FeatureError, ProductError, ContractError: It is declared wrongly; the message names what to write.
+        UnknownProduct: No product has that name.
+        FeatureError, ProductError, ContractError: The product's declaration is wrong; the message says what to write.
     """
     if checked_name(name, "product") not in product_names():
         raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
@@ -41,6 +41,6 @@ def load_product(name: str) -> "Product":
 
 
 def load_definitions(name: str) -> "Definitions":
-    """The code location of that product."""
+    """The code location of the product of that name. Raises as `load_product`."""
     definitions: Definitions = import_module(f"pipelines.{load_product(name).name}.definitions").defs
     return definitions

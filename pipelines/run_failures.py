@@ -1,7 +1,7 @@
-"""Why a run failed.
+"""The cause of a failed run.
 
-Belongs here: from the events that the Dagster instance recorded of a run to the failure that came first, for an alert
-and for the command line alike. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
+Belongs here: finding the first failure in the events that Dagster recorded for a run, for alerts and for the command
+line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import dagster as dg
 
 @dataclass(frozen=True)
 class RunFailure:
-    """The failure that came first in a run.
+    """The first failure of a run.
 
     Attributes:
         asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
-        message: The description of the failure, the blocking checks that refused, or the message of the error.
-        complete: Whether the message is a description of ours, which names everything; any other needs the asset.
+        message: The description of the failure, the failed blocking checks, or the message of the error.
+        complete: Whether the message is a description from our code, which names the asset already.
     """
 
     asset: str
@@ -25,22 +25,22 @@ class RunFailure:
 
     @property
     def sentence(self) -> str:
-        """The message, with the asset where the message does not name it."""
+        """The message, preceded by the asset unless the message is complete."""
         return f"{self.asset}: {self.message}" if self.asset and not self.complete else self.message
 
 
 def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> RunFailure:
-    """The first failure of a run that failed.
+    """The first failure of a failed run.
 
     Args:
-        product: Name of the product whose assets the run materialised.
+        product: Name of the product whose assets the run materialises.
     """
     failed = next(iter(_events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)), None)
     if failed is None:
         ended = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
         message = next((event.message for event in ended if event.message), "the run failed before its first step")
         return RunFailure("", message, complete=False)
-    # The step of an asset is named by its key, of which the product is the first part.
+    # The key of an asset's step is `<product>__<asset>`.
     asset = (failed.step_key or "").removeprefix(f"{product}__")
     failure = failed.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
@@ -55,7 +55,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
 
 
 def _refusals(instance: dg.DagsterInstance, run_id: str) -> list[str]:
-    """What the blocking checks said that did not pass."""
+    """The descriptions of the blocking checks that failed."""
     events = _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     checks = [event.asset_check_evaluation_data for event in events]
     return [str(check.description) for check in checks if check.blocking and not check.passed]

@@ -1,8 +1,8 @@
-"""The runs that schedules and sensors ask for, and why they do not.
+"""Run requests of schedules and sensors, and their reasons to skip.
 
-Belongs here: from what the instance has recorded to a run request or a reason to skip, for schedules and sensors alike:
-a retraining is started once a cause and never within the cooldown, a day never twice at the same time. Does not belong
-here: the verdict (`assets.monitoring.verdicts`), when it is asked for (`schedules.py`, `sensors.py`).
+Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A retraining starts
+once per cause and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
+(`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from assets.product import Product
 from assets.product.names import FEATURES, MODEL
 from pipelines.jobs import daily_name, retrain_name
 
-_TOLD = "loopline/causes"
+_CAUSES = "loopline/causes"
 _LONGEST = timedelta(days=1)
-_UNDER_WAY = [
+_ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,
@@ -27,50 +27,53 @@ _UNDER_WAY = [
 ]
 
 
-def ask_to_retrain(
+def request_retraining(
     instance: dg.DagsterInstance, product: Product, cause: Cause, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for a cause that no earlier run has answered, outside of the cooldown."""
-    going_on = _under_way(instance, retrain_name(product))
-    if going_on is not None:
-        return dg.SkipReason(f"a retraining is under way: run {going_on}")
+    """A run for a cause that no earlier run was started for, outside the cooldown."""
+    active = _active_run(instance, retrain_name(product))
+    if active is not None:
+        return dg.SkipReason(f"a retraining is under way: run {active}")
     trained, answered = _last_training(instance, product), _answered(instance, product)
     verdict = retrain_verdict([cause], trained, product.retraining, now, answered=answered)
     if verdict.action != "retrain":
         return dg.SkipReason(f"{verdict.action}: {'; '.join(verdict.reasons)}")
-    tags = {"loopline/cause": cause.kind, _TOLD: ",".join(verdict.causes)}
+    tags = {"loopline/cause": cause.kind, _CAUSES: ",".join(verdict.causes)}
     return dg.RunRequest(run_key=verdict.run_key, tags=tags)
 
 
-def ask_for_day(
+def request_day(
     instance: dg.DagsterInstance, product: Product, day: date, *, why: str
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run that makes the day, unless one is making it.
+    """A run that materialises the day, unless a run of the day is active.
 
     Args:
-        why: Begins the run key: the same reason never starts a day twice.
+        why: Prefix of the run key: the same reason never starts a day twice.
     """
     key = day.isoformat()
-    going_on = _under_way(instance, daily_name(product), {"dagster/partition": key})
-    if going_on is not None:
-        return dg.SkipReason(f"{day} is under way: run {going_on}")
+    active = _active_run(instance, daily_name(product), {"dagster/partition": key})
+    if active is not None:
+        return dg.SkipReason(f"{day} is under way: run {active}")
     return dg.RunRequest(run_key=f"{why}:{key}", partition_key=key)
 
 
-def days_made(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
-    """The days whose features were ever made."""
+def materialised_days_of(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
+    """The days whose features were ever materialised."""
     return materialised_days(instance, asset_key(product, FEATURES))
 
 
-def _under_way(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str] | None = None) -> str | None:
-    """The id of a run of the job that has not ended. One whose process was killed may never do: its day counts."""
+def _active_run(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str] | None = None) -> str | None:
+    """The id of a run of the job that has not ended.
+
+    A run whose process was killed never ends in the records, so only runs of the last day count.
+    """
     since = datetime.now(UTC) - _LONGEST
-    wanted = dg.RunsFilter(job_name=job_name, statuses=_UNDER_WAY, tags=dict(tags or {}), created_after=since)
+    wanted = dg.RunsFilter(job_name=job_name, statuses=_ACTIVE, tags=dict(tags or {}), created_after=since)
     return next((run.run_id for run in instance.get_runs(wanted, limit=1)), None)
 
 
 def _last_training(instance: dg.DagsterInstance, product: Product) -> datetime | None:
-    """When the last candidate was trained, by the clock that it was trained by."""
+    """When the last candidate was trained, by the product's clock."""
     event = instance.get_latest_materialization_event(asset_key(product, MODEL))
     if event is None or event.asset_materialization is None:
         return None
@@ -78,6 +81,6 @@ def _last_training(instance: dg.DagsterInstance, product: Product) -> datetime |
 
 
 def _answered(instance: dg.DagsterInstance, product: Product) -> frozenset[str]:
-    """The causes that earlier retraining runs were started for, whatever came of them."""
+    """The causes for which earlier retraining runs were started, successful or not."""
     runs = instance.get_runs(dg.RunsFilter(job_name=retrain_name(product)), limit=100)
-    return frozenset(cause for run in runs for cause in run.tags.get(_TOLD, "").split(",") if cause)
+    return frozenset(cause for run in runs for cause in run.tags.get(_CAUSES, "").split(",") if cause)

@@ -1,7 +1,7 @@
-"""Schedules: what starts because it is time.
+"""Schedules: runs that start at a time of day.
 
-Belongs here: the daily schedule and the retraining schedule of a product. Does not belong here: what starts because
-something happened (`sensors.py`).
+Belongs here: the daily schedule and the retraining schedule of a product. Does not belong here: runs that start on an
+event (`sensors.py`).
 """
 
 from datetime import timedelta
@@ -11,14 +11,15 @@ import dagster as dg
 from assets.monitoring.verdicts import Cause
 from assets.product import Product
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.run_requests import ask_for_day, ask_to_retrain, days_made
+from pipelines.run_requests import materialised_days_of, request_day, request_retraining
 from resources.clock import Clock
 
 
 def daily_schedule(product: Product) -> dg.ScheduleDefinition:
-    """Materialises yesterday at two in the morning, once everything of it has arrived.
+    """Materialises yesterday at 02:00 UTC, when its data have arrived.
 
-    Yesterday is the clock's: a sandbox's clock stands where its data end, and a day that was made is not made again.
+    Yesterday is read from the product's clock; the sandbox's clock stands where its data end. A day that is
+    materialised already is skipped.
     """
 
     @dg.schedule(
@@ -32,17 +33,18 @@ def daily_schedule(product: Product) -> dg.ScheduleDefinition:
     def daily(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
         now = clock.now()
         day = (now - timedelta(days=1)).date()
-        if day in days_made(context.instance, product):
+        if day in materialised_days_of(context.instance, product):
             return dg.SkipReason(f"{day} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
-        return ask_for_day(context.instance, product, day, why="day")
+        return request_day(context.instance, product, day, why="day")
 
     return daily
 
 
 def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
-    """Starts a retraining on the product's own cron, unless the sensors have just started one.
+    """Starts a retraining on the product's cron, unless the cooldown of the last training is running.
 
-    The cooldown is the clock's: a sandbox whose data do not go on has nothing new to learn from.
+    The cooldown is measured by the product's clock: in the sandbox no time passes, and there are no new data to learn
+    from.
     """
 
     @dg.schedule(
@@ -51,12 +53,12 @@ def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
         cron_schedule=product.retraining.cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Trains a new candidate on the product's own schedule.",
+        description="Trains a new candidate on the product's schedule.",
     )
     def retrain(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
         tick = context.scheduled_execution_time
         key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
         cause = Cause(kind="schedule", key=key, finding="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
-        return ask_to_retrain(context.instance, product, cause, clock.now())
+        return request_retraining(context.instance, product, cause, clock.now())
 
     return retrain

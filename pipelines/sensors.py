@@ -1,7 +1,7 @@
-"""Sensors: what starts because something happened.
+"""Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, a day whose files have landed, and the alert for a run that
-failed. Each sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
+Belongs here: retraining on drift and on performance, a day whose files have landed, the alert for a failed run. Each
+sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
 (`assets.monitoring.verdicts`).
 """
 
@@ -17,7 +17,7 @@ from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.partitions import daily
-from pipelines.run_requests import ask_for_day, ask_to_retrain, days_made
+from pipelines.run_requests import materialised_days_of, request_day, request_retraining
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
@@ -26,7 +26,7 @@ from resources.sources.object_stores import open_place
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
-    """Retrains when the rows are no longer those that the champion was approved on; never twice for one cause."""
+    """Retrains when live rows have drifted from the rows on which the champion was approved; once per cause."""
     return _retraining_sensor(
         product,
         "drift",
@@ -36,18 +36,17 @@ def drift_sensor(product: Product) -> dg.SensorDefinition:
 
 
 def performance_sensor(product: Product) -> dg.SensorDefinition:
-    """Retrains when the champion no longer ranks as it did at approval; never twice for one cause."""
+    """Retrains when the champion ranks worse than at its approval; once per cause."""
     return _retraining_sensor(
         product, "performance", performance_cause, "Starts a retraining when the realised performance has fallen."
     )
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
-    """Materialises a day as soon as all its files have landed; `None` for a product without files.
+    """Materialises a day as soon as all its files have landed; `None` for a product without daily files.
 
-    It keeps up, it does not catch up: it starts the day after the newest materialised one, and the next day only once
-    that one is there. Days that ran at the same time would not see each other's events. A gap is for
-    `loopline backfill`, in one run.
+    The sensor starts only the day after the newest materialised day, and the next day once that one is materialised:
+    runs of two days at the same time would not see each other's events. `loopline backfill` fills gaps, in one run.
     """
     patterns = [source.pattern for source in product.sources if isinstance(source, DailyFiles)]
     if not patterns:
@@ -61,22 +60,22 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         description="Materialises a day as soon as all its files have landed.",
     )
     def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        made = days_made(context.instance, product)
-        if not made:
+        done = materialised_days_of(context.instance, product)
+        if not done:
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
-        day = max(made) + timedelta(days=1)
+        day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
             return dg.SkipReason(f"{day} is no day of {product.name}: it is not over, or after the sandbox's end")
         missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
         if missing:
             return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
-        return ask_for_day(context.instance, product, day, why="landed")
+        return request_day(context.instance, product, day, why="landed")
 
     return landing
 
 
 def failure_alert(product: Product) -> dg.SensorDefinition:
-    """Tells people of a run that failed for good; an attempt that will be retried is no news."""
+    """Sends an alert for a run that failed and will not be retried."""
 
     @dg.run_failure_sensor(
         name=f"{product.name}_failure_alert",
@@ -93,7 +92,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
 def _retraining_sensor(
     product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
 ) -> dg.SensorDefinition:
-    """`<product>_<name>_sensor`: asks for a retraining for the cause that is found in the lake."""
+    """`<product>_<name>_sensor`: requests a retraining for the cause that `find` reads from the lake."""
 
     @dg.sensor(
         name=f"{product.name}_{name}_sensor",
@@ -108,13 +107,13 @@ def _retraining_sensor(
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
         now = clock.now()
-        return ask_to_retrain(context.instance, product, find(product, lake, now), now)
+        return request_retraining(context.instance, product, find(product, lake, now), now)
 
     return retraining
 
 
 def _not_landed(landing: str, names: Sequence[str]) -> list[str]:
-    """Those of the files that the landing zone does not have."""
+    """The files that the landing zone lacks."""
     files, root = open_place(landing)
     infos = files.get_file_info([f"{root}/{name}" for name in names])
     return [name for name, info in zip(names, infos, strict=True) if info.type is not pafs.FileType.File]

@@ -1,1 +1,1 @@
-"""Card transactions: let through or stop."""
+"""The product `card_fraud`: let a card transaction through or stop it."""

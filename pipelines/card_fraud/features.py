@@ -1,7 +1,8 @@
-"""The features of `card_fraud`: a card's habits, a terminal's record.
+"""The features of `card_fraud`: the spending habits of a card, the frauds at a terminal.
 
-Belongs here: what is asked of the history of a card and of a terminal. A card's windows include the transaction that is
-decided; a terminal's are over frauds that were known by then, seven days after they happened.
+Belongs here: declarations over the history of a card and of a terminal. Does not belong here: their computation, the
+decision (`product.py`). A card's windows include the transaction to be decided; a terminal's windows are over the
+frauds that are known by then, seven days after they happened.
 """
 
 from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days

@@ -1,7 +1,7 @@
 """The product `card_fraud`: decide a card transaction.
 
-Belongs here: what the problem is, in the words of `assets.product`. Does not belong here: features (`features.py`),
-contracts (`contracts/`), anything that runs.
+Belongs here: the problem and its policies, in the words of `assets.product`. Does not belong here: features
+(`features.py`), contracts (`contracts/`), anything that runs.
 """
 
 from datetime import date, timedelta

@@ -1,10 +1,10 @@
 """The `loopline` command, for people on call and for scripts.
 
-Belongs here: which commands there are, in the order of `--help`, and how an error ends one. Does not belong here: the
+Belongs here: the list of commands in the order of `--help`, and the handling of errors. Does not belong here: the
 commands (a module for each group) and the work that they start (`pipelines.operations`, `pipelines.services`).
 
 Every command takes `--json`: one JSON object on standard output instead of text, everything else on standard error. The
-exit status is 0 only when what was asked for holds.
+exit status is 0 only if the request succeeded.
 """
 
 import os
@@ -43,7 +43,7 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command; a `LooplineError` is one sentence and status 1, any other error is a traceback."""
+    """Runs the command. A `LooplineError` ends it with one sentence and status 1, any other error with a traceback."""
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)

@@ -1,7 +1,7 @@
-"""The commands by which a person answers for a model version: `approve`, `reject`.
+"""The commands by which a person approves or rejects a model version: `approve`, `reject`.
 
-Belongs here: their arguments, what they print, their exit status. Does not belong here: what follows from an answer
-(`pipelines.operations.approve`).
+Belongs here: their arguments, output and exit status. Does not belong here: recording the answer and deploying the
+version (`pipelines.operations.approve`).
 """
 
 from typing import TYPE_CHECKING, Annotated

@@ -1,7 +1,6 @@
 """Arguments and options that several commands share.
 
-Belongs here: how they are written, what `--help` says of them, and how their text is read. Does not belong here:
-commands.
+Belongs here: their form on the command line and their text in `--help`. Does not belong here: commands.
 """
 
 from typing import Annotated

@@ -1,9 +1,9 @@
-"""What the command line prints.
+"""The output of the command line.
 
-Belongs here: the terminal's tables and progress lines, and the one JSON object of `--json`. Standard output holds the
-result alone, as text or as JSON; progress and errors go to standard error, and so does the text of a result that is
-wanted as JSON. What is printed may hold anything, so no text is read as markup. Does not belong here: commands
-(`cli.py`).
+Belongs here: tables and progress lines for the terminal, and the one JSON object of `--json`. Standard output holds
+only the result, as text or as JSON; progress and errors go to standard error, and with `--json` so does the text of the
+result. Output may contain any characters, so none is interpreted as markup. Does not belong here: commands, the form of
+a result (`render.py`).
 """
 
 import json
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDTH = 400
-"""Of everything: a terminal breaks a line that is longer than it, but a table fitted to it would cut numbers."""
+"""Columns of every line: a terminal wraps longer lines, but a table fitted to the terminal would cut numbers."""
 PROGRESS = Console(stderr=True, highlight=False, markup=False, emoji=False, width=_WIDTH)
 _RESULTS = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
 
@@ -31,7 +31,7 @@ _MARKS: dict[Mark, Text] = {
 
 
 class ProgressLines(logging.Handler):
-    """Prints a line for each asset that was materialised: name, rows, seconds."""
+    """Prints a line for each materialised asset: name, rows, seconds."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints the record of `assets.materialising.Stopwatch`."""
@@ -43,7 +43,7 @@ class ProgressLines(logging.Handler):
 
 
 def show_progress() -> None:
-    """Makes the progress log visible in this terminal."""
+    """Prints the progress log in this terminal."""
     log = logging.getLogger("loopline.progress")
     log.setLevel(logging.INFO)
     log.propagate = False
@@ -52,22 +52,22 @@ def show_progress() -> None:
 
 
 def results(json_: bool) -> Console:
-    """Where a result is shown as text; `json_` says that standard output is to hold it as JSON."""
+    """The stream for a result's text: standard output, or standard error if standard output holds the JSON."""
     return PROGRESS if json_ else _RESULTS
 
 
 def heading(text: str, to: Console = PROGRESS) -> None:
-    """A line that opens a part."""
+    """The heading of a section."""
     to.print(f"\n{text}", style="bold")
 
 
 def say(text: str, to: Console = PROGRESS, *, mark: Mark | None = None) -> None:
-    """A line for people; one with a mark is indented."""
+    """A line of text; a line with a mark is indented."""
     to.print(text if mark is None else Text.assemble("  ", _MARKS[mark], " ", text), soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], to: Console, *, right: Sequence[str] = ()) -> None:
-    """A table for people; `right` names the columns that are set flush right. A cell may be a text of its own style."""
+    """A table; `right` names the columns that are aligned right. A cell may be a text with its own style."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", no_wrap=True)
@@ -77,10 +77,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], to: Console,
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """The one JSON object of a command, on standard output."""
+    """Prints the one JSON object of a command on standard output."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
 
 
 def fail(text: str) -> None:
-    """Why a command did not do what was asked."""
+    """Prints the reason for which a command failed."""
     PROGRESS.print(Text.assemble(_MARKS["failed"], " ", text), soft_wrap=True)

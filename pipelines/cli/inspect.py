@@ -1,7 +1,7 @@
-"""The commands over what is recorded: `tables`, `export`, `features`, `replay`.
+"""The commands that read the lake, the registry and the decision log: `export`, `features`, `replay`, `tables`.
 
-Belongs here: their arguments, what they print, their exit status. They change nothing that is recorded. Does not belong
-here: what a command finds (`pipelines.operations`), the form of a result (`render.py`).
+Belongs here: their arguments, output and exit status. They change no record. Does not belong here: the reading
+(`pipelines.operations`), the form of a result (`render.py`).
 """
 
 from pathlib import Path
@@ -61,7 +61,7 @@ def replay(
     decision: Annotated[str | None, typer.Option(metavar="ID", help="One decision.")] = None,
     json_: Json = False,
 ) -> None:
-    """Recorded decisions, made again from log and lake; 0 only when there are zero differences."""
+    """Recompute recorded decisions from log and lake; 0 only when there are zero differences."""
     from pipelines.operations.replay import replay_day, replay_decision
     from pipelines.products import load_product
 

@@ -1,7 +1,7 @@
 """The commands that run the loop: `demo`, `run`, `backfill`, `load`.
 
-Belongs here: their arguments, what they print, their exit status. Does not belong here: the work
-(`pipelines.operations`), the form of a result (`render.py`).
+Belongs here: their arguments, output and exit status. Does not belong here: the work (`pipelines.operations`), the form
+of a result (`render.py`).
 """
 
 from datetime import date
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pipelines.jobs import Stage
 
 _DEMONSTRATED = "credit_risk"
-"""The product of the demonstration: its sources are of every kind."""
+"""The product of the demonstration, which reads a source of every kind."""
 
 
 def demo(json_: Json = False) -> None:
-    """The whole loop on the sandbox, from nothing to a live decision; prints what it did."""
+    """The whole loop on the sandbox, from source systems to a live decision."""
     from pipelines.operations.decide import decide_example
     from pipelines.operations.run_loop import run_loop
 
@@ -46,7 +46,7 @@ def run(
     through: Annotated[str, typer.Option(help="Stop after this stage.")] = "feedback",
     json_: Json = False,
 ) -> None:
-    """Materialise in this process, recorded in the same Dagster instance: all that is missing, or the days given."""
+    """Materialise missing and outdated days, or the given days, in this process; Dagster records the run."""
     from pipelines.operations.decide import decide_example
     from pipelines.operations.run_loop import run_loop
 
@@ -70,11 +70,14 @@ def backfill(
     first: FirstDay,
     last: LastDay,
     select: Annotated[
-        str, typer.Option(metavar="ASSETS", help="Comma-separated daily assets; all data by default.")
+        str,
+        typer.Option(
+            metavar="ASSETS", help="Comma-separated daily assets; by default from the sources to the features."
+        ),
     ] = "",
     json_: Json = False,
 ) -> None:
-    """Make a range of days again, in one run; the same days give the same content."""
+    """Materialise a range of days again, in one run; the same days give the same content."""
     from pipelines.operations.backfill import backfill as materialise_again
 
     days = (checked_day(first), checked_day(last))
@@ -82,14 +85,14 @@ def backfill(
         raise typer.BadParameter(f"--to {last} is before --from {first}")
     console.heading(f"Backfill of {product}, {first} to {last}")
     assets = [name for name in select.split(",") if name]
-    made = materialise_again(product, load_environment(), *days, assets, console.say)
-    console.say(f"made again, {first} to {last}: {', '.join(made)}", console.results(json_))
+    again = materialise_again(product, load_environment(), *days, assets, console.say)
+    console.say(f"materialised again, {first} to {last}: {', '.join(again)}", console.results(json_))
     if json_:
-        console.print_json({"product": product, "from": first, "to": last, "assets": list(made)})
+        console.print_json({"product": product, "from": first, "to": last, "assets": list(again)})
 
 
 def load(product: ProductName, json_: Json = False) -> None:
-    """Load the online store again, from the lake; decisions go on with what it holds until all of it is there."""
+    """Load the online store again from the lake; decisions use its old content until the load is complete."""
     from pipelines.operations.load_store import load_online_store
 
     found = load_online_store(product, load_environment())

@@ -1,7 +1,6 @@
-"""How results are shown: as text for people, as JSON for scripts.
+"""The form of results: as text for people, as JSON for scripts.
 
-Belongs here: the form of each result that a command prints. Does not belong here: the terminal itself (`console.py`),
-commands.
+Belongs here: a function for each kind of result. Does not belong here: the terminal (`console.py`), commands.
 """
 
 from collections.abc import Sequence
@@ -23,11 +22,11 @@ if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from pipelines.services.lifecycle import ServiceStatus
 
 _SHOWN = 20
-"""How many decisions of a replay are shown."""
+"""The most decisions of a replay that are listed."""
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:
-    """What `run` and `demo` print with --json."""
+    """The JSON object of `run` and `demo`."""
     champion = report.champion
     return {
         "product": report.product.name,
@@ -38,18 +37,18 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
         "champion": None
         if champion is None
         else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
-        "made": list(report.made),
+        "made": list(report.materialised),
         "wall_seconds": round(report.wall_seconds, 1),
     }
 
 
 def show_report(report: "LoopReport", to: "Console") -> None:
-    """Stages, gates and champion."""
+    """The stages, the champion's gates and the champion."""
     console.heading(f"Stages, {report.first} to {report.last}", to)
     console.table(
         ["asset", "rows", "seconds", ""],
         [
-            [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.made else "was there"]
+            [s.name, f"{s.rows:,}", f"{s.seconds:.1f}", "" if s.name in report.materialised else "up to date"]
             for s in report.stages
         ],
         to,
@@ -76,21 +75,21 @@ def show_report(report: "LoopReport", to: "Console") -> None:
 
 
 def show_loaded(found: "Loaded", to: "Console") -> None:
-    """Version and rows, and a line a source: until when its events are known, and what it lacks."""
+    """Version and rows, and a line for each source: the end of its loaded days, and a day that it lacks."""
     console.heading(f"Online store of {found.product}: {found.rows:,} events, version {found.version}", to)
     for source, until in found.loaded_until.items():
         lacking = found.lacking.get(source)
-        line = f"{source:<20} until {until}" + (f"; {lacking} was never made" if lacking else "")
+        line = f"{source:<20} until {until}" + (f"; {lacking} was never materialised" if lacking else "")
         console.say(line, to, mark="failed" if lacking else "done")
 
 
 def decision_json(decision: dict[str, Any]) -> dict[str, Any]:
-    """The decision as `run` and `demo` print it with --json: the answer, and its id as `id` too."""
+    """The decision in the JSON object of `run` and `demo`: the answer, with its id also as `id`."""
     return {"id": decision["decision_id"], **decision}
 
 
 def show_decision(decision: dict[str, Any], to: "Console") -> None:
-    """Outcome, score and reasons in words."""
+    """Outcome, score and the texts of the reasons."""
     score = "none" if decision["score"] is None else f"{decision['score']:.3f}"
     console.heading(f"Decision {decision['decision_id']}: {decision['outcome']}, score {score}", to)
     for reason in decision["reasons"]:
@@ -116,7 +115,7 @@ def show_next(report: "LoopReport", others: Sequence[str], to: "Console") -> Non
 
 
 def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:
-    """One line a table."""
+    """A line for each table."""
     console.table(
         ["table", "version", "partitions", "last partition", "rows", "content", "last commit"],
         [
@@ -130,26 +129,26 @@ def show_tables(found: Sequence["TableFacts"], to: "Console") -> None:
 
 
 def show_findings(found: Sequence["Finding"], to: "Console") -> None:
-    """One line a finding of the doctor, with what mends it."""
+    """A line for each finding, with its remedy."""
     for finding in found:
         remedy = "" if finding.ok else f" → {finding.remedy}"
         console.say(f"{finding.name:<18} {finding.detail}{remedy}", to, mark="done" if finding.ok else "failed")
 
 
 def show_service(service: "ServiceStatus", to: "Console") -> None:
-    """One line a service."""
+    """A line for a service."""
     marks: dict[str, console.Mark] = {"running": "done", "stopped": "idle"}
     line = f"{service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip()
     console.say(line, to, mark=marks.get(service.state, "failed"))
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:
-    """What `up`, `down` and `status` print with --json."""
+    """The JSON object of `up`, `down` and `status`."""
     return {"services": [vars(service) for service in found]}
 
 
 def show_features(found: "FeatureSurvey", to: "Console") -> None:
-    """One line a feature, and the features that no model uses."""
+    """A line for each feature, and the features that no model uses."""
     console.heading(f"Features of {found.product}", to)
     rows = []
     for entry in found.entries:
@@ -169,7 +168,7 @@ def show_features(found: "FeatureSurvey", to: "Console") -> None:
 
 
 def show_replay(report: "ReplayReport", to: "Console") -> None:
-    """The counts, the features that differ, and for each decision that differs or waits the reason."""
+    """The counts, the features that differ, and the reason for each decision that differs or waits."""
     counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
     console.heading(
         f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "
@@ -178,7 +177,7 @@ def show_replay(report: "ReplayReport", to: "Console") -> None:
     )
     if report.by_feature():
         console.table(
-            ["feature", "decisions", "decision", "logged", "computed again"],
+            ["feature", "decisions", "decision", "logged", "recomputed"],
             [
                 [name, len(found), found[0][0].decision_id, found[0][1].recorded, found[0][1].computed]
                 for name, found in report.by_feature().items()
@@ -188,13 +187,13 @@ def show_replay(report: "ReplayReport", to: "Console") -> None:
         )
     for decision in report.of("different")[:_SHOWN]:
         for gap in decision.parity.gaps:
-            said = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}, in the {gap.held_by} alone: {gap.why}"
-            console.say(f"  · {decision.decision_id}: {said}", to)
+            event = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}"
+            console.say(f"  · {decision.decision_id}: {event}, only in the {gap.held_by}: {gap.why}", to)
         if decision.parity.remark:
             console.say(f"  · {decision.decision_id}: {decision.parity.remark}", to)
     for decision in report.of("waiting")[:_SHOWN]:
         late = [gap for gap in decision.parity.gaps if gap.waiting]
         why = "; ".join(dict.fromkeys(gap.why for gap in late))
-        console.say(f"  · {decision.decision_id} is the same with {len(late)} posted events that are {why}", to)
+        console.say(f"  · {decision.decision_id} is identical except for {len(late)} posted events that are {why}", to)
     if counts["erased"]:
         console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)

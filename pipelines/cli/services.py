@@ -1,7 +1,7 @@
-"""The commands over this machine: `up`, `down`, `status`, `doctor`.
+"""The commands for this machine: `up`, `down`, `status`, `doctor`.
 
-Belongs here: their arguments, what they print, their exit status. Does not belong here: the services
-(`pipelines.services`), the questions of the doctor (`pipelines.operations.doctor`).
+Belongs here: their arguments, output and exit status. Does not belong here: the services (`pipelines.services`), the
+checks of the doctor (`pipelines.operations.doctor`).
 """
 
 from functools import partial
@@ -14,7 +14,7 @@ from resources.environments import load_environment
 
 
 def up(json_: Json = False) -> None:
-    """The local services: Dagster's UI and daemon, MLflow, the decision service."""
+    """Start the local services: Dagster's UI and daemon, MLflow, the decision service."""
     from pipelines.operations.source_days import prepare_sandbox
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
@@ -28,7 +28,7 @@ def up(json_: Json = False) -> None:
 
 
 def down(json_: Json = False) -> None:
-    """Stop the local services and everything that they started."""
+    """Stop the local services and all processes that they started."""
     from pipelines.services.lifecycle import down as stop
 
     found = stop(load_environment(), report=partial(render.show_service, to=console.results(json_)))
@@ -37,7 +37,7 @@ def down(json_: Json = False) -> None:
 
 
 def status(json_: Json = False) -> None:
-    """How the local services are; 0 only when all of them run."""
+    """The state of the local services; 0 only when all of them run."""
     from pipelines.services.lifecycle import status as ask
 
     found = ask(load_environment())
@@ -50,7 +50,7 @@ def status(json_: Json = False) -> None:
 
 
 def doctor(json_: Json = False) -> None:
-    """What is missing on this machine, and the command that mends it."""
+    """What is missing on this machine, and the command that fixes it."""
     from pipelines.operations.doctor import diagnose
 
     found = diagnose(load_environment())

@@ -1,7 +1,7 @@
-"""The commands that ask the decision service: `decide`.
+"""The commands that call the decision service: `decide`.
 
-Belongs here: their arguments, what they print, their exit status. Does not belong here: asking
-(`pipelines.operations.decide`), deciding (`assets.serving`).
+Belongs here: their arguments, output and exit status. Does not belong here: the call (`pipelines.operations.decide`),
+the decision (`assets.serving`).
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Credit applications: approve or decline."""
+"""The product `credit_risk`: approve or decline a credit application."""

@@ -1,7 +1,7 @@
 """The features of `credit_risk`.
 
-Belongs here: what is asked of an applicant's history, in the feature vocabulary. Does not belong here: how it is
-computed, or what is decided with it (`product.py`). A new feature is one line.
+Belongs here: declarations over an applicant's history, in the feature vocabulary. Does not belong here: their
+computation, the decision (`product.py`). A new feature is one line.
 """
 
 from assets.vocabulary import (

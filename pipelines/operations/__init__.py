@@ -1,1 +1,1 @@
-"""What commands and people on call do, without Dagster composition or output."""
+"""The work behind the commands. Operations run Dagster jobs and return values; they print nothing."""

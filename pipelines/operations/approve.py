@@ -1,7 +1,7 @@
-"""What a person says of a model version, and what follows from it.
+"""A person's approval or rejection of a model version.
 
-Belongs here: recording an approval or a rejection, and deploying what was approved. Does not belong here: whether a
-version may be promoted (`assets.rollout.promotion`).
+Belongs here: recording the answer, and deploying an approved version. Does not belong here: whether a version may be
+promoted (`assets.rollout.promotion`).
 """
 
 from datetime import UTC, datetime
@@ -21,12 +21,13 @@ from resources.tracking import Tracking
 
 
 def answer_version(environment: Environment, name: str, version: str, answer: Answer, *, by: str, reason: str) -> None:
-    """Records the answer with the version and in the audit log; an approved version is deployed.
+    """Records the answer in the audit log and with the version, and deploys an approved version.
 
     Raises:
         RegistrationError: The name or the reason is empty.
         TrackingError: There is no such version.
-        RunFailed: The version may not be promoted all the same; the message says why.
+        RunFailed: The version is approved, but may not be promoted; the message says why.
+        UnknownProduct: There is no product of that name.
     """
     product = load_product(name)
     record_answer(environment, product, version, answer, by=by, reason=reason)
@@ -36,10 +37,10 @@ def answer_version(environment: Environment, name: str, version: str, answer: An
 
 
 def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:
-    """Deploys this very version, whichever is the newest.
+    """Deploys this version, even if there are newer ones.
 
     Raises:
-        RunFailed: It may not be promoted; the message says why.
+        RunFailed: The version may not be promoted; the message says why.
     """
     key = asset_key(product, DEPLOYMENT)
     run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
@@ -48,7 +49,7 @@ def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: P
 def record_answer(
     environment: Environment, product: Product, version: str, answer: Answer, *, by: str, reason: str
 ) -> None:
-    """Records the answer in the audit log, and then with the version: none counts that the log does not have.
+    """Records the answer in the audit log first, then with the version: every answer that counts is in the log.
 
     Raises:
         RegistrationError: The name or the reason is empty.

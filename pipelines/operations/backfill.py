@@ -1,7 +1,7 @@
-"""A range of days, materialised again: `loopline backfill`.
+"""Materialising a range of days again: `loopline backfill`.
 
-Belongs here: which assets of which days a backfill runs. Does not belong here: backfills from the UI, which Dagster
-starts, and the assets that follow a backfill by themselves (`pipelines.automation`).
+Belongs here: the choice between the named assets and all data. Does not belong here: backfills from the UI, which
+Dagster runs; assets that follow a backfill automatically (`pipelines.automation`).
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from resources.environments import Environment
 def backfill(
     name: str, environment: Environment, first: date, last: date, assets: Sequence[str], progress: Progress
 ) -> tuple[str, ...]:
-    """Materialises a range of days again, in one run; gives the assets that it materialised.
+    """Materialises a range of days again in one run, and returns the names of the assets.
 
     Args:
-        assets: Names of daily assets; empty for those from the sources to the features.
+        assets: Names of daily assets; empty for all from the sources to the features.
 
     Raises:
-        RunFailed: A step failed.
-        ImpossibleDay: A day is before the first one or not over, or the last one is before the first.
+        RunFailed: A step or a blocking check failed.
+        ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         UnknownAsset: The product has no daily asset of that name.
         UnknownProduct: There is no product of that name.
     """

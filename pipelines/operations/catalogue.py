@@ -1,7 +1,8 @@
 """The feature catalogue of a product: `loopline features`.
 
-Belongs here: which connections the survey is made with, and writing the page. Does not belong here: the survey
-(`assets.features.catalogue.survey`), the page's form (`assets.features.catalogue.render`), which models there are (`assets.registry.uses`).
+Belongs here: opening the connections that the survey reads, and writing the page. Does not belong here: the survey
+(`assets.features.catalogue.survey`), the form of the page (`assets.features.catalogue.render`), the list of models
+(`assets.registry.uses`).
 """
 
 from pathlib import Path
@@ -19,15 +20,15 @@ from resources.tracking import Tracking
 
 
 class NoPage(LooplineError):
-    """A page cannot be written where it was asked for; the message says why and what to write."""
+    """The page cannot be written to that file; the message says why, and what to write."""
 
 
 def catalogue_of(product: Product, environment: Environment) -> FeatureSurvey:
-    """The product's features with the use that every registered version makes of them.
+    """The product's features, with their use by every registered version.
 
     Raises:
         LakeError: The feature table is damaged.
-        RolloutError, BundleError: A registered version's bundle is not there, or not what was signed.
+        RolloutError, BundleError: The bundle of a registered version is missing or was altered.
     """
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     models = registered_models(product.name, Tracking.of(environment), rollout, Keys.of(environment.home))
@@ -35,19 +36,19 @@ def catalogue_of(product: Product, environment: Environment) -> FeatureSurvey:
 
 
 def write_page(found: FeatureSurvey, file: Path) -> None:
-    """Writes the catalogue as HTML or Markdown, whole or not at all.
+    """Writes the catalogue as HTML or Markdown. The file appears complete or not at all.
 
     Raises:
-        NoPage: The file ends in neither .html nor .md, or its folder does not exist.
+        NoPage: The file name ends in neither .html nor .md, or its folder does not exist.
     """
     kinds = {".html": to_html, ".md": to_markdown}
     if file.suffix not in kinds:
-        raise NoPage(f"--page {file}: its ending says no kind of page; write a name that ends in .html or .md")
+        raise NoPage(f"--page {file}: unknown kind of page; write a name that ends in .html or .md")
     if not file.parent.is_dir():
-        raise NoPage(f"--page {file}: there is no folder {file.parent}; make it first")
-    half = file.with_name(f".{file.name}.new")
+        raise NoPage(f"--page {file}: there is no folder {file.parent}; create it first")
+    unfinished = file.with_name(f".{file.name}.new")
     try:
-        half.write_text(kinds[file.suffix](found), encoding="utf-8")
-        half.replace(file)
+        unfinished.write_text(kinds[file.suffix](found), encoding="utf-8")
+        unfinished.replace(file)
     finally:
-        half.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Asking the decision service.
+"""Calls of the decision service.
 
-Belongs here: one decision over HTTP, for the command line and the demonstration. Does not belong here: deciding
-(`assets.serving`).
+Belongs here: requesting one decision over HTTP, for `loopline decide` and for the demonstration. Does not belong here:
+the decision (`assets.serving`).
 """
 
 import json
@@ -22,18 +22,18 @@ _READY_SECONDS = 60.0
 
 
 class NoAnswer(LooplineError):
-    """The decision service did not decide; the message says why and what to do."""
+    """The decision service returned no decision; the message says why and what to do."""
 
 
 class UnreadableRequest(LooplineError):
-    """What was given as a request is none; the message names the file and what it should hold."""
+    """A file does not contain a request; the message names the file and the form of a request."""
 
 
 def read_request(file: Path) -> dict[str, Any]:
-    """The request that a file holds, or standard input where the file is `-`.
+    """Reads a request from a file, or from standard input if the file is `-`.
 
     Raises:
-        UnreadableRequest: There is no such file, or it does not hold one JSON object.
+        UnreadableRequest: The file does not exist, or does not contain one JSON object.
     """
     place = "standard input" if str(file) == "-" else str(file)
     try:
@@ -54,11 +54,11 @@ def ask_service(
     """One decision by the running service.
 
     Raises:
-        NoAnswer: It does not run, or refused the request.
+        NoAnswer: The service does not run, or refused the request.
     """
     address = f"http://127.0.0.1:{environment.ports.decisions}/decide"
     try:
-        # The machine's proxy settings are for addresses elsewhere; the service is of this machine.
+        # The service runs on this machine, so the proxy settings of the environment do not apply.
         answer = httpx.post(
             address, json={"product": product, "request": request, "explain": explain}, timeout=20.0, trust_env=False
         )
@@ -70,9 +70,13 @@ def ask_service(
 
 
 def decide_example(product: Product, environment: Environment) -> dict[str, Any]:
-    """The product's example request, decided by the service, which is started for it unless it runs.
+    """Sends the product's example request to the service, which is started for the call unless it runs.
 
-    In the sandbox the request is as of the sandbox's present: its customers have no history after that.
+    In the sandbox the request is as of the day after the sandbox's last day: its customers have no later history.
+
+    Raises:
+        NoAnswer: The product's bundle is not loaded in time, or the service refused the request.
+        ProcessError: The service does not start.
     """
     request: dict[str, Any] = dict(product.request_example)
     if environment.sandbox:
@@ -83,7 +87,7 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
 
 
 def _wait_until_live(environment: Environment, product: str) -> None:
-    """Returns once the product's bundle is loaded; the service answers before that, and is ready with another one."""
+    """Returns once the product's bundle is loaded. The service is ready earlier, with the bundle of another product."""
     address = f"http://127.0.0.1:{environment.ports.decisions}/products"
     deadline = time.monotonic() + _READY_SECONDS
     while product not in _live_products(address):
@@ -96,7 +100,7 @@ def _live_products(address: str) -> frozenset[str]:
     try:
         answer = httpx.get(address, timeout=5.0, trust_env=False)
     except httpx.TransportError:
-        return frozenset()  # it has begun to run, and does not listen yet
+        return frozenset()  # the process runs, but does not listen yet
     return (
         frozenset(live["product"] for live in answer.json()["products"]) if answer.status_code == 200 else frozenset()
     )

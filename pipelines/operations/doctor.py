@@ -1,6 +1,6 @@
-"""What is missing on this machine, and the command that mends it.
+"""Checks of this machine, each with the command that fixes the problem: `loopline doctor`.
 
-Belongs here: one function a question, each answered with a finding; nothing is changed. Does not belong here: mending.
+Belongs here: a function for each check, which returns a finding and changes nothing. Does not belong here: the fixes.
 """
 
 import os
@@ -30,13 +30,13 @@ _DAGSTER_STORAGE = tuple(
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to one question.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at, one or two words.
-        ok: Whether it is as it should be.
-        detail: What was found.
-        remedy: The command or the change that mends it; empty when it is well.
+        name: The subject of the check, in one or two words.
+        ok: Whether the check passed.
+        detail: The state that the check found.
+        remedy: The command or the change that fixes the problem; empty when the check passed.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Finding:
 
 
 def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
-    """Looks at everything that a run needs of this machine.
+    """Runs every check of what the project needs on this machine.
 
     Args:
-        variables: Environment variables; the keys and the paths of programs are read.
+        variables: Environment variables, from which keys and the paths of programs are read.
     """
     return (
         python_version(tuple(sys.version_info[:2])),
@@ -66,7 +66,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
 
 
 def python_version(version: tuple[int, ...]) -> Finding:
-    """Whether the interpreter is the one that the lock was made for."""
+    """Whether the interpreter has the version for which requirements.lock was resolved."""
     found, wanted = ".".join(map(str, version)), ".".join(map(str, PYTHON))
     if version == PYTHON:
         return Finding("python", True, found)
@@ -74,7 +74,7 @@ def python_version(version: tuple[int, ...]) -> Finding:
 
 
 def packages(lock: str) -> Finding:
-    """Whether every package of the lock is installed in its version."""
+    """Whether every package of the lock is installed in the locked version."""
     pins = [Requirement(line.rstrip(" \\")) for line in lock.splitlines() if line[:1].isalnum()]
     pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     wrong = []
@@ -93,7 +93,7 @@ def packages(lock: str) -> Finding:
 
 
 def bytecode() -> Finding:
-    """Whether the packages are compiled; if not, every process takes seconds longer to start."""
+    """Whether the packages are compiled to bytecode; without it every process starts seconds later."""
     package = util.find_spec("dagster")
     if package is None or package.origin is None:
         return Finding("bytecode", False, "dagster is not installed", "make setup")
@@ -104,7 +104,7 @@ def bytecode() -> Finding:
 
 
 def java(variables: Mapping[str, str], home: Path) -> Finding:
-    """Whether Spark has a Java."""
+    """Whether there is a Java for Spark."""
     found = java_home(variables, home)
     if found is not None:
         return Finding("java", True, str(found))
@@ -112,7 +112,7 @@ def java(variables: Mapping[str, str], home: Path) -> Finding:
 
 
 def disk_space(home: Path) -> Finding:
-    """Whether there is room for the sandbox, the lake and the models."""
+    """Whether the disk has room for the sandbox, the lake and the models."""
     free = shutil.disk_usage(_existing(home)).free / 1e9
     detail = f"{free:.1f} GB free for {home}"
     if free >= _FREE_GIGABYTES:
@@ -122,7 +122,7 @@ def disk_space(home: Path) -> Finding:
 
 
 def writable(home: Path) -> Finding:
-    """Whether the project may write where it keeps everything."""
+    """Whether the project may write to its home folder."""
     try:
         with tempfile.TemporaryFile(dir=_existing(home)):
             return Finding("home", True, str(home))
@@ -131,13 +131,13 @@ def writable(home: Path) -> Finding:
 
 
 def ports(environment: Environment) -> tuple[Finding, ...]:
-    """Whether each port is free, or taken by a service that `loopline up` started."""
+    """Whether each port is free or taken by a service that `loopline up` started."""
     ours = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
     return tuple(_port(name, port, ours) for name, port in environment.ports.model_dump().items())
 
 
 def keys(variables: Mapping[str, str], home: Path) -> tuple[Finding, ...]:
-    """Whether the secret keys are there; the local environment makes them on first use, and this does not."""
+    """Whether the secret keys exist. The local environment creates them on first use; this check does not."""
     return tuple(_key(name, variables, home) for name in _KEYS)
 
 
@@ -152,7 +152,7 @@ def dagster_storage(environment: Environment, variables: Mapping[str, str]) -> t
 
 
 def sandbox(environment: Environment) -> Finding:
-    """Tells whether the sandbox bank is there; it is made when it is first needed."""
+    """Whether the sandbox bank is filled. It always passes: the bank is filled on first use."""
     if not environment.sandbox:
         return Finding("sandbox", True, f"not part of the environment {environment.name}")
     if environment.bank.is_dir():
@@ -178,9 +178,9 @@ def _key(name: str, variables: Mapping[str, str], home: Path) -> Finding:
     label, variable = f"{name} key", f"LOOPLINE_{name.upper()}_KEY"
     file = home / "keys" / f"{name}.key"
     if not variables.get(variable) and not file.exists() and variables.get("LOOPLINE_ENV", "local") == "local":
-        return Finding(label, True, f"made on first use, in {file}")
+        return Finding(label, True, f"created on first use, in {file}")
     try:
         signing_key(variables, home, name)
     except MissingKey as error:
-        return Finding(label, False, str(error), f"set {variable}, or mend the file that the message names")
+        return Finding(label, False, str(error), f"set {variable}, or fix the file that the message names")
     return Finding(label, True, variable if variables.get(variable) else str(file))

@@ -1,7 +1,7 @@
-"""The online store, loaded again from the lake.
+"""Loading the online store from the lake: `loopline load`.
 
-Belongs here: what `loopline load` does and finds. Does not belong here: what a load is of (`assets.features.online.load`),
-the runs that follow the lake by themselves (`automation.py`).
+Belongs here: the run of the asset `online_store`, and its result. Does not belong here: the content of a load
+(`assets.features.online.load`), the loads that Dagster starts (`pipelines.automation`).
 """
 
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ from resources.lake import Lake
 
 
 class NothingToLoad(LooplineError):
-    """The lake lacks a table that the store is loaded from; the message names it and the remedy."""
+    """The lake lacks a table from which the store is loaded; the message names the table and the remedy."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the online store of a product holds.
+    """The content of a product's online store after a load.
 
     Attributes:
-        version: Names the load; the same for the same content.
-        rows: Events, over all sources and keys.
-        loaded_until: For each source the end of the last day that it has from the lake, ISO-8601 in UTC.
-        lacking: For each source that ends early the day that was not made, ISO-8601.
+        version: Name of the load; the same for the same content.
+        rows: Number of events, over all sources and keys.
+        loaded_until: For each source the end of the last day that was loaded from the lake, ISO-8601 in UTC.
+        lacking: For each source that ends early the day that is not materialised, ISO-8601.
     """
 
     product: str
@@ -41,23 +41,23 @@ class Loaded:
 
 
 def load_online_store(name: str, environment: Environment) -> Loaded:
-    """Loads the validated tables as they are now, whatever the store held.
+    """Loads the present versions of the validated tables, and replaces the content of the store.
 
     Raises:
-        NothingToLoad: A table was never made.
-        RunFailed: A table is damaged, or the store does not take it; what it held before is served on.
+        NothingToLoad: A table was never materialised.
+        RunFailed: A table is damaged, or the store refuses the load; decisions still use the old content.
         UnknownProduct: There is no product of that name.
     """
     product = load_product(name)
     lake = Lake(environment.lake)
     for table in (validated_table(product.name, source) for source in product.features.sources):
         if not lake.exists(table):
-            raise NothingToLoad(f"table {table} was never made; make it first: loopline run {product.name}")
+            raise NothingToLoad(f"table {table} was never materialised; run first: loopline run {product.name}")
     key = asset_key(product, ONLINE_STORE)
     with dagster_instance(environment) as instance:
         run_job(load_definitions(name), instance, daily_name(product), selection=[key])
         event = instance.get_latest_materialization_event(key)
     if event is None or event.asset_materialization is None:
-        raise AssertionError(f"a run that succeeded has made {key.to_user_string()}")
-    told: Mapping[str, Any] = {name: value.value for name, value in event.asset_materialization.metadata.items()}
-    return Loaded(product.name, told["version"], told["rows"], told["loaded_until"], told["lacking"])
+        raise AssertionError(f"a run that succeeded has materialised {key.to_user_string()}")
+    recorded: Mapping[str, Any] = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    return Loaded(product.name, recorded["version"], recorded["rows"], recorded["loaded_until"], recorded["lacking"])

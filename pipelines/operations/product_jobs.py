@@ -1,7 +1,7 @@
-"""The jobs of one product, run over the days that are missing or over the days that are asked for.
+"""Running the jobs of one product over missing days or over given days.
 
-Belongs here: which assets of a job run, and on which days. Does not belong here: one run (`run_job.py`), the order of
-the jobs (`run_loop.py`).
+Belongs here: the choice of a job's assets and days. Does not belong here: one run (`run_job.py`), the order of the jobs
+(`run_loop.py`).
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,14 @@ from resources.naming import days_between
 
 
 class UnknownAsset(LooplineError):
-    """A product has no daily asset of that name; the message names those it has."""
+    """A product has no daily asset of that name; the message lists its daily assets."""
 
 
 class ProductJobs:
-    """The jobs of one product in one instance, limited to some stages. Each method gives the assets that it ran."""
+    """The jobs of one product in one instance, limited to some stages.
+
+    Each method `run_…` returns the names of the assets that it ran.
+    """
 
     def __init__(self, product: Product, instance: dg.DagsterInstance, stages: Sequence[Stage] = STAGES) -> None:
         self._product, self._instance, self._stages = product, instance, stages
@@ -31,7 +34,7 @@ class ProductJobs:
         self._graph = self._definitions.resolve_asset_graph()
 
     def run_days(self, stages: Sequence[Stage], days: tuple[date, date], *, again: bool) -> tuple[str, ...]:
-        """Materialises the days of these stages that are missing, or all of them again.
+        """Materialises the missing days of these stages, or all the days again.
 
         Raises:
             RunFailed: A step or a blocking check failed.
@@ -54,7 +57,7 @@ class ProductJobs:
         return self._run_daily([known[name] for name in names], days)
 
     def run_model(self) -> tuple[str, ...]:
-        """Trains, evaluates and deploys a model, as far as the stages go.
+        """Trains, evaluates, registers and deploys a model, within the limits of the stages.
 
         Raises:
             RunFailed: A step or a gate failed.
@@ -65,7 +68,7 @@ class ProductJobs:
         return tuple(key.path[-1] for key in keys)
 
     def keys(self, stages: Sequence[Stage]) -> list[dg.AssetKey]:
-        """The assets of these stages, as far as the product's are limited to them, in the order of the loop."""
+        """The assets of these stages, within the limits of the object, in the order of the loop."""
         wanted = [stage for stage in stages if stage in self._stages]
         executable = self._graph.executable_asset_keys
         return [key for key in self._graph.toposorted_asset_keys if key in executable and self._group(key) in wanted]
@@ -81,7 +84,7 @@ class ProductJobs:
         return self._graph.get(key).partitions_def is not None
 
     def _missing(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[date, date] | None:
-        """The smallest range that holds every day which one of the assets lacks."""
+        """The smallest range that contains every day that one of the assets lacks."""
         have = (
             frozenset.intersection(*(materialised_days(self._instance, key) for key in keys)) if keys else frozenset()
         )

@@ -1,7 +1,7 @@
-"""Recorded decisions, made again: `loopline replay`.
+"""Recomputing recorded decisions: `loopline replay`.
 
-Belongs here: which decisions, their bundles, what is read of lake and store for them, the report. Does not belong here:
-the comparison (`assets.replay.decision` for score and outcome, `assets.replay.features` for features).
+Belongs here: finding the decisions and their bundles, reading their events from lake and store, the report. Does not
+belong here: the comparison (`assets.replay.decision` for score and outcome, `assets.replay.features` for features).
 """
 
 from collections.abc import Sequence
@@ -34,18 +34,18 @@ Outcome = Literal["identical", "waiting", "different", "erased"]
 
 
 class NothingToReplay(LooplineError):
-    """There is no such decision; the message says where it was looked for."""
+    """There is no such decision; the message names the places that were searched."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """One decision, made again.
+    """One recomputed decision.
 
     Attributes:
-        outcome: `waiting` for events that have not reached the lake yet, and the same apart from them; `erased` when
-            its subject's data were, so that nothing can be compared.
-        decided: Parts of the answer that come out otherwise from the logged features.
-        parity: What the lake says of the features.
+        outcome: `identical`; `different`; `waiting` when it differs only by events that have not reached the lake yet;
+            `erased` when the data of its subject were erased, so that nothing can be compared.
+        decided: Parts of the answer that differ when they are recomputed from the logged features.
+        parity: The comparison of the logged features with the lake.
     """
 
     decision_id: str
@@ -55,17 +55,17 @@ class Replayed:
     parity: Parity = field(default_factory=Parity)
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """JSON values."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """All decisions that were asked for.
+    """The result for all requested decisions.
 
     Attributes:
-        where: The day or the decision.
-        versions: For each table of the lake that was read, its version.
+        where: The day or the id of the decision.
+        versions: The version of each table that was read from the lake.
     """
 
     product: str
@@ -75,7 +75,7 @@ class ReplayReport:
 
     @property
     def same(self) -> bool:
-        """Whether there are zero differences."""
+        """Whether no decision differs."""
         return not self.of("different")
 
     def of(self, outcome: Outcome) -> tuple[Replayed, ...]:
@@ -83,7 +83,7 @@ class ReplayReport:
         return tuple(decision for decision in self.decisions if decision.outcome == outcome)
 
     def by_feature(self) -> dict[str, list[tuple[Replayed, Difference]]]:
-        """For each feature (or part of the answer) that differs, the decisions and how."""
+        """For each feature or part of the answer that differs, the decisions with their difference."""
         found: dict[str, list[tuple[Replayed, Difference]]] = {}
         for decision in self.of("different"):
             for difference in (*decision.parity.differences, *decision.decided):
@@ -91,7 +91,7 @@ class ReplayReport:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON; of the decisions that are identical only their number."""
+        """JSON values; identical decisions are only counted."""
         outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased")
         return {
             "product": self.product,
@@ -106,10 +106,13 @@ class ReplayReport:
 
 
 def replay_day(environment: Environment, product: str, day: date | None) -> ReplayReport:
-    """The decisions of a UTC day, shadows included; of the newest day that has some when none is given.
+    """Recomputes the decisions of a UTC day, shadows included.
+
+    Args:
+        day: `None` for the newest day that has decisions.
 
     Raises:
-        NothingToReplay: There is none.
+        NothingToReplay: The day has no decisions.
         As `replay_decision`.
     """
     logged = days(environment.decision_log, checked_name(product, "product"))
@@ -117,28 +120,29 @@ def replay_day(environment: Environment, product: str, day: date | None) -> Repl
         day = logged[-1]
     records = scan_day(environment.decision_log, product, day).decisions if day else ()
     if not records:
-        said = f"on {day}" if day else "at all"
+        when = f" on {day}" if day else ""
         raise NothingToReplay(
-            f"{product} has no decision {said} in {environment.decision_log}; days that have some: "
+            f"{product} has no decision{when} in {environment.decision_log}; days with decisions: "
             f"{', '.join(map(str, logged[-7:])) or 'none'}"
         )
     return _replayed(environment, product, str(day), records)
 
 
 def replay_decision(environment: Environment, product: str, decision_id: str) -> ReplayReport:
-    """One decision.
+    """Recomputes one decision.
 
     Raises:
-        NoDecision: The id is none, or nothing was recorded under it.
-        NothingToReplay: It is another product's.
-        CannotReplay: A record does not hold what a replay needs.
-        BundleError, RolloutError: A bundle is not there, or not what was signed.
-        LakeError: A table of events is not there or damaged.
+        NoDecision: The id is malformed, or no decision was recorded under it.
+        NothingToReplay: The decision belongs to another product.
+        CannotReplay: The record lacks data that the computation needs.
+        BundleError, RolloutError: The bundle is missing or was altered.
+        LakeError: A table of events is missing or damaged.
+        StoreError: The address of the online store is not valid.
     """
     record = find_decision(environment.decision_log, decision_id)
     if record.product != product:
         raise NothingToReplay(
-            f"decision {decision_id} is of {record.product}; loopline replay {record.product} --decision"
+            f"decision {decision_id} belongs to {record.product}; loopline replay {record.product} --decision"
         )
     return _replayed(environment, product, decision_id, (record,))
 
@@ -157,7 +161,7 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
             bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
             for source in bundle.parts.kernel.features.sources:
                 versions[validated_name(source)] = lake.version(validated_table(product, source))
-            found |= {done.decision_id: done for done in _of_bundle(bundle, mine, lake, store)}
+            found |= {one.decision_id: one for one in _of_bundle(bundle, mine, lake, store)}
     finally:
         store.close()
     return ReplayReport(product, where, tuple(found[record.id] for record in records), versions)
@@ -170,31 +174,31 @@ def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: O
     found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
     for record in kept:
         decided = replay(record, bundle, scorer).differences
-        said = Parity(remark="decided without features; only the fallback is compared")
+        parity = Parity(remark="decided without features: only the fallback is compared")
         if index is not None and record.features:
-            said = compare_with_lake(record, bundle, index)
-            if said.differences:
-                said = _explained(record, bundle, index, said, store)
-        differs = bool(decided) or (bool(said.differences) and not said.waiting)
-        outcome: Outcome = "different" if differs else "waiting" if said.waiting else "identical"
-        found.append(Replayed(record.id, record.bundle, outcome, decided, said))
+            parity = compare_with_lake(record, bundle, index)
+            if parity.differences:
+                parity = _explained(record, bundle, index, parity, store)
+        differs = bool(decided) or (bool(parity.differences) and not parity.waiting)
+        outcome: Outcome = "different" if differs else "waiting" if parity.waiting else "identical"
+        found.append(Replayed(record.id, record.bundle, outcome, decided, parity))
     return found
 
 
-def _explained(record: Decision, bundle: Bundle, index: EntityIndex, said: Parity, store: OnlineStore) -> Parity:
-    """With the events that lake and store do not share, as far as the store can be asked."""
+def _explained(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: OnlineStore) -> Parity:
+    """The comparison with the events that only the lake or only the store has, if the store can be read."""
     needs = bundle.parts.kernel.needs
     wanted = {(n.source, n.key): EntityEvents(n.source, n.key, record.keys[n.key]) for n in needs}
     try:
         snapshot = store.fetch_all(tuple(wanted.values()))
     except StoreUnavailable as error:
-        return replace(said, remark=f"whether the lake only waits for events cannot be told: {error}")
+        return replace(parity, remark=f"whether the lake is only waiting for events is unknown: {error}")
     tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    return explain(record, bundle, index, said, StoreEvents(snapshot.version, snapshot.known_until, tables))
+    return explain(record, bundle, index, parity, StoreEvents(snapshot.version, snapshot.known_until, tables))
 
 
 def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:
-    """Of the decisions' entities, as far as their windows reach."""
+    """The events of the decisions' entities within the longest window before the first decision."""
     kernel, product = bundle.parts.kernel, bundle.product
     moments = [record.as_of for record in records]
     first = None if kernel.features.lookback is None else min(moments) - kernel.features.lookback - timedelta(days=1)

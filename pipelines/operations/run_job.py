@@ -1,7 +1,7 @@
-"""Runs in this process, recorded in the same Dagster instance as every other run.
+"""Runs of Dagster jobs in this process, recorded in the same instance as all other runs.
 
-Belongs here: the instance of an environment, and one run of a job, over a range of days or once. Does not belong
-here: which assets and days are run (`product_jobs.py`), printing (`pipelines.cli`).
+Belongs here: opening the instance of an environment, and one run of a job, over a range of days or without days. Does
+not belong here: the choice of assets and days (`product_jobs.py`), output (`pipelines.cli`).
 """
 
 import os
@@ -22,12 +22,12 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 
 
 class RunFailed(LooplineError):
-    """A run did not succeed; the message is that of the first step that failed."""
+    """A run failed; the message is that of its first failure."""
 
 
 @contextmanager
 def dagster_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of the environment, the one that the UI shows."""
+    """The Dagster instance of the environment, which the UI shows too."""
     home = prepare_dagster_home(environment)
     os.environ["DAGSTER_HOME"] = str(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -43,10 +43,12 @@ def run_job(
     selection: Sequence[dg.AssetKey] | None = None,
     config: Mapping[dg.AssetKey, Mapping[str, Any]] | None = None,
 ) -> str:
-    """Runs a job, or some of its assets, over a range of days (a partitioned job) or once; gives the run's id.
+    """Runs a job, or some of its assets, and returns the id of the run.
 
     Args:
-        config: For assets that take some, its fields.
+        days: First and last day of a job with partitions; `None` for a job without.
+        selection: The assets to run; `None` for all assets of the job.
+        config: For each asset with a configuration, its fields.
 
     Raises:
         RunFailed: A step or a blocking check failed.

@@ -1,10 +1,11 @@
-"""The loop, run from nothing, or from what is there, to a live champion: `loopline run` and `loopline demo`.
+"""Running the loop of a product to a live champion: `loopline run` and `loopline demo`.
 
-Belongs here: the order of the jobs, and what is there afterwards, as a value. Does not belong here: which assets a job
-runs on which days (`product_jobs.py`), a range of days again (`backfill.py`), printing (`pipelines.cli`).
+Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
+and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-What is there is used: days that are materialised stay, and a champion stays unless days were added. Features that have
-since been declared otherwise are the exception: their days are materialised again, and a model learns from them.
+A run materialises only missing days, and trains a model only if days were added or there is no champion. Days whose
+features were computed by other declarations than the present ones are outdated: they are materialised again, and a
+model is trained on them.
 """
 
 import time
@@ -33,7 +34,7 @@ from resources.rollout_store.store import RolloutStore
 
 @dataclass(frozen=True)
 class StageFacts:
-    """What an asset recorded when it was last materialised."""
+    """The figures of an asset's last materialisation."""
 
     name: str
     rows: int
@@ -42,13 +43,13 @@ class StageFacts:
 
 @dataclass(frozen=True)
 class LoopReport:
-    """What there is after a run of the loop.
+    """The state of a product after a run of the loop.
 
     Attributes:
-        first, last: The days that it was asked to cover.
-        stages: Every asset that is there, in the order of the loop.
-        champion: The bundle that decides; `None` when the run was to stop before there is one.
-        made: The assets that this run materialised; empty when everything was there.
+        first, last: The days that the run covered.
+        stages: Every materialised asset, in the order of the loop.
+        champion: The bundle that decides; `None` when there is none yet.
+        materialised: The assets that this run materialised; empty when all were up to date.
     """
 
     product: Product
@@ -56,12 +57,12 @@ class LoopReport:
     last: date
     stages: tuple[StageFacts, ...]
     champion: Bundle | None
-    made: tuple[str, ...]
+    materialised: tuple[str, ...]
     wall_seconds: float
 
     @property
     def gates(self) -> list[dict[str, Any]]:
-        """The gates' answers when the champion was evaluated."""
+        """The results of the gates in the champion's evaluation."""
         return [] if self.champion is None else list(self.champion.parts.metrics["gates"]["results"])
 
 
@@ -77,12 +78,13 @@ def run_loop(
     """Runs the loop of a product through a stage.
 
     Args:
-        first, last: The days to cover; by default all that the sources have. Days that are given are materialised
-            again.
+        first, last: The days to cover, by default all days of the sources. Given days are materialised again.
+        through: The last stage to run.
+        progress: Called with a line of text for each long step.
 
     Raises:
         RunFailed: A step or a gate failed.
-        ImpossibleDay: A day is before the first one or not over, or the last one is before the first.
+        ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         UnknownProduct: There is no product of that name.
     """
     started, product = time.perf_counter(), load_product(name)
@@ -92,36 +94,34 @@ def run_loop(
     ):
         stages = STAGES[: STAGES.index(through) + 1]
         jobs = ProductJobs(product, instance, stages)
-        made = jobs.run_days(DATA, days, again=first is not None or last is not None)
+        materialised = jobs.run_days(DATA, days, again=first is not None or last is not None)
         if first is None and last is None and "features" in stages:
-            made += _declared_otherwise(jobs, product, environment, progress)
-        if made or _champion(product, environment) is None:
-            made += jobs.run_model()
-        made += jobs.run_days(WATCH, _watched(product, days), again=bool(made))
+            materialised += _run_outdated(jobs, product, environment, progress)
+        if materialised or _champion(product, environment) is None:
+            materialised += jobs.run_model()
+        materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
         return LoopReport(
             product=product,
             first=days[0],
             last=days[1],
             stages=_facts(instance, jobs.keys(STAGES)),
             champion=_champion(product, environment),
-            made=made,
+            materialised=materialised,
             wall_seconds=time.perf_counter() - started,
         )
 
 
-def _declared_otherwise(
-    jobs: ProductJobs, product: Product, environment: Environment, progress: Progress
-) -> tuple[str, ...]:
-    """Materialises the days of the feature table again that other declarations than the present ones computed."""
+def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment, progress: Progress) -> tuple[str, ...]:
+    """Materialises the outdated days of the feature table again."""
     outdated = outdated_days(Lake(environment.lake), table_name(product.name, FEATURES), product.features)
     if not outdated:
         return ()
-    progress(f"features are declared otherwise than in {len(outdated)} materialised days: these are computed again")
+    progress(f"the declarations of features have changed: {len(outdated)} days are materialised again")
     return jobs.run_days(("features",), (outdated[0], outdated[-1]), again=True)
 
 
 def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[StageFacts, ...]:
-    """What each of the assets recorded when it was last materialised; one that never was is left out."""
+    """The figures of each asset's last materialisation; an asset without one is left out."""
     found = []
     for key in keys:
         event = instance.get_latest_materialization_event(key)
@@ -133,7 +133,7 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to watch: so many that outcomes of a whole window have matured at the end."""
+    """The days to monitor: enough for the outcomes of a whole window to have matured on the last day."""
     reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
     return max(days[0], days[1] - reach), days[1]
 

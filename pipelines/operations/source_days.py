@@ -1,7 +1,7 @@
-"""The sources of a product, made ready to be read, and the days that they have.
+"""The days that a product's sources have, and the preparation of the sandbox before they are read.
 
-Belongs here: filling the sandbox and starting its services for as long as they are read; refusing a day that the
-sources do not have. Does not belong here: what is filled (`fill_sandbox.py`), reading (`assets.ingestion`).
+Belongs here: filling the sandbox and running its services while sources are read; refusing days that the sources do not
+have. Does not belong here: the content of the sandbox (`fill_sandbox.py`), reading sources (`assets.ingestion`).
 """
 
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ from resources.errors import LooplineError
 
 
 class ImpossibleDay(LooplineError):
-    """A product has no such day, or not yet; the message names the day, the first and the last possible one."""
+    """A product has no such day, or not yet; the message names the day, and the first and the last possible day."""
 
 
 @contextmanager
 def readable_days(
     product: Product, environment: Environment, asked: tuple[date | None, date | None], progress: Progress
 ) -> Iterator[tuple[date, date]]:
-    """The sources answer within the block; gives the first and the last day that are to be read.
+    """The first and the last day to read; within the block the sources answer.
 
     Args:
-        asked: The first and the last day that were asked for; `None` for the first and the last that there are.
+        asked: The first and the last requested day; `None` for the first and the last day of the sources.
 
     Raises:
-        ImpossibleDay: A day is before the first one or not over, or the last one is before the first.
+        ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         ProcessError: A service of the sandbox does not start.
     """
     with _sources(product, environment, progress) as there:
@@ -39,17 +39,20 @@ def readable_days(
 
 
 def prepare_sandbox(environment: Environment, progress: Progress) -> None:
-    """Fills what every product's sources read, in an environment that has the sandbox."""
+    """Fills the source systems of every product, in an environment with the sandbox."""
     if environment.sandbox:
         for name in product_names():
             fill_sandbox(load_product(name), environment, progress)
 
 
 def _possible(product: Product, there: tuple[date, date], days: tuple[date, date]) -> tuple[date, date]:
-    """The days, each of which the product and its sources have.
+    """The days, if the product and its sources have both.
 
     Args:
-        there: The first and the last day that the sources have; the last one is over.
+        there: The first and the last day of the sources; the last day is over.
+
+    Raises:
+        ImpossibleDay: They do not.
     """
     first, last = max(product.start, there[0]), there[1]
     for day in days:
@@ -64,7 +67,7 @@ def _possible(product: Product, there: tuple[date, date], days: tuple[date, date
 
 @contextmanager
 def _sources(product: Product, environment: Environment, progress: Progress) -> Iterator[tuple[date, date]]:
-    """The sources answer within the block; gives the first and the last day that they have."""
+    """The first and the last day of the sources; within the block the sources answer."""
     if not environment.sandbox:
         yesterday = clock_of(product, environment).now().date() - timedelta(days=1)
         yield product.start, yesterday

@@ -1,7 +1,7 @@
-"""The lake as people on call ask for it.
+"""The tables of a product: `loopline tables` and `loopline export`.
 
-Belongs here: what `loopline tables` and `loopline export` tell of a product's tables. Does not belong here: reading
-and hashing themselves (`resources.lake`, `resources.lake.content`).
+Belongs here: the facts about each table, and writing a table to a file. Does not belong here: reading and hashing
+(`resources.lake`).
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from resources.naming import checked_name
 
 
 class TableExportError(LooplineError):
-    """A table cannot be exported; the message names the file and what is in the way."""
+    """A table cannot be exported; the message names the file and the obstacle."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,11 @@ class TableFacts:
     """One table at its newest version.
 
     Attributes:
-        partitions: Days that have rows; 0 for a table without days.
-        content_hash: Of the sorted rows, whatever the files: the SHA-256 of each day with the hash of its rows.
-        hashes: The hash of each day's rows.
+        partitions: Number of days that have rows; 0 for a table without days.
+        last_partition: The last of these days, ISO-8601; `None` for a table without days.
+        last_commit: Time of the last commit, ISO-8601 in UTC.
+        content_hash: SHA-256 over the days and the hashes of their sorted rows; independent of the files.
+        hashes: The hash of each day's rows; for a table without days one hash, under `all`.
     """
 
     name: str
@@ -42,40 +44,45 @@ class TableFacts:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self, *, by_partition: bool) -> dict[str, Any]:
-        """Ready for JSON; the hash of each day only when it is asked for."""
+        """JSON values; with the hash of each day only by partition."""
         facts = asdict(self)
         return facts if by_partition else {key: value for key, value in facts.items() if key != "hashes"}
 
 
 def product_tables(lake: Lake, product: str) -> tuple[TableFacts, ...]:
-    """The facts of every table of a product, by name.
+    """The facts about every table of a product, in the order of their names.
 
     Raises:
-        DamagedPartition: A file of a table is missing, cut short, or fails its checksums.
+        DamagedPartition: A file of a table is missing, truncated, or fails its checksums.
     """
     return tuple(_facts(lake, table) for table in lake.tables(checked_name(product, "product")))
 
 
 def export_table(lake: Lake, product: str, table: str, file: Path, version: int | None) -> int:
-    """Writes a version of a table to one Parquet file, whole or not at all; gives its rows.
+    """Writes a version of a table to one Parquet file and returns the number of rows.
+
+    The file appears complete or not at all.
+
+    Args:
+        version: `None` for the newest version.
 
     Raises:
         TableExportError: The file cannot be written.
-        MissingTable: There is no such table, or no such version of it.
+        MissingTable: The table, or that version of it, does not exist.
     """
     if file.is_dir():
         raise TableExportError(f"{file} is a folder; name a file in it")
     if not file.parent.is_dir():
-        raise TableExportError(f"there is no folder {file.parent}; make it first")
+        raise TableExportError(f"there is no folder {file.parent}; create it first")
     data = lake.read(f"{checked_name(product, 'product')}/{checked_name(table, 'table')}", version=version)
-    half = file.with_name(f".{file.name}.new")
+    unfinished = file.with_name(f".{file.name}.new")
     try:
-        pq.write_table(data, half, compression="zstd", write_page_checksum=True)
-        half.replace(file)
+        pq.write_table(data, unfinished, compression="zstd", write_page_checksum=True)
+        unfinished.replace(file)
     except OSError as error:
         raise TableExportError(f"{file} cannot be written: {error}") from error
     finally:
-        half.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
     return data.num_rows
 
 

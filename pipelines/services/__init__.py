@@ -1,1 +1,1 @@
-"""The local services: which there are, how they start and stop, and the streams' follower."""
+"""The local services: the list of them, starting and stopping them, and the process that follows the streams."""

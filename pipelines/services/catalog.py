@@ -1,7 +1,7 @@
-"""Which services run on this machine, and how each is started.
+"""The services of this machine, and the command that starts each.
 
-Belongs here: names, commands, ports, addresses and environment variables. Does not belong here: starting, asking and
-stopping them (`services.py`).
+Belongs here: names, commands, ports, addresses and environment variables. Does not belong here: starting, probing and
+stopping services (`lifecycle.py`, `temporary.py`).
 """
 
 import os
@@ -19,12 +19,13 @@ ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "str
 
 @dataclass(frozen=True)
 class Service:
-    """How one service is run.
+    """The command and the addresses of one service.
 
     Attributes:
-        address: Where a person reaches it; empty for one that nobody asks.
-        probe: Address that answers with success once the process serves; empty where nobody is served.
-        variables: What its environment has beside that of every service.
+        port: The loopback port on which it listens; `None` if it does not listen.
+        address: The address for people; empty if it does not listen.
+        probe: The address that answers with success once the service is ready; empty if it does not listen.
+        variables: Environment variables beyond `common_variables`.
     """
 
     name: ServiceName
@@ -38,15 +39,15 @@ class Service:
 def services_of(environment: Environment) -> tuple[Service, ...]:
     """The services that run on this machine in that environment, in the order of their start.
 
-    The credit bureau belongs to them once the sandbox is filled, the MLflow server where the environment has none
-    elsewhere.
+    The credit bureau is one of them once the sandbox is filled, the MLflow server if the environment names no remote
+    one.
     """
     filled = (environment.bank / "bureau" / "reports").is_dir()
     return tuple(service for service in services_to_be(environment) if service.name != "bureau" or filled)
 
 
 def services_to_be(environment: Environment) -> tuple[Service, ...]:
-    """Those services, and the bureau too where the sandbox is still to be filled."""
+    """The same services, with the bureau even before the sandbox is filled."""
     found = [_dagster(environment), _daemon(), _decisions(environment), _stream()]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
         found.insert(0, _mlflow(environment))
@@ -56,7 +57,7 @@ def services_to_be(environment: Environment) -> tuple[Service, ...]:
 
 
 def common_variables(environment: Environment) -> dict[str, str]:
-    """The environment of every service: this process's own, and what names the environment."""
+    """The environment variables of every service: those of this process, and those that name the environment."""
     known = os.environ.get("PYTHONPATH")
     return {
         **os.environ,
@@ -64,17 +65,17 @@ def common_variables(environment: Environment) -> dict[str, str]:
         "LOOPLINE_HOME": str(environment.home),
         "LOOPLINE_PORT_BASE": str(environment.ports.dagster),
         "DAGSTER_HOME": str(environment.dagster_home),
-        # A console script does not look for modules in its working directory, and so would not find the checkout.
+        # A console script does not import from its working directory, so it would not find the checkout.
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])]),
         "PYTHONUNBUFFERED": "1",
-        # Nothing is told to the makers of what runs here.
+        # No usage data are sent to the authors of the libraries.
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
 
 
 def local(port: int) -> str:
-    """The address of a port of this machine."""
+    """The address of a loopback port."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -102,7 +103,7 @@ def _mlflow(environment: Environment) -> Service:
         port=port,
         address=local(port),
         probe=f"{local(port)}/health",
-        # Without the job runner it is two processes instead of ten, and has no interface that skips authentication.
+        # Without the job runner the server has two processes instead of ten, and no API without authentication.
         variables={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
     )
 
@@ -136,7 +137,7 @@ def _decisions(environment: Environment) -> Service:
 
 
 def _stream() -> Service:
-    """Follows the products' streams into the online stores; it waits for those that are not there yet."""
+    """Follows the products' streams into the online stores; it waits for streams and stores that do not exist yet."""
     command = (sys.executable, "-m", "pipelines.services.stream_follower")
     return Service(name="stream", command=command, port=None, address="", probe="")
 

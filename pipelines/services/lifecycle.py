@@ -1,7 +1,7 @@
-"""The services of this machine: brought up, asked how they are, taken down.
+"""Starting, probing and stopping the services of this machine.
 
-Belongs here: the order of things and what counts as working. Does not belong here: which services there are
-(`service_list.py`), the life of a process (`resources.processes`), and what the services do.
+Belongs here: the order of the steps, and the criteria for each state of a service. Does not belong here: the list of
+services (`catalog.py`), the life of a process (`resources.processes`), the work of the services.
 """
 
 import fcntl
@@ -31,25 +31,25 @@ from resources.rollout_store.store import RolloutStore
 
 State = Literal["running", "silent", "broken", "died", "stopped"]
 
-# Five processes load their imports at once on a machine that may have two cores.
+# Five processes import their libraries at the same time, on a machine that may have two cores.
 _START_SECONDS = 240.0
-# A service that answers may still be loading a bundle, or a code location.
+# A service that answers may still be loading a bundle or a code location.
 _SETTLE_SECONDS = 20.0
 
 
 class ServiceError(LooplineError):
-    """A service cannot be brought up; the message says what is in the way and how to move it."""
+    """A service cannot be started; the message names the obstacle and how to remove it."""
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How a service is.
+    """The state of one service.
 
     Attributes:
-        state: `running` (it answers), `silent` (alive, no answer), `broken` (it answers that something is wrong),
-            `died` (it was started and is gone), `stopped`.
-        address: Where a person reaches it; empty for one that nobody asks.
-        detail: What is wrong or worth knowing, in words; empty when nothing is.
+        state: `running` (it answers), `silent` (alive, no answer), `broken` (it answers, and reports a problem), `died`
+            (it was started and has ended), `stopped`.
+        address: The address for people; empty if the service does not listen.
+        detail: The problem, or other information for people; empty if there is none.
     """
 
     name: str
@@ -64,24 +64,25 @@ Report = Callable[[ServiceStatus], None]
 
 
 def _unreported(_: ServiceStatus) -> None:
-    """For callers that do not want to be told step by step."""
+    """Ignores the status of a service."""
 
 
 def up(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
-    """Starts the services that do not run, and returns once all answer; those that run are left alone.
+    """Starts the services that do not run, and returns once all answer; running services are left alone.
 
-    What answers may still be `broken`: a code location that does not load, a bundle that is refused.
+    A service that answers may still be `broken`: a code location does not load, a bundle is refused.
 
     Args:
-        report: Called with each service's status as soon as it is known.
+        report: Called with the status of each service as soon as it is known.
 
     Raises:
-        ServiceError: A port is taken, or a service died or did not answer. What this call started is stopped again.
+        ServiceError: A port is taken, or a service died or did not answer. The services that this call started are
+            stopped again.
     """
     table = ProcessTable(environment.home)
     services = services_of(environment)
     with _alone(environment.home):
-        _clear_away_the_dead(table)
+        _end_orphans(table)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
@@ -99,23 +100,23 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
 
 
 def check_ports(environment: Environment) -> None:
-    """Sees that every port is free that `up` will need, before long work is done for it.
+    """Checks that every port that `up` needs is free, before long preparations for it.
 
     Raises:
-        ServiceError: A port is taken; the message says by what.
+        ServiceError: A port is taken; the message names the process.
     """
     table = ProcessTable(environment.home)
     with _alone(environment.home):
-        _clear_away_the_dead(table)
+        _end_orphans(table)
         running = {process.name for process in table.all()}
         _refuse_taken_ports([service for service in services_to_be(environment) if service.name not in running])
 
 
 def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
-    """Stops every recorded service and all that it started; returns those that it stopped.
+    """Stops every recorded service with all processes that it started, and returns the stopped services.
 
     Raises:
-        ProcessError: Something cannot be ended.
+        ProcessError: A process cannot be ended.
     """
     table = ProcessTable(environment.home)
     with _alone(environment.home):
@@ -128,13 +129,13 @@ def down(environment: Environment, *, report: Report = _unreported) -> tuple[Ser
 
 
 def status(environment: Environment) -> tuple[ServiceStatus, ...]:
-    """How each of the environment's services is now."""
+    """The present state of each service of the environment."""
     processes = {process.name: process for process in ProcessTable(environment.home).all()}
     return tuple(_status(service, processes.get(service.name), environment) for service in services_of(environment))
 
 
 def prepare_dagster_home(environment: Environment) -> Path:
-    """Makes the Dagster instance's folder with its settings, and returns it: what DAGSTER_HOME is to be."""
+    """Creates the folder of the Dagster instance with its settings, and returns it, the value of DAGSTER_HOME."""
     home = environment.dagster_home
     template = CHECKOUT / "infra" / "dagster" / ("local.yaml" if environment.name == "local" else "prod.yaml")
     settings = template.read_text(encoding="utf-8").replace("${DAGSTER_HOME}", str(home))
@@ -145,29 +146,29 @@ def prepare_dagster_home(environment: Environment) -> Path:
             beside.write_text(settings, encoding="utf-8")
             beside.replace(target)
         if environment.name == "local":
-            _make_databases(home)
+            _create_databases(home)
     return home
 
 
-def _make_databases(home: Path) -> None:
-    """Makes the instance's SQLite databases, once.
+def _create_databases(home: Path) -> None:
+    """Creates the SQLite databases of the instance, once.
 
-    Two processes that open a new instance at the same time both write the version of its schema, and one that stands
-    there twice cannot be read.
+    Two processes that open a new instance at the same time both write the version of its schema, and Dagster cannot
+    read an instance with two versions.
     """
-    made = home / "databases-made"
-    if not made.exists():
+    marker = home / "databases-made"
+    if not marker.exists():
         from dagster import DagsterInstance
 
         with DagsterInstance.from_config(str(home)) as instance:
             for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
                 if storage is not None:
                     storage.alembic_version()
-        made.touch()
+        marker.touch()
 
 
-def _clear_away_the_dead(table: ProcessTable) -> None:
-    """Ends what a service that died has left behind: its children may still hold its port."""
+def _end_orphans(table: ProcessTable) -> None:
+    """Ends the children of services that died: they may still hold a port."""
     table.stop(*(process for process in table.all() if not is_alive(process)))
 
 
@@ -234,7 +235,7 @@ def _code_locations(environment: Environment) -> tuple[State, str]:
 def _daemon_health(environment: Environment) -> tuple[State, str]:
     webserver = local(environment.ports.dagster)
     if not answers(f"{webserver}/server_info"):
-        return "silent", "the Dagster web server, which knows of its health, does not answer"
+        return "silent", "the Dagster web server, which reports the health of the daemon, does not answer"
     unwell = DagsterServer(webserver).unwell_daemons()
     return ("silent", f"no heartbeat of {', '.join(unwell)}") if unwell else ("running", "")
 
@@ -243,8 +244,8 @@ def _champions(environment: Environment) -> tuple[State, str]:
     if answers(f"{local(environment.ports.decisions)}/readyz"):
         return "running", ""
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
-        return "broken", "no champion is loaded, though one is rolled out: its log says why"
-    return "running", "nothing is rolled out yet, so that nothing can be decided: `loopline demo` does it"
+        return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
+    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline demo"
 
 
 def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:
@@ -254,7 +255,7 @@ def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keeps two commands from changing the folder at the same time."""
+    """Holds the lock of the folder, so that two commands do not change it at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,8 +2,8 @@
 
     python -m pipelines.services.stream_follower
 
-Belongs here: which streams are followed, the loop over them, and going on after failures. Does not belong here: one
-stream's step (`assets.streaming.follower`).
+Belongs here: the list of streams, the loop over them, retries after failures. Does not belong here: the step of one
+stream (`assets.streaming.follower`).
 """
 
 import logging
@@ -34,12 +34,12 @@ _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _EXPIRY_SECONDS = 3600.0
-# Their messages say what to do and hold no personal data.
+# Their messages contain a remedy and no personal data.
 _FORESEEN = (SourceError, StoreError, LakeError, EventError, ContractCannotRun, SandboxError)
 
 
 def followed(product: Product) -> tuple[StreamTopic, ...]:
-    """The product's streams whose events features read."""
+    """The product's streams whose events its features read."""
     streams = (source for source in product.sources if isinstance(source, StreamTopic))
     return tuple(source for source in streams if source.name in product.features.sources)
 
@@ -52,7 +52,7 @@ class _Followed:
 
 
 class Following:
-    """All streams of some products, followed in turn until `stop`."""
+    """Follows all streams of some products in turn, until `stop`."""
 
     def __init__(self, environment: Environment, products: Sequence[Product]) -> None:
         self._stop = threading.Event()
@@ -76,7 +76,7 @@ class Following:
         ]
 
     def run(self) -> None:
-        """Follows until `stop` is called; what fails is told once, and tried again."""
+        """Follows until `stop` is called. A failure is logged once, and its stream is retried."""
         expiry = time.monotonic() + _EXPIRY_SECONDS
         while not self._stop.is_set():
             busy = [one for one in self._followed if self._step(one)]
@@ -90,18 +90,18 @@ class Following:
         self._stores.close()
 
     def stop(self) -> None:
-        """Ends `run` after the step under way."""
+        """Ends `run` after the present step."""
         self._stop.set()
 
     def _step(self, one: _Followed) -> bool:
-        """Whether there was something to read."""
+        """Whether the step read messages."""
         if time.monotonic() < one.retry_at:
             return False
         try:
             done = one.follower.step()
         except _FORESEEN as error:
             return self._failed(one, str(error))
-        except Exception as error:  # noqa: BLE001 - an error of our own in one stream, and the others go on
+        except Exception as error:  # noqa: BLE001 - a fault of the code in one stream must not stop the others
             return self._failed(one, _unforeseen(error))
         if one.problem:
             _LOG.warning("%s is followed again", one.follower.name)
@@ -125,21 +125,21 @@ class Following:
             try:
                 removed = store.expire(clock.now()) if store.state() else 0
             except StoreError as error:
-                _LOG.warning("%s: expired events stay for now: %s", name, error)
+                _LOG.warning("%s: expired events are not removed yet: %s", name, error)
             except Exception as error:  # noqa: BLE001 - as in a step
-                _LOG.error("%s: expired events stay for now: %s", name, _unforeseen(error))
+                _LOG.error("%s: expired events are not removed yet: %s", name, _unforeseen(error))
             else:
-                _LOG.info("%s: %d events lay beyond every window and were removed", name, removed)
+                _LOG.info("%s: removed %d events older than every window", name, removed)
 
 
 def _unforeseen(error: Exception) -> str:
-    """What is told of an error that nobody thought of: its kind and where it is, not its words, which may hold data."""
+    """The log entry for an unexpected error: its type and traceback, but not its message, which may contain data."""
     places = "".join(traceback.format_tb(error.__traceback__, limit=-8))
-    return f"an error of our own, {type(error).__name__}; the streams beside it are followed\n{places}"
+    return f"unexpected error {type(error).__name__}; the other streams are still followed\n{places}"
 
 
 def main() -> None:
-    """The command; SIGTERM and SIGINT end it after the step under way."""
+    """Runs the process; SIGTERM and SIGINT end it after the present step."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     following = Following(load_environment(), [load_product(name) for name in product_names()])
 

@@ -1,7 +1,7 @@
-"""Services that a command needs for a while.
+"""Services for the duration of a command.
 
-Belongs here: starting the services that a command cannot do without and stopping them with it, leaving alone those that
-`loopline up` has started. Does not belong here: which services there are (`service_list.py`).
+Belongs here: starting the services that a command needs, and stopping them at its end. Services that `loopline up` has
+started are left alone. Does not belong here: the list of services (`catalog.py`).
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ _START_SECONDS = 60.0
 
 @contextmanager
 def needed(environment: Environment, names: Collection[str]) -> Iterator[None]:
-    """The named services answer within the block; those that had to be started for it are stopped at its end.
+    """Within the block the named services answer; the services that were started for it are stopped at its end.
 
     Raises:
         ProcessError: A service could not be started, died, or did not answer.

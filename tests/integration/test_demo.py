@@ -119,7 +119,7 @@ def test_a_table_is_exported_whole(demo_home: DemoHome, demo_tables: Tables, tmp
             ["backfill", PRODUCT, "--from", "2026-13-01", "--to", "2026-13-02"],
             "day '2026-13-01' is not in the calendar",
         ),
-        (["load", "card_fraud"], "was never made; make it first: loopline run card_fraud"),
+        (["load", "card_fraud"], "was never materialised; run first: loopline run card_fraud"),
         (["export", PRODUCT, "../keys", "keys.parquet"], "table '../keys' is not a name"),
         (["export", PRODUCT, "nothing", "nothing.parquet"], "table credit_risk/nothing does not exist"),
     ],

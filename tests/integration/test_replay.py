@@ -154,5 +154,5 @@ def test_what_cannot_be_replayed_is_said(service: Service, workspace: Workspace,
     assert (len(report.of("erased")), report.same) == (1, True)
     with pytest.raises(NothingToReplay, match="has no decision on 2020-01-01"):
         replay_day(workspace.environment, PRODUCT, datetime(2020, 1, 1, tzinfo=UTC).date())
-    with pytest.raises(NothingToReplay, match="is of loans"):
+    with pytest.raises(NothingToReplay, match="belongs to loans"):
         replay_decision(workspace.environment, "other", decision)

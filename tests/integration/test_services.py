@@ -34,7 +34,7 @@ def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]
 def test_all_of_them_run(environment: Environment, up: dict[str, lifecycle.ServiceStatus]) -> None:
     assert [(status.name, status.detail) for status in up.values() if status.state != "running"] == []
     assert list(up) == ["mlflow", "dagster", "daemon", "decisions", "stream"]
-    assert "nothing is rolled out yet" in up["decisions"].detail
+    assert "no champion is rolled out yet" in up["decisions"].detail
     assert len(processes_of(environment)) > len(up), "the check for leftovers sees them"
 
 

@@ -1,11 +1,9 @@
-"""What a person gets wrong with `run` and `backfill` ends in one sentence; what is shown after the demonstration."""
+"""What a person gets wrong with `run` and `backfill` ends in one sentence."""
 
-from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipelines.cli import console, render
 from tests.unit.pipelines.cli.conftest import Refused
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -38,15 +36,3 @@ def test_a_day_that_is_not_over_is_refused(command: str, ahead: int, refused: Re
     day = today + timedelta(days=ahead)
     said = refused(command.format(day))
     assert f"credit_risk has no day {day}: the first is 2024-10-01, and {today - timedelta(days=1)} is the last" in said
-
-
-def test_the_next_commands_are_of_the_product_and_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    """They can be run as they stand."""
-    report = SimpleNamespace(product=SimpleNamespace(name="loans"), last=date(2026, 9, 30))
-    render.show_next(report, ["cards"], console.results(json_=False))  # type: ignore[arg-type]
-    assert capsys.readouterr().out.split("\n")[2:6] == [
-        "  loopline up                          Dagster, MLflow and the decision service, with their addresses",
-        "  loopline run cards                   another product",
-        "  loopline backfill loans --from 2026-09-01 --to 2026-09-07",
-        "  loopline tables loans                what is in the lake",
-    ]

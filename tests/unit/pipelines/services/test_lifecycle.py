@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from pipelines.services import lifecycle
-from pipelines.services.catalog import Service, local, services_of
+from pipelines.services.catalog import Service, local
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes import ProcessTable, answers
 from tests.support.ports import free_ports
@@ -127,22 +127,6 @@ def test_a_service_that_dies_takes_the_others_down_and_shows_its_log(
         lifecycle.up(environment)
     assert marked(environment) == []
     assert ProcessTable(environment.home).all() == ()
-
-
-def test_every_service_listens_on_this_machine_only(environment: Environment) -> None:
-    (environment.bank / "bureau" / "reports").mkdir(parents=True)
-    found = services_of(environment)
-    assert [service.name for service in found] == ["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
-    assert [service.port for service in found if service.port] == [
-        environment.ports.bureau, environment.ports.mlflow, environment.ports.dagster, environment.ports.decisions
-    ]  # fmt: skip
-    assert all(service.address.startswith("http://127.0.0.1:") for service in found if service.address)
-    assert not [service.name for service in found if "0.0.0.0" in service.command]
-
-
-def test_services_that_are_elsewhere_are_not_started(environment: Environment) -> None:
-    elsewhere = environment.model_copy(update={"mlflow_tracking_uri": "http://mlflow:5000"})
-    assert [service.name for service in services_of(elsewhere)] == ["dagster", "daemon", "decisions", "stream"]
 
 
 def test_the_settings_of_the_instance_follow_the_environment(environment: Environment) -> None:

@@ -69,7 +69,7 @@ def test_an_unforeseen_error_in_one_stream_leaves_the_others(
     assert following._step(second) is True
     told = [record.getMessage() for record in caplog.records if "is not followed" in record.getMessage()]
     assert len(told) == 1
-    assert "credit_risk/repayments is not followed: an error of our own, TypeError" in told[0]
+    assert "credit_risk/repayments is not followed: unexpected error TypeError" in told[0]
     assert "in fail" in told[0]
     assert name_of_somebody not in caplog.text
     first.retry_at = 0.0

@@ -1,0 +1,79 @@
+"""Which assets of which days the jobs of a product run; the runs themselves are in the integration tests."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.materialising import asset_key
+from pipelines.jobs import DATA, STAGES, WATCH
+from pipelines.operations import product_jobs
+from pipelines.operations.product_jobs import ProductJobs, UnknownAsset
+from pipelines.products import load_product
+
+PRODUCT = load_product("card_fraud")
+RAW = ("raw_card_transactions", "raw_fraud_labels")
+DAYS = date(2026, 1, 1), date(2026, 1, 5)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Any]]:
+    """The runs that were asked for: the job and the days of each."""
+    monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path))
+    asked: list[tuple[str, Any]] = []
+
+    def run_job(_: dg.Definitions, __: dg.DagsterInstance, name: str, *, days: Any = None, selection: Any) -> None:
+        asked.append((name, days))
+
+    monkeypatch.setattr(product_jobs, "run_job", run_job)
+    return asked
+
+
+def materialise(instance: dg.DagsterInstance, name: str, *days: int) -> None:
+    for day in days:
+        found = dg.AssetMaterialization(asset_key(PRODUCT, name), partition=f"2026-01-{day:02}")
+        instance.report_runless_asset_event(found)
+
+
+def test_the_smallest_range_with_every_missing_day_runs(
+    instance: dg.DagsterInstance, runs: list[tuple[str, Any]]
+) -> None:
+    materialise(instance, RAW[0], 1, 2, 4, 5)
+    materialise(instance, RAW[1], 1, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance)
+    assert jobs.run_days(("ingestion",), DAYS, again=False) == RAW
+    assert runs == [("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 3)))]
+
+
+def test_days_that_are_there_run_only_again(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
+    for name in RAW:
+        materialise(instance, name, 1, 2, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance)
+    assert jobs.run_days(("ingestion",), DAYS, again=False) == ()
+    assert runs == []
+    assert jobs.run_days(("ingestion",), DAYS, again=True) == RAW
+    assert runs == [("card_fraud_daily", DAYS)]
+
+
+def test_no_stage_beyond_the_limit_runs(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
+    jobs = ProductJobs(PRODUCT, instance, STAGES[:2])
+    names = [key.path[-1] for key in jobs.keys(DATA)]
+    assert names == [*RAW, "validated_card_transactions", "validated_fraud_labels"]
+    assert (jobs.run_model(), jobs.run_days(WATCH, DAYS, again=True), runs) == ((), (), [])
+
+
+def test_an_asset_without_days_is_unknown(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
+    jobs = ProductJobs(PRODUCT, instance)
+    assert jobs.run_assets(["scores", "features"], DAYS) == ("scores", "features")
+    with pytest.raises(UnknownAsset, match=r"no daily asset 'online_store'; it has raw_card_transactions, .*outcomes"):
+        jobs.run_assets(["online_store"], DAYS)
+    assert runs == [("card_fraud_daily", DAYS)]
