@@ -103,7 +103,7 @@ def test_a_home_that_is_a_file_is_refused(
     """The sentence names the variable to set."""
     (tmp_path / "home").touch()
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
-    assert f"LOOPLINE_HOME is {tmp_path}/home, which is no folder" in refused("status", monkeypatch, capsys)
+    assert f"LOOPLINE_HOME is {tmp_path}/home, which is not a folder" in refused("status", monkeypatch, capsys)
 
 
 def test_a_result_is_on_standard_output_as_text_or_as_json(
