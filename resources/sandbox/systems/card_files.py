@@ -1,7 +1,8 @@
 """Card payments and their fraud labels in the landing zone.
 
 Belongs here: the folders that the two feeds of card payments fill, from invented and public payments alike. Does not
-belong here: the feeds (`resources.sandbox.world.card_feeds`), where payments come from (`cards.py`, `handbook.py`).
+belong here: the feeds (`resources.sandbox.world.card_feeds`), the payments (`resources.sandbox.world.cards`,
+`handbook.py`).
 """
 
 from dataclasses import dataclass

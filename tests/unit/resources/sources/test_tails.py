@@ -75,7 +75,9 @@ def test_a_file_that_was_replaced_by_a_longer_one_is_told(tail: FileTail, tmp_pa
     offsets = tail.read({}, lines).offsets
     content = (tmp_path / "repayments.jsonl").read_text()
     (tmp_path / "repayments.jsonl").write_text("".join(line(n) for n in range(1, 2 * lines)))
-    with pytest.raises(SourceBroken, match=f"was read up to byte {len(content)}, and the bytes before that are others now"):
+    with pytest.raises(
+        SourceBroken, match=f"was read up to byte {len(content)}, and the bytes before that are others now"
+    ):
         tail.read(offsets, 1)
     (tmp_path / "other").write_text(content + line(lines))
     (tmp_path / "other").replace(tmp_path / "repayments.jsonl")
