@@ -1,1 +1,1 @@
-"""Connections to the outside: one module a system. Nothing here knows what a product or an asset is."""
+"""Connections to the outside: one module or package for each system. Nothing here knows a product or an asset."""

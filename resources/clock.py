@@ -1,7 +1,7 @@
-"""What day it is.
+"""The current time.
 
-Belongs here: the clock that schedules and maturity ask, so that a sandbox whose data ends last September is not asked
-for yesterday. Does not belong here: scheduling.
+Belongs here: the clock that schedules and the maturity of labels use. The sandbox has a clock of its own, because its
+data end on a fixed day. Does not belong here: scheduling, the arithmetic of moments (`moments.py`).
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present moment, in UTC."""
+    """Gives the current moment, in UTC."""
 
     def now(self) -> datetime: ...
 

@@ -1,6 +1,6 @@
-"""Which code this is.
+"""The version of the running code.
 
-Belongs here: the version that records name. Does not belong here: what is recorded.
+Belongs here: finding the version that is recorded with runs and decisions. Does not belong here: the records.
 """
 
 import os
@@ -11,10 +11,9 @@ from resources.environments import CHECKOUT
 
 
 def code_version() -> str:
-    """LOOPLINE_CODE_VERSION, or the checkout's commit (`+changed` when the tree is not clean), or the package's
-    version.
+    """The value of LOOPLINE_CODE_VERSION, or else the checkout's commit, or else the package's version.
 
-    An image has no checkout: its build sets the variable.
+    A commit ends in `+changed` if the tree is not clean. An image has no checkout: its build sets the variable.
     """
     told = os.environ.get("LOOPLINE_CODE_VERSION")
     if told:

@@ -1,8 +1,7 @@
-"""Where things are: the environment, read and checked once.
+"""The environment: the addresses of everything outside, read and checked once.
 
-Belongs here: the names of the environments, the addresses that each gives, and loud refusal of anything else. The
-values are in `infra/environments/<name>.yaml`. Does not belong here: opening any of these addresses, or secrets
-(`keys.py`).
+Belongs here: the names of the environments, the addresses of each, and the refusal of everything else. The values are
+in `infra/environments/<name>.yaml`. Does not belong here: opening an address, secrets (`keys.py`).
 """
 
 import os
@@ -41,7 +40,7 @@ class Environment(BaseModel):
     """The addresses of everything outside, for one environment.
 
     Attributes:
-        home: Folder of all that this checkout keeps (`.loopline/`, or LOOPLINE_HOME).
+        home: Folder of everything that this checkout writes (`.loopline/`, or LOOPLINE_HOME).
         lake: Folder or `s3://` prefix of the Delta tables.
         database_url: SQLAlchemy address of the operational database that sources read.
         landing: Folder or `s3://` prefix where daily files land.
@@ -51,8 +50,9 @@ class Environment(BaseModel):
         rollout: Folder or `s3://` prefix of bundles and rollout manifests.
         decision_log: Folder to which the decision service appends.
         webhook: Address that alerts are posted to; empty for the console alone.
-        sandbox: The sources are the sandbox bank of this machine, which is filled on first use.
-        card_transactions: Folder of monthly Parquet files that stand in for the sandbox's card transactions.
+        sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
+        card_transactions: Folder of the Fraud Detection Handbook's monthly Parquet files, which replace the sandbox's
+            invented card payments; empty for the invented ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,7 +90,7 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     """The environment that LOOPLINE_ENV names (`local` when unset).
 
     Raises:
-        UnknownEnvironment: The name is unknown, a variable without a default is unset, or a port is no number.
+        UnknownEnvironment: The name is unknown, a variable without a default is unset, or a port is not a number.
     """
     variables = os.environ if variables is None else variables
     name = variables.get("LOOPLINE_ENV", "local")
@@ -99,7 +99,7 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     home = Path(variables.get("LOOPLINE_HOME") or CHECKOUT / ".loopline").expanduser().resolve()
     if home.exists() and not home.is_dir():
         raise UnknownEnvironment(
-            f"LOOPLINE_HOME is {home}, which is no folder; set it to one, or to where one may be made"
+            f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path where one can be made"
         )
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Secret keys: where they come from and how a local one is made.
+"""Secret keys: finding them, and making a local one.
 
-Belongs here: the keys that sign bundles and that tokenise personal data, by name. Does not belong here: what is done
-with a key (`assets.bundle.signing`, `assets.privacy`), and any other password or address (`environments.py`).
+Belongs here: the keys that sign bundles and that tokenise personal data, by name. Does not belong here: signing and
+tokenising (`assets.bundle.signing`, `assets.privacy`), any other password or address (`environments.py`).
 """
 
 import os
@@ -31,8 +31,8 @@ def signing_key(environment: Mapping[str, str], home: Path, name: str) -> bytes:
 
     Args:
         environment: Environment variables; LOOPLINE_ENV says which environment it is.
-        home: Folder of all that this checkout keeps.
-        name: What the key is for: `signing`, `tokenisation`.
+        home: Folder of everything that this checkout writes.
+        name: The purpose of the key: `signing`, `tokenisation`.
 
     Raises:
         MissingKey: The key is absent, too short, or in a file that others may read.
@@ -73,7 +73,7 @@ def _local_key(path: Path) -> bytes:
 
 
 def _create(path: Path, text: str) -> None:
-    """Makes the file whole or not at all; when another process was first, its key stays."""
+    """Writes the file whole or not at all; if another process was first, its key stays."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -89,14 +89,14 @@ def _create(path: Path, text: str) -> None:
 
 
 class Keys:
-    """The keys of this process, looked up when they are asked for and not before."""
+    """The keys of this process, each looked up on use."""
 
     def __init__(self, environment: Mapping[str, str], home: Path) -> None:
         self._environment, self._home = environment, home
 
     @classmethod
     def of(cls, home: Path) -> "Keys":
-        """The keys that this process's own environment variables give."""
+        """The keys from the environment variables of this process."""
         return cls(os.environ, home)
 
     @property

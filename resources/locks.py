@@ -1,10 +1,10 @@
-"""One at a time, across processes.
+"""Exclusive locks across processes.
 
-Belongs here: an exclusive lock by name, on whatever the environment has: a file beside a local database or in a folder,
-an advisory lock in PostgreSQL. Does not belong here: what is done under it.
+Belongs here: an exclusive lock by name, in the place that the environment has: a file beside a local database or in a
+folder, or an advisory lock in PostgreSQL. Does not belong here: what is done under a lock.
 
-A lock goes with its holder: the kernel drops the file's when the process ends, PostgreSQL drops the transaction's when
-the connection does. So a crash never leaves one behind.
+A crash leaves no lock behind: the kernel drops a file's lock when the process ends, and PostgreSQL drops a
+transaction's lock when the connection ends.
 """
 
 import fcntl
@@ -36,16 +36,16 @@ class LockTimeout(LockError):
 
 @contextmanager
 def exclusive(address: str, name: str, *, wait: timedelta = timedelta(seconds=60)) -> Iterator[None]:
-    """Hold the lock for the length of the block.
+    """Holds the lock during the block.
 
     Args:
         address: `sqlite:///<file>` or a folder (a lock file in it), or `postgresql+psycopg2://…` (an advisory lock).
-        name: What is locked; names do not meet each other.
+        name: What is locked; locks of different names are independent.
         wait: How long to wait for another holder.
 
     Raises:
-        LockTimeout: Another holder kept it.
-        LockError: The address is of no known kind, or the database's connection was lost while the lock was held.
+        LockTimeout: Another process held the lock for longer than `wait`.
+        LockError: The address is of no known kind, or the connection to the database was lost while the lock was held.
     """
     if address.startswith("postgresql"):
         with _advisory(address, name, wait):
@@ -66,7 +66,7 @@ def _folder(address: str) -> Path:
 
 
 def _slug(name: str) -> str:
-    """A file name: the name itself where it is plain, and a digest so that two never share a file."""
+    """A file name: the letters and digits of the name, and a digest so that two names never share a file."""
     plain = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
     return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
@@ -96,7 +96,7 @@ def _taken(handle: int) -> bool:
 
 @contextmanager
 def _advisory(address: str, name: str, wait: timedelta) -> Iterator[None]:
-    """A transaction's advisory lock: it works behind a pooler too, which a session's would not."""
+    """An advisory lock of a transaction, which works behind a connection pooler; a session's lock would not."""
     key = int.from_bytes(hashlib.sha256(f"loopline:{name}".encode()).digest()[:8], "big", signed=True)
     engine = sa.create_engine(address, poolclass=NullPool)
     with engine.connect() as connection, connection.begin():

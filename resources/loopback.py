@@ -1,7 +1,7 @@
-"""Addresses of this machine.
+"""Loopback addresses.
 
-Belongs here: telling a loopback address from one elsewhere. A machine's proxy settings are for addresses elsewhere: a
-proxy that is asked for a loopback address looks for it on its own machine. Does not belong here: any client.
+Belongs here: telling an address of this machine from any other. A proxy that is asked for a loopback address would
+connect to its own machine, so clients of loopback addresses ignore the proxy settings. Does not belong here: clients.
 """
 
 from ipaddress import ip_address

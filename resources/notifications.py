@@ -1,7 +1,7 @@
-"""Telling people.
+"""Alerts to people.
 
-Belongs here: what an alert holds, and the ways in which it reaches somebody: the console and a webhook. Does not belong
-here: when to tell (`assets.monitoring.verdicts`, `pipelines.alerts`).
+Belongs here: the alert as a frozen value, and its ways to people: the console and a webhook. Does not belong here: when
+to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
 """
 
 import hashlib
@@ -31,14 +31,14 @@ class NotificationFailed(LooplineError):
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that somebody should know.
+    """One message to the people on call.
 
     Attributes:
         title: One line.
-        run_id, asset, partition: The Dagster run and what it worked on; empty where there is none.
+        run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
-        runbook: Where to read what to do.
-        link: Where to look: a page of the Dagster UI.
+        runbook: The runbook's section on it.
+        link: A page of the Dagster UI.
     """
 
     severity: Severity
@@ -53,12 +53,12 @@ class Alert:
 
     @property
     def key(self) -> str:
-        """Names the alert: a receiver that sees it twice may drop the second."""
+        """Identifies the alert: a receiver that gets it twice may drop the second."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def text(self) -> str:
-        """The alert as a few lines for people; what is not known is left out."""
+        """The alert as a few lines of text, without the empty fields."""
         details = (
             ("run", self.run_id),
             ("asset", self.asset),
@@ -74,21 +74,21 @@ class Notifier(Protocol):
     """A way to reach people."""
 
     def send(self, alert: Alert) -> None:
-        """Deliver the alert.
+        """Delivers the alert.
 
         Raises:
-            NotificationFailed: It did not arrive.
+            NotificationFailed: The alert did not arrive.
         """
 
 
 @dataclass(frozen=True)
 class ConsoleNotifier:
-    """Writes to standard error, or to the stream given."""
+    """Writes to standard error, or to the given stream."""
 
     stream: TextIO | None = None
 
     def send(self, alert: Alert) -> None:
-        """Write the alert's text."""
+        """Writes the alert's text."""
         stream = self.stream or sys.stderr
         stream.write(f"{alert.text}\n")
         stream.flush()
@@ -98,13 +98,13 @@ class ConsoleNotifier:
 class WebhookNotifier:
     """Posts JSON: the alert's fields, `text` for chat services, and `key`; also as the header `Idempotency-Key`.
 
-    No answer in time, 408, 425, 429 and 5xx that may pass are tried again, a little later each time; every other
-    refusal is final. A redirect is not followed: it would hand the alert to somebody else.
+    An attempt is repeated, with growing pauses, after a timeout and after the statuses 408, 425, 429, 500, 502, 503 and
+    504; every other refusal is final. A redirect is not followed: it would give the alert to another receiver.
 
     Attributes:
         url: Secret; it is never printed.
         timeout: Seconds for each attempt.
-        attempts: How many in all.
+        attempts: The largest number of attempts.
         pause: Seconds before the second attempt; doubled for each further one.
     """
 
@@ -115,7 +115,7 @@ class WebhookNotifier:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def send(self, alert: Alert) -> None:
-        """Post the alert.
+        """Posts the alert.
 
         Raises:
             NotificationFailed: The receiver refused, or did not answer on any attempt.
@@ -149,12 +149,12 @@ class WebhookNotifier:
 
 @dataclass(frozen=True)
 class EveryNotifier:
-    """Tells several; one that fails does not keep the others from being told."""
+    """Sends to several notifiers; a failure of one does not stop the others."""
 
     notifiers: tuple[Notifier, ...]
 
     def send(self, alert: Alert) -> None:
-        """Deliver through each.
+        """Delivers the alert through each.
 
         Raises:
             NotificationFailed: At least one failed; all were tried.
@@ -170,6 +170,6 @@ class EveryNotifier:
 
 
 def notifier_for(environment: Environment) -> Notifier:
-    """The console, and the environment's webhook when it has one."""
+    """The console, and the environment's webhook if it has one."""
     console = ConsoleNotifier()
     return EveryNotifier((console, WebhookNotifier(environment.webhook))) if environment.webhook else console

@@ -32,7 +32,7 @@ _MARK = "LOOPLINE_PROCESS"
 _TAIL_LINES = 25
 _TAIL_BYTES = 20_000
 _POLL_SECONDS = 0.2
-# The system derives a process's start from the clock, which may be set a little meanwhile.
+# The system derives the start of a process from the clock, which may be adjusted meanwhile.
 _CLOCK_SECONDS = 5.0
 
 
@@ -49,13 +49,13 @@ class ServiceProcess:
     """A process that was started here.
 
     Attributes:
-        pid: Its process id.
-        started: When it was created, seconds since 1970 as the system tells it; with the pid it names the process for
-            good, since a pid is used again one day.
-        mark: Value of LOOPLINE_PROCESS in its environment, which all that it starts inherits.
+        pid: The process id.
+        started: When the process was created, seconds since 1970 according to the system. Together with the pid it
+            identifies the process, because a pid is reused.
+        mark: Value of LOOPLINE_PROCESS in the process's environment, which its descendants inherit.
         port: The loopback port that it listens on, if it listens.
         log: File with its standard output and error.
-        scratch: Folder for the temporary files of it and of all that it starts; gone when it is stopped.
+        scratch: Folder for the temporary files of the process and its descendants; removed when it is stopped.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ServiceProcess:
 
 
 class ProcessTable:
-    """The processes that one folder's `services.json` records."""
+    """The processes that are recorded in the `services.json` of a folder."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -99,11 +99,11 @@ class ProcessTable:
         variables: Mapping[str, str],
         folder: Path,
     ) -> ServiceProcess:
-        """Starts a process in a session of its own and records it; it outlives this one.
+        """Starts a process in a session of its own and records it; it outlives this process.
 
         Args:
-            variables: Its whole environment.
-            folder: Its working directory.
+            variables: All environment variables of the process.
+            folder: The working directory of the process.
 
         Raises:
             ProcessError: The program cannot be run, or a process of that name is alive.
@@ -114,7 +114,7 @@ class ProcessTable:
         log = self._home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = uuid.uuid4().hex
-        # Not below the home: the path of a socket may have a hundred characters and no more.
+        # Not below the home: the path of a socket may have about a hundred characters.
         scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
         try:
             child = _spawn(
@@ -129,23 +129,23 @@ class ProcessTable:
         return process
 
     def stop(self, *processes: ServiceProcess, grace_seconds: float = 15.0) -> None:
-        """Ends the processes and everything that they started, and forgets them.
+        """Ends the processes and their descendants, and removes their records.
 
-        Asks first (SIGTERM, to all of them), and kills what is left after the grace time.
+        Sends SIGTERM to all, and kills those that are left after the grace time.
 
         Raises:
-            ProcessError: Something is still alive after it was killed.
+            ProcessError: A process is still alive after it was killed.
         """
         family = _family(processes)
         _signal(family, psutil.Process.terminate)
         left = _wait_for(family, grace_seconds)
-        # What was started while the others were being stopped is not in the first list.
+        # A process that was started while the others were being stopped is not in the first list.
         left = list({*left, *_family(processes)})
         _signal(left, psutil.Process.kill)
         left = _wait_for(left, grace_seconds)
         if left:
             names = ", ".join(process.name for process in processes)
-            raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} are alive though killed")
+            raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} were killed and are still alive")
         _clear_scratch(processes)
         self._write([known for known in self.all() if known not in processes])
 
@@ -170,12 +170,12 @@ def _clear_scratch(processes: Iterable[ServiceProcess]) -> None:
 
 
 def is_alive(process: ServiceProcess) -> bool:
-    """Whether the very process that was started still runs; one that got its pid later does not count."""
+    """Whether the process that was started still runs; another process that got its pid later does not count."""
     return _leader(process) is not None
 
 
 def log_tail(process: ServiceProcess) -> str:
-    """The last lines of its log; empty when it wrote none."""
+    """The last lines of the process's log; empty without a log."""
     if not process.log.exists():
         return ""
     with process.log.open("rb") as file:
@@ -184,9 +184,9 @@ def log_tail(process: ServiceProcess) -> str:
 
 
 def answers(url: str, *, timeout_seconds: float = 2.0) -> bool:
-    """Whether an HTTP GET of the address is answered with a status of success."""
+    """Whether an HTTP GET of the address returns a status of success."""
     try:
-        # The machine's proxy settings are for addresses elsewhere; these are of this machine.
+        # Proxy settings are for other machines; this address is on this machine.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(url, timeout=timeout_seconds):
             return True
@@ -198,7 +198,7 @@ def wait_until_answers(url: str, *, timeout_seconds: float, process: ServiceProc
     """Returns once the address answers with success.
 
     Raises:
-        ProcessError: The process died, or the time is over; the message has the end of the log.
+        ProcessError: The process died, or did not answer in time; the message has the end of the log.
     """
     deadline = time.monotonic() + timeout_seconds
     while not answers(url):
@@ -227,7 +227,7 @@ def port_is_free(port: int) -> bool:
 
 
 def port_holder(port: int) -> str:
-    """Words for who listens on the TCP port: `process 12 (name)`; `another process` when the system does not tell."""
+    """The listener on a TCP port, in words: `process 12 (name)`, or `another process` if the system does not tell."""
     try:
         listening = [
             connection.pid
@@ -245,7 +245,7 @@ def port_holder(port: int) -> str:
 
 def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], folder: Path) -> psutil.Process:
     with log.open("ab") as output, _heard_signals(), warnings.catch_warnings():
-        # Python warns of a child that is left behind when its handle goes. It is meant to be left behind.
+        # Python warns when the handle of a running child is dropped. This child is meant to keep running.
         warnings.simplefilter("ignore", ResourceWarning)
         try:
             child = subprocess.Popen(
@@ -266,10 +266,11 @@ def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], f
 
 @contextlib.contextmanager
 def _heard_signals() -> Iterator[None]:
-    """A child started meanwhile can be asked to end, also by a process that ignores to be asked.
+    """Within the block, a child is started that does not ignore SIGINT and SIGTERM, even if this process does.
 
-    What a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well; a child would
-    inherit that. It does not inherit a handler, so one that does nothing stands in. Handlers belong to the main thread.
+    A process that a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well. A child
+    inherits an ignored signal, but not a handler: a handler that does nothing replaces the ignoring during the block.
+    Only the main thread may set handlers.
     """
     alone = threading.current_thread() is threading.main_thread()
     asking = (signal.SIGINT, signal.SIGTERM) if alone else ()
@@ -293,7 +294,7 @@ def _leader(process: ServiceProcess) -> psutil.Process | None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether it still executes; a zombie does not, it only waits for its parent to ask how it ended."""
+    """Whether a process executes; a zombie does not, it waits for its parent to collect its exit status."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -301,7 +302,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _family(processes: Sequence[ServiceProcess]) -> list[psutil.Process]:
-    """What runs of the processes and of all that they started, wherever it has gone and whether or not they live."""
+    """The running ones of the processes and their descendants, including descendants of processes that have ended."""
     leaders = [leader for process in processes if (leader := _leader(process)) is not None]
     found = [member for leader in leaders for member in (leader, *_descendants(leader))]
     marks = {process.mark for process in processes}
@@ -320,7 +321,7 @@ def _mark_of(process: psutil.Process) -> str | None:
     try:
         return process.environ().get(_MARK)
     except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-        # A process of another user, or one that is on its way out, is none of ours.
+        # A process of another user, or one that is ending, is not one of ours.
         return None
 
 
@@ -331,7 +332,7 @@ def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process]
 
 
 def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Waits until none of them runs; returns those that still do when the time is over."""
+    """Waits until none of the processes runs; returns those that still run when the time is over."""
     deadline = time.monotonic() + seconds
     left = list(processes)
     while left:

@@ -1,1 +1,1 @@
-"""Dagster's own storage and web server, and small values handed between its assets."""
+"""Dagster: its event log, its web server, and small values that assets pass on."""

@@ -1,8 +1,8 @@
-"""Dagster's SQLite event log, with one transaction a batch of events.
+"""Dagster's SQLite event log, with one transaction for each batch of events.
 
 Belongs here: the event log storage of the local environment. A run over hundreds of partitions records thousands of
-events at once; the stock class opens a database, compiles its statements and commits for each of them.
-Does not belong here: what is recorded, and the event log of staging and prod (PostgreSQL, see `infra/dagster`).
+events at once; Dagster's class opens a database, compiles its statements and commits for each event. Does not belong
+here: what is recorded, the event log of staging and prod (PostgreSQL, see `infra/dagster`).
 """
 
 import os
@@ -25,28 +25,28 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool
 
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
-"""Dagster hands events over in batches only where this environment variable is above 0: the most events a batch."""
+"""Environment variable with the largest number of events in a batch; Dagster makes batches only if it is above 0."""
 
 _EVENTS_A_BATCH = 1000
 _ENGINES_KEPT = 64
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
-    """The stock storage (the same files, tables and answers), faster at writing.
+    """Dagster's SQLite storage with the same files, tables and answers, but faster writes.
 
     - A batch (materialisations of many partitions, the plan of a run) is one transaction in the run's database and
-      one in the index. Both are open together, so that a batch that fails leaves nothing behind and Dagster can store
-      its events one by one.
-    - An engine is made once a database, not once an event, so that its compiled statements are used again.
+      one in the index. Both are open together, so that a failed batch leaves nothing behind and Dagster can store its
+      events one by one.
+    - An engine is made once for each database, not for each event, so that its compiled statements are reused.
     - A commit does not wait for the disk (WAL with `synchronous=NORMAL`): a killed process loses nothing, a power cut
-      may lose the last events but leaves the database whole.
+      may lose the last events but leaves the database intact.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engine = lru_cache(maxsize=_ENGINES_KEPT)(self._new_engine)
         self._tables_seen: set[str] = set()
         self._open = local()
-        # Dagster has no setting for it; whoever uses this storage wants batches.
+        # Dagster has no setting for batches; this storage needs them.
         os.environ.setdefault(BATCH_SIZE_VARIABLE, str(_EVENTS_A_BATCH))
         super().__init__(base_dir, inst_data)
 
@@ -56,7 +56,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def has_table(self, table_name: str) -> bool:
-        """Whether the index has the table; a yes is remembered, since tables are only ever added."""
+        """Whether the index has the table; a positive answer is kept, because tables are never removed."""
         if table_name not in self._tables_seen:
             with self._engine(INDEX_SHARD_NAME).connect() as connection:
                 if not connection.dialect.has_table(connection, table_name):
@@ -65,7 +65,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return True
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Stores events of the types that Dagster writes in batches; all of them or none.
+        """Stores events of the types that Dagster writes in batches: all of them or none.
 
         Raises:
             ValueError: An event is of another type.
@@ -123,7 +123,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _transactions(self, *shards: str) -> Iterator[None]:
-        """Within it this thread's `_connect` joins the one transaction that is open on each of these databases."""
+        """Opens one transaction on each of these databases; within the block this thread's `_connect` joins them."""
         with self._db_lock, ExitStack() as stack:
             self._open.connections = {shard: stack.enter_context(self._transaction(shard)) for shard in shards}
             try:
@@ -135,7 +135,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 def _last_of_each_kind(stored: Sequence[tuple[EventLogEntry, int]]) -> list[tuple[EventLogEntry, int]]:
     """The last event of each type for each asset, in their order.
 
-    The asset's row keeps only what the last event of a type says, so that storing these is the same as storing all.
+    The row of an asset keeps only the last event of each type, so storing these is equal to storing all.
     """
     last: dict[tuple[AssetKey | None, str], tuple[EventLogEntry, int]] = {}
     for entry, number in stored:

@@ -1,7 +1,7 @@
-"""Small values handed from one asset to the next, as JSON files.
+"""Small values that one asset passes to the next, as JSON files.
 
-Belongs here: the I/O manager for values such as a run id, a version or a verdict. Does not belong here: tables (the
-lake), models (MLflow), bundles (the rollout store). Nothing is pickled.
+Belongs here: the I/O manager for values such as a run id, a version or a verdict. Nothing is pickled. Does not belong
+here: tables (the lake), models (MLflow), bundles (the rollout store).
 """
 
 import json
@@ -14,12 +14,16 @@ from resources.sources.object_stores import is_s3, open_place
 
 
 class JsonValues(dg.ConfigurableIOManager):
-    """Keeps each asset's last value in `<folder>/<asset key>.json`; a folder or an `s3://` prefix."""
+    """Keeps each asset's last value in `<folder>/<asset key>.json`.
+
+    Attributes:
+        folder: A folder or an `s3://` prefix.
+    """
 
     folder: str
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Replaces the value; `None` (an asset that wrote its data elsewhere) keeps nothing."""
+        """Replaces the value; `None`, from an asset that wrote its data elsewhere, is not kept."""
         if obj is None:
             return
         files, path = self._place(context.asset_key)

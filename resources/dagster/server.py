@@ -1,7 +1,7 @@
-"""What a running Dagster web server says of itself.
+"""The state of a running Dagster web server.
 
-Belongs here: questions to its GraphQL API about code locations and daemons. Does not belong here: starting it
-(`pipelines.services.lifecycle`), and runs or assets.
+Belongs here: queries to its GraphQL API about code locations and daemons. Does not belong here: starting the server
+(`pipelines.services.lifecycle`), runs and assets.
 """
 
 import json
@@ -37,7 +37,7 @@ class DagsterServer:
         return tuple(entry["name"] for entry in self._locations() if entry["loadStatus"] != "LOADED")
 
     def broken_locations(self) -> Mapping[str, str]:
-        """For each code location that does not load, what Python said."""
+        """For each code location that does not load, Python's error message."""
         return {
             entry["name"]: str(entry["locationOrLoadError"]["message"]).strip()
             for entry in self._locations()
@@ -45,7 +45,7 @@ class DagsterServer:
         }
 
     def unwell_daemons(self) -> tuple[str, ...]:
-        """The daemons that should run and have sent no heartbeat lately."""
+        """The required daemons without a recent heartbeat."""
         daemons = self.ask(_HEALTH)["instance"]["daemonHealth"]["allDaemonStatuses"]
         return tuple(daemon["daemonType"] for daemon in daemons if daemon["required"] and not daemon["healthy"])
 
@@ -53,11 +53,11 @@ class DagsterServer:
         """The data of a GraphQL query.
 
         Raises:
-            DagsterServerError: There was no answer, or it was an error.
+            DagsterServerError: The server did not answer, or answered with an error.
         """
         body = json.dumps({"query": query, "variables": dict(variables or {})}).encode()
         request = urllib.request.Request(f"{self._address}/graphql", body, {"Content-Type": "application/json"})
-        # The machine's proxy settings are for addresses elsewhere; this one is of this machine.
+        # Proxy settings are for other machines; this address is on this machine.
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with direct.open(request, timeout=_TIMEOUT_SECONDS) as response:

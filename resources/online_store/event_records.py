@@ -163,7 +163,7 @@ def entities_of(event: bytes, columns: Iterable[str]) -> dict[str, str] | None:
     try:
         values = json.loads(event)
         return {column: key_text(values[column]) for column in columns if values.get(column) is not None}
-    except (ValueError, AttributeError):
+    except (EventError, ValueError, AttributeError):
         return None
 
 

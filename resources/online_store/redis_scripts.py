@@ -1,10 +1,10 @@
-"""What the Redis online store does within the server, where nothing comes in between.
+"""The Lua scripts of the Redis online store, which the server executes atomically.
 
-Belongs here: the Lua scripts. Does not belong here: who calls them (`redis_store.py`), the keys (`redis_layout.py`).
+Belongs here: the scripts. Does not belong here: their callers (`redis_store.py`), the keys (`redis_layout.py`).
 """
 
-# KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then for each entity its place,
-# which is `source:key column`, its key and its source.
+# KEYS: token, stream, current. ARGV: prefix, the token whose state the caller has; then for each entity
+# `source:key column`, its key and its source.
 FETCH = """
 local token = redis.call('GET', KEYS[1])
 if not token then return {false} end
@@ -53,11 +53,11 @@ redis.call('DEL', KEYS[1])
 for i = 3, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
 return 1
 """
-"""Makes the staged version the one that is read, unless it was changed since."""
+"""Makes the staged version the one that is read, unless the staged state has changed."""
 
 # KEYS: token, stream. ARGV: the token of the version whose columns the events have, these columns as a JSON list,
-# source, how far its stream was read ('' for events that are of none); then for each event under each of its keys the
-# hash, its id and the event.
+# source, the position of its stream ('' for events that are not of a stream); then for each event under each of its
+# keys the hash, the event's id and its record.
 APPEND = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local columns = cjson.decode(ARGV[2])
@@ -81,9 +81,9 @@ end
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[2], ARGV[3], ARGV[4]) end
 return answer
 """
-"""Puts events that are not there yet, or were put with fewer columns; nothing once another version is read."""
+"""Puts events that are not there yet, or that lack a column; nothing if the token's version was replaced."""
 
-# KEYS: token, a hash of events. ARGV: the token of the version for which they are too many; then ids and events.
+# KEYS: token, a hash of records. ARGV: the token of the version that does not need them; then ids and records.
 DROP = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
 local dropped = 0
@@ -94,4 +94,4 @@ for i = 2, #ARGV, 2 do
 end
 return dropped
 """
-"""Removes events that are still those that were read; nothing once another version is read."""
+"""Removes records that have not changed since they were read; nothing if the token's version was replaced."""

@@ -1,6 +1,6 @@
-"""A bank that lives on this machine: it fills real source systems from a seed, and goes wrong when told to.
+"""A bank that is simulated on this machine: it fills real source systems from a seed, with planned incidents.
 
-Belongs here: made-up people, accounts, loans, a credit bureau, cards, and the writing of them into the places that a
-product reads (database, landing zone, API, stream). Does not belong here: reading those places, features, models.
-Everything is invented; nothing is sent anywhere. Start at `fill.py`.
+Belongs here: invented people, accounts, loans, a credit bureau and cards (`world`), and their delivery to the places
+that a product reads: database, landing zone, API, stream (`systems`). Does not belong here: reading those places,
+features, models. Everything is invented; nothing is sent anywhere. Start at `systems/sandbox.py`.
 """

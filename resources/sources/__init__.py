@@ -1,1 +1,1 @@
-"""Source systems: how a day of rows, or a stream, is read from each kind."""
+"""Source systems: readers of days and followers of streams, one for each kind of source."""

@@ -1,12 +1,12 @@
 """Kafka as a source: the messages of a topic that arrived on a day.
 
-Belongs here: finding a day's offsets and reading exactly them. Does not belong here: what the messages mean. Offsets
-are assigned, not subscribed to: a group would wait for its members, and a day's rows must not depend on who else
-reads.
+Belongs here: finding the offsets of a day and reading exactly these. Does not belong here: the meaning of messages.
+Offsets are assigned, not subscribed to: a group would wait for its members, and the rows of a day must not depend on
+other readers.
 
-A day begins, in each partition, with the first message whose timestamp lies in it or later, and ends where the next day
-begins. So each message belongs to one day, also where a producer's clock went back, and a range of days gives what the
-days give one by one. The broker is only asked where to start: its answer may be early, and the end is seen in the
+A day begins, in each partition, with the first message whose timestamp is in it or later, and ends where the next day
+begins. So each message belongs to one day, even if a producer's clock went back, and a range of days has the same rows
+as its days one by one. The broker is asked only for the start, which may be too early; the end is found in the
 messages themselves.
 """
 
@@ -26,7 +26,7 @@ _AHEAD = timedelta(days=1)
 
 @dataclass
 class _Arrived:
-    """What one partition has of the days: the texts of each, and the offsets at which each and the end begin."""
+    """The messages of one partition: the texts of each day, and the offsets at which the days and the end begin."""
 
     texts: list[list[str]]
     bounds: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class KafkaReader:
 
     Args:
         name: The source's name, for messages.
-        bootstrap: `host:port`, several divided by commas.
+        bootstrap: `host:port`, several separated by commas.
         timeout: Seconds that the broker may take for an answer or for the next message.
     """
 
@@ -52,7 +52,7 @@ class KafkaReader:
                 "auto.offset.reset": "error",
                 # The last offsets of a partition may be marks of a transaction, which are never delivered.
                 "enable.partition.eof": True,
-                # How long the broker waits for more at the end, where this reader wants nothing more.
+                # How long the broker waits for more at the end; this reader does not need more.
                 "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
@@ -86,13 +86,13 @@ class KafkaReader:
         return tuple(sorted(found.partitions))
 
     def _arrived(self, partition: int, days: Sequence[date]) -> _Arrived:
-        """One pass over the partition, from the first day's first message to the first one after the last day."""
+        """Reads the partition once, from the first day's first message to the first message after the last day."""
         moments = [_millis(day) for day in (*days, days[-1] + timedelta(days=1))]
         oldest, start, end = self._stretch(partition, moments[0])
         arrived, latest = _Arrived([[] for _ in days]), -1
         for message in self._messages(days[0], partition, start, end):
             latest = max(latest, self._moment(days[0], message))
-            begun = bisect_right(moments, latest)  # how many of the days have begun; more than there are: the end
+            begun = bisect_right(moments, latest)  # how many of the days have begun; one more at the end
             arrived.bounds += [cast(int, message.offset())] * (begun - len(arrived.bounds))
             if begun == len(moments):
                 break
@@ -101,14 +101,14 @@ class KafkaReader:
         arrived.bounds += [end] * (len(moments) - len(arrived.bounds))
         if 0 < oldest >= arrived.bounds[0]:
             raise SourceBroken(
-                f"source {self._name}, day {days[0]}: topic '{self._topic}' no longer has what came before offset "
+                f"source {self._name}, day {days[0]}: topic '{self._topic}' no longer has the messages before offset "
                 f"{oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or have the "
                 f"owner send it again"
             )
         return arrived
 
     def _stretch(self, partition: int, moment: int) -> tuple[int, int, int]:
-        """The oldest offset; one before which all messages are older than that moment (ms since 1970); the end."""
+        """The oldest offset; an offset before which all messages are older than the moment (ms since 1970); the end."""
         (asked,) = self._consumer.offsets_for_times(
             [TopicPartition(self._topic, partition, moment)], timeout=self._timeout
         )
@@ -118,7 +118,7 @@ class KafkaReader:
         return oldest, (end if asked.offset < 0 else max(asked.offset, oldest)), end
 
     def _moment(self, day: date, message: Message) -> int:
-        """The message's timestamp. One far ahead of the clock would make every later day look empty."""
+        """The message's timestamp; refuses one ahead of the clock, which would make every later day look empty."""
         moment = int(message.timestamp()[1])
         if moment > (datetime.now(UTC) + _AHEAD).timestamp() * 1000:
             raise SourceBroken(

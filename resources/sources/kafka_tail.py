@@ -1,8 +1,9 @@
-"""A Kafka topic, followed.
+"""Following a Kafka topic.
 
-Belongs here: assigning partitions to offsets that the caller keeps, noticing new ones, and knowing when the end was
-reached. Does not belong here: days of a topic (`kafka.py`). Offsets are assigned, not committed to a group: they belong
-beside the events that were read, in the same transaction.
+Belongs here: assigning partitions at the caller's offsets, detecting new partitions, and detecting the end. Does not
+belong here: days of a topic (`kafka.py`).
+
+Offsets are assigned, not committed to a group: the caller writes them in the same transaction as the events.
 """
 
 from collections.abc import Mapping, Set
@@ -72,8 +73,8 @@ class KafkaTail:
                 self._next[partition] = offset + 1
                 text = (message.value() or b"").decode("utf-8", errors="replace")
                 messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
-            # A broker that has gone away gives no messages either: the end is only where it says so itself. Asked for
-            # before the messages, it is reached also in a topic that never rests.
+            # A broker that is down delivers no messages either, so the broker itself must name the end. It was asked
+            # before the messages, so that the end is reached even in a topic that always receives more.
             at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())
             return tails.Batch(tuple(messages), dict(self._next), at_end)
 
@@ -82,12 +83,12 @@ class KafkaTail:
         self._consumer.close()
 
     def _assign(self, partitions: Set[str], offsets: Mapping[str, int]) -> None:
-        """All partitions, one that was added since from its beginning."""
+        """Assigns all partitions; one that was added since starts at its beginning."""
         self._next = {partition: offsets.get(partition, 0) for partition in sorted(partitions, key=int)}
         self._consumer.assign([TopicPartition(self._topic, int(p), offset) for p, offset in self._next.items()])
 
     def _partitions(self) -> Set[str]:
-        """Those that the topic has now: asked each time, since they may be added to."""
+        """The partitions that the topic has now; they may be added to, so the broker is asked each time."""
         found = self._consumer.list_topics(self._topic, timeout=self._timeout).topics.get(self._topic)
         error = None if found is None else found.error
         if found is None or (error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):
@@ -123,7 +124,7 @@ def _is_end(message: Message) -> bool:
 
 
 def _at(message: Message) -> datetime | None:
-    """When the broker got the message; None when it does not say, or gives what is no moment."""
+    """When the broker received the message; None without a timestamp, or with one that is not a moment."""
     kind, millis = message.timestamp()
     try:
         return None if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=millis)

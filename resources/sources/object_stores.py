@@ -1,10 +1,11 @@
-"""Where files are: a folder of this machine, or an `s3://` prefix.
+"""Folders of this machine and `s3://` prefixes.
 
-Belongs here: from such an address to what PyArrow and delta-rs need to reach it. Credentials and region are found by
-these libraries themselves, in the environment or from the machine's role. Does not belong here: what the files are.
+Belongs here: the file system and the options with which PyArrow and delta-rs reach such an address. Both find
+credentials and region themselves, in the environment or from the machine's role. Does not belong here: the content of
+files.
 
-An S3 other than Amazon's is named by AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, as everywhere; PyArrow and delta-rs do
-not agree on which of the two they read, so both are told.
+AWS_ENDPOINT_URL_S3, or else AWS_ENDPOINT_URL, names an S3 other than Amazon's. PyArrow and delta-rs read different ones
+of the two variables, so the endpoint is passed to both.
 """
 
 import os
@@ -28,7 +29,7 @@ def open_place(address: str) -> tuple[pafs.FileSystem, str]:
 
 
 def delta_options(address: str) -> dict[str, str]:
-    """What delta-rs must be told beside the address; nothing for a folder."""
+    """The options that delta-rs needs besides the address; none for a folder."""
     endpoint = _endpoint()
     if not is_s3(address) or endpoint is None:
         return {}

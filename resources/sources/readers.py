@@ -1,11 +1,12 @@
-"""Source systems: how a day of rows is fetched from each kind.
+"""Readers of the rows of a day, one for each kind of source system.
 
-Belongs here: one reader a kind (database, files, HTTP), each of which gives the rows of one UTC day as text, exactly as
-they arrived. Does not belong here: streams (`stream_file.py`, `kafka.py`), what the columns mean, or the lake.
+Belongs here: the readers of a database, of files and of an HTTP API, each of which returns the rows of a UTC day as
+text, exactly as they arrived. Does not belong here: streams (`stream_file.py`, `kafka.py`), the meaning of columns, the
+lake.
 
-Every reader returns `DayRows`: all columns as strings, since a raw table holds what arrived and its types are judged
-later. A day that cannot be had raises: `SourceUnavailable` when it may work later (retried), `SourceBroken` when
-somebody must act first (not retried).
+Every reader returns `DayRows`: all columns as strings, because a raw table holds what arrived and its types are checked
+later. A day that cannot be read raises `SourceUnavailable` if a retry may succeed, and `SourceBroken` if a person must
+act first.
 """
 
 import json
@@ -26,7 +27,7 @@ from resources.errors import LooplineError
 from resources.loopback import is_loopback
 
 _NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
-# Refusals that pass, of which S3 sends some as 4xx.
+# Temporary refusals, some of which S3 sends with a status of 4xx.
 _SLOW = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestTimeTooSkewed"})
 
 
@@ -44,11 +45,11 @@ class SourceBroken(SourceError):
 
 @dataclass(frozen=True)
 class DayRows:
-    """What a source gave for one day.
+    """The rows of one day of a source.
 
     Attributes:
-        rows: All columns of type string, in the order in which they arrived.
-        malformed: Lines that were no row at all, as text.
+        rows: All columns of type string; the rows in the order in which they arrived.
+        malformed: Lines that could not be read as a row, as text.
         origin: Where the rows came from (file, query, offsets), for the commit's metadata.
     """
 
@@ -59,7 +60,7 @@ class DayRows:
 
 
 class Reader(Protocol):
-    """Gives the rows of days, in order; a context manager, since it may hold a connection."""
+    """Reads the rows of days, in order; a context manager, because a reader may hold a connection."""
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]: ...
 
@@ -77,7 +78,7 @@ class _Closing:
 
 
 class DatabaseReader(_Closing):
-    """Rows of a table whose day column (ISO-8601 text or a timestamp) falls on the day, by one query for a range."""
+    """Rows of a table by their day column (ISO-8601 text or a timestamp), with one query for a range of days."""
 
     def __init__(self, name: str, url: str, table: str, day_column: str) -> None:
         self._name, self._url, self._table, self._column = name, url, table, day_column
@@ -109,7 +110,7 @@ class DatabaseReader(_Closing):
             why = error.orig if isinstance(error, sa.exc.DBAPIError) else error
             raise SourceBroken(
                 f"source {self._name}, day {days[0]}: table '{self._table}' cannot be read ({why}); ask the owner of "
-                f"the database for the right to read it, and see that its address is right"
+                f"the database for the right to read it, and check its address"
             ) from error
         yield from self._parted(days, rows, [c.name for c in table.c])
 
@@ -124,7 +125,7 @@ class DatabaseReader(_Closing):
 
 
 class FilesReader(_Closing):
-    """One CSV file with a header a day, from a folder or an `s3://` prefix of the landing zone."""
+    """One CSV file with a header for each day, from a folder or an `s3://` prefix of the landing zone."""
 
     def __init__(self, name: str, landing: str, pattern: str, s3: Any = None) -> None:
         self._name, self._landing, self._pattern, self._s3 = name, landing.rstrip("/"), pattern, s3
@@ -159,7 +160,7 @@ class FilesReader(_Closing):
     def _parse(self, day: date, place: str, content: bytes) -> DayRows:
         if not content:
             raise SourceBroken(
-                f"source {self._name}, day {day}: {place} is empty, without even a header; its delivery was cut short: "
+                f"source {self._name}, day {day}: {place} is empty and has no header; its delivery was cut short: "
                 f"ask the owner to deliver it again, then run the day again"
             )
         malformed: list[str] = []
@@ -179,14 +180,14 @@ class FilesReader(_Closing):
             )
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise SourceBroken(
-                f"source {self._name}, day {day}: {place} is no CSV file in UTF-8 ({error}); ask the owner to deliver "
-                f"it again, then run the day again"
+                f"source {self._name}, day {day}: {place} is not a CSV file in UTF-8 ({error}); ask the owner to "
+                f"deliver it again, then run the day again"
             ) from error
         return DayRows(day, table, tuple(malformed), {"file": place, "bytes": len(content)})
 
 
 def _refused(where: str, bucket: str, error: ClientError) -> SourceError:
-    """What S3's refusal means for a day: whether the same call may succeed later."""
+    """The error for a refusal by S3, by whether the same call may succeed later."""
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     if code == "NoSuchBucket":
         return SourceBroken(f"{where}: there is no bucket {bucket}; set LOOPLINE_LANDING to the one that files land in")
@@ -196,7 +197,7 @@ def _refused(where: str, bucket: str, error: ClientError) -> SourceError:
 
 
 class HttpReader(_Closing):
-    """A JSON array of objects a day: GET `{base}{path}?day=YYYY-MM-DD`."""
+    """One JSON array of objects for each day: GET `{base}{path}?day=YYYY-MM-DD`."""
 
     def __init__(self, name: str, base: str, path: str, timeout: float = 20.0) -> None:
         self._name, self._path = name, path
@@ -213,9 +214,9 @@ class HttpReader(_Closing):
         except httpx.TransportError as error:
             raise SourceUnavailable(f"{where} does not answer ({error}); start it, then run the day again") from error
         except httpx.DecodingError as error:
-            raise SourceBroken(f"{where} gave an answer that cannot be unpacked ({error}); ask its owner") from error
+            raise SourceBroken(f"{where} sent an answer that cannot be decoded ({error}); ask its owner") from error
         if answer.status_code >= 500 or answer.status_code == 429:
-            raise SourceUnavailable(f"{where} answered {answer.status_code}; run the day again once it is well")
+            raise SourceUnavailable(f"{where} answered {answer.status_code}; run the day again once it works")
         if answer.status_code != 200:
             raise SourceBroken(f"{where} answered {answer.status_code} ({answer.text[:200]}); ask its owner")
         try:
@@ -224,7 +225,7 @@ class HttpReader(_Closing):
                 raise SourceBroken(f"{where} did not answer with a JSON array of objects; ask its owner")
             rows = objects_table(items)
         except (ValueError, RecursionError) as error:
-            raise SourceBroken(f"{where} answered with what is no JSON ({error}); ask its owner") from error
+            raise SourceBroken(f"{where} did not answer with JSON ({error}); ask its owner") from error
         return DayRows(day, rows, origin={"url": str(answer.url), "rows": len(items)})
 
     def __exit__(self, *exception: object) -> None:
@@ -247,7 +248,7 @@ def _moment(day: date, column: sa.Column[Any]) -> Any:
 
 
 def _as_text(value: Any) -> str | None:
-    """A value as its source would print it; numbers without loss."""
+    """A value as text, as its source would print it; numbers without loss."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -263,10 +264,10 @@ def _text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> p
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that the text is; `None` where it is none, or holds characters that no text can hold."""
+    """The JSON object in a text; `None` if it is not an object, or has characters that cannot be stored as UTF-8."""
     try:
         item = json.loads(text)
-        if "\\u" in text:  # half a surrogate pair can be written so, and cannot be stored
+        if "\\u" in text:  # may be half a surrogate pair, which cannot be stored
             json.dumps(item, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None

@@ -1,6 +1,6 @@
-"""A stream as a tailed file: the lines that arrived on a day.
+"""A stream in a file: the lines that arrived on a day.
 
-Belongs here: finding a day's lines and reading exactly them. Does not belong here: what the lines mean, a broker
+Belongs here: finding the lines of a day and reading exactly these. Does not belong here: the meaning of lines, a broker
 (`kafka.py`).
 """
 
@@ -15,13 +15,13 @@ from resources.sources.tails import arrival_of
 
 
 class StreamFileReader:
-    """A file of JSON lines, appended to in the order of arrival; a day's lines are found by bisection, as Kafka's are
-    by `offsets_for_times`, so that a day costs what it holds and not what stands before it.
+    """A file of JSON lines in the order of their arrival.
 
-    Days are of UTC, whatever zone a line writes its arrival in; so does who follows the file (`tails.py`).
+    The lines of a day are found by bisection, so that reading a day does not read the days before it. Days are UTC
+    days, whatever time zone a line states, as for the follower of the file (`tails.py`).
 
-    A line that does not tell its day (no JSON object, or without a readable arrival) belongs to the day of the line
-    before it, and at the file's start to the first day. So no line is lost between two days.
+    A line without a readable arrival belongs to the day of the line before it, and at the start of the file to the
+    first day, so that every line belongs to a day.
     """
 
     def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
@@ -31,8 +31,8 @@ class StreamFileReader:
         """The lines of consecutive days, in the order of the file.
 
         Raises:
-            SourceUnavailable: There is no file.
-            SourceBroken: The file has lines, and none tells its day.
+            SourceUnavailable: The file does not exist.
+            SourceBroken: The file has lines, but none has a readable arrival.
         """
         if not self._path.is_file():
             raise SourceUnavailable(
@@ -53,7 +53,7 @@ class StreamFileReader:
                 start = end
 
     def _offset(self, stream: BinaryIO, size: int, day: date) -> int:
-        """Byte offset of the first line that tells this day or a later one; the file's end when none does."""
+        """Byte offset of the first line that arrived on this day or later; the end of the file without such a line."""
         low, high = 0, size
         while low < high:
             middle = (low + high) // 2
@@ -69,7 +69,7 @@ class StreamFileReader:
         return size if following is None else following[0]
 
     def _next_arrival(self, stream: BinaryIO, offset: int) -> tuple[int, date] | None:
-        """Where the first line begins, from the line start given on, that tells its day, and that day."""
+        """The start and the day of the first line with a readable arrival, from the start of a line on."""
         stream.seek(offset)
         for line in stream:
             arrived = arrival_of(_text(line), self._arrival)
@@ -98,7 +98,7 @@ class StreamFileReader:
 
 
 def _to_line_start(stream: BinaryIO, offset: int) -> int:
-    """Moves to the first line that starts at the offset or after it."""
+    """Seeks the first line that starts at the offset or after it; returns its start."""
     stream.seek(max(offset - 1, 0))
     if offset:
         stream.readline()
@@ -106,5 +106,5 @@ def _to_line_start(stream: BinaryIO, offset: int) -> int:
 
 
 def _text(line: bytes) -> str:
-    """A line without its end; bytes that are no text become the sign for that."""
+    """A line without its line break; bytes that are not UTF-8 become the replacement character."""
     return line.rstrip(b"\r\n").decode("utf-8", errors="replace")

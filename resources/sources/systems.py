@@ -1,7 +1,7 @@
-"""The source systems of an environment: a reader for each kind, at this environment's address.
+"""The source systems of an environment: a reader for each kind, at the environment's address.
 
-Belongs here: which address a kind of source is read from. Does not belong here: how it is read (`sources.py`,
-`stream_file.py`, `kafka.py`), or which sources a product has.
+Belongs here: the address of each kind of source. Does not belong here: reading (`readers.py`, `stream_file.py`,
+`kafka.py`), which sources a product has.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from resources.sources.tails import FileTail, Tail
 
 
 class SourceSystems:
-    """Opens readers; opens nothing itself."""
+    """Makes readers; opens no connection itself."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -27,7 +27,7 @@ class SourceSystems:
         landing = self._environment.landing
         if not landing.startswith("s3://"):
             return FilesReader(name, landing, pattern)
-        from dagster_aws.s3 import S3Resource  # a third of a second to import, and only where S3 is used
+        from dagster_aws.s3 import S3Resource  # takes a third of a second to import, and only S3 needs it
 
         return FilesReader(name, landing, pattern, S3Resource().get_client())
 
@@ -45,7 +45,7 @@ class SourceSystems:
         return KafkaReader(name, address.removeprefix("kafka://"), topic)
 
     def tail(self, name: str, *, topic: str, arrival_field: str) -> Tail:
-        """A stream as it arrives: a tailed file, or a Kafka topic."""
+        """The messages of a stream as they arrive: a tailed file, or a Kafka topic."""
         address = self._environment.stream
         if address.startswith("file://"):
             return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)

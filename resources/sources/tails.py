@@ -1,7 +1,7 @@
-"""Streams, followed: the messages after an offset, as they arrive.
+"""Following a stream: the messages after an offset, as they arrive.
 
-Belongs here: what every tail gives, and the tailed file of JSON lines. Does not belong here: Kafka (`kafka_tail.py`),
-days of a stream for the lake (`sources.py`), what a message means.
+Belongs here: the protocol of a tail, and the tail of a file of JSON lines. Does not belong here: Kafka
+(`kafka_tail.py`), days of a stream for the lake (`stream_file.py`, `kafka.py`), the meaning of a message.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ class Message:
     """One message.
 
     Attributes:
-        arrived_at: When the stream got it; `None` when it is so broken that it does not say.
-        place: Its partition and its offset there, for people.
+        arrived_at: When the stream received it; `None` if the message does not have a readable arrival.
+        place: Its partition and offset, for messages to people.
     """
 
     text: str
@@ -38,8 +38,8 @@ class Batch:
     """Messages in the order of their arrival in each partition.
 
     Attributes:
-        offsets: For each partition, the offset of the next message; and what else the tail needs to go on from there.
-        at_end: Nothing had arrived beyond them when the batch was asked for.
+        offsets: For each partition, the offset of the next message; and other numbers that the tail needs to continue.
+        at_end: Whether these were all messages that had arrived when the batch was requested.
     """
 
     messages: tuple[Message, ...]
@@ -48,43 +48,43 @@ class Batch:
 
 
 class Tail(Protocol):
-    """A stream that is followed. Offsets are the caller's to keep."""
+    """A stream that is followed. The caller keeps the offsets."""
 
     def offsets_at(self, moment: datetime) -> Mapping[str, int]:
-        """For each partition, an offset before which everything arrived before the moment.
+        """For each partition, an offset before which all messages arrived before the moment.
 
         Raises:
-            SourceUnavailable: The stream does not answer, or is not there yet.
-            SourceBroken: There is no such stream.
+            SourceUnavailable: The stream does not answer, or does not exist yet.
+            SourceBroken: The stream does not exist.
         """
         ...
 
     def read(self, offsets: Mapping[str, int], most: int) -> Batch:
-        """The next messages, at most so many; none when none came within a moment.
+        """The next messages, at most `most`; none if none arrived within a fraction of a second.
 
         Raises:
-            SourceUnavailable: The stream does not answer, or is not there yet.
-            SourceBroken: The stream does not have these offsets, or not any more.
+            SourceUnavailable: The stream does not answer, or does not exist yet.
+            SourceBroken: The stream does not have these offsets, or no longer has them.
         """
         ...
 
     def close(self) -> None:
-        """Gives the connection back."""
+        """Closes the connection."""
         ...
 
 
 class FileTail:
-    """A file of JSON lines that is appended to; its one partition is "0", its offsets are bytes.
+    """A file of JSON lines that is appended to; its only partition is "0", its offsets are bytes.
 
-    A line that is being written, without its end yet, is left for the next time. Beside the offset stands a digest of
-    what is before it, by which a file that took the place of the one that was read is told from it.
+    A line without its line break is still being written, and is left for the next read. The offsets include a digest of
+    the bytes before the offset, which detects that the file was replaced by another one.
     """
 
     def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
         self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
 
     def offsets_at(self, moment: datetime) -> Mapping[str, int]:
-        """See `Tail.offsets_at`: the start of the first line that arrived at the moment or later, by bisection."""
+        """See `Tail.offsets_at`. Finds, by bisection, the first line that arrived at the moment or later."""
         with self._opened() as stream:
             low, high = 0, _size(stream)
             while low < high:
@@ -97,7 +97,7 @@ class FileTail:
             return {"0": _line_start(stream, low)}
 
     def _next_arrival(self, stream: BinaryIO, offset: int) -> datetime | None:
-        """When the first line from the offset on that says it arrived; None when none does."""
+        """The arrival of the first line, from the offset on, with a readable arrival; None without such a line."""
         _line_start(stream, offset)
         for line in stream:
             arrived = arrival_of(line.decode("utf-8", errors="replace"), self._arrival)
@@ -118,8 +118,8 @@ class FileTail:
             before = _digest(stream, offset)
             if offsets.get(_BEFORE, before) != before:
                 raise SourceBroken(
-                    f"source {self._name}: {self._path} was read up to {offset}, and has something else before that "
-                    f"now: it was replaced"
+                    f"source {self._name}: {self._path} was read up to byte {offset}, and the bytes before that are "
+                    f"others now: it was replaced"
                 )
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
@@ -143,24 +143,24 @@ class FileTail:
             ) from error
         except OSError as error:
             raise SourceUnavailable(
-                f"source {self._name}: stream file {self._path} cannot be read ({error.strerror}); mend that"
+                f"source {self._name}: stream file {self._path} cannot be read ({error.strerror}); fix that"
             ) from error
 
 
 def arrival_of(text: str, field: str) -> datetime | None:
-    """When a message says that it arrived; None when it says nothing readable."""
+    """The arrival in a field of a message, in UTC; None if the message does not have a readable one."""
     value = (json_object(text) or {}).get(field)
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the latter: in UTC it is before the year 1, or after 9999
+    except (ValueError, OverflowError):  # an overflow: in UTC it is before the year 1, or after 9999
         return None
 
 
 def _line_start(stream: BinaryIO, offset: int) -> int:
-    """Moves to the first line that starts at the offset or after it."""
+    """Seeks the first line that starts at the offset or after it; returns its start."""
     stream.seek(max(offset - 1, 0))
     if offset:
         stream.readline()
@@ -168,7 +168,7 @@ def _line_start(stream: BinaryIO, offset: int) -> int:
 
 
 def _digest(stream: BinaryIO, offset: int) -> int:
-    """Of the bytes before an offset, which are always the same in a file that is only appended to."""
+    """A digest of the bytes before an offset, which never change in a file that is only appended to."""
     length = min(offset, _DIGESTED_BYTES)
     stream.seek(offset - length)
     return int.from_bytes(hashlib.blake2b(stream.read(length), digest_size=6).digest(), "big")

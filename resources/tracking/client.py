@@ -1,10 +1,10 @@
-"""MLflow's client, opened quietly.
+"""MLflow's client, opened without its console output.
 
-Belongs here: what has to be said to MLflow before and while it is opened, and the few calls that must tell its errors
-apart. Does not belong here: runs (`tracking_run.py`) and the registry (`tracking.py`).
+Belongs here: MLflow's settings, opening the client, and the calls that must tell its errors apart. Does not belong
+here: runs (`run.py`), the registry (`tracking.py`).
 
-MLflow is imported on first use, since that takes seconds. Only its client is used, never the fluent interface: no
-active run in a global, no look at git, nothing written to the working directory.
+MLflow is imported on first use, because the import takes seconds. Only its client is used, never the fluent interface:
+there is no active run in a global, no call of git, and nothing is written to the working directory.
 """
 
 import logging
@@ -32,11 +32,11 @@ _QUIET = {
 
 
 def open_client(uri: str, lock: str) -> "MlflowClient":
-    """A client of the store and registry at that address; a database there gets its tables.
+    """A client of the store and registry at an address; makes the tables of a database.
 
     Args:
         uri: `sqlite:///…`, `postgresql+psycopg2://…` or a server's `http(s)://…`.
-        lock: Where the makers of tables take turns (`resources.locks`).
+        lock: Address of the lock under which tables are made (`resources.locks`).
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -48,20 +48,20 @@ def open_client(uri: str, lock: str) -> "MlflowClient":
         logging.getLogger(logger).setLevel(logging.WARNING)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     if not uri.startswith("http"):
-        # The first look at a database makes its tables; two processes that do so at once get in each other's way.
+        # The first query makes the tables of a database; two processes that make them at once fail.
         with exclusive(lock, "mlflow-schema"):
             client.search_registered_models(max_results=1)
     return client
 
 
 def experiment_id(client: "MlflowClient", name: str, artifacts: str) -> str:
-    """The experiment of that name, made when it is not there.
+    """The experiment of a name, made if it does not exist.
 
     Args:
         artifacts: Folder or `s3://` prefix for the files of its runs; empty where the server decides.
 
     Raises:
-        TrackingError: Somebody deleted it in MLflow, which keeps the name.
+        TrackingError: The experiment was deleted in MLflow, which keeps the name.
     """
     known = client.get_experiment_by_name(name)
     if known is None:
@@ -75,7 +75,7 @@ def experiment_id(client: "MlflowClient", name: str, artifacts: str) -> str:
 
 @contextmanager
 def unless(code: str) -> Iterator[None]:
-    """Swallow MLflow's error of exactly this code, and no other."""
+    """Suppresses MLflow's error with this code, and no other error."""
     from mlflow.exceptions import MlflowException
 
     try:

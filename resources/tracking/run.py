@@ -1,7 +1,7 @@
 """One MLflow run, while it is being recorded.
 
-Belongs here: putting parameters, figures, tables, plots, documents and data sets into a run. Does not belong here:
-opening and ending the run, and the registry (`tracking.py`).
+Belongs here: writing parameters, metrics, tables, plots, documents and data sets to a run. Does not belong here:
+starting and ending the run, the registry (`tracking.py`).
 """
 
 import json
@@ -32,13 +32,13 @@ class UnrecordableValue(LooplineError):
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A run; each method records and returns when MLflow has it."""
+    """A run; each method returns once MLflow has recorded its values."""
 
     client: "MlflowClient"
     run_id: str
 
     def params(self, values: Mapping[str, object]) -> None:
-        """Settings, as text: text as it is, everything else as JSON."""
+        """Records parameters as text: a text as it is, every other value as JSON."""
         from mlflow.entities import Param
 
         params = [
@@ -71,7 +71,7 @@ class TrackedRun:
             self.client.log_batch(self.run_id, tags=unknown[start : start + _BATCH])
 
     def tags(self, values: Mapping[str, str]) -> None:
-        """Text that may change later."""
+        """Records tags: texts that may change later."""
         from mlflow.entities import RunTag
 
         tags = [RunTag(name, value) for name, value in values.items()]
@@ -79,22 +79,22 @@ class TrackedRun:
             self.client.log_batch(self.run_id, tags=tags[start : start + _BATCH])
 
     def plots(self, pictures: Mapping[str, bytes]) -> None:
-        """PNG pictures, by name without ending, under `plots/`."""
+        """Records PNG pictures, by their names without a suffix, under `plots/`."""
         self._files("plots", {f"{name}.png": content for name, content in pictures.items()})
 
     def documents(self, values: Mapping[str, Any]) -> None:
-        """JSON values (dictionaries, lists), or Markdown as text, by name without ending, under `documents/`."""
+        """Records JSON values and Markdown texts, by their names without a suffix, under `documents/`."""
         texts = {name: value for name, value in values.items() if isinstance(value, str)}
         trees = {name: _json(name, value, indent=1) for name, value in values.items() if name not in texts}
         contents = {f"{name}.md": text.encode() for name, text in texts.items()}
         self._files("documents", contents | {f"{name}.json": tree.encode() for name, tree in trees.items()})
 
     def folder(self, name: str, place: Path) -> None:
-        """A folder of files, copied whole, under its own name."""
+        """Records a folder of files, copied whole, under a name."""
         self.client.log_artifacts(self.run_id, str(place), name)
 
     def download(self, name: str, place: Path) -> Path:
-        """Copy a file or folder that the run recorded into a folder, and say where it is."""
+        """Copies a recorded file or folder into a local folder; returns the path of the copy."""
         place.mkdir(parents=True, exist_ok=True)
         return Path(self.client.download_artifacts(self.run_id, name, dst_path=str(place)))
 
@@ -109,14 +109,14 @@ class TrackedRun:
         self.client.log_table(self.run_id, rows.to_pydict(), f"tables/{name}.json")
 
     def dataset(self, table: str, version: int, *, context: str, uri: str = "", rows: int | None = None) -> None:
-        """A table of the lake that the run read, at the version that it read.
+        """Records a table of the lake that the run read.
 
         Args:
-            table: Its name, such as `credit_risk.training_set`.
-            version: Delta version.
-            context: What for: "training", "evaluation".
-            uri: Where the table is; what stands in front of `@<version>` in the source.
-            rows: How many were used.
+            table: The table's name, such as `credit_risk.training_set`.
+            version: The Delta version that was read.
+            context: The purpose: "training", "evaluation".
+            uri: Address of the table, which precedes `@<version>` in the recorded source.
+            rows: How many rows were used.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -148,7 +148,7 @@ def _json(name: str, value: object, *, indent: int | None = None) -> str:
 
 
 def _plain(value: object) -> object:
-    """What JSON has no word for: moments and paths as text, lengths of time in seconds, NumPy's scalars as numbers."""
+    """A value without a JSON form: moments and paths as text, durations in seconds, NumPy scalars as numbers."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):

@@ -1,7 +1,8 @@
-"""MLflow: what every training run was, and which version of a model decides.
+"""MLflow: the records of training runs, and the registry of a product's model versions.
 
-Belongs here: recording runs, registering a bundle as a model version, and moving the aliases `champion` and
-`challenger` by compare-and-set. Does not belong here: what is worth recording, and whether a model may be promoted.
+Belongs here: starting and ending runs, registering a bundle as a model version, and moving the aliases `champion` and
+`challenger` by compare-and-set. Does not belong here: what a run records (`run.py`), whether a model may be promoted
+(`assets.registry`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,8 +41,7 @@ class Tracking:
         uri: Address of the tracking store and registry: `sqlite:///…`, `postgresql+psycopg2://…` or a server's
             `http(s)://…`.
         artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
-        lock: Where promotions take turns, as `resources.locks.exclusive` reads it. Everyone who promotes must name the
-            same.
+        lock: Address of the lock under which aliases move (`resources.locks.exclusive`); the same for every process.
     """
 
     uri: str
@@ -50,19 +50,19 @@ class Tracking:
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
-        """The environment's MLflow; promotions take turns in its database, or in ours where MLflow is a server."""
+        """The environment's MLflow. The lock is in its database, or in the operational one where MLflow is a server."""
         uri = environment.mlflow_tracking_uri
         lock = environment.database_url if uri.startswith("http") else uri
         return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
-        """A run in the product's experiment; it ends with the block, as failed when the block raises.
+        """A run in the product's experiment; it ends with the block, as failed if the block raises.
 
         Args:
-            product: Name of the experiment; made when it is not there.
-            name: For people.
-            tags: Such as the Dagster run and the code's version.
+            product: Name of the experiment, made if it does not exist.
+            name: The run's name on MLflow's pages.
+            tags: Tags such as the Dagster run and the code version.
         """
         client = self._client
         run = client.create_run(experiment_id(client, product, self.artifacts), run_name=name, tags=dict(tags or {}))
@@ -74,35 +74,35 @@ class Tracking:
             client.set_terminated(run.info.run_id, status)
 
     def resumed(self, run_id: str) -> TrackedRun:
-        """A run that has ended, to be recorded further; it stays ended.
+        """A run that has ended, for further records; it stays ended.
 
         Raises:
-            TrackingError: MLflow has no such run.
+            TrackingError: MLflow does not have the run.
         """
         with unless(ABSENT):
             return TrackedRun(client=self._client, run_id=self._client.get_run(run_id).info.run_id)
         raise TrackingError(f"MLflow has no run {run_id!r}; train again")
 
     def next_version(self, product: str, run_id: str) -> str:
-        """The number of this run's version: the one that it has, or else the next, reserved for it.
+        """The version number of this run: the one that it has, or else the next one, reserved for it.
 
-        A bundle is signed with its version inside, so the number must be known before there is anything to register.
+        The signed bundle contains its version, so the number must be known before the bundle is registered.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
             return self._reserved(product, run_id).version
 
     def register(self, product: str, run_id: str, bundle: Path, tags: Mapping[str, str]) -> RegisteredVersion:
-        """Keep a bundle with its run and make it the run's version of the product's model.
+        """Copies a bundle to its run and registers it as the run's version of the product's model.
 
-        A run has one version: asked again (a step that was tried again), the answer is the version that is there, with
-        the bundle that it was registered with.
+        A run has one version. A repeated call, from a step that was retried, returns the registered version and leaves
+        its bundle as it is.
 
         Args:
             bundle: Folder of the signed bundle, copied whole.
-            tags: What the version shows and what `RegisteredVersion.tags` gives back.
+            tags: Tags of the version.
 
         Raises:
-            TrackingError: There is no such folder, or it is empty.
+            TrackingError: The folder does not exist or is empty.
         """
         if not bundle.is_dir() or not any(bundle.iterdir()):
             raise TrackingError(f"{product}: there is no bundle in {bundle}; write it before registering it")
@@ -115,10 +115,10 @@ class Tracking:
             return self.version(product, known.version)
 
     def version(self, product: str, version: str) -> RegisteredVersion:
-        """One version.
+        """The version of a number.
 
         Raises:
-            TrackingError: There is no such version.
+            TrackingError: The version does not exist.
         """
         for known in self.versions(product):
             if known.version == version:
@@ -126,7 +126,7 @@ class Tracking:
         raise TrackingError(f"{product} has no version {version}; it has {[v.version for v in self.versions(product)]}")
 
     def versions(self, product: str) -> tuple[RegisteredVersion, ...]:
-        """All versions, the oldest first; none when the product was never registered."""
+        """All versions, the oldest first; empty if the product was never registered."""
         found: list[RegisteredVersion] = []
         token: str | None = None
         while True:
@@ -137,32 +137,32 @@ class Tracking:
                 return tuple(sorted(found, key=lambda entry: int(entry.version)))
 
     def champion(self, product: str) -> RegisteredVersion | None:
-        """The version that decides; `None` when none was ever promoted."""
+        """The version that decides; `None` if none was ever promoted."""
         return self._holder(product, "champion")
 
     def challenger(self, product: str) -> RegisteredVersion | None:
-        """The version that decides for a share of the traffic, or only scores; `None` when there is none."""
+        """The version that decides for a share of the traffic, or only scores; `None` without one."""
         return self._holder(product, "challenger")
 
     def promote(self, product: str, version: str, *, expected: str | None) -> RegisteredVersion:
-        """Make a version the champion, if the champion still is the one that the caller decided against.
+        """Makes a version the champion, if the champion is still the expected one.
 
-        Of several callers that expect the same champion, one wins and the others get LostRace. The new champion
-        remembers whom it replaced, and is no longer the challenger.
+        Of several callers that expect the same champion, one wins and the others get LostRace. The new champion records
+        the version that it replaced, and is no longer the challenger.
 
         Args:
-            expected: The champion's version when the decision was made; `None` for none.
+            expected: The champion's version when the caller decided; `None` for no champion.
 
         Raises:
-            LostRace: The champion is another one by now.
-            TrackingError: There is no such version.
+            LostRace: The champion is not the expected one.
+            TrackingError: The version does not exist or has no bundle.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
             chosen = self._ready(product, version)
             self._require(product, "champion", expected)
             if version == expected:
                 return chosen
-            # The tag first: after a crash between the two, a tag without the alias does no harm.
+            # The tag comes first: after a crash between the two, a tag without the alias has no effect.
             self._client.set_model_version_tag(product, version, REPLACED_TAG, expected or "")
             self._client.set_registered_model_alias(product, "champion", version)
             if self._alias(product, "challenger") == version:
@@ -170,13 +170,11 @@ class Tracking:
             return self.version(product, version)
 
     def rollback(self, product: str, *, expected: str) -> RegisteredVersion:
-        """Make the version that the champion replaced the champion again.
-
-        A second rollback goes one further back.
+        """Makes the version that the champion replaced the champion again; a second rollback goes one further back.
 
         Raises:
-            LostRace: The champion is not `expected`.
-            TrackingError: It replaced nobody.
+            LostRace: The champion is not the expected one.
+            TrackingError: The champion replaced no other version.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
             self._require(product, "champion", expected)
@@ -188,11 +186,15 @@ class Tracking:
             return chosen
 
     def challenge(self, product: str, version: str | None, *, expected: str | None) -> None:
-        """Make a version the challenger, or with `None` have no challenger, if it still is the one expected.
+        """Makes a version the challenger, or removes the challenger, if the challenger is still the expected one.
+
+        Args:
+            version: The new challenger; `None` removes the challenger.
+            expected: The challenger's version when the caller decided; `None` for no challenger.
 
         Raises:
-            LostRace: The challenger is another one by now.
-            TrackingError: There is no such version.
+            LostRace: The challenger is not the expected one.
+            TrackingError: The version does not exist or has no bundle.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
             self._require(product, "challenger", expected)
@@ -202,10 +204,10 @@ class Tracking:
                 self._client.delete_registered_model_alias(product, "challenger")
 
     def annotate(self, product: str, version: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a version, such as who approved it.
+        """Adds tags to a version, such as its approver.
 
         Raises:
-            TrackingError: There is no such version.
+            TrackingError: The version does not exist.
         """
         found = self.version(product, version)
         for name, value in tags.items():
@@ -222,7 +224,7 @@ class Tracking:
         return found
 
     def _reserved(self, product: str, run_id: str) -> RegisteredVersion:
-        """The run's version, made when it has none; the lock must be held."""
+        """The run's version, made if it has none; the caller holds the lock."""
         with unless(PRESENT):
             self._client.create_registered_model(product)
         for known in self.versions(product):
@@ -239,7 +241,7 @@ class Tracking:
         return None if version is None else self.version(product, version)
 
     def _alias(self, product: str, alias: Alias) -> str | None:
-        """Who has the alias. `get_model_version_by_alias` says "invalid parameter" for none, as for a bad name."""
+        """The version with the alias, or `None`; MLflow's own call raises the same error for none and for a typo."""
         aliases: Mapping[str, object] = {}
         with unless(ABSENT):
             aliases = self._client.get_registered_model(product).aliases

@@ -1,7 +1,7 @@
-"""Versions of a product's model, as the registry gives them.
+"""Versions of a product's model in the registry.
 
-Belongs here: the frozen version, the tags that we keep on it, and what can go wrong with it. Does not belong here:
-asking MLflow (`tracking.py`).
+Belongs here: the version as a frozen value, its tags, and the errors of the registry. Does not belong here: calling
+MLflow (`tracking.py`).
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ Alias = Literal["champion", "challenger"]
 RUN_TAG = "loopline.run"
 """The run that made the version."""
 READY_TAG = "loopline.ready"
-"""The bundle is there; without it the version is a number that a run has reserved."""
+"""The bundle is registered; without the tag the version is a number that a run has reserved."""
 REPLACED_TAG = "loopline.replaced"
-"""The champion whose place the version took; empty for none."""
+"""The champion that the version replaced; empty for none."""
 
 
 class TrackingError(LooplineError):
@@ -29,7 +29,7 @@ class TrackingError(LooplineError):
 
 
 class LostRace(TrackingError):
-    """The alias no longer is where the caller saw it: somebody else moved it first. Read again and decide again.
+    """The alias has moved since the caller read it. Read again and decide again.
 
     Attributes:
         found: The version that has the alias now, `None` for none.
@@ -46,11 +46,11 @@ class RegisteredVersion:
 
     Attributes:
         version: A number, as text.
-        run_id: The MLflow run that made it.
-        ready: Its bundle is there.
-        replaced: The champion that it took the place of when it was promoted; `None` when it never was, or was the
-            first.
-        tags: What was registered with it.
+        run_id: The MLflow run that made the version.
+        ready: Whether the bundle is registered.
+        replaced: The champion that the version replaced when it was promoted; `None` if it was never promoted, or was
+            the first champion.
+        tags: The tags of the version.
     """
 
     product: str
@@ -63,7 +63,7 @@ class RegisteredVersion:
 
 
 def registered_version(entry: "ModelVersion") -> RegisteredVersion:
-    """Our form of MLflow's entry."""
+    """The version of an entry of MLflow's registry."""
     tags = {str(name): str(value) for name, value in entry.tags.items()}
     return RegisteredVersion(
         product=entry.name,

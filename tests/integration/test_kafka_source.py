@@ -212,7 +212,9 @@ def test_a_day_that_the_broker_has_partly_deleted_is_refused(broker: str) -> Non
     send(broker, "short", [(0, hours, b'{"n": %d}' % hours) for hours in range(0, 60, 6)])
     with KafkaReader("repayments", broker, "short", timeout=10) as reader:
         reader._consumer = _Forgetful(reader._consumer, oldest=3)
-        with pytest.raises(SourceBroken, match="day 2026-01-01: topic 'short' no longer has what came before offset 3"):
+        with pytest.raises(
+            SourceBroken, match="day 2026-01-01: topic 'short' no longer has the messages before offset 3"
+        ):
             list(reader.read([FIRST]))
         assert [numbers(found) for found in reader.read([DAYS[2]])] == [["24", "30", "36", "42"]]
 

@@ -1,1 +1,1 @@
-"""The bank's source systems, and how they are filled."""
+"""The bank's source systems: their layout, their filling, the bureau's API and the bank's clock."""

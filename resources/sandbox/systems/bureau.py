@@ -1,7 +1,8 @@
 """The credit bureau's HTTP API: `python -m resources.sandbox.systems.bureau --data DIR --port N`.
 
-Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: making them
-(`bureau_reports.py`). It imports nothing heavy, so that it starts at once, and listens on 127.0.0.1 only.
+Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: making the reports
+(`resources.sandbox.world.bureau_reports`). It imports nothing heavy, so that it starts at once, and listens on
+127.0.0.1 only.
 
     GET /reports?day=YYYY-MM-DD   a JSON array: the reports that became known on that UTC day
     GET /healthz                  {"status": "ok"}
@@ -79,7 +80,7 @@ def make_server(data: Path, port: int) -> ThreadingHTTPServer:
         data: The folder that `fill_bank` was given as `bureau_data`.
 
     Raises:
-        FileNotFoundError: It has no reports.
+        FileNotFoundError: The folder has no reports.
         OSError: The port is taken.
     """
     reports = data / "reports"
@@ -89,7 +90,7 @@ def make_server(data: Path, port: int) -> ThreadingHTTPServer:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; prints the address once it listens. Exit status 2 when it cannot start."""
+    """Serves until SIGTERM or SIGINT; prints the address once it listens. Exit status 2 if it cannot start."""
     parser = argparse.ArgumentParser(
         prog="python -m resources.sandbox.systems.bureau", description="The sandbox credit bureau."
     )

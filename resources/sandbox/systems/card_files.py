@@ -1,7 +1,8 @@
 """Card payments and their fraud labels in the landing zone.
 
 Belongs here: the folders that the two feeds of card payments fill, from invented and public payments alike. Does not
-belong here: the feeds (`resources.sandbox.world.card_feeds`), where payments come from (`cards.py`, `handbook.py`).
+belong here: the feeds (`resources.sandbox.world.card_feeds`), the payments (`resources.sandbox.world.cards`,
+`handbook.py`).
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,14 @@ from resources.sandbox.world.settings import BankSettings
 
 @dataclass(frozen=True, kw_only=True)
 class CardSummary:
-    """What is in the landing zone.
+    """The card payments in the landing zone.
 
     Attributes:
+        origin, digest: What they were filled from; see `Origin`.
         first_day, last_day: Days with card transactions.
         last_label_day: The last day with labels.
-        transactions, labels: How many rows there are.
-        written: Whether this call wrote them; false when they were there.
+        transactions, labels: Number of rows.
+        written: Whether this call wrote them; false if they were there before.
     """
 
     origin: OriginName
@@ -38,10 +40,10 @@ class CardSummary:
 
 
 def filled_cards(landing: Path, *, origin: OriginName, digest: str) -> CardSummary | None:
-    """What is there, when both folders were filled from just this; `None` when one of them is missing.
+    """The payments in the landing zone, if both folders were filled from this origin; `None` if one is missing.
 
     Raises:
-        SandboxError: A folder was filled from something else, or by somebody else.
+        SandboxError: A folder was filled from another origin, or has files that the sandbox did not write.
     """
     folders = (landing / "card_transactions", landing / "fraud_labels")
     filled = [folder_is_filled(folder, origin=origin, digest=digest) for folder in folders]
@@ -60,10 +62,13 @@ def write_cards(
     settings: BankSettings | None,
     progress: Progress,
 ) -> CardSummary:
-    """Writes the days of both folders; one that is already there from the same origin is left alone.
+    """Writes the days of both folders; a folder that was already filled from the same origin is left alone.
 
     Args:
-        settings: Where incidents are planned; `None` for public data, in which nothing is made up.
+        settings: The settings with the planned incidents; `None` for public data, which have none.
+
+    Raises:
+        SandboxError: A folder was filled from another origin, or has files that the sandbox did not write.
     """
     for source, make_feed, last in (
         ("fraud_labels", labels_feed, last_label_day),
@@ -84,7 +89,7 @@ def write_cards(
 def _summary(landing: Path, *, written: bool) -> CardSummary:
     payments, labels = (read_marker(landing / name / MARKER) for name in ("card_transactions", "fraud_labels"))
     if payments is None or labels is None:
-        raise FileNotFoundError(f"{landing}: card_transactions or fraud_labels vanished while it was being read")
+        raise FileNotFoundError(f"{landing}: card_transactions or fraud_labels vanished while they were being read")
     return CardSummary(
         origin=payments.origin,
         digest=payments.digest,

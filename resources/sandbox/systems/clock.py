@@ -1,6 +1,7 @@
-"""What day it is at the sandbox bank.
+"""The clock of the sandbox bank.
 
-Belongs here: the bank's own "today", which follows from what was filled. Does not belong here: the machine's clock.
+Belongs here: the bank's current day, which follows from the filled days. Does not belong here: the machine's clock
+(`resources.clock`).
 """
 
 from dataclasses import dataclass
@@ -10,27 +11,27 @@ from pathlib import Path
 from resources.sandbox.systems.origin import MARKER, read_marker
 from resources.sandbox.world.incidents import SandboxError
 
-# The folders of the landing zone whose last day is the bank's yesterday. Labels go on after it and do not count.
+# The folders of the landing zone whose last day is the bank's yesterday. Labels may have later days and do not count.
 _FOLDERS = ("transactions", "card_transactions")
 
 
 @dataclass(frozen=True)
 class SandboxClock:
-    """The bank's clock: it stands at the start of the day after the last one that was filled.
+    """A clock that stands at the start of the day after the last filled day.
 
     Attributes:
         landing: The landing zone's folder.
-        source: A source of daily files, to go by its last day alone; without, the latest of `_FOLDERS` counts.
+        source: The folder of daily files whose last day counts; without it the latest last day of `_FOLDERS` counts.
     """
 
     landing: Path
     source: str | None = None
 
     def today(self) -> date:
-        """The UTC day after the last day that was filled.
+        """The UTC day after the last filled day.
 
         Raises:
-            SandboxError: Nothing was filled yet.
+            SandboxError: None of the folders was filled.
         """
         folders = _FOLDERS if self.source is None else (self.source,)
         found = [origin for name in folders if (origin := read_marker(self.landing / name / MARKER))]

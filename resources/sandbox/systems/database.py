@@ -1,9 +1,9 @@
 """The bank's operational database.
 
-Belongs here: its tables and filling them in one transaction. Does not belong here: how the rows came about.
+Belongs here: the tables, and filling them in one transaction. Does not belong here: how the rows come about.
 
-Moments are ISO-8601 text in UTC with microseconds, which compares as text like it does in time: the old core system
-stores it so, on SQLite and on PostgreSQL alike.
+Moments are ISO-8601 text in UTC with microseconds, which sorts as text in the order of time, on SQLite and on
+PostgreSQL alike, as in an old core system.
 """
 
 from collections.abc import Iterator, Mapping
@@ -66,7 +66,7 @@ _ORIGINS = sa.Table(
 
 
 def database_origins(database_url: str) -> dict[str, Origin]:
-    """For each table that the sandbox has filled, what it was filled from; empty for a database without any.
+    """For each table that the sandbox has filled, its origin; empty for a database without such a table.
 
     Raises:
         SandboxError: A table has rows that the sandbox did not write.
@@ -88,7 +88,7 @@ def database_origins(database_url: str) -> dict[str, Origin]:
 
 
 def fill_database(database_url: str, feeds: Mapping[str, Feed], origins: Mapping[str, Origin]) -> None:
-    """Creates the tables where they are missing and writes all feeds and their origins in one transaction."""
+    """Creates missing tables, then writes all feeds and their origins in one transaction."""
     with _engine(database_url) as engine:
         _METADATA.create_all(engine)
         with engine.begin() as connection:

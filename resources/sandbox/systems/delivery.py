@@ -18,7 +18,7 @@ from resources.sandbox.world.incidents import Incident, SandboxError, of_kind
 from resources.sandbox.world.seasons import in_force
 from resources.sandbox.world.settings import BankSettings
 
-# The number of each source that a bad feed breaks: v becomes -1 - v, which no contract allows.
+# For each source the column that a bad feed breaks: v becomes -1 - v, which no contract allows.
 _BROKEN_COLUMN = {
     "applications": "amount",
     "transactions": "amount",
@@ -31,7 +31,13 @@ _BROKEN_COLUMN = {
 
 @dataclass(frozen=True)
 class DaySlice:
-    """One UTC day of a feed: its rows and the names under which its columns are delivered; no rows in an outage."""
+    """One UTC day of a feed.
+
+    Attributes:
+        rows: The rows that became known on the day; none in an outage.
+        names: The column names that are delivered on the day.
+        absent: Whether the day is in an outage.
+    """
 
     day: date
     rows: pa.Table
@@ -40,7 +46,7 @@ class DaySlice:
 
 
 def with_incidents(feed: Feed, settings: BankSettings) -> Feed:
-    """The feed with broken rows where a bad feed is planned, and without rows where an outage is."""
+    """The feed with broken rows during a planned bad feed, and without rows during a planned outage."""
     for number, incident in enumerate(of_kind(settings.incidents, "bad_feed", feed.source)):
         feed = _broken(feed, incident, settings.rng(f"bad_feed {feed.source} {number}"))
     outages = of_kind(settings.incidents, "outage", feed.source)
@@ -51,10 +57,10 @@ def with_incidents(feed: Feed, settings: BankSettings) -> Feed:
 
 
 def day_slices(feed: Feed, incidents: Iterable[Incident], *, first: date, last: date) -> Iterator[DaySlice]:
-    """The feed day by day, from first to last day, every day once.
+    """The feed day by day, from first to last day, each day once.
 
     Raises:
-        SandboxError: A planned change renames a column that there is not.
+        SandboxError: A planned schema change renames a column that the feed does not have.
     """
     days = (last - first).days + 1
     edges = np.searchsorted(feed.known, midnight_us(first) + np.arange(days + 1, dtype=np.int64) * DAY_US)

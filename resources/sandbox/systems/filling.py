@@ -1,7 +1,8 @@
-"""Fills the bank's source systems.
+"""Filling the bank's source systems.
 
-Belongs here: the order of filling, what is already there, and the two entry points `fill_bank` and `fill_cards`. Does
-not belong here: how rows come about, and file layouts. The public card data come in by `handbook.py`.
+Belongs here: the order of filling, finding the places that are already filled, and the two entry points `fill_bank` and
+`fill_cards`. Does not belong here: how rows come about (`resources.sandbox.world`), file layouts (`landing.py`), the
+public card payments (`handbook.py`).
 """
 
 from collections.abc import Mapping
@@ -36,12 +37,12 @@ SOURCES = ("applications", "consents", "transactions", "bureau_reports", "repaym
 
 @dataclass(frozen=True, kw_only=True)
 class BankSummary:
-    """What is in the source systems.
+    """The contents of the source systems.
 
     Attributes:
-        digest: Of the settings.
+        digest: The digest of the settings.
         rows: For each source, how many rows it delivers in the period.
-        written: The sources that this call filled; empty when all were there.
+        written: The sources that this call filled; empty if all were filled before.
     """
 
     digest: str
@@ -68,19 +69,20 @@ def fill_bank(
     bureau_data: Path,
     progress: Progress = quiet,
 ) -> BankSummary:
-    """Fills database, landing zone, stream and bureau; what is already there from these settings is left alone.
+    """Fills database, landing zone, stream and bureau; a place that was filled from these settings is left alone.
 
-    Each place appears whole or not at all, so that a fill that was killed is completed by the next call.
+    Each place appears whole or not at all, so that the next call completes a fill that was killed.
 
     Args:
         database_url: SQLAlchemy address; tables `applications` and `consents`.
         landing: Folder (or `file://` address) that gets `transactions/{day}.csv`.
         stream: Folder (or `file://` address) that gets `repayments.jsonl`.
         bureau_data: Folder that gets `reports/{day}.json`, which `bureau.py` serves.
-        progress: Told a sentence at each step.
+        progress: Called with a sentence at each step.
 
     Raises:
-        SandboxError: A place was filled with other settings, holds what the sandbox did not write, or is not local.
+        SandboxError: A place was filled with other settings, has files or rows that the sandbox did not write, or is
+            not local.
     """
     places = _Places(
         database_url,
@@ -108,7 +110,7 @@ def fill_cards(settings: BankSettings, *, landing: str | Path, progress: Progres
     The days are `settings.cards_from` to `settings.last_day`; a label becomes known 7 days after its transaction.
 
     Raises:
-        SandboxError: These folders were filled from elsewhere or with other settings, or the landing zone is not local.
+        SandboxError: A folder was filled from another origin or with other settings, or the landing zone is not local.
     """
     folder = local_folder(landing, "landing zone")
     found = filled_cards(folder, origin="sandbox", digest=settings.digest)
@@ -130,7 +132,7 @@ def fill_cards(settings: BankSettings, *, landing: str | Path, progress: Progres
 
 
 def _filled(settings: BankSettings, places: _Places) -> dict[str, Origin]:
-    """What is already there from these settings."""
+    """The sources that were filled from these settings, with their origins."""
     found = {
         source: (origin, f"table {source} of the database")
         for source, origin in database_origins(places.database_url).items()
@@ -152,7 +154,7 @@ def _filled(settings: BankSettings, places: _Places) -> dict[str, Origin]:
 
 
 def _feeds(settings: BankSettings, wanted: tuple[str, ...], progress: Progress) -> dict[str, Feed]:
-    """The wanted feeds, with what incidents do to them."""
+    """The wanted feeds, with the effects of incidents."""
     people = make_people(settings)
     progress(f"inventing a bank of {len(people):,} customers, {settings.first_day} to {settings.last_day}")
     requests = make_requests(settings, people)

@@ -1,6 +1,7 @@
 """The public card payments of the Fraud Detection Handbook, in the same landing zone as the invented ones.
 
-Belongs here: reading the Handbook's monthly Parquet files. Does not belong here: inventing payments (`cards.py`).
+Belongs here: reading the Handbook's monthly Parquet files. Does not belong here: inventing payments
+(`resources.sandbox.world.cards`).
 """
 
 import hashlib
@@ -25,16 +26,16 @@ _COLUMNS = ("TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_A
 def fill_cards_from_handbook(folder: Path, *, landing: str | Path, progress: Progress = quiet) -> CardSummary:
     """Fills `card_transactions/{day}.csv` and `fraud_labels/{day}.csv` from the Handbook's files.
 
-    A card is the Handbook's customer. A label becomes known 7 days after its transaction, so the labels' files go on
-    for 7 days after the last transaction.
+    A card is a customer of the Handbook. A label becomes known 7 days after its transaction, so the files of labels end
+    7 days after the last transaction.
 
     Args:
         folder: Monthly files such as `2018-04.parquet`, with columns TRANSACTION_ID, TX_DATETIME (UTC), CUSTOMER_ID,
             TERMINAL_ID, TX_AMOUNT, TX_FRAUD (0 or 1).
 
     Raises:
-        SandboxError: There are no such files, one lacks a column or a value, or the landing zone was filled from
-            elsewhere.
+        SandboxError: The folder has no such files, a file lacks a column or a value, or the landing zone was filled
+            from another origin.
     """
     target = local_folder(landing, "landing zone")
     files = sorted(folder.glob("*.parquet"))

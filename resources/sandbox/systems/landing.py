@@ -1,6 +1,7 @@
-"""Feeds written as files: a CSV a day, a JSON array a day, or one file of JSON lines.
+"""Feeds written as files: a CSV for each day, a JSON array for each day, or one file of JSON lines.
 
-Belongs here: the layout of these files. Does not belong here: how the rows came about, or the database (`database.py`).
+Belongs here: the layout of these files. Does not belong here: how the rows come about, the text of a row
+(`rows_text.py`), the database (`database.py`).
 """
 
 import os
@@ -21,11 +22,11 @@ Progress = Callable[[str], None]
 
 
 def quiet(message: str) -> None:
-    """Says nothing: the progress of who does not want to hear of it."""
+    """A progress callback that drops its messages."""
 
 
 def write_csv_days(folder: Path, feed: Feed, origin: Origin, incidents: Sequence[Incident]) -> None:
-    """`{day}.csv` for every day of the origin, header always; a day in an outage has no file."""
+    """`{day}.csv`, always with a header, for every day of the origin; a day in an outage has no file."""
     with appearing_folder(folder, origin) as staging:
         for part in day_slices(feed, incidents, first=origin.first_day, last=origin.last_day):
             if not part.absent:
@@ -42,9 +43,9 @@ def write_json_days(folder: Path, feed: Feed, origin: Origin, incidents: Sequenc
 
 
 def write_json_lines(path: Path, feed: Feed, origin: Origin, incidents: Sequence[Incident]) -> None:
-    """One file with a JSON object a line, in the order of arrival, and its marker beside it.
+    """One file with a JSON object on each line, in the order of arrival, and its marker beside it.
 
-    The marker comes first and the file appears whole: a marker without a file is a fill that did not end.
+    The marker is written first and the file appears whole: a marker without a file is a fill that did not finish.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stream_marker(path).write_text(marker_text(origin), encoding="utf-8")
@@ -62,7 +63,7 @@ def stream_marker(path: Path) -> Path:
 
 
 def _spans(feed: Feed, incidents: Sequence[Incident], origin: Origin) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Runs of rows that are delivered under the same column names: first row, row after the last, names."""
+    """Runs of rows with the same delivered column names: first row, row after the last, names."""
     spans: list[tuple[int, int, tuple[str, ...]]] = []
     start = 0
     for part in day_slices(feed, incidents, first=origin.first_day, last=origin.last_day):
@@ -76,7 +77,7 @@ def _spans(feed: Feed, incidents: Sequence[Incident], origin: Origin) -> list[tu
 
 
 def _lines(rows: pa.StringArray) -> bytes:
-    """The strings, each with a line break behind it."""
+    """The strings, each followed by a line break."""
     return b"".join(text + b"\n" for text in rows.cast(pa.binary()).to_pylist())
 
 
@@ -84,7 +85,7 @@ def days_touched(known: np.ndarray) -> tuple[date, date]:
     """The first and the last UTC day of ascending moments (microseconds).
 
     Raises:
-        IndexError: There are none.
+        IndexError: There are no moments.
     """
     first, last = known[[0, -1]].astype("datetime64[us]").astype("datetime64[D]").tolist()
     return first, last

@@ -1,7 +1,7 @@
-"""Which places the sandbox has filled, and from what.
+"""The origins of the places that the sandbox has filled.
 
-Belongs here: the marker of a filled place, the refusal to fill a place twice with different things, folders that appear
-whole or not at all, and addresses of local folders. Does not belong here: what is written into them.
+Belongs here: the marker of a filled place, the refusal to fill a place from two origins, folders that appear whole or
+not at all, and addresses of local folders. Does not belong here: what is written into them.
 """
 
 import json
@@ -27,9 +27,9 @@ class Origin:
 
     Attributes:
         origin: The invented bank, or the public Fraud Detection Handbook.
-        digest: SHA-256 (hex) of the settings, or of the files.
-        first_day, last_day: The UTC days that are there.
-        rows: How many rows are there.
+        digest: SHA-256 (hex) of the settings, or of the Handbook's files.
+        first_day, last_day: The UTC days in the place.
+        rows: How many rows are in the place.
     """
 
     origin: OriginName
@@ -43,7 +43,7 @@ def local_folder(address: str | Path, what: str) -> Path:
     """The folder that a path or a `file://` address names.
 
     Raises:
-        SandboxError: It is an address of another kind.
+        SandboxError: The address is of another kind.
     """
     if isinstance(address, Path):
         return address
@@ -64,10 +64,10 @@ def marker_text(origin: Origin) -> str:
 
 
 def read_marker(path: Path) -> Origin | None:
-    """What a marker file says; `None` when there is none.
+    """The origin in a marker file; `None` without a file.
 
     Raises:
-        SandboxError: It is not a marker.
+        SandboxError: The file is not a marker.
     """
     if not path.is_file():
         return None
@@ -82,10 +82,10 @@ def read_marker(path: Path) -> Origin | None:
 
 
 def is_filled(found: Origin | None, *, origin: OriginName, digest: str, place: str) -> bool:
-    """Whether a place was filled from just this before.
+    """Whether a place was filled from this origin and digest; `found` is the origin in its marker.
 
     Raises:
-        SandboxError: It was filled from something else.
+        SandboxError: It was filled from another origin or digest.
     """
     if found is None:
         return False
@@ -99,21 +99,21 @@ def is_filled(found: Origin | None, *, origin: OriginName, digest: str, place: s
 
 
 def refuse_foreign(place: Path, marker: Path) -> None:
-    """Passes when a file or folder is absent, empty or marked.
+    """Refuses a place that has content without a marker.
 
     Raises:
-        SandboxError: It holds what the sandbox did not write.
+        SandboxError: The file or folder has content that the sandbox did not write.
     """
     taken = any(place.iterdir()) if place.is_dir() else place.exists()
     if taken and not marker.is_file():
-        raise SandboxError(f"{place} holds what the sandbox did not write; move it, or fill another place")
+        raise SandboxError(f"{place} has content that the sandbox did not write; move it, or fill another place")
 
 
 def folder_is_filled(folder: Path, *, origin: OriginName, digest: str) -> bool:
-    """Whether a folder was filled from just this before; an empty or absent one was not.
+    """Whether a folder was filled from this origin and digest; an empty or absent folder was not.
 
     Raises:
-        SandboxError: It was filled from something else, or holds files that the sandbox did not write.
+        SandboxError: It was filled from another origin or digest, or has files that the sandbox did not write.
     """
     refuse_foreign(folder, folder / MARKER)
     return is_filled(read_marker(folder / MARKER), origin=origin, digest=digest, place=str(folder))
@@ -121,10 +121,10 @@ def folder_is_filled(folder: Path, *, origin: OriginName, digest: str) -> bool:
 
 @contextmanager
 def appearing_folder(target: Path, origin: Origin) -> Iterator[Path]:
-    """A folder to write into that becomes the target, with its marker, when the block ends well; else it is removed.
+    """A folder to write into; it becomes the target, with its marker, if the block succeeds, else it is removed.
 
     Raises:
-        OSError: The target holds something.
+        OSError: The target is not empty.
     """
     staging = target.with_name(f".{target.name}.filling")
     if staging.exists():

@@ -14,8 +14,8 @@ import pyarrow.csv as pcsv
 def json_rows(table: pa.Table) -> pa.StringArray:
     """One compact JSON object a row, columns in the table's order; null is `null`.
 
-    String values are written as they are: they must hold no quotes, backslashes or control characters, which is true of
-    the sandbox's identifiers, words and moments.
+    Strings are written as they are: they must not have quotes, backslashes or control characters, which is true of the
+    sandbox's identifiers, words and moments.
     """
     parts: list[object] = []
     for number, name in enumerate(table.column_names):
@@ -33,7 +33,7 @@ def csv_bytes(table: pa.Table, names: tuple[str, ...]) -> bytes:
     """A CSV file with an unquoted header of these names; null is an empty field.
 
     Raises:
-        pyarrow.ArrowInvalid: A value holds a comma, a quote or a line break, which would need quoting.
+        pyarrow.ArrowInvalid: A value has a comma, a quote or a line break, which would need quoting.
     """
     sink = io.BytesIO()
     sink.write((",".join(names) + "\n").encode())

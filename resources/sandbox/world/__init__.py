@@ -1,1 +1,1 @@
-"""What is invented: people, accounts, loans, cards, and what goes wrong."""
+"""The invented bank: people, accounts, loans, cards, and planned incidents; nothing here writes or reads a place."""

@@ -1,11 +1,10 @@
-"""What happens on the accounts, month by month: pay, rent, spending and the balance that is left.
+"""The bookings of the accounts, month by month: pay, rent, spending and a settlement.
 
-Belongs here: the amounts and moments of every booking. Does not belong here: how a booking is delivered, late or broken
-(`transactions.py`).
+Belongs here: the amounts and moments of every booking. Does not belong here: late and broken rows (`transactions.py`).
 
-Each account-month ends near a balance that the customer's thrift and troubles give. A last booking of the month brings
-it there: the card bill is paid, or money comes from elsewhere. So balances stay plausible over years, and every
-`balance_after` is the exact running sum of the bookings.
+Each account-month ends near a balance that follows from the customer's thrift and troubles. The last booking of the
+month, a card bill or a transfer from elsewhere, brings the account there. So balances stay plausible over years, and
+every `balance_after` is the exact running sum of the bookings.
 """
 
 from dataclasses import dataclass
@@ -28,10 +27,10 @@ CATEGORIES = (
     "salary", "rent", "groceries", "utilities", "leisure", "travel", "transfer", "cash", "gambling", "card",
 )  # fmt: skip
 SALARY, RENT, GROCERIES, UTILITIES, LEISURE, TRAVEL, TRANSFER, CASH, GAMBLING, CARD = range(10)
-# For each spending category from GROCERIES on: how often it comes up, and its typical amount in EUR.
+# For each spending category from GROCERIES on: its relative frequency, and its typical amount in EUR.
 _SPENDING_WEIGHT = np.array([2.6, 0.6, 1.0, 0.25, 0.5, 0.7, 0.16, 0.9])
 _SPENDING_AMOUNT = np.array([48.0, 95.0, 38.0, 210.0, 120.0, 80.0, 45.0, 60.0])
-# How busy a customer is whose money does not arrive here, compared with one whose money does.
+# Spending on an account without the customer's salary, relative to an account with it.
 _SIDE_ACCOUNT = 0.12
 
 
@@ -42,7 +41,7 @@ class Bookings:
     Attributes:
         customer: int64 [n], row in `People`.
         at: int64 [n], microseconds since 1970.
-        cents: int64 [n], above 0 for money that comes in, below 0 for money that goes out.
+        cents: int64 [n], above 0 for incoming money, below 0 for outgoing money.
         category: int8 [n], code into `CATEGORIES`.
     """
 
@@ -54,7 +53,7 @@ class Bookings:
 
 @dataclass(frozen=True)
 class _Months:
-    """One row an account and calendar month in which it is open: customer, month number, start and end."""
+    """One row for each account and calendar month in which it is open: customer, month number, start and end."""
 
     customer: np.ndarray
     month: np.ndarray
@@ -128,7 +127,7 @@ def _rent(settings: BankSettings, people: People, months: _Months, rng: np.rando
 
 
 def _spending(settings: BankSettings, people: People, months: _Months, wanted: int, rng: np.random.Generator) -> Part:
-    """About `wanted` purchases, spread over the account-months by how busy the account is."""
+    """About `wanted` purchases, spread over the account-months by the account's activity."""
     who = months.customer
     busy = np.where(people.main, np.exp(rng.normal(0, 0.35, len(people))), _SIDE_ACCOUNT)[who]
     first = settings.first_day.replace(day=1)
@@ -147,7 +146,7 @@ def _spending(settings: BankSettings, people: People, months: _Months, wanted: i
 
 
 def _kinds(people: People, customer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What was bought, as a number from 0 (groceries), by each customer's habits."""
+    """The category of each purchase, as a number from 0 (groceries), drawn by the customer's habits."""
     weights = np.tile(_SPENDING_WEIGHT, (len(people), 1))
     weights[:, GAMBLING - GROCERIES] *= np.exp(1.1 * people.gambling - 0.5)
     weights[:, CASH - GROCERIES] *= np.exp(0.7 * people.cash - 0.2)
@@ -184,14 +183,14 @@ def _settlement(
     balance: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[Part, np.ndarray]:
-    """The booking at the end of each account-month that brings it to its balance, and the opening balances."""
+    """The booking at the end of each account-month that gives it its balance, and the opening balances."""
     n = len(months.customer)
     moved = sum(np.bincount(row, weights=cents, minlength=n) for row, _, cents, _ in parts)
     wanted = balance[months.customer, months.month]
     first = np.r_[True, months.customer[1:] != months.customer[:-1]]
     before = np.where(first, balance[months.customer, -1], np.r_[0, wanted[:-1]])
     cents = wanted - before - np.rint(moved).astype(np.int64)
-    cents = np.where(cents == 0, 1, cents)  # a booking of nothing is none, and there is always one
+    cents = np.where(cents == 0, 1, cents)  # every month has a settlement, and no booking has an amount of 0
     at = months.end - DAY_US + time_of_day(rng, n, hour=22, spread=0.3) * SECOND_US
     kind = np.where(cents < 0, CARD, TRANSFER)
     return (np.arange(n), at, cents, kind), balance[:, -1]

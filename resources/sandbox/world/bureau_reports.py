@@ -1,7 +1,7 @@
-"""What the credit bureau knows about the customers.
+"""The credit bureau's reports about the customers.
 
-Belongs here: the reports, when each is made, and the feed `bureau_reports`. Does not belong here: the API that serves
-them (`bureau.py`).
+Belongs here: the reports, the moment of each, and the feed `bureau_reports`. Does not belong here: the API that serves
+them (`resources.sandbox.systems.bureau`).
 """
 
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ _WITHOUT_SCORE = 0.03
 
 @dataclass(frozen=True)
 class Reports:
-    """The feed, and the score that each application's own report gave: float64 [applications], NaN for none."""
+    """The feed, and the score in each application's own report: float64 [applications], NaN without a score."""
 
     feed: Feed
     score_at_request: np.ndarray
 
 
 def make_reports(settings: BankSettings, people: People, customer: np.ndarray, at: np.ndarray) -> Reports:
-    """A report before each application and one of everybody each half year.
+    """A report before each application, and one about every customer each half year.
 
     Args:
-        customer, at: int64 [applications], who applies and when (microseconds); the report is made 20 seconds to three
-            days before, and has always arrived by then.
+        customer, at: int64 [applications], the applicant (row number) and the moment (microseconds). The report is made
+            20 seconds to three days before that moment, and has arrived by then.
     """
     rng = settings.rng("bureau")
     regular_customer, regular_at = _regular(settings, people, rng)
@@ -70,7 +70,7 @@ def _regular(settings: BankSettings, people: People, rng: np.random.Generator) -
 def _observed(
     settings: BankSettings, people: People, who: np.ndarray, when: np.ndarray, rng: np.random.Generator
 ) -> dict[str, pa.Array]:
-    """The reports' figures; most of each belongs to the person and lasts, some of it is the day's."""
+    """The reports' figures: a lasting part that belongs to the person, and noise that belongs to the report."""
     n, count = len(people), len(who)
     old_sins = rng.poisson(np.exp(-1.15 - 0.6 * people.worth))
     loans = rng.poisson(np.exp(0.35 - 0.1 * people.worth))

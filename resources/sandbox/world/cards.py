@@ -1,12 +1,12 @@
 """Invented card payments and fraud on them.
 
-Belongs here: who pays where, when and how much, and the three kinds of fraud. Does not belong here: files
-(`card_files.py`).
+Belongs here: the card, terminal, moment and amount of each payment, and the three kinds of fraud. Does not belong here:
+the rows of the feeds (`card_feeds.py`), files (`resources.sandbox.systems.card_files`).
 
-The world is that of the public Fraud Detection Handbook (Le Borgne, Siblini, Lebichot, Bontempi, chapter 3): cards and
-terminals have places on a map, a card is used at terminals near it, and three things are fraud: an amount above 220,
-everything at a terminal that was tampered with (28 days), and a third of the payments of a stolen card (14 days, five
-times the amount).
+The model is that of the public Fraud Detection Handbook (Le Borgne, Siblini, Lebichot, Bontempi, chapter 3): cards and
+terminals have places on a map, and a card is used at terminals near it. Three kinds of payments are fraud: an amount
+above 220, every payment at a terminal that was tampered with (28 days), and a third of the payments of a stolen card
+(14 days, five times the amount).
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def make_cards(settings: BankSettings, people: People) -> Cards:
 
 
 def _holders(settings: BankSettings, people: People, rng: np.random.Generator) -> np.ndarray:
-    """Rows of the customers with a card: those who were there before the cards came, if they suffice."""
+    """Rows of the customers with a card: customers from before the first card day, if there are enough of them."""
     there = max(settings.cards, int(np.searchsorted(people.opened, midnight_us(settings.cards_from))))
     return np.sort(rng.permutation(there)[: settings.cards])
 
@@ -101,7 +101,7 @@ def _with_fraud(settings: BankSettings, cards: Cards, numbers: np.ndarray, rng: 
 
 
 def _compromises(settings: BankSettings, how_many: int, a_day: float, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `how_many` are compromised, and from when: row numbers and microseconds; waves come on top."""
+    """Which of `how_many` are compromised, and from when: row numbers and microseconds. Fraud waves add to them."""
     rng = settings.rng(f"compromises {what}")
     before = _TAMPERED_DAYS
     start, end = midnight_us(settings.cards_from) - before * DAY_US, settings.end_us

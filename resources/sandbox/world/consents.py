@@ -1,6 +1,6 @@
-"""Who agreed that the bank may use their data for credit decisions.
+"""Consents to the use of personal data for credit decisions.
 
-Belongs here: the feed `consents`. Does not belong here: applying it, which is the reader's duty.
+Belongs here: the feed `consents`. Does not belong here: applying a consent (`assets.privacy`).
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ _WITHDRAWN = 0.02
 
 
 def consents_feed(settings: BankSettings, people: People) -> Feed:
-    """The rows of table `consents`: one of everybody at the account's opening, another of those who withdraw.
+    """The rows of table `consents`: one for each customer at the account's opening, a second for those who withdraw.
 
-    A consent given before the period becomes known at its first moment, when the bank's new system took it over.
+    A consent from before the period becomes known at the first moment of the period, as after a migration.
     """
     rng, n = settings.rng("consents"), len(people)
     everybody = np.arange(n)

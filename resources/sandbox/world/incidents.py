@@ -1,8 +1,8 @@
-"""What is planned to go wrong at the bank.
+"""Planned incidents at the bank.
 
-Belongs here: an incident as a frozen value, its checks, and when it is in force. Does not belong here: its effect. The
-effects on a feed (outage, bad feed, schema change) are in `feeds.py`; those on people (drift, shock, fraud wave) are
-where these people are made.
+Belongs here: an incident as a frozen value, its checks, and the days on which it is in force. Does not belong here: its
+effect. The effects on a feed (outage, bad feed, schema change) are in `resources.sandbox.systems.delivery`; the effects
+on people (drift, shock, fraud wave) are in the modules that make these people.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,9 @@ FEED_SOURCES = (
 _TABLES = ("applications", "consents")
 _FEED_KINDS = ("outage", "bad_feed", "schema_change")
 _NUMBERLESS = ("consents",)
-# How strong an incident is when nobody says.
+# The default strength of each kind.
 _STRENGTH: dict[IncidentKind, float] = {"drift": 0.4, "shock": 1.0, "fraud_wave": 8.0}
-# How many days an incident lasts when nobody says; None is for good.
+# The default number of days of each kind; None is unlimited.
 _LENGTH: dict[IncidentKind, int | None] = {
     "drift": None,
     "outage": 1,
@@ -44,23 +44,23 @@ class SandboxError(LooplineError):
 
 @dataclass(frozen=True, kw_only=True)
 class Incident:
-    """One thing that goes wrong.
+    """One planned incident.
 
     Attributes:
-        kind: `drift` other people apply: incomes fall, spending rises; `outage` a source's days are absent; `bad_feed`
-            a share of a source's rows is broken; `schema_change` a column has another name; `fraud_wave` more
-            terminals and cards are compromised; `shock` more loans go bad.
-        day: The first UTC day of it; days before are not touched.
-        last_day: The last day of it. Without: one day for `outage` and `bad_feed`, 14 for `fraud_wave`, else for good.
+        kind: `drift`: incomes fall and spending rises; `outage`: a source delivers nothing on its days; `bad_feed`: a
+            share of a source's rows is broken; `schema_change`: a column has another name; `fraud_wave`: more
+            terminals and cards are compromised; `shock`: more loans go bad.
+        day: The first UTC day; days before it are not changed.
+        last_day: The last day. By default one day for `outage` and `bad_feed`, 14 for `fraud_wave`, else unlimited.
         source: The source that fails; only for `outage`, `bad_feed` and `schema_change`.
         share: `bad_feed`: the share of broken rows, 0 to 1.
-        strength: `drift`: the share by which incomes fall, 0 to 0.9; spending and loans grow by half of it (0.4).
-            `shock`: what is added to the log-odds of default (1, about twice as many). `fraud_wave`: how many times
-            the usual compromises come on top (8).
+        strength: `drift`: the share by which incomes fall, 0 to 0.9; spending and loans grow by half of it (default
+            0.4). `shock`: added to the log-odds of default (default 1, about twice as many defaults). `fraud_wave`:
+            additional compromises, as a multiple of the usual ones (default 8).
         column, renamed_to: `schema_change`: the column and its new name.
 
     Raises:
-        SandboxError: The parts do not fit each other.
+        SandboxError: The attributes contradict each other.
     """
 
     kind: IncidentKind
@@ -107,7 +107,7 @@ class Incident:
 
     @property
     def until(self) -> date | None:
-        """The last day in force; `None` is for good."""
+        """The last day in force; `None` is unlimited."""
         length = _LENGTH[self.kind]
         if self.last_day is not None or length is None:
             return self.last_day
@@ -115,14 +115,14 @@ class Incident:
 
     @property
     def effect(self) -> float:
-        """The strength, or what is usual for the kind; 0 for a kind that has none."""
+        """The strength, or the kind's default; 0 for a kind without a strength."""
         return _STRENGTH.get(self.kind, 0.0) if self.strength is None else self.strength
 
     def covers(self, day: date) -> bool:
-        """Whether it is in force on that day."""
+        """Whether the incident is in force on a day."""
         return self.day <= day and (self.until is None or day <= self.until)
 
 
 def of_kind(incidents: Iterable[Incident], kind: IncidentKind, source: str | None = None) -> tuple[Incident, ...]:
-    """The incidents of one kind, of one source where it has one, in the order given."""
+    """The incidents of a kind, and of a source if given, in their order."""
     return tuple(i for i in incidents if i.kind == kind and (source is None or i.source == source))

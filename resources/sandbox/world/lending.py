@@ -1,7 +1,7 @@
 """Loan applications and the bank's old policy.
 
-Belongs here: who applies when for what, what they state, the odds that such a loan goes bad, the old policy's decision,
-and the feed `applications`. Does not belong here: what happens to a granted loan (`repayments.py`).
+Belongs here: the applicants, their loans and statements, the odds of default, the decisions of the old policy, and the
+feed `applications`. Does not belong here: the history of a granted loan (`repayments.py`).
 """
 
 from dataclasses import dataclass
@@ -43,15 +43,15 @@ class Requests:
 
     Attributes:
         customer: int64 [n], row in `People`.
-        at: int64 [n], when it was made and became known, microseconds since 1970.
+        at: int64 [n], when the application was made and became known, microseconds since 1970.
         amount: float64 [n], EUR, whole fifties.
         term: int64 [n], months.
         purpose: int64 [n], code into `PURPOSES`.
         income, debt: float64 [n], true income a month and debt elsewhere, EUR.
         instalment: float64 [n], EUR a month.
-        risk: float64 [n], what the person and the loan add to the log-odds of default; the intercept is not in it.
-        usual_burden, usual_risk: float64 [n], instalment over income, and risk, without planned drift. What is fitted
-            to the whole period is fitted to these, so that a drift leaves the days before it alone.
+        risk: float64 [n], the log-odds of default from the person and the loan, without the intercept.
+        usual_burden, usual_risk: float64 [n], instalment over income, and risk, without planned drift. Values that are
+            fitted to the whole period are fitted to these, so that a drift does not change the days before it.
     """
 
     customer: np.ndarray
@@ -115,10 +115,12 @@ class Granted:
 
 
 def granted_by_old_policy(settings: BankSettings, people: People, requests: Requests, score: np.ndarray) -> Granted:
-    """The old policy's decisions.
+    """The old policy's decisions: a sum of points, with a cut that declines `settings.declined` of usual applications.
 
-    It adds up points for the bureau's score (float64 [n], NaN for none), the burden and the work, with a
-    clerk's judgement on top, and was set to decline the share `settings.declined` of usual applications.
+    The points are for the bureau's score, the burden and the employment; noise stands for a clerk's judgement.
+
+    Args:
+        score: float64 [n], the bureau's score, NaN without one.
     """
     rng = settings.rng("policy")
     work = people.employment[requests.customer]
@@ -172,7 +174,7 @@ def applications_feed(settings: BankSettings, people: People, requests: Requests
 
 
 def _moments(settings: BankSettings, rng: np.random.Generator) -> np.ndarray:
-    """Office days are busier, December and the end of the period too; nobody applies in the first hour of a day."""
+    """Moments, more on weekdays, in December and late in the period; none in the first hour of a day."""
     n = settings.applications
     week = (1.2, 1.15, 1.1, 1.1, 1.05, 0.75, 0.65)
     weights = day_weights(settings.first_day, settings.days, week=week, december=1.2, growth=0.35)
@@ -182,7 +184,7 @@ def _moments(settings: BankSettings, rng: np.random.Generator) -> np.ndarray:
 
 
 def _applicants(settings: BankSettings, people: People, at: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers of customers who had their account for a month; the needy, and those who bank here, apply more."""
+    """Row numbers of customers with an account for a month; low creditworthiness and a main account apply more."""
     n = len(people)
     age = people.age(np.arange(n), np.full(n, settings.start_us))
     keen = np.exp(rng.normal(0, 0.3, n) - 0.2 * people.worth) * np.where(people.main, 1.0, 0.35)
@@ -194,7 +196,7 @@ def _applicants(settings: BankSettings, people: People, at: np.ndarray, rng: np.
 
 
 def _burden_risk(burden: np.ndarray) -> np.ndarray:
-    """What the share of income that the instalment takes adds to the log-odds: little at first, much above a fifth."""
+    """The log-odds of default from the instalment's share of income: small at first, large above a fifth."""
     return np.asarray(0.3 * np.log(burden / 0.12) + 6.0 * np.clip(burden - 0.2, 0, 0.25))
 
 

@@ -1,10 +1,12 @@
 """The bank's customers.
 
-Belongs here: who they are (age, sex, work, income, home), what nobody sees (creditworthiness, habits, times of trouble)
-and their made-up personal data. Does not belong here: what they do (`accounts.py`, `lending.py`).
+Belongs here: the customers' attributes (age, sex, employment, income, housing), their hidden attributes
+(creditworthiness, habits, times of trouble) and their invented personal data. Does not belong here: their bookings and
+loans (`accounts.py`, `lending.py`).
 
-Creditworthiness is one standard normal number a person. It decides, with the loan itself, who pays back; everything
-that the bank can see is a noisy trace of it. Sex has no part in it and moves income by 4% only; age has a mild one.
+Creditworthiness is one standard normal number for each person. With the loan itself it determines who pays back; all
+that the bank can see is correlated with it, with noise. Sex does not influence it, and changes income by only 4%; age
+has a small influence.
 """
 
 from dataclasses import dataclass
@@ -44,12 +46,12 @@ class People:
         opened: int64 [n], when the account was opened, microseconds since 1970.
         born: int64 [n], the birth, microseconds since 1970.
         male: bool [n].
-        worth: float64 [n], creditworthiness, about standard normal; never shown to anybody.
+        worth: float64 [n], creditworthiness, about standard normal; no system delivers it.
         employment, housing: int8 [n], codes into `EMPLOYMENT` and `HOUSING`.
         income: float64 [n], true net income a month in EUR.
-        main: bool [n], whether salary arrives and bills are paid here.
-        gambling, cash, irregular, thrift, shown: float64 [n], standard normal habits that worth shines through: how
-            much is gambled, drawn in cash, how unsteady pay is, how full the account is kept, how the bureau sees it.
+        main: bool [n], whether salary and bills go through the account.
+        gambling, cash, irregular, thrift, shown: float64 [n], standard normal habits that are correlated with worth:
+            gambling, cash withdrawals, irregular pay, a high balance, and a high score at the bureau.
         trouble_from, trouble_until: int64 [n], a time of trouble (job lost, illness), microseconds; equal for never.
         dependents: int8 [n].
     """
@@ -79,7 +81,7 @@ class People:
         return np.asarray((at - self.born[customer]) // _YEAR_US)
 
     def in_trouble(self, customer: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """Whether moments fall into the customers' time of trouble."""
+        """Whether moments are in the customers' time of trouble."""
         return np.asarray((self.trouble_from[customer] <= at) & (at < self.trouble_until[customer]))
 
     @property
@@ -89,12 +91,12 @@ class People:
 
     @property
     def account_ids(self) -> pa.StringArray:
-        """`A0000001` and on; everybody has one account."""
+        """`A0000001` and on; every customer has one account."""
         return identifiers("A", np.arange(1, len(self) + 1), 7)
 
 
 def make_people(settings: BankSettings) -> People:
-    """Everybody who has an account by the last day."""
+    """All customers who have an account on the last day."""
     rng, n = settings.rng("people"), settings.customers
     opened = _openings(settings, rng)
     age = np.clip(18.5 + rng.gamma(2.5, 9.6, n), 18.5, 84)  # on the first day: nobody applies under age
@@ -125,7 +127,7 @@ def make_people(settings: BankSettings) -> People:
 
 
 def personal_data(people: People, customer: np.ndarray) -> dict[str, pa.Array]:
-    """Columns name, email, national_id of customers (row numbers); all of it is invented."""
+    """Columns name, email, national_id of customers (row numbers); all values are invented."""
     number = customer + 1
     given = np.where(
         people.male[customer], np.array(_MALE)[number % len(_MALE)], np.array(_FEMALE)[number % len(_FEMALE)]
@@ -138,7 +140,7 @@ def personal_data(people: People, customer: np.ndarray) -> dict[str, pa.Array]:
 
 
 def _openings(settings: BankSettings, rng: np.random.Generator) -> np.ndarray:
-    """Seven in ten were there before the first day (up to ten years), the others come evenly over the period."""
+    """Openings: 70% up to ten years before the first day, the others spread evenly over the period."""
     n = settings.customers
     before = settings.start_us - (rng.beta(1.0, 2.0, n) * 3650 * DAY_US).astype(np.int64)
     during = settings.start_us + (rng.random(n) * 0.92 * settings.days * DAY_US).astype(np.int64)

@@ -1,11 +1,11 @@
-"""What happens to granted loans.
+"""The history of granted loans.
 
 Belongs here: which loans go bad and when, the monthly events of each loan, and the feed `repayments`. Does not belong
-here: who applies and who is granted (`lending.py`).
+here: applications and their decisions (`lending.py`).
 
 A loan is disbursed within two days. An instalment falls due every 30 days and is paid or missed. Days past due are 30
-for each instalment that is unpaid: 30 after the first missed one, 90 after the third, 120 after the fourth, when the
-loan is charged off and its events end. Who pays after having missed pays all that is due, and is at 0 again.
+for each unpaid instalment: 30 after the first missed one, 90 after the third, 120 after the fourth, when the loan is
+charged off and its events end. A payment after missed ones pays all that is due and sets days past due to 0.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def _first_missed(
     intercept = _intercept(requests.usual_risk[granted.usual], settings.bad_rate)
     added = shock(settings.incidents, start + early * _STEP_US)
     goes_bad = rng.random(n) < _logistic(requests.risk + intercept + added)
-    # Those who survive the first months may still fail later, ever more rarely; the label does not see these.
+    # A loan that survives the first months may still fail later, with falling frequency; the label does not count it.
     later = _EARLY + 2 + rng.geometric(0.08, n)
     fails_later = rng.random(n) < 0.8 * _logistic(requests.risk + intercept - 0.4)
     return np.where(goes_bad, early, np.where(fails_later, later, 0))
@@ -109,12 +109,12 @@ def _history(
     slip = 0.03 * np.exp(np.clip(0.35 * requests.risk, -1, 1.2))
     for number in range(1, settings.days // 30 + 2):
         u = rng.random(len(start))
-        # An odd month is missed and, now and then, the next one too; then all is paid.
+        # Some months are missed, and sometimes the month after too; then all is paid.
         slips = (unpaid < 2) & (u < np.where(unpaid == 1, 0.25, slip))
         failing = (first_missed > 0) & (number >= first_missed)
         missed = failing | slips
         at = start + number * _STEP_US
-        # Drawn for every loan, running or not, so that what happens to one leaves the others alone.
+        # Drawn for every loan, running or not, so that the history of one loan does not change that of another.
         known = at + rng.integers(_DELAY_US, DAY_US, len(start))
         runs = granted & (number <= requests.term) & (unpaid < 4) & (at < settings.end_us)
         due = requests.instalment * (unpaid + 1)
@@ -128,7 +128,7 @@ def _history(
 
 
 def _intercept(risk: np.ndarray, rate: float) -> float:
-    """The number that, added to log-odds, makes the mean probability the rate; by bisection."""
+    """The intercept of log-odds for which the mean probability equals the rate, found by bisection."""
     low, high = -30.0, 30.0
     for _ in range(60):
         middle = (low + high) / 2

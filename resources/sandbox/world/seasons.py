@@ -1,7 +1,7 @@
-"""How time changes what happens: weeks, months, December, growth, planned drift and shock.
+"""Effects of time: weekdays, months, December, growth, planned drift and shock.
 
 Belongs here: weights of days, moments drawn by them, calendar months, and the factors of drift and shock at a moment.
-Does not belong here: what happens at these moments.
+Does not belong here: the events at these moments.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from resources.sandbox.world.incidents import Incident, of_kind
 def day_weights(
     first: date, days: int, *, week: Sequence[float], december: float = 1.0, growth: float = 0.0
 ) -> np.ndarray:
-    """How busy each day is, relative to the others.
+    """The relative activity of each day.
 
     Args:
         week: Seven factors, Monday first.
         december: Factor from 1 to 24 December.
-        growth: The last day is busier than the first by exp(growth).
+        growth: The logarithm of the last day's activity relative to the first day's.
 
     Returns:
         float64 [days], all above 0.
@@ -49,7 +49,7 @@ def days_within(weights: np.ndarray, low: np.ndarray, high: np.ndarray, u: np.nd
 
 
 def time_of_day(rng: np.random.Generator, count: int, *, hour: float, spread: float) -> np.ndarray:
-    """Seconds of a day, int64 [count], normal around an hour with a spread in hours; what falls outside wraps round."""
+    """Seconds of a day, int64 [count], normal around an hour with a spread in hours, modulo one day."""
     return (rng.normal(hour * 3600, spread * 3600, count) % 86_400).astype(np.int64)
 
 
@@ -64,7 +64,7 @@ def months_of(first: date, last: date) -> np.ndarray:
 
 
 def income_factor(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray:
-    """By what planned drift multiplies incomes at moments (microseconds); 1 without drift."""
+    """The factor of planned drift on incomes at moments (microseconds); 1 without drift."""
     factor = np.ones(len(at))
     for incident in of_kind(incidents, "drift"):
         factor[in_force(incident, at)] *= 1 - incident.effect
@@ -72,7 +72,7 @@ def income_factor(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray:
 
 
 def spending_factor(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray:
-    """By what planned drift multiplies spending and borrowing at moments (microseconds); 1 without drift."""
+    """The factor of planned drift on spending and borrowing at moments (microseconds); 1 without drift."""
     factor = np.ones(len(at))
     for incident in of_kind(incidents, "drift"):
         factor[in_force(incident, at)] *= 1 + incident.effect / 2
@@ -80,7 +80,7 @@ def spending_factor(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray
 
 
 def shock(incidents: Sequence[Incident], at: np.ndarray) -> np.ndarray:
-    """What planned shocks add to the log-odds of default at moments (microseconds); 0 without a shock."""
+    """The log-odds of default that planned shocks add at moments (microseconds); 0 without a shock."""
     added = np.zeros(len(at))
     for incident in of_kind(incidents, "shock"):
         added[in_force(incident, at)] += incident.effect

@@ -1,7 +1,7 @@
-"""How large the bank is, which days it lives through and what goes wrong.
+"""The settings of the bank: its size, its days and its planned incidents.
 
-Belongs here: the settings as one frozen value, its digest, the random streams that follow from its seed, and the error
-that the sandbox raises. Does not belong here: anything that is generated.
+Belongs here: the settings as one frozen value, their digest, and the random streams that follow from the seed. Does not
+belong here: anything that is generated.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ import numpy as np
 from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, SandboxError
 
-# Raised by one whenever the same settings would give other bytes, so that a place filled by older code is recognised.
+# Raised by one whenever the same settings would give other bytes, so that places filled by older code are detected.
 _GENERATION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class BankSettings:
-    """What the sandbox bank is.
+    """The settings of the sandbox bank; the same settings give the same bytes.
 
     Attributes:
-        seed: Seeds everything random; the same settings give the same bytes.
+        seed: The seed of all random numbers.
         customers: How many people have an account at the end of the period.
         first_day, last_day: The UTC days that the source systems cover, both included.
         applications: How many loan applications arrive in the period.
@@ -33,7 +33,7 @@ class BankSettings:
         card_days: The card data cover this many days up to `last_day` (183 days before 2026-09-30: from 2026-04-01).
         bad_rate: Expected share of granted loans that are 90 days past due within 180 days.
         declined: The share of applications that the bank's old policy declines.
-        incidents: What goes wrong, and when.
+        incidents: The planned incidents.
     """
 
     seed: int = 20241001
@@ -133,5 +133,5 @@ class BankSettings:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def rng(self, stream: str) -> np.random.Generator:
-        """The random numbers of one part of the bank; parts do not disturb each other."""
+        """The random numbers of one part of the bank, independent of those of other parts."""
         return np.random.default_rng([self.seed, zlib.crc32(stream.encode())])

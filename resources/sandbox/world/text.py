@@ -12,7 +12,7 @@ _MOMENT_BYTES = 27  # YYYY-MM-DDTHH:MM:SS.ffffffZ
 
 
 def iso_moments(micros: np.ndarray) -> pa.StringArray:
-    """Moments as `YYYY-MM-DDTHH:MM:SS.ffffffZ`, which sort as text like they do in time.
+    """Moments as `YYYY-MM-DDTHH:MM:SS.ffffffZ`, which sort as text in the order of time.
 
     Args:
         micros: int64 [n], microseconds since 1970 (UTC), of years 1000 to 9999.
@@ -29,11 +29,11 @@ def iso_moments(micros: np.ndarray) -> pa.StringArray:
 
 
 def identifiers(prefix: str, numbers: np.ndarray, width: int) -> pa.StringArray:
-    """Names such as `C0000042`: the prefix and the number, filled with zeros to the width."""
+    """Identifiers such as `C0000042`: the prefix and the number, padded with zeros to the width."""
     digits = pc.utf8_lpad(pa.array(numbers, pa.int64()).cast(pa.string()), width, padding="0")
     return pc.binary_join_element_wise(pa.scalar(prefix), digits, "")
 
 
 def coded(values: list[str] | tuple[str, ...], codes: np.ndarray) -> pa.StringArray:
-    """The strings that integer codes stand for."""
+    """The string of each integer code."""
     return pa.array(values, pa.string()).take(pa.array(codes, pa.int32()))

@@ -1,7 +1,7 @@
-"""The account transactions as the bank's core system delivers them.
+"""The account transactions, as the bank's core system delivers them.
 
-Belongs here: counterparties, running balances, late and genuinely bad rows, and the feed `transactions`. Does not
-belong here: what is booked (`accounts.py`).
+Belongs here: counterparties, running balances, late and bad rows, and the feed `transactions`. Does not belong here:
+the bookings themselves (`accounts.py`).
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from resources.sandbox.world.text import coded, iso_moments
 _LATE = 0.015
 _BAD = 0.001
 _DIRECTIONS = ("credit", "debit", "unknown")
-# For each category, its counterparties' word and how many of them there are.
+# For each category, the word for its counterparties and their number.
 _COUNTERPARTIES = (
     ("employer", 400), ("landlord", 300), ("grocer", 120), ("utility", 12), ("venue", 150), ("carrier", 40),
     ("person", 500), ("atm", 120), ("casino", 8), ("merchant", 400),
@@ -25,10 +25,10 @@ _COUNTERPARTIES = (
 
 
 def transactions_feed(settings: BankSettings, people: People) -> Feed:
-    """Every booking of the period in the order in which it arrived; transaction_id counts in that order.
+    """All bookings of the period in the order of arrival; transaction_id counts in that order.
 
-    1.5% arrive one to three days late. One in a thousand has a negative amount or an unknown direction: such rows exist
-    in every bank, and the contract is there to catch them.
+    1.5% arrive one to three days late. One in a thousand has a negative amount or an unknown direction, as rows in real
+    banks do; a contract must catch these.
     """
     rng = settings.rng("transactions")
     bookings, opening = make_bookings(settings, people)
@@ -77,7 +77,7 @@ def _running_balance(bookings: Bookings, opening: np.ndarray) -> np.ndarray:
 
 
 def _counterparties(bookings: Bookings, rng: np.random.Generator) -> np.ndarray:
-    """A code for each booking: one's employer and landlord stay the same, others come and go."""
+    """A code for each booking; employer and landlord stay the same for a customer, other counterparties change."""
     sizes = np.array([size for _, size in _COUNTERPARTIES])
     offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     drawn = (rng.random(len(bookings.at)) * sizes[bookings.category]).astype(np.int64)

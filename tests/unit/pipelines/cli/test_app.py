@@ -52,7 +52,7 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     """The sentence names the variable to set."""
     (tmp_path / "home").touch()
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
-    assert f"LOOPLINE_HOME is {tmp_path}/home, which is no folder" in refused("status")
+    assert f"LOOPLINE_HOME is {tmp_path}/home, which is not a folder" in refused("status")
 
 
 def test_the_module_is_the_command() -> None:

@@ -143,7 +143,7 @@ def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
 @pytest.mark.parametrize("day", [date(2026, 1, 6), date(2026, 1, 7)])
 def test_an_answer_that_is_no_json_is_the_owners_fault(api: str, day: date) -> None:
     """A page in the place of JSON, or text that no text can hold, is named with source and day, and not retried."""
-    with pytest.raises(SourceBroken, match=f"source h, day {day}: .* answered with what is no JSON"):
+    with pytest.raises(SourceBroken, match=f"source h, day {day}: .* did not answer with JSON"):
         read_all(HttpReader("h", api, "/reports"), [day])
 
 
@@ -235,5 +235,5 @@ def test_an_s3_that_is_down_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) 
 def test_a_file_that_is_no_text_is_the_owners_fault(tmp_path: Path, content: bytes) -> None:
     """Bytes that are no UTF-8 are named with file, source and day."""
     (tmp_path / "2026-01-02.csv").write_bytes(content)
-    with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: .*2026-01-02.csv is no CSV file in UTF-8"):
+    with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: .*2026-01-02.csv is not a CSV file in UTF-8"):
         read_all(FilesReader("f", str(tmp_path), "{day}.csv"), [DAY])

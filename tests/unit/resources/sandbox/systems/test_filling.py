@@ -76,7 +76,7 @@ def test_a_folder_with_strangers_is_refused(tmp_path: Path) -> None:
     home = Home(tmp_path)
     (home.landing / "transactions").mkdir(parents=True)
     (home.landing / "transactions" / "2025-10-01.csv").write_text("mine")
-    with pytest.raises(SandboxError, match="holds what the sandbox did not write; move it"):
+    with pytest.raises(SandboxError, match="has content that the sandbox did not write; move it"):
         home.fill(small())
 
 
