@@ -25,6 +25,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
 from assets.vocabulary import FeatureError
+from resources.durable_files import write_synced
 from resources.naming import is_digest
 
 FORMAT = 1
@@ -72,10 +73,7 @@ def write_bundle(parts: BundleParts, folder: Path, key: bytes) -> str:
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         for name, data in everything.items():
-            with open(fresh / name, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(fresh / name, data)
         written = load_bundle(fresh, key, digest(manifest))
         os.chmod(fresh, 0o755)
         os.rename(fresh, folder)

@@ -18,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from resources.durable_files import sync_folder
 from resources.errors import LooplineError
 from resources.locks import exclusive
 
@@ -164,7 +165,7 @@ def _write(
         os.ftruncate(file.fileno(), size)
         raise
     if size == 0:
-        _sync_folder(Path(str(file.name)).parent)
+        sync_folder(Path(str(file.name)).parent)
     return _read(line, str(file.name))
 
 
@@ -228,11 +229,3 @@ def _canonical(record: Mapping[str, Any]) -> bytes:
     except (TypeError, ValueError) as error:
         raise AuditLogError(f"audit entry '{record.get('action')}': details are no JSON values: {error}") from error
     return text.encode()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,7 +12,6 @@ import fcntl
 import json
 import logging
 import os
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,8 @@ from typing import Any
 import pyarrow as pa
 
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
-from assets.serving.log_writer import DecisionLogError, is_at, sync_folder
+from assets.serving.log_writer import DecisionLogError, is_at
+from resources.durable_files import replace_file
 from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
@@ -143,7 +143,7 @@ def _erase_in(path: Path, key_column: str, key: str) -> int:
             _erased(_parsed(path, number, line), line, key_column, key) for number, line in enumerate(lines, start=1)
         ]
         if kept != lines:
-            _replace(path, b"".join(line + b"\n" for line in kept))
+            replace_file(path, b"".join(line + b"\n" for line in kept), mode=0o640)
     return sum(before != after for before, after in zip(lines, kept, strict=True))
 
 
@@ -152,17 +152,6 @@ def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes
         return line
     record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "erased": True}
     return json.dumps(record, separators=(",", ":")).encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".erasing.")
-    with os.fdopen(descriptor, "wb") as fresh:
-        fresh.write(data)
-        fresh.flush()
-        os.fsync(fresh.fileno())
-    os.chmod(name, 0o640)
-    os.replace(name, path)
-    sync_folder(path.parent)
 
 
 def _files(folder: Path, product: str, day: date) -> list[Path]:

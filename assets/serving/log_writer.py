@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.serving.decision import Decision
+from resources.durable_files import sync_folder
 from resources.errors import LooplineError
 from resources.naming import checked_name
 
@@ -190,12 +191,3 @@ def is_at(descriptor: int, path: Path) -> bool:
         return False
     here = os.fstat(descriptor)
     return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes new names in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

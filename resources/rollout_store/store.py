@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+from resources.durable_files import replace_file, sync_folder
 from resources.errors import LooplineError
 
 _PRODUCT = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -149,18 +150,7 @@ class FolderBackend:
         """Writes a temporary file beside it, then renames."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, target)
-        except OSError:
-            os.unlink(name)
-            raise
-        _sync_folder(target.parent)
+        replace_file(target, data, mode=0o644)
 
     def upload(self, source: Path, path: str) -> None:
         """Copies to a temporary folder beside it, then renames."""
@@ -174,7 +164,7 @@ class FolderBackend:
             os.rename(copy, target)
         finally:
             shutil.rmtree(copy, ignore_errors=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def download(self, path: str, landing: Path) -> Path:
         """The folder itself: it is on this machine already."""
@@ -304,12 +294,3 @@ def _bundle_path(product: str, version: str) -> str:
     if not _VERSION.fullmatch(version):
         raise RolloutError(f"version {version!r} is not one: write letters, digits, '.', '_' and '-'")
     return f"{product}/bundles/{version}"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
