@@ -134,6 +134,11 @@ class Bundle:
         return self.parts.version
 
     @property
+    def full_name(self) -> str:
+        """Version and product, for messages: `bundle 3 of loans`."""
+        return f"bundle {self.version} of {self.product}"
+
+    @property
     def policy(self) -> Policy:
         """How a score becomes an outcome."""
         return self.parts.policy

@@ -69,7 +69,7 @@ def test_what_is_no_id_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_unknown_decision_is_said_to_be_unknown(tmp_path: Path) -> None:
-    with pytest.raises(NoDecision, match="was made on 2026-03-01"):
+    with pytest.raises(NoDecision, match="its id dates it to 2026-03-01"):
         find_decision(tmp_path, new_id(NOW))
 
 

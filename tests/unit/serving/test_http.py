@@ -162,7 +162,7 @@ def test_what_cannot_be_logged_is_not_answered(served: Served) -> None:
     log.write_text("a file where the folder should be")
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
     assert (status, "outcome" in text) == (503, False)
-    assert "could not be recorded in time" in text
+    assert "could not be logged in time" in text
     assert served.metric('loopline_requests_refused_total{why="unlogged"}') == 1
     log.unlink()
     served.decide()
@@ -183,7 +183,7 @@ def test_an_overloaded_service_refuses_at_once(served: Served) -> None:
 def test_an_error_of_our_own_says_nothing_of_its_inside(served: Served) -> None:
     served.app.state.pool.shutdown()
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
-    assert (status, json.loads(text)) == (500, {"error": "the service made an error; its log has the details"})
+    assert (status, json.loads(text)) == (500, {"error": "the service failed; its log has the details"})
     assert served.app.state.in_flight == 0
 
 
