@@ -93,8 +93,8 @@ class History:
                 chunks = self._chunks(tiling, tiling.wanted(cover, key), snapshot.version)
                 if chunks is None:
                     return None
-                edges = [table.select(entity_events.schema.names) for table in (*chunks, entity_events)]
-                from_tiles |= tiling.compute(cover, pa.concat_tables(edges), spine)
+                raw_events = [table.select(entity_events.schema.names) for table in (*chunks, entity_events)]
+                from_tiles |= tiling.compute(cover, pa.concat_tables(raw_events), spine)
         return compute_one(self._kernel, events, spine, from_tiles)
 
     def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:

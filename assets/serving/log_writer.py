@@ -128,8 +128,7 @@ class _File:
     """An open file with allocated space after its last line.
 
     The space is zero bytes that are on disk already. A line written over them leaves the file's length unchanged, so
-    its sync need not wait for the file system's journal: beside busy processes this makes the slowest syncs four times
-    rarer.
+    its sync need not wait for the file system's journal: beside busy processes this makes slow syncs four times rarer.
     """
 
     def __init__(self, path: Path) -> None:

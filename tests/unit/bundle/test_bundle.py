@@ -87,7 +87,7 @@ def test_a_link_is_refused(folder: Path) -> None:
 def test_a_pipe_in_the_place_of_a_file_is_refused_without_waiting(folder: Path) -> None:
     (folder / "model.onnx").unlink()
     os.mkfifo(folder / "model.onnx")
-    with pytest.raises(BundleError, match="no plain file"):
+    with pytest.raises(BundleError, match="not a regular file"):
         load_bundle(folder, KEY, None)
 
 
@@ -105,7 +105,7 @@ def test_another_key_is_refused(folder: Path) -> None:
 
 
 def test_another_digest_than_the_one_asked_for_is_refused(folder: Path) -> None:
-    with pytest.raises(BundleError, match="was asked for"):
+    with pytest.raises(BundleError, match="expected is 0000"):
         load_bundle(folder, KEY, "0" * 64)
 
 

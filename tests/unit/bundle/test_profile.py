@@ -114,7 +114,7 @@ def test_an_unmeasured_auc_is_refused() -> None:
     ("change", "message"),
     [
         ({"format": 2}, "format 2"),
-        ({"score": {}}, "lacks a part"),
+        ({"score": {}}, "a field is missing"),
         ({"numeric": {"x": {"edges": [2, 1], "counts": [1, 1, 1], "missing": 0, "sample": []}}}, "ascend"),
         ({"numeric": {"x": {"edges": [], "counts": [-1], "missing": 0, "sample": []}}}, "negative"),
         ({"numeric": {"x": {"edges": [], "counts": [1], "missing": 0, "sample": [2, 1]}}}, "sorted"),
