@@ -93,13 +93,13 @@ def test_a_cut_off_end_is_found_by_whoever_noted_the_head(log: AuditLog) -> None
 
 
 @pytest.mark.parametrize("kept", [1, 40, -2])
-def test_an_unfinished_entry_after_a_crash_is_mended_and_told(log: AuditLog, kept: int) -> None:
+def test_an_incomplete_entry_after_a_crash_is_repaired_and_recorded(log: AuditLog, kept: int) -> None:
     add(log, 1)
     whole = log.path.stat().st_size
     add(log, 2)
     cut = log.path.read_bytes()[: whole + kept] if kept > 0 else log.path.read_bytes()[:kept]
     log.path.write_bytes(cut)
-    with pytest.raises(AuditLogDamaged, match="unfinished"):
+    with pytest.raises(AuditLogDamaged, match="incomplete"):
         log.verify()
     add(log, 3)
     actions = [entry.action for entry in log.entries()]

@@ -4,18 +4,15 @@ import json
 import logging
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import as_stored
-from assets.privacy.tokens import tokenise
 from assets.product import StreamTopic
-from assets.streaming.events import LeftOut, accepted
+from assets.streaming.events import accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
@@ -23,19 +20,7 @@ from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
 from resources.sources.tails import FileTail, Message
-
-UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
-NOW = UNTIL + timedelta(hours=6)
-HOUR = timedelta(hours=1)
-KEY = b"k" * 32
-NEEDS = compile_features(PRODUCT.features, PRODUCT.resolutions).needs
-
-
-def repayment(number: int, moment: datetime, **change: object) -> dict[str, Any]:
-    return {
-        "event_id": f"e{number}", "application_id": "A1", "customer_id": "C1", "event_time": moment.isoformat(),
-        "known_at": moment.isoformat(), "kind": "paid", "days_past_due": number, "amount_due": 10.0, "amount_paid": 10,
-    } | change  # fmt: skip
+from tests.support.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 
 
 class Home:
@@ -110,10 +95,6 @@ def test_an_event_counts_once_however_it_comes(home: Home) -> None:
     home.load(*today, version="2", until=UNTIL + timedelta(days=1))
     assert home.late == [1, 2, 3]
     assert follower.step() == Step()
-
-
-def messages(*rows: dict[str, Any]) -> list[Message]:
-    return [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
 
 
 def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
@@ -213,31 +194,6 @@ def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, ca
     assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (
-            {"category": "x" * 1001},
-            "column 'category' holds a text of 1001 characters; the online store keeps no such string",
-        ),
-        (
-            {"amount": -1e14},
-            "column 'amount' holds 2^53 or more steps of its resolution 0.01; bound it in the contract",
-        ),
-    ],
-)
-def test_what_no_store_keeps_or_no_decision_adds_up_is_left_out(change: dict[str, object], reason: str) -> None:
-    """The reason names the column and not the value."""
-    contract = PRODUCT.contract("transactions")
-    moment = (UNTIL + HOUR).isoformat()
-    row = {column.name: "1" for column in contract.columns} | {"event_time": moment, "known_at": moment}
-    rows = {"2:17": row | change, "2:18": row | {"transaction_id": "2"}}
-    sent = [Message(json.dumps(row), UNTIL + HOUR, place) for place, row in rows.items()]
-    found = accepted(PRODUCT, replace(contract, expectations=()), NEEDS, sent, key=KEY, consents=None)
-    assert found.left_out == (LeftOut("2:17", reason),)
-    assert (len(found.events), found.quarantined) == (1, 0)
-
-
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
     """The offsets went with the store, so nothing is missing."""
     follower = home.follower()
@@ -316,36 +272,3 @@ def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.Monkey
         with pytest.raises(StoreUnavailable):
             follower.step()
     assert follower.step().added == 2
-
-
-# ---------------------------------------------------------------- tokens and consent
-
-
-def test_tokens_and_consent_are_those_of_the_lake() -> None:
-    """An application of a subject who did not consent is withheld; what the contract hides is a token."""
-    contract = PRODUCT.contract("applications")
-    columns = tuple(replace(c, personal="token") if c.name == "customer_id" else c for c in contract.columns)
-    contract = replace(contract, columns=columns, expectations=())
-    token = tokenise("C1", KEY, "customer_id")
-    consents = pa.table(
-        {
-            "customer_id": [token],
-            "purpose": ["credit_decision"],
-            "granted": [True],
-            "known_at": pa.array([UNTIL], TIMESTAMP),
-        }
-    )
-    rows = [
-        {column.name: "1" for column in contract.columns}
-        | {"application_id": f"A{n}", "customer_id": customer, "event_time": moment.isoformat()}
-        | {"known_at": moment.isoformat()}
-        for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
-    ]
-    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=consents)
-    assert [event.row["customer_id"] for event in found.events] == [token]
-    assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
-    assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
-
-
-def _empty() -> pa.Table:
-    return pa.table({name: pa.array([], TIMESTAMP) for name in ("event_time", "known_at", "customer_id")})
