@@ -156,8 +156,8 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
         names = [name for name in ("event_time", "known_at", *need.columns, SEQUENCE)
                  if name in lake[pair].column_names and name in store.tables[pair].column_names]  # fmt: skip
         lake_events = lake[pair].select(names)
-        in_lake = _usable_rows(lake_events, need, record.as_of)
-        in_store = _usable_rows(store.tables[pair].select(names), need, record.as_of)
+        in_lake = _known_rows(lake_events, need, record.as_of)
+        in_store = _known_rows(store.tables[pair].select(names), need, record.as_of)
         store_only = _surplus(in_store, in_lake)
         store_gaps = [_store_gap(need.source, key, row, last_day) for row in store_only]
         gaps += store_gaps + [_lake_gap(need, key, row, store) for row in _surplus(in_lake, in_store)]
@@ -168,7 +168,7 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
     if _differences(record, compute_features(record, bundle, store.tables)):
         versions = f"version {record.store_version} decided, version {store.version} is live"
         remark = (
-            f"the online store no longer gives the logged features ({versions}); the named events are of the latter"
+            f"the online store no longer gives the logged features ({versions}); the events are of the live version"
         )
     waiting = not unexplained and any(gap.waiting for gap in gaps)
     return Parity(parity.differences, tuple(gaps), waiting, remark)
@@ -223,7 +223,7 @@ def _bits(value: Any) -> Any:
     return float(value).hex() if isinstance(value, (int, float)) else value
 
 
-def _usable_rows(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]:
+def _known_rows(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]:
     """The events known at the as-of time and within the lookback of the windows."""
     until = pa.scalar(as_of, TIMESTAMP)
     kept = events.filter(pc.and_(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until)))

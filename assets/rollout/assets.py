@@ -59,7 +59,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         reasons: tuple[str, ...] = ("it is the champion already",)
         if before != version:  # else an earlier run moved the alias, then failed
             approval = _approval(product, tracking, environment, version, clock.now())
-            verdict = _may_be_promoted(product, tracking, version, digest, approval, before, clock.now())
+            verdict = _verdict(product, tracking, version, digest, approval, before, clock.now())
             if verdict.action != "promote":
                 raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
             with permanent(LostRace):
@@ -88,7 +88,7 @@ def _digest(product: Product, tracking: Tracking, version: str) -> str:
     return Registration.from_tags(tracking.version(product.name, version).tags).digest
 
 
-def _may_be_promoted(
+def _verdict(
     product: Product,
     tracking: Tracking,
     version: str,

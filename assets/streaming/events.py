@@ -3,7 +3,7 @@
 Belongs here: the rules of the lake (contract, types, tokens, consent) applied to messages as they arrive, so that an
 event is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
 
-One rule is of a whole day and cannot be applied here: a day in which too many rows break the contract is not published.
+One rule needs a whole day and is not applied here: a day in which too many rows break the contract is not published.
 """
 
 import json
@@ -117,11 +117,11 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
             items.append(dict.fromkeys(contract.names) | item)
             objects.append(message)
     table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
-    return table.cast(pa.schema([_named(field) for field in table.schema])), objects + others
+    return table.cast(pa.schema([_typed(field) for field in table.schema])), objects + others
 
 
-def _named(field: pa.Field) -> pa.Field:
-    """The field as text, if all its values are missing: raw values are texts."""
+def _typed(field: pa.Field) -> pa.Field:
+    """The field; as text where no message gave it a type."""
     return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
 
 
@@ -129,8 +129,8 @@ def event_name(contract: Contract, key: Sequence[object], known_at: datetime) ->
     """The name of a stream's event in the online store: events with the same name count once.
 
     A JSON list of the key's values as text, then the UTC day on which the event became known: the lake has one row for
-    a record key and day. Where records are corrected, the time at which it became known instead of the day: each
-    revision is an event. An event posted to the service under this name is the same as the stream's.
+    each record key and day. Where records are corrected, each revision is an event, and the list ends with the time
+    instead of the day. An event posted to the service under this name counts once with the stream's.
 
     Args:
         key: The value of each column of the contract's key.

@@ -5,7 +5,7 @@ not belong here: the rules for a message (`events.py`), the process that follows
 (`pipelines.services.stream_follower`).
 
 The store keeps the offsets with the events, written in one transaction, so a follower that was killed reads nothing
-twice. If the store was lost, or loaded again to an earlier time, the follower reads from the end of that load.
+twice. If the store was lost, or loaded again with an earlier end, the follower reads from the end of the load.
 """
 
 import logging

@@ -22,7 +22,7 @@ def folder(parts: BundleParts, tmp_path: Path) -> Path:
 
 
 def sign_again(folder: Path, change: dict[str, object]) -> None:
-    """Alters the manifest as somebody who holds the key could."""
+    """Alters the manifest and signs it again, as a holder of the key could."""
     manifest = json.dumps(json.loads((folder / MANIFEST).read_bytes()) | change).encode()
     (folder / MANIFEST).write_bytes(manifest)
     (folder / SIGNATURE).write_text(sign(manifest, KEY))
@@ -83,7 +83,7 @@ def test_a_link_is_refused(folder: Path) -> None:
         load_bundle(folder, KEY, None)
 
 
-def test_a_pipe_in_the_place_of_a_file_is_refused_without_waiting(folder: Path) -> None:
+def test_a_pipe_instead_of_a_file_is_refused_without_waiting(folder: Path) -> None:
     (folder / "model.onnx").unlink()
     os.mkfifo(folder / "model.onnx")
     with pytest.raises(BundleError, match="not a regular file"):
@@ -108,7 +108,7 @@ def test_another_digest_than_the_one_asked_for_is_refused(folder: Path) -> None:
         load_bundle(folder, KEY, "0" * 64)
 
 
-def test_what_is_signed_but_not_readable_is_an_error_that_says_so(folder: Path) -> None:
+def test_a_signed_bundle_of_another_format_is_refused(folder: Path) -> None:
     sign_again(folder, {"format": 2})
     with pytest.raises(BundleError, match="reads format 1"):
         load_bundle(folder, KEY, None)

@@ -33,7 +33,7 @@ def test_a_record_survives_as_tags_among_others() -> None:
     assert Approval.from_tags(tags) == APPROVAL
 
 
-def test_nobody_has_said_anything_yet() -> None:
+def test_a_version_may_have_no_approval_yet() -> None:
     assert Approval.from_tags(RECORD.to_tags()) is None
 
 

@@ -11,16 +11,16 @@ from assets.bundle.scorer import Scorer
 from tests.support.serving_samples import broken_model, bundle_of, sample_features, sample_parts
 
 
-def test_the_contributions_of_a_category_are_added_up(parts: BundleParts) -> None:
+def test_contributions_and_bias_add_up_to_the_log_odds(parts: BundleParts) -> None:
     scorer = Scorer(bundle_of(parts))
     matrix = scorer.encode(sample_features(rows=5))
-    moved = scorer.contributions(matrix)
-    assert moved.shape == (5, len(parts.encoder.columns))
+    contributions = scorer.contributions(matrix)
+    assert contributions.shape == (5, len(parts.encoder.columns))
     raw = np.asarray(scorer._raw(matrix))
     booster = xgb.Booster()
     booster.load_model(bytearray(parts.booster))
     bias = booster.predict(xgb.DMatrix(matrix), pred_contribs=True)[:, -1]
-    assert np.allclose(1 / (1 + np.exp(-(moved.sum(axis=1) + bias))), raw, atol=1e-5)
+    assert np.allclose(1 / (1 + np.exp(-(contributions.sum(axis=1) + bias))), raw, atol=1e-5)
 
 
 def test_a_bundle_whose_model_does_not_run_is_refused(parts: BundleParts) -> None:

@@ -36,11 +36,11 @@ def test_a_replay_of_a_policy_fallback_is_the_policy_again(parts: BundleParts) -
     assert replay(decision, bundle_of(parts)) == ()
 
 
-def test_a_replay_shows_what_was_altered(engine: Engine, parts: BundleParts) -> None:
+def test_a_replay_names_the_altered_values(engine: Engine, parts: BundleParts) -> None:
     decision = decided(engine, amount=600)
     altered = replace(decision, score=0.9, outcome="decline")
-    found = replay(altered, bundle_of(parts))
-    assert found == (
+    differences = replay(altered, bundle_of(parts))
+    assert differences == (
         Difference("score", 0.9, decision.score),
         Difference("outcome", "decline", "approve"),
     )

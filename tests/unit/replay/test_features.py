@@ -35,8 +35,8 @@ def test_past_decisions_have_the_same_features_from_the_lake(card_bundle: Bundle
     assert Decision.from_record(decided[0].to_record()).sequence == decided[0].row_id
 
 
-def test_its_own_event_in_the_lake_is_not_counted_a_second_time(card_bundle: Bundle, tmp_path: Path) -> None:
-    """Decided a moment after it happened: by then the lake's row of the request lies before the decision."""
+def test_the_event_of_the_request_itself_is_not_counted(card_bundle: Bundle, tmp_path: Path) -> None:
+    """Decided 80 ms after it happened: the lake's event of the request is before the decision."""
     table, labels = history()
     row = table.to_pylist()[-1]
     store = filled(tmp_path, row["event_time"])
@@ -52,7 +52,7 @@ def test_its_own_event_in_the_lake_is_not_counted_a_second_time(card_bundle: Bun
 
 
 def test_a_record_without_what_its_bundle_asks_for_cannot_be_recomputed(card_bundle: Bundle, tmp_path: Path) -> None:
-    """What is missing is named; nothing is put in its place."""
+    """The message names the missing column; no default replaces it."""
     table, labels = history()
     engine = Engine(card_bundle, filled(tmp_path, NOW), as_of_allowed=True)
     decision = engine.decide(request(table.to_pylist()[0]), now=NOW)
@@ -62,20 +62,22 @@ def test_a_record_without_what_its_bundle_asks_for_cannot_be_recomputed(card_bun
         compare_with_lake(replace(decision, row_id="seven", sequence=None), card_bundle, index_of(table, labels))
 
 
-def test_what_the_store_no_longer_keeps_is_named(card_bundle: Bundle, tmp_path: Path) -> None:
-    """A decision as of three days before the load lacks the first of its seven days, and is told why."""
+def test_events_older_than_the_lookback_of_the_store_are_named(card_bundle: Bundle, tmp_path: Path) -> None:
+    """A decision as of three days before the load lacks its oldest events; each is named with the cause."""
     table, labels = history()
     store, index = filled(tmp_path, NOW, lookback=timedelta(days=7)), index_of(table, labels)
     engine = Engine(card_bundle, store, as_of_allowed=True)
     as_of = NOW - timedelta(days=3)
     decision = engine.decide(request(table.to_pylist()[-1]) | {"as_of": as_of.isoformat()}, now=NOW)
-    found = compare_with_lake(decision, card_bundle, index)
-    assert "card_count_7d" in {difference.name for difference in found.differences}
-    wanted = {(n.source, n.key): EntityEvents(n.source, n.key, decision.keys[n.key]) for n in kernel().needs}
-    snapshot = store.fetch_all(tuple(wanted.values()))
-    tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    told = explain(decision, card_bundle, index, found, StoreEvents(snapshot.version, snapshot.known_until, tables))
-    assert (told.waiting, told.remark, told.differences) == (False, "", found.differences)
-    assert {gap.held_by for gap in told.gaps} == {"lake"}
-    assert all("this decision was as of the past" in gap.why for gap in told.gaps)
-    assert all(as_of - timedelta(days=7) < gap.known_at <= NOW - timedelta(days=7) for gap in told.gaps)
+    parity = compare_with_lake(decision, card_bundle, index)
+    assert "card_count_7d" in {difference.name for difference in parity.differences}
+    entities = {(n.source, n.key): EntityEvents(n.source, n.key, decision.keys[n.key]) for n in kernel().needs}
+    snapshot = store.fetch_all(tuple(entities.values()))
+    tables = {pair: snapshot.tables[entity] for pair, entity in entities.items()}
+    explained = explain(
+        decision, card_bundle, index, parity, StoreEvents(snapshot.version, snapshot.known_until, tables)
+    )
+    assert (explained.waiting, explained.remark, explained.differences) == (False, "", parity.differences)
+    assert {gap.held_by for gap in explained.gaps} == {"lake"}
+    assert all("this decision was as of the past" in gap.why for gap in explained.gaps)
+    assert all(as_of - timedelta(days=7) < gap.known_at <= NOW - timedelta(days=7) for gap in explained.gaps)

@@ -38,7 +38,7 @@ def engine(parts: BundleParts, store: LmdbStore) -> Engine:
 
 
 def test_a_decision_has_the_features_that_training_computes(engine: Engine) -> None:
-    """The offline kernel over all customers' events gives the very numbers that the decision recorded."""
+    """The offline kernel over all customers' events gives exactly the recorded features."""
     for customer in ("C1", "C2", "C49", "stranger"):
         request = REQUEST | {"customer_id": customer}
         decision = engine.decide(request, now=NOW)
@@ -114,7 +114,7 @@ def test_without_the_store_the_policy_answers(parts: BundleParts, store: LmdbSto
 def test_events_that_end_too_long_before_the_decision_are_stale(
     parts: BundleParts, store: LmdbStore, late: timedelta, fallback: str | None
 ) -> None:
-    """A pipeline that stopped does not decide on as if it had not: the policy's fallback says since when."""
+    """After the pipeline stopped, the policy's fallback answers, and says until when events are known."""
     policy = replace(parts.policy, max_age_seconds=2 * 86_400.0)
     engine = Engine(bundle_of(replace(parts, policy=policy)), store, as_of_allowed=True)
     decision = decided(engine, as_of=(NOW + late).isoformat())
@@ -125,7 +125,7 @@ def test_events_that_end_too_long_before_the_decision_are_stale(
 
 
 def test_a_stream_that_is_read_keeps_its_source_fresh(parts: BundleParts, store: LmdbStore) -> None:
-    """An old load is no harm where what arrived since was read from the stream."""
+    """An old load is fresh enough if the events since were read from the stream."""
     engine = Engine(bundle_of(parts), store, as_of_allowed=True)
     later = NOW + timedelta(days=4)
     assert decided(engine, as_of=later.isoformat()).fallback == "policy"
@@ -144,7 +144,7 @@ def test_a_product_may_refuse_to_decide_with_stale_events(parts: BundleParts, st
     assert decided(engine).fallback is None
 
 
-def test_a_store_without_a_needed_column_is_no_store(parts: BundleParts, store: LmdbStore) -> None:
+def test_a_store_without_a_needed_column_is_a_fallback(parts: BundleParts, store: LmdbStore) -> None:
     table = transactions(events_each=5).drop(["category"])
     store.put_events("transactions", "customer_id", table, version="v2", loaded_until=NOW)
     store.publish("v2")
@@ -176,7 +176,7 @@ def test_a_wrong_request_is_no_decision(engine: Engine) -> None:
         decided(engine, purpose="boat")
 
 
-def test_events_after_the_moment_of_the_decision_are_not_seen(engine: Engine, store: LmdbStore) -> None:
+def test_events_after_the_as_of_time_are_not_used(engine: Engine, store: LmdbStore) -> None:
     before = decided(engine)
     event = {"customer_id": "C7", "amount": 500.0, "direction": "debit", "category": "rent"}
     later = NOW + timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""A product whose requests are events themselves, with two entities and an order within a moment."""
+"""A product whose requests are events, with two entities and an order within a microsecond."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +14,7 @@ from tests.support.serving_samples import NOW
 
 
 def test_past_requests_decided_again_have_the_features_of_training(card_bundle: Bundle, tmp_path: Path) -> None:
-    """Every row is decided with all events in the store: what came at or after it must not be counted twice."""
+    """All events are in the store for every row: those at or after the row must not count."""
     table, labels = history()
     spine = table.append_column("as_of", table["event_time"])
     expected = kernel().compute({"card_transactions": table, "fraud_labels": labels}, spine).to_pylist()
@@ -34,17 +34,19 @@ def test_the_transactions_of_the_same_second_count_by_their_order(card_bundle: B
         "transaction_id": 1000, "sequence": 1000, "card_id": 1, "terminal_id": 100, "event_time": moment,
         "known_at": moment, "amount": 50.0, "country": "AT",
     }  # fmt: skip
-    ask = request(event | {"transaction_id": 1001})
-    before = engine.decide(ask, now=NOW).features["card_count_7d"]
+    later = request(event | {"transaction_id": 1001})
+    before = engine.decide(later, now=NOW).features["card_count_7d"]
     store.append_event("card_transactions", event)
-    assert engine.decide(ask, now=NOW).features["card_count_7d"] == before + 1  # type: ignore[operator]
-    own = engine.decide(request(event), now=NOW).features["card_count_7d"]
-    assert own == before
+    assert engine.decide(later, now=NOW).features["card_count_7d"] == before + 1  # type: ignore[operator]
+    of_event = engine.decide(request(event), now=NOW).features["card_count_7d"]
+    assert of_event == before
 
 
 def test_without_an_order_the_request_is_refused(card_bundle: Bundle) -> None:
     engine = Engine(card_bundle, None, as_of_allowed=True)
     rows = history()[0].slice(0, 1).to_pylist()
-    ask = request(rows[0])
+    complete = request(rows[0])
     with pytest.raises(RequestError, match="'transaction_id' is missing"):
-        engine.decide({name: value for name, value in ask.items() if name != "transaction_id"}, now=datetime.now(UTC))
+        engine.decide(
+            {name: value for name, value in complete.items() if name != "transaction_id"}, now=datetime.now(UTC)
+        )

@@ -34,7 +34,7 @@ KERNEL = compile_features(
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Trained on what the kernel makes of the sample transactions, written and read."""
+    """Trained on features of the sample transactions, then written and read."""
     random = np.random.default_rng(1)
     moments = int(NOW.timestamp() * 1e6) - random.integers(0, 30 * 86_400_000_000, 800)
     spine = pa.table(

@@ -9,15 +9,15 @@ from assets.vocabulary import Events, FeatureSet, HashedCategory, Number
 from tests.support.serving_samples import bundle_of
 
 
-def test_the_request_holds_every_column_that_it_counts_with(card_bundle: Bundle) -> None:
+def test_a_request_that_is_an_event_has_every_column_of_its_features(card_bundle: Bundle) -> None:
     shape = shape_of(card_bundle)
     assert shape.keys == ("card_id", "terminal_id")
     assert (shape.numbers, shape.labels) == (("amount",), ("country",))
     assert shape.sequence == shape.row_id == "transaction_id"
 
 
-def test_a_text_that_a_request_adds_to_a_history_is_asked_of_it_as_a_text(parts: BundleParts) -> None:
-    """Where requests are events, the column of a mode is a text of any value, also where others only tell it apart."""
+def test_a_text_column_of_a_request_that_is_an_event_takes_any_text(parts: BundleParts) -> None:
+    """A column with a mode is a category of any value, also where another feature only compares it."""
     request = (Number("amount"), HashedCategory("merchant", buckets=16))
     orders = Events("orders", key="customer_id", includes_request=True)
     history = [orders.distinct("shop"), orders.mode("shop", values=("bar",)), orders.distinct("till")]

@@ -37,7 +37,7 @@ def test_a_message_with_a_key_that_the_store_cannot_take_is_quarantined() -> Non
         ),
     ],
 )
-def test_what_no_store_keeps_or_no_decision_adds_up_is_left_out(change: dict[str, object], reason: str) -> None:
+def test_an_event_that_cannot_be_stored_or_summed_is_left_out(change: dict[str, object], reason: str) -> None:
     """The reason names the column and not the value."""
     contract = PRODUCT.contract("transactions")
     moment = (UNTIL + HOUR).isoformat()
@@ -50,7 +50,7 @@ def test_what_no_store_keeps_or_no_decision_adds_up_is_left_out(change: dict[str
 
 
 def test_tokens_and_consent_are_those_of_the_lake() -> None:
-    """An application of a subject who did not consent is withheld; what the contract hides is a token."""
+    """An application without consent is withheld; a personal column is a token."""
     contract = PRODUCT.contract("applications")
     columns = tuple(replace(c, personal="token") if c.name == "customer_id" else c for c in contract.columns)
     contract = replace(contract, columns=columns, expectations=())

@@ -63,15 +63,15 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """The lake has the day before; the stream has that day too, and two messages of today."""
-    made = Home(tmp_path)
+    home = Home(tmp_path)
     before = [repayment(1, UNTIL - HOUR)]
-    made.load(*before)
-    made.say(*before, repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR))
-    return made
+    home.load(*before)
+    home.say(*before, repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR))
+    return home
 
 
 def test_what_came_since_the_load_is_added_and_known_until_now(home: Home) -> None:
-    """What the load has is not read again; at the end of the stream the store knows everything."""
+    """Loaded events are not read again; at the end of the stream the store knows its events until now."""
     assert home.follower().step() == Step(read=2, added=2)
     assert home.late == [1, 2, 3]
     assert home.store.known_until() == {"repayments": NOW}
@@ -97,8 +97,8 @@ def test_an_event_counts_once_however_it_comes(home: Home) -> None:
     assert follower.step() == Step()
 
 
-def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
-    """The correction of an event that came by the stream is not taken for the event sent twice; that one still is."""
+def test_each_revision_of_a_corrected_record_is_an_event(home: Home) -> None:
+    """A correction is not mistaken for the event sent twice; the event sent twice still counts once."""
     contract = replace(PRODUCT.contract("repayments"), corrections=True)
     first, second = repayment(9, UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR, event_id="e4")
     second["known_at"] = (UNTIL + 2 * HOUR).isoformat()
@@ -109,7 +109,7 @@ def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
 
 
 def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
-    """A key that comes again on another day, and keys of two columns whose texts put together are the same."""
+    """A key that is repeated on another day, and keys of two columns whose joined texts are equal."""
     home.now = UNTIL + timedelta(days=1, hours=6)
     home.say(repayment(4, UNTIL + timedelta(days=1), event_id="e3"))
     assert home.follower().step() == Step(read=3, added=3)
@@ -124,7 +124,7 @@ def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
 
 
 def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
-    """Those that the lake would quarantine, for the same reasons; the others count."""
+    """The lake would quarantine them, for the same reasons; the others count."""
     home.say(
         "{broken",
         "[1]",
@@ -154,7 +154,7 @@ def with_text(number: int, text: str, **change: object) -> str:
     ],
 )
 def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> None:
-    """It neither ends the follower nor holds up the messages behind it."""
+    """It neither ends the follower nor blocks the messages after it."""
     home.say(line, repayment(5, UNTIL + HOUR))
     assert home.follower().step() == Step(read=4, added=3, quarantined=1)
     assert home.late == [1, 2, 3, 5]
@@ -172,7 +172,7 @@ def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> 
     ],
 )
 def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home: Home, key: str) -> None:
-    """By the contract's rule or by the store's own; it is counted either way."""
+    """By a rule of the contract or of the store; the event is counted either way."""
     home.say(repayment(4, UNTIL + HOUR, customer_id=key), repayment(5, UNTIL + HOUR))
     done = home.follower().step()
     assert (done.read, done.added, done.quarantined + done.left_out) == (4, 3, 1)
@@ -180,8 +180,10 @@ def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home
     assert home.store.known_until() == {"repayments": NOW}
 
 
-def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, caplog: pytest.LogCaptureFixture) -> None:
-    """Its place in the stream and the reason, without the value; those beside it count, and it is told once."""
+def test_an_event_that_the_store_cannot_take_is_left_out_and_logged(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has its place in the stream and the reason, once and without the value; the other events count."""
     follower = home.follower()
     place = (home.folder / "repayments.jsonl").stat().st_size
     home.say(repayment(-(2**63), UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR))
@@ -195,7 +197,7 @@ def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, ca
 
 
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
-    """The offsets went with the store, so nothing is missing."""
+    """The offsets were lost with the store, so the stream is read again."""
     follower = home.follower()
     follower.step()
     shutil.rmtree(home.folder / "online")
@@ -206,7 +208,7 @@ def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Ho
 
 
 def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
-    """Its offsets mean nothing any more; what was there already counts once."""
+    """The stored offsets no longer fit; events that the store has count once."""
     follower = home.follower()
     follower.step()
     (home.folder / "repayments.jsonl").write_text(json.dumps(repayment(3, UNTIL + 2 * HOUR)) + "\n")
@@ -219,7 +221,7 @@ def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
 
 
 def test_a_stream_that_was_replaced_by_a_longer_one_is_read_again(home: Home) -> None:
-    """Its size says nothing: what stands before the offset is something else."""
+    """Its size does not show that it was replaced; the text before the offset does."""
     follower = home.follower()
     follower.step()
     (home.folder / "repayments.jsonl").write_text("")
@@ -235,12 +237,12 @@ def _position(home: Home) -> Any:
 
 
 def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
-    """There is nothing that new events could be added to; the follower waits."""
+    """There is no load to append to; the follower waits."""
     assert Home(tmp_path).follower().step() == Step()
 
 
 def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends earlier, so that the stream is to be read from further back; what the step read is not put."""
+    """The new load ends earlier, so the stream is read from there; nothing that the step read is appended."""
     follower = home.follower()
     follower.step()
     home.say(repayment(4, UNTIL + 3 * HOUR))
@@ -261,7 +263,7 @@ def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkey
 
 
 def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The position is put with the events or not at all."""
+    """The position is written with the events or not at all."""
     follower = home.follower()
 
     def fail(*_: object, **__: object) -> int:
