@@ -7,7 +7,6 @@ and how they are started (`pipelines.services.lifecycle`).
 import contextlib
 import http.client
 import json
-import os
 import shutil
 import signal
 import socket
@@ -26,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from resources.durable_files import replace_file
 from resources.errors import LooplineError
 
 _MARK = "LOOPLINE_PROCESS"
@@ -152,10 +152,8 @@ class ProcessTable:
     def _write(self, processes: Sequence[ServiceProcess]) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
         rows = [asdict(process) for process in processes]
-        descriptor, name = tempfile.mkstemp(dir=self._home, prefix=".services.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1, default=str)
-        os.replace(name, self._file)
+        text = json.dumps(rows, indent=1, default=str)
+        replace_file(self._file, text.encode(), mode=0o600)
 
 
 def _process_of(row: Mapping[str, Any]) -> ServiceProcess:

@@ -1,1 +1,1 @@
-"""The signed artefact that decides, and all that runs from it: encoder, scorer, scorecard, calibration, profile."""
+"""The signed artefact that decides, and its parts: encoder, scorer, scorecard, calibration, reference profile."""

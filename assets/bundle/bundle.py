@@ -1,7 +1,7 @@
 """The bundle: everything that a decision needs, as frozen values.
 
-Belongs here: its parts and what they must agree on. Does not belong here: its files and signature (`files.py`),
-deciding with it (`assets.serving.engine`), where it is published (`resources.rollout_store`).
+Belongs here: the parts of a bundle and the checks that they agree. Does not belong here: its files and signature
+(`files.py`), deciding with it (`assets.serving.engine`), where it is published (`resources.rollout_store`).
 """
 
 import math
@@ -19,24 +19,25 @@ from resources.naming import BadName, checked_name, checked_version
 
 
 class BundleError(LooplineError):
-    """A bundle cannot be trusted, read or written; the message names the file and what is wrong with it."""
+    """A bundle cannot be trusted, read or written; the message names the file and its fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How a score becomes an outcome, and a request a row.
+    """How a score becomes an outcome, which request columns identify and order a row, and how old events may be.
 
     Attributes:
         threshold: The lowest probability of the bad outcome that is refused.
-        accept, refuse, fallback: The outcomes below the threshold, from it on, and when nothing can score.
-        reasons: For a feature its words for the person concerned; without an entry its description is used.
-        reasons_shown: How many reasons a refusal names.
+        accept, refuse, fallback: The outcomes below the threshold, from it on, and when neither model nor scorecard
+            gives a score.
+        reasons: For a feature the reason in words for the person concerned; by default the feature's description.
+        reasons_shown: The most reasons that a refusal names.
         row_id: The request's column that names the row.
         sequence: The request's integer column that orders events of the same microsecond; `None` where ties do not
-            matter. The online store's events then have a column `sequence`.
-        scale: What the score means.
+            matter. With it, the online store's events have a column `sequence`.
+        scale: The meaning of the score.
         max_age_seconds: How long before a decision the events of each source may end.
-        when_stale: What becomes of a decision when they end earlier: the fallback, or a refusal.
+        when_stale: The result when they end earlier: the fallback outcome, or no decision.
     """
 
     threshold: float
@@ -69,16 +70,16 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class BundleParts:
-    """What a bundle is made of.
+    """The parts of a bundle.
 
     Attributes:
-        pins: What it was made from: code version, table versions, training run; any JSON object.
+        pins: Its origin: code version, table versions, training run; any JSON object.
         model: ONNX, one float32 input [n, encoded columns], output with the probability of the bad outcome.
         booster: The same model as XGBoost UBJ, for the reasons of a refusal; cut to its best iteration.
-        scorecard: Decides when the model fails; calibrated in itself.
-        calibration: From the model's probability to the one that is compared with the threshold.
+        scorecard: Decides when the model fails; its points give calibrated log odds.
+        calibration: From the model's probability to the probability that is compared with the threshold.
         reference: The profile against which live data is monitored; any JSON object.
-        metrics: What the model was approved with; any JSON object.
+        metrics: The evaluation that the gates judged; any JSON object.
     """
 
     product: str
@@ -107,16 +108,16 @@ class BundleParts:
             raise BundleError("the scorecard's columns are not the encoder's; fit both on the same matrix")
         unknown = sorted(set(self.policy.reasons) - set(self.kernel.features.names))
         if unknown:
-            raise BundleError(f"policy: reasons for {unknown}, which are no features of this bundle")
+            raise BundleError(f"policy: reasons for {unknown}, which are not features of this bundle")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A bundle that was verified and parsed; immutable.
+    """A verified and parsed bundle.
 
     Attributes:
         digest: SHA-256 of its manifest.
-        size: Bytes of all its files.
+        size: Total size of its files, in bytes.
     """
 
     parts: BundleParts
@@ -125,13 +126,18 @@ class Bundle:
 
     @property
     def product(self) -> str:
-        """The product that it decides for."""
+        """The product that the bundle decides for."""
         return self.parts.product
 
     @property
     def version(self) -> str:
         """Its version within the product."""
         return self.parts.version
+
+    @property
+    def full_name(self) -> str:
+        """Version and product, for messages: `bundle 3 of loans`."""
+        return f"bundle {self.version} of {self.product}"
 
     @property
     def policy(self) -> Policy:

@@ -1,7 +1,7 @@
 """The map from a model's raw score to a probability.
 
-Belongs here: the map itself, its checks and its JSON form; NumPy only, because the decision process loads it.
-Does not belong here: how it is fitted (`assets.training.calibrate`).
+Belongs here: the map, its checks and its JSON form; NumPy only, because the decision process loads it. Does not belong
+here: fitting it (`assets.training.calibrate`).
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
 
 Method = Literal["platt", "piecewise"]
 
-# A raw score is kept this far from 0 and 1, so that its log odds are finite (about +-16).
+# Raw scores are kept this far from 0 and 1, so that their log odds are finite (about ±16).
 _EDGE = 1e-7
 
 
 class CalibrationError(LooplineError):
-    """A calibration cannot be fitted, or its stored form is not one; the message says why."""
+    """A calibration cannot be fitted, read or applied; the message says why."""
 
 
 def log_odds(raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """ln(p / (1 - p)) of raw scores, which are first kept within [1e-7, 1 - 1e-7]."""
+    """ln(p / (1 - p)) of raw scores, which are first clipped to [1e-7, 1 - 1e-7]."""
     bounded = np.clip(raw, _EDGE, 1.0 - _EDGE)
     return np.asarray(np.log(bounded) - np.log1p(-bounded), dtype=np.float64)
 
@@ -37,7 +38,7 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A strictly increasing map from raw score to probability: it never changes the order of two rows.
+    """A strictly increasing map from raw score to probability, so that two rows keep their order.
 
     Attributes:
         method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "piecewise" joins `knots`.
@@ -74,8 +75,8 @@ class Calibration:
         """
         scores = np.asarray(raw, dtype=np.float64)
         if not np.all((scores >= 0.0) & (scores <= 1.0)):
-            worst = scores[~((scores >= 0.0) & (scores <= 1.0))].ravel()[0]
-            raise CalibrationError(f"raw score {worst} is not within 0 and 1: it is no output of the model")
+            invalid = scores[~((scores >= 0.0) & (scores <= 1.0))].ravel()[0]
+            raise CalibrationError(f"raw score {invalid} is not between 0 and 1, as every output of the model is")
         if self.method == "platt":
             return sigmoid(self.slope * log_odds(scores) + self.intercept)
         knots = np.asarray(self.knots, dtype=np.float64)
@@ -92,7 +93,7 @@ class Calibration:
         """The calibration that `to_dict` described.
 
         Raises:
-            CalibrationError: The data describe none.
+            CalibrationError: The data describe no calibration.
         """
         try:
             if data["method"] == "platt":
@@ -105,9 +106,7 @@ class Calibration:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise CalibrationError(f"calibration: {value!r} is not a number")
-    return float(value)
+    return json_number(value, "calibration", CalibrationError)
 
 
 def _pairs(value: object) -> tuple[tuple[float, float], ...]:

@@ -1,8 +1,7 @@
-"""Features as the matrix that a model takes.
+"""Features encoded as the matrix of a model.
 
-Belongs here: the order of the matrix's columns, one-hot columns of categories, vocabularies that are learned, hashes,
-float32. Does not belong here: computing features (`assets.features.kernel.kernel`), scaling or imputing (a model's own
-matter).
+Belongs here: the order of the matrix's columns, one-hot columns of categories, learned categories, hashing, float32.
+Does not belong here: computing features (`assets.features.kernel.kernel`), scaling and imputing (done in the model).
 """
 
 import hashlib
@@ -24,13 +23,13 @@ _OTHER = "(other)"
 
 @dataclass(frozen=True)
 class Encoder:
-    """The layout of the matrix; made by `from_features`.
+    """The layout of the matrix; build it with `from_features`.
 
     Attributes:
-        features: Names in the order of the feature table.
-        categories: For each of them that is a category, its values, declared or learned; none for hashed ones.
-        learned: Those whose values were learned: any other value is in a column of its own, `merchant=(other)`.
-        hashed: For each of them that is hashed, the number of its buckets.
+        features: Names of the features, in the order of the feature table.
+        categories: For each category that is not hashed, its declared or learned values.
+        learned: The categories with learned values; any other value has a common column, `merchant=(other)`.
+        hashed: For each hashed category, the number of its buckets.
     """
 
     features: tuple[str, ...]
@@ -43,11 +42,11 @@ class Encoder:
         """The layout of a feature set.
 
         Args:
-            training: The feature table of the rows that the model is fitted on, and of no others; values are learned
-                from it. None is enough where no category is learned.
+            training: The feature table of the rows that the model is fitted on, and of no others; categories are
+                learned from it. Needed only where a category is learned.
 
         Raises:
-            FeatureError: A category is learned, and there are no rows to learn it from.
+            FeatureError: A category is to be learned, but no rows are given.
         """
         categories = features.categories
         learned = [feature for feature in features.request if isinstance(feature, LearnedCategory)]
@@ -62,61 +61,62 @@ class Encoder:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the matrix's columns: the feature's, `purpose=car` for a value, `merchant#7` for a bucket."""
+        """Names of the matrix's columns: `amount` (a number), `purpose=car` (a value), `merchant#7` (a bucket)."""
         return tuple(column for name in self.features for column in self._columns_of(name))
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """For each column of the matrix the feature that it comes from."""
+        """For each column of the matrix, the feature that it encodes."""
         return tuple(name for name in self.features for _ in self._columns_of(name))
 
     def encode(self, table: pa.Table) -> np.ndarray:
-        """The matrix of a feature table: float32 [rows, columns], row by row in memory.
+        """The matrix of a feature table: float32 [rows, columns], row-major.
 
-        A missing number is NaN, a missing category NaN in all its columns, and a value that a declared category does
-        not name 0 in all of them. Numbers beyond float32 become its largest, since a model cannot take an infinity.
+        A missing number is NaN; a missing category is NaN in all its columns; a value that is not declared for its
+        category is 0 in all of them. Numbers beyond the range of float32 are clipped, since a model cannot take an
+        infinity.
 
         Raises:
             FeatureError: A feature's column is absent or of a wrong type.
         """
-        width = self._widths
-        matrix = np.empty((table.num_rows, sum(width.values())), np.float32)
-        with np.errstate(over="ignore"):  # an infinity that the narrower type makes is taken back below
-            at = 0
+        widths = self._widths
+        matrix = np.empty((table.num_rows, sum(widths.values())), np.float32)
+        with np.errstate(over="ignore"):  # a number that overflows float32 is clipped below
+            first = 0
             for name in self.features:
                 if name in self.categories or name in self.hashed:
-                    matrix[:, at : at + width[name]] = self._one_hot(one_column(table, name, "features"), name)
+                    matrix[:, first : first + widths[name]] = self._one_hot(one_column(table, name, "features"), name)
                 else:
-                    matrix[:, at] = read_numbers(table, name, "features")
-                at += width[name]
+                    matrix[:, first] = read_numbers(table, name, "features")
+                first += widths[name]
         return np.clip(matrix, -_LARGEST, _LARGEST, out=matrix)
 
     def encode_row(self, row: Mapping[str, float | str | None]) -> np.ndarray:
-        """The matrix of one row of features, as `encode` makes it of a table: float32 [1, columns].
+        """The matrix of one row of features, the same as `encode` gives for a table: float32 [1, columns].
 
         Args:
-            row: For each feature its value, None where missing.
+            row: The value of each feature, None where missing.
 
         Raises:
-            FeatureError: A feature is absent, infinite, or a text in the place of a number or the reverse.
+            FeatureError: A feature is absent or infinite, or is a text instead of a number or the reverse.
         """
-        found: list[float] = []
+        cells: list[float] = []
         for name in self.features:
             if name not in row:
                 raise FeatureError(f"features: there is no '{name}'; the row has {sorted(row)}")
-            found += self._cells(row[name], name)
-        numbers = np.array([found], np.float64) + 0.0
+            cells += self._cells(row[name], name)
+        numbers = np.array([cells], np.float64) + 0.0
         if np.isinf(numbers).any():
             raise FeatureError(f"features.{self.sources[np.isinf(numbers)[0].argmax()]} is infinite")
         return np.clip(numbers, -_LARGEST, _LARGEST).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON value from which `from_dict` makes the same encoder."""
+        """The encoder as a JSON value, for `from_dict`."""
         record: dict[str, Any] = {
             "features": list(self.features),
             "categories": {name: list(values) for name, values in self.categories.items()},
         }
-        # What is not used is left out, and what is used is refused by code that does not know it.
+        # Empty fields are left out: older code reads an encoder without them, and refuses one with them.
         if self.learned:
             record["learned"] = sorted(self.learned)
         if self.hashed:
@@ -128,13 +128,15 @@ class Encoder:
         """The encoder that `to_dict` wrote.
 
         Raises:
-            FeatureError: The record is none.
+            FeatureError: The record is not one of an encoder.
         """
         categories = {name: tuple(values) for name, values in record.get("categories", {}).items()}
         learned, hashed = frozenset(record.get("learned", ())), dict(record.get("hashed", {}))
         fits = {*categories, *hashed} <= set(record.get("features", ())) and learned <= set(categories)
         if not {"features", "categories"} <= set(record) <= {"features", "categories", "learned", "hashed"} or not fits:
-            raise FeatureError(f"an encoder has features and categories among them; this record has {sorted(record)}")
+            raise FeatureError(
+                f"an encoder has features and categories, each category a feature; this record has {sorted(record)}"
+            )
         return cls(tuple(record["features"]), categories, learned, hashed)
 
     @cached_property
@@ -144,17 +146,17 @@ class Encoder:
 
     @cached_property
     def _places(self) -> Mapping[str, Mapping[str, int]]:
-        """For each category with known values the column of each among its own."""
+        """For each category that is not hashed, the place of each value among the category's columns."""
         return {name: {value: n for n, value in enumerate(values)} for name, values in self.categories.items()}
 
     def _place(self, value: str, name: str) -> int:
-        """The column of a category's value among its own; -1 for a value that is none of them."""
+        """The place of a value among its category's columns; -1 for a value that has none."""
         if name in self.hashed:
             return bucket(value, self.hashed[name])
         return self._places[name].get(value, len(self.categories[name]) if name in self.learned else -1)
 
     def _cells(self, value: float | str | None, name: str) -> Sequence[float]:
-        """What a value is in the columns of its feature."""
+        """A value encoded in the columns of its feature."""
         if value is None:
             return [np.nan] * self._widths[name]
         if isinstance(value, str) != (name in self.categories or name in self.hashed):
@@ -173,26 +175,26 @@ class Encoder:
         return [f"{name}={value}" for value in (*self.categories[name], *others)]
 
     def _one_hot(self, column: pa.Array, name: str) -> np.ndarray:
-        """float32 [rows, columns of the category]."""
+        """The category's columns, one-hot: float32 [rows, columns of the category]."""
         coded = text_codes(column, f"features.{name}")
-        chosen = [self._place(word, name) for word in coded.dictionary.to_pylist()]
-        # The code of a missing value is -1, the last of these.
-        places = np.array([*chosen, -1])[filled(coded.indices)]
-        hot = np.zeros((len(column), self._widths[name]), np.float32)
+        value_places = [self._place(value, name) for value in coded.dictionary.to_pylist()]
+        # The code of a missing value is -1, which indexes the last entry.
+        places = np.array([*value_places, -1])[filled(coded.indices)]
+        one_hot = np.zeros((len(column), self._widths[name]), np.float32)
         known = np.flatnonzero(places >= 0)
-        hot[known, places[known]] = 1.0
+        one_hot[known, places[known]] = 1.0
         if column.null_count:
-            hot[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
-        return hot
+            one_hot[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+        return one_hot
 
 
 def bucket(value: str, buckets: int) -> int:
-    """The bucket of a text: its BLAKE2b hash of 8 bytes (RFC 7693), as a big-endian number, modulo `buckets`."""
+    """The bucket of a text: its 8-byte BLAKE2b hash (RFC 7693) as a big-endian number, modulo `buckets`."""
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big") % buckets
 
 
 def _most_frequent(rows: pa.Table, category: LearnedCategory) -> tuple[str, ...]:
-    """The values that a learned category keeps, the most frequent first, of equally frequent ones the smaller text."""
+    """The values of a learned category, the most frequent first; equally frequent ones in the order of their texts."""
     column = text_codes(one_column(rows, category.name, "training rows"), f"training rows.{category.name}")
     counted = pc.value_counts(column.cast(pa.string()).drop_null()).to_pylist()
     ordered = sorted(counted, key=lambda entry: (-entry["counts"], entry["values"]))

@@ -1,10 +1,11 @@
-"""A bundle's files: written whole, signed, and verified before anything of them is parsed; without pickle.
+"""The files of a bundle: written whole, signed, and verified before any of them is parsed; without pickle.
 
-Belongs here: the folder's form and every check of its bytes. Does not belong here: what the parts mean (`bundle.py`),
-keys (`resources.keys`), where a bundle is published (`resources.rollout_store`).
+Belongs here: the folder's layout and every check of its bytes. Does not belong here: the meaning of the parts
+(`bundle.py`), keys (`resources.keys`), where a bundle is published (`resources.rollout_store`).
 
-A folder holds `manifest.json` (which names every other file with its size and SHA-256), `signature` (HMAC-SHA256 of the
-manifest's bytes) and the files of `FILES`. Its digest is the SHA-256 of the manifest, and so of everything.
+A folder holds the files of `FILES`, `manifest.json` (which names each of them with its size and SHA-256) and
+`signature` (HMAC-SHA256 of the manifest's bytes). A bundle's digest is the SHA-256 of the manifest, and so covers every
+file.
 """
 
 import json
@@ -25,6 +26,7 @@ from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
 from assets.vocabulary import FeatureError
+from resources.durable_files import write_synced
 from resources.naming import is_digest
 
 FORMAT = 1
@@ -53,29 +55,26 @@ class _FileEntry:
 
 
 def write_bundle(parts: BundleParts, folder: Path, key: bytes) -> str:
-    """Writes a signed bundle and returns its digest; the folder appears whole or not at all.
+    """Writes a signed bundle and returns its digest; the folder appears complete or not at all.
 
     Args:
         folder: Must not exist yet; a bundle is never changed.
         key: The signing key, at least 32 bytes.
 
     Raises:
-        BundleError: The folder exists, or a part is no JSON or cannot be read back.
+        BundleError: The folder exists, or a part has no JSON form or cannot be read back.
         SignatureError: The key is too short.
     """
     if folder.exists():
-        raise BundleError(f"{folder} exists already; a bundle is never changed, write a new one elsewhere")
+        raise BundleError(f"{folder} exists already; a bundle is never changed, write the new one to another folder")
     files = _file_bytes(parts)
     manifest = _manifest_bytes(parts, files)
-    everything = {**files, MANIFEST: manifest, SIGNATURE: sign(manifest, key).encode()}
+    contents = {**files, MANIFEST: manifest, SIGNATURE: sign(manifest, key).encode()}
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        for name, data in everything.items():
-            with open(fresh / name, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        for name, data in contents.items():
+            write_synced(fresh / name, data)
         written = load_bundle(fresh, key, digest(manifest))
         os.chmod(fresh, 0o755)
         os.rename(fresh, folder)
@@ -128,13 +127,13 @@ def _json(name: str, value: Mapping[str, Any]) -> bytes:
 def load_bundle(folder: Path, key: bytes, expected_digest: str | None) -> Bundle:
     """Verifies signature, digest and every file, and only then parses.
 
-    What is parsed are the very bytes that were verified: no file is opened twice.
+    Each file is read once, so the parsed bytes are the verified ones.
 
     Args:
         expected_digest: The digest that the rollout manifest names; `None` trusts the signature alone.
 
     Raises:
-        BundleError: A file is missing, foreign, altered or no longer what this version of the code reads.
+        BundleError: A file is missing, unknown or altered, or this version of the code cannot read it.
     """
     manifest = _read(folder, MANIFEST, _LARGEST_MANIFEST)
     signature = _read(folder, SIGNATURE, 1024)
@@ -142,13 +141,13 @@ def load_bundle(folder: Path, key: bytes, expected_digest: str | None) -> Bundle
         verify(manifest, signature.decode("utf-8", "replace").strip(), key)
     except SignatureError as error:
         raise BundleError(f"bundle {folder}: {error}") from error
-    found = digest(manifest)
-    if expected_digest is not None and found != expected_digest:
-        raise BundleError(f"bundle {folder} has the digest {found}; {expected_digest} was asked for")
-    return _parsed(folder, manifest, found)
+    manifest_digest = digest(manifest)
+    if expected_digest is not None and manifest_digest != expected_digest:
+        raise BundleError(f"bundle {folder} has the digest {manifest_digest}; expected is {expected_digest}")
+    return _parsed(folder, manifest, manifest_digest)
 
 
-def _parsed(folder: Path, manifest: bytes, found: str) -> Bundle:
+def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
     try:
         head = json.loads(manifest)
         if head["format"] != FORMAT:
@@ -171,22 +170,22 @@ def _parsed(folder: Path, manifest: bytes, found: str) -> Bundle:
         )
     except (ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError) as error:
         raise BundleError(f"bundle {folder} is signed but cannot be read by this version: {error!r}") from error
-    return Bundle(parts=parts, digest=found, size=len(manifest) + sum(map(len, files.values())))
+    return Bundle(parts=parts, digest=manifest_digest, size=len(manifest) + sum(map(len, files.values())))
 
 
 def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
     if set(listed) != set(FILES):
-        strange = sorted(set(listed) ^ set(FILES))
-        raise BundleError(f"bundle {folder}: its manifest differs from the known files in {strange}")
+        differing = sorted(set(listed) ^ set(FILES))
+        raise BundleError(f"bundle {folder}: its manifest differs from the known files in {differing}")
     present = set(os.listdir(folder))
     if present != {*FILES, MANIFEST, SIGNATURE}:
-        strange = sorted(present ^ {*FILES, MANIFEST, SIGNATURE})
-        raise BundleError(f"bundle {folder}: files are missing or foreign: {strange}")
+        differing = sorted(present ^ {*FILES, MANIFEST, SIGNATURE})
+        raise BundleError(f"bundle {folder}: files are missing or unknown: {differing}")
     files: dict[str, bytes] = {}
     for name in FILES:
         entry = _FileEntry(**listed[name])
         if not is_digest(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
-            raise BundleError(f"bundle {folder}: the manifest's entry of {name} is no digest and size")
+            raise BundleError(f"bundle {folder}: the manifest's entry of {name} is not a valid digest and size")
         data = _read(folder, name, entry.size)
         if _FileEntry.of(data) != entry:
             raise BundleError(f"bundle {folder}: {name} is not the file that was signed; publish the bundle again")
@@ -195,15 +194,15 @@ def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> di
 
 
 def _read(folder: Path, name: str, largest: int) -> bytes:
-    """A plain file's bytes; no link is followed, and not more than one byte beyond the limit is read."""
+    """The bytes of a regular file; links are not followed, and at most one byte beyond the limit is read."""
     try:
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BundleError(f"bundle {folder}: {name} is no plain file")
+                raise BundleError(f"bundle {folder}: {name} is not a regular file")
             data = file.read(largest + 1)
     except OSError as error:
         raise BundleError(f"bundle {folder}: {name} cannot be read: {error}") from error
     if len(data) > largest:
-        raise BundleError(f"bundle {folder}: {name} is larger than the {largest} bytes that it may have")
+        raise BundleError(f"bundle {folder}: {name} is larger than the {largest} bytes that are allowed")
     return data

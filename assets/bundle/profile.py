@@ -1,8 +1,7 @@
-"""The reference profile: what rows looked like when a model was approved.
+"""The reference profile: the distribution of features and scores over the rows on which a model was approved.
 
-Belongs here: summarising the features and scores of the approval rows, small enough to travel in the bundle
-(`reference.json`), and the grouping of later values into the same bins. Does not belong here: comparing
-(`assets.monitoring.drift`).
+Belongs here: summarising the approval rows, small enough for the bundle (`reference.json`), and assigning later values
+to the same bins. Does not belong here: comparing distributions (`assets.monitoring.drift`).
 
 A numeric column is kept twice: counts in bins of about equal size (for the population stability index) and a sorted
 sample of its order statistics (for Kolmogorov-Smirnov). Missing values have a bin of their own.
@@ -23,15 +22,15 @@ from resources.errors import LooplineError
 
 BINS = 10
 SAMPLE = 256
-"""Order statistics kept of a numeric column; the sample's distribution is within 1 / (2 * SAMPLE) of the whole's."""
+"""Most order statistics kept of a numeric column; their distribution is within 1 / (2 * SAMPLE) of the column's."""
 KEPT = 50
-"""Values kept of a categorical column: one of many values is told from another by its most frequent ones."""
+"""Most values kept of a categorical column: the most frequent ones are enough to tell distributions apart."""
 
 _FORMAT = 1
 
 
 class ProfileError(LooplineError):
-    """A profile cannot be made or read; the message names the column and what is wrong with it."""
+    """A profile cannot be built or read; the message names the column and its fault."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,9 @@ class NumericProfile:
     """One numeric column.
 
     Attributes:
-        edges: Inner bin edges, strictly ascending; bin i holds values in (edges[i-1], edges[i]], open at both ends.
-        counts: Reference rows a bin; one more than the edges.
+        edges: Inner bin edges, strictly ascending; bin i holds values in (edges[i-1], edges[i]], the first and the
+            last bin are unbounded.
+        counts: Reference rows in each bin; one more than the edges.
         missing: Reference rows without a value.
         sample: Sorted order statistics at the ranks (i + 0.5) / n; empty when every value was missing.
     """
@@ -52,17 +52,17 @@ class NumericProfile:
 
     @property
     def cells(self) -> int:
-        """Bins with the last one, for missing values."""
+        """Number of bins, including the last one for missing values."""
         return len(self.counts) + 1
 
     def assign(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The bin of each value, int64 [n]; NaN is missing and falls in the last."""
+        """The bin of each value, int64 [n]; NaN is missing and is in the last bin."""
         bins = np.searchsorted(np.asarray(self.edges), values, side="left")
         return np.where(np.isnan(values), self.cells - 1, bins).astype(np.int64)
 
     @property
     def expected(self) -> NDArray[np.int64]:
-        """Reference rows a cell, missing values last."""
+        """Reference rows in each bin, missing values last: int64 [cells]."""
         return np.array([*self.counts, self.missing], dtype=np.int64)
 
 
@@ -71,8 +71,8 @@ class CategoryProfile:
     """One categorical column.
 
     Attributes:
-        values: The values seen, in order; of more than `KEPT` the most frequent ones.
-        counts: Reference rows a value.
+        values: The values kept, in the order of their texts; the `KEPT` most frequent ones.
+        counts: Reference rows with each kept value.
         missing: Reference rows without a value.
         other: Reference rows with a value that is not kept.
     """
@@ -84,30 +84,30 @@ class CategoryProfile:
 
     @property
     def cells(self) -> int:
-        """A cell a kept value, then one for all others, then one for missing ones."""
+        """Number of cells: one for each kept value, one for other values, one for missing values."""
         return len(self.values) + 2
 
     def assign(self, values: pa.ChunkedArray | pa.Array) -> NDArray[np.int64]:
         """The cell of each value, int64 [n]."""
-        known = pc.index_in(values, value_set=pa.array(self.values, pa.string()))
-        cells = pc.fill_null(known, pa.scalar(len(self.values), pa.int32())).to_numpy().astype(np.int64)
+        kept = pc.index_in(values, value_set=pa.array(self.values, pa.string()))
+        cells = pc.fill_null(kept, pa.scalar(len(self.values), pa.int32())).to_numpy().astype(np.int64)
         return np.where(values.is_null().to_numpy(zero_copy_only=False), self.cells - 1, cells).astype(np.int64)
 
     @property
     def expected(self) -> NDArray[np.int64]:
-        """Reference rows a cell: the kept values, other ones, missing ones."""
+        """Reference rows in each cell: kept values, other values, missing values: int64 [cells]."""
         return np.array([*self.counts, self.other, self.missing], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class ReferenceProfile:
-    """The rows that a model was approved on.
+    """The rows on which a model was approved.
 
     Attributes:
-        rows: How many they were.
-        positive_rate: Share of positives among them.
-        auc: Area under the ROC curve on them; what the realised one is compared with.
-        numeric, categories: Profile a feature name.
+        rows: Number of rows.
+        positive_rate: Share of positives among the rows.
+        auc: Area under the ROC curve on the rows; the realised AUC is compared with it.
+        numeric, categories: For each feature its profile.
         score: Profile of the calibrated score.
     """
 
@@ -127,7 +127,7 @@ class ReferenceProfile:
         """The profile that `to_dict` wrote.
 
         Raises:
-            ProfileError: A part is absent, is of another format, or contradicts itself.
+            ProfileError: The format is unknown, or a field is missing or inconsistent.
         """
         if values.get("format") != _FORMAT:
             raise ProfileError(f"reference profile of format {values.get('format')!r}; this code reads {_FORMAT}")
@@ -136,12 +136,12 @@ class ReferenceProfile:
                 rows=int(values["rows"]),
                 positive_rate=float(values["positive_rate"]),
                 auc=float(values["auc"]),
-                numeric={name: _read_numeric(name, part) for name, part in values["numeric"].items()},
-                categories={name: _read_category(name, part) for name, part in values["categories"].items()},
+                numeric={name: _read_numeric(name, record) for name, record in values["numeric"].items()},
+                categories={name: _read_category(name, record) for name, record in values["categories"].items()},
                 score=_read_numeric("score", values["score"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ProfileError(f"reference profile lacks a part or has one of the wrong type: {error!r}") from error
+            raise ProfileError(f"reference profile: a field is missing or of the wrong type: {error!r}") from error
 
 
 def build_profile(
@@ -153,19 +153,19 @@ def build_profile(
     positive_rate: float,
     auc: float,
 ) -> ReferenceProfile:
-    """Summarise the approval rows.
+    """Summarises the approval rows.
 
     Args:
-        features: One row a decision, with the named columns; null and NaN are missing.
-        scores: Calibrated score a row, floating [n].
+        features: One row for each decision, with the named columns; null and NaN are missing.
+        scores: Calibrated score of each row, floating [n].
         numeric, categories: Names of the features of each kind.
         positive_rate, auc: Measured on the same rows.
 
     Raises:
-        ProfileError: There are no rows, a column is absent, of another type or infinite, or scores and rows differ.
+        ProfileError: There are no rows, a column is missing, of another type or infinite, or scores and rows differ.
     """
     if features.num_rows == 0 or features.num_rows != len(scores):
-        raise ProfileError(f"{features.num_rows} rows of features and {len(scores)} scores; give as many, not 0")
+        raise ProfileError(f"{features.num_rows} rows of features and {len(scores)} scores; give as many")
     if not (0 <= positive_rate <= 1 and 0 <= auc <= 1):
         raise ProfileError(f"positive rate {positive_rate} and AUC {auc} must both be measured, from 0 to 1")
     return ReferenceProfile(
@@ -182,7 +182,7 @@ def numeric_values(table: pa.Table, name: str) -> NDArray[np.float64]:
     """A numeric column as float64 [n], missing values as NaN.
 
     Raises:
-        ProfileError: The column is absent or not numeric.
+        ProfileError: The column is missing or not numeric.
     """
     column = _column(table, name)
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
@@ -194,11 +194,11 @@ def category_values(table: pa.Table, name: str) -> pa.ChunkedArray:
     """A categorical column as strings.
 
     Raises:
-        ProfileError: The column is absent or does not hold strings.
+        ProfileError: The column is missing or does not hold strings.
     """
     column = _column(table, name)
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    value_type = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(value_type) or pa.types.is_large_string(value_type)):
         raise ProfileError(f"column '{name}' is {column.type}; a categorical feature holds strings")
     return column.cast(pa.string())
 
@@ -227,54 +227,54 @@ def _numeric(name: str, values: NDArray[np.float64]) -> NumericProfile:
 
 
 def _edges(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Deciles; a value that fills more than one of them has a bin of its own, edges on both its sides.
+    """Deciles; a value that fills more than one decile has a bin of its own, with an edge on both sides.
 
-    Without that, a feature that is nearly always 1 could fall to 0.5 inside its one bin, unseen.
+    Otherwise a feature that is nearly always 1 could fall to 0.5 within its bin, unnoticed.
     """
     deciles = np.quantile(ordered, np.arange(1, BINS) / BINS, method="inverted_cdf")
     edges, repeats = np.unique(deciles, return_counts=True)
-    own = edges[repeats > 1]
-    below = np.where(own == 0, -np.finfo(np.float64).tiny, np.nextafter(own, -np.inf))  # no subnormal: some flush them
+    frequent = edges[repeats > 1]
+    below = np.where(frequent == 0, -np.finfo(np.float64).tiny, np.nextafter(frequent, -np.inf))  # never a subnormal
     return np.unique(np.concatenate([edges, below]))
 
 
-def _order_statistics(ordered: NDArray[np.float64], wanted: int) -> NDArray[np.float64]:
-    ranks = np.floor((np.arange(wanted) + 0.5) / wanted * len(ordered)).astype(np.int64)
+def _order_statistics(ordered: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    ranks = np.floor((np.arange(count) + 0.5) / count * len(ordered)).astype(np.int64)
     return ordered[ranks]
 
 
 def _category(values: pa.ChunkedArray) -> CategoryProfile:
     counted = pc.value_counts(values.drop_null())
-    found = sorted((str(entry["values"]), int(entry["counts"])) for entry in counted.to_pylist())
-    seen = sorted(sorted(found, key=lambda entry: -entry[1])[:KEPT])
+    value_counts = sorted((str(entry["values"]), int(entry["counts"])) for entry in counted.to_pylist())
+    kept = sorted(sorted(value_counts, key=lambda entry: -entry[1])[:KEPT])
     return CategoryProfile(
-        values=tuple(value for value, _ in seen),
-        counts=tuple(count for _, count in seen),
+        values=tuple(value for value, _ in kept),
+        counts=tuple(count for _, count in kept),
         missing=values.null_count,
-        other=sum(count for _, count in found) - sum(count for _, count in seen),
+        other=sum(count for _, count in value_counts) - sum(count for _, count in kept),
     )
 
 
-def _read_numeric(name: str, part: Mapping[str, Any]) -> NumericProfile:
+def _read_numeric(name: str, record: Mapping[str, Any]) -> NumericProfile:
     profile = NumericProfile(
-        edges=_floats(name, part["edges"]),
-        counts=_counts(name, part["counts"]),
-        missing=int(part["missing"]),
-        sample=_floats(name, part["sample"]),
+        edges=_floats(name, record["edges"]),
+        counts=_counts(name, record["counts"]),
+        missing=int(record["missing"]),
+        sample=_floats(name, record["sample"]),
     )
     if len(profile.counts) != len(profile.edges) + 1 or any(a >= b for a, b in pairwise(profile.edges)):
-        raise ProfileError(f"profile of '{name}': edges must ascend and counts be one more than the edges")
+        raise ProfileError(f"profile of '{name}': edges must ascend, and there must be one count more than edges")
     if any(a > b for a, b in pairwise(profile.sample)):
         raise ProfileError(f"profile of '{name}': the sample must be sorted")
     return profile
 
 
-def _read_category(name: str, part: Mapping[str, Any]) -> CategoryProfile:
+def _read_category(name: str, record: Mapping[str, Any]) -> CategoryProfile:
     profile = CategoryProfile(
-        values=tuple(str(value) for value in part["values"]),
-        counts=_counts(name, part["counts"]),
-        missing=int(part["missing"]),
-        other=int(part.get("other", 0)),
+        values=tuple(str(value) for value in record["values"]),
+        counts=_counts(name, record["counts"]),
+        missing=int(record["missing"]),
+        other=int(record.get("other", 0)),
     )
     if len(profile.values) != len(profile.counts):
         raise ProfileError(f"profile of '{name}': {len(profile.values)} values and {len(profile.counts)} counts")

@@ -1,8 +1,7 @@
-"""What is registered with a model version.
+"""The record of a registered model version, and its approval.
 
-Belongs here: the frozen record that travels with a version as its tags, and the approval that people add to it. Does
-not belong here: asking the registry (`resources.tracking`), or whether a version may be promoted
-(`assets.rollout.promotion`).
+Belongs here: the frozen record that a version carries as its tags, and the approval that a person adds. Does not belong
+here: the registry itself (`resources.tracking`), whether a version may be promoted (`assets.rollout.promotion`).
 """
 
 import json
@@ -23,7 +22,7 @@ _APPROVAL = "loopline.approval"
 
 
 class RegistrationError(LooplineError, ValueError):
-    """A record is incomplete, or tags are not those of a record; the message names the field."""
+    """A record is incomplete, or a version's tags are not a record; the message names the field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +30,17 @@ class Registration:
     """Where a model version came from.
 
     Attributes:
-        digest: SHA-256 of the bundle's manifest: what is deployed must have it.
-        author: Who or what started the training; may not approve it.
-        trained_at: When it was made.
-        dagster_run: The run that made it.
+        digest: SHA-256 of the bundle's manifest: the deployed bundle must have it.
+        author: The person or schedule that started the training; may not approve the version.
+        trained_at: When the model was trained.
+        dagster_run: The run that trained it.
         code: Version of the code: a commit, with `+changed` when the tree was not clean.
         features: Digest of the feature set.
-        pins: For each table that it was made from, the Delta version.
-        compared_with: The champion that the gates compared it with; empty for none.
-        gates: What the gates said.
-        gate_reasons: And why.
-        metrics: Headline figures on the test rows; `None` where one could not be computed.
+        pins: For each table that the training read, its Delta version.
+        compared_with: The champion with which the gates compared the version; empty for none.
+        gates: The gates' verdict.
+        gate_reasons: The reasons of the verdict.
+        metrics: Headline figures on the test rows; `None` where a figure could not be computed.
     """
 
     product: str
@@ -61,7 +60,7 @@ class Registration:
         checked_name(self.product, "product")
         for name in ("digest", "author", "code", "features"):
             if not getattr(self, name):
-                raise RegistrationError(f"registration of {self.product}: '{name}' is empty; record where it came from")
+                raise RegistrationError(f"registration of {self.product}: '{name}' is empty; record it")
         if not self.pins:
             raise RegistrationError(f"registration of {self.product}: no table is pinned; it could not be rebuilt")
         if self.trained_at.tzinfo is None:
@@ -69,16 +68,16 @@ class Registration:
 
     @classmethod
     def of(cls, parts: BundleParts, *, digest: str, author: str, code: str) -> "Registration":
-        """The record of an evaluated bundle, from what it carries.
+        """The record of an evaluated bundle, from its pins and metrics.
 
         Args:
-            parts: With the evaluation as its metrics.
-            digest: Of the signed bundle.
-            author: Who or what started the training.
+            parts: The bundle's parts; their metrics are the evaluation.
+            digest: Digest of the signed bundle.
+            author: The person or schedule that started the training.
             code: Version of the code.
 
         Raises:
-            RegistrationError: The bundle does not say what it was made from, or was not evaluated.
+            RegistrationError: The bundle's pins are incomplete, or it was not evaluated.
         """
         try:
             pins, gates = parts.pins, parts.metrics["gates"]
@@ -101,7 +100,7 @@ class Registration:
             raise RegistrationError(f"the bundle of {parts.product} has no {error}; evaluate it first") from error
 
     def to_tags(self) -> dict[str, str]:
-        """The record as the tags of a model version: a field a tag, text as it is, everything else as JSON."""
+        """The record as tags of a model version, one for each field: a text as it is, any other value as JSON."""
         values: dict[str, object] = {
             "product": self.product,
             "digest": self.digest,
@@ -129,20 +128,20 @@ class Registration:
             RegistrationError: A tag is missing or is not what `to_tags` writes.
         """
         try:
-            own = {name: tags[f"{_PREFIX}{name}"] for name in cls.__dataclass_fields__}
+            texts = {name: tags[f"{_PREFIX}{name}"] for name in cls.__dataclass_fields__}
             return cls(
-                product=own["product"],
-                digest=own["digest"],
-                author=own["author"],
-                trained_at=datetime.fromisoformat(own["trained_at"]),
-                dagster_run=own["dagster_run"],
-                code=own["code"],
-                features=own["features"],
-                pins={table: int(version) for table, version in json.loads(own["pins"]).items()},
-                compared_with=own["compared_with"],
-                gates=_gates(own["gates"]),
-                gate_reasons=tuple(json.loads(own["gate_reasons"])),
-                metrics=json.loads(own["metrics"]),
+                product=texts["product"],
+                digest=texts["digest"],
+                author=texts["author"],
+                trained_at=datetime.fromisoformat(texts["trained_at"]),
+                dagster_run=texts["dagster_run"],
+                code=texts["code"],
+                features=texts["features"],
+                pins={table: int(version) for table, version in json.loads(texts["pins"]).items()},
+                compared_with=texts["compared_with"],
+                gates=_gates(texts["gates"]),
+                gate_reasons=tuple(json.loads(texts["gate_reasons"])),
+                metrics=json.loads(texts["metrics"]),
             )
         except KeyError as error:
             raise RegistrationError(f"the version has no tag {error}; it was not registered by this code") from error
@@ -152,12 +151,12 @@ class Registration:
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """What a person said about one version.
+    """A person's approval or rejection of one version.
 
     Attributes:
-        version: The version that was looked at; it holds for no other.
+        version: The version that was reviewed; the answer holds for no other.
         by: Name of the person.
-        reason: In their words.
+        reason: The reason in the person's words.
     """
 
     version: str
@@ -175,13 +174,13 @@ class Approval:
             raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")
 
     def to_tags(self) -> dict[str, str]:
-        """The approval as a tag of the version; a later one takes its place (the audit log keeps all)."""
+        """The approval as a tag of the version; a later approval replaces it (the audit log keeps all)."""
         record = {"version": self.version, "answer": self.answer, "by": self.by, "reason": self.reason}
         return {_APPROVAL: json.dumps({**record, "at": self.at.isoformat()}, sort_keys=True)}
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str]) -> "Approval | None":
-        """The approval among a version's tags; `None` when nobody has said anything.
+        """The approval among a version's tags; `None` if nobody has approved or rejected the version.
 
         Raises:
             RegistrationError: The tag is not what `to_tags` writes.
@@ -200,4 +199,4 @@ def _gates(text: str) -> Gates:
         return "promote"
     if text == "refuse":
         return "refuse"
-    raise RegistrationError(f"gates said {text!r}; known are 'promote' and 'refuse'")
+    raise RegistrationError(f"the gates' verdict is {text!r}; known are 'promote' and 'refuse'")

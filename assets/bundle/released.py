@@ -1,7 +1,7 @@
-"""A published bundle, verified.
+"""The verified bundle of a release.
 
-Belongs here: from a release of the rollout store to a bundle that may be used. Does not belong here: the bundle's files
-(`bundle.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
+Belongs here: fetching a release from the rollout store and verifying its bundle. Does not belong here: the bundle's
+files (`files.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
 """
 
 from assets.bundle.bundle import Bundle
@@ -11,14 +11,14 @@ from resources.rollout_store.store import RolloutStore
 
 
 def released_bundle(product: str, release: Release, rollout: RolloutStore, key: bytes) -> Bundle:
-    """The bundle of a release.
+    """Fetches and verifies the bundle of a release.
 
     Args:
         key: The signing key.
 
     Raises:
-        RolloutError: It is not published.
-        BundleError: It is not what was signed, or not the one that the release names.
+        RolloutError: The bundle is not published.
+        BundleError: The bundle was altered after signing, or is not the one that the release names.
     """
     folder = rollout.fetch_bundle(product, release.version, release.digest)
     return load_bundle(folder, key, release.digest)

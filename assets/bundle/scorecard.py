@@ -1,7 +1,7 @@
 """The scorecard: a logistic regression over bins, small enough to read and to run without any library.
 
 Belongs here: the scorecard's arithmetic, its checks and its JSON form; NumPy only, because the decision process falls
-back to it when the model cannot answer. Does not belong here: how it is fitted (`assets.training.candidates`).
+back to it when the model fails. Does not belong here: fitting it (`assets.training.candidates`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.calibration import sigmoid
+from assets.bundle.json_numbers import json_number
 from resources.errors import LooplineError
 
 
 class ScorecardError(LooplineError):
-    """A scorecard's parts contradict each other, or a matrix does not fit it; the message says how."""
+    """A scorecard is inconsistent or cannot be read, or a matrix does not fit it; the message says how."""
 
 
 def bin_indices(matrix: NDArray[np.float32], edges: Sequence[Sequence[float]]) -> NDArray[np.int64]:
-    """For each cell of the matrix [n, m], the number of its bin: [n, m] integers.
+    """For each cell of the matrix [n, m], the index of its bin: int64 [n, m].
 
-    A column with k edges has bins 0 to k (a value equal to an edge belongs to the bin above it) and bin k + 1, for
-    missing values (NaN).
+    A column with k edges has bins 0 to k (a value equal to an edge is in the bin above it), and bin k + 1 for missing
+    values (NaN).
 
     Raises:
         ScorecardError: The matrix has another number of columns than there are edge lists.
@@ -32,8 +33,8 @@ def bin_indices(matrix: NDArray[np.float32], edges: Sequence[Sequence[float]]) -
     indices = np.empty(matrix.shape, dtype=np.int64)
     for column, bounds in enumerate(edges):
         values = matrix[:, column].astype(np.float64)
-        found = np.searchsorted(np.asarray(bounds, dtype=np.float64), values, side="right")
-        indices[:, column] = np.where(np.isnan(values), len(bounds) + 1, found)
+        bins = np.searchsorted(np.asarray(bounds, dtype=np.float64), values, side="right")
+        indices[:, column] = np.where(np.isnan(values), len(bounds) + 1, bins)
     return indices
 
 
@@ -44,8 +45,8 @@ class Scorecard:
     Attributes:
         columns: Names of the encoded columns, in the order of the matrix.
         edges: For each column, the inner edges of its bins, strictly increasing.
-        points: For each column, one more number than it has bins: the last is for a missing value.
-        centre: For each column, its mean points over the training rows: what `contributions` measures from.
+        points: For each column, the points of its bins, then those of a missing value.
+        centre: For each column, its mean points over the training rows; `contributions` are relative to them.
         intercept: Log odds at zero points.
     """
 
@@ -60,7 +61,7 @@ class Scorecard:
         if not len(self.edges) == len(self.points) == len(self.centre) == width:
             raise ScorecardError(
                 f"scorecard: {width} columns, {len(self.edges)} edge lists, {len(self.points)} point lists, "
-                f"{len(self.centre)} centres; they must be as many"
+                f"{len(self.centre)} centres; give one of each for every column"
             )
         for name, bounds, values in zip(self.columns, self.edges, self.points, strict=True):
             if len(values) != len(bounds) + 2:
@@ -79,11 +80,11 @@ class Scorecard:
         return np.asarray(self._cells(matrix).sum(axis=1) + self.intercept, dtype=np.float64)
 
     def contributions(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """How far each column moved the log odds of each row away from the mean training row: float64 [n, m]."""
+        """Each column's share of the difference in log odds between a row and the mean training row: float64 [n, m]."""
         return self._cells(matrix) - np.asarray(self.centre, dtype=np.float64)
 
     def recalibrated(self, slope: float, intercept: float) -> "Scorecard":
-        """The scorecard whose log odds are `slope * log odds + intercept` of this one."""
+        """The scorecard whose log odds are `slope * log_odds + intercept`, by the log odds of this one."""
         return Scorecard(
             columns=self.columns,
             edges=self.edges,
@@ -107,9 +108,9 @@ class Scorecard:
         """The scorecard that `to_dict` described.
 
         Raises:
-            ScorecardError: The data describe none.
+            ScorecardError: The data describe no scorecard.
         """
-        missing = [part for part in ("columns", "edges", "points", "centre", "intercept") if part not in data]
+        missing = [name for name in ("columns", "edges", "points", "centre", "intercept") if name not in data]
         if missing:
             raise ScorecardError(f"scorecard has no {missing}: it was not written by Scorecard.to_dict")
         return cls(
@@ -136,6 +137,4 @@ def _list(value: object) -> Sequence[object]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ScorecardError(f"scorecard: {value!r} is not a number")
-    return float(value)
+    return json_number(value, "scorecard", ScorecardError)

@@ -1,8 +1,8 @@
-"""From features to a calibrated probability, and to what each feature added to it.
+"""From features to a calibrated probability, and to the contribution of each column.
 
-Belongs here: ONNX Runtime, XGBoost's contributions, the scorecard in their place, and the check that the parts of a
-bundle are of one model. The decision service, batch scoring and replay all score here. Does not belong here: where
-features come from, outcomes (`assets.serving.engine`), words (`assets.serving.reasons`).
+Belongs here: running ONNX Runtime and XGBoost, and the check that all parts of a bundle are of one model. The decision
+service, batch scoring and replay all score here. Does not belong here: computing features, outcomes and fallbacks
+(`assets.serving.engine`), reasons in words (`assets.serving.reasons`).
 """
 
 from collections.abc import Mapping
@@ -36,14 +36,14 @@ _AGREEMENT = 1e-4
 
 
 class ModelError(LooplineError):
-    """The model gave no usable answer; the message says what it gave."""
+    """The model failed or gave no probability; the message has the error or the value."""
 
 
 class Scorer:
-    """A bundle's model, ready to run. Safe to use from several threads; one thread computes one call.
+    """A bundle's model, ready to run. Safe to use from several threads; each call computes in one thread.
 
     Raises:
-        BundleError: The model's files are no model, do not fit the encoder, or are not of the same model.
+        BundleError: A file is no model, does not fit the encoder, or is of another model than the others.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -56,17 +56,17 @@ class Scorer:
         self._check()
 
     def encode(self, features: pa.Table) -> NDArray[np.float32]:
-        """The matrix [n, m] of a feature table, missing as NaN."""
+        """The matrix [n, m] of a feature table, NaN where missing."""
         return np.asarray(self._parts.encoder.encode(features), dtype=np.float32)
 
     def encode_row(self, row: Mapping[str, Value]) -> NDArray[np.float32]:
-        """The matrix [1, m] of one row of features, missing as NaN."""
+        """The matrix [1, m] of one row of features, NaN where missing."""
         return np.asarray(self._parts.encoder.encode_row(row), dtype=np.float32)
 
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability of the bad outcome of each row: float64 [n].
 
-        A row's score is the same to the last bit alone and in a batch.
+        A row has the same score, to the last bit, alone and in a batch.
 
         Raises:
             ModelError: The model failed, or gave no probability.
@@ -85,38 +85,37 @@ class Scorer:
             ModelError: XGBoost failed.
         """
         try:
-            found = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
+            contributions = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
         except xgb.core.XGBoostError as error:
             raise ModelError(f"the model's contributions failed: {error}") from error
-        return np.asarray(found[:, :-1], dtype=np.float64)
+        return np.asarray(contributions[:, :-1], dtype=np.float64)  # the last column is the bias
 
     def _raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
-            answer = self._session.run([self._output], {self._input: matrix})[0]
+            output = self._session.run([self._output], {self._input: matrix})[0]
         except _ORT_ERRORS as error:
             raise ModelError(f"the model failed: {error}") from error
-        raw = np.asarray(answer, dtype=np.float64).reshape(len(matrix), -1)[:, -1]
+        raw = np.asarray(output, dtype=np.float64).reshape(len(matrix), -1)[:, -1]
         if not np.isfinite(raw).all():
             raise ModelError(f"the model gave {raw[~np.isfinite(raw)][0]} instead of a probability")
         return raw
 
     def _check(self) -> None:
-        """Runs all parts on rows of zeros and of missing values; this also warms them up."""
+        """Runs all parts on a row of zeros and a row of missing values; this also warms them up."""
         width = len(self._parts.encoder.columns)
         matrix = np.zeros((2, width), dtype=np.float32)
         matrix[1] = np.nan
         try:
             raw = self._raw(matrix)
             self.score(matrix)
-            explained = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True).sum(axis=1)
+            log_odds = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True).sum(axis=1)
         except (ModelError, xgb.core.XGBoostError) as error:
-            raise BundleError(f"{self._name()} does not run: {error}") from error
-        if np.abs(sigmoid(explained.astype(np.float64)) - raw).max() > _AGREEMENT:
-            raise BundleError(f"{self._name()}: booster.ubj is not the model of model.onnx; export both from one model")
+            raise BundleError(f"{self.bundle.full_name} does not run: {error}") from error
+        if np.abs(sigmoid(log_odds.astype(np.float64)) - raw).max() > _AGREEMENT:
+            raise BundleError(
+                f"{self.bundle.full_name}: booster.ubj is not the model of model.onnx; export both from one model"
+            )
         self._parts.scorecard.apply(matrix)
-
-    def _name(self) -> str:
-        return f"bundle {self.bundle.version} of {self.bundle.product}"
 
 
 def _session(bundle: Bundle) -> ort.InferenceSession:
@@ -127,13 +126,13 @@ def _session(bundle: Bundle) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(bundle.parts.model, options, providers=["CPUExecutionProvider"])
     except _ORT_ERRORS as error:
-        raise BundleError(f"bundle {bundle.version} of {bundle.product}: model.onnx is no model: {error}") from error
+        raise BundleError(f"{bundle.full_name}: model.onnx is no model: {error}") from error
     inputs = session.get_inputs()
     width = len(bundle.parts.encoder.columns)
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [width]:
-        found = [(entry.name, entry.type, entry.shape) for entry in inputs]
+        described = [(entry.name, entry.type, entry.shape) for entry in inputs]
         raise BundleError(
-            f"bundle {bundle.version} of {bundle.product}: model.onnx takes {found}; it must take one float tensor "
+            f"{bundle.full_name}: model.onnx takes {described}; it must take one float tensor "
             f"[n, {width}], the encoder's columns"
         )
     return session
@@ -147,8 +146,7 @@ def _probability_output(session: ort.InferenceSession, bundle: Bundle) -> str:
     ]
     if not names:
         raise BundleError(
-            f"bundle {bundle.version} of {bundle.product}: model.onnx has no output with probabilities [n, 2]; "
-            f"export it without ZipMap"
+            f"{bundle.full_name}: model.onnx has no output with probabilities [n, 2]; export it without ZipMap"
         )
     return names[-1]
 
@@ -160,11 +158,10 @@ def _booster(bundle: Bundle) -> xgb.Booster:
         booster.set_param({"nthread": 1})
         width = booster.num_features()
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise BundleError(f"bundle {bundle.version} of {bundle.product}: booster.ubj is no model: {error}") from error
+        raise BundleError(f"{bundle.full_name}: booster.ubj is no model: {error}") from error
     if width != len(bundle.parts.encoder.columns):
         raise BundleError(
-            f"bundle {bundle.version} of {bundle.product}: booster.ubj has {width} columns, the encoder "
-            f"{len(bundle.parts.encoder.columns)}"
+            f"{bundle.full_name}: booster.ubj has {width} columns, the encoder {len(bundle.parts.encoder.columns)}"
         )
     booster.feature_names = None
     return booster

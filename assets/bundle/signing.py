@@ -1,7 +1,7 @@
-"""Signatures of bundles.
+"""Signatures and digests of bundles.
 
-Belongs here: the keyed signature over a bundle's manifest and its check. Does not belong here: the key
-(`resources.keys`), the manifest (`bundle.py`).
+Belongs here: the keyed signature of a bundle's manifest, its check, the digest. Does not belong here: the key
+(`resources.keys`), the manifest (`files.py`).
 """
 
 import hashlib
@@ -13,7 +13,7 @@ SHORTEST_KEY = 32
 
 
 class SignatureError(LooplineError):
-    """The key is too short, or the signature is not this key's; the message says which."""
+    """The key is too short, or the signature does not fit manifest and key; the message says which."""
 
 
 def sign(manifest: bytes, key: bytes) -> str:
@@ -28,10 +28,10 @@ def sign(manifest: bytes, key: bytes) -> str:
 
 
 def verify(manifest: bytes, signature: str, key: bytes) -> None:
-    """Compares in constant time.
+    """Checks a signature, in constant time.
 
     Raises:
-        SignatureError: The signature was not made with this key over these bytes.
+        SignatureError: The signature is not that of these bytes under this key.
     """
     if not hmac.compare_digest(sign(manifest, key).encode(), signature.encode()):
         raise SignatureError("the signature does not fit the manifest: it was altered, or signed with another key")

@@ -78,11 +78,11 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
                 champion_scores=_champion_scores(champion, table, rows, parts, product),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
-            latency = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
+            latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
             verdict = evaluate(
                 found.signals(
                     first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
-                    latency_ms=latency.p99_ms, bundle_mb=bundle.size / 2**20,
+                    latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
                 ),
                 product.gates,
             )  # fmt: skip

@@ -1,1 +1,1 @@
-"""What was done, by whom, and what a model is: the audit log and the model card."""
+"""The audit log of actions and the model card."""

@@ -1,11 +1,10 @@
 """The audit log: who did what, to which model, and why; append-only, each entry chained to the one before.
 
-Belongs here: appending durably, reading back, and proving that nothing was changed. Does not belong here: deciding
-anything, or keeping what the entry is about.
+Belongs here: appending durably, reading back, verifying the chain. Does not belong here: the actions themselves.
 
 The file is JSON lines. An entry holds the hash of its predecessor and its own (SHA-256 of its canonical JSON), so that
-no entry can be changed, removed, inserted or moved without breaking every later hash. The chain alone cannot show that
-its end was cut off: note the head's hash elsewhere (`head`), and give it to `verify`.
+no entry can be changed, removed, inserted or moved without breaking every later hash. The chain alone does not show
+that its end was cut off: note the last hash (`head`) elsewhere, and pass it to `verify`.
 """
 
 import hashlib
@@ -18,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from resources.durable_files import sync_folder
 from resources.errors import LooplineError
 from resources.locks import exclusive
 
@@ -31,7 +31,7 @@ class AuditLogError(LooplineError):
 
 
 class AuditLogDamaged(LooplineError):
-    """The log is not what was written; the message names the line."""
+    """The log was altered or an entry is incomplete; the message names the line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +40,14 @@ class AuditEntry:
 
     Attributes:
         number: 1 for the first entry.
-        at: When, UTC.
-        actor: Who: a person's name, or the part of the system that acted.
-        action: What, as a word: promote, rollback, approve, reject, erase, ….
-        product, version: To what; version may be empty.
-        reason: Why, in words.
-        details: Figures or names that go with it; JSON values.
+        at: Time of the action, UTC.
+        actor: A person's name, or the part of the system that acted.
+        action: One word: promote, rollback, approve, reject, erase, ….
+        product, version: Object of the action; version may be empty.
+        reason: The reason, in words.
+        details: Further figures or names; JSON values.
         previous: Hash of the entry before; zeros for the first.
-        hash: Of this entry.
+        hash: Hash of this entry.
     """
 
     number: int
@@ -79,14 +79,14 @@ class AuditLog:
         at: datetime,
         details: Mapping[str, Any] | None = None,
     ) -> AuditEntry:
-        """Write an entry; it is on the disk when this returns.
+        """Writes an entry; it is on disk when this returns.
 
-        A last line without its end, which a crash may leave, was never acknowledged: it is cut off, and an entry says
-        so.
+        A crash may leave an incomplete last line, which was never acknowledged: it is cut off, and an entry records
+        that.
 
         Raises:
             AuditLogError: A name or the reason is empty, the time has no time zone, or a detail is no JSON value.
-            AuditLogDamaged: The last entry does not have its own hash.
+            AuditLogDamaged: The last entry does not match its hash.
         """
         texts = {"actor": actor, "action": action, "product": product, "reason": reason}
         empty = [name for name, text in texts.items() if not text.strip()]
@@ -100,14 +100,16 @@ class AuditLog:
             torn = _cut_torn_tail(file)
             if torn:
                 note = {"actor": "audit log", "action": _REPAIRED, "product": product, "version": ""}
-                last = _write(file, last, {**note, "reason": f"{torn} bytes of an unfinished entry cut off"}, at, {})
+                last = _write(
+                    file, last, {**note, "reason": f"{torn} bytes of an incomplete entry were cut off"}, at, {}
+                )
             return _write(file, last, {**texts, "version": version}, at, dict(details or {}))
 
     def entries(self) -> Iterator[AuditEntry]:
-        """Every entry in order, each proved against the one before; none when there is no log yet.
+        """Every entry in order, each verified against the one before; none when there is no log yet.
 
         Raises:
-            AuditLogDamaged: A line was changed, removed, inserted or moved, or is unfinished.
+            AuditLogDamaged: A line was changed, removed, inserted or moved, or is incomplete.
         """
         if not self.path.exists():
             return
@@ -116,12 +118,12 @@ class AuditLog:
             for number, line in enumerate(file, start=1):
                 entry = _read(line, f"{self.path} line {number}")
                 if entry.previous != previous or entry.number != number:
-                    raise AuditLogDamaged(f"{self.path} line {number}: it does not follow on the line before it")
+                    raise AuditLogDamaged(f"{self.path} line {number}: it does not follow the line before it")
                 previous = entry.hash
                 yield entry
 
     def head(self) -> str:
-        """Hash of the last entry; zeros for an empty log. Note it elsewhere: it stands for everything before it."""
+        """Hash of the last entry; zeros for an empty log. It covers all entries: note it elsewhere."""
         if not self.path.exists():
             return _START
         with self.path.open("rb", buffering=0) as file:
@@ -129,13 +131,13 @@ class AuditLog:
         return last.hash if last else _START
 
     def verify(self, *, known: str | None = None) -> int:
-        """Prove the whole log and say how many entries it has.
+        """Verifies the whole log and returns its number of entries.
 
         Args:
             known: A head that was noted earlier; it must still be in the chain.
 
         Raises:
-            AuditLogDamaged: A line is not what was written, or the known head is gone: the end was cut off.
+            AuditLogDamaged: A line was altered, or the known head is gone: the end was cut off.
         """
         hashes = [_START, *(entry.hash for entry in self.entries())]
         if known is not None and known not in hashes:
@@ -164,28 +166,28 @@ def _write(
         os.ftruncate(file.fileno(), size)
         raise
     if size == 0:
-        _sync_folder(Path(str(file.name)).parent)
+        sync_folder(Path(str(file.name)).parent)
     return _read(line, str(file.name))
 
 
 def _read(line: bytes, where: str) -> AuditEntry:
     if not line.endswith(b"\n"):
-        raise AuditLogDamaged(f"{where}: unfinished, after a crash; the next entry that is written mends it")
+        raise AuditLogDamaged(f"{where}: incomplete, after a crash; the next append repairs it")
     try:
         record = json.loads(line)
         entry = AuditEntry(**{**record, "at": datetime.fromisoformat(record["at"])})
     except (ValueError, TypeError, KeyError) as error:
         raise AuditLogDamaged(f"{where}: not an entry: {error!r}") from error
-    plain = {**asdict(entry), "at": record["at"]}
-    del plain["hash"]
-    if _hash(plain) != entry.hash:
-        raise AuditLogDamaged(f"{where}: its content does not have its hash; it was changed")
+    hashed = {**asdict(entry), "at": record["at"]}
+    del hashed["hash"]
+    if _hash(hashed) != entry.hash:
+        raise AuditLogDamaged(f"{where}: its content does not match its hash; it was changed")
     return entry
 
 
 def _last_entry(file: FileIO, path: Path) -> AuditEntry | None:
-    """The last finished entry, found from the end."""
-    end = _end_of_finished(file)
+    """The last complete entry, found from the end."""
+    end = _end_of_complete(file)
     if end == 0:
         return None
     start, tail = end, b""
@@ -197,7 +199,7 @@ def _last_entry(file: FileIO, path: Path) -> AuditEntry | None:
     return _read(tail[tail.rfind(b"\n", 0, -1) + 1 :], f"{path} last line")
 
 
-def _end_of_finished(file: FileIO) -> int:
+def _end_of_complete(file: FileIO) -> int:
     """The position after the last line end."""
     end = file.seek(0, os.SEEK_END)
     while end > 0:
@@ -211,11 +213,11 @@ def _end_of_finished(file: FileIO) -> int:
 
 
 def _cut_torn_tail(file: FileIO) -> int:
-    """Take away what follows the last line end, and say how many bytes it was."""
-    finished, size = _end_of_finished(file), file.seek(0, os.SEEK_END)
-    if size > finished:
-        os.ftruncate(file.fileno(), finished)
-    return size - finished
+    """Cuts off an incomplete last line and returns its number of bytes."""
+    end, size = _end_of_complete(file), file.seek(0, os.SEEK_END)
+    if size > end:
+        os.ftruncate(file.fileno(), end)
+    return size - end
 
 
 def _hash(record: Mapping[str, Any]) -> str:
@@ -228,11 +230,3 @@ def _canonical(record: Mapping[str, Any]) -> bytes:
     except (TypeError, ValueError) as error:
         raise AuditLogError(f"audit entry '{record.get('action')}': details are no JSON values: {error}") from error
     return text.encode()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,8 +1,7 @@
-"""The model card: what a model is for, what it was made of and how well it does, as Markdown.
+"""The model card as Markdown: a model's purpose, data, figures, gates and limits.
 
-Belongs here: laying out what is recorded. Nothing is typed in by hand and nothing is computed: a figure that was not
-recorded makes the card fail, and one that was recorded as unknown is printed as unknown. Does not belong here:
-recording.
+Belongs here: the layout of recorded facts. Nothing is typed by hand and nothing is computed: a figure that was not
+recorded makes the card fail, and a figure recorded as unknown is printed as unknown. Does not belong here: recording.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,37 +18,37 @@ _UNKNOWN = "unknown"
 
 
 class CardError(LooplineError):
-    """Something that the card shows was not recorded; the message names it."""
+    """A figure of the card was not recorded, or the bundle is of another product; the message names it."""
 
 
 def model_card(product: Product, parts: BundleParts, *, approval: Approval | None = None, digest: str = "") -> str:
     """The card of one version.
 
     Args:
-        product: As it was when the model was trained.
+        product: The product's description when the model was trained.
         parts: The evaluated bundle: its `metrics` are `Evaluation.to_dict()` with `gates` (`GateVerdict.to_dict()`)
-            and `champion` (the version that it was compared with), its `pins` what it was made from.
-        approval: What a person said; `None` for nothing yet.
-        digest: Of the signed bundle; empty where it is not known yet.
+            and `champion` (the version that it was compared with); its `pins` name the tables and the runs.
+        approval: The version's approval or rejection; `None` for neither.
+        digest: Digest of the signed bundle; empty where it is not known yet.
 
     Raises:
-        CardError: The bundle lacks a part that the card shows, or is another product's.
+        CardError: A figure that the card shows was not recorded, or the bundle is of another product.
     """
     if parts.product != product.name:
         raise CardError(f"the bundle is of {parts.product}, the product is {product.name}")
-    found = parts.metrics
+    evaluation = parts.metrics
     sections = (
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
         _purpose(product, parts),
         _data(product, parts),
-        _figures(found),
-        _money(found),
-        _comparison(found),
-        _fairness(product, found),
-        _behaviour(found),
-        _gates(_get(found, "gates")),
-        _limits(product, found),
+        _figures(evaluation),
+        _profit(evaluation),
+        _comparison(evaluation),
+        _fairness(product, evaluation),
+        _behaviour(evaluation),
+        _gates(_get(evaluation, "gates")),
+        _limits(product, evaluation),
         _features(parts),
         _origin(parts, digest),
     )
@@ -58,14 +57,14 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
 
 def _lead(product: Product, parts: BundleParts, approval: Approval | None) -> str:
     passed = _get(_get(parts.metrics, "gates"), "action") == "promote"
-    said = "The gates let it pass." if passed else "The gates refused it."
+    gates = "The gates passed it." if passed else "The gates refused it."
     if approval is None:
-        people = "Nobody has approved or rejected it yet." if product.impact == "high" else "It needs no approver."
+        answer = "Nobody has approved or rejected it yet." if product.impact == "high" else "It needs no approver."
     else:
         verb = "Approved" if approval.answer == "approve" else "Rejected"
-        people = f"{verb} by {_text(approval.by)} on {approval.at.date().isoformat()}: {_text(approval.reason)}."
-    made = parts.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"Made on {made}. {said} {people} This page is generated from what was recorded."
+        answer = f"{verb} by {_text(approval.by)} on {approval.at.date().isoformat()}: {_text(approval.reason)}."
+    created = parts.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"Trained on {created}. {gates} {answer} This page is generated from recorded facts."
 
 
 def _purpose(product: Product, parts: BundleParts) -> str:
@@ -78,7 +77,7 @@ def _purpose(product: Product, parts: BundleParts) -> str:
         ("threshold", policy.threshold),
         ("below it", policy.accept),
         ("at or above it", policy.refuse),
-        ("when nothing can score", policy.fallback),
+        ("without a score", policy.fallback),
         ("bad outcome", product.label.meaning),
         ("known after", _days(product.label.maturity)),
     ]
@@ -87,57 +86,60 @@ def _purpose(product: Product, parts: BundleParts) -> str:
 
 def _data(product: Product, parts: BundleParts) -> str:
     windows = _get(parts.metrics, "windows")
-    rows = [(name, _day(part, "first"), _day(part, "end"), _get(part, "rows")) for name, part in windows.items()]
-    purge = f"Between training and test lie {_days(product.label.maturity)}, as long as a label takes to mature."
+    rows = [
+        (name, _day(window, "first"), _day(window, "end"), _get(window, "rows")) for name, window in windows.items()
+    ]
+    purge = f"Between training and test rows lie {_days(product.label.maturity)}, the time a label takes to mature."
     tables = {**_get(parts.pins, "pins"), "training set": _get(parts.pins, "version")}
     pinned = _table(("table", "version"), [(name, str(number)) for name, number in tables.items()])
-    known = f"Labels are as they were known at {_get(parts.pins, 'as_known_at')}."
-    return _section("Data", _table(("rows for", "from", "until (excluded)", "rows"), rows), purge, pinned, known)
+    labels = f"Labels are as known at {_get(parts.pins, 'as_known_at')}."
+    return _section("Data", _table(("rows for", "from", "until (excluded)", "rows"), rows), purge, pinned, labels)
 
 
-def _figures(found: Mapping[str, Any]) -> str:
-    note = "Only the test rows are free of optimism: the model saw neither them nor anything later."
-    return _section("Figures", _side_by_side(_get(found, "metrics")), note)
+def _figures(evaluation: Mapping[str, Any]) -> str:
+    note = "Only the test rows give unbiased figures: the model was trained on neither them nor anything later."
+    return _section("Figures", _side_by_side(_get(evaluation, "metrics")), note)
 
 
-def _money(found: Mapping[str, Any]) -> str:
-    return _section("Threshold and profit", _side_by_side(_get(found, "threshold")))
+def _profit(evaluation: Mapping[str, Any]) -> str:
+    return _section("Threshold and profit", _side_by_side(_get(evaluation, "threshold")))
 
 
-def _comparison(found: Mapping[str, Any]) -> str:
-    title, figures, champion = "Comparison with the champion", _get(found, "comparison"), _get(found, "champion")
+def _comparison(evaluation: Mapping[str, Any]) -> str:
+    title = "Comparison with the champion"
+    figures, champion = _get(evaluation, "comparison"), _get(evaluation, "champion")
     if figures is None:
         return _section(title, f"Not compared with version {champion}." if champion else "There was no champion.")
     rows = [(_words(name), value) for name, value in figures.items()]
     return _section(title, f"On the same test rows, against version {champion}.", _table(("", ""), rows))
 
 
-def _fairness(product: Product, found: Mapping[str, Any]) -> str:
-    reports = _get(found, "fairness")
+def _fairness(product: Product, evaluation: Mapping[str, Any]) -> str:
+    reports = _get(evaluation, "fairness")
     if not reports:
         return _section("Fairness", "The product declares no protected attribute.")
-    basis = {attribute.column: attribute.legal_basis for attribute in product.protected}
-    parts = [part for report in reports for part in _groups(report, basis.get(_get(report, "attribute"), ""))]
-    return _section("Fairness", "Protected attributes are never given to the model.", *parts)
+    bases = {attribute.column: attribute.legal_basis for attribute in product.protected}
+    blocks = [block for report in reports for block in _groups(report, bases.get(_get(report, "attribute"), ""))]
+    return _section("Fairness", "Protected attributes are never given to the model.", *blocks)
 
 
-def _groups(report: Mapping[str, Any], basis: str) -> tuple[str, str]:
+def _groups(report: Mapping[str, Any], legal_basis: str) -> tuple[str, str]:
     """One attribute: its worst figures in a sentence, and a table of its groups."""
     groups = _get(report, "groups")
     heads = [key for key in groups[0] if key not in ("group", "judged")] if groups else []
     names = [str(_get(g, "group")) + ("" if _get(g, "judged") else " (too few to judge)") for g in groups]
     rows = [(name, *(_get(g, head) for head in heads)) for name, g in zip(names, groups, strict=True)]
     worst = [f"{_words(key)} {_text(_get(report, key))}" for key in ("selection_ratio", "odds_gap", "lowest_auc")]
-    why = f" Legal basis: {basis}." if basis else ""
-    return f"**{report['attribute']}**: {', '.join(worst)}.{why}", _table(("group", *map(_words, heads)), rows)
+    basis = f" Legal basis: {legal_basis}." if legal_basis else ""
+    return f"**{report['attribute']}**: {', '.join(worst)}.{basis}", _table(("group", *map(_words, heads)), rows)
 
 
-def _behaviour(found: Mapping[str, Any]) -> str:
-    importance = _get(found, "importance")[:_MOST_IMPORTANT]
+def _behaviour(evaluation: Mapping[str, Any]) -> str:
+    importance = _get(evaluation, "importance")[:_MOST_IMPORTANT]
     rows = [(_get(row, "feature"), f"{_get(row, 'share'):.1%}") for row in importance]
-    single = _get(found, "single_feature")
-    alone = f"Best feature alone: {_get(single, 'feature')}, AUC {_text(_get(single, 'auc'))}."
-    stability = [(_words(name), value) for name, value in _get(found, "stability").items()]
+    best = _get(evaluation, "single_feature")
+    alone = f"Best feature alone: {_get(best, 'feature')}, AUC {_text(_get(best, 'auc'))}."
+    stability = [(_words(name), value) for name, value in _get(evaluation, "stability").items()]
     shares = _table(("feature", "share of all contributions"), rows)
     return _section("Behaviour", shares, alone, _table(("", ""), stability))
 
@@ -156,27 +158,27 @@ def _gates(gates: Mapping[str, Any]) -> str:
     return _section("Gates", _table(("gate", "value", "bound", "", "why"), rows))
 
 
-def _limits(product: Product, found: Mapping[str, Any]) -> str:
-    """What follows from the records and a reader should not overlook."""
+def _limits(product: Product, evaluation: Mapping[str, Any]) -> str:
+    """Limits that follow from the recorded facts and that a reader should not overlook."""
     lines = [
         f"It answers one question, for the rows that this product decides: {product.question}",
-        "Rows without an observed label are neither good nor bad: they are in no figure.",
-        f"What was decided in the last {_days(product.label.maturity)} before training had no label yet.",
+        "Rows without an observed label count neither as good nor as bad: no figure includes them.",
+        f"Decisions of the last {_days(product.label.maturity)} before training had no label yet.",
     ]
-    for report in _get(found, "fairness"):
+    for report in _get(evaluation, "fairness"):
         small = [str(group["group"]) for group in report["groups"] if not group["judged"]]
         if small:
             lines.append(f"{report['attribute']}: too few rows to judge {', '.join(small)}.")
-    unknown = [_words(name) for name, value in _get(found, "stability").items() if value is None]
+    unknown = [_words(name) for name, value in _get(evaluation, "stability").items() if value is None]
     if unknown:
         lines.append(f"Could not be computed: {', '.join(unknown)}.")
     return _section("Limits", "\n".join(f"- {_text(line)}" for line in lines))
 
 
 def _features(parts: BundleParts) -> str:
-    known = parts.kernel.features
-    units = known.units()
-    rows = [(name, known.describe(name), units[name], known.owner_of(name)) for name in known.names]
+    features = parts.kernel.features
+    units = features.units()
+    rows = [(name, features.describe(name), units[name], features.owner_of(name)) for name in features.names]
     return _section("Features", _table(("feature", "meaning", "unit", "owner"), rows))
 
 
@@ -190,12 +192,12 @@ def _origin(parts: BundleParts, digest: str) -> str:
     return _section("Origin", _table(("", ""), rows))
 
 
-def _section(title: str, *parts: str) -> str:
-    return "\n\n".join((f"## {title}", *parts))
+def _section(title: str, *blocks: str) -> str:
+    return "\n\n".join((f"## {title}", *blocks))
 
 
 def _side_by_side(columns: Mapping[str, Mapping[str, Any]]) -> str:
-    """Records with the same keys, a column each."""
+    """A table with a column for each record and a row for each key."""
     names = list(dict.fromkeys(name for record in columns.values() for name in record))
     rows = [(_words(name), *(_get(record, name) for record in columns.values())) for name in names]
     return _table(("", *map(_words, columns)), rows)
@@ -208,7 +210,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _text(value: object) -> str:
-    """A cell: numbers in four digits, nothing that Markdown would take for its own."""
+    """The text of a cell: numbers in four digits, Markdown's own characters escaped."""
     if value is None:
         return _UNKNOWN
     if isinstance(value, bool):
@@ -222,7 +224,7 @@ def _text(value: object) -> str:
 
 def _get(record: Mapping[str, Any], key: str) -> Any:
     if key not in record:
-        raise CardError(f"'{key}' was not recorded (there are {', '.join(map(str, record))}); a card shows no guesses")
+        raise CardError(f"'{key}' was not recorded; recorded are {', '.join(map(str, record))}")
     return record[key]
 
 

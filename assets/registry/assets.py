@@ -1,7 +1,7 @@
 """Assets of the registry: `registered_model`.
 
 Belongs here: giving the evaluated candidate its version, signing and publishing its bundle. Does not belong here:
-MLflow itself (`resources.tracking`), the bundle's form (`assets.bundle.bundle`), which version decides
+MLflow itself (`resources.tracking`), the bundle's files (`assets.bundle.files`), which version decides
 (`assets.rollout`).
 """
 
@@ -48,15 +48,15 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
         watch, run = Stopwatch(name), tracking.resumed(evaluation["mlflow_run"])
         if evaluation["verdict"] != "promote":
             raise dg.Failure(
-                description=f"{product.name}: the gates said '{evaluation['verdict']}'; nothing is registered. "
+                description=f"{product.name}: the gates' verdict is '{evaluation['verdict']}'; nothing is registered. "
                 f"See the checks of the asset evaluation",
                 allow_retries=False,
             )
         version = tracking.next_version(product.name, run.run_id)
-        with permanent(BundleError), TemporaryDirectory(prefix="loopline-") as place:
-            evaluated = load_bundle(run.download(EVALUATED, Path(place)), keys.signing, None)
-            # Nothing of this moment goes in: a step that is tried again writes the same bytes, and so the same digest.
-            parts, folder = replace(evaluated.parts, version=version), Path(place) / "bundle"
+        with permanent(BundleError), TemporaryDirectory(prefix="loopline-") as scratch:
+            evaluated = load_bundle(run.download(EVALUATED, Path(scratch)), keys.signing, None)
+            # No timestamps: a retried step writes identical bytes, and so the same digest.
+            parts, folder = replace(evaluated.parts, version=version), Path(scratch) / "bundle"
             digest = write_bundle(parts, folder, keys.signing)
             record = Registration.of(parts, digest=digest, author=product.owner, code=code_version())
             tracking.register(product.name, run.run_id, folder, record.to_tags())

@@ -1,7 +1,7 @@
-"""Checks of features: which of them no model uses.
+"""The check for features that no deciding model uses.
 
-Belongs here: the check in Dagster's words. Does not belong here: what use is (`assets.features.catalogue.usage`), the
-page (`assets.features.catalogue.render`).
+Belongs here: the Dagster check. Does not belong here: when a feature counts as used
+(`assets.features.catalogue.usage`), the page (`assets.features.catalogue.render`).
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from resources.rollout_store.store import RolloutStore
 
 
 def unused_features_check(product: Product) -> dg.AssetChecksDefinition:
-    """`every_feature_is_used`: a warning for features that no deciding model uses; it holds nothing up."""
+    """`every_feature_is_used`: warns of features that no deciding model uses; it does not block."""
 
     @dg.asset_check(
         asset=asset_key(product, FEATURES),
@@ -31,16 +31,16 @@ def unused_features_check(product: Product) -> dg.AssetChecksDefinition:
     def every_feature_is_used(
         lake: dg.ResourceParam[Lake], rollout: dg.ResourceParam[RolloutStore], keys: dg.ResourceParam[Keys]
     ) -> dg.AssetCheckResult:
-        found = survey(product, lake, live_models(product.name, rollout, keys))
-        said = f"all {len(found.entries)} features are used" if found.models else "no model decides yet"
-        if found.unused:
-            said = f"used by no model that decides: {', '.join(found.unused)}; train with them, or remove their lines"
+        catalogue = survey(product, lake, live_models(product.name, rollout, keys))
+        text = f"all {len(catalogue.entries)} features are used" if catalogue.models else "no model decides yet"
+        if catalogue.unused:
+            text = f"no deciding model uses {', '.join(catalogue.unused)}; train with them, or remove their lines"
         metadata: dict[str, Any] = {
-            "unused": dg.MetadataValue.json(list(found.unused)),
-            "catalogue": dg.MetadataValue.md(to_markdown(found)),
+            "unused": dg.MetadataValue.json(list(catalogue.unused)),
+            "catalogue": dg.MetadataValue.md(to_markdown(catalogue)),
         }
         return dg.AssetCheckResult(
-            passed=not found.unused, severity=dg.AssetCheckSeverity.WARN, description=said, metadata=metadata
+            passed=not catalogue.unused, severity=dg.AssetCheckSeverity.WARN, description=text, metadata=metadata
         )
 
     return every_feature_is_used

@@ -1,7 +1,7 @@
-"""Which features the models of a product use.
+"""The features that the models of a product use.
 
-Belongs here: reading it from signed bundles: those that decide, and those that are registered. Does not belong here:
-what follows for a feature (`assets.features.catalogue.usage`).
+Belongs here: reading them from the signed bundles of live and of registered versions. Does not belong here: what
+follows for a feature (`assets.features.catalogue.usage`).
 """
 
 from dataclasses import replace
@@ -14,47 +14,51 @@ from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
 NEWEST_VERSIONS = 50
-"""The most registered versions that are read, the newest."""
+"""How many of the newest registered versions are read."""
 
 
 def live_models(product: str, rollout: RolloutStore, keys: Keys) -> tuple[ModelUse, ...]:
     """The models of the rollout manifest; none before the first rollout.
 
     Raises:
-        RolloutError, BundleError: A bundle is not there, or not what was signed.
+        RolloutError: A bundle is not published.
+        BundleError: A bundle was altered after signing.
     """
     manifest = rollout.read_manifest(product)
     if manifest is None:
         return ()
-    released = _roles(manifest)
     return tuple(
-        replace(_model_use(product, release, rollout, keys), roles=roles) for release, roles in released.items()
+        replace(_model_use(product, release, rollout, keys), roles=roles) for release, roles in _roles(manifest).items()
     )
 
 
 def registered_models(product: str, tracking: Tracking, rollout: RolloutStore, keys: Keys) -> tuple[ModelUse, ...]:
-    """The newest registered versions, the oldest first, with the roles that the rollout manifest gives them.
+    """The models of the newest registered versions, oldest first, with their roles in the rollout manifest.
 
     Raises:
-        RolloutError, BundleError: A bundle is not there, or not what was signed.
+        RolloutError: A bundle is not published.
+        BundleError: A bundle was altered after signing.
     """
     manifest = rollout.read_manifest(product)
-    released = _roles(manifest) if manifest else {}
-    found = []
-    for known in [version for version in tracking.versions(product) if version.ready][-NEWEST_VERSIONS:]:
-        release = Release(version=known.version, digest=known.tags["loopline.digest"])
-        found.append(replace(_model_use(product, release, rollout, keys), roles=released.get(release, ())))
-    return tuple(found)
+    roles = _roles(manifest) if manifest else {}
+    models = []
+    for registered in [version for version in tracking.versions(product) if version.ready][-NEWEST_VERSIONS:]:
+        release = Release(version=registered.version, digest=registered.tags["loopline.digest"])
+        models.append(replace(_model_use(product, release, rollout, keys), roles=roles.get(release, ())))
+    return tuple(models)
 
 
 def _roles(manifest: RolloutManifest) -> dict[Release, tuple[str, ...]]:
-    """Each release's roles."""
-    found: dict[Release, tuple[str, ...]] = {}
-    for role in ("champion", "challenger", "shadow"):
-        release = getattr(manifest, role)
+    """The roles of each release."""
+    roles: dict[Release, tuple[str, ...]] = {}
+    for role, release in (
+        ("champion", manifest.champion),
+        ("challenger", manifest.challenger),
+        ("shadow", manifest.shadow),
+    ):
         if release is not None:
-            found[release] = (*found.get(release, ()), role)
-    return found
+            roles[release] = (*roles.get(release, ()), role)
+    return roles
 
 
 def _model_use(product: str, release: Release, rollout: RolloutStore, keys: Keys) -> ModelUse:

@@ -1,1 +1,1 @@
-"""Recorded decisions and their features, computed again and compared."""
+"""Recorded decisions and their features, recomputed and compared."""

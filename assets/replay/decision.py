@@ -1,8 +1,8 @@
-"""Making a recorded decision again.
+"""Replay of a recorded decision.
 
-Belongs here: the comparison of a record with what its bundle says today of the features that were logged. Does not
-belong here: computing these features again from the lake (`features.py`), finding the record
-(`assets.serving.decision_log`) and fetching the bundle (`resources.rollout_store`).
+Belongs here: recomputing score and outcome from the logged features with the bundle that decided, and comparing. Does
+not belong here: recomputing the features from the lake (`features.py`), finding the record
+(`assets.serving.decision_log`), fetching the bundle (`resources.rollout_store`).
 """
 
 from dataclasses import dataclass
@@ -17,37 +17,28 @@ from resources.errors import LooplineError
 
 
 class CannotReplay(LooplineError):
-    """The record does not hold what a replay needs, or is another bundle's; the message says which."""
+    """The record lacks a field that the replay needs, or is of another bundle; the message says which."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A part of the decision that came out otherwise."""
+    """A recorded value that differs from the recomputed one."""
 
     name: str
     recorded: object
     computed: object
 
 
-@dataclass(frozen=True)
-class ReplayResult:
-    """Whether the decision came out the same, to the last bit.
+def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tuple[Difference, ...]:
+    """Recomputes score, outcome and reasons from the recorded features and compares them to the last bit.
 
-    Attributes:
-        differences: Empty when it did.
-    """
-
-    decision_id: str
-    differences: tuple[Difference, ...]
-
-
-def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> ReplayResult:
-    """Computes score, outcome and reasons again from the recorded features and compares exactly.
-
-    A decision that fell back to the scorecard is compared with the scorecard, one that fell back to the policy with it.
+    A decision that fell back to the scorecard or to the policy is recomputed with the same fallback.
 
     Args:
-        scorer: The bundle's, where many decisions are replayed; one is made for the call without it.
+        scorer: The bundle's scorer, to replay many decisions with; by default one is built for this call.
+
+    Returns:
+        The differences; empty when the decision is identical.
 
     Raises:
         CannotReplay: The bundle is not the one that decided, or the subject's data were erased.
@@ -59,7 +50,7 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> Re
         )
     if record.erased:
         raise CannotReplay(f"decision {record.id} cannot be replayed: its subject's data were erased")
-    computed = _judged(record, bundle, scorer)
+    computed = _recomputed(record, bundle, scorer)
     compared = {
         "score": (record.score, computed.score),
         "outcome": (record.outcome, computed.outcome),
@@ -67,11 +58,10 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> Re
         "reasons": (record.reasons, computed.reasons),
         "fallback": (record.fallback, computed.fallback),
     }
-    differences = tuple(Difference(name, old, new) for name, (old, new) in compared.items() if old != new)
-    return ReplayResult(decision_id=record.id, differences=differences)
+    return tuple(Difference(name, old, new) for name, (old, new) in compared.items() if old != new)
 
 
-def _judged(record: Decision, bundle: Bundle, scorer: Scorer | None) -> Judgement:
+def _recomputed(record: Decision, bundle: Bundle, scorer: Scorer | None) -> Judgement:
     if record.fallback == "policy":
         return undecided(bundle, record.problem or "")
     row = _feature_row(record, bundle.parts.kernel.features)
@@ -83,9 +73,9 @@ def _feature_row(record: Decision, features: FeatureSet) -> dict[str, Value]:
     """The recorded features, as the kernel gives them.
 
     Raises:
-        CannotReplay: The record lacks a feature or has one more.
+        CannotReplay: The recorded features are not those of the bundle.
     """
     if set(record.features) != set(features.names):
-        strange = sorted(set(record.features) ^ set(features.names))
-        raise CannotReplay(f"decision {record.id}: its features differ from the bundle's in {strange}")
+        differing = sorted(set(record.features) ^ set(features.names))
+        raise CannotReplay(f"decision {record.id}: its features differ from the bundle's in {differing}")
     return {name: record.features[name] for name in features.names}

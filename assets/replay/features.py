@@ -1,19 +1,19 @@
-"""The features of a recorded decision, computed again from the lake's events as of its moment.
+"""The features of a recorded decision, recomputed from the lake's events as of the decision.
 
-Belongs here: the comparison of what was logged with what the lake gives, to the last bit, and the events that explain a
-difference. Does not belong here: score and outcome (`assets.serving.decision`), reading lake, store and log
+Belongs here: comparing logged features with recomputed ones, to the last bit, and the events that explain a
+difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
 (`pipelines.operations.replay`).
 
-Lake and store are the same events by two ways, so they may differ where one way is ahead of the other:
+The same events reach the lake and the online store by two ways, so the two may hold different events:
 
-- An event that was posted to the service is in the store at once, and in the lake when its day is made. As long as the
-  lake has no such day, the decision is said to wait for it, if with that event the lake gives the logged features.
-- An event that became known after the store was loaded, and that nobody posted, is in the lake alone. Training will
-  see what the decision could not: this is a difference, and is named.
-- A posted event that then broke its contract or lacks consent stays out of the lake: a difference, and named.
-- A day of the lake that was made again since may have other events than the store was loaded with: a difference.
-- A store keeps no more than the windows reach back from when it was loaded. A decision as of an earlier moment, which
-  the local environment allows, lacks the oldest events of its windows: a difference, and named.
+- An event posted to the service is in the store at once, and in the lake once its day is materialised. Until then the
+  decision waits for the event, if the lake's events together with it give the logged features.
+- An event that became known after the store was loaded and was not posted is in the lake only. Training will see it
+  though the decision could not: a difference; the event is named.
+- A posted event that broke its contract or lacks consent is not in the lake: a difference; the event is named.
+- A day of the lake that was rematerialised may have other events than the store was loaded with: a difference.
+- A store keeps only the lookback of the windows, counted from its load. A decision as of an earlier time, which the
+  local environment allows, lacks the oldest events of its windows: a difference; the events are named.
 """
 
 from collections import Counter
@@ -35,74 +35,77 @@ from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.history import usable
 from assets.serving.shape import DecisionRequest, RequestShape, shape_of, spine_of
+from resources.online_store.event_blocks import TIMESTAMP
 
 Holder = Literal["lake", "store"]
-Histories = Mapping[tuple[str, str], pa.Table]
+EntityTables = Mapping[tuple[str, str], pa.Table]
 """For each (source, key column) of `Kernel.needs` the events of one entity."""
-
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
 class LakeEvents:
-    """Events of some entities as the lake has them.
+    """Events of some entities in the lake.
 
     Attributes:
-        tables: For each source, with key columns, times and what the kernel reads; the row id where a request is an
-            event, and `sequence` where these are ordered.
-        last_days: For each source the last day that the lake has.
+        tables: For each source its events: key columns, times and the columns that the kernel reads; the row id where
+            requests are events, and `sequence` where these are ordered.
+        last_days: For each source its last day in the lake.
     """
 
     tables: Mapping[str, pa.Table]
     last_days: Mapping[str, date | None]
 
     def by_entity(self, kernel: Kernel) -> "EntityIndex":
-        """The same, ready to be asked for one entity at a time."""
-        needs = {(need.source, need.key): need for need in kernel.needs}
-        return EntityIndex(self, {at: _positions(self.tables[at[0]][at[1]]) for at in needs})
+        """The events indexed by entity, for every (source, key column) of the kernel's needs."""
+        pairs = {(need.source, need.key) for need in kernel.needs}
+        return EntityIndex(self, {(source, key): _positions(self.tables[source][key]) for source, key in pairs})
 
 
 @dataclass(frozen=True, eq=False)
 class EntityIndex:
-    """Where each entity's events stand in the lake's tables."""
+    """The lake's events by entity.
+
+    Attributes:
+        positions: For each (source, key column), for each key as text, the rows of its events in the source's table.
+    """
 
     events: LakeEvents
     positions: Mapping[tuple[str, str], Mapping[str, np.ndarray]]
 
     def of(self, record: Decision, bundle: Bundle) -> dict[tuple[str, str], pa.Table]:
-        """The events of a decision's entities, without the request's own, which the lake has by now."""
-        found = {}
+        """The events of a decision's entities, without the event that is the request itself."""
+        tables = {}
         for need in bundle.parts.kernel.needs:
-            at = (need.source, need.key)
-            rows = self.positions[at].get(str(record.keys[need.key]), np.empty(0, np.int64))
-            mine = self.events.tables[need.source].take(pa.array(rows))
-            if need.includes_request and bundle.policy.row_id in mine.column_names:
-                own = pc.equal(mine[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
-                mine = mine.filter(pc.invert(own))
-            found[at] = mine
-        return found
+            pair = (need.source, need.key)
+            rows = self.positions[pair].get(str(record.keys[need.key]), np.empty(0, np.int64))
+            events = self.events.tables[need.source].take(pa.array(rows))
+            if need.includes_request and bundle.policy.row_id in events.column_names:
+                is_request = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
+                events = events.filter(pc.invert(is_request))
+            tables[pair] = events
+        return tables
 
 
 @dataclass(frozen=True)
 class StoreEvents:
-    """Events of a decision's entities as the online store has them now.
+    """Events of a decision's entities that the online store holds now.
 
     Attributes:
-        known_until: For each source the moment until which the store knows its events.
+        known_until: For each source the time until which the store knows its events.
     """
 
     version: str
     known_until: Mapping[str, datetime]
-    tables: Histories
+    tables: EntityTables
 
 
 @dataclass(frozen=True)
 class EventGap:
-    """An event that the decision's moment allows and only one of lake and store has.
+    """An event known at the decision's as-of time that only the lake or only the store has.
 
     Attributes:
-        waiting: The lake is not due to have it yet.
-        why: A sentence.
+        waiting: The event's day is not in the lake yet.
+        why: The cause, in a sentence.
     """
 
     source: str
@@ -116,13 +119,13 @@ class EventGap:
 
 @dataclass(frozen=True)
 class Parity:
-    """What the lake says of a decision's features.
+    """The logged features of a decision compared with those from the lake.
 
     Attributes:
-        differences: Features that came out otherwise; empty when none did.
-        gaps: Events that lake and store do not share, where that was asked for.
-        waiting: The differences are those of events that have not reached the lake yet, and of nothing else.
-        remark: What could not be told; empty for nothing.
+        differences: Features that differ; empty when none does.
+        gaps: Events that only the lake or only the store has; empty before `explain`.
+        waiting: Events that are not in the lake yet explain every difference.
+        remark: A limit of the comparison, in a sentence; empty for none.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -132,7 +135,7 @@ class Parity:
 
 
 def compare_with_lake(record: Decision, bundle: Bundle, index: EntityIndex) -> Parity:
-    """Computes the features again from the lake's events and compares exactly.
+    """Recomputes the features from the lake's events and compares them to the last bit.
 
     Raises:
         CannotReplay: The record lacks an input, a key or the sequence.
@@ -143,32 +146,35 @@ def compare_with_lake(record: Decision, bundle: Bundle, index: EntityIndex) -> P
 
 
 def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: StoreEvents) -> Parity:
-    """The same, with the events that lake and store do not share, and whether the lake only waits for some."""
+    """Adds to a comparison the events that only the lake or only the store has, and whether the lake waits for some."""
     lake, kernel = index.of(record, bundle), bundle.parts.kernel
     gaps: list[EventGap] = []
-    waited: dict[tuple[str, str], pa.Table] = {}
+    completed: dict[tuple[str, str], pa.Table] = {}
     for need in kernel.needs:
-        at, last = (need.source, need.key), index.events.last_days[need.source]
+        pair, last_day = (need.source, need.key), index.events.last_days[need.source]
         key = record.keys[need.key]
         names = [name for name in ("event_time", "known_at", *need.columns, SEQUENCE)
-                 if name in lake[at].column_names and name in store.tables[at].column_names]  # fmt: skip
-        theirs, ours = (_seen(part[at].select(names), need, record.as_of) for part in (store.tables, lake))
-        posted = [_store_only(need.source, key, row, last) for row in _beyond(theirs, ours)]
-        gaps += posted + [_lake_only(need, key, row, store) for row in _beyond(ours, theirs)]
-        late = [row for row, gap in zip(_beyond(theirs, ours), posted, strict=True) if gap.waiting]
-        more = pa.Table.from_pylist(late, schema=lake[at].select(names).schema)
-        waited[at] = pa.concat_tables([lake[at].select(names), more])
-    with_them = _differences(record, compute_features(record, bundle, waited))
-    same = _differences(record, compute_features(record, bundle, store.tables))
+                 if name in lake[pair].column_names and name in store.tables[pair].column_names]  # fmt: skip
+        lake_events = lake[pair].select(names)
+        in_lake = _known_rows(lake_events, need, record.as_of)
+        in_store = _known_rows(store.tables[pair].select(names), need, record.as_of)
+        store_only = _surplus(in_store, in_lake)
+        store_gaps = [_store_gap(need.source, key, row, last_day) for row in store_only]
+        gaps += store_gaps + [_lake_gap(need, key, row, store) for row in _surplus(in_lake, in_store)]
+        awaited = [row for row, gap in zip(store_only, store_gaps, strict=True) if gap.waiting]
+        completed[pair] = pa.concat_tables([lake_events, pa.Table.from_pylist(awaited, schema=lake_events.schema)])
+    unexplained = _differences(record, compute_features(record, bundle, completed))
     remark = ""
-    if same:
-        was = f"version {record.store_version} decided, {store.version} is there now"
-        remark = f"the online store no longer gives what was logged ({was}); the events named are of today's store"
-    waiting = not with_them and any(gap.waiting for gap in gaps)
+    if _differences(record, compute_features(record, bundle, store.tables)):
+        versions = f"version {record.store_version} decided, version {store.version} is live"
+        remark = (
+            f"the online store no longer gives the logged features ({versions}); the events are of the live version"
+        )
+    waiting = not unexplained and any(gap.waiting for gap in gaps)
     return Parity(parity.differences, tuple(gaps), waiting, remark)
 
 
-def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dict[str, Value]:
+def compute_features(record: Decision, bundle: Bundle, events: EntityTables) -> dict[str, Value]:
     """The features of a decision from the given events of its entities.
 
     Raises:
@@ -176,16 +182,16 @@ def compute_features(record: Decision, bundle: Bundle, events: Histories) -> dic
         FeatureError: An event cannot be computed with.
     """
     ordered = bundle.policy.sequence is not None
-    given = {at: usable(table, ordered=ordered) for at, table in events.items()}
+    usable_events = {pair: usable(table, ordered=ordered) for pair, table in events.items()}
     shape = shape_of(bundle)
-    return compute_one(bundle.parts.kernel, given, spine_of(shape, _request(record, shape)))
+    return compute_one(bundle.parts.kernel, usable_events, spine_of(shape, _request(record, shape)))
 
 
 def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
-    """The request that was decided."""
-    lacking = sorted((set(shape.values) - set(record.inputs)) | (set(shape.keys) - set(record.keys)))
-    if lacking:
-        raise CannotReplay(f"decision {record.id}: its record lacks {lacking}, which its bundle asks for")
+    """The request, as recorded."""
+    missing = sorted((set(shape.values) - set(record.inputs)) | (set(shape.keys) - set(record.keys)))
+    if missing:
+        raise CannotReplay(f"decision {record.id}: its record lacks {missing}, which its bundle needs")
     return DecisionRequest(
         row_id=record.row_id,
         keys=record.keys,
@@ -196,13 +202,13 @@ def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
 
 
 def _sequence(record: Decision, shape: RequestShape) -> int | None:
-    """The row's place among those of the same microsecond; older records of rows that are numbered lack it."""
+    """Order of the row among rows of the same microsecond; older records have it only in a numeric row id."""
     if shape.sequence is None:
         return None
-    place = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence
-    if not isinstance(place, int):
+    sequence = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence
+    if not isinstance(sequence, int):
         raise CannotReplay(f"decision {record.id}: its record lacks '{shape.sequence}', by which rows are ordered")
-    return place
+    return sequence
 
 
 def _differences(record: Decision, computed: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -217,57 +223,55 @@ def _bits(value: Any) -> Any:
     return float(value).hex() if isinstance(value, (int, float)) else value
 
 
-def _seen(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]:
-    """The events that the decision's moment allows and its windows reach."""
-    moment = pa.scalar(as_of, _TIME)
-    kept = events.filter(
-        pc.and_(pc.less_equal(events["known_at"], moment), pc.less_equal(events["event_time"], moment))
-    )
+def _known_rows(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]:
+    """The events known at the as-of time and within the lookback of the windows."""
+    until = pa.scalar(as_of, TIMESTAMP)
+    kept = events.filter(pc.and_(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until)))
     if need.reach is not None:
-        since = pa.scalar(as_of - timedelta(microseconds=need.reach), _TIME)
+        since = pa.scalar(as_of - timedelta(microseconds=need.reach), TIMESTAMP)
         kept = kept.filter(pc.greater(kept["known_at"], since))
     rows: list[dict[str, Any]] = kept.to_pylist()
     return rows
 
 
-def _beyond(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that the others lack; a row that stands twice must stand there twice."""
-    left = Counter(tuple(row.values()) for row in others)
-    found = []
+def _surplus(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that the others lack, duplicates counted: the difference of two multisets."""
+    unmatched = Counter(tuple(row.values()) for row in others)
+    surplus = []
     for row in rows:
         values = tuple(row.values())
-        if left[values] > 0:
-            left[values] -= 1
+        if unmatched[values] > 0:
+            unmatched[values] -= 1
         else:
-            found.append(row)
-    return found
+            surplus.append(row)
+    return surplus
 
 
-def _store_only(source: str, key: str | int, row: Mapping[str, Any], last: date | None) -> EventGap:
-    waiting = last is None or row["known_at"].astimezone(UTC).date() > last
+def _store_gap(source: str, key: str | int, row: Mapping[str, Any], last_day: date | None) -> EventGap:
+    waiting = last_day is None or row["known_at"].astimezone(UTC).date() > last_day
     if waiting:
-        why = f"not in the lake yet: its {source} end on {last or 'no day'}"
+        why = f"not in the lake yet: its {source} end on {last_day or 'no day'}"
     else:
         why = "the lake has that day without it: it never came from its source, broke its contract or lacks consent"
     return EventGap(source, key, row["event_time"], row["known_at"], "store", waiting, why)
 
 
-def _lake_only(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
+def _lake_gap(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
     until = store.known_until[need.source]
     if row["known_at"] >= until:
-        why = f"it became known after what the store holds (until {until.isoformat()}) and was not posted"
+        why = f"it became known after the store's events end ({until.isoformat()}) and was not posted"
     elif need.reach is not None and row["known_at"] <= until - timedelta(microseconds=need.reach):
-        why = f"older than what the store keeps (it holds until {until.isoformat()}): this decision was as of the past"
+        why = f"older than the store's lookback (its events end {until.isoformat()}): this decision was as of the past"
     else:
-        why = f"the store holds events until {until.isoformat()} and lacks it"
+        why = f"the store's events end {until.isoformat()}, but it lacks this one"
     return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why)
 
 
 def _positions(column: pa.ChunkedArray) -> dict[str, np.ndarray]:
-    """For each value, as text, where it stands."""
+    """For each value, as text, its rows in the column."""
     coded = column.combine_chunks().dictionary_encode()
     codes = pc.fill_null(coded.indices, -1).to_numpy()
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(coded.dictionary) + 1))
     values = coded.dictionary.to_pylist()
-    return {str(value): order[ends[at] : ends[at + 1]] for at, value in enumerate(values)}
+    return {str(value): order[ends[code] : ends[code + 1]] for code, value in enumerate(values)}

@@ -1,1 +1,1 @@
-"""Which bundle decides: promotion, deployment and the arms of a product."""
+"""Promotion, deployment and the arms of a product."""

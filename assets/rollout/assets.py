@@ -1,7 +1,8 @@
-"""Assets of the rollout: `deployment`, which makes a registered version decide.
+"""Assets of the rollout: `deployment`, which makes a registered version the champion.
 
-Belongs here: moving alias and rollout manifest, and recording both. Does not belong here: whether a version may be
-promoted (`promotion.py`), MLflow itself (`resources.tracking`), following the manifest (`assets.serving.watcher`).
+Belongs here: moving the alias and the rollout manifest, and recording both moves. Does not belong here: whether a
+version may be promoted (`promotion.py`), MLflow itself (`resources.tracking`), following the manifest
+(`assets.serving.watcher`).
 """
 
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ class DeploymentChoice(dg.Config):
 
 
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
-    """`deployment`: the version that decides from now on; the service follows the manifest by itself."""
+    """`deployment`: promotes a version; the decision service follows the rollout manifest by itself."""
     name = DEPLOYMENT
 
     @asset_of(
@@ -58,9 +59,9 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         champion = tracking.champion(product.name)
         before = champion.version if champion else None
         reasons: tuple[str, ...] = ("it is the champion already",)
-        if before != version:  # else an earlier try moved the alias and went no further
+        if before != version:  # else an earlier run moved the alias, then failed
             approval = _approval(product, tracking, environment, version, clock.now())
-            verdict = _may_be_promoted(product, tracking, version, digest, approval, before, clock.now())
+            verdict = _verdict(product, tracking, version, digest, approval, before, clock.now())
             if verdict.action != "promote":
                 raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
             with permanent(LostRace):
@@ -89,7 +90,7 @@ def _digest(product: Product, tracking: Tracking, version: str) -> str:
     return Registration.from_tags(tracking.version(product.name, version).tags).digest
 
 
-def _may_be_promoted(
+def _verdict(
     product: Product,
     tracking: Tracking,
     version: str,
@@ -112,21 +113,21 @@ def _may_be_promoted(
 def _approval(
     product: Product, tracking: Tracking, environment: Environment, version: str, now: datetime
 ) -> Approval | None:
-    """What a person said of the version. The sandbox has no person, so it says yes itself, under its own name."""
-    said = Approval.from_tags(tracking.version(product.name, version).tags)
-    if said is not None or not environment.sandbox or product.impact != "high":
-        return said
+    """The version's approval. The sandbox has no approver, so there it is approved under the name `sandbox`."""
+    recorded = Approval.from_tags(tracking.version(product.name, version).tags)
+    if recorded is not None or not environment.sandbox or product.impact != "high":
+        return recorded
     reason = "the sandbox has no risk officer; elsewhere a person approves"
-    own = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=now)
-    tracking.annotate(product.name, version, own.to_tags())
-    return own
+    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=now)
+    tracking.annotate(product.name, version, automatic.to_tags())
+    return automatic
 
 
 def _refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:
     remedy = {
         "wait": f"Ask for: loopline approve {product.name} {version} --by NAME --reason TEXT",
         "evaluate_again": f"Run the job {product.name}_retrain again",
-        "refuse": "See the checks of the asset evaluation, and what was said of the version",
+        "refuse": "See the checks of the asset evaluation, and the version's approval",
         "promote": "",
     }[verdict.action]
     return f"{product.name} version {version}: {verdict.action}: {'; '.join(verdict.reasons)}. {remedy}"

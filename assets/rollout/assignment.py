@@ -1,7 +1,7 @@
-"""Which arm of a rollout decides for an entity.
+"""The assignment of entities to the arms of a rollout.
 
-Belongs here: the assignment, the same in every process. Does not belong here: which bundle an arm has, and how large
-its share is (`resources.rollout_store`).
+Belongs here: the assignment, the same in every process. Does not belong here: the bundle and the share of an arm
+(`resources.rollout_store`).
 """
 
 import hashlib
@@ -12,11 +12,16 @@ Arm = Literal["champion", "challenger"]
 
 
 def arm_of(product: str, key: Sequence[object], challenger_share: float) -> Arm:
-    """The challenger for a share of all entities, from 0 to 1; an entity keeps its arm while the share grows."""
+    """The arm of an entity; an entity of the challenger stays there while the share grows.
+
+    Args:
+        key: The values of the entity's key columns.
+        challenger_share: Share of all entities that the challenger decides for, from 0 to 1.
+    """
     return "challenger" if place(product, key) < challenger_share else "champion"
 
 
 def place(product: str, key: Sequence[object]) -> float:
-    """Where an entity stands in [0, 1), uniformly: by the SHA-256 of product and key."""
+    """The place of an entity in [0, 1), by the SHA-256 of product and key; uniform over entities."""
     text = "\0".join([product, *map(str, key)])
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:8], "big") / 2**64

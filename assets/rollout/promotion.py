@@ -1,7 +1,7 @@
-"""May a registered version become the champion?
+"""The verdict whether a registered version may become the champion.
 
-Belongs here: the pure decision from what is recorded to a verdict with reasons. Does not belong here: the gates
-(`assets.evaluation.gates`), moving the alias (`resources.tracking`, which has its own last look at the champion).
+Belongs here: the pure decision, from recorded signals to a verdict with reasons. Does not belong here: the gates
+(`assets.evaluation.gates`), moving the alias (`resources.tracking`, by compare-and-set).
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,13 @@ PromotionAction = Literal["promote", "wait", "evaluate_again", "refuse"]
 
 @dataclass(frozen=True, kw_only=True)
 class PromotionSignals:
-    """What is known of a version that wants to be the champion.
+    """The recorded facts about a version that is to become the champion.
 
     Attributes:
-        version: The version in question.
-        registration: Its record; `None` when it has none that can be read.
-        digest: Of the bundle as it is now, after its signature was verified; `None` when it was not.
-        impact: Of the product: a high one needs a person.
-        approval: What a person said of this version; `None` for nothing yet.
+        registration: The version's record; `None` when there is none or it cannot be read.
+        digest: Digest of the version's bundle; `None` when its signature was not verified.
+        impact: Impact of the product; `high` needs an approver.
+        approval: The version's approval or rejection; `None` for neither.
         champion: The version that decides now; `None` for none.
     """
 
@@ -38,8 +37,8 @@ class PromotionSignals:
 def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[PromotionAction]:
     """Promote, wait for a person, evaluate against the new champion, or refuse.
 
-    What is missing refuses. A person's "reject" refuses whatever the product's impact. In a high-impact product a
-    named person who is not the author must have approved this very version.
+    A missing signal refuses. A rejection refuses, whatever the product's impact. For a high-impact product a named
+    person who is not the author must have approved the version.
     """
     record = signals.registration
     if record is None:
@@ -48,27 +47,27 @@ def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[Promo
     if faults:
         return Verdict("refuse", faults)
     if (signals.champion or "") != record.compared_with:
-        compared, found = record.compared_with or "no champion", signals.champion or "none"
-        return Verdict("evaluate_again", (f"it was compared with {compared}, but the champion now is {found}",))
-    return _people(signals, record)
+        compared, current = record.compared_with or "no champion", signals.champion or "none"
+        return Verdict("evaluate_again", (f"it was compared with {compared}, but the champion now is {current}",))
+    return _by_approval(signals, record)
 
 
 def _faults(signals: PromotionSignals, record: Registration, now: datetime) -> tuple[str, ...]:
-    found = []
+    faults = []
     if record.gates != "promote":
-        found += [f"gates refused it: {reason}" for reason in record.gate_reasons] or ["gates refused it"]
+        faults += [f"gates refused it: {reason}" for reason in record.gate_reasons] or ["gates refused it"]
     if signals.digest is None:
-        found.append("its bundle was not verified")
+        faults.append("its bundle was not verified")
     elif signals.digest != record.digest:
-        found.append(f"its bundle has the digest {signals.digest[:12]}…, registered was {record.digest[:12]}…")
+        faults.append(f"its bundle has the digest {signals.digest[:12]}…; {record.digest[:12]}… was registered")
     if record.trained_at > now:
-        found.append(f"it was trained at {record.trained_at.isoformat()}, ahead of the clock")
+        faults.append(f"it was trained at {record.trained_at.isoformat()}, ahead of the clock")
     if signals.approval is not None and signals.approval.answer == "reject":
-        found.append(f"{signals.approval.by} rejected it: {signals.approval.reason}")
-    return tuple(found)
+        faults.append(f"{signals.approval.by} rejected it: {signals.approval.reason}")
+    return tuple(faults)
 
 
-def _people(signals: PromotionSignals, record: Registration) -> Verdict[PromotionAction]:
+def _by_approval(signals: PromotionSignals, record: Registration) -> Verdict[PromotionAction]:
     approval = signals.approval
     passed = "; ".join(record.gate_reasons) or "gates passed"
     if signals.impact != "high":
@@ -80,7 +79,7 @@ def _people(signals: PromotionSignals, record: Registration) -> Verdict[Promotio
     if approval.version != signals.version:
         return Verdict("wait", (f"{approval.by} approved version {approval.version}, not {signals.version}",))
     if _same_person(approval.by, record.author):
-        return Verdict("wait", (f"{approval.by} trained it and may not approve it; ask somebody else",))
+        return Verdict("wait", (f"{approval.by} trained it and may not approve it; ask another person",))
     return Verdict("promote", (f"{passed}; approved by {approval.by}: {approval.reason}",))
 
 

@@ -1,7 +1,7 @@
-"""The decision service without HTTP: everything that one process holds, and what it does with a request.
+"""The decision service without HTTP: the parts of one process, and the answer to each call.
 
-Belongs here: opening and closing the parts, deciding, recording, the shadow, posted events. Does not belong here:
-status codes (`http.py`), BentoML (`service.py`), the request path itself (`engine.py`).
+Belongs here: opening and closing the parts, deciding, logging, shadow scoring, posted events. Does not belong here:
+status codes (`http.py`), BentoML (`service.py`), computing a decision (`engine.py`).
 """
 
 import gc
@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
@@ -29,17 +29,17 @@ from resources.online_store.protocol import StoreUnavailable
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
-_SHADOWS_WAITING = 64
+_MOST_WAITING_SHADOWS = 64
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision, and the promise that it is on disk."""
+    """A decision, and the future that is done when the decision is on disk."""
 
     decision: Decision
-    kept: "Future[None]"
+    logged: "Future[None]"
 
 
 class Application:
@@ -51,14 +51,14 @@ class Application:
         self._any_time = any_time
         self.metrics = metrics
         self._shadow_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
-        self._shadow_room = BoundedSemaphore(_SHADOWS_WAITING)
+        self._shadow_slots = BoundedSemaphore(_MOST_WAITING_SHADOWS)
 
     @classmethod
     def open(cls, variables: Mapping[str, str] | None = None) -> Self:
-        """The application of the environment that the variables describe; it begins to load bundles.
+        """Opens the application of the environment that the variables name, and begins to load bundles.
 
         Raises:
-            UnknownEnvironment: The environment is not described.
+            UnknownEnvironment: No such environment is declared.
             MissingKey: There is no signing key.
         """
         variables = os.environ if variables is None else variables
@@ -75,9 +75,9 @@ class Application:
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
         )
         watcher.start()
-        made = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
-        metrics.show(lambda: watcher.live, made.known_until)
-        return made
+        application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
+        metrics.show(lambda: watcher.live, application.known_until)
+        return application
 
     @property
     def ready(self) -> bool:
@@ -90,7 +90,7 @@ class Application:
         return self._watcher.live
 
     def close(self) -> None:
-        """Ends the threads and closes log and stores; every request must have been answered."""
+        """Ends the threads, closes the log and the stores; call it when every request is answered."""
         self._shadow_pool.shutdown(wait=True)
         self._watcher.close()
         self._log.close()
@@ -101,9 +101,9 @@ class Application:
         """Decides the request in a body `{"product": …, "request": {…}, "explain": false}`.
 
         Raises:
-            RequestError: The body is no such request.
-            NoChampion: Nothing decides for the product.
-            StaleEvents: The product refuses to decide with events as old as these.
+            RequestError: The body or the request in it is invalid.
+            NoChampion: No champion of the product is loaded.
+            StaleEvents: The known events end too early, and the product then refuses to decide.
         """
         call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
@@ -115,7 +115,7 @@ class Application:
         )
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        answer = Answer(decision=decision, kept=self._log.append(decision))
+        answer = Answer(decision=decision, logged=self._log.append(decision))
         self._count(decision)
         if live.shadow is not None:
             self._cast_shadow(live.shadow, request, decision, live.also_known)
@@ -124,22 +124,22 @@ class Application:
     def _cast_shadow(
         self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
     ) -> None:
-        if not self._shadow_room.acquire(blocking=False):
+        if not self._shadow_slots.acquire(blocking=False):
             self.metrics.shadows_dropped.inc()
             return
-        same = {**request, engine.shape.row_id: decision.row_id}
+        shadow_request = {**request, engine.shape.row_id: decision.row_id}
 
         def score() -> None:
             try:
                 shadow = engine.decide(
-                    same, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
+                    shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
                 )
                 self._log.append(shadow)
                 self._count(shadow)
             except (RequestError, StaleEvents) as error:
                 _LOG.warning("%s: the shadow cannot read request %s: %s", decision.product, decision.id, error)
             finally:
-                self._shadow_room.release()
+                self._shadow_slots.release()
 
         self._shadow_pool.submit(score)
 
@@ -163,14 +163,14 @@ class Application:
     def add_event(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
 
-        One that also comes by a stream counts once when its id is the stream's name of it: a JSON list of the
-        contract's key and the day on which it became known, `["E17", "2026-03-01"]`; the moment, where facts are
-        corrected.
+        An event that also arrives by a stream counts once if `event_id` is its name there (see
+        `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
+        known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
 
         Raises:
-            RequestError: The body is no such event.
-            NoChampion: The product is not live.
-            StoreUnavailable: The store cannot take it.
+            RequestError: The body or the event in it is invalid.
+            NoChampion: No champion of the product is loaded.
+            StoreUnavailable: The store cannot be written.
         """
         call = _fields(
             parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
@@ -183,13 +183,14 @@ class Application:
             )
             event_id = parse_event_id(call.get("event_id"))
             added = self._watcher.store(live.product).append_event(source, event, event_id)
+            known_at = cast(datetime, event["known_at"])
         except (EventError, BadName) as error:
             raise RequestError(str(error)) from error
         self.metrics.events.labels("added" if added else "known").inc()
-        return {"product": live.product, "source": source, "added": added, "known_at": _iso(event["known_at"])}
+        return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
     def describe(self) -> list[dict[str, Any]]:
-        """The live products, for people and scripts."""
+        """The live products: bundles by role, request columns, state of the online store."""
         return [
             {
                 "product": live.product,
@@ -205,7 +206,7 @@ class Application:
         ]
 
     def known_until(self, product: str) -> Mapping[str, datetime]:
-        """For each source of the online store, until when its events are known; empty when the store does not say."""
+        """For each source of the online store, until when its events are known; empty when the store cannot be read."""
         try:
             return self._watcher.store(product).known_until()
         except StoreUnavailable as error:
@@ -213,19 +214,19 @@ class Application:
             return {}
 
     def _events_of(self, product: str) -> dict[str, Any]:
-        """What the online store has: its version, the table versions that it is of, and until when events are known."""
+        """The online store's version, the table versions it was loaded from, and until when each source is known."""
         try:
             state = self._watcher.store(product).state()
         except StoreUnavailable as error:
             return {"version": None, "problem": str(error)}
         if state is None:
-            return {"version": None, "problem": f"the online store holds nothing; load it: loopline load {product}"}
-        until = {source: _iso(moment) for source, moment in self.known_until(product).items()}
+            return {"version": None, "problem": f"the online store is empty; load it: loopline load {product}"}
+        until = {source: moment.isoformat() for source, moment in self.known_until(product).items()}
         return {"version": state.version, "tables": state.table_versions, "known_until": until}
 
 
 def _settle() -> None:
-    """Takes what is loaded out of the garbage collector's sight: a full collection of it would hold up requests."""
+    """Exempts the loaded bundles from garbage collection: a full collection over them would delay requests."""
     gc.collect()
     gc.freeze()
 
@@ -238,21 +239,18 @@ def _is_local(environment: Environment) -> bool:
     return environment.name == "local"
 
 
-def _iso(moment: object) -> str:
-    return moment.isoformat() if isinstance(moment, datetime) else str(moment)
-
-
 def _fields(call: Mapping[str, object], *, needed: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
-    known = {**needed, **optional}
+    """The call's fields, each of its declared type; raises RequestError with every problem."""
+    kinds = {**needed, **optional}
     words = {str: "a text", dict: "an object", bool: "true or false"}
-    problems = [f"unknown field '{name[:80]}'; known: {', '.join(known)}" for name in call if name not in known]
+    problems = [f"unknown field '{name[:80]}'; known: {', '.join(kinds)}" for name in call if name not in kinds]
     problems += [
         f"field '{name}' is missing; it must be {words[kind]}" for name, kind in needed.items() if name not in call
     ]
     problems += [
-        f"field '{name}' must be {words[known[name]]}"
+        f"field '{name}' must be {words[kinds[name]]}"
         for name, value in call.items()
-        if name in known and not isinstance(value, known[name])
+        if name in kinds and not isinstance(value, kinds[name])
     ]
     if problems:
         raise RequestError(*problems)

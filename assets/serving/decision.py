@@ -1,37 +1,37 @@
 """A decision, as a frozen value and as JSON.
 
-Belongs here: what is said and recorded of one decision. Does not belong here: making it (`engine.py`), keeping it
-(`decision_log.py`).
+Belongs here: the fields of a decision, its answer and its record. Does not belong here: computing a decision
+(`engine.py`), storing decisions (`decision_log.py`).
 """
 
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Self
 
 from resources.errors import LooplineError
+from resources.moments import EPOCH
 
 Fallback = Literal["scorecard", "policy"]
 Role = Literal["champion", "challenger", "shadow"]
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class NoDecision(LooplineError, ValueError):
-    """An id or a record is not a decision's; the message says what is wrong."""
+    """An id or a record is not that of a decision, or the decision was not recorded; the message says which."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a score is as high as it is.
+    """One reason for a score.
 
     Attributes:
-        text: The words for the person concerned.
-        contribution: How far the feature moved the log odds of the refused outcome; above 0 counted against the person.
+        text: The reason in words for the person concerned.
+        contribution: How far the feature moved the log odds of the bad outcome; above 0 it counts against the person.
     """
 
     feature: str
@@ -41,22 +41,22 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """One decision, with all that is needed to make it again.
+    """One decision, with everything that its replay needs.
 
     Attributes:
-        id: A UUID of version 7: its first part is the time, so the id alone tells the day.
+        id: A UUID of version 7: it begins with the time, so the id alone gives the day.
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
-        role: The bundle's role; a shadow's decision is recorded and never answered.
-        as_of: What was known at this moment was used; UTC.
-        score: Calibrated probability of the bad outcome; `None` when nothing could compute one.
-        fallback: `scorecard` when the model failed, `policy` when nothing could score, `None` otherwise.
+        role: The bundle's role; a shadow's decision is recorded but never answered.
+        as_of: The as-of time, UTC: only events known by then were used.
+        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one.
+        fallback: `scorecard` when the model failed, `policy` when the scorecard failed too, `None` otherwise.
         inputs: The request columns.
-        sequence: The row's place among those of the same microsecond, where the product has such an order.
-        features: The feature values from which the score was computed; empty when there are none.
-        store_version: The online store's version that was read; `None` when it was not.
-        problem: What failed, when there is a fallback.
-        shadow_of: The decision that this one shadows.
-        erased: The subject asked to be forgotten: inputs, features and keys were removed from the record.
+        sequence: Order of the row among rows of the same microsecond; `None` where the product declares no order.
+        features: The feature values from which the score was computed; empty when none were computed.
+        store_version: The version of the online store that was read; `None` when none was read.
+        problem: The cause of the fallback; `None` without one.
+        shadow_of: The id of the answered decision, where this one is its shadow.
+        erased: The subject was erased: keys, inputs and features were removed from the record.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Decision:
     erased: bool = False
 
     def answer(self) -> dict[str, Any]:
-        """What the caller is told."""
+        """The decision as the caller gets it, a JSON value."""
         return {
             "decision_id": self.id,
             "product": self.product,
@@ -100,7 +100,7 @@ class Decision:
         }
 
     def to_record(self) -> dict[str, Any]:
-        """Everything, as a JSON value; numbers come back exactly."""
+        """Every field, as a JSON value; numbers come back exactly."""
         return self.answer() | {
             "keys": dict(self.keys),
             "inputs": dict(self.inputs),
@@ -114,19 +114,19 @@ class Decision:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Reads `to_record`.
+        """The decision that `to_record` wrote.
 
         Raises:
-            NoDecision: The record lacks a part or has one of another form.
+            NoDecision: A field is missing, unknown or of another form.
         """
-        parts = dict(record)
+        fields = dict(record)
         try:
             return cls(
-                id=checked_id(parts.pop("decision_id")),
-                as_of=datetime.fromisoformat(parts.pop("as_of")),
-                decided_at=datetime.fromisoformat(parts.pop("decided_at")),
-                reasons=tuple(Reason(**reason) for reason in parts.pop("reasons")),
-                **parts,
+                id=checked_id(fields.pop("decision_id")),
+                as_of=datetime.fromisoformat(fields.pop("as_of")),
+                decided_at=datetime.fromisoformat(fields.pop("decided_at")),
+                reasons=tuple(Reason(**reason) for reason in fields.pop("reasons")),
+                **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise NoDecision(f"the record is no decision: {error!r}") from error
@@ -137,17 +137,17 @@ def _reason_record(reason: Reason) -> dict[str, Any]:
 
 
 def new_id(now: datetime) -> str:
-    """A new decision id: UUID version 7 (RFC 9562) of the moment, to the millisecond."""
-    bits = ((now - _EPOCH) // _MILLISECOND) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62
+    """A new decision id: a UUID of version 7 (RFC 9562) that begins with `now`, to the millisecond."""
+    bits = ((now - EPOCH) // _MILLISECOND) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62
     text = f"{bits | secrets.randbits(62):032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def checked_id(value: str) -> str:
-    """The id, when it may be a decision's.
+    """Returns the value if it has the form of a decision id.
 
     Raises:
-        NoDecision: It may not.
+        NoDecision: It has another form.
     """
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise NoDecision(f"{value!r} is not a decision id; it looks like 0198c0de-7c1f-7abc-8def-0123456789ab")
@@ -155,6 +155,6 @@ def checked_id(value: str) -> str:
 
 
 def day_of(decision_id: str) -> date:
-    """The UTC day on which the decision of that id was made."""
+    """The UTC day of the decision with that id."""
     milliseconds = int(checked_id(decision_id).replace("-", "")[:12], 16)
-    return (_EPOCH + milliseconds * _MILLISECOND).date()
+    return (EPOCH + milliseconds * _MILLISECOND).date()

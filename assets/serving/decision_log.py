@@ -1,18 +1,17 @@
-"""The decision log, read: a day, one decision, and the erasure of a subject.
+"""Reading the decision log: a day, one decision; and erasing a subject from it.
 
-Belongs here: the form of the files and their reading. Does not belong here: appending (`log_writer.py`), what a
-decision is (`decision.py`), moving old files elsewhere.
+Belongs here: the layout of the files, reading them, erasure. Does not belong here: appending (`log_writer.py`), the
+fields of a decision (`decision.py`), archiving old files.
 
-Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object a line. Only the process
-that made a file appends to it; an erasure replaces the file under a lock, and the writer then goes on in the new one.
-A file that is being written, or whose process was killed, ends in zero bytes: room made in advance.
+Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object a line. Only the process that
+created a file appends to it; an erasure replaces the file under a lock, and the writer goes on in the new file. A file
+that is being written, or whose process was killed, ends in zero bytes: space allocated in advance.
 """
 
 import fcntl
 import json
 import logging
 import os
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,8 @@ from typing import Any
 import pyarrow as pa
 
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
-from assets.serving.log_writer import DecisionLogError, is_at, sync_folder
+from assets.serving.log_writer import DecisionLogError, is_at
+from resources.durable_files import replace_file
 from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
@@ -42,11 +42,11 @@ _JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
 
 @dataclass(frozen=True)
 class DayLog:
-    """A day's decisions.
+    """The decisions of one UTC day.
 
     Attributes:
         decisions: In the order of their files and lines.
-        torn: Files whose last line was cut short when its process was killed; that decision was never answered.
+        torn: Files whose last line is incomplete because the process was killed; that decision was never answered.
     """
 
     decisions: tuple[Decision, ...]
@@ -68,18 +68,18 @@ def days(folder: Path, product: str) -> tuple[date, ...]:
 
 
 def scan_day(folder: Path, product: str, day: date) -> DayLog:
-    """Everything that was recorded on a UTC day, shadows included.
+    """Every decision recorded on a UTC day, shadows included.
 
     Raises:
-        DecisionLogError: A line that is not the last of its file is no decision.
+        DecisionLogError: A line is no decision; an incomplete last line is left out instead.
     """
     decisions: list[Decision] = []
     torn: list[Path] = []
     for path in _files(folder, product, day):
-        lines, cut = _whole_lines(path.read_bytes())
-        if cut:
+        lines, is_torn = _whole_lines(path.read_bytes())
+        if is_torn:
             torn.append(path)
-            _LOG.warning("decision log %s ends in a line cut short; it was never answered and is left out", path)
+            _LOG.warning("decision log %s ends in an incomplete line; it was never answered and is left out", path)
         for number, line in enumerate(lines, start=1):
             decisions.append(_parsed(path, number, line))
     return DayLog(decisions=tuple(decisions), torn=tuple(torn))
@@ -89,21 +89,21 @@ def read_day(folder: Path, product: str, day: date, *, shadow: bool = False) -> 
     """The decisions of a UTC day, one row each; empty when there are none.
 
     Args:
-        shadow: The shadow's decisions instead of those that were answered.
+        shadow: The shadow decisions instead of the answered ones.
 
     Raises:
-        DecisionLogError: A line that is not the last of its file is no decision.
+        DecisionLogError: A line is no decision; an incomplete last line is left out instead.
     """
     scanned = scan_day(folder, product, day)
-    wanted = tuple(decision for decision in scanned.decisions if (decision.role == "shadow") is shadow)
-    return DayLog(decisions=wanted, torn=scanned.torn).table()
+    selected = tuple(decision for decision in scanned.decisions if (decision.role == "shadow") is shadow)
+    return DayLog(decisions=selected, torn=scanned.torn).table()
 
 
 def find_decision(folder: Path, decision_id: str) -> Decision:
-    """The decision of that id, of whatever product.
+    """The decision with that id, of any product.
 
     Raises:
-        NoDecision: The id is none, or nothing was recorded under it.
+        NoDecision: The id has another form, or no decision with it was recorded.
         DecisionLogError: Its line is damaged.
     """
     needle = f'"decision_id":"{checked_id(decision_id)}"'.encode()
@@ -114,17 +114,17 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
             for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
                 if needle in line:
                     return _parsed(path, number, line)
-    raise NoDecision(f"decision {decision_id} is not in {folder}; by its id it was made on {day.isoformat()} (UTC)")
+    raise NoDecision(f"decision {decision_id} is not in {folder}; its id dates it to {day.isoformat()} (UTC)")
 
 
 def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
     """Removes keys, inputs and features from every decision on an entity; returns how many decisions it changed.
 
-    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The caller's service may go on
-    writing meanwhile.
+    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service may go on writing
+    meanwhile.
 
     Raises:
-        DecisionLogError: A line that is not the last of its file is no decision.
+        DecisionLogError: A line is no decision; an incomplete last line is left out instead.
     """
     changed = 0
     for day in days(folder, product):
@@ -139,30 +139,20 @@ def _erase_in(path: Path, key_column: str, key: str) -> int:
         if not is_at(file.fileno(), path):
             return _erase_in(path, key_column, key)
         lines, _ = _whole_lines(file.read())
-        kept = [
+        erased = [
             _erased(_parsed(path, number, line), line, key_column, key) for number, line in enumerate(lines, start=1)
         ]
-        if kept != lines:
-            _replace(path, b"".join(line + b"\n" for line in kept))
-    return sum(before != after for before, after in zip(lines, kept, strict=True))
+        if erased != lines:
+            replace_file(path, b"".join(line + b"\n" for line in erased), mode=0o640)
+    return sum(before != after for before, after in zip(lines, erased, strict=True))
 
 
 def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes:
+    """The decision's line without the entity's data; the same line where the decision is on another entity."""
     if str(decision.keys.get(key_column)) != key:
         return line
     record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "erased": True}
     return json.dumps(record, separators=(",", ":")).encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".erasing.")
-    with os.fdopen(descriptor, "wb") as fresh:
-        fresh.write(data)
-        fresh.flush()
-        os.fsync(fresh.fileno())
-    os.chmod(name, 0o640)
-    os.replace(name, path)
-    sync_folder(path.parent)
 
 
 def _files(folder: Path, product: str, day: date) -> list[Path]:
@@ -170,17 +160,17 @@ def _files(folder: Path, product: str, day: date) -> list[Path]:
 
 
 def _whole_lines(data: bytes) -> tuple[list[bytes], bool]:
-    """The lines that were written to their end, and whether something after them was not.
+    """The complete lines, and whether an incomplete one follows them.
 
-    Zero bytes at the end are room. Zero bytes within the last lines are what a power cut leaves of a write that was
-    under way; JSON has none.
+    Zero bytes at the end are space allocated in advance. Zero bytes within the last lines are the rest of a write that
+    a power cut interrupted; JSON contains none.
     """
     lines = data.rstrip(b"\0").split(b"\n")
-    cut = bool(lines.pop())
+    torn = bool(lines.pop())
     while lines and b"\0" in lines[-1]:
         lines.pop()
-        cut = True
-    return lines, cut
+        torn = True
+    return lines, torn
 
 
 def _parsed(path: Path, number: int, line: bytes) -> Decision:

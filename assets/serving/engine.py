@@ -1,4 +1,4 @@
-"""One bundle, deciding: from a request to a decision, and from a feature table to scores.
+"""Deciding with one bundle: from a request to a decision, and from a feature table to scores.
 
 Belongs here: the request path between HTTP and the log, with its fallbacks. Does not belong here: HTTP (`http.py`),
 which bundle decides (`watcher.py`), the log (`decision_log.py`).
@@ -33,7 +33,7 @@ class ScoreResult:
     Attributes:
         scores: Calibrated probability of the bad outcome, float64 [n].
         refused: Whether the score is at or above the threshold, bool [n].
-        outcomes: The policy's word for each row.
+        outcomes: The policy's outcome of each row.
     """
 
     scores: NDArray[np.float64]
@@ -43,7 +43,7 @@ class ScoreResult:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a score leads to."""
+    """Score, outcome and reasons of one row of features."""
 
     score: float | None
     outcome: str
@@ -57,7 +57,7 @@ class Engine:
 
     Args:
         store: The product's online store; `None` where no feature has a history.
-        as_of_allowed: Whether requests may say as of when they are decided.
+        as_of_allowed: Whether a request may set its own as-of time.
 
     Raises:
         BundleError: The bundle's model does not run.
@@ -72,10 +72,10 @@ class Engine:
         self._history = History(bundle, store)
 
     def warm(self) -> None:
-        """Computes one row without events, so that the first request finds everything loaded.
+        """Decides one row without events, so that the first request finds everything loaded.
 
         Raises:
-            BundleError: The features of such a row cannot be computed.
+            BundleError: The features of that row cannot be computed.
         """
         first = {name: values[0] if values else None for name, values in self.shape.categories.items()}
         dummy = DecisionRequest(
@@ -88,9 +88,7 @@ class Engine:
         try:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
         except FeatureError as error:
-            raise BundleError(
-                f"bundle {self.bundle.version} of {self.bundle.product} cannot compute: {error}"
-            ) from error
+            raise BundleError(f"{self.bundle.full_name} cannot compute its features: {error}") from error
         judge(self._scorer, row, explain=True)
 
     # ------------------------------------------------------------------ many rows
@@ -100,7 +98,7 @@ class Engine:
         return self._scorer.score(self._scorer.encode(features))
 
     def score_table(self, features: pa.Table) -> ScoreResult:
-        """Scores and outcomes of a feature table, by the same code as a single decision.
+        """Scores and outcomes of a feature table, by the code of a single decision.
 
         Raises:
             ModelError: The model failed.
@@ -108,7 +106,7 @@ class Engine:
         scores = self.score(features)
         policy = self.bundle.policy
         refused = scores >= policy.threshold
-        outcomes = tuple(policy.refuse if bad else policy.accept for bad in refused.tolist())
+        outcomes = tuple(policy.refuse if is_refused else policy.accept for is_refused in refused.tolist())
         return ScoreResult(scores=scores, refused=refused, outcomes=outcomes)
 
     # ------------------------------------------------------------------ one request
@@ -127,31 +125,32 @@ class Engine:
 
         Args:
             request: The JSON object; see `RequestShape`.
-            now: The moment of the decision, UTC.
+            now: The decision time, UTC.
             explain: Give reasons for an accepted request too.
             also_known: Names in the request that only other live bundles use.
-            shadow_of: The decision that this one shadows: it is made as of the same moment.
+            shadow_of: The answered decision that this one shadows; both have the same as-of time.
 
         Raises:
-            RequestError: The request cannot be answered as it is.
-            StaleEvents: The events in the online store end too long before the decision, and the product refuses then.
+            RequestError: The request is invalid.
+            StaleEvents: The events in the online store end too long before the decision, and the product then refuses
+                to decide.
         """
-        asked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
+        checked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
         if shadow_of is not None:
-            asked = replace(asked, as_of=shadow_of.as_of)
+            checked = replace(checked, as_of=shadow_of.as_of)
         features: Mapping[str, Value] = {}
         version: str | None = None
         try:
-            row, spine = None, spine_of(self.shape, asked)
+            row, spine = None, spine_of(self.shape, checked)
             while row is None:
-                snapshot = self._history.snapshot(asked.keys)
+                snapshot = self._history.snapshot(checked.keys)
                 version = snapshot.version if snapshot else None
-                self._check_fresh(snapshot, asked.as_of)
-                row = self._history.features(asked.keys, spine, snapshot)
+                self._check_fresh(snapshot, checked.as_of)
+                row = self._history.features(checked.keys, spine, snapshot)
             features = row
-            judged = judge(self._scorer, row, explain=explain)
+            judgement = judge(self._scorer, row, explain=explain)
         except (StoreUnavailable, FeatureError, TooManyEvents) as error:
-            judged = undecided(self.bundle, str(error))
+            judgement = undecided(self.bundle, str(error))
         return Decision(
             id=new_id(now),
             product=self.bundle.product,
@@ -159,24 +158,24 @@ class Engine:
             digest=self.bundle.digest,
             role=role,
             shadow_of=None if shadow_of is None else shadow_of.id,
-            row_id=asked.row_id,
-            keys=asked.keys,
-            as_of=asked.as_of,
+            row_id=checked.row_id,
+            keys=checked.keys,
+            as_of=checked.as_of,
             decided_at=now,
             threshold=self.bundle.policy.threshold,
-            inputs=asked.values,
-            sequence=asked.sequence,
+            inputs=checked.values,
+            sequence=checked.sequence,
             features=features,
             store_version=version,
-            score=judged.score,
-            outcome=judged.outcome,
-            reasons=judged.reasons,
-            fallback=judged.fallback,
-            problem=judged.problem,
+            score=judgement.score,
+            outcome=judgement.outcome,
+            reasons=judgement.reasons,
+            fallback=judgement.fallback,
+            problem=judgement.problem,
         )
 
     def _check_fresh(self, snapshot: Snapshot | None, as_of: datetime) -> None:
-        """Refuses events that end too long before the decision, or has the policy answer, as the product declares."""
+        """Raises for events that end too long before the decision: a refusal or a fallback, as the product declares."""
         stale = self._history.stale(snapshot, as_of) if snapshot else None
         if stale is not None and self.bundle.policy.when_stale == "refuse":
             raise StaleEvents(stale)
@@ -185,48 +184,48 @@ class Engine:
 
 
 def judge(scorer: Scorer, row: Mapping[str, Value], *, explain: bool, model_works: bool = True) -> Judgement:
-    """What the model says of one row of features; where it fails, the scorecard, and where that fails, the policy.
+    """Judges one row of features by the model; if it fails, by the scorecard; if that fails too, by the policy.
 
     Args:
         explain: Give reasons for an accepted row too.
-        model_works: False leaves the model out, as if it had failed; a replay does so.
+        model_works: False skips the model as if it had failed; the replay of a scorecard fallback passes it.
     """
     matrix = scorer.encode_row(row)
     try:
         if not model_works:
-            raise ModelError("the model was left out")
+            raise ModelError("the model was skipped")
         score = float(scorer.score(matrix)[0])
-        wanted = explain or score >= scorer.bundle.policy.threshold
-        moved = scorer.contributions(matrix)[0] if wanted else None
-        return _judgement(scorer.bundle, row, score, moved, fallback=None, problem=None)
+        with_reasons = explain or score >= scorer.bundle.policy.threshold
+        contributions = scorer.contributions(matrix)[0] if with_reasons else None
+        return _judgement(scorer.bundle, row, score, contributions, fallback=None, problem=None)
     except ModelError as error:
         scorecard = scorer.bundle.parts.scorecard
         score = float(scorecard.apply(matrix)[0])
         if not np.isfinite(score):
             return undecided(scorer.bundle, f"{error}; the scorecard gave {score}")
-        wanted = explain or score >= scorer.bundle.policy.threshold
-        moved = scorecard.contributions(matrix)[0] if wanted else None
-        return _judgement(scorer.bundle, row, score, moved, fallback="scorecard", problem=str(error))
+        with_reasons = explain or score >= scorer.bundle.policy.threshold
+        contributions = scorecard.contributions(matrix)[0] if with_reasons else None
+        return _judgement(scorer.bundle, row, score, contributions, fallback="scorecard", problem=str(error))
 
 
 def _judgement(
     bundle: Bundle,
     row: Mapping[str, Value],
     score: float,
-    moved: NDArray[np.float64] | None,
+    contributions: NDArray[np.float64] | None,
     *,
     fallback: Fallback | None,
     problem: str | None,
 ) -> Judgement:
     parts, policy = bundle.parts, bundle.policy
     reasons: tuple[Reason, ...] = ()
-    if moved is not None:
-        totals = by_feature(moved, parts.encoder.sources)
+    if contributions is not None:
+        totals = by_feature(contributions, parts.encoder.sources)
         reasons = reasons_of(totals, row, parts.kernel.features, policy)
     outcome = policy.refuse if score >= policy.threshold else policy.accept
     return Judgement(score=score, outcome=outcome, reasons=reasons, fallback=fallback, problem=problem)
 
 
 def undecided(bundle: Bundle, problem: str) -> Judgement:
-    """The policy's answer when nothing can score."""
+    """The policy's fallback outcome, for a row that neither model nor scorecard scored."""
     return Judgement(score=None, outcome=bundle.policy.fallback, reasons=(), fallback="policy", problem=problem)

@@ -1,7 +1,7 @@
-"""The history features of a request: what the online store has of its entities, and what is computed from it.
+"""The history features of a request, from the events that the online store holds of its entities.
 
-Belongs here: which events are asked for, whether they are recent enough and have what the bundle needs, and the choice
-between events and tiles. Does not belong here: what becomes of a decision without them (`engine.py`), the store.
+Belongs here: which events are fetched, whether they are recent and complete enough, the choice between events and
+tiles. Does not belong here: the fallback of a decision without them (`engine.py`), the store.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ Keys = Mapping[str, str | int]
 
 
 class History:
-    """Reads and computes for one bundle; safe to use from several threads.
+    """Fetches the events and computes the features of one bundle; safe to use from several threads.
 
     Args:
         store: The product's online store; `None` where no feature has a history.
@@ -37,7 +37,11 @@ class History:
         self._max_age = timedelta(seconds=bundle.policy.max_age_seconds)
 
     def snapshot(self, keys: Keys) -> Snapshot | None:
-        """What the online store has of the request's entities; None when no feature has a history."""
+        """The events and tiles of the request's entities; None where no feature has a history.
+
+        Raises:
+            StoreUnavailable: The store cannot be read.
+        """
         if not self._needs:
             return None
         if self._store is None:
@@ -46,9 +50,9 @@ class History:
         return self._store.fetch_all([_entity(need, keys) for need in self._needs] + tiles)
 
     def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
-        """Which source ends too long before the decision, in words; None when none does."""
+        """Names the first source whose events end too long before the decision, in a sentence; None for no source."""
         for source in dict.fromkeys(need.source for need in self._needs):
-            until = snapshot.known_until[source]  # tiles are of the load alone; what came since stands beside them
+            until = snapshot.known_until[source]  # not of its tiles: they hold loaded events only
             if as_of - until > self._max_age:
                 return (
                     f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
@@ -58,21 +62,25 @@ class History:
         return None
 
     def features(self, keys: Keys, spine: pa.Table, snapshot: Snapshot | None) -> dict[str, Value] | None:
-        """The row of features, by the kernel; those over very many events from their tiles.
+        """The row of features, by the kernel; where an entity has very many events, from tiles.
 
-        None when the store was loaded anew while they were read: what was read is of two versions.
+        None if the store published another version while its events were read: fetch a new snapshot.
+
+        Raises:
+            StoreUnavailable: Events or tiles lack a column that the bundle needs.
+            TooManyEvents: An entity has more events than are read for a decision, and no tiles.
         """
         if snapshot is None:
             return compute_one(self._kernel, {}, spine)
         events: dict[tuple[str, str], pa.Table | None] = {}
-        given: dict[str, Value] = {}
+        from_tiles: dict[str, Value] = {}
         for need in self._needs:
-            found = self._complete(need, snapshot.tables[_entity(need, keys)])
+            entity_events = self._complete(need, snapshot.tables[_entity(need, keys)])
             tiling = self._tilings.get((need.source, need.key))
             tiles = None if tiling is None else snapshot.tables[_tiles(tiling, keys)]
             if tiling is None or tiles is None or not tiles.num_rows:
-                self._check_few(need, found)
-                events[need.source, need.key] = found
+                self._check_few(need, entity_events)
+                events[need.source, need.key] = entity_events
             else:
                 missing = [name for name in tiling.columns if name not in tiles.schema.names]
                 if missing:
@@ -85,12 +93,12 @@ class History:
                 chunks = self._chunks(tiling, tiling.wanted(cover, key), snapshot.version)
                 if chunks is None:
                     return None
-                read = [table.select(found.schema.names) for table in (*chunks, found)]
-                given |= tiling.compute(cover, pa.concat_tables(read), spine)
-        return compute_one(self._kernel, events, spine, given)
+                raw_events = [table.select(entity_events.schema.names) for table in (*chunks, entity_events)]
+                from_tiles |= tiling.compute(cover, pa.concat_tables(raw_events), spine)
+        return compute_one(self._kernel, events, spine, from_tiles)
 
     def _chunks(self, tiling: Tiling, names: list[str], version: str) -> list[pa.Table] | None:
-        """The events of some tiles; None when the store has another version by now than the tiles'."""
+        """The events of the named tiles; None if the store has published another version than `version`."""
         if self._store is None or not names:
             return []
         snapshot = self._store.fetch_all([EntityEvents(tiling.chunks_source, CHUNK, name) for name in names])
@@ -114,7 +122,7 @@ class History:
 
 
 def usable(table: pa.Table, *, ordered: bool) -> pa.Table:
-    """Events as the kernel takes them: without `sequence` where the product's rows are not ordered by one."""
+    """The events as the kernel takes them: without `sequence` where the product declares no order."""
     return table.drop_columns([SEQUENCE]) if SEQUENCE in table.schema.names and not ordered else table
 
 

@@ -1,6 +1,6 @@
 """The decision service's HTTP interface, as an ASGI application.
 
-Belongs here: routes, bounds on bodies and on requests under way, status codes. Does not belong here: what is decided
+Belongs here: routes, limits on body size and on concurrent requests, status codes. Does not belong here: deciding
 (`application.py`), the server (`service.py`).
 
     POST /decide    {"product": …, "request": {…}, "explain": false}   → the decision
@@ -37,14 +37,14 @@ _LOG_SECONDS = 5.0
 
 
 class _BodyTooLarge(LooplineError):
-    """A body is larger than is read."""
+    """A body is larger than the limit."""
 
 
 def http_app(open_application: "Callable[[], Application]") -> Starlette:
-    """The ASGI application; what it serves is opened when the server starts and closed when it stops.
+    """The ASGI application; it opens the decision service when the server starts and closes it when the server stops.
 
     Args:
-        open_application: Opens the application; `app.state.application` holds it while the server runs.
+        open_application: Opens the decision service; `app.state.application` holds it while the server runs.
     """
 
     @asynccontextmanager
@@ -72,7 +72,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
 
 
 def is_ready(app: Starlette) -> bool:
-    """Whether the application is open and at least one champion is loaded."""
+    """Whether the decision service is open and at least one champion is loaded."""
     application = getattr(app.state, "application", None)
     return application is not None and application.ready
 
@@ -81,7 +81,7 @@ _Handler = Callable[[Request, "Application"], Awaitable[Response]]
 
 
 def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Refuses at once what would only wait; the rest is turned into status codes."""
+    """Refuses a request at once when too many are in flight, and turns errors into status codes."""
 
     async def handle(request: Request) -> Response:
         application: Application = request.app.state.application
@@ -95,7 +95,7 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
             return await handler(request, application)
         except RequestError as error:
             metrics.refused.labels("invalid").inc()
-            return _error(400, "the request cannot be answered as it is", problems=list(error.problems))
+            return _error(400, "the request is invalid", problems=list(error.problems))
         except _BodyTooLarge as error:
             metrics.refused.labels("invalid").inc()
             return _error(413, str(error))
@@ -108,8 +108,8 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
             return _error(503, str(error))
         except (DecisionLogError, TimeoutError) as error:
             metrics.refused.labels("unlogged").inc()
-            _LOG.error("a decision was made but not answered, since it could not be logged: %s", error)
-            return _error(503, "the decision could not be recorded in time and is void; try again")
+            _LOG.error("a decision was not answered because it could not be logged: %s", error)
+            return _error(503, "the decision could not be logged in time and is void; try again")
         except StoreError as error:
             metrics.events.labels("refused").inc()
             return _error(503, str(error))
@@ -127,7 +127,7 @@ async def _decide(request: Request, application: "Application") -> Response:
     started = time.perf_counter()
     loop = asyncio.get_running_loop()
     answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
-    await asyncio.wait_for(asyncio.wrap_future(answer.kept), _LOG_SECONDS)
+    await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
     application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
     return JSONResponse(answer.decision.answer())
 
@@ -151,12 +151,12 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
-    """Starlette logs the error itself; the caller is told nothing of its inside."""
-    return _error(500, "the service made an error; its log has the details")
+    """Starlette logs the error; the answer tells the caller nothing of the internals."""
+    return _error(500, "the service failed; its log has the details")
 
 
 async def _body(request: Request) -> bytes:
-    """The body, read no further than its bound."""
+    """The body; reading stops at the limit."""
     chunks = bytearray()
     async for chunk in request.stream():
         chunks += chunk

@@ -1,6 +1,6 @@
-"""How the decision service is started as a process of its own.
+"""The command that starts the decision service as a process of its own.
 
-Belongs here: the command and the variables it needs. Does not belong here: starting it and looking after it
+Belongs here: the command and its environment variables. Does not belong here: starting and watching the process
 (`pipelines.services.lifecycle`), containers (`infra/`).
 """
 
@@ -13,7 +13,7 @@ SERVICE = "assets.serving.service:DecisionService"
 
 
 def serve_command(*, host: str, port: int) -> tuple[str, ...]:
-    """The command that serves; it may be started from any folder."""
+    """The command of the decision service; it works from any working folder."""
     return (
         sys.executable, "-m", "bentoml", "serve", SERVICE,
         "--working-dir", str(CHECKOUT), "--host", host, "--port", str(port),
@@ -21,7 +21,7 @@ def serve_command(*, host: str, port: int) -> tuple[str, ...]:
 
 
 def serve_variables(environment: Environment, variables: Mapping[str, str]) -> dict[str, str]:
-    """The process's environment variables: the given ones, and BentoML kept in this checkout's folder.
+    """The process's environment variables: the given ones, with BENTOML_HOME in this environment's home.
 
     BentoML empties a folder below BENTOML_HOME when it starts, so two services must not share one.
     """

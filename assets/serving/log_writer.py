@@ -1,7 +1,7 @@
-"""The decision log, written: every decision is on disk before it is answered.
+"""Writing the decision log: every decision is on disk before it is answered.
 
-Belongs here: appending, with one sync for all that wait. Does not belong here: reading (`decision_log.py`), what a
-decision is (`decision.py`).
+Belongs here: appending, with one sync for all waiting decisions. Does not belong here: reading (`decision_log.py`), the
+fields of a decision (`decision.py`).
 """
 
 import fcntl
@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.serving.decision import Decision
+from resources.durable_files import sync_folder
 from resources.errors import LooplineError
 from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
 _LARGEST_BATCH = 500
 _OPEN_FILES = 16
-_ROOM = 2**20
+_SPACE = 2**20
 
 
 class DecisionLogError(LooplineError):
@@ -34,14 +35,14 @@ class DecisionLogError(LooplineError):
 class _Line:
     path: Path
     data: bytes
-    kept: "Future[None]"
+    logged: "Future[None]"
 
 
 class DecisionLog:
     """Appends decisions; one object a process.
 
-    A thread takes all decisions that wait, writes them, syncs once, and only then says that they are kept. When a write
-    fails, the file is cut back to its last whole line and everybody who waited is told.
+    A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
+    fails, the file is cut back to its last complete line and the futures raise.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,22 +54,23 @@ class DecisionLog:
         self._thread.start()
 
     def append(self, decision: Decision) -> "Future[None]":
-        """Hands a decision over; the future is done when it is on disk. It cannot be cancelled.
+        """Queues a decision for writing.
 
         Returns:
-            A future that raises DecisionLogError when the decision could not be kept.
+            A future that is done when the decision is on disk, and raises DecisionLogError when it could not be
+            written. It cannot be cancelled.
         """
         day = decision.decided_at.date().isoformat()
         path = self._folder / checked_name(decision.product, "product") / day / f"{self._process}.jsonl"
         data = json.dumps(decision.to_record(), separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        line = _Line(path=path, data=data, kept=Future())
-        # Whoever stops waiting must not take the future from the thread that will answer it.
-        line.kept.set_running_or_notify_cancel()
+        line = _Line(path=path, data=data, logged=Future())
+        # A caller that stops waiting must not cancel the future: the thread will still complete it.
+        line.logged.set_running_or_notify_cancel()
         self._waiting.put(line)
-        return line.kept
+        return line.logged
 
     def close(self) -> None:
-        """Writes what still waits, then ends the thread."""
+        """Writes the decisions that still wait, then ends the thread."""
         self._waiting.put(None)
         self._thread.join()
 
@@ -84,11 +86,11 @@ class DecisionLog:
                 if line is not None:
                     batch.setdefault(line.path, []).append(line)
             for path, lines in batch.items():
-                self._keep(path, lines)
+                self._append(path, lines)
             if len(self._open) > _OPEN_FILES or last:
                 self._close_but(() if last else batch)
 
-    def _keep(self, path: Path, lines: list[_Line]) -> None:
+    def _append(self, path: Path, lines: list[_Line]) -> None:
         try:
             file = self._locked(path)
             try:
@@ -96,17 +98,17 @@ class DecisionLog:
             finally:
                 file.unlock()
         except OSError as error:
-            failure = DecisionLogError(f"decision log {path} cannot be written: {error}; mend its disk or folder")
+            failure = DecisionLogError(f"decision log {path} cannot be written: {error}; repair its disk or folder")
             _LOG.error("%s", failure)
             for line in lines:
-                line.kept.set_exception(failure)
+                line.logged.set_exception(failure)
             return
         for line in lines:
-            line.kept.set_result(None)
-        file.make_room()
+            line.logged.set_result(None)
+        file.allocate()
 
     def _locked(self, path: Path) -> "_File":
-        """The file, open and locked; opened anew when an erasure put another in its place."""
+        """The file, open and locked; opened again if an erasure replaced it."""
         while True:
             file = self._open.get(path)
             if file is None:
@@ -123,10 +125,10 @@ class DecisionLog:
 
 
 class _File:
-    """An open file with room after its last line.
+    """An open file with allocated space after its last line.
 
-    The room is zero bytes that are on disk already. A line written over them changes no length, so that its sync need
-    not wait for the file system's journal: beside busy processes the slowest syncs are a quarter as many.
+    The space is zero bytes that are on disk already. A line written over them leaves the file's length unchanged, so
+    its sync need not wait for the file system's journal: beside busy processes this makes slow syncs four times rarer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,7 +140,7 @@ class _File:
         self._size = self._length
 
     def lock(self) -> None:
-        """Keeps an erasure from replacing the file meanwhile."""
+        """Locks out an erasure, which would replace the file."""
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def unlock(self) -> None:
@@ -146,7 +148,7 @@ class _File:
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def append(self, data: bytes) -> None:
-        """Writes whole lines and syncs; on a failure nothing of them stays."""
+        """Writes complete lines and syncs; on a failure the file is as before."""
         try:
             self._write(data, self._length)
         except OSError:
@@ -155,19 +157,19 @@ class _File:
         self._length += len(data)
         self._size = max(self._size, self._length)
 
-    def make_room(self) -> None:
-        """Writes zero bytes ahead when little room is left. Without room lines are kept all the same, only slower."""
-        if self._size - self._length > _ROOM // 4:
+    def allocate(self) -> None:
+        """Writes zero bytes ahead when little space is left; without them appending works too, but slower."""
+        if self._size - self._length > _SPACE // 4:
             return
         try:
-            self._write(bytes(_ROOM), self._length)
-            self._size = self._length + _ROOM
+            self._write(bytes(_SPACE), self._length)
+            self._size = self._length + _SPACE
         except OSError as error:
-            _LOG.warning("decision log %s: no room could be made in advance: %s", self._path, error)
+            _LOG.warning("decision log %s: no space could be allocated in advance: %s", self._path, error)
             self._size = self._length
 
     def close(self) -> None:
-        """Gives the room back and closes."""
+        """Cuts the allocated space off and closes."""
         self._cut()
         os.close(self.descriptor)
 
@@ -183,19 +185,10 @@ class _File:
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that has the path now."""
+    """Whether the open file is still the one at the path."""
     try:
-        there = os.stat(path)
+        at_path = os.stat(path)
     except FileNotFoundError:
         return False
-    here = os.fstat(descriptor)
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes new names in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    opened = os.fstat(descriptor)
+    return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)

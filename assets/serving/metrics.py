@@ -1,7 +1,7 @@
-"""What the decision service counts, for Prometheus.
+"""The metrics of the decision service, for Prometheus.
 
 Belongs here: names, labels and buckets. Labels take only values of a known, small set, never text from a request. Does
-not belong here: counting (`application.py`), rules and dashboards (`infra/`).
+not belong here: counting (`application.py`), alert rules and dashboards (`infra/`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0
 
 
 class Metrics:
-    """The counters of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -36,7 +36,7 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests that got no decision: invalid, no_champion, overload, stale, unlogged",
+            "Requests without a decision: invalid, no_champion, overload, stale, unlogged",
             ("why",),
             registry=self.registry,
         )
@@ -50,24 +50,24 @@ class Metrics:
             "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
         )
         self.shadows_dropped = Counter(
-            "loopline_shadows_dropped_total", "Requests that the shadow did not score for want of time",
+            "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,
         )  # fmt: skip
-        self.in_flight = Gauge("loopline_requests_in_flight", "Requests under way", registry=self.registry)
+        self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def show(
         self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
     ) -> None:
-        """From now on every scrape also shows the live products, and until when the events of each source are known."""
+        """Adds the live products, and until when the events of each source are known, to every later scrape."""
         self.registry.register(_Live(live, known_until))
 
     def text(self) -> bytes:
-        """Everything in Prometheus's text format."""
+        """All metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
 
 class _Live(Collector):
-    """Reads the live bundles at the moment of the scrape, so that a retired one leaves no trace."""
+    """Reads the live bundles when scraped, so that a retired bundle is no longer reported."""
 
     def __init__(
         self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
@@ -81,7 +81,7 @@ class _Live(Collector):
         shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
         known = GaugeMetricFamily(
             "loopline_events_known_until_seconds",
-            "Moment until which the online store knows a source's events, in seconds since 1970",
+            "Time until which the online store knows a source's events, in seconds since 1970",
             labels=("product", "source"),
         )
         for product, live in self._live().items():

@@ -1,7 +1,7 @@
-"""Why a score is as high as it is, in words.
+"""The reasons for a score, in words.
 
-Belongs here: adding the contributions of encoded columns up to features, choosing the largest, and their words. Does
-not belong here: computing contributions (`assets.bundle.scorer`).
+Belongs here: summing the contributions of encoded columns by feature, choosing the largest, wording them. Does not
+belong here: computing contributions (`assets.bundle.scorer`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,11 @@ from assets.vocabulary import FeatureSet
 
 
 def by_feature(contributions: NDArray[np.float64], sources: Sequence[str]) -> dict[str, float]:
-    """Contributions of the encoded columns [m], added up by the feature that each column comes from."""
+    """Contributions of the encoded columns [m], summed by the feature that each column encodes.
+
+    Args:
+        sources: For each encoded column its feature.
+    """
     totals: dict[str, float] = {}
     for feature, value in zip(sources, contributions.tolist(), strict=True):
         totals[feature] = totals.get(feature, 0.0) + value
@@ -25,20 +29,21 @@ def by_feature(contributions: NDArray[np.float64], sources: Sequence[str]) -> di
 def reasons_of(
     totals: Mapping[str, float], row: Mapping[str, object], features: FeatureSet, policy: Policy
 ) -> tuple[Reason, ...]:
-    """What counted most against the person, the largest first; only what is above 0, and no sentence twice.
+    """The features that counted most against the person, the largest contribution first, no sentence twice.
 
-    A value that is missing is told as missing: "the score is low" would be false of a score that nobody has.
-    Equal contributions stand in the order of their names, so that a replay gives the same list.
+    A missing value is named as missing: "the income is low" would be false of an unknown income. Features with equal
+    contributions are in the order of their names, so that a replay gives the same list.
 
     Args:
+        totals: The contribution of each feature; only those above 0 count against the person.
         row: The features' values; `None` where missing.
     """
     against = sorted((name for name, value in totals.items() if value > 0), key=lambda name: (-totals[name], name))
-    found: dict[str, Reason] = {}
+    by_text: dict[str, Reason] = {}
     for name in against:
         text = _words(name, row[name], features, policy)
-        found.setdefault(text, Reason(feature=name, text=text, contribution=totals[name]))
-    return tuple(found.values())[: policy.reasons_shown]
+        by_text.setdefault(text, Reason(feature=name, text=text, contribution=totals[name]))
+    return tuple(by_text.values())[: policy.reasons_shown]
 
 
 def _words(name: str, value: object, features: FeatureSet, policy: Policy) -> str:

@@ -1,7 +1,7 @@
-"""What comes in over HTTP, checked before anything is done with it.
+"""Checks of the bodies that come in over HTTP.
 
-Belongs here: strict JSON, checked values of a request and of an event, and errors that name field, value and remedy.
-Does not belong here: HTTP (`http.py`), which columns a request has (`shape.py`), deciding (`engine.py`).
+Belongs here: strict JSON, the checks of a request's and an event's values, errors that name field, value and remedy.
+Does not belong here: HTTP (`http.py`), the columns of a request (`shape.py`), deciding (`engine.py`).
 """
 
 import json
@@ -25,10 +25,10 @@ Scalar = str | float | int | bool | None
 
 
 class RequestError(LooplineError):
-    """The request cannot be answered as it is.
+    """The request is invalid.
 
     Attributes:
-        problems: One sentence for each thing that is wrong, with what to write instead.
+        problems: One sentence for each fault, with its remedy.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -37,18 +37,18 @@ class RequestError(LooplineError):
 
 
 class StaleEvents(LooplineError):
-    """The request is right, but the events known of its entity end too long ago, and the product refuses to decide."""
+    """The request is valid, but the known events end too long ago, and the product then refuses to decide."""
 
 
 class NoChampion(LooplineError):
-    """The request may be right, but no bundle of its product is live; the message names product and remedy."""
+    """No champion of the product is loaded; the message names the product and the remedy."""
 
 
 def parse_json(body: bytes) -> Mapping[str, object]:
-    """A JSON object, read strictly: no NaN or Infinity, no name twice.
+    """The JSON object of a body, parsed strictly: no NaN or Infinity, no name twice.
 
     Raises:
-        RequestError: It is none, or is larger than 64 KiB.
+        RequestError: The body is no such object, or is larger than 64 KiB.
     """
     if len(body) > LARGEST_BODY:
         raise RequestError(f"the body has {len(body)} bytes; at most {LARGEST_BODY} are read")
@@ -62,7 +62,7 @@ def parse_json(body: bytes) -> Mapping[str, object]:
 
 
 def parse_request(
-    given: object,
+    request: object,
     shape: RequestShape,
     *,
     now: datetime,
@@ -72,31 +72,31 @@ def parse_request(
     """Checks a request against its product's shape.
 
     Args:
-        given: The parsed JSON.
-        now: The moment of the decision, unless the request may and does name another.
-        as_of_allowed: Whether a request may say `as_of`.
-        also_known: Names that are no error although this bundle has no use for them (another live bundle has).
+        request: The parsed JSON.
+        now: The decision time; it is also the as-of time, unless the request may and does set `as_of`.
+        as_of_allowed: Whether a request may set `as_of`.
+        also_known: Names that only other live bundles use; they are ignored.
 
     Raises:
-        RequestError: It does not fit; every problem is named.
+        RequestError: The request does not fit the shape; every problem is named.
     """
-    request = _object(given, "'request'")
+    fields = _object(request, "'request'")
     problems = [
         f"unknown field {_shown(name)}; known: {', '.join(sorted(shape.columns))}"
-        for name in request
+        for name in fields
         if name not in shape.columns and name not in also_known
     ]
     problems += [
         f"field '{name}' is missing; write null when its value is unknown"
         for name in shape.values
-        if name not in request
+        if name not in fields
     ]
-    needed = [*shape.keys, *([] if shape.sequence is None else [shape.sequence])]
-    problems += [f"field '{name}' is missing; every request has one" for name in needed if name not in request]
+    required = [*shape.keys, *([] if shape.sequence is None else [shape.sequence])]
+    problems += [f"field '{name}' is missing; every request needs it" for name in required if name not in fields]
     checked: dict[str, str | float | int | datetime | None] = {}
-    for name in shape.columns & set(request):
+    for name in shape.columns & set(fields):
         try:
-            checked[name] = _checked(name, request[name], shape, as_of_allowed=as_of_allowed)
+            checked[name] = _checked(name, fields[name], shape, as_of_allowed=as_of_allowed)
         except RequestError as error:
             problems += error.problems
     if problems:
@@ -127,24 +127,26 @@ def _checked(
 
 
 def parse_event(
-    given: object, *, now: datetime, any_time: bool, resolutions: Mapping[str, float] | None = None
+    event: object, *, now: datetime, any_time: bool, resolutions: Mapping[str, float] | None = None
 ) -> dict[str, object]:
-    """Checks the parts of a posted event that every source has; the store checks its columns.
+    """Checks the times and the values of a posted event; the store checks its columns.
 
     Args:
-        now: When the event became known, unless it says so itself.
-        any_time: Whether it may have become known after `now`.
-        resolutions: Of the source's exact columns. A number of too many steps would stop every decision that sees it.
+        event: The parsed JSON.
+        now: The event's `known_at`, unless the event has one itself.
+        any_time: Whether `known_at` may be after `now`.
+        resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
+            decision that reads it fail.
 
     Returns:
         The event with `event_time` and `known_at` as datetimes, UTC.
 
     Raises:
-        RequestError: A time is missing or in the wrong order, or a value is no plain JSON value.
+        RequestError: A time is missing or in the wrong order, or a value is not plain; every problem is named.
     """
-    event = dict(_object(given, "'event'"))
+    fields = dict(_object(event, "'event'"))
     problems: list[str] = []
-    for name, value in event.items():
+    for name, value in fields.items():
         if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
             problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -152,16 +154,16 @@ def parse_event(
         if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
             problems.append(f"field '{name}' is {_shown(value)}; it must be below 2^53 steps of its resolution")
         if isinstance(value, str) and not _is_unicode(value):
-            problems.append(f"field '{name}' is {_shown(value)}, which holds half of a character; send whole ones")
+            problems.append(f"field '{name}' is {_shown(value)}, with half a surrogate pair; send whole characters")
         if isinstance(value, (dict, list)):
             problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
-    if "event_time" not in event:
+    if "event_time" not in fields:
         problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
     times: dict[str, datetime] = {"known_at": now}
     for name in ("event_time", "known_at"):
-        if name in event:
+        if name in fields:
             try:
-                times[name] = _time(name, event[name])
+                times[name] = _time(name, fields[name])
             except RequestError as error:
                 problems += error.problems
     if problems:
@@ -172,14 +174,14 @@ def parse_event(
         )
     if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
         raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
-    return event | times
+    return fields | times
 
 
 def parse_event_id(value: object) -> str | None:
-    """What names a posted event, by which it is known again; None where nothing does.
+    """The id of a posted event, by which a second post is recognised; None for an event without one.
 
     Raises:
-        RequestError: It is no plain text.
+        RequestError: The id is no plain text.
     """
     return None if value is None else _text("event_id", value)
 
@@ -224,7 +226,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _is_unicode(value: str) -> bool:
-    """Whether it can be written down: JSON lets half of a surrogate pair through."""
+    """Whether the text can be encoded: JSON lets half a surrogate pair through."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
@@ -241,30 +243,30 @@ def _key(name: str, value: object) -> str | int:
 
 def _as_of(value: object, *, allowed: bool) -> datetime:
     if not allowed:
-        raise RequestError("field 'as_of' is not taken in this environment: a decision is made as of now; leave it out")
+        raise RequestError("field 'as_of' is not allowed in this environment: decisions are as of now; leave it out")
     return _time("as_of", value)
 
 
 def _time(name: str, value: object) -> datetime:
-    wanted = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
+    remedy = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
     if not isinstance(value, str):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); {wanted}")
+        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); {remedy}")
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {wanted}") from None
+        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}") from None
     if moment.tzinfo is None or not _EARLIEST <= moment <= _LATEST:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {wanted}, between 1970 and 2200")
+        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}, between 1970 and 2200")
     return moment.astimezone(UTC)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = sorted({_shown(name) for name in names if names.count(name) > 1})
-        raise RequestError(f"field {', '.join(twice)} is given twice; give each once")
-    return found
+        repeated = sorted({_shown(name) for name in names if names.count(name) > 1})
+        raise RequestError(f"field {', '.join(repeated)} is given twice; give each once")
+    return fields
 
 
 def _no_constant(text: str) -> object:

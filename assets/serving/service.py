@@ -1,15 +1,15 @@
 """The decision service as BentoML runs it.
 
-Belongs here: the BentoML service and its settings. Does not belong here: everything that it does (`http.py`,
-`application.py`).
+Belongs here: the BentoML service and its settings. Does not belong here: routes (`http.py`), answering calls
+(`application.py`).
 
     bentoml serve assets.serving.service:DecisionService --working-dir <checkout> --host 127.0.0.1 --port 4702
 
-`assets.serving.launch` gives this command with its environment. One worker: the online store and the log are shared
-by processes, so more throughput is another process, elsewhere.
+`assets.serving.launch` gives this command with its environment variables. The service has one worker: processes share
+the online store and the decision log, so for more throughput start more processes.
 
-BentoML's own request metrics are off: they have a series for every path that anybody asks for. Its access log is off:
-the decision log says more. The supervisor imports this module too, so it imports nothing heavy.
+BentoML's own request metrics are off: they keep a series for every path that a client requests. Its access log is off:
+the decision log says more. BentoML's supervisor imports this module too, so the module imports nothing heavy.
 """
 
 import os
@@ -33,7 +33,7 @@ _SWITCH_SECONDS = 0.0005
 def _open() -> "Application":
     from assets.serving.application import Application
 
-    # The thread that syncs the log shall not wait 5 ms, Python's default, for one that computes.
+    # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open()
     threading.Thread(target=_end_with_supervisor, args=(os.getppid(),), name="supervisor-watch", daemon=True).start()
@@ -41,7 +41,7 @@ def _open() -> "Application":
 
 
 def _end_with_supervisor(supervisor: int) -> None:
-    """Ends this worker in order when its supervisor was killed: nobody else would, and it holds the port."""
+    """Ends this worker in an orderly way if its supervisor was killed: otherwise it would keep the port for ever."""
     while os.getppid() == supervisor:
         time.sleep(_SUPERVISOR_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -62,5 +62,5 @@ class DecisionService:
     """Decides requests with the live bundles of every product."""
 
     async def __is_ready__(self) -> bool:
-        """Whether at least one champion is loaded; `/readyz` asks."""
+        """Whether at least one champion is loaded; `/readyz` answers with it."""
         return is_ready(app)

@@ -1,7 +1,7 @@
-"""What a request of a bundle holds, and the request as the row that the kernel takes.
+"""The shape of a bundle's requests, and a request as a row of the spine.
 
 Belongs here: the names and kinds of a request's columns, the checked request, its spine. Does not belong here: checking
-what came in (`request.py`), computing features (`assets.features.online`).
+a request (`request.py`), computing features (`assets.features.online`).
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from resources.online_store.event_blocks import TIMESTAMP
 
 @dataclass(frozen=True)
 class RequestShape:
-    """What a request of a product holds.
+    """The columns of a request.
 
     Attributes:
-        row_id: The column that names the row; a request may leave it out and is given one.
+        row_id: The column that names the row; a request without it is given a random one.
         keys: Entity key columns: text or integer.
-        numbers: Numeric columns: a finite number, or null for a missing one.
-        categories: Text columns with their values, or none where any text will do; null for a missing one.
-        labels: Other columns, text or integer, whose values are only told apart; null for a missing one.
-        sequence: The integer column that orders rows of the same microsecond, if the product has one; then it is not
-            optional, even where it is the row id.
+        numbers: Numeric columns: a finite number, or null where missing.
+        categories: Text columns with their allowed values, none where any text is allowed; null where missing.
+        labels: Text or integer columns that are only compared for equality; null where missing.
+        sequence: The integer column that orders rows of the same microsecond, if the product declares one; every
+            request then needs it, even where it is the row id.
     """
 
     row_id: str
@@ -50,13 +50,13 @@ class RequestShape:
 
 @dataclass(frozen=True)
 class DecisionRequest:
-    """A request that was checked.
+    """A checked request.
 
     Attributes:
-        keys: Entity keys as they were given.
-        as_of: The moment of the decision, UTC.
+        keys: Entity keys, unchanged.
+        as_of: The as-of time of the decision, UTC.
         values: The request columns, numbers as float.
-        sequence: The row's place among those of the same microsecond, where the product has such an order.
+        sequence: Order of the row among rows of the same microsecond; `None` where the product declares no order.
     """
 
     row_id: str | int
@@ -67,23 +67,23 @@ class DecisionRequest:
 
 
 def shape_of(bundle: Bundle) -> RequestShape:
-    """What a request must hold: the request features, the entity keys, and what counts as an event of its own."""
+    """The shape of a bundle's requests: request features, entity keys, the columns of requests that are events."""
     kernel, policy = bundle.parts.kernel, bundle.policy
     features = kernel.features
-    asked = {feature.name for feature in features.request}
-    categories = {name: values for name, values in features.categories.items() if name in asked}
+    request_features = {feature.name for feature in features.request}
+    categories = {name: values for name, values in features.categories.items() if name in request_features}
     numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
     labels: dict[str, None] = {}
     known = {*numbers, *categories, *features.keys, policy.row_id}
     for group in kernel.groups:
         needs = group.needs
         texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
-        counted = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
+        numeric = {*needs.numbers, *needs.exact, *(predicate.column for predicate in needs.predicates)} - texts
         for name in needs.names if group.includes_request else ():
             if name in needs.texts:
                 categories.setdefault(name, ())
             elif name not in known:
-                (numbers if name in counted else labels)[name] = None
+                (numbers if name in numeric else labels)[name] = None
     return RequestShape(
         row_id=policy.row_id,
         keys=features.keys,
@@ -95,7 +95,7 @@ def shape_of(bundle: Bundle) -> RequestShape:
 
 
 def spine_of(shape: RequestShape, request: DecisionRequest) -> pa.Table:
-    """A request as one row of the spine: `as_of`, key columns, request columns, `sequence` where rows are ordered."""
+    """A request as a spine of one row: `as_of`, request columns, key columns, `sequence` where rows are ordered."""
     columns = {AS_OF: pa.array([request.as_of], TIMESTAMP)}
     for name in shape.numbers:
         columns[name] = pa.array([request.values[name]], pa.float64())

@@ -1,7 +1,7 @@
-"""Which bundles are live, kept as the rollout store says.
+"""The live bundles, kept in step with the rollout store.
 
-Belongs here: polling rollout manifests, loading and warming bundles beside the live ones, swapping them, and refusing
-bad ones. Does not belong here: what a bundle does (`engine.py`), when a release moves on (`assets.registry`).
+Belongs here: polling rollout manifests, loading and warming bundles beside the live ones, swapping them, refusing bad
+ones. Does not belong here: deciding with a bundle (`engine.py`), when a release moves on (`assets.rollout`).
 """
 
 import logging
@@ -27,7 +27,7 @@ _RETRY_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class LiveProduct:
-    """The bundles of a product that are loaded; replaced as a whole."""
+    """The loaded bundles of a product; immutable, replaced whole when its manifest changes."""
 
     product: str
     manifest: RolloutManifest
@@ -43,15 +43,15 @@ class LiveProduct:
         object.__setattr__(self, "also_known", names)
 
     def resolutions(self, source: str) -> dict[str, float]:
-        """Of the source's exact columns, the finest that a live bundle adds them up in."""
-        found: dict[str, float] = {}
+        """For each exact column of the source, the finest resolution in which a live bundle sums it."""
+        finest: dict[str, float] = {}
         for engine in (self.champion, self.challenger, self.shadow):
             declared = {} if engine is None else engine.bundle.parts.kernel.resolutions.get(source, {})
-            found |= {column: min(step, found.get(column, step)) for column, step in declared.items()}
-        return found
+            finest |= {column: min(step, finest.get(column, step)) for column, step in declared.items()}
+        return finest
 
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
-        """The engine that decides a request: the same for the same entity as long as the share does not shrink."""
+        """The engine that decides a request; the same for the same entity as long as the share does not shrink."""
         if self.challenger is None:
             return self.champion, "champion"
         names = self.champion.shape.keys or (self.champion.shape.row_id,)
@@ -60,7 +60,7 @@ class LiveProduct:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class _Refusal:
     """A manifest that could not be followed.
 
     Attributes:
@@ -72,14 +72,15 @@ class Refusal:
 
 
 class Watcher:
-    """Keeps `live` as the rollout store says. What is bad is refused, logged and counted, and the old stays.
+    """Keeps `live` in step with the rollout store. A bad bundle is refused, logged and counted.
 
-    A challenger or a shadow that is bad is left out; a champion that is bad leaves the whole product as it was.
+    A product whose new champion is bad stays as it was; a bad challenger or shadow is left out.
 
     Args:
-        open_store: Gives the online store of a product; called once a product.
-        count_failure: Called with the product for every manifest that could not be followed.
-        after_swap: Called after a manifest was followed.
+        open_store: Opens the online store of a product; called once a product.
+        count_failure: Called with the product for every refused manifest or bundle.
+        after_swap: Called after the live bundles of a product were replaced.
+        interval: Seconds between two polls.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Watcher:
         self._after_swap = after_swap
         self._interval = interval
         self._stores: dict[str, OnlineStore] = {}
-        self._refused: dict[str, Refusal] = {}
+        self._refused: dict[str, _Refusal] = {}
         self._unreadable: dict[str, str] = {}
         self._reachable = True
         self._stop = threading.Event()
@@ -109,11 +110,11 @@ class Watcher:
         self.live: Mapping[str, LiveProduct] = {}
 
     def start(self) -> None:
-        """Begins to poll."""
+        """Starts polling in a thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stops polling and closes the online stores; no decision may be under way."""
+        """Stops polling and closes the online stores; call it when no decision is in progress."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -125,7 +126,7 @@ class Watcher:
         return self._stores[product]
 
     def poll(self) -> None:
-        """Looks once at every product's manifest and follows those that changed."""
+        """Reads every product's manifest once and follows those that changed."""
         try:
             products = self._rollout.products()
         except RolloutUnavailable as error:
@@ -154,9 +155,9 @@ class Watcher:
     def _follow(self, product: str, manifest: RolloutManifest) -> None:
         live = self.live.get(product)
         refused = self._refused.get(product)
-        waiting = refused is not None and refused.manifest == manifest and time.monotonic() < refused.retry_at
-        done = live is not None and live.manifest == manifest and refused is None
-        if done or waiting:
+        waits = refused is not None and refused.manifest == manifest and time.monotonic() < refused.retry_at
+        is_followed = live is not None and live.manifest == manifest and refused is None
+        if is_followed or waits:
             return
         self._refused.pop(product, None)
         champion = self._engine(product, manifest, manifest.champion)
@@ -175,7 +176,7 @@ class Watcher:
         _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
 
     def _engine(self, product: str, manifest: RolloutManifest, release: Release | None) -> Engine | None:
-        """The engine of a release, the loaded one where there is; `None` when it is refused."""
+        """The engine of a release, reused if it is live already; `None` when there is no release or it is refused."""
         if release is None:
             return None
         loaded = self._loaded(product, release)
@@ -186,7 +187,7 @@ class Watcher:
             return self._load(product, release, folder)
         except (BundleError, RolloutError, StoreError) as error:
             self._refuse(product, error)
-            self._refused[product] = Refusal(manifest=manifest, retry_at=time.monotonic() + _RETRY_SECONDS)
+            self._refused[product] = _Refusal(manifest=manifest, retry_at=time.monotonic() + _RETRY_SECONDS)
             return None
 
     def _loaded(self, product: str, release: Release) -> Engine | None:
@@ -200,8 +201,8 @@ class Watcher:
         bundle = load_bundle(folder, self._key, release.digest)
         if (bundle.product, bundle.version) != (product, release.version):
             raise BundleError(
-                f"bundle {folder} is version {bundle.version} of {bundle.product}; the rollout manifest of {product} "
-                f"names it as version {release.version}"
+                f"{folder} holds {bundle.full_name}; the rollout manifest of {product} names it as version "
+                f"{release.version}"
             )
         if product not in self._stores:
             self._stores[product] = self._open_store(product)
@@ -210,10 +211,10 @@ class Watcher:
         return engine
 
     def _refuse(self, product: str, error: Exception) -> None:
-        _LOG.error("%s: the rollout manifest is not followed, what was live stays: %s", product, error)
+        _LOG.error("%s: the rollout manifest is not followed, the live bundles stay: %s", product, error)
         self._count_failure(product)
 
     def _unreachable(self, error: RolloutUnavailable) -> None:
         if self._reachable:
-            _LOG.warning("the rollout store cannot be reached, what is live stays: %s", error)
+            _LOG.warning("the rollout store cannot be reached, the live bundles stay: %s", error)
         self._reachable = False

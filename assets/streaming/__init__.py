@@ -1,1 +1,1 @@
-"""Streams: new events into the online store within seconds, by the same rules as the lake."""
+"""Streams: new events in the online store within seconds, by the rules of the lake."""

@@ -1,9 +1,9 @@
 """Messages of a stream as events of the online store.
 
-Belongs here: the lake's own rules (contract, types, tokens, consent) applied to messages as they come, so that an event
-is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
+Belongs here: the rules of the lake (contract, types, tokens, consent) applied to messages as they arrive, so that an
+event is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
 
-One rule looks at a whole day and cannot be kept here: a day of which too many rows break the contract is not published.
+One rule needs a whole day and is not applied here: a day in which too many rows break the contract is not published.
 """
 
 import json
@@ -30,11 +30,11 @@ _MESSAGE = "_message"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An event that keeps the contract, and that the online store cannot keep or no decision could add up.
+    """An event that fits the contract, but that the online store cannot keep or no decision could sum.
 
     Attributes:
-        place: Of its message in the stream.
-        reason: Names the column, and not the value.
+        place: Place of its message in the stream.
+        reason: Names the column, but not the value.
     """
 
     place: str
@@ -43,13 +43,13 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of messages.
+    """The result of a batch of messages.
 
     Attributes:
-        events: Those that keep the contract and may be used.
-        quarantined: How many break it; the lake's quarantine names them, once their day was loaded.
-        withheld: How many lack their subject's consent, as far as the lake knows it.
-        left_out: Those that keep the contract, and that the online store cannot keep or no decision could add up.
+        events: The events that may be used.
+        quarantined: How many messages break the contract; the lake's quarantine names them once their day is loaded.
+        withheld: How many events lack their subject's consent, as far as the lake knows it.
+        left_out: The events that fit the contract, but that the online store cannot keep or no decision could sum.
     """
 
     events: tuple[NewEvent, ...]
@@ -67,44 +67,45 @@ def accepted(
     key: bytes,
     consents: pa.Table | None,
 ) -> Accepted:
-    """The messages that the lake would publish, as it would publish them.
+    """The events that the lake would publish from these messages.
 
-    Each is named by `event_name`, so that it counts once however often it is sent.
+    `event_name` names each event, so that it counts once however often it is sent.
 
     Args:
-        key: Of tokens.
-        consents: What is known of consents, where the contract asks for one.
+        needs: The needs of the product's kernel.
+        key: The key of tokens.
+        consents: The known consents, where the contract asks for consent.
 
     Raises:
         ContractCannotRun: An expectation of the contract cannot be evaluated.
     """
-    days: dict[date, list[Message]] = {}
-    unreadable = 0
+    by_day: dict[date, list[Message]] = {}
+    without_time = 0
     for message in messages:
         if message.arrived_at is None:
-            unreadable += 1
+            without_time += 1
         else:
-            days.setdefault(message.arrived_at.date(), []).append(message)
-    if not days:
-        return Accepted((), unreadable, 0)
-    parts = [_raw(contract, day, arrived) for day, arrived in days.items()]
-    raw = pa.concat_tables([table for table, _ in parts])
-    outcome = audit(contract, raw, list(days))
+            by_day.setdefault(message.arrived_at.date(), []).append(message)
+    if not by_day:
+        return Accepted((), without_time, 0)
+    raw_days = [_raw(contract, day, of_day) for day, of_day in by_day.items()]
+    raw = pa.concat_tables([table for table, _ in raw_days])
+    outcome = audit(contract, raw, list(by_day))
     broken = set(outcome.quarantine["row_ref"].to_pylist())
-    places = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
-    sent = [message for _, ordered in parts for message in ordered]
-    kept = [index for index, (day, number) in enumerate(places) if f"{day}#{number}" not in broken]
-    rows = without_personal_data(contract, outcome.valid, key).append_column(_MESSAGE, pa.array(kept, pa.int64()))
+    row_refs = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
+    ordered = [message for _, of_day in raw_days for message in of_day]
+    valid = [index for index, (day, number) in enumerate(row_refs) if f"{day}#{number}" not in broken]
+    rows = without_personal_data(contract, outcome.valid, key).append_column(_MESSAGE, pa.array(valid, pa.int64()))
     withheld = 0
     if contract.consent is not None and consents is not None:
-        allowed = apply_consent(contract.consent, rows, consents)
-        rows, withheld = allowed.kept, allowed.withheld
-    events, left_out = _events(product, contract, needs, rows, sent)
-    return Accepted(events, unreadable + len(broken), withheld, left_out)
+        consented = apply_consent(contract.consent, rows, consents)
+        rows, withheld = consented.kept, consented.withheld
+    events, left_out = _events(product, contract, needs, rows, ordered)
+    return Accepted(events, without_time + len(broken), withheld, left_out)
 
 
 def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa.Table, list[Message]]:
-    """The day's messages as a raw table, and in the order of its rows: what is no object comes last."""
+    """The day's messages as a raw table, and the messages in the order of its rows: malformed ones last."""
     items, objects, malformed, others = [], [], [], []
     for message in messages:
         item = json_object(message.text)
@@ -112,28 +113,28 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
             malformed.append(message.text)
             others.append(message)
         else:
-            # In a day's rows a column is there when one of them has it; in a few messages it may be in none.
+            # A whole day has every column in some row; a few messages may lack one in all rows.
             items.append(dict.fromkeys(contract.names) | item)
             objects.append(message)
     table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
-    return table.cast(pa.schema([_named(field) for field in table.schema])), objects + others
+    return table.cast(pa.schema([_typed(field) for field in table.schema])), objects + others
 
 
-def _named(field: pa.Field) -> pa.Field:
-    """A column of nothing but missing values as the text that it would be."""
+def _typed(field: pa.Field) -> pa.Field:
+    """The field; as text where no message gave it a type."""
     return pa.field(field.name, pa.string()) if pa.types.is_null(field.type) or field.name == MALFORMED else field
 
 
 def event_name(contract: Contract, key: Sequence[object], known_at: datetime) -> str:
-    """What names an event of a stream in the online store, as the lake tells its rows apart.
+    """The name of a stream's event in the online store: events with the same name count once.
 
-    A JSON list of the key's values as text, and last the day on which the event became known, UTC: within a day a key
-    is one fact, on another day it is another. Where facts are corrected, the last is the moment instead: each version
-    of a fact is an event of its own. One that is posted under this name counts once with that of the stream.
+    A JSON list of the key's values as text, then the UTC day on which the event became known: the lake has one row for
+    each record key and day. Where records are corrected, each revision is an event, and the list ends with the time
+    instead of the day. An event posted to the service under this name counts once with the stream's.
 
     Args:
-        key: A value a column of the contract's key.
-        known_at: With a zone.
+        key: The value of each column of the contract's key.
+        known_at: With a time zone.
     """
     known = known_at.astimezone(UTC)
     texts = [None if value is None else str(value) for value in key]
@@ -141,16 +142,16 @@ def event_name(contract: Contract, key: Sequence[object], known_at: datetime) ->
 
 
 def _events(
-    product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table, sent: Sequence[Message]
+    product: Product, contract: Contract, needs: Sequence[Need], rows: pa.Table, messages: Sequence[Message]
 ) -> tuple[tuple[NewEvent, ...], tuple[LeftOut, ...]]:
-    times = {contract.event_time: "event_time", contract.known_at: "known_at"}
-    keys = zip(*(rows[times.get(name, name)].to_pylist() for name in contract.key), strict=True)
+    renamed = {contract.event_time: "event_time", contract.known_at: "known_at"}
+    record_keys = zip(*(rows[renamed.get(name, name)].to_pylist() for name in contract.key), strict=True)
     stored = as_stored(product, needs, contract.source, rows)
     entities = [need.key for need in needs if need.source == contract.source]
-    messages = [sent[index] for index in rows[_MESSAGE].to_pylist()]
+    row_messages = [messages[index] for index in rows[_MESSAGE].to_pylist()]
     events, left_out = [], []
-    for row, key, message in zip(stored.to_pylist(), keys, messages, strict=True):
-        reason = unkeepable(row, stored.schema, entities) or _uncountable(contract, row)
+    for row, key, message in zip(stored.to_pylist(), record_keys, row_messages, strict=True):
+        reason = unkeepable(row, stored.schema, entities) or _too_large(contract, row)
         if reason is None:
             events.append(NewEvent(row, event_name(contract, key, row["known_at"]), message.arrived_at))
         else:
@@ -158,8 +159,8 @@ def _events(
     return tuple(events), tuple(left_out)
 
 
-def _uncountable(contract: Contract, row: Mapping[str, object]) -> str | None:
-    """Why every decision that sees an event would fail; None where none would."""
+def _too_large(contract: Contract, row: Mapping[str, object]) -> str | None:
+    """Names a column whose value is too large to sum exactly, so that decisions would fail; None if all values fit."""
     for name, step in contract.resolutions.items():
         value = row.get(name)
         if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * step:

@@ -1,10 +1,11 @@
 """Following one stream of a product into its online store.
 
-Belongs here: what is read next, what is put, and how far the store then knows the stream. Does not belong here: the
-rules for a message (`events.py`), the process that follows (`pipelines.services.stream_follower`).
+Belongs here: the position in the stream, appending events, and the time until which the store knows the stream. Does
+not belong here: the rules for a message (`events.py`), the process that follows
+(`pipelines.services.stream_follower`).
 
-The offsets are kept in the store, with the events and in one transaction. A follower that was killed reads nothing
-twice; one whose store was lost, or loaded anew from further back, reads again from where the load ends.
+The store keeps the offsets with the events, written in one transaction, so a follower that was killed reads nothing
+twice. If the store was lost, or loaded again with an earlier end, the follower reads from the end of the load.
 """
 
 import logging
@@ -30,7 +31,7 @@ _HEARTBEAT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did.
+    """The counts of one step.
 
     Attributes:
         read: Messages that were read.
@@ -46,11 +47,11 @@ class Step:
 
 
 class Follower:
-    """Follows one stream; not for several threads.
+    """Follows one stream; not safe for several threads.
 
     Args:
-        key: Of tokens.
-        now: The present moment; everything that had arrived before it is read once the end was seen.
+        key: The key of tokens.
+        now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before it began.
     """
 
     def __init__(
@@ -72,41 +73,41 @@ class Follower:
         self._consents: tuple[int, pa.Table] | None = None
 
     def step(self) -> Step:
-        """Reads what came since the last step and puts it into the store.
+        """Reads the messages since the last step and appends their events to the store.
 
-        Where another version is published in between, nothing is put.
+        If another version of the store is published meanwhile, nothing is appended.
 
         Raises:
             SourceError: The stream does not answer or does not exist.
-            StoreError: The store cannot be used; nothing was put, and the next step reads the same again.
+            StoreError: The store cannot be used; nothing was appended, and the next step reads the same again.
             LakeError: The consents cannot be read.
         """
         state = self._store.state()
         if state is None or self._source not in state.sources:
-            return Step()  # there is nothing yet that new events could be added to
+            return Step()  # the store has no load of the source to append to
         loaded_until = state.sources[self._source].loaded_until
         position = self._store.position(self._source)
-        began = self._now()
+        started = self._now()
         batch = self._read(position, loaded_until)
         before = position.read_until if position else loaded_until
-        known = max(began, before) if batch.at_end else before
+        known = max(started, before) if batch.at_end else before
         if not batch.messages and position is not None and known - before < _HEARTBEAT:
             return Step()
-        found = accepted(
+        result = accepted(
             self._product, self._contract, self._needs, batch.messages, key=self._key, consents=self._known_consents()
         )
         after = StreamPosition(batch.offsets, known)
         try:
-            added = self._store.append_stream(self._source, found.events, after, token=state.token)
+            added = self._store.append_stream(self._source, result.events, after, token=state.token)
         except VersionReplaced as replaced:
-            _LOG.info("%s: %s; the next step reads from where that version wants it", self.name, replaced)
+            _LOG.info("%s: %s; the next step reads from the end of that version's load", self.name, replaced)
             return Step()
-        for event in found.left_out:
+        for event in result.left_out:
             _LOG.warning("%s: the event at %s is left out: %s", self.name, event.place, event.reason)
-        return Step(len(batch.messages), added, found.quarantined, found.withheld, len(found.left_out))
+        return Step(len(batch.messages), added, result.quarantined, result.withheld, len(result.left_out))
 
     def close(self) -> None:
-        """Gives the stream back."""
+        """Closes the stream."""
         self._tail.close()
 
     def _read(self, position: StreamPosition | None, loaded_until: datetime) -> Batch:
@@ -114,11 +115,11 @@ class Follower:
             try:
                 return self._tail.read(position.offsets, _MOST)
             except SourceBroken as error:
-                _LOG.warning("%s; it is read again from %s", error, loaded_until)
+                _LOG.warning("%s; the stream is read again from %s", error, loaded_until)
         return self._tail.read(self._tail.offsets_at(loaded_until), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
-        """The lake's consents as they are now; a word that it does not have yet does not count yet."""
+        """The consents in the lake now; a consent that has not reached the lake does not count."""
         consent = self._contract.consent
         if consent is None:
             return None

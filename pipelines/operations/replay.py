@@ -173,7 +173,7 @@ def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: O
     index = _lake_events(bundle, featured, lake).by_entity(bundle.parts.kernel) if featured else None
     found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
     for record in kept:
-        decided = replay(record, bundle, scorer).differences
+        decided = replay(record, bundle, scorer)
         parity = Parity(remark="decided without features: only the fallback is compared")
         if index is not None and record.features:
             parity = compare_with_lake(record, bundle, index)

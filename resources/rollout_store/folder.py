@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from resources.durable_files import replace_file, sync_folder
 from resources.rollout_store.manifest import RolloutUnavailable
 
 
@@ -29,21 +30,10 @@ class FolderBackend:
             raise RolloutUnavailable(f"rollout store {self.root / path} cannot be read: {error}") from error
 
     def replace(self, path: str, data: bytes) -> None:
-        """Writes a temporary file beside it, then renames."""
+        """Replaces the file whole."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, target)
-        except OSError:
-            os.unlink(name)
-            raise
-        _sync_folder(target.parent)
+        replace_file(target, data, mode=0o644)
 
     def upload(self, source: Path, path: str) -> None:
         """Copies to a temporary folder beside it, then renames."""
@@ -57,7 +47,7 @@ class FolderBackend:
             os.rename(copy, target)
         finally:
             shutil.rmtree(copy, ignore_errors=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def download(self, path: str, landing: Path) -> Path:
         """Returns the published folder: it is on this machine already."""
@@ -71,12 +61,3 @@ class FolderBackend:
             return ()
         except OSError as error:
             raise RolloutUnavailable(f"rollout store {self.root} cannot be read: {error}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

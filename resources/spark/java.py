@@ -8,12 +8,11 @@ import importlib.util
 import os
 import re
 import shutil
-import stat
 import subprocess
-import tempfile
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from resources.durable_files import replace_file
 from resources.errors import LooplineError
 
 OLDEST = 17
@@ -99,9 +98,5 @@ def _wrapped(runtime: Path, folder: Path) -> Path:
     executable = folder / "bin" / "java"
     if not executable.exists() or executable.read_text(encoding="utf-8") != script:
         executable.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=executable.parent, prefix=".java.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(script)
-        Path(name).chmod(stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH)
-        os.replace(name, executable)
+        replace_file(executable, script.encode(), mode=0o755)
     return folder

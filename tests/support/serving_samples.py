@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxmltools.convert import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.bundle import Bundle, BundleParts, Policy
 from assets.bundle.calibration import Calibration
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
@@ -163,3 +163,26 @@ def _scorecard(encoder: Encoder) -> Scorecard:
         centre=tuple(0.0 for _ in columns),
         intercept=0.0,
     )
+
+
+def bundle_of(parts: BundleParts) -> Bundle:
+    """The parts as a loaded bundle."""
+    return Bundle(parts=parts, digest="cd" * 32, size=1)
+
+
+def broken_model(model: bytes) -> bytes:
+    """The model with NaN for every leaf: it loads, but gives no probability."""
+    import onnx
+
+    graph = onnx.load_model_from_string(model)
+    for attribute in graph.graph.node[0].attribute:
+        if attribute.name in ("nodes_values", "base_values", "class_weights"):
+            del attribute.floats[:]
+            attribute.floats.extend([float("nan")] * _count(graph, attribute.name))
+    return graph.SerializeToString()
+
+
+def _count(graph: object, name: str) -> int:
+    attributes = {a.name: a for a in graph.graph.node[0].attribute}  # type: ignore[attr-defined]
+    sizes = {"nodes_values": len(attributes["nodes_nodeids"].ints), "class_weights": len(attributes["class_ids"].ints)}
+    return sizes.get(name, 1)

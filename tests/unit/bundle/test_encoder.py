@@ -88,7 +88,7 @@ def _shops(*shops: str | None) -> pa.Table:
 
 
 def test_a_learned_category_keeps_the_most_frequent_values_and_one_for_the_rest() -> None:
-    """Of equally frequent values the smaller texts are kept; what is not kept is other, what is missing is missing."""
+    """Of equally frequent values the smaller texts are kept; other values are `(other)`, missing ones stay missing."""
     encoder = Encoder.from_features(SHOPS, _shops("z", "z", "b", "a", None, None, None, "c"))
     assert encoder.columns[:3] == ("shop=z", "shop=a", "shop=(other)")
     assert encoder.sources == ("shop",) * 3 + ("bank",) * 3 + ("habit",) * 2
@@ -130,7 +130,7 @@ def test_a_row_alone_is_the_row_of_its_table(shop: str | None) -> None:
         assert (found.dtype, found.tobytes()) == (np.float32, ENCODER.encode(table).tobytes())
 
 
-def test_a_row_that_is_none_is_refused() -> None:
+def test_an_invalid_row_is_refused() -> None:
     """Each message names the feature."""
     row = {"amount": 1.0, "purpose": "home", "age": 2.0, "size": 3.0}
     for wrong, message in (
@@ -144,8 +144,8 @@ def test_a_row_that_is_none_is_refused() -> None:
         ENCODER.encode_row({"amount": 1.0})
 
 
-def test_a_record_without_new_words_is_as_it_was() -> None:
-    """Bundles of declared categories are read by older code too; any other record names what older code refuses."""
+def test_a_record_without_new_fields_is_unchanged() -> None:
+    """Older code reads encoders of declared categories, and refuses the others by their new fields."""
     assert ENCODER.to_dict() == {
         "features": ["amount", "purpose", "age", "size"], "categories": {"purpose": ["car", "home"]},
     }  # fmt: skip

@@ -52,13 +52,13 @@ def test_a_value_that_is_nearly_always_there_has_a_bin_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 7.0])
-def test_a_constant_is_told_from_both_sides(value: float) -> None:
+def test_a_constant_has_an_edge_on_both_sides(value: float) -> None:
     profile = one([value] * 20).numeric["x"]
     assert len(set(profile.assign(np.array([value, value - 0.1, value + 0.1])))) == 3
 
 
 def test_of_many_values_the_most_frequent_are_kept() -> None:
-    """A category of any value is told by its most frequent ones; all others are one cell, seen before or not."""
+    """The most frequent values have a cell each; all others share one, seen in the reference rows or not."""
     texts = [f"shop {number:03d}" for number in range(200) for _ in range(1 + (number < 50))]
     table = pa.table({"c": texts})
     profile = build_profile(table, np.zeros(len(texts)), [], ["c"], positive_rate=0.1, auc=0.7)
@@ -114,7 +114,7 @@ def test_an_unmeasured_auc_is_refused() -> None:
     ("change", "message"),
     [
         ({"format": 2}, "format 2"),
-        ({"score": {}}, "lacks a part"),
+        ({"score": {}}, "a field is missing"),
         ({"numeric": {"x": {"edges": [2, 1], "counts": [1, 1, 1], "missing": 0, "sample": []}}}, "ascend"),
         ({"numeric": {"x": {"edges": [], "counts": [-1], "missing": 0, "sample": []}}}, "negative"),
         ({"numeric": {"x": {"edges": [], "counts": [1], "missing": 0, "sample": [2, 1]}}}, "sorted"),

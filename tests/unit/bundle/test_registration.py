@@ -1,9 +1,12 @@
+"""The record of a model version, and its approval."""
+
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from assets.bundle.registration import Approval, Registration, RegistrationError
+from tests.support.evaluated_bundle import FEATURES, evaluated_parts
 
 NOW = datetime(2026, 5, 1, 8, 30, tzinfo=UTC)
 RECORD = Registration(
@@ -30,7 +33,7 @@ def test_a_record_survives_as_tags_among_others() -> None:
     assert Approval.from_tags(tags) == APPROVAL
 
 
-def test_nobody_has_said_anything_yet() -> None:
+def test_a_version_may_have_no_approval_yet() -> None:
     assert Approval.from_tags(RECORD.to_tags()) is None
 
 
@@ -72,3 +75,16 @@ def test_an_approval_needs_a_person_a_reason_and_an_answer(change: dict[str, obj
 def test_an_unreadable_approval_is_no_approval() -> None:
     with pytest.raises(RegistrationError, match="cannot be read"):
         Approval.from_tags({"loopline.approval": '{"by": "X"}'})
+
+
+def test_a_registration_is_taken_from_the_bundle() -> None:
+    record = Registration.of(evaluated_parts(), digest="ab" * 32, author="schedule", code="1f2e")
+    assert record.pins == {"loans/features": 41, "loans/validated_payments": 12, "training_set": 7}
+    assert (record.gates, record.compared_with, record.features) == ("refuse", "", FEATURES.digest)
+    assert record.metrics["auc"] == 0.7812
+    assert Registration.from_tags(record.to_tags()) == record
+
+
+def test_an_unevaluated_bundle_has_no_registration() -> None:
+    with pytest.raises(RegistrationError, match="evaluate it first"):
+        Registration.of(evaluated_parts({}), digest="ab" * 32, author="schedule", code="1f2e")

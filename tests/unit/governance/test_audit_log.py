@@ -33,7 +33,7 @@ def test_entries_come_back_as_written_and_in_order(log: AuditLog) -> None:
     assert log.head() == written[-1].hash
 
 
-def test_an_empty_log_is_whole(log: AuditLog) -> None:
+def test_an_empty_log_is_valid(log: AuditLog) -> None:
     assert log.verify() == 0
     assert list(log.entries()) == []
     assert log.head() == "0" * 64
@@ -79,7 +79,7 @@ def test_a_forged_entry_with_its_own_hash_breaks_the_next(log: AuditLog, tmp_pat
         log.verify()
 
 
-def test_a_cut_off_end_is_found_by_whoever_noted_the_head(log: AuditLog) -> None:
+def test_a_cut_off_end_is_found_with_a_head_noted_before(log: AuditLog) -> None:
     for number in (1, 2, 3):
         add(log, number)
     known = log.head()
@@ -93,13 +93,13 @@ def test_a_cut_off_end_is_found_by_whoever_noted_the_head(log: AuditLog) -> None
 
 
 @pytest.mark.parametrize("kept", [1, 40, -2])
-def test_an_unfinished_entry_after_a_crash_is_mended_and_told(log: AuditLog, kept: int) -> None:
+def test_an_incomplete_entry_after_a_crash_is_repaired_and_recorded(log: AuditLog, kept: int) -> None:
     add(log, 1)
     whole = log.path.stat().st_size
     add(log, 2)
     cut = log.path.read_bytes()[: whole + kept] if kept > 0 else log.path.read_bytes()[:kept]
     log.path.write_bytes(cut)
-    with pytest.raises(AuditLogDamaged, match="unfinished"):
+    with pytest.raises(AuditLogDamaged, match="incomplete"):
         log.verify()
     add(log, 3)
     actions = [entry.action for entry in log.entries()]

@@ -51,6 +51,6 @@ def test_what_is_missing_or_wrong_does_not_promote(changes: dict[str, object], a
     assert reason in " ".join(verdict.reasons)
 
 
-def test_every_fault_is_told() -> None:
+def test_every_fault_is_a_reason() -> None:
     verdict = judged(digest=None, approval=replace(APPROVAL, answer="reject"))
     assert len(verdict.reasons) == 2

@@ -1,21 +1,6 @@
-"""A small real bundle and a store for it: see `tests.support.serving_samples`."""
+"""A small real bundle's parts and a store for them, and the bundle of a product whose requests are events."""
 
-from pathlib import Path
+from tests.support.card_samples import card_bundle
+from tests.support.serving_fixtures import parts, store
 
-import pytest
-
-from assets.bundle.bundle import BundleParts
-from resources.online_store.lmdb_store import LmdbStore
-from tests.support.serving_samples import fill_store, sample_parts
-
-
-@pytest.fixture(scope="session")
-def parts() -> BundleParts:
-    return sample_parts("1")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LmdbStore:
-    opened = LmdbStore(tmp_path / "online" / "loans")
-    fill_store(opened)
-    return opened
+__all__ = ["card_bundle", "parts", "store"]

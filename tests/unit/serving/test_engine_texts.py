@@ -1,6 +1,5 @@
 """Deciding with texts of any value: a hashed category of the request, the most frequent text of a history."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from assets.features.kernel.kernel import compile_features
 from assets.replay.decision import replay
 from assets.serving.engine import Engine
 from assets.serving.request import RequestError
-from assets.serving.shape import shape_of
 from assets.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
@@ -36,7 +34,7 @@ KERNEL = compile_features(
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Trained on what the kernel makes of the sample transactions, written and read."""
+    """Trained on features of the sample transactions, then written and read."""
     random = np.random.default_rng(1)
     moments = int(NOW.timestamp() * 1e6) - random.integers(0, 30 * 86_400_000_000, 800)
     spine = pa.table(
@@ -70,21 +68,10 @@ def test_a_decision_has_the_texts_that_training_computes(bundle: Bundle, store: 
         expected = KERNEL.compute({"transactions": transactions(events_each=200)}, spine)
         assert decision.features == expected.to_pylist()[0]
         assert decision.score == engine.score(expected)[0]
-        assert replay(decision, bundle).differences == ()
+        assert replay(decision, bundle) == ()
         habits.add(decision.features["habit"])
     assert None in habits
     assert len(habits) > 2
-
-
-def test_a_text_that_a_request_adds_to_a_history_is_asked_of_it_as_a_text(bundle: Bundle) -> None:
-    """Where requests are events, the column of a mode is a text of any value, also where others only tell it apart."""
-    orders = Events("orders", key="customer_id", includes_request=True)
-    history = [orders.distinct("shop"), orders.mode("shop", values=("bar",)), orders.distinct("till")]
-    kernel = compile_features(FeatureSet(request=KERNEL.features.request, history=history), {})
-    shape = shape_of(Bundle(parts=replace(bundle.parts, kernel=kernel), digest="", size=0))
-    assert shape.categories == {"merchant": (), "shop": ()}
-    assert shape.labels == ("till",)
-    assert shape.numbers == ("amount",)
 
 
 @pytest.mark.parametrize("merchant", [7, "", "x" * 300, "a\nb", True])

@@ -99,7 +99,7 @@ def test_a_decision_from_tiles_is_that_from_events(bundle: Bundle, store: Online
     engine = Engine(bundle, store, as_of_allowed=True)
     event = {"terminal_id": "busy", "card_id": "c1", "amount": 7.77, "event_time": NOW, "known_at": NOW}
 
-    def made() -> list[tuple[object, object]]:
+    def decided() -> list[tuple[object, object]]:
         requests = [
             REQUEST | {"terminal_id": terminal, "as_of": moment.isoformat()}
             for terminal in ("busy", "quiet", "unknown")
@@ -110,11 +110,11 @@ def test_a_decision_from_tiles_is_that_from_events(bundle: Bundle, store: Online
 
     assert load(store, "events", tiled=False) == 0
     store.append_event("cards", event)
-    expected = made()
+    expected = decided()
     assert {fallback for _, fallback in expected} == {None}
     assert load(store, "tiles", tiled=True) == 1
     store.append_event("cards", event)
-    assert made() == expected
+    assert decided() == expected
     assert store.known_until() == {"cards": NOW}
     state = store.state()
     assert state is not None
@@ -122,7 +122,7 @@ def test_a_decision_from_tiles_is_that_from_events(bundle: Bundle, store: Online
 
 
 def test_tiles_do_not_make_a_source_stale_that_is_followed(bundle: Bundle, store: OnlineStore) -> None:
-    """Tiles are of the load alone; what came since stands beside them."""
+    """Tiles hold loaded events only; later events are stored beside them."""
     load(store, "tiles", tiled=True)
     later = NOW + timedelta(days=10)
     state = store.state()
@@ -134,11 +134,11 @@ def test_tiles_do_not_make_a_source_stale_that_is_followed(bundle: Bundle, store
 
 
 def test_an_erased_subject_is_in_no_chunk(store: OnlineStore) -> None:
-    """Nor is anything left of a terminal that is erased itself."""
+    """And no tile is left of an erased terminal."""
     load(store, "tiles", tiled=True)
     (tiling,) = tilings_of(kernel())
-    mine = sum(value == "c1" for value in history()["card_id"].to_pylist())
-    assert 0 < store.erase("card_id", "c1") <= mine
+    of_subject = sum(value == "c1" for value in history()["card_id"].to_pylist())
+    assert 0 < store.erase("card_id", "c1") <= of_subject
     left = [
         card
         for number in range(100)
@@ -153,7 +153,7 @@ def test_an_erased_subject_is_in_no_chunk(store: OnlineStore) -> None:
 def test_more_events_than_are_read_for_a_decision_are_its_fallback(
     bundle: Bundle, store: OnlineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where tiles cannot serve; the record says how many there were."""
+    """Where there are no tiles; the record says how many events there were."""
     load(store, "events", tiled=False)
     monkeypatch.setattr("assets.serving.history.RAW_MOST", 1_000)
     decision = Engine(bundle, store, as_of_allowed=True).decide(REQUEST, now=NOW)
@@ -161,8 +161,8 @@ def test_more_events_than_are_read_for_a_decision_are_its_fallback(
     assert "events of cards, whose features cannot all be computed from tiles" in (decision.problem or "")
 
 
-def test_tiles_of_other_features_are_not_taken_for_these(bundle: Bundle, store: OnlineStore) -> None:
-    """A bundle whose features the load did not know falls back until the store is loaded again."""
+def test_tiles_of_other_features_are_not_used(bundle: Bundle, store: OnlineStore) -> None:
+    """A bundle with features that the load did not have falls back until the store is loaded again."""
     other = replace(FEATURES, history=(*FEATURES.history[:4], _TERMINAL.min("amount", days(9))))
     parts = bundle.parts
     spine = history().select(["terminal_id", "amount"]).append_column("as_of", history()["event_time"])

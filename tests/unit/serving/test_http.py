@@ -79,7 +79,7 @@ class Served:
         return [row for rows in found for row in rows]
 
     def roll_out(self, **others: Release | float) -> None:
-        """Gives the champion company, and waits until the service knows."""
+        """Adds a challenger or a shadow, and waits until the service follows."""
         champion = self.app.state.application.live[PRODUCT].manifest.champion
         self.workspace.roll_out(champion, **others)
         manifest = self.workspace.rollout.read_manifest(PRODUCT)
@@ -101,15 +101,15 @@ def started(home: Path, parts: BundleParts) -> Served:
 
 @pytest.fixture
 def served(tmp_path: Path, parts: BundleParts) -> Iterator[Served]:
-    with started(tmp_path, parts) as made:
-        yield made
+    with started(tmp_path, parts) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory, parts: BundleParts) -> Iterator[Served]:
     """For requests that change nothing."""
-    with started(tmp_path_factory.mktemp("home"), parts) as made:
-        yield made
+    with started(tmp_path_factory.mktemp("home"), parts) as running:
+        yield running
 
 
 def test_a_decision_is_answered_and_recorded(served: Served) -> None:
@@ -140,7 +140,9 @@ def test_a_decision_is_answered_and_recorded(served: Served) -> None:
         (b" " * 65_537, 413, "larger than 65536"),
     ],
 )
-def test_a_request_that_gets_no_decision_is_told_why(refusing: Served, body: bytes, status: int, message: str) -> None:
+def test_a_request_without_a_decision_is_answered_with_the_reason(
+    refusing: Served, body: bytes, status: int, message: str
+) -> None:
     found, text = refusing.post("/decide", body)
     assert found == status
     assert message in text
@@ -148,7 +150,7 @@ def test_a_request_that_gets_no_decision_is_told_why(refusing: Served, body: byt
     assert refusing.recorded() == []
 
 
-def test_a_body_without_an_announced_length_is_read_no_further_than_its_bound(refusing: Served) -> None:
+def test_a_body_without_an_announced_length_is_read_no_further_than_the_limit(refusing: Served) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", refusing.workspace.port, timeout=10)
     connection.request("POST", "/decide", body=iter([b" " * 8192] * 9), encode_chunked=True, headers={
         "Transfer-Encoding": "chunked",
@@ -157,12 +159,12 @@ def test_a_body_without_an_announced_length_is_read_no_further_than_its_bound(re
     connection.close()
 
 
-def test_what_cannot_be_logged_is_not_answered(served: Served) -> None:
+def test_a_decision_that_cannot_be_logged_is_not_answered(served: Served) -> None:
     log = served.workspace.environment.decision_log
     log.write_text("a file where the folder should be")
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
     assert (status, "outcome" in text) == (503, False)
-    assert "could not be recorded in time" in text
+    assert "could not be logged in time" in text
     assert served.metric('loopline_requests_refused_total{why="unlogged"}') == 1
     log.unlink()
     served.decide()
@@ -180,10 +182,10 @@ def test_an_overloaded_service_refuses_at_once(served: Served) -> None:
     assert served.app.state.in_flight == 0
 
 
-def test_an_error_of_our_own_says_nothing_of_its_inside(served: Served) -> None:
+def test_an_unforeseen_error_tells_nothing_of_the_internals(served: Served) -> None:
     served.app.state.pool.shutdown()
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
-    assert (status, json.loads(text)) == (500, {"error": "the service made an error; its log has the details"})
+    assert (status, json.loads(text)) == (500, {"error": "the service failed; its log has the details"})
     assert served.app.state.in_flight == 0
 
 
@@ -207,8 +209,8 @@ def test_a_posted_event_counts_in_the_next_decision(served: Served) -> None:
     assert now["transactions_30d"] == was["transactions_30d"] + 1  # type: ignore[operator]
 
 
-def test_the_service_tells_what_its_events_are_of(served: Served) -> None:
-    """Table versions and the moment until which events are known, for people and for Prometheus."""
+def test_the_state_of_the_online_store_is_described(served: Served) -> None:
+    """Table versions and the time until which events are known, in /products and /metrics."""
     (live,) = json.loads(served.get("/products"))["products"]
     until = "2026-03-01T12:00:00+00:00"
     assert live["events"] == {
@@ -219,7 +221,7 @@ def test_the_service_tells_what_its_events_are_of(served: Served) -> None:
 
 
 def test_a_product_that_refuses_stale_events_answers_503(tmp_path: Path, parts: BundleParts) -> None:
-    """The caller is told since when, and nothing is recorded as decided."""
+    """The answer says until when events are known, and no decision is recorded."""
     with started(tmp_path, replace(parts, policy=replace(parts.policy, when_stale="refuse"))) as served:
         request = REQUEST | {"as_of": "2026-03-09T00:00:00+00:00"}
         status, text = served.post("/decide", {"product": PRODUCT, "request": request})

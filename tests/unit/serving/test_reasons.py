@@ -26,16 +26,16 @@ def texts(totals: dict[str, float], row: dict[str, object], policy: Policy = POL
     return [reason.text for reason in reasons_of(totals, row, FEATURES, policy)]
 
 
-def test_the_largest_comes_first_and_what_spoke_for_the_person_is_left_out() -> None:
+def test_the_largest_contribution_is_first_and_those_for_the_person_are_left_out() -> None:
     assert texts({"score": 0.2, "debt": 0.5, "no_score": -1.0}, ROW) == ["Money is short", "The score is low"]
 
 
-def test_a_missing_value_is_told_as_missing() -> None:
+def test_a_missing_value_is_named_as_missing() -> None:
     row: dict[str, object] = {**ROW, "score": None}
     assert texts({"score": 0.2}, row) == ["Nothing is known of this: score of the bureau"]
 
 
-def test_no_sentence_stands_twice_and_the_count_is_of_sentences() -> None:
+def test_no_sentence_is_repeated_and_the_limit_counts_sentences() -> None:
     totals = {"debt": 0.5, "income": 0.4, "score": 0.3, "no_score": 0.1}
     two = dataclasses.replace(POLICY, reasons_shown=2)
     assert texts(totals, ROW, two) == ["Money is short", "The score is low"]

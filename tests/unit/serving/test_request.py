@@ -1,4 +1,4 @@
-"""What comes in over HTTP, checked."""
+"""Checks of bodies, requests and events."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -39,17 +39,17 @@ def test_a_good_request_keeps_its_values_in_the_order_of_the_shape() -> None:
     assert found.as_of == NOW  # type: ignore[attr-defined]
 
 
-def test_a_row_id_may_be_given_or_is_made() -> None:
+def test_a_row_id_may_be_given_or_is_random() -> None:
     assert parse(GOOD | {"application_id": 12}).row_id == 12  # type: ignore[attr-defined]
-    made = {parse(GOOD).row_id for _ in range(3)}  # type: ignore[attr-defined]
-    assert len(made) == 3
+    row_ids = {parse(GOOD).row_id for _ in range(3)}  # type: ignore[attr-defined]
+    assert len(row_ids) == 3
 
 
 def test_as_of_is_taken_only_where_it_is_allowed() -> None:
     request = GOOD | {"as_of": "2026-02-01T00:00:00+01:00"}
     assert parse(request).as_of == datetime(2026, 1, 31, 23, tzinfo=UTC)  # type: ignore[attr-defined]
     (problem,) = problems(request, as_of_allowed=False)
-    assert "'as_of' is not taken in this environment" in problem
+    assert "'as_of' is not allowed in this environment" in problem
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_request_is_an_object(request_: object) -> None:
     assert problems(request_)[0].endswith("it must be a JSON object")
 
 
-def test_a_field_that_only_another_live_bundle_knows_is_passed_over() -> None:
+def test_a_field_that_only_another_live_bundle_uses_is_ignored() -> None:
     assert "zip" not in parse(GOOD | {"zip": 1}, also_known=frozenset({"zip"})).values  # type: ignore[attr-defined]
 
 
@@ -154,7 +154,7 @@ def test_an_event_is_known_now_unless_it_says_when() -> None:
         ({"amount": 2**63}, "within 64 bits"),
         ({"amount": 10**15}, "'amount' is 1000000000000000; it must be below 2\\^53 steps"),
         ({"weight": 1e10}, "'weight' is 10000000000.0; it must be below 2\\^53 steps"),
-        ({"shop": "a\ud800"}, "'shop' is .* half of a character"),
+        ({"shop": "a\ud800"}, "'shop' is .* half a surrogate pair"),
     ],
 )
 def test_an_event_with_wrong_times_or_values_is_refused(change: dict[str, object], message: str) -> None:
@@ -163,7 +163,7 @@ def test_an_event_with_wrong_times_or_values_is_refused(change: dict[str, object
 
 
 def test_a_label_may_be_any_whole_number_of_64_bits() -> None:
-    """It is told apart from others, not added up."""
+    """Labels are compared for equality, not summed."""
     assert parse_event(EVENT | {"shop": 2**62}, now=NOW, any_time=False, resolutions={"amount": 0.01})["shop"] == 2**62
 
 

@@ -59,9 +59,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, parts: BundleParts) -> Iterator[Bench]:
-    made = Bench(tmp_path, parts)
-    yield made
-    made.watcher.close()
+    opened = Bench(tmp_path, parts)
+    yield opened
+    opened.watcher.close()
 
 
 def test_an_empty_rollout_store_is_no_failure(bench: Bench) -> None:
@@ -120,7 +120,7 @@ def test_a_refused_bundle_is_tried_again_later(bench: Bench, monkeypatch: pytest
 def test_a_bundle_that_is_not_the_named_one_is_refused(bench: Bench, what: str) -> None:
     bench.roll_out(bench.publish("1"))
     if what == "key":
-        release = bench.publish("2", key=b"somebody else's key, also long enough")
+        release = bench.publish("2", key=b"another key, which is long enough too")
     elif what == "digest":
         release = replace(bench.publish("2"), digest="0" * 64)
     elif what == "product":

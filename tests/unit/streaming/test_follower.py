@@ -4,18 +4,15 @@ import json
 import logging
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import as_stored
-from assets.privacy.tokens import tokenise
 from assets.product import StreamTopic
-from assets.streaming.events import LeftOut, accepted
+from assets.streaming.events import accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake
@@ -23,19 +20,7 @@ from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
 from resources.sources.tails import FileTail, Message
-
-UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
-NOW = UNTIL + timedelta(hours=6)
-HOUR = timedelta(hours=1)
-KEY = b"k" * 32
-NEEDS = compile_features(PRODUCT.features, PRODUCT.resolutions).needs
-
-
-def repayment(number: int, moment: datetime, **change: object) -> dict[str, Any]:
-    return {
-        "event_id": f"e{number}", "application_id": "A1", "customer_id": "C1", "event_time": moment.isoformat(),
-        "known_at": moment.isoformat(), "kind": "paid", "days_past_due": number, "amount_due": 10.0, "amount_paid": 10,
-    } | change  # fmt: skip
+from tests.support.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 
 
 class Home:
@@ -78,15 +63,15 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """The lake has the day before; the stream has that day too, and two messages of today."""
-    made = Home(tmp_path)
+    home = Home(tmp_path)
     before = [repayment(1, UNTIL - HOUR)]
-    made.load(*before)
-    made.say(*before, repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR))
-    return made
+    home.load(*before)
+    home.say(*before, repayment(2, UNTIL + HOUR), repayment(3, UNTIL + 2 * HOUR))
+    return home
 
 
 def test_what_came_since_the_load_is_added_and_known_until_now(home: Home) -> None:
-    """What the load has is not read again; at the end of the stream the store knows everything."""
+    """Loaded events are not read again; at the end of the stream the store knows its events until now."""
     assert home.follower().step() == Step(read=2, added=2)
     assert home.late == [1, 2, 3]
     assert home.store.known_until() == {"repayments": NOW}
@@ -112,12 +97,8 @@ def test_an_event_counts_once_however_it_comes(home: Home) -> None:
     assert follower.step() == Step()
 
 
-def messages(*rows: dict[str, Any]) -> list[Message]:
-    return [Message(json.dumps(row), datetime.fromisoformat(row["known_at"])) for row in rows]
-
-
-def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
-    """The correction of an event that came by the stream is not taken for the event sent twice; that one still is."""
+def test_each_revision_of_a_corrected_record_is_an_event(home: Home) -> None:
+    """A correction is not mistaken for the event sent twice; the event sent twice still counts once."""
     contract = replace(PRODUCT.contract("repayments"), corrections=True)
     first, second = repayment(9, UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR, event_id="e4")
     second["known_at"] = (UNTIL + 2 * HOUR).isoformat()
@@ -128,7 +109,7 @@ def test_each_version_of_a_corrected_fact_is_an_event(home: Home) -> None:
 
 
 def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
-    """A key that comes again on another day, and keys of two columns whose texts put together are the same."""
+    """A key that is repeated on another day, and keys of two columns whose joined texts are equal."""
     home.now = UNTIL + timedelta(days=1, hours=6)
     home.say(repayment(4, UNTIL + timedelta(days=1), event_id="e3"))
     assert home.follower().step() == Step(read=3, added=3)
@@ -143,7 +124,7 @@ def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:
 
 
 def test_messages_that_break_the_contract_are_left_out(home: Home) -> None:
-    """Those that the lake would quarantine, for the same reasons; the others count."""
+    """The lake would quarantine them, for the same reasons; the others count."""
     home.say(
         "{broken",
         "[1]",
@@ -173,7 +154,7 @@ def with_text(number: int, text: str, **change: object) -> str:
     ],
 )
 def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> None:
-    """It neither ends the follower nor holds up the messages behind it."""
+    """It neither ends the follower nor blocks the messages after it."""
     home.say(line, repayment(5, UNTIL + HOUR))
     assert home.follower().step() == Step(read=4, added=3, quarantined=1)
     assert home.late == [1, 2, 3, 5]
@@ -191,7 +172,7 @@ def test_a_message_that_cannot_be_read_is_quarantined(home: Home, line: str) -> 
     ],
 )
 def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home: Home, key: str) -> None:
-    """By the contract's rule or by the store's own; it is counted either way."""
+    """By a rule of the contract or of the store; the event is counted either way."""
     home.say(repayment(4, UNTIL + HOUR, customer_id=key), repayment(5, UNTIL + HOUR))
     done = home.follower().step()
     assert (done.read, done.added, done.quarantined + done.left_out) == (4, 3, 1)
@@ -199,8 +180,10 @@ def test_an_event_of_an_entity_that_no_store_keeps_does_not_stop_the_others(home
     assert home.store.known_until() == {"repayments": NOW}
 
 
-def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, caplog: pytest.LogCaptureFixture) -> None:
-    """Its place in the stream and the reason, without the value; those beside it count, and it is told once."""
+def test_an_event_that_the_store_cannot_take_is_left_out_and_logged(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log has its place in the stream and the reason, once and without the value; the other events count."""
     follower = home.follower()
     place = (home.folder / "repayments.jsonl").stat().st_size
     home.say(repayment(-(2**63), UNTIL + HOUR, event_id="e4"), repayment(5, UNTIL + HOUR))
@@ -213,33 +196,8 @@ def test_an_event_that_the_store_cannot_take_is_left_out_and_told(home: Home, ca
     assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (
-            {"category": "x" * 1001},
-            "column 'category' holds a text of 1001 characters; the online store keeps no such string",
-        ),
-        (
-            {"amount": -1e14},
-            "column 'amount' holds 2^53 or more steps of its resolution 0.01; bound it in the contract",
-        ),
-    ],
-)
-def test_what_no_store_keeps_or_no_decision_adds_up_is_left_out(change: dict[str, object], reason: str) -> None:
-    """The reason names the column and not the value."""
-    contract = PRODUCT.contract("transactions")
-    moment = (UNTIL + HOUR).isoformat()
-    row = {column.name: "1" for column in contract.columns} | {"event_time": moment, "known_at": moment}
-    rows = {"2:17": row | change, "2:18": row | {"transaction_id": "2"}}
-    sent = [Message(json.dumps(row), UNTIL + HOUR, place) for place, row in rows.items()]
-    found = accepted(PRODUCT, replace(contract, expectations=()), NEEDS, sent, key=KEY, consents=None)
-    assert found.left_out == (LeftOut("2:17", reason),)
-    assert (len(found.events), found.quarantined) == (1, 0)
-
-
 def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Home) -> None:
-    """The offsets went with the store, so nothing is missing."""
+    """The offsets were lost with the store, so the stream is read again."""
     follower = home.follower()
     follower.step()
     shutil.rmtree(home.folder / "online")
@@ -250,7 +208,7 @@ def test_a_store_that_was_lost_is_filled_again_from_where_its_load_ends(home: Ho
 
 
 def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
-    """Its offsets mean nothing any more; what was there already counts once."""
+    """The stored offsets no longer fit; events that the store has count once."""
     follower = home.follower()
     follower.step()
     (home.folder / "repayments.jsonl").write_text(json.dumps(repayment(3, UNTIL + 2 * HOUR)) + "\n")
@@ -263,7 +221,7 @@ def test_a_stream_that_was_replaced_is_read_again(home: Home) -> None:
 
 
 def test_a_stream_that_was_replaced_by_a_longer_one_is_read_again(home: Home) -> None:
-    """Its size says nothing: what stands before the offset is something else."""
+    """Its size does not show that it was replaced; the text before the offset does."""
     follower = home.follower()
     follower.step()
     (home.folder / "repayments.jsonl").write_text("")
@@ -279,12 +237,12 @@ def _position(home: Home) -> Any:
 
 
 def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
-    """There is nothing that new events could be added to; the follower waits."""
+    """There is no load to append to; the follower waits."""
     assert Home(tmp_path).follower().step() == Step()
 
 
 def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends earlier, so that the stream is to be read from further back; what the step read is not put."""
+    """The new load ends earlier, so the stream is read from there; nothing that the step read is appended."""
     follower = home.follower()
     follower.step()
     home.say(repayment(4, UNTIL + 3 * HOUR))
@@ -305,7 +263,7 @@ def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkey
 
 
 def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The position is put with the events or not at all."""
+    """The position is written with the events or not at all."""
     follower = home.follower()
 
     def fail(*_: object, **__: object) -> int:
@@ -316,36 +274,3 @@ def test_a_store_that_fails_loses_nothing(home: Home, monkeypatch: pytest.Monkey
         with pytest.raises(StoreUnavailable):
             follower.step()
     assert follower.step().added == 2
-
-
-# ---------------------------------------------------------------- tokens and consent
-
-
-def test_tokens_and_consent_are_those_of_the_lake() -> None:
-    """An application of a subject who did not consent is withheld; what the contract hides is a token."""
-    contract = PRODUCT.contract("applications")
-    columns = tuple(replace(c, personal="token") if c.name == "customer_id" else c for c in contract.columns)
-    contract = replace(contract, columns=columns, expectations=())
-    token = tokenise("C1", KEY, "customer_id")
-    consents = pa.table(
-        {
-            "customer_id": [token],
-            "purpose": ["credit_decision"],
-            "granted": [True],
-            "known_at": pa.array([UNTIL], TIMESTAMP),
-        }
-    )
-    rows = [
-        {column.name: "1" for column in contract.columns}
-        | {"application_id": f"A{n}", "customer_id": customer, "event_time": moment.isoformat()}
-        | {"known_at": moment.isoformat()}
-        for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
-    ]
-    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=consents)
-    assert [event.row["customer_id"] for event in found.events] == [token]
-    assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
-    assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
-
-
-def _empty() -> pa.Table:
-    return pa.table({name: pa.array([], TIMESTAMP) for name in ("event_time", "known_at", "customer_id")})

@@ -1,6 +1,5 @@
 """The fitted candidates: what they learn from, what they promise, what they never look at."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,6 @@ import xgboost as xgb
 from sklearn.metrics import roc_auc_score
 
 from assets.bundle.calibration import sigmoid
-from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.training.candidates import (
     Candidates,
     bin_edges,
@@ -95,12 +93,6 @@ def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, part
     np.testing.assert_allclose(card.apply(unseen), pipeline.predict_proba(unseen)[:, 1], atol=1e-9, rtol=0)
 
 
-def test_the_scorecard_survives_json_exactly(candidates: Candidates, rows: TrainingRows) -> None:
-    again = Scorecard.from_dict(json.loads(json.dumps(candidates.scorecard.to_dict())))
-    assert again == candidates.scorecard
-    np.testing.assert_array_equal(again.apply(rows.matrix), candidates.scorecard.apply(rows.matrix))
-
-
 def test_scorecard_contributions_are_measured_from_the_mean_training_row(rows: TrainingRows, parts: Split) -> None:
     train = rows.take(parts.train)
     card = fit_scorecard(train, rows.take(parts.calibrate))
@@ -118,12 +110,3 @@ def test_bins_give_the_common_value_and_the_tail_their_own() -> None:
     assert edges[-1] > np.quantile(skewed[skewed > 0], 0.9)
     constant, absent = bin_edges(np.column_stack([np.ones(500), np.full(500, np.nan)]).astype(np.float32))
     assert constant == absent == ()
-
-
-def test_a_scorecard_refuses_another_matrix(candidates: Candidates, rows: TrainingRows) -> None:
-    with pytest.raises(ScorecardError, match="has 6 columns"):
-        candidates.scorecard.apply(rows.matrix[:, :5])
-    with pytest.raises(ScorecardError, match="no \\['intercept'\\]"):
-        Scorecard.from_dict({k: v for k, v in candidates.scorecard.to_dict().items() if k != "intercept"})
-    with pytest.raises(ScorecardError, match="need 3 points"):
-        Scorecard(("a",), ((1.0,),), ((0.1, 0.2),), (0.0,), 0.0)

@@ -1,0 +1,48 @@
+"""Files that survive a crash and a power cut.
+
+Belongs here: writing a file and syncing it, replacing a file whole, syncing the names in a folder. Does not belong
+here: the content of the files, locks (`locks.py`).
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Writes a file; its content is on disk when this returns. Its name is not: see `sync_folder`."""
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes, *, mode: int) -> None:
+    """Replaces a file by way of a temporary one beside it: a reader gets the old content or the new, never a part.
+
+    Args:
+        path: In a folder that exists; the file itself need not.
+        mode: The file's permission bits.
+
+    Raises:
+        OSError: The file could not be replaced; the old one is unchanged.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        write_synced(Path(name), data)
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names of new and renamed files in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,79 @@
+"""Messages accepted by the rules of the lake: contract, tokens, consent; the rest counted or left out."""
+
+import json
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from assets.features.online.load import as_stored
+from assets.privacy.tokens import tokenise
+from assets.streaming.events import LeftOut, accepted
+from pipelines.credit_risk.product import PRODUCT
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.sources.tails import Message
+from tests.support.stream_messages import HOUR, KEY, NEEDS, UNTIL, messages, repayment
+
+
+def test_a_message_with_a_key_that_the_store_cannot_take_is_quarantined() -> None:
+    """The other messages of the batch are accepted."""
+    customers = ["C1", "C\u00a01", "", "C2"]
+    sent = messages(*(repayment(number, UNTIL + HOUR, customer_id=name) for number, name in enumerate(customers)))
+    found = accepted(PRODUCT, PRODUCT.contract("repayments"), NEEDS, sent, key=KEY, consents=None)
+    assert [event.row["customer_id"] for event in found.events] == ["C1", "C2"]
+    assert found.quarantined == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            {"category": "x" * 1001},
+            "column 'category' holds a text of 1001 characters; the online store keeps no such string",
+        ),
+        (
+            {"amount": -1e14},
+            "column 'amount' holds 2^53 or more steps of its resolution 0.01; bound it in the contract",
+        ),
+    ],
+)
+def test_an_event_that_cannot_be_stored_or_summed_is_left_out(change: dict[str, object], reason: str) -> None:
+    """The reason names the column and not the value."""
+    contract = PRODUCT.contract("transactions")
+    moment = (UNTIL + HOUR).isoformat()
+    row = {column.name: "1" for column in contract.columns} | {"event_time": moment, "known_at": moment}
+    rows = {"2:17": row | change, "2:18": row | {"transaction_id": "2"}}
+    sent = [Message(json.dumps(row), UNTIL + HOUR, place) for place, row in rows.items()]
+    found = accepted(PRODUCT, replace(contract, expectations=()), NEEDS, sent, key=KEY, consents=None)
+    assert found.left_out == (LeftOut("2:17", reason),)
+    assert (len(found.events), found.quarantined) == (1, 0)
+
+
+def test_tokens_and_consent_are_those_of_the_lake() -> None:
+    """An application without consent is withheld; a personal column is a token."""
+    contract = PRODUCT.contract("applications")
+    columns = tuple(replace(c, personal="token") if c.name == "customer_id" else c for c in contract.columns)
+    contract = replace(contract, columns=columns, expectations=())
+    token = tokenise("C1", KEY, "customer_id")
+    consents = pa.table(
+        {
+            "customer_id": [token],
+            "purpose": ["credit_decision"],
+            "granted": [True],
+            "known_at": pa.array([UNTIL], TIMESTAMP),
+        }
+    )
+    rows = [
+        {column.name: "1" for column in contract.columns}
+        | {"application_id": f"A{n}", "customer_id": customer, "event_time": moment.isoformat()}
+        | {"known_at": moment.isoformat()}
+        for n, (customer, moment) in enumerate([("C1", UNTIL + HOUR), ("C2", UNTIL + HOUR), ("C1", UNTIL - HOUR)])
+    ]
+    found = accepted(PRODUCT, contract, NEEDS, messages(*rows), key=KEY, consents=consents)
+    assert [event.row["customer_id"] for event in found.events] == [token]
+    assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
+    assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
+
+
+def _empty() -> pa.Table:
+    return pa.table({name: pa.array([], TIMESTAMP) for name in ("event_time", "known_at", "customer_id")})
