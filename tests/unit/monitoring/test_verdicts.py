@@ -259,12 +259,3 @@ def test_people_are_told_of_changes_and_reminded(
     told = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
     verdict = alert_verdict(current, before=before, alerted_at=told, now=NOW, repeat=timedelta(days=1))
     assert verdict.action == action
-
-
-def test_a_verdict_without_a_reason_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="'none' has no reason"):
-        Verdict("none", ())
-
-
-def test_a_verdict_as_plain_values() -> None:
-    assert ASKS.to_dict() == {"action": "retrain", "reasons": ["drift"]}

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.ingestion.landing import MALFORMED, ROW_NUMBER
-from assets.product import ContractError, DailyFiles, Product, ProductError, load_contract
-from assets.product.contract import TAKEN
-from assets.streaming.events import _MESSAGE
+from assets.product import DailyFiles, Product, ProductError
 from pipelines.products import load_product
 
 
@@ -48,19 +45,6 @@ def test_spine_and_label_are_not_corrected(source: str, role: str, tmp_path: Pat
         _with_corrections(load_product("card_fraud"), source, tmp_path).check_corrections()
 
 
-def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
-    """Features name a fact by one column."""
-    product = _with_corrections(load_product("credit_risk"), "transactions", tmp_path)
-    file = product.contracts / "transactions.yaml"
-    assert load_contract(file).corrections
-    file.write_text(file.read_text().replace("key: [transaction_id]", "key: [transaction_id, account_id]"))
-    with pytest.raises(ContractError, match="cannot be corrected; write a key of one column"):
-        load_contract(file)
-    file.write_text(file.read_text().replace("corrections: true", "corrections: 'yes'"))
-    with pytest.raises(ContractError, match="write true or false"):
-        load_contract(file)
-
-
 def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
     """What the validation of days and of messages asks of them is what the product's features read."""
     assert load_product("credit_risk").contract("repayments").entity_keys == ("customer_id",)
@@ -97,34 +81,3 @@ def test_a_source_with_two_underscores_is_refused() -> None:
     more = (*product.sources, DailyFiles("card__limits", "{day}.csv"))
     with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
         replace(product, sources=more)
-
-
-@pytest.mark.parametrize("column", TAKEN)
-def test_a_contract_has_no_column_that_tables_have_themselves(column: str, tmp_path: Path) -> None:
-    """The table's own would take the place of the source's."""
-    file = _contract_with(column, tmp_path)
-    with pytest.raises(ContractError, match=f"column '{column}': tables have their own of that name; give it another"):
-        load_contract(file)
-
-
-def test_the_names_that_tables_take_are_all_known() -> None:
-    """What ingestion and the stream put beside the contract's columns."""
-    assert {MALFORMED, ROW_NUMBER, _MESSAGE} < set(TAKEN)
-
-
-@pytest.mark.parametrize("name", ["event_time", "known_at"])
-def test_a_time_is_not_named_as_another_column(name: str, tmp_path: Path) -> None:
-    """A validated table has the two times under these names, and would have two columns of one name."""
-    file = _contract_with("other_time", tmp_path)
-    file.write_text(file.read_text().replace(f"{name}: {name}", f"{name}: other_time"))
-    with pytest.raises(ContractError, match=f"{name} is 'other_time', .* another column '{name}'; give that one"):
-        load_contract(file)
-
-
-def _contract_with(column: str, folder: Path) -> Path:
-    """A contract file with one more column."""
-    file = folder / "card_transactions.yaml"
-    text = (load_product("card_fraud").contracts / file.name).read_text()
-    file.write_text(text.replace("columns:\n", f"columns:\n  {column}: {{type: timestamp, description: one more}}\n"))
-    assert column in file.read_text()
-    return file

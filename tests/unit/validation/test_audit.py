@@ -10,9 +10,7 @@ import pytest
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
 from assets.validation.audit import Audit, ContractCannotRun, audit
-from assets.validation.entity_keys import refused_keys
 from resources.lake.content import content_hash
-from resources.online_store.event_blocks import EventError, key_text
 from resources.sources.readers import DayRows
 
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
@@ -136,19 +134,6 @@ def test_a_key_that_the_store_cannot_take_is_quarantined(key: str) -> None:
     assert (found["rule"], found["column"], found["value"]) == ("key_can_be_stored", "kind", key)
     assert outcome.valid["id"].to_pylist() == ["1", "3", "4", "5"]
     assert run(rows, expectations=(), columns=columns).quarantine.num_rows == 0
-
-
-def test_the_rule_of_keys_is_the_stores_own() -> None:
-    """A column of keys is judged as the store judges each, at the edges of what it takes."""
-    edges = [*map(chr, range(0x2100)), *(letter * size for letter in ("a", "é") for size in (127, 128, 255, 256))]
-
-    def is_taken(key: str) -> bool:
-        try:
-            return key_text(key) == key
-        except EventError:
-            return False
-
-    assert refused_keys(pa.chunked_array([edges])).tolist() == [not is_taken(key) for key in edges]
 
 
 def test_a_line_that_is_no_row_is_not_lost_and_names_nobody() -> None:
