@@ -1,4 +1,4 @@
-"""A contract file: what it may not say is told by its name, with what to write instead."""
+"""A wrong contract file is refused with the name of the part and what to write instead."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import ContractError, load_contract
-from assets.product.contract import TAKEN
+from assets.product.contract import RESERVED
 from assets.streaming.events import _MESSAGE
 from pipelines.products import load_product
 
@@ -25,25 +25,27 @@ def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
         load_contract(file)
 
 
-@pytest.mark.parametrize("column", TAKEN)
-def test_a_contract_has_no_column_that_tables_have_themselves(column: str, tmp_path: Path) -> None:
-    """The table's own would take the place of the source's."""
+@pytest.mark.parametrize("column", RESERVED)
+def test_a_contract_has_no_column_that_the_lakes_tables_add(column: str, tmp_path: Path) -> None:
+    """The added column would replace the source's."""
     file = _contract_with(column, tmp_path)
-    with pytest.raises(ContractError, match=f"column '{column}': tables have their own of that name; give it another"):
+    with pytest.raises(ContractError, match=f"column '{column}': the lake's tables add one of that name; rename this"):
         load_contract(file)
 
 
-def test_the_names_that_tables_take_are_all_known() -> None:
-    """What ingestion and the stream put beside the contract's columns."""
-    assert {MALFORMED, ROW_NUMBER, _MESSAGE} < set(TAKEN)
+def test_all_added_columns_are_reserved() -> None:
+    """Those that ingestion and the stream add to the contract's columns."""
+    assert {MALFORMED, ROW_NUMBER, _MESSAGE} < set(RESERVED)
 
 
 @pytest.mark.parametrize("name", ["event_time", "known_at"])
 def test_a_time_is_not_named_as_another_column(name: str, tmp_path: Path) -> None:
-    """A validated table has the two times under these names, and would have two columns of one name."""
+    """A validated table names its two times so, and would have two columns of one name."""
     file = _contract_with("other_time", tmp_path)
     file.write_text(file.read_text().replace(f"{name}: {name}", f"{name}: other_time"))
-    with pytest.raises(ContractError, match=f"{name} is 'other_time', .* another column '{name}'; give that one"):
+    with pytest.raises(
+        ContractError, match=f"{name} is read from 'other_time', but .* another column '{name}'; rename that one"
+    ):
         load_contract(file)
 
 

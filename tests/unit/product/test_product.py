@@ -46,29 +46,29 @@ def test_spine_and_label_are_not_corrected(source: str, role: str, tmp_path: Pat
 
 
 def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
-    """What the validation of days and of messages asks of them is what the product's features read."""
+    """Validation of days and of messages checks exactly the keys that the product's features read."""
     assert load_product("credit_risk").contract("repayments").entity_keys == ("customer_id",)
     assert load_product("credit_risk").contract("consents").entity_keys == ()
 
 
 @pytest.mark.parametrize("column", ["sequence", "as_of", "day"])
 def test_a_spine_column_with_the_name_of_another_is_refused(column: str) -> None:
-    """The feature table would deliver its own column of that name in its place."""
+    """The column that the feature table adds would replace it."""
     product = load_product("card_fraud")
     for spine in (replace(product.spine, carried=(column,)), replace(product.spine, row_id=column)):
-        with pytest.raises(ProductError, match=f"column '{column}'; the feature table has its own column of that name"):
+        with pytest.raises(ProductError, match=f"'{column}' has the name of a column that the feature table adds"):
             replace(product, spine=spine)
 
 
-def test_a_spine_may_call_its_order_and_its_moment_as_the_feature_table_does() -> None:
-    """The two are then one column."""
+def test_a_spine_may_name_sequence_and_as_of_as_the_feature_table_does() -> None:
+    """Both names then mean one column."""
     product = load_product("card_fraud")
     spine = replace(product.spine, sequence="sequence", as_of="as_of", carried=("sequence", "as_of"))
     assert replace(product, spine=spine).spine == spine
 
 
 def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
-    """It is found when the product is loaded, not by the job."""
+    """The product fails to load, long before a job would find the clash."""
     product = load_product("card_fraud")
     name = product.features.history[0].name
     with pytest.raises(ProductError, match=f"column '{name}' has the name of a feature; give the feature another"):
@@ -76,7 +76,7 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
 
 
 def test_a_source_with_two_underscores_is_refused() -> None:
-    """The store would take it for tiles, and tell neither its version nor how long it is known."""
+    """The store would take it for a source of tiles, without a version and a time until which it is known."""
     product = load_product("card_fraud")
     more = (*product.sources, DailyFiles("card__limits", "{day}.csv"))
     with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
