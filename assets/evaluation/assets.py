@@ -69,12 +69,12 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product, "training_set"), version=model["training_set"]["version"])
             bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
-            rows, parts, _ = labelled_rows(product, table, bundle.parts.encoder)
+            rows, split, _ = labelled_rows(product, table, bundle.parts.encoder)
             champion = _champion(product, rollout, keys)
             found = evaluate_model(
-                rows, parts, boosted_model(bundle.parts), bundle.parts.scorecard,
+                rows, split, boosted_model(bundle.parts), bundle.parts.scorecard,
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
-                champion_scores=_champion_scores(champion, table, rows, parts, product),
+                champion_scores=_champion_scores(champion, table, rows, split, product),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
             latency = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
@@ -87,7 +87,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             )  # fmt: skip
             report = {**found.to_dict(), "gates": verdict.to_dict(), "champion": champion.version if champion else None}
             evaluated = replace(
-                bundle.parts, metrics=report, reference=_reference(product, table, rows, parts, bundle, found.test.auc)
+                bundle.parts, metrics=report, reference=_reference(product, table, rows, split, bundle, found.test.auc)
             )
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
@@ -97,7 +97,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         run.plots(pictures)
         run.documents({"evaluation": report})
         yield watch.result(
-            rows=len(parts.test), checks=gate_results(verdict),
+            rows=len(split.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
             verdict=verdict.action, reasons=list(verdict.reasons), auc=found.test.auc, mlflow_run=run.run_id,
             **pictures,
@@ -115,23 +115,23 @@ def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | N
 
 
 def _champion_scores(
-    champion: Bundle | None, table: pa.Table, rows: TrainingRows, parts: Split, product: Product
+    champion: Bundle | None, table: pa.Table, rows: TrainingRows, split: Split, product: Product
 ) -> NDArray[np.float64] | None:
     """The champion's scores of the test rows, in their order; `None` where it needs a feature that the table lacks."""
     if champion is None or set(champion.parts.kernel.features.names) - set(table.column_names):
         return None
-    return Engine(champion, None).score(_in_order(table, rows.row_ids[parts.test], product.spine.row_id))
+    return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
 
 
 def _reference(
-    product: Product, table: pa.Table, rows: TrainingRows, parts: Split, bundle: Bundle, auc: float
+    product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
     """The profile of the newest rows that the model was judged on: what live rows are compared with."""
-    test = _in_order(table, rows.row_ids[parts.test], product.spine.row_id)
+    test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(
         test, Engine(bundle, None).score(test), features.numeric, features.categories,
-        positive_rate=float(rows.y[parts.test].mean()), auc=auc,
+        positive_rate=float(rows.y[split.test].mean()), auc=auc,
     )  # fmt: skip
     return profile.to_dict()
 

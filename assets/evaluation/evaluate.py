@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.scorecard import Scorecard
-from assets.evaluation import plots
+from assets.evaluation import importance_plot, plots
 from assets.evaluation.compare import Comparison, compare
 from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
@@ -134,7 +134,7 @@ class Evaluation:
 
 def evaluate_model(
     rows: TrainingRows,
-    parts: Split,
+    split: Split,
     model: BoostedModel,
     scorecard: Scorecard,
     *,
@@ -148,14 +148,14 @@ def evaluate_model(
 
     Args:
         rows: All labelled rows.
-        parts: The split that the model was trained with.
+        split: The split that the model was trained with.
         model: The model to judge.
         scorecard: Its baseline, of the same columns.
         decision: Its `profit` and `max_refused` choose the threshold.
         protected: Attributes among `rows.protected`.
         gates: Its `min_group_rows` says which groups are judged.
         seed: Of every bootstrap and sample.
-        champion_scores: float64 [test rows], the champion's scores of the test rows in the order of `parts.test`.
+        champion_scores: float64 [test rows], the champion's scores of the test rows in the order of `split.test`.
 
     Raises:
         EvaluationError: A protected attribute or a champion's score is missing, or a part does not allow its figures.
@@ -163,14 +163,14 @@ def evaluate_model(
     missing = [attribute.column for attribute in protected if attribute.column not in rows.protected]
     if missing:
         raise EvaluationError(f"protected {missing} are not among the rows' {sorted(rows.protected)}: carry them along")
-    train, calibrate, test = (rows.take(part) for part in (parts.train, parts.calibrate, parts.test))
+    train, calibrate, test = (rows.take(part) for part in (split.train, split.calibrate, split.test))
     train_scores, calibrate_scores, scores = (model.predict(part.matrix) for part in (train, calibrate, test))
     scorecard_scores = scorecard.apply(test.matrix)
     profit = decision.profit
     chosen = choose_threshold(calibrate_scores, calibrate.y, profit, calibrate.stake, decision.max_refused)
     explanation = explain(model.booster, test.matrix, test.columns, test.sources, seed=seed)
     return Evaluation(
-        windows=parts.to_dict(),
+        windows=split.to_dict(),
         train=measure(train.y, train_scores, seed=seed),
         calibrate=measure(calibrate.y, calibrate_scores, seed=seed),
         test=measure(test.y, scores, seed=seed),
@@ -207,7 +207,7 @@ def draw(evaluation: Evaluation) -> dict[str, bytes]:
         "ranking": plots.ranking(scored.y, scored.scores, scored.scorecard_scores),
         "calibration": plots.calibration(scored.y, scored.scores),
         "profit": plots.profit(curve, evaluation.tested),
-        "importance": plots.importance(evaluation.explanation),
+        "importance": importance_plot.importance(evaluation.explanation),
         "scores": plots.score_distribution(
             scored.y, scored.scores, scored.training_scores, evaluation.chosen.threshold, evaluation.score_psi
         ),

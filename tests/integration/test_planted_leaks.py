@@ -22,7 +22,7 @@ from assets.product import (
     Spine,
 )
 from assets.training.audit import gather_evidence
-from assets.training.leakage import Finding, audit_findings
+from assets.training.leakage import LeakageFinding, leakage_findings
 from assets.vocabulary import Category, Events, FeatureSet, HashedCategory, LearnedCategory, Number, Ratio, days
 from resources.lake import Lake
 
@@ -69,12 +69,12 @@ class World:
     rows: pa.Table
     labels: pa.Table
 
-    def findings(self, rows: pa.Table | None = None, features: FeatureSet = FEATURES) -> tuple[Finding, ...]:
+    def findings(self, rows: pa.Table | None = None, features: FeatureSet = FEATURES) -> tuple[LeakageFinding, ...]:
         """What the audit finds of the training set, or of another one."""
         product = replace(self.product, features=features)
         found = gather_evidence(product, self.lake, self.rows if rows is None else rows, self.labels, NOW)
         assert found.rows == product.gates.audited_rows
-        return audit_findings(found, product.gates)
+        return leakage_findings(found, product.gates)
 
     def with_column(self, name: str, values: np.ndarray) -> pa.Table:
         return self.rows.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
@@ -256,7 +256,7 @@ def test_a_column_filled_in_at_its_source_is_caught_by_what_it_tells(world: Worl
     features = replace(FEATURES, request=(*FEATURES.request, Number("status")))
     found = replace(world, lake=lake).findings(world.with_column("status", bad), features)
     assert {(finding.check, finding.feature) for finding in found} == {("label_proxy", "status")}
-    assert all("'status'" in finding.reason and "take it out" in finding.reason for finding in found)
+    assert all("'status'" in finding.reason and "remove it from the features" in finding.reason for finding in found)
 
 
 def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
@@ -270,6 +270,6 @@ def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
 def test_an_empty_training_set_is_no_clean_one(world: World) -> None:
     """What could not be looked at does not pass."""
     found = gather_evidence(world.product, world.lake, world.rows.slice(0, 0), world.labels, NOW)
-    assert {finding.check for finding in audit_findings(found, world.product.gates)} == {
+    assert {finding.check for finding in leakage_findings(found, world.product.gates)} == {
         "follows_from_the_past", "label_proxy",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from tests.unit.evaluation.conftest import DECISION, GATES, PROTECTED, Trained
 
 
 def test_figures_are_of_the_test_rows(evaluation: Evaluation, trained: Trained) -> None:
-    test = trained.rows.take(trained.parts.test)
+    test = trained.rows.take(trained.split.test)
     assert evaluation.test.rows == len(test)
     assert evaluation.test.auc == roc_auc_score(test.y, trained.candidates.boosted.predict(test.matrix))
     assert sum(group.rows for group in evaluation.fairness[0].groups) == len(test)
@@ -25,7 +25,7 @@ def test_figures_are_of_the_test_rows(evaluation: Evaluation, trained: Trained) 
 def test_the_threshold_is_chosen_on_calibration_rows_and_tried_on_test_rows(
     evaluation: Evaluation, trained: Trained
 ) -> None:
-    part = trained.rows.take(trained.parts.calibrate)
+    part = trained.rows.take(trained.split.calibrate)
     scores = trained.candidates.boosted.predict(part.matrix)
     assert evaluation.chosen == choose_threshold(scores, part.y, DECISION.profit, part.stake, DECISION.max_refused)
     assert evaluation.tested.threshold == evaluation.chosen.threshold
@@ -74,7 +74,7 @@ def test_a_protected_attribute_that_was_not_carried_is_named(trained: Trained) -
     with pytest.raises(EvaluationError, match="nationality"):
         evaluate_model(
             trained.rows,
-            trained.parts,
+            trained.split,
             trained.candidates.boosted,
             trained.candidates.scorecard,
             decision=DECISION,
@@ -88,7 +88,7 @@ def test_the_champion_must_have_scored_the_same_rows(trained: Trained) -> None:
     with pytest.raises(EvaluationError, match="shape"):
         evaluate_model(
             trained.rows,
-            trained.parts,
+            trained.split,
             trained.candidates.boosted,
             trained.candidates.scorecard,
             decision=DECISION,

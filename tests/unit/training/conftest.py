@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from assets.product import ModelSpec
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
-from assets.training.split import Split, split
+from assets.training.split import Split, split_rows
 
 COLUMNS = ("amount", "income", "visits", "noise", "purpose=car", "purpose=home")
 SOURCES = ("amount", "income", "visits", "noise", "purpose", "purpose")
@@ -52,10 +52,10 @@ def rows() -> TrainingRows:
 
 
 @pytest.fixture(scope="session")
-def parts(rows: TrainingRows) -> Split:
-    return split(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
+def split(rows: TrainingRows) -> Split:
+    return split_rows(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
 
 
 @pytest.fixture(scope="session")
-def candidates(rows: TrainingRows, parts: Split) -> Candidates:
-    return train_candidates(rows, parts, SPEC)
+def candidates(rows: TrainingRows, split: Split) -> Candidates:
+    return train_candidates(rows, split, SPEC)

@@ -79,15 +79,15 @@ def _training_set(count: int = 3_000) -> pa.Table:
 def test_a_vocabulary_is_learned_from_the_training_rows_alone(product: Product) -> None:
     """A value that floods the calibration and the test rows is not among those kept, nor is a rare one."""
     table = _training_set()
-    rows, parts, encoder = labelled_rows(product, table)
-    trained = table.take(pa.array(parts.train))["shop"].to_pylist()
+    rows, split, encoder = labelled_rows(product, table)
+    trained = table.take(pa.array(split.train))["shop"].to_pylist()
     counts = {shop: trained.count(shop) for shop in ("book", "bar", "inn", "zoo", "fresh", "kiosk")}
     kept = sorted((shop for shop in counts if counts[shop] >= 20), key=lambda shop: (-counts[shop], shop))[:3]
     assert encoder.categories == {"shop": tuple(kept)}
     assert "fresh" not in kept
     assert counts["kiosk"] < 20
     fresh = rows.columns.index("shop=(other)")
-    assert rows.matrix[parts.test, fresh][table.take(pa.array(parts.test))["shop"].to_numpy() == "fresh"].all()
+    assert rows.matrix[split.test, fresh][table.take(pa.array(split.test))["shop"].to_numpy() == "fresh"].all()
 
 
 def test_it_is_learned_from_values_and_not_from_their_order(product: Product) -> None:
@@ -100,9 +100,9 @@ def test_it_is_learned_from_values_and_not_from_their_order(product: Product) ->
 def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: Path) -> None:
     """The encoder of the bundle is that of the training rows, and a live request is encoded like a row of training."""
     table = _training_set()
-    rows, parts, encoder = labelled_rows(product, table)
-    candidates = train_candidates(rows, parts, product.model)
-    made = candidate_parts(product, rows, parts, candidates, encoder, pins={}, created_at=NOW)
+    rows, split, encoder = labelled_rows(product, table)
+    candidates = train_candidates(rows, split, product.model)
+    made = candidate_parts(product, rows, split, candidates, encoder, pins={}, created_at=NOW)
     write_bundle(made, tmp_path / "bundle", KEY)
     bundle = load_bundle(tmp_path / "bundle", KEY, None)
     assert bundle.parts.encoder == encoder
