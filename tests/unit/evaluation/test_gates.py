@@ -127,5 +127,5 @@ def test_the_verdict_is_ready_for_json() -> None:
         "threshold": 0.7,
         "comparison": "at_least",
         "passed": False,
-        "reason": "auc: AUC on the test rows is unknown (nan); what is unknown does not pass",
+        "reason": "auc: AUC on the test rows is unknown (nan); an unknown value does not pass",
     }
