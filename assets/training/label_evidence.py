@@ -15,8 +15,8 @@ from assets.metrics.ranking import columns_by_feature
 LEAST_TIMED_ROWS = 30
 """With fewer rows a high rank correlation is chance too often."""
 _CELLS = 32
-_COMMON = 500
-"""A value of at least one row in so many has a cell of its own: the bad outcome may be as rare."""
+_RAREST = 500
+"""A value that at least one row in so many has is a cell of its own: the bad outcome may be as rare."""
 
 
 def label_information(matrix: NDArray[np.float32], sources: Sequence[str], y: NDArray[np.int8]) -> dict[str, float]:
@@ -63,7 +63,7 @@ def _cells(columns: NDArray[np.float32]) -> NDArray[np.int64]:
     missing = np.isnan(values)
     edges, counts = np.unique(values[~missing], return_counts=True)
     if len(edges) > _CELLS:
-        common = edges[counts * _COMMON >= len(values)]
+        common = edges[counts * _RAREST >= len(values)]
         below = np.where(common == 0, -np.finfo(np.float32).tiny, np.nextafter(common, np.float32(-np.inf)))
         quantiles = np.quantile(values[~missing], np.arange(1, _CELLS) / _CELLS, method="inverted_cdf")
         edges = np.unique(np.concatenate([quantiles, common, below]))

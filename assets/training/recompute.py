@@ -70,11 +70,11 @@ def changed_values(
         recomputed = _computed(features, resolutions, known, row)
         differing = [name for name in features.names if _bits(recomputed[name]) != _bits(stored[name])]
         if differing:
-            peeks = _peeks(features, resolutions, all_events, known, row)
+            later = _with_later_events(features, resolutions, all_events, known, row)
             changed += [
                 ChangedValue(
                     name, str(stored[row_id]), stored[_AS_OF], stored[name], recomputed[name],
-                    tuple(s for s, seen in peeks.items() if any(_bits(v[name]) == _bits(stored[name]) for v in seen)),
+                    tuple(s for s, rows in later.items() if any(_bits(v[name]) == _bits(stored[name]) for v in rows)),
                 )
                 for name in differing
             ]  # fmt: skip
@@ -90,36 +90,36 @@ def _computed(
 def _of_entities(features: FeatureSet, source: str, events: pa.Table, row: pa.Table) -> pa.Table:
     """The events of the row's entities."""
     keys = dict.fromkeys(feature.key for feature in features.history if feature.source == source)
-    first, *others = (pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys)
+    mask, *others = (pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys)
     for other in others:
-        first = pc.or_(first, other)
-    return events.filter(first)
+        mask = pc.or_(mask, other)
+    return events.filter(mask)
 
 
 def _known(events: pa.Table, as_of: pa.Scalar) -> pa.ChunkedArray:
     return pc.and_(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
 
 
-def _peeks(
+def _with_later_events(
     features: FeatureSet,
     resolutions: reference.Resolutions,
     all_events: Mapping[str, pa.Table],
     known: Mapping[str, pa.Table],
     row: pa.Table,
 ) -> dict[str, list[Mapping[str, Value]]]:
-    """By source, the row's features with more events of it than were known: all that had happened, then all there are.
+    """By source, the row's features as if later events of the source had been known: those of the past, then all.
 
     A source of which every event was known has no entry.
     """
     as_of = row[_AS_OF][0]
-    peeks: dict[str, list[Mapping[str, Value]]] = {}
+    computed: dict[str, list[Mapping[str, Value]]] = {}
     for source, table in all_events.items():
         happened = table.filter(pc.less_equal(table["event_time"], as_of))
-        for seen in (happened, table):
-            if seen.num_rows > known[source].num_rows:
-                visible = {**known, source: _as_if_known(seen, as_of)}
-                peeks.setdefault(source, []).append(_computed(features, resolutions, visible, row))
-    return peeks
+        for more in (happened, table):
+            if more.num_rows > known[source].num_rows:
+                visible = {**known, source: _as_if_known(more, as_of)}
+                computed.setdefault(source, []).append(_computed(features, resolutions, visible, row))
+    return computed
 
 
 def _as_if_known(events: pa.Table, as_of: pa.Scalar) -> pa.Table:

@@ -52,12 +52,11 @@ class Split:
 
     def to_dict(self) -> dict[str, object]:
         """Windows and row counts, ready for JSON."""
-        parts = (
-            ("train", self.train, self.train_window),
-            ("calibrate", self.calibrate, self.calibrate_window),
-            ("test", self.test, self.test_window),
-        )
-        return {name: {**window.to_dict(), "rows": len(rows)} for name, rows, window in parts}
+        return {
+            "train": {**self.train_window.to_dict(), "rows": len(self.train)},
+            "calibrate": {**self.calibrate_window.to_dict(), "rows": len(self.calibrate)},
+            "test": {**self.test_window.to_dict(), "rows": len(self.test)},
+        }
 
 
 def split_rows(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec, maturity: timedelta) -> Split:

@@ -95,13 +95,13 @@ def test_a_leaked_label_is_caught_and_named(clean: TrainingRows) -> None:
 
 def test_a_leak_by_missing_values_is_caught(clean: TrainingRows) -> None:
     generator = np.random.default_rng(1)
-    told = np.where(clean.y == 1, np.nan, generator.normal(size=len(clean)))
-    leaking = with_feature(clean, "closing_note_length", told)
+    values = np.where(clean.y == 1, np.nan, generator.normal(size=len(clean)))
+    leaking = with_feature(clean, "closing_note_length", values)
     assert {"auc_not_too_good", "single_feature_auc"} <= closed(verdict_of(judge(leaking, *train(leaking))))
 
 
 def test_a_model_that_learned_a_stand_in_for_sex_is_refused(clean: TrainingRows) -> None:
-    # The past treated women worse, and a harmless-looking feature tells who is one.
+    # The past treated women worse, and a harmless-looking feature reveals who is one.
     generator = np.random.default_rng(2)
     woman = clean.protected["sex"] == "female"
     y = np.where(woman & (generator.random(len(clean)) < 0.35), 1, clean.y).astype(np.int8)
@@ -120,12 +120,12 @@ def test_a_worse_challenger_is_not_promoted(clean: TrainingRows, honest: tuple[S
     matrix[:, 1] = np.nan
     weaker = replace(clean, matrix=matrix)
     challenger = train_candidates(weaker, split, SPEC)
-    found = judge(weaker, split, challenger, champion_scores=scores)
-    verdict = verdict_of(found, first_model=False)
+    evaluation = judge(weaker, split, challenger, champion_scores=scores)
+    verdict = verdict_of(evaluation, first_model=False)
     assert verdict.action == "refuse"
     assert "champion_comparison" in closed(verdict)
-    assert found.comparison is not None
-    assert found.comparison.low > 0
+    assert evaluation.comparison is not None
+    assert evaluation.comparison.low > 0
 
 
 def test_an_equal_challenger_passes_the_comparison(

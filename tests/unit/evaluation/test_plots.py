@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: what is written on them stays readable."""
+"""Pictures of an evaluation: the words on them stay readable."""
 
 import io
 
@@ -11,7 +11,7 @@ from assets.evaluation.plots import ranking
 
 @pytest.mark.parametrize("share", [0.02, 0.125, 0.2])
 def test_the_names_of_curves_stand_apart_from_the_line_of_chance(share: float) -> None:
-    """Whatever the rate of bad rows is, nothing but its own words is written at the line of chance."""
+    """For any rate of bad rows, the line of chance crosses no name of a curve."""
     random = np.random.default_rng(0)
     y = (random.random(4000) < share).astype(np.int8)
     weak = y * 0.8 + random.normal(size=4000)

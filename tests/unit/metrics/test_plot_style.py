@@ -17,7 +17,7 @@ def pixels(content: bytes) -> np.ndarray:
 def test_a_picture_fits_its_dialog_and_its_words_fit_the_picture(length: int) -> None:
     """800 pixels, with a margin on the right however long the title and the line below it are."""
     picture, _ = figure("m" * length, "n" * length)
-    found = pixels(png(picture))
-    assert found.shape[1] == 800
-    assert (found[:60, 790:] == 255).all()
-    assert (found[:60] < 128).any()
+    image = pixels(png(picture))
+    assert image.shape[1] == 800
+    assert (image[:60, 790:] == 255).all()
+    assert (image[:60] < 128).any()

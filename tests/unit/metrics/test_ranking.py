@@ -23,8 +23,8 @@ def test_the_interval_covers_about_as_often_as_it_says() -> None:
     truth = roc_auc_score(*scored(400_000, seed=99))
     inside = 0
     for seed in range(60):
-        found = measure(*scored(600, seed=seed), seed=seed)
-        inside += found.auc_low <= truth <= found.auc_high
+        metrics = measure(*scored(600, seed=seed), seed=seed)
+        inside += metrics.auc_low <= truth <= metrics.auc_high
     assert inside >= 51
 
 
@@ -62,8 +62,8 @@ def test_the_label_in_disguise_is_found(columns: object, leaking: str) -> None:
     noise = np.random.default_rng(5).normal(size=len(y))
     table = {"noise": noise, **columns(y)}  # type: ignore[operator]
     matrix = np.column_stack(list(table.values())).astype(np.float32)
-    found = best_single_feature(matrix, list(table), list(table), y)
-    assert (found.feature, found.auc) == (leaking, 1.0)
+    best = best_single_feature(matrix, list(table), list(table), y)
+    assert (best.feature, best.auc) == (leaking, 1.0)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -141,7 +141,7 @@ def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: s
 
 
 def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
-    """Hanley and McNeil's approximation is exact for exponential scores, so that is what is drawn."""
+    """Over exponential scores, for which the approximation of Hanley and McNeil is exact."""
     rng = np.random.default_rng(0)
     positives, negatives, rate = 60, 400, 0.35
     drawn = []
@@ -253,9 +253,9 @@ ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
         (ASKS, "retrain", None, "send"),
     ],
 )
-def test_people_are_told_of_changes_and_reminded(
+def test_people_are_alerted_to_changes_and_reminded(
     current: Verdict[str], before: str | None, hours_ago: int | None, action: str
 ) -> None:
-    told = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
-    verdict = alert_verdict(current, before=before, alerted_at=told, now=NOW, repeat=timedelta(days=1))
+    alerted_at = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
+    verdict = alert_verdict(current, before=before, alerted_at=alerted_at, now=NOW, repeat=timedelta(days=1))
     assert verdict.action == action

@@ -1,4 +1,4 @@
-"""A product's description: where contracts and features must say the same."""
+"""A product's description: contracts, features and the spine must agree."""
 
 import shutil
 from dataclasses import replace

@@ -26,13 +26,13 @@ def make_rows(count: int = 4000, *, seed: int = 0) -> TrainingRows:
     odds = 1.3 * amount - 0.9 * income + 0.25 * (visits - 3.0) + 0.8 * car - 2.0
     matrix = np.column_stack([amount, income, visits, noise, car, 1 - car]).astype(np.float32)
     matrix[generator.random(count) < 0.1, 1] = np.nan
-    moments = np.sort(generator.integers(0, 120 * 86_400_000_000, count)).astype("timedelta64[us]")
+    offsets = np.sort(generator.integers(0, 120 * 86_400_000_000, count)).astype("timedelta64[us]")
     return TrainingRows(
         matrix=matrix,
         columns=COLUMNS,
         sources=SOURCES,
         y=_draw(odds, generator),
-        as_of=np.datetime64("2026-01-01", "us") + moments,
+        as_of=np.datetime64("2026-01-01", "us") + offsets,
         row_ids=np.arange(count),
         protected={
             "sex": np.where(generator.integers(0, 2, count) == 1, "male", "female").astype(object),

@@ -1,4 +1,4 @@
-"""The fitted candidates: what they learn from, what they promise, what they never look at."""
+"""The fitted candidates: the rows that they learn from, their guarantees, the rows that they never see."""
 
 import json
 from dataclasses import replace

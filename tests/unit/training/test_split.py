@@ -41,8 +41,8 @@ def test_parts_do_not_depend_on_the_order_of_rows() -> None:
 
 
 def test_to_dict_has_windows_and_counts() -> None:
-    told = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=8, test_days=1), maturity=timedelta(days=1)).to_dict()
-    assert told["test"] == {"first": "2026-03-01T00:00:00.000000Z", "end": "2026-03-02T00:00:00.000000Z", "rows": 24}
+    windows = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=8, test_days=1), maturity=timedelta(days=1)).to_dict()
+    assert windows["test"] == {"first": "2026-03-01T00:00:00.000000Z", "end": "2026-03-02T00:00:00.000000Z", "rows": 24}
 
 
 def test_a_part_without_both_classes_is_refused_with_its_figures() -> None:

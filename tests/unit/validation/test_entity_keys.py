@@ -7,7 +7,7 @@ from resources.online_store.event_blocks import EventError, key_text
 
 
 def test_the_rule_of_keys_is_the_stores_own() -> None:
-    """A column of keys is judged as the store judges each, at the edges of what it takes."""
+    """At the edges of the store's rule."""
     edges = [*map(chr, range(0x2100)), *(letter * size for letter in ("a", "é") for size in (127, 128, 255, 256))]
 
     def is_taken(key: str) -> bool:
