@@ -1,6 +1,6 @@
-"""What every asset factory needs: keys, days, timing, metadata, failures.
+"""Helpers of every asset factory: keys, days, timing, metadata, failures.
 
-Belongs here: the few helpers that make each stage's `assets.py` read alike. Imports Dagster, so only `assets.py` and
+Belongs here: the helpers that make each stage's `assets.py` read alike. It imports Dagster, so only `assets.py` and
 `checks.py` modules import it. Does not belong here: anything about a particular stage.
 """
 
@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from assets.product import Product
 from resources.naming import checked_day
@@ -31,10 +32,10 @@ def asset_key(product: Product, name: str) -> dg.AssetKey:
 
 
 def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: Any) -> Callable[..., Any]:
-    """The decorator of a product's asset: its key and its owner, which is the product's unless another is named.
+    """The decorator of a product's asset: its key, and its owner (the product's unless another is named).
 
-    Assets without days have the backfill policy of those with days: a job that holds both then says of itself, in the
-    UI, that a range is one run, and not that its policies vary.
+    Assets without days get the backfill policy of those with days, so that the UI says of a job with both kinds that a
+    range is one run, and not that its policies vary.
     """
     owners = [owner or product.owner]
     return dg.asset(key=asset_key(product, name), owners=owners, backfill_policy=ONE_RUN, **terms)
@@ -43,7 +44,7 @@ def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: 
 def daily_asset_of(
     product: Product, name: str, partitions: dg.PartitionsDefinition[str], *, owner: str | None = None, **terms: Any
 ) -> Callable[..., Any]:
-    """The decorator of an asset with a partition a day; a range of days is one run."""
+    """The decorator of an asset with daily partitions; a range of days is one run."""
     return asset_of(product, name, owner=owner, partitions_def=partitions, **terms)
 
 
@@ -59,7 +60,7 @@ def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozens
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Times one asset and makes its result."""
+    """Times one asset and builds its result."""
 
     name: str
     started: float = field(default_factory=time.perf_counter)
@@ -67,13 +68,18 @@ class Stopwatch:
     def result(
         self, *, rows: int, checks: Sequence[dg.AssetCheckResult] = (), value: Any = None, **metadata: Any
     ) -> dg.MaterializeResult[Any]:
-        """The materialisation with rows, seconds and whatever else is told of it; says so in the progress log."""
+        """The materialisation with rows, seconds and the metadata given; rows and seconds go to the progress log."""
         seconds = time.perf_counter() - self.started
         PROGRESS.info("%s", self.name, extra={"rows": rows, "seconds": seconds})
-        told = {key: _metadata_value(item) for key, item in metadata.items()}
+        values = {key: _metadata_value(item) for key, item in metadata.items()}
         return dg.MaterializeResult(
-            metadata={"rows": rows, "seconds": round(seconds, 3), **told}, check_results=list(checks), value=value
+            metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value
         )
+
+
+def with_constant(table: pa.Table, name: str, value: object, kind: pa.DataType) -> pa.Table:
+    """The table with one more column, which holds the value in every row."""
+    return table.append_column(name, pa.repeat(pa.scalar(value, kind), table.num_rows))
 
 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
@@ -83,7 +89,7 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 @contextmanager
 def permanent(*kinds: type[Exception]) -> Iterator[None]:
-    """Turns errors that trying again cannot mend into a failure that is not retried, message unchanged."""
+    """Turns errors that a retry cannot fix into a failure without retries, message unchanged."""
     try:
         yield
     except kinds as error:

@@ -58,7 +58,7 @@ def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
     def retrain(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
         tick = context.scheduled_execution_time
         key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
-        cause = Cause(kind="schedule", key=key, finding="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
+        cause = Cause(kind="schedule", key=key, action="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
         return request_retraining(context.instance, product, cause, clock.now())
 
     return retrain

@@ -1,1 +1,1 @@
-"""What a model is worth, to whom, and whether it may go live."""
+"""The figures of a candidate on its test rows, and the gates before promotion."""

@@ -1,7 +1,7 @@
 """Assets of evaluation: `evaluation`, with every gate as a blocking check.
 
-Belongs here: judging the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
-how a figure is computed (the modules beside this one), promotion (`assets.registry`).
+Belongs here: evaluating the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
+computing a figure (the modules beside this one), promotion (`assets.registry`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ EVALUATED = "evaluated"
 
 
 def evaluation_asset(product: Product) -> dg.AssetsDefinition:
-    """`evaluation`: what the candidate is worth, to whom, and whether it may go on."""
+    """`evaluation`: the figures of the candidate, and the verdict of the gates."""
     name = EVALUATION
     key = asset_key(product, name)
 
@@ -70,37 +70,43 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product.name, TRAINING_SET), version=model["training_set"]["version"])
             bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
-            rows, parts, _ = labelled_rows(product, table, bundle.parts.encoder)
+            rows, split, _ = labelled_rows(product, table, bundle.parts.encoder)
             champion = _champion(product, rollout, keys)
-            found = evaluate_model(
-                rows, parts, boosted_model(bundle.parts), bundle.parts.scorecard,
+            figures = evaluate_model(
+                rows, split, boosted_model(bundle.parts), bundle.parts.scorecard,
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
-                champion_scores=_champion_scores(champion, table, rows, parts, product),
+                champion_scores=_champion_scores(champion, table, rows, split, product),
             )  # fmt: skip
             engine = Engine(bundle, online_stores.of(product.name))
             latency_ms = decision_latency(engine, table, now=clock.now(), seed=product.model.seed)
             verdict = evaluate(
-                found.signals(
+                figures.signals(
                     first_model=champion is None, future_features=model["training_set"]["audit"]["changed_features"],
                     latency_ms=latency_ms, bundle_mb=bundle.size / 2**20,
                 ),
                 product.gates,
             )  # fmt: skip
-            report = {**found.to_dict(), "gates": verdict.to_dict(), "champion": champion.version if champion else None}
+            report = {
+                **figures.to_dict(),
+                "gates": verdict.to_dict(),
+                "champion": champion.version if champion else None,
+            }
             evaluated = replace(
-                bundle.parts, metrics=report, reference=_reference(product, table, rows, parts, bundle, found.test.auc)
+                bundle.parts,
+                metrics=report,
+                reference=_reference(product, table, rows, split, bundle, figures.test.auc),
             )
             write_bundle(evaluated, Path(place) / EVALUATED, keys.signing)
             run.folder(EVALUATED, Path(place) / EVALUATED)
-        pictures = draw(found)
-        run.metrics({"test_auc": found.test.auc, "test_average_precision": found.test.average_precision})
+        pictures = draw(figures)
+        run.metrics({"test_auc": figures.test.auc, "test_average_precision": figures.test.average_precision})
         run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results})
         run.plots(pictures)
         run.documents({"evaluation": report})
         yield watch.result(
-            rows=len(parts.test), checks=gate_results(verdict),
+            rows=len(split.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
-            verdict=verdict.action, reasons=list(verdict.reasons), auc=found.test.auc, mlflow_run=run.run_id,
+            verdict=verdict.action, reasons=list(verdict.reasons), auc=figures.test.auc, mlflow_run=run.run_id,
             **pictures,
         )  # fmt: skip
 
@@ -108,7 +114,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
 
 
 def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | None:
-    """The bundle that decides now; `None` before the first."""
+    """The bundle that decides now; `None` before the first release."""
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
         return None
@@ -116,27 +122,28 @@ def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | N
 
 
 def _champion_scores(
-    champion: Bundle | None, table: pa.Table, rows: TrainingRows, parts: Split, product: Product
+    champion: Bundle | None, table: pa.Table, rows: TrainingRows, split: Split, product: Product
 ) -> NDArray[np.float64] | None:
-    """The champion's scores of the test rows, in their order; `None` where it needs a feature that the table lacks."""
+    """The champion's scores of the test rows, in their order; `None` if the table lacks a feature that it needs."""
     if champion is None or set(champion.parts.kernel.features.names) - set(table.column_names):
         return None
-    return Engine(champion, None).score(_in_order(table, rows.row_ids[parts.test], product.spine.row_id))
+    return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
 
 
 def _reference(
-    product: Product, table: pa.Table, rows: TrainingRows, parts: Split, bundle: Bundle, auc: float
+    product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
-    """The profile of the newest rows that the model was judged on: what live rows are compared with."""
-    test = _in_order(table, rows.row_ids[parts.test], product.spine.row_id)
+    """The reference profile of the test rows, with which live rows will be compared."""
+    test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(
         test, Engine(bundle, None).score(test), features.numeric, features.categories,
-        positive_rate=float(rows.y[parts.test].mean()), auc=auc,
+        positive_rate=float(rows.y[split.test].mean()), auc=auc,
     )  # fmt: skip
     return profile.to_dict()
 
 
 def _in_order(table: pa.Table, row_ids: NDArray[np.generic], row_id: str) -> pa.Table:
+    """The table's rows with these ids, in the order of the ids."""
     ids = table[row_id].combine_chunks()
     return table.take(pc.index_in(pa.array(row_ids, ids.type), value_set=ids))

@@ -1,6 +1,6 @@
 """Checks of evaluation: each gate, as a blocking check.
 
-Belongs here: the specs and results of the gates in Dagster's words. Does not belong here: the gates (`gates.py`).
+Belongs here: the specs and results of the checks. Does not belong here: the gates (`gates.py`).
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from assets.product import GatePolicy
 
 
 def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckSpec]:
-    """A blocking check a gate; a model that fails one goes no further."""
-    nothing_known = GateSignals()
+    """A blocking check for each gate; a model that fails one goes no further."""
+    no_signals = GateSignals()
     return [
         dg.AssetCheckSpec(
             gate.name,
@@ -21,12 +21,12 @@ def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckS
             blocking=True,
             description=f"{gate.comparison.replace('_', ' ')} {gate.threshold:g}",
         )
-        for gate in evaluate(nothing_known, policy).results
+        for gate in evaluate(no_signals, policy).results
     ]
 
 
 def gate_results(verdict: GateVerdict) -> Sequence[dg.AssetCheckResult]:
-    """What each gate said, with value and threshold."""
+    """The result of each gate, with value and threshold."""
     return [
         dg.AssetCheckResult(
             check_name=gate.name,

@@ -1,6 +1,6 @@
 """The champion against the challenger, on the same rows.
 
-Belongs here: the paired comparison and its interval. Does not belong here: what difference is allowed (`gates`).
+Belongs here: the paired comparison and its interval. Does not belong here: the difference that is allowed (`gates.py`).
 """
 
 from dataclasses import asdict, dataclass
@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.metrics.ranking import RESAMPLES, Ranking, check, resampled
+from assets.metrics.ranking import RESAMPLES, Ranking, check_scores, percentile_interval, resampled
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much AUC the challenger loses.
+    """The AUC that the challenger loses against the champion.
 
     Attributes:
         champion_auc, challenger_auc: On the same rows.
@@ -40,19 +40,19 @@ def compare(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compares two sets of scores row by row: each resample weighs both with the same rows.
+    """Compares two sets of scores row by row: each resample draws the same rows for both.
 
     Args:
         y: int8 [n].
         champion, challenger: float64 [n], scores of the same rows in the same order.
         seed: Of the bootstrap.
-        resamples: How many.
+        resamples: Number of bootstrap resamples.
 
     Raises:
         EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
     """
-    check(y, champion)
-    check(y, challenger)
+    check_scores(y, champion)
+    check_scores(y, challenger)
     rankings = (Ranking.of(y, champion), Ranking.of(y, challenger))
     champion_auc, challenger_auc = (ranking.auc for ranking in rankings)
     generator = np.random.default_rng(seed)
@@ -60,5 +60,5 @@ def compare(
     for number in range(resamples):
         weights = resampled(y, generator)
         differences[number] = rankings[0].weighted_auc(*weights) - rankings[1].weighted_auc(*weights)
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return Comparison(champion_auc, challenger_auc, champion_auc - challenger_auc, float(low), float(high))
+    low, high = percentile_interval(differences)
+    return Comparison(champion_auc, challenger_auc, champion_auc - challenger_auc, low, high)

@@ -1,7 +1,7 @@
-"""One candidate, judged whole.
+"""All figures of one candidate.
 
-Belongs here: the composition of all figures over one split into a frozen `Evaluation`, its JSON form, its gate signals
-and its pictures. Does not belong here: how a figure is computed (the modules beside this one), or reading tables.
+Belongs here: the composition of the figures over one split into a frozen `Evaluation`, its JSON form, its gate signals
+and its pictures. Does not belong here: computing a figure (the modules beside this one), reading tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.bundle.scorecard import Scorecard
-from assets.evaluation import plots
+from assets.evaluation import importance_plot, plots
 from assets.evaluation.compare import Comparison, compare
 from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
@@ -27,7 +27,7 @@ from assets.training.split import Split
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What the figures were made of; for pictures, not for JSON.
+    """The arrays behind the figures; for pictures, not for JSON.
 
     Attributes:
         y, scores, scorecard_scores, stake: Of the test rows, in the order of `Split.test`.
@@ -43,22 +43,22 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything that was found about the boosted model.
+    """All figures of the boosted model.
 
     Attributes:
-        windows: The split's windows and counts.
-        train, calibrate, test: Its figures on each part; only those of the test rows are free of optimism.
+        windows: The windows and row counts of the split.
+        train, calibrate, test: Its figures on each part; only those of the test rows are unbiased.
         scorecard: The baseline's figures on the test rows.
         chosen: The threshold with its profit on the calibration rows, where it was chosen.
-        tested: The same threshold on the test rows.
+        tested: The same threshold with its profit on the test rows.
         fairness: A report for each protected attribute, on the test rows at that threshold.
         explanation: SHAP values of a sample of the test rows.
-        single_feature: The feature that ranks the training rows best alone.
+        single_feature: The feature that alone ranks the training rows best.
         score_psi: Stability index of the score, training against test.
         explanation_agreement: Rank correlation of importances between halves of the test rows; `None` if undefined.
-        flipped_share: Share of test decisions that 1% of noise turns.
+        flipped_share: Share of test decisions that noise of 1% changes.
         comparison: Against the champion on the test rows; `None` for a first model.
-        profit: What a decision earns.
+        profit: The product's earnings and losses of a decision.
         scored: The arrays behind the figures.
     """
 
@@ -109,7 +109,7 @@ class Evaluation:
         latency_ms: float | None,
         bundle_mb: float | None,
     ) -> GateSignals:
-        """What the gates need, with the figures that only the caller can know.
+        """The signals of the gates, with those that only the caller knows.
 
         A model that is not the first and was not compared has no `champion_loss`: that gate refuses it.
         """
@@ -134,7 +134,7 @@ class Evaluation:
 
 def evaluate_model(
     rows: TrainingRows,
-    parts: Split,
+    split: Split,
     model: BoostedModel,
     scorecard: Scorecard,
     *,
@@ -148,14 +148,14 @@ def evaluate_model(
 
     Args:
         rows: All labelled rows.
-        parts: The split that the model was trained with.
+        split: The split that the model was trained with.
         model: The model to judge.
         scorecard: Its baseline, of the same columns.
         decision: Its `profit` and `max_refused` choose the threshold.
         protected: Attributes among `rows.protected`.
-        gates: Its `min_group_rows` says which groups are judged.
+        gates: Its `min_group_rows` decides which groups are judged.
         seed: Of every bootstrap and sample.
-        champion_scores: float64 [test rows], the champion's scores of the test rows in the order of `parts.test`.
+        champion_scores: float64 [test rows], the champion's scores in the order of `split.test`.
 
     Raises:
         EvaluationError: A protected attribute or a champion's score is missing, or a part does not allow its figures.
@@ -163,14 +163,14 @@ def evaluate_model(
     missing = [attribute.column for attribute in protected if attribute.column not in rows.protected]
     if missing:
         raise EvaluationError(f"protected {missing} are not among the rows' {sorted(rows.protected)}: carry them along")
-    train, calibrate, test = (rows.take(part) for part in (parts.train, parts.calibrate, parts.test))
-    train_scores, calibrate_scores, scores = (model.predict(part.matrix) for part in (train, calibrate, test))
+    train, calibrate, test = (rows.take(positions) for positions in (split.train, split.calibrate, split.test))
+    train_scores, calibrate_scores, scores = (model.predict(sample.matrix) for sample in (train, calibrate, test))
     scorecard_scores = scorecard.apply(test.matrix)
     profit = decision.profit
     chosen = choose_threshold(calibrate_scores, calibrate.y, profit, calibrate.stake, decision.max_refused)
     explanation = explain(model.booster, test.matrix, test.columns, test.sources, seed=seed)
     return Evaluation(
-        windows=parts.to_dict(),
+        windows=split.to_dict(),
         train=measure(train.y, train_scores, seed=seed),
         calibrate=measure(calibrate.y, calibrate_scores, seed=seed),
         test=measure(test.y, scores, seed=seed),
@@ -200,14 +200,14 @@ def evaluate_model(
 
 
 def draw(evaluation: Evaluation) -> dict[str, bytes]:
-    """The pictures of an evaluation, as PNG bytes by name; "fairness" only where there is a protected attribute."""
+    """The pictures of an evaluation, PNG bytes by name; "fairness" only where there is a protected attribute."""
     scored = evaluation.scored
     curve = profit_curve(scored.scores, scored.y, evaluation.profit, scored.stake)
     pictures = {
         "ranking": plots.ranking(scored.y, scored.scores, scored.scorecard_scores),
         "calibration": plots.calibration(scored.y, scored.scores),
         "profit": plots.profit(curve, evaluation.tested),
-        "importance": plots.importance(evaluation.explanation),
+        "importance": importance_plot.importance(evaluation.explanation),
         "scores": plots.score_distribution(
             scored.y, scored.scores, scored.training_scores, evaluation.chosen.threshold, evaluation.score_psi
         ),
@@ -226,7 +226,7 @@ def _compared(
 
 
 def _extreme(values: Sequence[float | None], *, largest: bool) -> float | None:
-    """The worst of the values; unknown (`None`) as soon as one is unknown, or where there is none."""
+    """The largest or smallest value; unknown (`None`) if one is unknown or there is none."""
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None

@@ -1,7 +1,7 @@
-"""What moves the scores of a population.
+"""The features that move the scores of a population.
 
 Belongs here: SHAP values of a sample, added up from encoded columns to features, and the importance table. Does not
-belong here: the reasons of one decision (`assets.serving`), pictures (`plots`).
+belong here: the reasons of one decision (`assets.serving`), the picture (`importance_plot.py`).
 """
 
 from collections.abc import Sequence
@@ -55,18 +55,18 @@ def explain(
     seed: int,
     most_rows: int = MOST_ROWS,
 ) -> Explanation:
-    """SHAP values (tree path dependent: Lundberg 2020) of at most `most_rows` rows, drawn by the seed.
+    """SHAP values (path-dependent TreeSHAP, Lundberg 2020) of at most `most_rows` rows, drawn by the seed.
 
     Args:
-        booster: Cut to the rounds that count.
+        booster: Cut after its best round.
         matrix: float32 [n, m], in time order.
-        columns, sources: Of the matrix; columns of one source are added up (contributions are additive).
-        seed: Of the sample, whose order stays that of the matrix.
+        columns, sources: Of the matrix; contributions of the columns of one source are added up.
+        seed: Of the sample, which keeps the order of the matrix.
 
     Raises:
         EvaluationError: There are no rows.
     """
-    import shap  # Its import takes seconds; whoever only reads gates or metrics need not wait for it.
+    import shap  # The import takes seconds; gates and metrics do without it.
 
     if len(matrix) == 0:
         raise EvaluationError("an explanation needs some rows")

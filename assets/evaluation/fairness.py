@@ -1,7 +1,7 @@
-"""How a decision treats groups of people.
+"""How decisions treat groups of people.
 
-Belongs here: groups from a protected attribute, their figures (Fairlearn), and the spread between them. Does not belong
-here: which spread is allowed (`gates`), or anything that lets a model see the attribute.
+Belongs here: the groups of a protected attribute, their figures (Fairlearn), and the spread between them. Does not
+belong here: the spread that is allowed (`gates.py`), anything that lets a model see the attribute.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from assets.metrics.ranking import EvaluationError, Ranking
 from assets.product import Protected
 
-# A rate over fewer rows of a class than this says more of chance than of the model (its error is above 0.1).
+# A rate over fewer rows of a class than this is mostly chance (its standard error is above 0.1).
 LEAST_OF_CLASS = 20
 
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """What happened to one group. A rate is `None` where the group has fewer than 20 rows of the class it is over.
+    """The figures of one group. A rate is `None` where the group has fewer than 20 rows of the rate's class.
 
     Attributes:
         group: Its name.
         rows, positives: Counts; a positive row had the bad outcome.
         judged: Whether it has enough rows to count in the spread between groups.
-        accepted_share: Of all its rows.
+        accepted_share: Accepted rows over all its rows.
         true_positive_rate: Share of its bad rows that were refused.
         false_positive_rate: Share of its good rows that were refused.
         auc: How well the score ranks within the group.
@@ -45,16 +45,16 @@ class GroupFigures:
 
 @dataclass(frozen=True)
 class FairnessReport:
-    """One protected attribute.
+    """The figures of one protected attribute.
 
     Attributes:
         attribute: Its column.
         groups: In the order of their bands or names.
         selection_ratio: Lowest accepted share over the highest, among judged groups (demographic parity ratio).
-        odds_gap: The larger of the spreads of the two rates among judged groups (equalised odds difference).
-        lowest_auc: Among judged groups.
+        odds_gap: The larger spread of the two rates among judged groups (equalised odds difference).
+        lowest_auc: The lowest AUC among judged groups.
 
-    The last three are `None` where fewer than two judged groups (for `lowest_auc`: not one) have the figure.
+    The last three are `None` where fewer than two judged groups (`lowest_auc`: none) have the figure.
     """
 
     attribute: str
@@ -88,7 +88,7 @@ def assess(
         min_group_rows: Smaller groups are reported, not judged.
 
     Raises:
-        EvaluationError: The arrays differ in length or are empty, or bands are declared for values that are no numbers.
+        EvaluationError: The arrays differ in length or are empty, or there are bands for values that are not numbers.
     """
     if not len(values) == len(y) == len(scores) or len(y) == 0:
         raise EvaluationError(
@@ -127,21 +127,23 @@ def group_members(protected: Protected, values: NDArray[np.generic]) -> tuple[tu
     """The names of the groups that have rows, in order, and for each row the position of its group's name.
 
     Raises:
-        EvaluationError: Bands are declared for values that are no numbers.
+        EvaluationError: Bands are declared for values that are not numbers.
     """
     if protected.bands:
         try:
             numbers = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise EvaluationError(f"protected '{protected.column}' has bands but no numbers: {error}") from error
+            raise EvaluationError(
+                f"protected '{protected.column}' has bands, but its values are not numbers: {error}"
+            ) from error
         bands = tuple(sorted(protected.bands))
         names = _band_names(bands)
-        raw = np.where(np.isnan(numbers), len(names), np.searchsorted(bands, numbers, side="right"))
+        label_of_row = np.where(np.isnan(numbers), len(names), np.searchsorted(bands, numbers, side="right"))
         labels = np.array([*names, "missing"], dtype=object)
     else:
         texts = np.array(["missing" if _is_missing(value) else str(value) for value in values.tolist()], dtype=object)
-        labels, raw = np.unique(texts, return_inverse=True)
-    used, member = np.unique(raw, return_inverse=True)
+        labels, label_of_row = np.unique(texts, return_inverse=True)
+    used, member = np.unique(label_of_row, return_inverse=True)
     return tuple(str(labels[position]) for position in used), member.astype(np.int64)
 
 
@@ -165,7 +167,7 @@ def _figures(
 
 
 def _ratio(shares: list[float]) -> float:
-    """Lowest over highest; when nobody is accepted anywhere, all groups are treated alike: 1."""
+    """Lowest over highest share; 1 if no group has an accepted row, since all are then treated alike."""
     return min(shares) / max(shares) if max(shares) > 0 else 1.0
 
 

@@ -1,7 +1,7 @@
 """The gates: may this model be promoted?
 
 Belongs here: the pure decision from signals and the product's policy to a verdict with reasons. Does not belong here:
-computing a signal. A signal that is missing or not a number never passes.
+computing a signal. A signal that is missing or not finite never passes.
 """
 
 import math
@@ -17,24 +17,24 @@ Action = Literal["promote", "refuse"]
 
 @dataclass(frozen=True)
 class GateSignals:
-    """What is known of a model before it is promoted; `None`, the default, is unknown and refuses.
+    """The signals of a model before its promotion; `None`, the default, is unknown and refuses.
 
     Attributes:
         auc: On the test rows.
         calibration_error: Expected calibration error on the test rows.
-        profit_gain: Profit above accepting everybody, as a share of it, on the test rows.
+        profit_gain: Profit above that of accepting everybody, as a share of it, on the test rows.
         champion_loss: Upper end of the 95% interval of (champion AUC - challenger AUC).
         slice_auc: The lowest AUC of a judged group.
         selection_ratio: The lowest ratio of accepted shares, over all protected attributes.
         odds_gap: The largest equalised odds difference, over all protected attributes.
-        score_psi: Of the score, training against test.
-        single_feature_auc: Of the feature that ranks best alone.
-        future_features: How many features used something known after the decision.
-        latency_ms: 99th percentile of one decision.
+        score_psi: Stability index of the score, training against test.
+        single_feature_auc: AUC of the feature that ranks best alone.
+        future_features: How many features do not follow from the events known at the decision.
+        latency_ms: 99th percentile of one decision's processor time.
         bundle_mb: Size of the bundle.
         first_model: There is no champion to compare with.
         no_protected: The product declares no protected attribute.
-        single_feature: The name of that feature, for the reason.
+        single_feature: The name of the feature that ranks best alone, for the reason.
     """
 
     auc: float | None = None
@@ -56,7 +56,7 @@ class GateSignals:
 
 @dataclass(frozen=True)
 class GateResult:
-    """One gate's answer; `value` is `None` where the signal was missing or not a number."""
+    """The result of one gate; `value` is `None` where the signal was missing or not finite."""
 
     name: str
     value: float | None
@@ -88,10 +88,10 @@ class GateVerdict(Verdict[Action]):
 
 @dataclass(frozen=True)
 class _Gate:
-    """What is compared with what, and the words for it."""
+    """One comparison of a signal with its threshold, and the words for both."""
 
     name: str
-    what: str
+    signal: str
     value: float | None
     comparison: Bound
     threshold: float
@@ -99,7 +99,7 @@ class _Gate:
 
 
 def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
-    """Every gate, in a fixed order; nothing is left out because another gate failed."""
+    """Judges every gate, in a fixed order, even after another gate failed."""
     exempt = _exemptions(signals)
     results = tuple(_judge(gate, exempt) for gate in _gates(signals, policy))
     failed = tuple(result.reason for result in results if not result.passed)
@@ -167,7 +167,7 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
         ),
         _Gate(
             "future_features",
-            "features that used something known after the decision",
+            "features that do not follow from the events known at the decision",
             signals.future_features,
             "at_most",
             0.0,
@@ -185,26 +185,26 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
 
 
 def _exemptions(signals: GateSignals) -> Mapping[str, tuple[float, str]]:
-    """Gates that have nothing to judge, with the value and the reason that they pass with."""
+    """The gates without anything to judge, with the value and the reason with which they pass."""
     exempt: dict[str, tuple[float, str]] = {}
     if signals.first_model:
         exempt["champion_comparison"] = (0.0, "first model: there is no champion to compare with")
     if signals.no_protected:
-        why = "no protected attribute is declared: there are no groups to compare"
-        exempt |= {"slice_auc": (1.0, why), "selection_ratio": (1.0, why), "odds_gap": (0.0, why)}
+        no_groups = "no protected attribute is declared: there are no groups to compare"
+        exempt |= {"slice_auc": (1.0, no_groups), "selection_ratio": (1.0, no_groups), "odds_gap": (0.0, no_groups)}
     return exempt
 
 
 def _judge(gate: _Gate, exempt: Mapping[str, tuple[float, str]]) -> GateResult:
     if gate.name in exempt:
-        value, why = exempt[gate.name]
-        return GateResult(gate.name, value, gate.threshold, gate.comparison, True, f"{gate.name}: {why}")
+        value, exemption = exempt[gate.name]
+        return GateResult(gate.name, value, gate.threshold, gate.comparison, True, f"{gate.name}: {exemption}")
     if gate.value is None or not math.isfinite(gate.value):
-        why = f"{gate.name}: {gate.what} is unknown ({gate.value}); what is unknown does not pass"
-        return GateResult(gate.name, None, gate.threshold, gate.comparison, False, why)
+        reason = f"{gate.name}: {gate.signal} is unknown ({gate.value}); an unknown value does not pass"
+        return GateResult(gate.name, None, gate.threshold, gate.comparison, False, reason)
     passed = gate.value >= gate.threshold if gate.comparison == "at_least" else gate.value <= gate.threshold
     bar = f"{'at least' if gate.comparison == 'at_least' else 'at most'} {gate.threshold:.4g}"
-    why = f"{gate.name}: {gate.what} is {gate.value:.4g}; {bar} is {'met' if passed else 'required'}"
+    reason = f"{gate.name}: {gate.signal} is {gate.value:.4g}; {bar} is {'met' if passed else 'required'}"
     if not passed and gate.hint:
-        why = f"{why}: {gate.hint}"
-    return GateResult(gate.name, gate.value, gate.threshold, gate.comparison, passed, why)
+        reason = f"{reason}: {gate.hint}"
+    return GateResult(gate.name, gate.value, gate.threshold, gate.comparison, passed, reason)

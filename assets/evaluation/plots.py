@@ -1,26 +1,22 @@
 """Pictures of an evaluation, as PNG bytes.
 
-Belongs here: one function a picture, in one style, each titled with what it shows. Does not belong here: any figure
-that is not already computed elsewhere, or the style itself (`style`).
+Belongs here: one function a picture, each titled with its result. Does not belong here: figures of its own
+(`assets.metrics`), the picture of SHAP values (`importance_plot.py`), the style (`assets.metrics.plot_style`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from assets.bundle.calibration import log_odds
-from assets.evaluation.explain import Explanation
 from assets.evaluation.fairness import FairnessReport
-from assets.metrics.calibration import calibration_error, reliability
-from assets.metrics.plot_style import HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
+from assets.metrics.calibration import calibration_error, reliability, wilson_interval
+from assets.metrics.plot_style import DASHED, HALO, STYLE, figure, label, note, odds_ticks, percent, png, short, spaced
 from assets.metrics.profit import ProfitCurve, ThresholdChoice
 
-_MOST_FEATURES = 12
-_VALUE_COLOURS = LinearSegmentedColormap.from_list("value", [STYLE["model"], "#d9dde1", STYLE["bad"]])
 _RATES = (0.0, 0.001, 0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
@@ -58,9 +54,9 @@ def ranking(y: NDArray[np.int8], scores: NDArray[np.float64], scorecard: NDArray
 
 
 def _free_spots(y: NDArray[np.int8], scores: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """Where the names of two curves stand apart from them and from the line of chance at the bottom.
+    """Places for the names of two curves, clear of both and of the line of chance at the bottom.
 
-    That is the upper right, unless the model is so precise that its curve goes there: then the middle, below it.
+    The upper right, unless the model's curve is high enough to pass there: then the middle, below it.
     """
     precision, recall, _ = precision_recall_curve(y, scores)
     if precision[recall >= 0.4].max() < 0.8:
@@ -76,15 +72,15 @@ def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
         f"Predicted and observed rates differ by {error * 100:.2g} percentage points on average",
         f"{len(y):,} test rows in {len(curve.rows)} bins of about equal count, with 95% intervals; dashed: perfect",
     )
-    low, high = _wilson(curve.observed, curve.rows)
+    low, high = wilson_interval(curve.observed, curve.rows)
     top = float(max(high.max(), curve.predicted.max())) * 1.06
     if np.median(curve.predicted) < top / 10:
-        # Rare outcomes: most bins lie near 0; a square-root scale parts them and keeps the diagonal straight.
+        # Rare outcomes: most bins lie near 0; a square-root scale spreads them and keeps the diagonal straight.
         for scale in (axes.set_xscale, axes.set_yscale):
             scale("function", functions=(_root, np.square))
         axes.set_xticks(spaced([rate for rate in _RATES if rate < top], np.sqrt(top) * 0.06, np.sqrt))
         axes.set_yticks(axes.get_xticks())
-    axes.plot([0, top], [0, top], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([0, top], [0, top], color=STYLE["muted"], linewidth=1, linestyle=DASHED, zorder=1)
     axes.vlines(curve.predicted, low, high, color=STYLE["model_light"], linewidth=5, zorder=2)
     axes.plot(curve.predicted, curve.observed, color=STYLE["model"], linewidth=1.2, zorder=3)
     axes.scatter(curve.predicted, curve.observed, s=34, color=STYLE["model"], zorder=4, edgecolor="white")
@@ -105,7 +101,7 @@ def profit(curve: ProfitCurve, chosen: ThresholdChoice) -> bytes:
         f"Refusing {chosen.refused_share:.1%} earns {short(chosen.profit)}{more}",
         "profit on the test rows; the threshold was chosen on the calibration rows",
     )
-    axes.axhline(curve.profit[0], color=STYLE["muted"], linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.axhline(curve.profit[0], color=STYLE["muted"], linewidth=1, linestyle=DASHED, zorder=1)
     axes.plot(curve.refused_share, curve.profit, color=STYLE["model"], linewidth=1.8, zorder=3)
     bottom = float(min(curve.profit.min(), chosen.profit))
     axes.vlines(chosen.refused_share, bottom, chosen.profit, color=STYLE["bad"], linewidth=1, zorder=2)
@@ -137,40 +133,8 @@ def profit(curve: ProfitCurve, chosen: ThresholdChoice) -> bytes:
     return png(picture)
 
 
-def importance(explanation: Explanation) -> bytes:
-    """The features that move the score: mean size as bars, and each row's push as points coloured by the value."""
-    shown = min(_MOST_FEATURES, len(explanation.features))
-    strength = explanation.importance
-    lead = strength[:3].sum() / strength.sum() if strength.sum() > 0 else 0.0
-    picture, (left, right) = figure(
-        f"'{explanation.features[0]}' moves the score most; the first three features carry {lead:.0%}",
-        f"SHAP values of {len(explanation.contributions):,} test rows, in log odds",
-        columns=2,
-        height=1.6 + 0.34 * shown,
-        widths=(1, 2.1),
-    )
-    places = np.arange(shown)[::-1]
-    left.barh(places, strength[:shown], height=0.62, color=STYLE["model"])
-    for place, value in zip(places, strength[:shown], strict=True):
-        left.text(value + strength[0] * 0.02, place, f"{value:.2f}", va="center", fontsize=8, color=STYLE["muted"])
-    left.set_xlim(0, strength[0] * 1.2 if strength[0] > 0 else 1)
-    left.set_yticks(places, explanation.features[:shown], fontsize=9, color=STYLE["ink"])
-    left.set_xticks([])
-    label(left, "mean size of the push", "")
-    for slot, place in enumerate(places):
-        _swarm(right, explanation.contributions[:, slot], explanation.values[:, slot], float(place))
-    right.axvline(0, color=STYLE["muted"], linewidth=0.8, zorder=1)
-    right.set_yticks([])
-    for axes in (left, right):
-        axes.set_ylim(-0.7, shown - 0.3)
-        axes.grid(visible=False)
-    label(right, "lowers the score   \N{LEFTWARDS ARROW}   push of one row   \N{RIGHTWARDS ARROW}   raises it", "")
-    _value_key(right)
-    return png(picture)
-
-
 def fairness(reports: Sequence[FairnessReport]) -> bytes:
-    """Accepted shares by group, with four fifths of the highest one as a line."""
+    """Accepted shares by group, with a line at four fifths of the highest."""
     known = [report for report in reports if report.selection_ratio is not None]
     worst = min(known, key=lambda report: float(report.selection_ratio or 0.0)) if known else None
     title = "No attribute has two groups that are large enough to judge"
@@ -198,7 +162,7 @@ def score_distribution(
     threshold: float,
     stability: float,
 ) -> bytes:
-    """Where good and bad rows score, on a log-odds scale, with the threshold; training rows as a thin outline."""
+    """Scores of good and of bad rows on a log-odds scale, with the threshold; training rows as a thin outline."""
     stable = "as in training" if stability <= 0.1 else "not as in training" if stability > 0.25 else "a little shifted"
     refused_bad = float(np.mean(scores[y == 1] >= threshold))
     picture, (axes,) = figure(
@@ -257,40 +221,8 @@ def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[
     return np.asarray(counts / max(len(values), 1), dtype=np.float64)
 
 
-def _wilson(share: NDArray[np.float64], rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The 95% score interval of a share (Wilson 1927)."""
-    z = 1.959964
-    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    return centre - half, centre + half
-
-
-def _swarm(axes: Axes, pushes: NDArray[np.float64], values: NDArray[np.float64], place: float) -> None:
-    """Points of one feature, spread up and down where many have the same push."""
-    order = np.argsort(pushes, kind="stable")
-    span = np.ptp(pushes)
-    cell = np.floor((pushes[order] - pushes[order][0]) / (span / 90 if span > 0 else 1.0)).astype(np.int64)
-    counts = np.bincount(cell)
-    within = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    side = np.where(within % 2 == 0, 1.0, -1.0) * ((within + 1) // 2)
-    offset = side * 0.68 / max(int(counts.max()), 24)
-    known = values[~np.isnan(values)]
-    ranks = np.searchsorted(np.sort(known), values[order]) / max(len(known), 1)
-    colours = np.where(np.isnan(values[order])[:, None], (0.62, 0.65, 0.69, 1.0), _VALUE_COLOURS(ranks))
-    axes.scatter(pushes[order], place + offset, s=5, c=colours, linewidths=0, zorder=3)
-
-
-def _value_key(axes: Axes) -> None:
-    """What the colours of the points mean."""
-    key = axes.inset_axes((0.76, 1.0, 0.13, 0.016))
-    key.imshow(np.linspace(0, 1, 64)[None, :], aspect="auto", cmap=_VALUE_COLOURS)
-    key.set_axis_off()
-    axes.text(0.75, 1.008, "low", fontsize=8, color=STYLE["model"], ha="right", va="center", transform=axes.transAxes)
-    axes.text(0.9, 1.008, "high value", fontsize=8, color=STYLE["bad"], va="center", transform=axes.transAxes)
-
-
 def _groups(axes: Axes, report: FairnessReport) -> None:
-    """One attribute's groups as bars."""
+    """The groups of one attribute as bars."""
     places = np.arange(len(report.groups))[::-1]
     for place, group in zip(places, report.groups, strict=True):
         colour = STYLE["model"] if group.judged else STYLE["model_light"]

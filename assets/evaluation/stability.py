@@ -1,7 +1,7 @@
-"""Whether a model's scores and explanations hold still.
+"""The stability of a model's scores, explanations and decisions.
 
-Belongs here: the population stability index, the agreement of explanations between halves of the rows, and how many
-decisions a little noise turns over. Does not belong here: drift of live data (`assets.monitoring`).
+Belongs here: the population stability index of scores, the agreement of explanations between halves of the rows, the
+share of decisions that a little noise changes. Does not belong here: drift of live data (`assets.monitoring`).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from assets.metrics.psi import psi
 from assets.metrics.ranking import EvaluationError
 
-# Noise is this share of a column's own spread.
+# Standard deviation of the noise, as a share of that of the column.
 _NOISE = 0.01
 _FEW_VALUES = 20
 
@@ -26,7 +26,7 @@ def population_stability(expected: NDArray[np.float64], actual: NDArray[np.float
     """
     for name, values in (("expected", expected), ("actual", actual)):
         if len(values) == 0 or not np.all(np.isfinite(values)):
-            raise EvaluationError(f"the stability index needs finite {name} values, and some; it got {len(values)}")
+            raise EvaluationError(f"the stability index needs {name} values, all of them finite; it got {len(values)}")
     edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
     before, after = (
         np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (expected, actual)
@@ -46,7 +46,7 @@ def explanation_agreement(contributions: NDArray[np.float64]) -> float | None:
     if contributions.shape[0] < 2 or contributions.shape[1] < 3:
         return None
     half = len(contributions) // 2
-    first, second = (np.abs(part).mean(axis=0) for part in (contributions[:half], contributions[half:]))
+    first, second = (np.abs(rows).mean(axis=0) for rows in (contributions[:half], contributions[half:]))
     if np.ptp(first) == 0.0 or np.ptp(second) == 0.0:
         return None
     return float(spearmanr(first, second).statistic)
@@ -59,10 +59,10 @@ def flipped_share(
     threshold: float,
     seed: int,
 ) -> float:
-    """The share of decisions that turn when every number is moved by noise of 1% of its column's spread.
+    """The share of decisions that change when each number gets noise of 1% of its column's standard deviation.
 
-    Columns with few different values (flags, one-hot categories, small counts) are left as they are: no such noise
-    could reach them.
+    Columns with few different values (flags, one-hot categories, small counts) get none: it would make values that
+    they cannot have.
 
     Args:
         predict: Scores of a matrix.
@@ -74,9 +74,9 @@ def flipped_share(
         raise EvaluationError("the noise test needs some rows")
     spread = np.zeros(matrix.shape[1])
     for column in range(matrix.shape[1]):
-        known = matrix[~np.isnan(matrix[:, column]), column].astype(np.float64)
-        if len(np.unique(known)) > _FEW_VALUES:
-            spread[column] = known.std()
+        present = matrix[~np.isnan(matrix[:, column]), column].astype(np.float64)
+        if len(np.unique(present)) > _FEW_VALUES:
+            spread[column] = present.std()
     noise = np.random.default_rng(seed).normal(size=matrix.shape) * spread * _NOISE
-    moved = (matrix.astype(np.float64) + noise).astype(np.float32)
-    return float(np.mean((predict(matrix) >= threshold) != (predict(moved) >= threshold)))
+    noisy = (matrix.astype(np.float64) + noise).astype(np.float32)
+    return float(np.mean((predict(matrix) >= threshold) != (predict(noisy) >= threshold)))

@@ -1,1 +1,1 @@
-"""What became of the decisions."""
+"""From decisions to outcomes: the decision log as a table, joined with mature labels."""

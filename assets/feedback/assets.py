@@ -1,8 +1,7 @@
-"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, decisions joined with what became of
-them.
+"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, scores joined with their mature labels.
 
 Belongs here: reading the log and the labels, writing the tables. Does not belong here: the join (`outcomes.py`), the
-log's form (`assets.serving.decision_log`).
+form of the log (`assets.serving.decision_log`).
 """
 
 from datetime import timedelta
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, with_constant
 from assets.product import Product
 from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name, validated_table
 from assets.serving.decision_log import read_day
@@ -23,9 +22,12 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake, LakeError
 
+_LATE_DAYS = 30
+"""How many days after the maturity of its label a score is still looked for."""
+
 
 def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`decisions`: what the decision service answered on each day."""
+    """`decisions`: the answers of the decision service on each day."""
     name = DECISIONS
 
     @daily_asset_of(
@@ -34,7 +36,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         partitions,
         deps=[asset_key(product, DEPLOYMENT)],
         group_name="feedback",
-        description="What the decision service answered, with all that is needed to replay it.",
+        description="The answers of the decision service, with all that a replay needs.",
         kinds={"bentoml", "deltalake"},
     )
     def decisions(
@@ -44,11 +46,11 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     ) -> dg.MaterializeResult[Any]:
         watch, days = Stopwatch(name), days_of(context)
         with permanent(DecisionLogError):
-            logged = [read_day(environment.decision_log, product.name, day) for day in days]
-        parts = [
-            rows.append_column("day", _constant(day, rows.num_rows)) for day, rows in zip(days, logged, strict=True)
-        ]
-        table = pa.concat_tables(parts)
+            logged = [
+                with_constant(read_day(environment.decision_log, product.name, day), "day", day, pa.date32())
+                for day in days
+            ]
+        table = pa.concat_tables(logged)
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
@@ -56,7 +58,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
 
 
 def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`outcomes`: on the day a label becomes final, the champion's score of that row beside it."""
+    """`outcomes`: on the day on which a label becomes final, the champion's score of the row beside it."""
     name, label = OUTCOMES, product.label
 
     @daily_asset_of(
@@ -74,23 +76,16 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         watch, days = Stopwatch(name), days_of(context)
         scores, labels = table_name(product.name, SCORES), validated_table(product.name, label.source)
         with permanent(LakeError, RowsError):
-            # A label is final at its maturity, or some days later when what decides it arrived late. A score stands
-            # on the day on which its row arrived, which may be long after the decision.
+            # A label is final at its maturity, or some days later if the event that decides it arrived late. A score
+            # stands on the day on which its row arrived, which may be long after the decision.
             first = days[0] - label.maturity - timedelta(days=_LATE_DAYS)
             scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= days[-1]])
             events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
-            found = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
-        of_days = found.filter(pc.is_in(found["day"], value_set=pa.array(days, pa.date32())))
+            joined = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
+        of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
         commit = lake.replace(
             table_name(product.name, name), of_days, days=days, metadata={"run_id": context.run.run_id}
         )
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return outcomes
-
-
-_LATE_DAYS = 30
-
-
-def _constant(day: Any, rows: int) -> pa.Array:
-    return pa.array([day] * rows, pa.date32())

@@ -1,7 +1,7 @@
-"""Decisions joined with what became of them.
+"""Decisions joined with their mature labels.
 
 Belongs here: the join of decisions, live or batch, with the labels that are mature. Does not belong here: the label
-rule (`assets.training.rows`), reading tables, and figures over outcomes (`assets.monitoring.performance`).
+rule (`assets.training.rows`), reading tables, figures over outcomes (`assets.monitoring.performance`).
 """
 
 from datetime import datetime
@@ -30,21 +30,21 @@ def join_outcomes(
     """The decisions whose label is due by `now`, with the label.
 
     A row may have been decided more than once (a batch score and a live decision, a repeated request): each decision
-    is judged from its own `as_of`. A decision of which the label source says nothing (a refused loan) is kept, with a
-    null label: it counts in the acceptance rate and in nothing else.
+    is judged from its own `as_of`. A decision without an event in the label source (a refused loan) is kept with a null
+    label: it counts in the acceptance rate and in no other figure.
 
     Args:
-        decisions: One row a decision, at least with `row_id` and `as_of`; all its columns are kept, but for `day`.
+        decisions: One row a decision, at least with `row_id` and `as_of`; all columns but `day` are kept.
         label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
         label: The product's rule.
-        now: The moment of asking, with a time zone; nothing known later is used.
-        row_id, as_of: The decisions' own names for these columns.
+        now: With a time zone; no event known later is used.
+        row_id, as_of: The decisions' names for these columns.
 
     Returns:
         In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (when the
-        label became final: its maturity, or later when its evidence arrived later; the maturity where unobserved);
-        and `day` (date32, the UTC day of `matured_at`; the decision's own day where that is later, as it may be of a
-        row that arrived late).
+        label became final: its maturity, or the arrival of the event that decides it where that is later; the maturity
+        where unobserved); and `day` (date32, the UTC day of `matured_at`, or the decision's `day` where that is later,
+        as for a row that arrived late).
 
     Raises:
         RowsError: A column is missing or of a wrong type, the decisions already have an added one, or `now` has no
@@ -70,20 +70,20 @@ def join_outcomes(
 def _labels(
     decisions: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str, as_of: str
 ) -> pa.Table:
-    """`label` and `known_at` a decision, in their order.
+    """`label` and `known_at` of each decision, in the order of the decisions.
 
-    The label rule wants each row once, so the decisions go through it in rounds: every row's first, every row's
-    second, and so on. One round is the rule, and two are common.
+    The label rule takes each row once, so decisions go through it in rounds: the first of every row, the second of
+    every row, and so on. Mostly there is one round, often two.
     """
     rounds = _occurrence(decisions[row_id])
-    positions, parts = [], []
+    positions, labels = [], []
     for n in range(int(rounds.max(initial=0)) + 1):
         chosen = np.flatnonzero(rounds == n)
         spine = decisions.select([row_id, as_of]).take(pa.array(chosen))
-        parts.append(mature_labels(spine, label_events, label, now, row_id=row_id, as_of=as_of))
+        labels.append(mature_labels(spine, label_events, label, now, row_id=row_id, as_of=as_of))
         positions.append(chosen)
     order = np.argsort(np.concatenate(positions), kind="stable")
-    return pa.concat_tables(parts).select(["label", "known_at"]).take(pa.array(order))
+    return pa.concat_tables(labels).select(["label", "known_at"]).take(pa.array(order))
 
 
 def _occurrence(ids: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -1,1 +1,1 @@
-"""From source systems into raw tables, as it arrived."""
+"""From source systems into raw tables, as the data arrived."""

@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, a partition a day, exactly as it arrived.
+"""Assets of ingestion: `raw_<source>`, with a daily partition of exactly what arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -33,7 +33,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
 
 
 def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`raw_<source>`: the days of a run fetched, and each replaced whole in one commit."""
+    """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
     contract = product.contract(source.name)
     name = raw_name(source.name)
 
@@ -55,11 +55,11 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
     ) -> dg.MaterializeResult[None]:
         watch, days = Stopwatch(name), days_of(context)
         with permanent(SourceBroken, SchemaChanged), reader_of(source, source_systems) as reader:
-            arrived = list(reader.read(days))
-            raw_days = [as_raw(contract, day) for day in arrived]
+            fetched = list(reader.read(days))
+            raw_days = [as_raw(contract, day) for day in fetched]
         data = pa.concat_tables([day.table for day in raw_days])
-        # What the source said of itself, so that a commit whose acknowledgement was lost can be recognised.
-        origin = {"run_id": context.run.run_id, "first": arrived[0].origin, "last": arrived[-1].origin}
+        # File, query or offsets of the rows: by them a commit whose acknowledgement was lost is recognised.
+        origin = {"run_id": context.run.run_id, "first": fetched[0].origin, "last": fetched[-1].origin}
         commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.result(

@@ -1,7 +1,7 @@
 """A day as it arrived, in the columns of its contract.
 
-Belongs here: fitting what a source gave to the raw table's columns, and noticing that a source changed its shape.
-Does not belong here: judging values (`assets.validation`), fetching (`resources.sources`).
+Belongs here: fitting the rows of a source to the raw table's columns, and detecting that its schema changed. Does not
+belong here: judging values (`assets.validation`), fetching (`resources.sources`).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ ROW_NUMBER = "row_number"
 
 
 class SchemaChanged(LooplineError):
-    """A source no longer has a column of its contract; the message names source, day, columns and remedy."""
+    """A source lacks a column of its contract; the message names source, day, columns and remedy."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class RawDay:
     """One day of a raw table.
 
     Attributes:
-        table: The contract's columns, `_malformed` (the text of a line that was no row) and `row_number` (int64, from 0
-            within the day), all values as strings; and `day`.
-        unexpected: Columns that the contract does not know; they are left behind, and named in the day's metadata.
+        table: The contract's columns, all as strings; `_malformed` (string: the text of a line that is not a row),
+            `row_number` (int64, from 0 within the day) and `day` (date32).
+        unexpected: Columns that the contract does not have; they are dropped, and named in the day's metadata.
     """
 
     table: pa.Table
@@ -39,7 +39,7 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     """Fits a day's rows to the contract's columns.
 
     Raises:
-        SchemaChanged: There are rows, but a column of the contract is not among theirs.
+        SchemaChanged: The rows lack a column of the contract.
     """
     names = arrived.rows.column_names
     missing = [name for name in contract.names if name not in names]
@@ -48,8 +48,7 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
         new = f", but new {', '.join(unexpected)}" if unexpected else ""
         raise SchemaChanged(
             f"source {contract.source}, day {arrived.day}: its schema changed: no column {', '.join(missing)}{new}. "
-            f"Agree on it with {contract.owner}, edit "
-            f"contracts/{contract.file}, then run the day again"
+            f"Agree on the change with {contract.owner}, edit contracts/{contract.file}, then run the day again"
         )
     rows, extra = arrived.rows.num_rows, len(arrived.malformed)
     columns = {

@@ -1,7 +1,7 @@
-"""How well scores are probabilities.
+"""How close probabilities are to observed rates.
 
-Belongs here: the reliability of one set of probabilities against labels. Does not belong here: how well they rank
-(`ranking.py`), the map that makes them probabilities (`assets.bundle.calibration`).
+Belongs here: the calibration curve of one set of probabilities, its error, the interval of an observed rate. Does not
+belong here: how well they rank (`ranking.py`), the map from scores to probabilities (`assets.bundle.calibration`).
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,16 @@ def reliability(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int
 
 
 def calibration_error(y: NDArray[np.int8], probability: NDArray[np.float64], bins: int = BINS) -> float:
-    """Expected calibration error (Naeini 2015), over bins of equal count: mean of |predicted - observed| by rows."""
+    """Expected calibration error (Naeini 2015): mean of |predicted - observed| over bins of equal count, by rows."""
     curve = reliability(y, probability, bins)
     return float(np.average(np.abs(curve.predicted - curve.observed), weights=curve.rows))
+
+
+def wilson_interval(
+    share: NDArray[np.float64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper ends of the 95% score interval (Wilson 1927) of shares of so many rows."""
+    z = 1.959964
+    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
+    return centre - half, centre + half

@@ -1,7 +1,7 @@
-"""The style of every picture.
+"""The style that all pictures share.
 
-Belongs here: colours, the empty figure with its title, and the helpers that keep pictures alike. Does not belong here:
-any picture. Matplotlib's object interface on Agg: no global state, no display.
+Belongs here: colours, the empty figure with its title, labels and ticks, by Matplotlib's object interface on Agg: no
+global state, no display. Does not belong here: any picture.
 """
 
 import io
@@ -23,12 +23,14 @@ STYLE = {
     "bad": "#c0533f",
     "bad_light": "#e6b8ae",
 }
-# Words stay readable where they cross a line.
+# Keeps words readable where they cross a line.
 HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="white")]
+DASHED = (0, (4, 3))
+"""The line style of a limit or a reference."""
 # 800 pixels wide, as wide as the dialog in which Dagster shows a picture.
 _DPI = 100
 _WIDTH = 8.0
-# In the order in which they get a tick, as far as there is room.
+# Ticks of a log-odds axis, the most important first; those without room are left out.
 _PROBABILITIES = (0.5, 0.1, 0.9, 0.01, 0.99, 0.001, 0.999, 0.0001, 0.2, 0.8, 0.05, 0.95, 0.02, 0.98, 0.35, 0.65, 0.005)
 
 
@@ -42,7 +44,7 @@ def figure(
     widths: Sequence[float] | None = None,
     heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """An empty picture in the house style: the finding as its title, what was looked at below it."""
+    """An empty picture: its result as the title, the rows that it covers below."""
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white", layout="constrained")
     canvas = FigureCanvasAgg(figure)
     head = 0.72 / height
@@ -77,19 +79,19 @@ def png(figure: Figure) -> bytes:
 
 
 def label(axes: Axes, x: str, y: str) -> None:
-    """Words for the axes."""
+    """Labels both axes."""
     axes.set_xlabel(x, fontsize=9, color=STYLE["ink"])
     axes.set_ylabel(y, fontsize=9, color=STYLE["ink"])
 
 
 def note(axes: Axes, x: float, y: float, words: str, colour: str) -> None:
-    """Words that end at a place of the panel (0 to 1 both ways)."""
+    """Bold words, right-aligned at a place of the panel (0 to 1 both ways)."""
     text = axes.text(x, y, words, color=colour, ha="right", fontsize=9, fontweight="bold", transform=axes.transAxes)
     text.set_path_effects(HALO)
 
 
 def percent(axes: Axes, which: str) -> None:
-    """Axis numbers as percentages; `which` has the letters of the axes."""
+    """Axis numbers as percentages; `which` is "x", "y" or "xy"."""
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if name in which:
             axis.set_major_formatter(lambda value, _: f"{100 * value:.3g}%")
@@ -104,7 +106,7 @@ def short(value: float) -> str:
 
 
 def spaced(values: Sequence[float], least: float, place: Callable[[float], float]) -> list[float]:
-    """Those of the values, the first ones first, whose places keep the least distance."""
+    """The values, in order, whose place is at least `least` away from that of each value kept before."""
     kept: list[float] = []
     for value in values:
         if all(abs(place(value) - place(other)) >= least for other in kept):
@@ -113,7 +115,7 @@ def spaced(values: Sequence[float], least: float, place: Callable[[float], float
 
 
 def odds_ticks(axes: Axes) -> None:
-    """Probabilities along a log-odds axis."""
+    """Labels a log-odds axis with probabilities."""
     low, high = axes.get_xlim()
     inside = [p for p in _PROBABILITIES if low <= np.log(p / (1 - p)) <= high]
     ticks = spaced(inside, (high - low) * 0.06, lambda p: float(np.log(p / (1 - p))))

@@ -1,7 +1,7 @@
 """What decisions earn, and the threshold that earns the most.
 
-Belongs here: profit over thresholds, for the product's `Profit`. Does not belong here: whether it is enough (`gates`).
-A row is refused when its score is at or above the threshold.
+Belongs here: profit over thresholds, for the product's `Profit`. Does not belong here: whether it is enough
+(`assets.evaluation.gates`). A row is refused when its score is at or above the threshold.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,11 +15,11 @@ from assets.product import Profit
 
 @dataclass(frozen=True, eq=False)
 class ProfitCurve:
-    """Profit at every threshold that makes a difference, from refusing nobody to refusing everybody.
+    """Profit at every threshold that changes a decision, from refusing nobody to refusing everybody.
 
     Attributes:
-        thresholds: float64 [k], falling; each half-way between two neighbouring scores, so that the last digit of a
-            score decides nothing.
+        thresholds: float64 [k], falling; each half-way between two neighbouring scores, so that rounding in the last
+            digit of a score changes no decision.
         refused_share: float64 [k], rising from 0 to 1.
         profit: float64 [k], in the product's currency.
     """
@@ -31,13 +31,13 @@ class ProfitCurve:
 
 @dataclass(frozen=True)
 class ThresholdChoice:
-    """A threshold and what it earns on some rows.
+    """A threshold and its profit on some rows.
 
     Attributes:
         threshold: A score at or above it is refused.
         profit: With this threshold, in the product's currency.
-        profit_accept_all: When everybody is accepted.
-        refused_share: Of rows, 0 to 1.
+        profit_accept_all: Profit when everybody is accepted.
+        refused_share: Share of rows refused, 0 to 1.
     """
 
     threshold: float
@@ -65,7 +65,7 @@ def profit_curve(
     Args:
         scores: float64 [n].
         y: int8 [n], 1 is the bad outcome.
-        profit: What a row earns.
+        profit: Earnings and losses of an accepted row.
         stake: float64 [n] when `profit.stake` is set, else `None`.
 
     Raises:
@@ -73,13 +73,13 @@ def profit_curve(
     """
     earned = _earned(y, profit, stake)
     if scores.shape != y.shape or len(scores) == 0:
-        raise EvaluationError(f"profit needs as many scores as labels, and some: {scores.shape} and {y.shape}")
+        raise EvaluationError(f"profit needs one score a label and at least one row: {scores.shape} and {y.shape}")
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
     last_of_run = np.append(falling[1:] != falling[:-1], True)
     refused = np.flatnonzero(last_of_run) + 1
     levels = falling[last_of_run]
-    # Half-way to the next lower score; below the lowest score there is none, so it is the score itself.
+    # Half-way to the next lower score; the lowest score has none, so it is its own threshold.
     middles = (levels[:-1] + levels[1:]) / 2.0
     thresholds = np.append(np.where(middles > levels[1:], middles, levels[:-1]), levels[-1])
     total = float(earned.sum())
@@ -99,8 +99,8 @@ def choose_threshold(
 ) -> ThresholdChoice:
     """The threshold that earns the most without refusing more than `max_refused` of the rows.
 
-    Of equally good ones, the one that refuses fewest. Choose it on the calibration rows; report it on the test rows
-    (`at_threshold`).
+    Of equally good ones, the one that refuses fewest rows. Choose it on the calibration rows, report it on the test
+    rows (`at_threshold`).
 
     Raises:
         EvaluationError: As for `profit_curve`, or `max_refused` is not within 0 and 1.
@@ -125,14 +125,14 @@ def at_threshold(
     profit: Profit,
     stake: NDArray[np.float64] | None,
 ) -> ThresholdChoice:
-    """What a threshold chosen elsewhere earns on these rows.
+    """The profit on these rows of a threshold that was chosen on others.
 
     Raises:
         EvaluationError: There are no rows, or the stake is missing, unwanted or not finite.
     """
     earned = _earned(y, profit, stake)
     if len(scores) == 0:
-        raise EvaluationError("profit needs some rows")
+        raise EvaluationError("profit needs at least one row")
     refused = scores >= threshold
     return ThresholdChoice(
         threshold=threshold,

@@ -1,7 +1,7 @@
 """How well scores rank.
 
-Belongs here: figures of one set of scores against labels, and the bootstrap that gives them an interval. Does not
-belong here: whether they are probabilities (`calibration.py`), money (`profit.py`), groups, two models and thresholds
+Belongs here: figures of one set of scores against labels, their bootstrap interval, and the ranking by one feature
+alone. Does not belong here: calibration (`calibration.py`), money (`profit.py`), groups, two models and thresholds
 (`assets.evaluation`).
 """
 
@@ -19,16 +19,16 @@ RESAMPLES = 200
 
 
 class EvaluationError(LooplineError):
-    """Scores and labels do not fit together; the message says how."""
+    """Scores, labels or settings do not fit together; the message says how."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one set of scores.
+    """Figures of one set of probabilities.
 
     Attributes:
         rows, positives: Counts.
-        auc: Area under the ROC curve, with `auc_low` and `auc_high`, its 95% interval by stratified bootstrap.
+        auc: Area under the ROC curve; `auc_low` and `auc_high` are its 95% interval by stratified bootstrap.
         average_precision: Area under the precision-recall curve, by steps.
         brier: Mean squared error of the probability.
         log_loss: Mean negative log likelihood, in nats.
@@ -54,10 +54,10 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Scores ranked once, so that the AUC under any row weights is one pass (for the bootstrap).
+    """Scores ranked once, so that the bootstrap computes the AUC under new row weights in one pass.
 
     Attributes:
-        negative_order: Of the negative rows (in their own order), by ascending score.
+        negative_order: Positions among the negative rows, by ascending score.
         below: For each positive row, how many negative rows score lower.
         upto: For each positive row, how many negative rows score lower or the same.
     """
@@ -77,21 +77,21 @@ class Ranking:
 
     @property
     def auc(self) -> float:
-        """The chance that a positive row scores above a negative one, ties counting half (Mann-Whitney)."""
+        """The probability that a positive row scores above a negative one, ties counting half (Mann-Whitney)."""
         return float((self.below + self.upto).mean() / (2.0 * len(self.negative_order)))
 
     def weighted_auc(self, positive: NDArray[np.int64], negative: NDArray[np.int64]) -> float:
-        """The same, with a weight for each positive and each negative row, each in their own order."""
+        """The AUC under weights of the positive and of the negative rows, each in the order of those rows."""
         upto = np.concatenate([[0], np.cumsum(negative[self.negative_order])])
         pairs = int(positive.sum()) * int(upto[-1])
         return float(np.dot(positive, upto[self.below] + upto[self.upto]) / (2.0 * pairs))
 
 
-def check(y: NDArray[np.int8], scores: NDArray[np.float64]) -> None:
-    """That labels and scores are as many, both classes are there, and every score is a number.
+def check_scores(y: NDArray[np.int8], scores: NDArray[np.float64]) -> None:
+    """Checks that there is one score a label, that every score is finite, and that both classes occur.
 
     Raises:
-        EvaluationError: They are not.
+        EvaluationError: One of them does not hold.
     """
     if y.shape != scores.shape or y.ndim != 1:
         raise EvaluationError(f"labels have the shape {y.shape}, scores {scores.shape}; both must be [n]")
@@ -113,7 +113,7 @@ def measure(y: NDArray[np.int8], probability: NDArray[np.float64], *, seed: int)
     Raises:
         EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
     """
-    check(y, probability)
+    check_scores(y, probability)
     low, high = auc_interval(y, probability, seed=seed)
     return Metrics(
         rows=len(y),
@@ -132,10 +132,15 @@ def measure(y: NDArray[np.int8], probability: NDArray[np.float64], *, seed: int)
 def auc_interval(
     y: NDArray[np.int8], scores: NDArray[np.float64], *, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """The 95% percentile interval of the AUC, resampling positives and negatives apart (both classes stay)."""
+    """The 95% interval of the AUC, resampling positives and negatives apart (so that both classes stay)."""
     ranking = Ranking.of(y, scores)
     generator = np.random.default_rng(seed)
     values = [ranking.weighted_auc(*resampled(y, generator)) for _ in range(resamples)]
+    return percentile_interval(values)
+
+
+def percentile_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """The 95% percentile interval of a figure from its values over resamples."""
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
@@ -157,7 +162,7 @@ def ks_distance(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class SingleFeature:
-    """The feature that ranks the label best when it stands alone, and its AUC (at least 0.5: turned if need be)."""
+    """A feature and the AUC by which it alone ranks the label (at least 0.5: reversed where needed)."""
 
     feature: str
     auc: float
@@ -166,8 +171,8 @@ class SingleFeature:
 def best_single_feature(
     matrix: NDArray[np.float32], columns: Sequence[str], sources: Sequence[str], y: NDArray[np.int8]
 ) -> SingleFeature:
-    """Looks for the label in disguise: which feature alone ranks best. Arguments and errors as `single_features`."""
-    return max(single_features(matrix, columns, sources, y), key=lambda found: found.auc)
+    """The feature that alone ranks best, perhaps the label in disguise. Arguments and errors as `single_features`."""
+    return max(single_features(matrix, columns, sources, y), key=lambda single: single.auc)
 
 
 def single_features(
@@ -175,8 +180,8 @@ def single_features(
 ) -> tuple[SingleFeature, ...]:
     """How well each feature alone ranks the label, in either direction, in the order of the matrix.
 
-    A missing value is tried as the lowest and as the highest (that a value is missing may itself be the leak). A
-    category with several columns is ranked by the share of positives of each of its values.
+    A missing value counts once as the lowest and once as the highest (missingness itself may be the leak). A category
+    with several columns is ranked by the share of positives of each of its values.
 
     Args:
         matrix: float32 [n, m], NaN = missing.
@@ -186,9 +191,9 @@ def single_features(
     Raises:
         EvaluationError: There is no column, or one class only.
     """
-    check(y, np.zeros(len(y)))
+    check_scores(y, np.zeros(len(y)))
     if not columns:
-        raise EvaluationError("there is no feature to look at")
+        raise EvaluationError("there is no feature to measure")
     return tuple(
         SingleFeature(feature, max(_either_way(y, scores) for scores in _as_scores(matrix[:, positions], y)))
         for feature, positions in columns_by_feature(sources).items()
@@ -196,25 +201,25 @@ def single_features(
 
 
 def columns_by_feature(sources: Sequence[str]) -> dict[str, list[int]]:
-    """For each feature the positions of its columns in the matrix."""
+    """The positions of each feature's columns in the matrix."""
     members: dict[str, list[int]] = {}
     for position, source in enumerate(sources):
         members.setdefault(source, []).append(position)
     return members
 
 
-def _as_scores(part: NDArray[np.float32], y: NDArray[np.int8]) -> list[NDArray[np.float64]]:
-    """The ways in which the columns [n, k] of one feature may rank rows."""
-    if part.shape[1] == 1:
-        values = part[:, 0].astype(np.float64)
+def _as_scores(columns: NDArray[np.float32], y: NDArray[np.int8]) -> list[NDArray[np.float64]]:
+    """The scores by which one feature, columns [n, k], may rank rows: float64 [n] each."""
+    if columns.shape[1] == 1:
+        values = columns[:, 0].astype(np.float64)
         missing = np.isnan(values)
         if not missing.any():
             return [values]
         return [np.where(missing, -np.inf, values), np.where(missing, np.inf, values)]
-    _, value = np.unique(part, axis=0, return_inverse=True)
-    value = value.reshape(-1)
-    share = np.bincount(value, weights=y) / np.bincount(value)
-    return [share[value]]
+    _, category = np.unique(columns, axis=0, return_inverse=True)
+    category = category.reshape(-1)
+    positive_share = np.bincount(category, weights=y) / np.bincount(category)
+    return [positive_share[category]]
 
 
 def _either_way(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:

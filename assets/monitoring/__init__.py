@@ -1,1 +1,1 @@
-"""Whether a live model is still the one that was approved."""
+"""Drift and realised performance of the live model against its approval, and what follows from them."""

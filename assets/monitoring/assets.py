@@ -1,7 +1,7 @@
 """Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
 
-Belongs here: reading what a window needs, calling the pure code, writing the day's figures with the version that they
-are about. Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
+Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
+model. Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
 """
 
 from datetime import date, timedelta
@@ -14,7 +14,7 @@ import pyarrow as pa
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, with_constant
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.performance import performance_by_day
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
@@ -56,8 +56,8 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             rows.select(list(dict.fromkeys(carried)))
             .append_column("score", pa.array(scored.scores, pa.float64()))
             .append_column("outcome", pa.array(scored.outcomes, pa.string()))
-            .append_column("model_version", pa.array([bundle.version] * rows.num_rows, pa.string()))
         )
+        table = with_constant(table, "model_version", bundle.version, pa.string())
         record = {"run_id": context.run.run_id, "bundle": bundle.digest}
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
@@ -67,7 +67,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
 
 
 def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`drift`: how far each feature and the score have moved from the rows that the champion was approved on."""
+    """`drift`: how far each feature and the score have moved since the approval of the champion."""
     name, policy = DRIFT, product.monitoring
 
     @daily_asset_of(
@@ -90,10 +90,10 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
             bundle = champion_bundle(product, rollout, keys)
             rows = lake.read(table_name(product.name, FEATURES), days=_window(lake, product, days))
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
-        # Scored anew and not read from the table: a window then has one champion's scores, whoever decided then.
+        # Scored here and not read from `scores`: the whole window then has the present champion's scores.
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
-        table = figures.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
+        table = with_constant(figures, "model_version", bundle.version, pa.string())
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         last = drift_of_day(figures, days[-1])
         return watch.result(
@@ -133,8 +133,8 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
             accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
         )  # fmt: skip
         approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
-        table = figures.append_column("approved_auc", pa.array([approved] * figures.num_rows, pa.float64()))
-        table = table.append_column("model_version", pa.array([bundle.version] * figures.num_rows, pa.string()))
+        table = with_constant(figures, "approved_auc", approved, pa.float64())
+        table = with_constant(table, "model_version", bundle.version, pa.string())
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         plot = performance_over_time(figures, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
@@ -146,7 +146,7 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     """The bundle that decides now.
 
     Raises:
-        RolloutError: There is none yet; the message says how to get one.
+        RolloutError: There is none yet; the message names the command that makes one.
     """
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
@@ -155,7 +155,7 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
 
 
 def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = FEATURES) -> list[date]:
-    """The table's days that the windows of these days reach back to."""
+    """The table's days within the windows that end on these days."""
     first = days[0] - timedelta(days=product.monitoring.window_days - 1)
     return [day for day in lake.days(table_name(product.name, table)) if first <= day <= days[-1]]
 

@@ -1,16 +1,15 @@
 """How far rows have moved from the reference profile.
 
-Belongs here: the drift figures of features and scores, for one set of rows or for a trailing window a day.
-Does not belong here: when drift matters (`verdicts.py`), or reading the rows.
+Belongs here: the drift figures of features and scores, for one set of rows or for the trailing window of each day. Does
+not belong here: when drift matters (`verdicts.py`), reading the rows.
 
-Two figures, because they err differently. The population stability index sees a shift between bins, missing values
-included, and grows with every bin; the Kolmogorov-Smirnov distance sees the largest shift of a numeric distribution
-and comes with a p-value, so that a small window does not alarm by chance.
+Two figures, because they err differently. The population stability index (`assets.metrics.psi`, over the bins of the
+profile) sees any shift between bins, missing values included, and grows with the number of bins. The Kolmogorov-Smirnov
+distance sees the largest shift of a numeric distribution and has a p-value, so that a small window does not alarm by
+chance.
 
-The stability index is that of `assets.metrics.psi`, over the profile's bins, missing values among them.
-
-KS = the largest distance between the two distribution functions; its p-value is Kolmogorov's limit at
-sqrt(n m / (n + m)) times it (Smirnov, 1939). Ties make it conservative.
+KS is the largest distance between the two distribution functions. Its p-value is Kolmogorov's limit at
+sqrt(n m / (n + m)) KS (Smirnov, 1939); ties make it conservative.
 """
 
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from resources.errors import LooplineError
 Kind = Literal["numeric", "category", "score"]
 
 SCORE = "score"
-"""Name of the score's own figures, and of its column in a table of rows."""
+"""The score's name among the figures, and its column in a table of rows."""
 
 DRIFT_SCHEMA = pa.schema(
     [
@@ -59,8 +58,8 @@ class FeatureDrift:
         psi: Population stability index, 0 or more; `None` when there were no rows.
         ks, p_value: Kolmogorov-Smirnov distance, 0 to 1, and its significance; `None` for a category and where either
             side has no value.
-        rows: Rows looked at.
-        missing_share: Share of them without a value; `None` when there were no rows.
+        rows: Rows in the window.
+        missing_share: Share of these rows without a value; `None` when there were no rows.
     """
 
     name: str
@@ -73,7 +72,7 @@ class FeatureDrift:
 
 
 def drift(profile: ReferenceProfile, features: pa.Table, scores: NDArray[np.floating[Any]]) -> tuple[FeatureDrift, ...]:
-    """Figures of every profiled feature, then of the score, over all the rows given.
+    """Figures of every profiled feature, then of the score, over all rows.
 
     Args:
         features: One row a decision; null and NaN are missing.
@@ -93,21 +92,21 @@ def drift(profile: ReferenceProfile, features: pa.Table, scores: NDArray[np.floa
 
 
 def drift_by_day(profile: ReferenceProfile, table: pa.Table, days: Sequence[date], window_days: int) -> pa.Table:
-    """Figures of every day asked for, each over the `window_days` days that end with it.
+    """Figures of each given day, over the `window_days` days that end with it.
 
-    Every row is put into its bins once and windows are differences of running counts, so that the work does not grow
+    Each row is put into its bins once, and windows are differences of running counts, so that the cost does not grow
     with the length of the window.
 
     Args:
         table: One row a decision with the profiled columns, `score` (float, null or NaN for none) and `day` (date32).
-            Rows outside of every window are ignored.
+            Rows outside all windows are ignored.
         days: UTC days; any order.
 
     Returns:
         A table of DRIFT_SCHEMA, ordered by day, then features in the profile's order, the score last.
 
     Raises:
-        DriftError: There is no `day` column of type date32, or the window is not at least a day long.
+        DriftError: There is no `day` column of type date32, or the window is shorter than a day.
         ProfileError: A profiled column or `score` is absent or of another type.
     """
     if window_days < 1:
@@ -141,14 +140,14 @@ def drift_table(by_day: dict[date, tuple[FeatureDrift, ...]]) -> pa.Table:
 
 
 def drift_of_day(table: pa.Table, day: date) -> tuple[FeatureDrift, ...]:
-    """The figures of one day out of a table of DRIFT_SCHEMA; empty when it has none."""
+    """The figures of one day in a table of DRIFT_SCHEMA; empty when it has none."""
     rows = table.filter(pc.equal(table["day"], pa.scalar(day, pa.date32()))).select(DRIFT_SCHEMA.names[1:])
     return tuple(FeatureDrift(**row) for row in rows.to_pylist())
 
 
 @dataclass(frozen=True)
 class _Windows:
-    """Which rows count together: window w holds the rows whose slot (a day) is in [first[w], after[w])."""
+    """The rows of each window: window w has those whose slot (a day) is in [first[w], after[w])."""
 
     slot: NDArray[np.int64]
     slots: int
@@ -157,23 +156,23 @@ class _Windows:
 
     def counts(self, cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
         """Rows a window and cell, int64 [windows, cells]."""
-        a_day = np.bincount(self.slot * cells + cell, minlength=self.slots * cells).reshape(self.slots, cells)
+        by_slot = np.bincount(self.slot * cells + cell, minlength=self.slots * cells).reshape(self.slots, cells)
         running = np.zeros((self.slots + 1, cells), dtype=np.int64)
-        np.cumsum(a_day, axis=0, out=running[1:])
+        np.cumsum(by_slot, axis=0, out=running[1:])
         return cast("NDArray[np.int64]", running[self.after] - running[self.first])
 
 
 def _all_figures(
     profile: ReferenceProfile, table: pa.Table, scores: NDArray[np.float64], windows: _Windows
 ) -> list[list[FeatureDrift]]:
-    """A list of figures a profiled column, each a window."""
+    """For each profiled column, then for the score, its figures by window."""
     figures = [
-        _numeric_figures(name, "numeric", part, numeric_values(table, name), windows)
-        for name, part in profile.numeric.items()
+        _numeric_figures(name, "numeric", column, numeric_values(table, name), windows)
+        for name, column in profile.numeric.items()
     ]
     figures += [
-        _category_figures(name, part, category_values(table, name), windows)
-        for name, part in profile.categories.items()
+        _category_figures(name, column, category_values(table, name), windows)
+        for name, column in profile.categories.items()
     ]
     return [*figures, _numeric_figures(SCORE, "score", profile.score, scores, windows)]
 
@@ -202,8 +201,8 @@ def _category_figures(
 def _ks(sample: NDArray[np.float64], values: NDArray[np.float64], windows: _Windows) -> NDArray[np.float64]:
     """Kolmogorov-Smirnov distance between the sample and each window's values, float64 [windows].
 
-    The sample's distribution function only moves at its own points, so the largest distance is at one of them or
-    just before it: counting values at and between the points is enough, and exact.
+    The distribution function of the sample changes only at its points, so the largest distance is at or just before one
+    of them: counts of the values at and between the points give it exactly.
     """
     if not len(sample):
         return np.zeros(len(windows.first))
@@ -229,14 +228,14 @@ def _figures(
     distance: NDArray[np.float64],
     p_value: NDArray[np.float64],
 ) -> list[FeatureDrift]:
-    """A figure a window; NaN among the distances means that there is none."""
+    """One figure a window; a distance of NaN becomes `None`."""
     return [
         FeatureDrift(
             name=name,
             kind=kind,
             psi=float(index[i]) if rows else None,
-            ks=_known(distance[i]),
-            p_value=_known(p_value[i]),
+            ks=_none_if_nan(distance[i]),
+            p_value=_none_if_nan(p_value[i]),
             rows=rows,
             missing_share=float(counts[i, -1]) / rows if rows else None,
         )
@@ -244,5 +243,5 @@ def _figures(
     ]
 
 
-def _known(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

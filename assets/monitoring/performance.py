@@ -1,13 +1,13 @@
-"""How well decisions did, and how well they should do.
+"""The realised performance of decisions, and its estimate before labels are known.
 
-Belongs here: realised figures over outcomes whose label is mature, a trailing window a day, and the estimate for
-decisions whose label is not. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
-(`assets.evaluation`), and what follows from a figure (`verdicts.py`).
+Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day, and the estimate
+over decisions without. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
+(`assets.evaluation`), what follows from a figure (`verdicts.py`).
 
 A figure that cannot be computed is null: too few rows, or no good or no bad one among them.
 
-Realised figures only see rows whose label was observed. Where refused rows have no label, AUC is over accepted ones and
-usually lower than over all: compare it with care.
+Realised figures cover only rows with an observed label. Where refused rows have none, AUC is over accepted rows alone
+and usually lower than over all rows: compare it with care.
 """
 
 from collections.abc import Sequence
@@ -50,12 +50,12 @@ _EPOCH = date(1970, 1, 1)
 
 
 class PerformanceError(LooplineError):
-    """Outcomes lack what a figure needs; the message names the column."""
+    """Outcomes lack data that a figure needs; the message names the column."""
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows in the order of their score (those without one last), so that a window is a mask and needs no sort."""
+    """Rows ordered by score (missing scores last), so that a window is a mask and needs no sort."""
 
     day: NDArray[np.int64]
     score: NDArray[np.float64]
@@ -71,14 +71,14 @@ class _Rows:
 def performance_by_day(
     outcomes: pa.Table, days: Sequence[date], window_days: int, *, accept: str, profit: Profit, min_rows: int
 ) -> pa.Table:
-    """Realised figures of every day asked for, each over the outcomes that matured in the `window_days` up to it.
+    """Realised figures of each given day, over the outcomes that matured in the `window_days` days that end with it.
 
     Args:
-        outcomes: What `join_outcomes` gave: `day` (date32, when the label matured), `score` (float, null where the
-            model gave none), `outcome` (string), `label` (0, 1, null where unobserved) and `profit.stake` if it is set.
+        outcomes: As `join_outcomes` returns them: `day` (date32, when the label matured), `score` (float, null where
+            the model gave none), `outcome` (string), `label` (0, 1, null where unobserved), and `profit.stake` if set.
         days: UTC days; any order.
         accept: The outcome that accepts.
-        profit: What a decision earns.
+        profit: Earnings and losses of an accepted row.
         min_rows: Fewer rows than this give no figure.
 
     Returns:
@@ -90,7 +90,7 @@ def performance_by_day(
         `profit`: sum over accepted labelled rows, in the product's currency.
 
     Raises:
-        PerformanceError: A column is absent or of another type, or the window is not at least a day long.
+        PerformanceError: A column is absent or of another type, or the window is shorter than a day.
     """
     rows = _read(outcomes, accept=accept, stake=profit.stake)
     wanted = _checked_days(days, window_days)
@@ -99,11 +99,11 @@ def performance_by_day(
 
 
 def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
-    """What the calibrated scores themselves promise, long before labels are known.
+    """The performance that calibrated scores predict, before labels are known.
 
-    If a score is the probability of the bad outcome, then a pair of rows is ranked rightly with a known probability,
-    and the expected AUC follows (the idea of confidence-based performance estimation, Kivimäki et al., 2025). It sees
-    a change in the rows, never a change in what the rows mean: a hint beside the realised figure, not instead of it.
+    If a score is the probability of the bad outcome, a pair of rows is ranked rightly with a known probability, and the
+    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). It reacts to a change of the
+    rows but not of their relation to the outcome: it complements the realised figure and does not replace it.
 
     Args:
         decisions: `day` (date32, the day of the decision) and `score` (probability, null where the model gave none).
@@ -163,18 +163,18 @@ def _auc(score: NDArray[np.float64], label: NDArray[np.int8]) -> float | None:
 
 
 def _expected_auc(p: NDArray[np.float64]) -> float | None:
-    """Expected AUC of ordered probabilities: over ordered pairs i, j of different rows, weighted by p_i (1 - p_j)."""
+    """Expected AUC of ascending probabilities: pairs i, j of different rows, weighted by p_i (1 - p_j)."""
     first, group = _tie_groups(p)
     good = np.add.reduceat(1 - p, first)
     below = np.concatenate([[0.0], np.cumsum(good)[:-1]])
-    itself = float((p * (1 - p)).sum())
-    right = float((p * (below[group] + 0.5 * good[group])).sum()) - 0.5 * itself
-    pairs = float(p.sum()) * float((1 - p).sum()) - itself
-    return right / pairs if pairs > 0 else None
+    self_pairs = float((p * (1 - p)).sum())
+    rightly_ranked = float((p * (below[group] + 0.5 * good[group])).sum()) - 0.5 * self_pairs
+    pairs = float(p.sum()) * float((1 - p).sum()) - self_pairs
+    return rightly_ranked / pairs if pairs > 0 else None
 
 
 def _tie_groups(ordered: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each run of equal values begins, and the run of each position."""
+    """The position at which each run of equal values begins, and the run of each position."""
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
     return np.flatnonzero(begins), np.cumsum(begins) - 1
 
@@ -190,16 +190,16 @@ def _read(table: pa.Table, *, accept: str | None, stake: str | None) -> _Rows:
         raise PerformanceError(f"'day' is {day.type} with {day.null_count} nulls; it must be date32 without")
     score = _numbers(table, "score")
     ones = np.ones(len(score))
-    judged = accept is not None
+    with_outcome = accept is not None
     rows = _Rows(
         day=day.cast(pa.int32()).to_numpy().astype(np.int64),
         score=score,
-        label=_labels(table) if judged else np.full(len(score), -1, dtype=np.int8),
-        accepted=_equals(table, "outcome", accept) if judged else ones.astype(bool),
+        label=_labels(table) if with_outcome else np.full(len(score), -1, dtype=np.int8),
+        accepted=_equals(table, "outcome", accept) if with_outcome else ones.astype(bool),
         stake=_numbers(table, stake) if stake else ones,
     )
     if np.isnan(rows.stake[rows.label >= 0]).any():
-        raise PerformanceError(f"the stake '{stake}' is missing in labelled rows; profit cannot be told")
+        raise PerformanceError(f"the stake '{stake}' is missing in labelled rows; profit cannot be computed")
     order = np.argsort(score, kind="stable")
     return _Rows(rows.day[order], rows.score[order], rows.label[order], rows.accepted[order], rows.stake[order])
 

@@ -1,11 +1,11 @@
 """Pictures of drift and performance, as PNG bytes.
 
-Belongs here: drawing the tables of `drift.py` and `performance.py`, each titled with what it shows. Does not belong
-here: computing any of it, or the style (`assets.metrics.plot_style`).
+Belongs here: one function a picture of the tables of `drift.py` and `performance.py`, each titled with its result. Does
+not belong here: figures of its own, the style (`assets.metrics.plot_style`).
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -15,29 +15,29 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from numpy.typing import NDArray
 
-from assets.metrics.plot_style import HALO, STYLE, figure, label, percent, png
+from assets.metrics.plot_style import DASHED, HALO, STYLE, figure, label, percent, png
 from assets.monitoring.drift import FeatureDrift
+from resources.naming import days_between
 
-_SHOWN = 24
+_MOST_SHOWN = 24
 _HEAT = LinearSegmentedColormap.from_list(
     "drift",
     [(0.0, "#f4f7f9"), (0.4999, STYLE["model_light"]), (0.5, STYLE["bad_light"]), (0.75, STYLE["bad"]), (1, "#6e2417")],
 )
-_DASHED = (0, (4, 3))
 
 
 def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> bytes:
     """The stability index of every feature and of the score on one day, the largest at the top.
 
     Args:
-        figures: What `drift` gave, or `drift_of_day`.
-        limit: `max_psi`.
-        day: The window's last day.
+        figures: Of `drift` or `drift_of_day`.
+        limit: The policy's `max_psi`.
+        day: The last day of the window.
     """
     known = sorted(((f.psi, f) for f in figures if f.psi is not None), key=lambda pair: pair[0], reverse=True)
     over = sum(psi > limit for psi, _ in known)
     rows = max((f.rows for f in figures), default=0)
-    shown = known[:_SHOWN]
+    shown = known[:_MOST_SHOWN]
     picture, (axes,) = figure(
         f"{over} of {len(known)} columns moved more than the limit" if known else "Nothing to compare: no rows",
         f"population stability index, {rows:,} rows up to {day.isoformat()}{_left_out(len(known))}",
@@ -49,7 +49,7 @@ def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> byt
     values = np.array([psi for psi, _ in shown])
     places = np.arange(len(shown))
     axes.barh(places, values, height=0.66, color=np.where(values > limit, STYLE["bad"], STYLE["model"]).tolist())
-    axes.axvline(limit, color=STYLE["muted"], linewidth=1, linestyle=_DASHED)
+    axes.axvline(limit, color=STYLE["muted"], linewidth=1, linestyle=DASHED)
     axes.text(limit, -0.85, f" limit {limit:g}", color=STYLE["muted"], fontsize=8.5, va="center")
     for place, value in zip(places.tolist(), values.tolist(), strict=True):
         axes.text(value, place, f" {value:.2f}", va="center", fontsize=8, color=STYLE["ink"], path_effects=HALO)
@@ -61,15 +61,15 @@ def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> byt
 
 
 def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
-    """The stability index of every feature and of the score over the days; white where there were too few rows.
+    """The stability index of every feature and of the score by day; white where there were too few rows.
 
     Args:
         drift: A table of DRIFT_SCHEMA.
-        limit: `max_psi`: where the colour turns from blue to red.
-        min_rows: Fewer rows than this are no evidence.
+        limit: The policy's `max_psi`, at which the colour turns from blue to red.
+        min_rows: Windows with fewer rows stay white.
     """
     names, days, grid = _grid(drift.filter(pc.greater_equal(drift["rows"], min_rows)))
-    order = sorted(range(len(names)), key=lambda i: float(np.nanmax(grid[i], initial=0.0)), reverse=True)[:_SHOWN]
+    order = sorted(range(len(names)), key=lambda i: float(np.nanmax(grid[i], initial=0.0)), reverse=True)[:_MOST_SHOWN]
     over = int((np.nan_to_num(grid) > limit).any(axis=1).sum())
     picture, (axes,) = figure(
         f"{over} of {len(names)} columns moved more than the limit at some time" if names else "No drift measured yet",
@@ -80,7 +80,7 @@ def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
     if not order:
         _empty(axes)
         return png(picture)
-    edges = np.append(_numbers(days), _numbers(days)[-1] + 1) - 0.5
+    edges = np.append(_date_numbers(days), _date_numbers(days)[-1] + 1) - 0.5
     levels = np.arange(len(order) + 1) - 0.5
     mesh = axes.pcolormesh(edges, levels, np.ma.masked_invalid(grid[order]), cmap=_HEAT, vmin=0, vmax=2 * limit)
     axes.hlines(levels[1:-1], edges[0], edges[-1], color="white", linewidth=1)
@@ -103,7 +103,7 @@ def performance_over_time(
     Args:
         performance: A table of PERFORMANCE_SCHEMA; gaps are left where a figure is null.
         approved_auc: From the reference profile; `None` draws no line.
-        max_auc_loss: How far below that line is too far.
+        max_auc_loss: The allowed distance below that line.
         estimate: A table of ESTIMATE_SCHEMA, drawn dotted (its days are those of decisions).
     """
     days, auc = _series(performance, "auc")
@@ -111,13 +111,20 @@ def performance_over_time(
     picture, (top, bottom) = figure(title, subtitle, rows=2, height=6.2, heights=(3, 2))
     bottom.sharex(top)
     if approved_auc is not None:
-        top.axhline(approved_auc, color=STYLE["muted"], linewidth=1, linestyle=_DASHED, label="at approval")
+        top.axhline(approved_auc, color=STYLE["muted"], linewidth=1, linestyle=DASHED, label="at approval")
         top.axhspan(0, approved_auc - max_auc_loss, color=STYLE["bad"], alpha=0.08, linewidth=0, label="too low")
     _line(top, days, auc, STYLE["model"], "realised")
     expected: list[float] = []
     if estimate is not None:
-        when, expected = _series(estimate, "expected_auc")
-        top.plot(_numbers(when), expected, color=STYLE["baseline"], linestyle=":", linewidth=1.8, label="from scores")
+        made_on, expected = _series(estimate, "expected_auc")
+        top.plot(
+            _date_numbers(made_on),
+            expected,
+            color=STYLE["baseline"],
+            linestyle=":",
+            linewidth=1.8,
+            label="from scores",
+        )
     _auc_limits(top, [*auc, *expected], approved_auc, max_auc_loss)
     label(top, "", "AUC")
     _line(bottom, days, _series(performance, "bad_rate")[1], STYLE["bad"], "bad rate of accepted rows")
@@ -149,11 +156,11 @@ def _headline(days: list[date], auc: list[float], approved: float | None, loss: 
 
 
 def _line(axes: Axes, days: list[date], values: list[float], colour: str, name: str) -> None:
-    """A line with gaps; a value between two gaps would have none, so it gets a dot."""
-    known = ~np.isnan(values)
+    """A line with gaps, and a dot for each value between two gaps, where no line is drawn."""
+    known, at = ~np.isnan(values), _date_numbers(days)
     alone = known & ~np.append(False, known[:-1]) & ~np.append(known[1:], False)
-    axes.plot(_numbers(days), values, color=colour, linewidth=1.8, label=name)
-    axes.plot(_numbers(days)[alone], np.asarray(values)[alone], color=colour, marker="o", markersize=4, linestyle="")
+    axes.plot(at, values, color=colour, linewidth=1.8, label=name)
+    axes.plot(at[alone], np.asarray(values)[alone], color=colour, marker="o", markersize=4, linestyle="")
 
 
 def _auc_limits(axes: Axes, values: Sequence[float], approved: float | None, loss: float) -> None:
@@ -176,14 +183,14 @@ def _empty(axes: Axes) -> None:
 
 
 def _series(table: pa.Table, column: str) -> tuple[list[date], list[float]]:
-    """Days without a gap between the first and the last, and the values, NaN where there is none."""
+    """Every day from the first to the last, and the values, NaN where a day has none."""
     known = dict(zip(table["day"].to_pylist(), table[column].to_pylist(), strict=True))
     days = _all_days(list(known))
     return days, [np.nan if known.get(day) is None else known[day] for day in days]
 
 
 def _grid(drift: pa.Table) -> tuple[list[str], list[date], NDArray[np.float64]]:
-    """Column names, days without a gap, and PSI float64 [names, days], NaN where there is none."""
+    """Column names, every day from the first to the last, and PSI float64 [names, days], NaN where there is none."""
     days = _all_days(drift["day"].unique().to_pylist())
     labels = [_name(*pair) for pair in zip(drift["name"].to_pylist(), drift["kind"].to_pylist(), strict=True)]
     names = list(dict.fromkeys(labels))
@@ -195,13 +202,10 @@ def _grid(drift: pa.Table) -> tuple[list[str], list[date], NDArray[np.float64]]:
 
 
 def _all_days(days: Sequence[date]) -> list[date]:
-    if not days:
-        return []
-    first, last = min(days), max(days)
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return list(days_between(min(days), max(days))) if days else []
 
 
-def _numbers(days: Sequence[date]) -> NDArray[np.float64]:
+def _date_numbers(days: Sequence[date]) -> NDArray[np.float64]:
     return np.asarray(date2num(list(days)), dtype=np.float64)  # type: ignore[no-untyped-call]
 
 
@@ -216,4 +220,4 @@ def _name(name: str, kind: str) -> str:
 
 
 def _left_out(known: int) -> str:
-    return f"; the {_SHOWN} largest" if known > _SHOWN else ""
+    return f"; the {_MOST_SHOWN} largest" if known > _MOST_SHOWN else ""

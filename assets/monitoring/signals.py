@@ -1,7 +1,7 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: from the tables `drift` and `performance` to a `Cause` that may ask for a retraining. Does not belong
-here: the verdicts (`verdicts.py`), starting anything (`pipelines.sensors`).
+Belongs here: from the tables `drift` and `performance` to a `Cause` with its verdict. Does not belong here: the rules
+of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
     DriftSignals,
-    Finding,
+    MonitoringAction,
     PerformanceSignals,
     cause_key,
     drift_verdict,
@@ -26,22 +26,22 @@ from assets.product import Product, Verdict
 from assets.product.names import table_name
 from resources.lake import Lake
 
-_LOOK_BACK_DAYS = 60
+_LOOKBACK_DAYS = 60
 
 
 def drift_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """What the drift figures of the champion ask for."""
+    """The cause in the champion's drift figures, with the drift verdict."""
 
-    def judge(figures: pa.Table, day: date, moment: datetime) -> Verdict[Finding]:
-        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, moment)
+    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
+        return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
 
     return _cause(product, lake, "drift", now, judge)
 
 
 def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """What the realised figures of the champion ask for."""
+    """The cause in the champion's realised figures, with the performance verdict."""
 
-    def judge(figures: pa.Table, day: date, moment: datetime) -> Verdict[Finding]:
+    def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
         signals = PerformanceSignals(
             day=day,
@@ -50,7 +50,7 @@ def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
             auc=row["auc"],
             approved_auc=row["approved_auc"],
         )
-        return performance_verdict(signals, product.monitoring, moment)
+        return performance_verdict(signals, product.monitoring, as_of)
 
     return _cause(product, lake, "performance", now, judge)
 
@@ -60,29 +60,27 @@ def _cause(
     lake: Lake,
     kind: CauseKind,
     now: datetime,
-    judge: Callable[[pa.Table, date, datetime], Verdict[Finding]],
+    judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]],
 ) -> Cause:
     figures = _newest(product, lake, kind, now)
     if figures is None:
-        reason = f"nothing is recorded of it in the last {_LOOK_BACK_DAYS} days"
-        return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", finding="unknown", reasons=(reason,))
+        reason = f"no figures are recorded in the last {_LOOKBACK_DAYS} days"
+        return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", action="unknown", reasons=(reason,))
     version = figures["model_version"][-1].as_py()
     days = sorted(set(figures["day"].to_pylist()))
-    # Each day is judged as of its own end, so that an episode has one beginning whenever it is looked at.
+    # Each day is judged as of its end, so that the start of an episode does not depend on the time of this call.
     history = [(day, judge(figures, day, _end_of(day)).action) for day in days]
     last = judge(figures, days[-1], now)
     since = episode_start(history) or days[-1]
-    return Cause(
-        kind=kind, key=cause_key(product.name, kind, version, since), finding=last.action, reasons=last.reasons
-    )
+    return Cause(kind=kind, key=cause_key(product.name, kind, version, since), action=last.action, reasons=last.reasons)
 
 
 def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:
-    """The figures of the last weeks that are about the model that the newest of them are about."""
+    """The recent figures that have the model version of the newest; `None` when there are none."""
     name = table_name(product.name, table)
     if not lake.exists(name):
         return None
-    first = now.date() - timedelta(days=_LOOK_BACK_DAYS)
+    first = now.date() - timedelta(days=_LOOKBACK_DAYS)
     figures = lake.read(name, days=[day for day in lake.days(name) if day >= first])
     if figures.num_rows == 0:
         return None

@@ -1,10 +1,10 @@
-"""What follows from what was measured: retrain or not, alert or not.
+"""The verdicts on recorded figures: retrain or not, alert or not.
 
 Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`,
 `performance.py`), starting a run or sending an alert.
 
-A missing signal is "unknown" with a reason, never "none": a quiet monitor and a dead one must not look alike. Evidence
-that is there still counts: one drifted score asks for a retraining although a feature could not be measured.
+A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
+that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
 """
 
 import math
@@ -16,7 +16,7 @@ from typing import Literal
 from assets.monitoring.drift import FeatureDrift
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
-Finding = Literal["none", "retrain", "unknown"]
+MonitoringAction = Literal["none", "retrain", "unknown"]
 RetrainAction = Literal["none", "retrain", "wait", "unknown"]
 AlertAction = Literal["send", "hold"]
 CauseKind = Literal["performance", "drift", "schedule"]
@@ -29,7 +29,7 @@ _URGENCY: tuple[CauseKind, ...] = ("performance", "drift", "schedule")
 
 @dataclass(frozen=True)
 class DriftSignals:
-    """The latest drift figures of a live model; `day` is the last day of their window, `None` when there are none."""
+    """The latest drift figures of a live model; `day` is the last day of their window, `None` without figures."""
 
     figures: tuple[FeatureDrift, ...]
     day: date | None
@@ -40,10 +40,10 @@ class PerformanceSignals:
     """The latest realised figures of a live model.
 
     Attributes:
-        day: Last day of maturity in their window; `None` when there are none.
+        day: The last day of their window; `None` without figures.
         labelled, positives: Rows with a label, and the positive ones among them.
         auc: Realised; `None` where it could not be computed.
-        approved_auc: The one at approval, from the reference profile.
+        approved_auc: At approval, from the reference profile.
     """
 
     day: date | None
@@ -55,18 +55,17 @@ class PerformanceSignals:
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that may ask for a retraining.
+    """A possible cause of a retraining, with its verdict.
 
     Attributes:
-        kind: What noticed it.
-        key: Names this occurrence and no other (`cause_key`), so that it never starts two runs.
-        finding: What it asks for.
-        reasons: Why.
+        kind: The monitor that reports it.
+        key: Names this occurrence alone (`cause_key`), so that it never starts two runs.
+        action, reasons: Of the monitor's verdict.
     """
 
     kind: CauseKind
     key: str
-    finding: Finding
+    action: MonitoringAction
     reasons: tuple[str, ...]
 
 
@@ -75,17 +74,16 @@ class RetrainVerdict(Verdict[RetrainAction]):
     """Whether to train now.
 
     Attributes:
-        run_key: Set exactly when the action is "retrain": the key of the most urgent cause.
-        causes: Keys of all the causes that this run answers; record them with the run and give them as `answered`
-            next time.
+        run_key: The key of the most urgent cause; `None` unless the action is "retrain".
+        causes: Keys of all causes that this run answers: to be recorded with the run, and passed as `answered` later.
     """
 
     run_key: str | None = None
     causes: tuple[str, ...] = ()
 
 
-def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[Finding]:
-    """Whether the rows are still those that the model was approved on.
+def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[MonitoringAction]:
+    """Whether live rows are still distributed as at the approval of the model.
 
     A column has drifted when its PSI is above `max_psi`, or its KS distance is above `max_ks` with a p-value below
     `ks_alpha` over the number of columns (Bonferroni). Drift of the score, or of at least `drifted_share` of the
@@ -113,13 +111,15 @@ def drift_verdict(signals: DriftSignals, policy: MonitoringPolicy, now: datetime
     return Verdict("none", (_calm(signals.figures, len(moved), policy), *drifted.values()))
 
 
-def performance_verdict(signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime) -> Verdict[Finding]:
+def performance_verdict(
+    signals: PerformanceSignals, policy: MonitoringPolicy, now: datetime
+) -> Verdict[MonitoringAction]:
     """Whether the model still ranks as it did when it was approved.
 
-    A fall of more than `max_auc_loss` asks for a retraining when it is also more than chance: `SIGNIFICANCE_Z` standard
-    errors of an AUC over so many good and bad rows (Hanley and McNeil, 1982). A large fall over few rows is unknown.
+    A fall of more than `max_auc_loss` asks for a retraining if it also exceeds `SIGNIFICANCE_Z` standard errors of an
+    AUC over as many good and bad rows (Hanley and McNeil, 1982). A larger fall that may be chance is unknown.
     """
-    stale = _stale("realised performance", signals.day, policy.window_days, now)
+    stale = _stale("realised performance figures", signals.day, policy.window_days, now)
     if stale:
         return Verdict("unknown", (stale,))
     if signals.approved_auc is None:
@@ -150,76 +150,78 @@ def retrain_verdict(
     """Whether a training starts now.
 
     Args:
-        causes: What asks, or cannot say.
+        causes: The causes with their verdicts.
         last_trained_at: When the last training started; `None` when there has been none.
-        answered: Keys of causes that earlier runs have answered, whatever came of it.
+        answered: Keys of causes that earlier runs have answered, with whatever result.
 
     Returns:
-        "retrain" when a cause that has not been answered asks for it; "wait" when it does so within the cooldown;
-        "unknown" when none asks but one cannot say, or when the clock and the record contradict each other.
+        "retrain" if an unanswered cause asks for it; "wait" if it does so within the cooldown; "unknown" if no cause
+        asks and one is unknown, or if the clock and the record contradict each other.
     """
-    asking = [cause for cause in causes if cause.finding == "retrain"]
-    fresh = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
-    if not fresh:
+    asking = [cause for cause in causes if cause.action == "retrain"]
+    unanswered = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
+    if not unanswered:
         return _nothing_asked(causes, asking)
-    reasons = tuple(f"{cause.kind}: {reason}" for cause in fresh for reason in cause.reasons)
-    if last_trained_at is None and all(cause.kind != "schedule" for cause in fresh):
+    reasons = tuple(f"{cause.kind}: {reason}" for cause in unanswered for reason in cause.reasons)
+    if last_trained_at is None and all(cause.kind != "schedule" for cause in unanswered):
         return RetrainVerdict("unknown", ("a live model asks for it, but no training is on record", *reasons))
     if last_trained_at is not None and last_trained_at > now:
         return RetrainVerdict("unknown", (f"the last training, {last_trained_at.isoformat()}, is ahead of the clock",))
     if last_trained_at is not None and now - last_trained_at < policy.cooldown:
         until = (last_trained_at + policy.cooldown).isoformat(timespec="minutes")
         return RetrainVerdict("wait", (f"trained less than {_span(policy.cooldown)} ago: wait until {until}", *reasons))
-    return RetrainVerdict("retrain", reasons, run_key=fresh[0].key, causes=tuple(cause.key for cause in fresh))
+    return RetrainVerdict(
+        "retrain", reasons, run_key=unanswered[0].key, causes=tuple(cause.key for cause in unanswered)
+    )
 
 
 def alert_verdict(
     current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
 ) -> Verdict[AlertAction]:
-    """Whether people are told of a verdict: when it changes, and again while it is not "none", but not every tick.
+    """Whether an alert on a verdict is sent: when its action changes, and repeatedly while it is not "none".
 
     Args:
         current: The verdict now.
-        before: The action of the one before; `None` for the first.
-        alerted_at: When people were last told of this verdict; `None` for never.
-        repeat: How long an unchanged one stays quiet.
+        before: The action of the previous verdict; `None` for the first.
+        alerted_at: When the last alert on this verdict was sent; `None` for never.
+        repeat: The time between alerts on an unchanged verdict.
     """
     if current.action == "none":
         if before in (None, "none"):
-            return Verdict("hold", ("nothing to tell",))
+            return Verdict("hold", ("nothing to report",))
         return Verdict("send", (f"no longer '{before}'", *current.reasons))
     if current.action != before or alerted_at is None:
         return Verdict("send", current.reasons)
     if now - alerted_at >= repeat:
         return Verdict("send", (f"still '{current.action}' after {_span(now - alerted_at)}", *current.reasons))
-    return Verdict("hold", (f"people were told at {alerted_at.isoformat(timespec='minutes')}",))
+    return Verdict("hold", (f"alerted at {alerted_at.isoformat(timespec='minutes')}",))
 
 
 def cause_key(product: str, kind: CauseKind, model_version: str, since: date) -> str:
-    """The name of one occurrence of a cause: this model, this kind, since this day.
+    """The key of one occurrence of a cause: of this product, kind and model, since this day.
 
-    The same drift, seen again tomorrow, has the same name; a new model or a new episode has another.
+    The same drift, seen again tomorrow, has the same key; a new model or a new episode has another.
     """
     return f"{product}/{kind}/v{model_version}/{since.isoformat()}"
 
 
-def episode_start(history: Sequence[tuple[date, Finding]]) -> date | None:
-    """The first day of the unbroken episode that is still going on; `None` when the last known finding is calm.
+def episode_start(history: Sequence[tuple[date, MonitoringAction]]) -> date | None:
+    """The first day of the episode of "retrain" that is still going on; `None` when there is none.
 
     Args:
-        history: Findings by day, in ascending order. An "unknown" day neither begins nor ends an episode.
+        history: Actions by day, in ascending order. An "unknown" day neither begins nor ends an episode.
     """
     start: date | None = None
-    for day, finding in history:
-        if finding == "none":
+    for day, action in history:
+        if action == "none":
             start = None
-        elif finding == "retrain" and start is None:
+        elif action == "retrain" and start is None:
             start = day
     return start
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC (Hanley and McNeil, 1982, their exponential approximation).
+    """Standard error of an AUC, by the exponential approximation of Hanley and McNeil (1982).
 
     Raises:
         ValueError: One class has no rows.
@@ -232,14 +234,14 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
 
 
 def _nothing_asked(causes: Sequence[Cause], asking: Sequence[Cause]) -> RetrainVerdict:
-    unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.finding == "unknown" for reason in cause.reasons]
-    done = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
+    unknown = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "unknown" for reason in cause.reasons]
+    answered = [f"{cause.kind}: already answered by a run ({cause.key})" for cause in asking]
     if not causes:
-        return RetrainVerdict("unknown", ("no cause was looked at",))
+        return RetrainVerdict("unknown", ("no cause was examined",))
     if unknown:
-        return RetrainVerdict("unknown", (*unknown, *done))
-    calm = [f"{cause.kind}: {reason}" for cause in causes if cause.finding == "none" for reason in cause.reasons]
-    return RetrainVerdict("none", (*done, *calm))
+        return RetrainVerdict("unknown", (*unknown, *answered))
+    calm = [f"{cause.kind}: {reason}" for cause in causes if cause.action == "none" for reason in cause.reasons]
+    return RetrainVerdict("none", (*answered, *calm))
 
 
 def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str | None:
@@ -253,7 +255,7 @@ def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str 
 
 
 def _missing(figure: FeatureDrift) -> str:
-    """Said whenever values are missing: where that is the drift, mend the source before a model learns from it."""
+    """The share of missing values, if any: where that is the drift, the source needs a fix and not the model."""
     return f", {figure.missing_share:.0%} missing" if figure.missing_share else ""
 
 
@@ -269,15 +271,15 @@ def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy)
     )
 
 
-def _stale(what: str, day: date | None, window_days: int, now: datetime) -> str | None:
-    """Why figures of that day say nothing of today, or `None` when they do."""
+def _stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
+    """Why figures of that day do not describe today; `None` when they do."""
     if day is None:
-        return f"there are no {what}"
+        return f"there are no {figures}"
     age = (now.date() - day).days
     if age < 0:
-        return f"{what} of {day.isoformat()} lie ahead of the clock"
+        return f"{figures} of {day.isoformat()} lie ahead of the clock"
     if age > window_days:
-        return f"{what} end on {day.isoformat()}, {age} days ago: longer than their own window of {window_days}"
+        return f"{figures} end on {day.isoformat()}, {age} days ago: longer than their window of {window_days} days"
     return None
 
 

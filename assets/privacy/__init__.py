@@ -1,1 +1,1 @@
-"""Personal data: tokens, consent. Applied before anything downstream sees a row."""
+"""Personal data: tokens and consent, applied before anything downstream reads a row."""

@@ -1,7 +1,7 @@
 """Consent: which rows may be used for a purpose.
 
-Belongs here: the rule that the last word of a subject, known when a row became known, decides. Does not belong here:
-where consents come from (a source like any other).
+Belongs here: the rule that a subject's last entry known when a row became known decides. Does not belong here: where
+consents come from (a source like any other).
 """
 
 from dataclasses import dataclass
@@ -24,32 +24,28 @@ class ConsentResult:
 def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> ConsentResult:
     """Keeps the rows whose subject had granted the purpose when the row became known.
 
-    A subject who never said anything has not consented. Of two words at the same moment the refusal counts.
+    A subject without an entry has not consented. Of two entries with the same known_at a refusal counts.
 
     Args:
         rows: With the consent's subject column and `known_at`.
         consents: With `subject` under the same column name, `purpose`, `granted` (bool) and `known_at`.
     """
-    said = consents.filter(pc.equal(consents["purpose"], consent.purpose))
-    subjects = pc.unique(said[consent.subject].combine_chunks())
-    order = np.lexsort(
-        (
-            ~np.asarray(said["granted"].to_numpy()),  # a refusal sorts behind a grant of the same moment
-            _micros(said["known_at"]),
-            _codes(said[consent.subject], subjects),
-        )
-    )
-    said_subject = _codes(said[consent.subject], subjects)[order]
-    said_at, granted = _micros(said["known_at"])[order], np.asarray(said["granted"].to_numpy())[order]
-    subject, at = _codes(rows[consent.subject], subjects), _micros(rows["known_at"])
-    last = _last_at_or_before(said_subject, said_at, subject, at)
+    entries = consents.filter(pc.equal(consents["purpose"], consent.purpose))
+    subjects = pc.unique(entries[consent.subject].combine_chunks())
+    entry_subject, entry_time = _codes(entries[consent.subject], subjects), _micros(entries["known_at"])
+    granted = np.asarray(entries["granted"].to_numpy())
+    order = np.lexsort((~granted, entry_time, entry_subject))  # a refusal after a grant of the same time
+    entry_subject, entry_time, granted = entry_subject[order], entry_time[order], granted[order]
+    row_subject, row_time = _codes(rows[consent.subject], subjects), _micros(rows["known_at"])
+    last_entry = _last_at_or_before(entry_subject, entry_time, row_subject, row_time)
     allowed = np.zeros(rows.num_rows, dtype=bool)
-    found = last >= 0
-    allowed[found] = granted[last[found]]
+    has_entry = last_entry >= 0
+    allowed[has_entry] = granted[last_entry[has_entry]]
     return ConsentResult(rows.filter(pa.array(allowed)), int((~allowed).sum()))
 
 
 def _codes(values: pa.ChunkedArray, subjects: pa.Array) -> np.ndarray:
+    """The position of each value among the subjects; -1 for others and for null."""
     return np.asarray(pc.fill_null(pc.index_in(values, value_set=subjects), -1).to_numpy()).astype(np.int64)
 
 
@@ -57,13 +53,18 @@ def _micros(times: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(times.cast(pa.int64()).to_numpy())
 
 
-def _last_at_or_before(keys: np.ndarray, times: np.ndarray, key: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Position of the last (keys, times) with the same key and a time not after `at`; -1 for none. Sorted input."""
-    moments = np.unique(np.concatenate([times, at]))
-    span = np.int64(len(moments) + 1)
-    known = keys * span + np.searchsorted(moments, times)
-    asked = key * span + np.searchsorted(moments, at)
-    last = np.searchsorted(known, asked, side="right") - 1
-    same = (last >= 0) & (key >= 0)
-    same[same] &= keys[last[same]] == key[same]
+def _last_at_or_before(
+    entry_subject: np.ndarray, entry_time: np.ndarray, row_subject: np.ndarray, row_time: np.ndarray
+) -> np.ndarray:
+    """For each row the position of its subject's last entry not after the row's time; -1 for none.
+
+    The entries are sorted by subject and time.
+    """
+    times = np.unique(np.concatenate([entry_time, row_time]))
+    span = np.int64(len(times) + 1)
+    entry_codes = entry_subject * span + np.searchsorted(times, entry_time)
+    row_codes = row_subject * span + np.searchsorted(times, row_time)
+    last = np.searchsorted(entry_codes, row_codes, side="right") - 1
+    same = (last >= 0) & (row_subject >= 0)
+    same[same] &= entry_subject[last[same]] == row_subject[same]
     return np.where(same, last, -1)

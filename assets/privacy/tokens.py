@@ -3,9 +3,9 @@
 Belongs here: the keyed hash and its application to a table by its contract. Does not belong here: keys
 (`resources.keys`), consent (`consent.py`).
 
-A token is HMAC-SHA256 of the column's name and the value, cut to 128 bits, behind the first 32 bits of the key's own
-SHA-256. The same value has the same token under the same key, so tables can still be joined; without the key the value
-cannot be guessed and tried; and after the key was rotated it shows which tokens are old.
+A token is HMAC-SHA256 of the column's name and the value, cut to 128 bits, after the first 32 bits of the key's
+SHA-256. Under one key equal values have equal tokens, so that tables still join. Without the key no guess of a value
+can be tried. After a rotation the key's bits show which tokens are old.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ from assets.product import Contract
 
 
 def tokenise(value: str, key: bytes, column: str) -> str:
-    """The token of one value (45 characters: 8 for the key, a colon, 32 for the value, and the prefix `tok:`)."""
-    mark = hashlib.sha256(key).hexdigest()[:8]
-    return f"tok:{mark}:{hmac.new(key, f'{column}={value}'.encode(), hashlib.sha256).hexdigest()[:32]}"
+    """The token of one value, 45 characters: `tok:`, 8 for the key, a colon, 32 for the value."""
+    key_digest = hashlib.sha256(key).hexdigest()[:8]
+    return f"tok:{key_digest}:{hmac.new(key, f'{column}={value}'.encode(), hashlib.sha256).hexdigest()[:32]}"
 
 
 def without_personal_data(contract: Contract, table: pa.Table, key: bytes) -> pa.Table:
-    """The table with its `token` columns replaced by tokens and its `drop` columns gone; missing stays missing."""
+    """The table with `token` columns replaced by tokens (null stays null) and without `drop` columns."""
     for column in contract.columns:
         if column.personal == "drop":
             table = table.drop_columns([column.name])

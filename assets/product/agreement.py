@@ -1,8 +1,8 @@
 """Whether the declared features and the contracts of their sources agree.
 
-Belongs here: what a feature may read of a source, told before any data is read. Does not belong here: units
-(`assets.vocabulary.units`), what is wrong with a declaration alone (`assets.vocabulary.history`), corrections
-(`assets.product`).
+Belongs here: the check of each feature's columns against the contract of its source, before any data is read. Does not
+belong here: units (`assets.vocabulary.units`), a declaration that is wrong by itself (`assets.vocabulary.history`),
+corrections (`product.py`).
 """
 
 from collections.abc import Collection, Mapping
@@ -18,25 +18,25 @@ _NUMERIC: tuple[ColumnType, ...] = ("number", "integer", "boolean")
 def check_agreement(
     features: FeatureSet, contracts: Mapping[str, Contract], *, spine: str, protected: Collection[str]
 ) -> None:
-    """Checks every column that a feature reads against its source's contract.
+    """Checks every column that a feature reads against the contract of its source.
 
     Args:
-        contracts: For each source its contract.
+        contracts: By source name.
         spine: The source of the rows to be decided.
-        protected: Columns of the spine by which nobody may be decided.
+        protected: Columns of the spine that no feature may read.
 
     Raises:
-        FeatureError: A feature reads a column that its source does not have, or one of another type, or compares it
-            with a value that the contract allows nobody, or reads a protected one.
+        FeatureError: A feature reads a column that is missing, protected or of another type, or compares a column with
+            a value that the contract does not allow.
     """
     for request in features.request:
         columns = _columns(contracts[spine])
-        _check_there(request.name, request.name, columns, contracts[spine])
-        wanted: tuple[ColumnType, ...] = _NUMERIC if isinstance(request, Number) else ("string",)
-        if columns[request.name] not in wanted:
+        _check_present(request.name, request.name, columns, contracts[spine])
+        allowed_types: tuple[ColumnType, ...] = _NUMERIC if isinstance(request, Number) else ("string",)
+        if columns[request.name] not in allowed_types:
             raise FeatureError(
                 f"request column '{request.name}' is a {columns[request.name]} in contracts/{contracts[spine].file}; "
-                f"declare it as a {'category' if isinstance(request, Number) else 'Number'}, or mend the contract"
+                f"declare it as a {'category' if isinstance(request, Number) else 'Number'}, or fix the contract"
             )
     for feature in features.history:
         _check_history(feature, contracts[feature.source], protected if feature.source == spine else ())
@@ -45,23 +45,23 @@ def check_agreement(
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
     columns = _columns(contract)
     for column in (feature.key, *feature.columns):
-        _check_there(feature.name, column, columns, contract)
+        _check_present(feature.name, column, columns, contract)
         if column in protected:
             raise FeatureError(
-                f"feature '{feature.name}' reads '{column}' of '{feature.source}', which is protected: nobody is "
-                "decided by it; remove the feature"
+                f"feature '{feature.name}' reads '{column}' of '{feature.source}', which is protected: no "
+                "decision may use it; remove the feature"
             )
     if feature.column is not None:
         kind = columns[feature.column]
         if feature.is_text and kind != "string":
             raise FeatureError(
-                f"feature '{feature.name}' takes {feature.column} as a text, and it is a {kind} in contracts/"
+                f"feature '{feature.name}' reads {feature.column} as a text, but it is a {kind} in contracts/"
                 f"{contract.file}; leave values= out"
             )
         if feature.kind in _NUMBERS and not feature.is_text and kind not in _NUMERIC:
             raise FeatureError(
                 f"feature '{feature.name}': {feature.kind} of {feature.column}, which is a {kind} in contracts/"
-                f"{contract.file} and no number; name a number, or count with distinct('{feature.column}', ...)"
+                f"{contract.file} and not a number; name a numeric column, or use distinct('{feature.column}', ...)"
             )
     for predicate in (*feature.filters, *feature.share):
         _check_predicate(feature, predicate, columns[predicate.column], contract)
@@ -71,20 +71,20 @@ def _check_predicate(feature: History, predicate: Predicate, kind: ColumnType, c
     texts = isinstance(predicate.values[0], str)
     if texts != (kind == "string"):
         raise FeatureError(
-            f"feature '{feature.name}' compares {predicate.column} with {predicate.values[0]!r}, and it is a {kind} in "
+            f"feature '{feature.name}' compares {predicate.column} with {predicate.values[0]!r}, but it is a {kind} in "
             f"contracts/{contract.file}; write a {'number' if texts else 'text'}"
         )
     allowed = _allowed(contract, predicate.column)
-    strange = [value for value in predicate.values if predicate.test == "in" and allowed and value not in allowed]
-    if strange:
+    refused = [value for value in predicate.values if predicate.test == "in" and allowed and value not in allowed]
+    if refused:
         raise FeatureError(
-            f"feature '{feature.name}' compares {predicate.column} with {strange[0]!r}, which no row has: contracts/"
-            f"{contract.file} allows {', '.join(map(str, allowed))}"
+            f"feature '{feature.name}' compares {predicate.column} with {refused[0]!r}, which no row can have: "
+            f"contracts/{contract.file} allows {', '.join(map(str, allowed))}"
         )
 
 
 def _columns(contract: Contract) -> dict[str, ColumnType]:
-    """The columns of the validated table: the times under their own names, without what is dropped; tokens are text."""
+    """The columns of the validated table with their types: without dropped columns, tokens as text, times renamed."""
     times: dict[str, ColumnType] = {"event_time": "timestamp", "known_at": "timestamp"}
     rest: dict[str, ColumnType] = {
         column.name: "string" if column.personal == "token" else column.type
@@ -94,7 +94,7 @@ def _columns(contract: Contract) -> dict[str, ColumnType]:
     return rest | times
 
 
-def _check_there(feature: str, column: str, columns: Mapping[str, ColumnType], contract: Contract) -> None:
+def _check_present(feature: str, column: str, columns: Mapping[str, ColumnType], contract: Contract) -> None:
     if column not in columns:
         raise FeatureError(
             f"feature '{feature}' reads a column '{column}', which contracts/{contract.file} does not have; it has "
@@ -103,7 +103,7 @@ def _check_there(feature: str, column: str, columns: Mapping[str, ColumnType], c
 
 
 def _allowed(contract: Contract, column: str) -> tuple[object, ...]:
-    """The values that the contract allows a column; empty where it allows any."""
+    """The values that the contract allows in a column; empty where it allows any."""
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})
         if expectation.get("type") == "expect_column_values_to_be_in_set" and kwargs.get("column") == column:

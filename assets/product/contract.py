@@ -1,7 +1,7 @@
 """The contract of a source, as a frozen value read from its file.
 
-Belongs here: what a contract says (columns, types, personal data, consent, expectations, how much may fail) and the
-checks of the file itself. Does not belong here: running it (`assets.validation.audit`), tokens and consent
+Belongs here: the parts of a contract (columns, types, personal data, consent, expectations, the share of rows that may
+fail) and the checks of its file. Does not belong here: running it (`assets.validation.audit`), tokens and consent
 (`assets.privacy`).
 """
 
@@ -16,12 +16,12 @@ from resources.errors import LooplineError
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
-TAKEN = ("day", "row_number", "_malformed", "_message")
-"""Columns that the lake's tables and the stream have beside those of a contract."""
+RESERVED = ("day", "row_number", "_malformed", "_message")
+"""Columns that the lake's tables and the stream add to those of a contract."""
 
 
 class ContractError(LooplineError):
-    """A contract file is not a contract; the message names the file, the part and what to write."""
+    """A contract file is missing or wrong; the message names the file, the part and what to write."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Column:
 
     Attributes:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
-        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where nobody stated it.
-        personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` for data that names nobody.
+        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
+        personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
     """
@@ -49,7 +49,7 @@ class Column:
 class Consent:
     """Rows may be used only for subjects who consented to the purpose when the row became known.
 
-    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last word counts.
+    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last one counts.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a source promises.
+    """The promise of a source.
 
     Attributes:
         key: Columns that name a row; a second row of the same key within a day is quarantined.
@@ -111,7 +111,7 @@ def load_contract(path: Path) -> Contract:
         ContractError: The file is missing, is not YAML, or lacks or misspells a part.
     """
     if not path.is_file():
-        raise ContractError(f"contract {path} does not exist; every source of a product has one")
+        raise ContractError(f"contract {path} does not exist; every source of a product needs one")
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
         columns = tuple(_column(path, name, spec) for name, spec in text.pop("columns").items())
@@ -141,18 +141,17 @@ def _column(path: Path, name: str, spec: Mapping[str, Any]) -> Column:
 
 def _check(path: Path, contract: Contract) -> None:
     if contract.source != path.stem:
-        raise ContractError(f"{path}: it says source '{contract.source}' but its file is named '{path.stem}'")
+        raise ContractError(f"{path}: it declares source '{contract.source}' but its file is named '{path.stem}'")
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
     for column in contract.names:
-        if column in TAKEN:
-            raise ContractError(f"{path}: column '{column}': tables have their own of that name; give it another one")
+        if column in RESERVED:
+            raise ContractError(f"{path}: column '{column}': the lake's tables add one of that name; rename this one")
     for name, column in (("event_time", contract.event_time), ("known_at", contract.known_at)):
         if name in contract.names and column != name:
             raise ContractError(
-                f"{path}: {name} is '{column}', which then gets the name of another column '{name}'; give that one "
-                "another name"
+                f"{path}: {name} is read from '{column}', but there is another column '{name}'; rename that one"
             )
     if not isinstance(contract.corrections, bool):
         raise ContractError(f"{path}: corrections is {contract.corrections!r}; write true or false")

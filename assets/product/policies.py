@@ -1,7 +1,7 @@
-"""What a product asks for, as frozen values: of a decision, a model, its gates, its watch, its events.
+"""The policies of a product, as frozen values: decision, model, gates, monitoring, freshness, retraining.
 
-Belongs here: thresholds, times and words that people answer for. Does not belong here: judging by them (the stages),
-what is decided (`problem.py`), the whole (`product.py`, from which a product imports all of this).
+Belongs here: the thresholds, times and words that people answer for. Does not belong here: applying them (the stages),
+the problem itself (`problem.py`), the product that holds them (`product.py`).
 """
 
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ class DecisionPolicy:
         accept: The outcome below the threshold ("approve").
         refuse: The outcome at or above it ("decline").
         profit: What the threshold maximises.
-        reasons: For a feature name, the words a person is told when it counted against them. A feature that has no
-            entry is explained by its own description.
+        reasons: By feature name, the words that tell a person that the feature counted against them; without an entry
+            the feature's description does.
         reasons_shown: How many reasons a refusal names.
         fallback: The outcome when neither the model nor the scorecard can decide.
         scale: Name and meaning of the score, for people.
@@ -63,11 +63,11 @@ class ModelSpec:
     """How candidates are trained.
 
     Attributes:
-        train_days, test_days: Length of the training and the test window; between them lies the label's maturity
-            (purge), so that a training row's label was known before the first test row. `None` for training takes
-            every mature row.
-        calibrate_share: The last share of the training window, kept for early stopping, calibration and the threshold.
-        monotone: For a feature name, the direction in which it may move the score.
+        train_days, test_days: Length of the training and the test window. The purge gap between them is the label's
+            maturity, so that every training label was known before the first test row. Without `train_days` every
+            mature row before the gap is taken.
+        calibrate_share: Share of the training window, at its end, for early stopping, calibration and the threshold.
+        monotone: By feature name, the direction in which a rising feature may move the score.
         trials: How many settings the search tries.
         seed: Seeds everything random.
     """
@@ -82,9 +82,9 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Protected:
-    """A protected attribute among the spine's carried columns, as fairness groups it.
+    """A protected attribute (a carried column of the spine) and its groups for fairness.
 
-    `bands` are the inner edges of numeric groups (25, 40, 60 gives four); without them the values are the groups.
+    `bands` are the inner edges of numeric groups (25, 40, 60 gives four); without them each value is a group.
     """
 
     column: str
@@ -101,17 +101,17 @@ class GatePolicy:
         max_auc: Above it the model is too good to be true: a leak is suspected.
         max_calibration_error: Expected calibration error (10 bins of equal count).
         min_profit_gain: Profit at the threshold above that of accepting everybody, as a share of it.
-        max_champion_loss: How much AUC the model may lose against the champion on the same rows: the upper end of the
-            paired bootstrap's 95% interval of (champion - challenger) may not exceed it.
+        max_champion_loss: Upper end of the 95% interval, by paired bootstrap, of (champion AUC - challenger AUC) on the
+            same rows.
         min_slice_auc: AUC in each group of each protected attribute that has enough rows.
         min_selection_ratio: Lowest acceptance rate of a group over the highest (four-fifths rule).
         max_odds_gap: Largest difference between groups in true or false positive rate.
         max_score_psi: Population stability index of the score, training against test.
-        max_single_feature_auc: No feature alone may rank the label better than this: it would be the label in disguise.
-        max_label_information: Share of the label's entropy that one feature alone may tell, in whatever form.
-        max_label_timing: Rank correlation, in either direction, that a feature may have with how long after the
-            decision the bad outcome came: what knows when, knows whether.
-        audited_rows: How many training rows are computed again by brute force before a model is trained on them.
+        max_single_feature_auc: AUC of a single feature; above it the feature is taken for the label in disguise.
+        max_label_information: Share of the label's entropy that a single feature may explain.
+        max_label_timing: Absolute rank correlation of a feature with the time from the decision to the bad outcome: a
+            feature that knows when it came knows that it came.
+        audited_rows: How many training rows are recomputed by brute force before a model is trained on them.
         max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
         min_group_rows: Groups smaller than this are reported, not judged.
@@ -137,11 +137,11 @@ class GatePolicy:
 
 @dataclass(frozen=True)
 class MonitoringPolicy:
-    """When a live model is no longer the one that was approved.
+    """When live rows, or the results of the model on them, are no longer those of its approval.
 
     Attributes:
-        window_days: How many days of rows a drift figure looks back over.
-        min_rows: Fewer rows than this are no evidence: the verdict is "unknown".
+        window_days: Days of the trailing window of each figure.
+        min_rows: With fewer rows than this the verdict is "unknown".
         max_psi: Population stability index of a feature or of the score.
         max_ks: Kolmogorov-Smirnov distance; it counts only together with its p-value below `ks_alpha`.
         ks_alpha: Significance of the KS test, before Bonferroni's correction over features.
@@ -160,14 +160,14 @@ class MonitoringPolicy:
 
 @dataclass(frozen=True)
 class Freshness:
-    """How old the events may be that a decision is made with.
+    """How old the events behind a decision may be.
 
     A source's events are known until the end of the last day that was loaded from the lake, or until its stream was
     last read. The default lets one daily load fail.
 
     Attributes:
-        max_age: The longest time from there to the moment of the decision, for each source that features read.
-        when_stale: Beyond it a decision is the policy's fallback, marked as such, or is refused (status 503).
+        max_age: The longest time from then to the decision, for each source that features read.
+        when_stale: Beyond it the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 
     max_age: timedelta = timedelta(days=3)

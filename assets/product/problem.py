@@ -1,7 +1,7 @@
-"""What is to be decided, as frozen values: where its data come from, which rows, and what became of them.
+"""The decision problem, as frozen values: the sources, the rows to decide, and their label.
 
-Belongs here: sources, the spine, the label. Does not belong here: what is good enough (`policies.py`), the whole
-(`product.py`, from which a product imports all of this), reading a source (`resources.sources`).
+Belongs here: sources, the spine, the label. Does not belong here: thresholds (`policies.py`), the product that holds
+them (`product.py`), reading a source (`resources.sources`).
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """Rows of one table of the environment's operational database; a day is what became known on that UTC day.
+    """Rows of one table of the environment's operational database; a UTC day has those that became known on it.
 
-    `day_column` holds the moment a row became visible to us (ISO-8601, UTC).
+    `day_column` holds the time at which a row became known (ISO-8601, UTC).
     """
 
     name: str
@@ -39,7 +39,7 @@ class HttpEndpoint:
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON messages of a stream, in the order of their arrival; a day is what arrived on that UTC day."""
+    """JSON messages of a stream, in the order of their arrival; a UTC day has those that arrived on it."""
 
     name: str
     topic: str
@@ -70,11 +70,11 @@ class Spine:
 
 @dataclass(frozen=True)
 class Label:
-    """What a row turned out to be.
+    """The rule by which a row turned out good or bad.
 
-    A row is positive when its label source has an event for it with `column` at least `at_least`, whose event time is
-    within `horizon` of the decision. It is mature `horizon + delay` after the decision, and unobserved (neither good
-    nor bad, left out of training) when the source says nothing of it at all.
+    A row is positive when its label source has an event for it with `column` at least `at_least` and an event time
+    within `horizon` of the decision. It is mature `horizon + delay` after the decision. Without any event in the label
+    source it is unobserved: neither good nor bad, and left out of training.
 
     Attributes:
         source: The source with the label events.
@@ -83,7 +83,7 @@ class Label:
         at_least: The lowest value that makes the row positive (a boolean counts as 0 or 1).
         horizon: How long after the decision an event still counts.
         delay: How long after the horizon the last event may still arrive.
-        meaning: One sentence for people.
+        meaning: The rule in one sentence, for people.
     """
 
     source: str

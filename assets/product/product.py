@@ -1,4 +1,4 @@
-"""A decision product, whole, as a frozen value.
+"""A decision product as one frozen value.
 
 Belongs here: the product and the checks that make a wrong description fail when it is loaded. Does not belong here:
 its parts (`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, any Dagster.
@@ -32,7 +32,7 @@ Impact = Literal["high", "standard"]
 
 @dataclass(frozen=True)
 class Product:
-    """One decision problem, whole.
+    """One decision problem with all its policies.
 
     Attributes:
         name: Lower-case identifier; also the folder under `pipelines/` and the prefix of its assets and tables.
@@ -68,8 +68,8 @@ class Product:
             checked_name(name, "source")
             if "__" in name:
                 raise ProductError(
-                    f"product {self.name}: source '{name}' has two underscores, which the online store has in names of "
-                    f"what is made from a source; write '{re.sub('_+', '_', name)}'"
+                    f"product {self.name}: source '{name}' has two underscores, which the online store keeps for names "
+                    f"that it derives from a source; write '{re.sub('_+', '_', name)}'"
                 )
         if len(set(names)) != len(names):
             raise ProductError(f"product {self.name}: a source is named twice in {names}; give each its own name")
@@ -106,19 +106,19 @@ class Product:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
         keys = {feature.key for feature in self.features.history if feature.source == source}
-        # A token is a key in any case.
+        # Tokens need no check: the store takes each as a key.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
 
     def _check_spine_columns(self) -> None:
-        """Checks that no column which goes with a row has the name of another that the feature table has."""
+        """Checks that neither the row id nor a carried column has the name of another column of the feature table."""
         taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None}
         computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
         for column in (self.spine.row_id, *self.spine.carried):
             if taken.get(column, column) != column:
                 raise ProductError(
-                    f"product {self.name}: the spine's row_id or carried column '{column}'; the feature table has its "
-                    f"own column of that name: give that of '{self.spine.source}' another one"
+                    f"product {self.name}: the spine's row_id or carried column '{column}' has the name of a column "
+                    f"that the feature table adds; rename that of '{self.spine.source}'"
                 )
             if column in computed:
                 raise ProductError(
@@ -130,8 +130,8 @@ class Product:
         """Checks that features and contracts agree: columns, types, values, units, corrections.
 
         Raises:
-            ProductError: They do not agree on what is corrected.
-            FeatureError: A feature reads what its source does not have, or its unit does not go with its column's.
+            ProductError: They disagree on which sources are corrected.
+            FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
             ContractError: A contract cannot be read.
         """
         contracts = {source.name: self.contract(source.name) for source in self.sources}
@@ -151,7 +151,7 @@ class Product:
             if self.contract(source).corrections:
                 raise ProductError(
                     f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
-                    "row is read once, so send later words of it as a source of their own"
+                    "row is read once; send its corrections as a source of their own"
                 )
         for feature in self.features.history:
             contract = self.contract(feature.source)
@@ -170,10 +170,10 @@ class Product:
 
     @property
     def units(self) -> dict[str, str]:
-        """The unit of each feature, as the feature set and the contracts declare it or as it follows from them.
+        """The unit of each feature, declared by the feature set or derived from the contracts.
 
         Raises:
-            FeatureError: Units do not go together.
+            FeatureError: Units contradict each other.
         """
         columns = {source.name: self.contract(source.name).units for source in self.sources}
         return self.features.units(columns, self.spine.source)

@@ -1,4 +1,4 @@
-"""What every decision about a model's life looks like.
+"""The form of every decision about a model's life.
 
 Belongs here: the one shape that promotion, rollback, retraining, quarantine and alerting share. Each of them is a pure
 function of recorded signals, a policy and the clock, and gives a `Verdict` of its own actions.
@@ -13,11 +13,11 @@ Action = TypeVar("Action", bound=str)
 
 @dataclass(frozen=True)
 class Verdict(Generic[Action]):
-    """What is to be done, and why.
+    """An action and the reasons for it.
 
     Attributes:
-        action: One of the decision's own literals. A decision that lacks a signal says so with an action of its own
-            ("unknown", "wait"); it never takes the missing signal for a good one.
+        action: One of the decision's literals. A missing signal has an action of its own ("unknown", "wait") and never
+            counts as a good signal.
         reasons: At least one sentence for people, the most important first. Doing nothing has a reason too.
     """
 
@@ -26,7 +26,7 @@ class Verdict(Generic[Action]):
 
     def __post_init__(self) -> None:
         if not self.reasons:
-            raise ValueError(f"the verdict '{self.action}' has no reason; say what it rests on")
+            raise ValueError(f"the verdict '{self.action}' has no reason; give at least one")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a table's row, an event's metadata or an audit entry."""

@@ -1,8 +1,8 @@
 """Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
 
 Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
-(`rows.py`), the leakage audit (`audit.py`), the split (`split.py`), models (`candidates.py`), what a candidate is made
-of (`candidate.py`).
+(`rows.py`), the leakage audit (`audit.py`), the split (`split.py`), models (`candidates.py`), the parts of a candidate
+(`candidate.py`).
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ from resources.tracking import Tracking
 
 
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
-    """`training_set`: rows whose label is final, at the versions of the tables that they were made from."""
+    """`training_set`: rows whose label is final, with the versions of the tables that they were read from."""
     name = TRAINING_SET
     key = asset_key(product, name)
     read = dict.fromkeys((product.spine.source, *product.features.sources, product.label.source))
@@ -57,8 +57,8 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             wanted = [day for day in lake.days(features) if day >= _first_day(product, now)]
             spine = lake.read(features, days=wanted, version=pins[features])
             events = lake.read(labels, version=pins[labels])
-            found = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
-            labelled = spine.append_column(LABEL, found["label"]).append_column("label_known_at", found["known_at"])
+            mature = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
+            labelled = spine.append_column(LABEL, mature["label"]).append_column("label_known_at", mature["known_at"])
             rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
             evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
@@ -99,8 +99,8 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)
         with permanent(LakeError, RowsError, SplitError, TrainingError):
-            rows, parts, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
-            candidates = train_candidates(rows, parts, product.model)
+            rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
+            candidates = train_candidates(rows, split, product.model)
         with tracking.run(
             product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}
         ) as run:
@@ -110,13 +110,13 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
                 run.dataset(table, version, context="pinned", uri=lake.folder(table))
             pins = {**training_set, "mlflow_run": run.run_id, "dagster_run": context.run.run_id}
             with TemporaryDirectory(prefix="loopline-") as folder:
-                bundle = candidate_parts(product, rows, parts, candidates, encoder, pins=pins, created_at=clock.now())
+                bundle = candidate_parts(product, rows, split, candidates, encoder, pins=pins, created_at=clock.now())
                 write_bundle(bundle, Path(folder) / CANDIDATE, keys.signing)
                 run.folder(CANDIDATE, Path(folder) / CANDIDATE)
         return watch.result(
-            rows=len(parts.train) + len(parts.calibrate),
+            rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
-            mlflow_run=run.run_id, split=parts.to_dict(), settings=dict(candidates.boosted.settings),
+            mlflow_run=run.run_id, split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
             trained_at=clock.now().isoformat(),
         )  # fmt: skip
@@ -129,7 +129,7 @@ def _refusal(product: Product, audit: dict[str, Any]) -> str:
 
 
 def _first_day(product: Product, now: datetime) -> date:
-    """The first day whose rows the split can use: training, purge, test and maturity reach back so far."""
+    """The first day whose rows the split can use: training, purge gap, test and maturity lie after it."""
     spec, maturity = product.model, product.label.maturity
     if spec.train_days is None:
         return product.start

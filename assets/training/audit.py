@@ -1,7 +1,7 @@
 """The evidence of the leakage audit, gathered from the lake.
 
-Belongs here: which rows are looked at, what is read for them, the figures of each feature together. Does not belong
-here: the figures themselves (`recompute.py`, `label_evidence.py`), what follows from them (`leakage.py`).
+Belongs here: sampling rows, reading their source and events, and putting the figures of each feature together. Does not
+belong here: the figures themselves (`recompute.py`, `label_evidence.py`), what follows from them (`leakage.py`).
 """
 
 from collections.abc import Mapping
@@ -26,39 +26,39 @@ from assets.training.recompute import ChangedValue, changed_values, sample_rows
 from assets.training.rows import days_to_label
 from resources.lake import Lake
 
-JUDGED_ROWS = 100_000
-"""The most rows on which the figures of one feature against the label are taken."""
+MEASURED_ROWS = 100_000
+"""The most rows on which the features are measured against the label."""
 
 
 def gather_evidence(
     product: Product, lake: Lake, rows: pa.Table, label_events: pa.Table, now: datetime
 ) -> AuditEvidence:
-    """What the audit finds of a training set; the cost is bounded by `GatePolicy.audited_rows` and `JUDGED_ROWS`.
+    """Measures a training set for leaks; `GatePolicy.audited_rows` and `MEASURED_ROWS` bound the cost.
 
     Args:
         rows: The training set: row id, keys, `as_of`, features, `label`.
-        label_events: The label's source, as the labels were made from it.
+        label_events: The events from which the labels were computed.
 
     Raises:
-        LakeError: A validated table is not there or damaged.
+        LakeError: A validated table is missing or damaged.
         EvaluationError: There is no feature.
     """
     sample = sample_rows(rows, seed=product.model.seed, rows=product.gates.audited_rows)
-    changed, computed = _recomputed(product, lake, sample)
-    judged = sample_rows(rows, seed=product.model.seed, rows=JUDGED_ROWS)
-    # Learned values are those of the rows looked at: this matrix is measured and no model is fitted on it.
-    encoder, y = Encoder.from_features(product.features, judged), judged[LABEL].to_numpy().astype(np.int8)
-    matrix = encoder.encode(judged)
-    days = days_to_label(judged, label_events, product.label, now, row_id=product.spine.row_id)
+    changed, recomputed_rows = _recomputed(product, lake, sample)
+    measured = sample_rows(rows, seed=product.model.seed, rows=MEASURED_ROWS)
+    # The encoder learns its categories from the measured rows: no model is fitted on this matrix.
+    encoder, y = Encoder.from_features(product.features, measured), measured[LABEL].to_numpy().astype(np.int8)
+    matrix = encoder.encode(measured)
+    days = days_to_label(measured, label_events, product.label, now, row_id=product.spine.row_id)
     auc: dict[str, float] = {}
     information: dict[str, float] = {}
-    if 0 < y.sum() < len(y):  # with one class nothing is known of any feature, and what is unknown refuses
-        auc = {found.feature: found.auc for found in single_features(matrix, encoder.columns, encoder.sources, y)}
+    if 0 < y.sum() < len(y):  # with one class every figure is unknown, and an unknown figure refuses
+        auc = {single.feature: single.auc for single in single_features(matrix, encoder.columns, encoder.sources, y)}
         information = label_information(matrix, encoder.sources, y)
     timing = label_timing(matrix, encoder.sources, days)
     return AuditEvidence(
         product=product.name,
-        rows=computed,
+        rows=recomputed_rows,
         wanted=sample.num_rows,
         features=tuple(
             FeatureEvidence(
@@ -74,53 +74,54 @@ def gather_evidence(
 
 
 def audit_summary(evidence: AuditEvidence, policy: GatePolicy) -> dict[str, Any]:
-    """What later stages and the bundle's pins keep of the audit."""
+    """The summary of the audit for later stages and for the pins of the bundle."""
     verdict = leakage_verdict(evidence, policy)
     changed = sum(bool(feature.changed) for feature in evidence.features)
     return {**verdict.to_dict(), "rows_computed_again": evidence.rows, "changed_features": float(changed)}
 
 
 def strongest(evidence: AuditEvidence) -> dict[str, Any]:
-    """For each figure the feature that has the most of it: how far the bars are."""
+    """For each figure the feature with the largest absolute value, to show the distance to the bar."""
     figures: dict[str, Mapping[str, float | None]] = {
         "auc": {feature.feature: feature.auc for feature in evidence.features},
         "information": {feature.feature: feature.information for feature in evidence.features},
         "timing": {feature.feature: feature.timing for feature in evidence.features},
     }
-    found: dict[str, Any] = {}
+    largest: dict[str, Any] = {}
     for figure, values in figures.items():
         known = {name: value for name, value in values.items() if value is not None}
         name = max(known, key=lambda feature: abs(known[feature]), default=None)
-        found[figure] = None if name is None else {"feature": name, "value": round(known[name], 4)}
-    return found
+        largest[figure] = None if name is None else {"feature": name, "value": round(known[name], 4)}
+    return largest
 
 
 def _recomputed(product: Product, lake: Lake, sample: pa.Table) -> tuple[tuple[ChangedValue, ...], int]:
-    """What differs in the sampled rows, and how many of them could be computed again."""
+    """The values that differ in the sampled rows, and how many of these rows could be recomputed."""
     row_id, resolutions = product.spine.row_id, product.resolutions
     kernel = compile_features(product.features, resolutions)
     spine = _spine(product, kernel, lake, sample)
-    here = pc.index_in(sample[row_id], value_set=spine[row_id].combine_chunks().cast(sample[row_id].type))
-    there = sample.filter(pc.is_valid(here))
-    spine = spine.take(here.drop_null())
+    spine_positions = pc.index_in(sample[row_id], value_set=spine[row_id].combine_chunks().cast(sample[row_id].type))
+    recorded = sample.filter(pc.is_valid(spine_positions))
+    spine = spine.take(spine_positions.drop_null())
     entities = {key: pc.unique(spine[key]) for key in product.features.keys}
     events = events_of_entities(
         lake, kernel, lambda source: validated_table(product.name, source), entities, sequence=product.spine.sequence
     )
-    changed = changed_values(product.features, resolutions, events, spine, there, row_id=row_id)
-    return changed, there.num_rows
+    changed = changed_values(product.features, resolutions, events, spine, recorded, row_id=row_id)
+    return changed, recorded.num_rows
 
 
 def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa.Table:
-    """The sampled rows as their source has them now; a column that it does not have is empty."""
+    """The sampled rows as their source has them now; a column that the source lacks is empty."""
     spec, table = product.spine, validated_table(product.name, product.spine.source)
-    asked = [feature.name for feature in product.features.request]
-    own = [column for need in kernel.needs for column in need.request]
+    request = [feature.name for feature in product.features.request]
+    history_request = [column for need in kernel.needs for column in need.request]
     sequence = [] if spec.sequence is None else [spec.sequence]
-    wanted = list(dict.fromkeys([spec.row_id, spec.as_of, *product.features.keys, *asked, *own, *sequence]))
-    there = set(lake.schema(table).names)
-    found = rows_with(lake, table, [n for n in wanted if n in there], {spec.row_id: pc.unique(sample[spec.row_id])})
-    columns = {name: found[name] if name in there else pa.nulls(found.num_rows) for name in wanted}
+    wanted = dict.fromkeys([spec.row_id, spec.as_of, *product.features.keys, *request, *history_request, *sequence])
+    present = set(lake.schema(table).names)
+    available = [name for name in wanted if name in present]
+    rows = rows_with(lake, table, available, {spec.row_id: pc.unique(sample[spec.row_id])})
+    columns = {name: rows[name] if name in available else pa.nulls(rows.num_rows) for name in wanted}
     if spec.sequence is not None:
         columns[SEQUENCE] = columns[spec.sequence]
     return pa.table({**columns, AS_OF: columns[spec.as_of]})

@@ -13,16 +13,17 @@ from assets.bundle.calibration import Calibration, CalibrationError, log_odds, s
 
 # Below this many rows of either class, steps of an isotonic map are mostly noise (scikit-learn's guide says 1000 rows).
 ENOUGH_FOR_STEPS = 500
-# The piecewise map must save this much log loss out of sample (relative) to be worth its many knots.
-_WORTH = 0.002
+# The relative log loss out of sample that the piecewise map must save to justify its many knots.
+_LEAST_SAVING = 0.002
 _LOWEST_SLOPE = 0.01
-_HALVES = 2
+_FOLDS = 2
 
 
 def fit_calibration(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
-    """The calibration that suits these rows: Platt's, unless there is much data and a free shape predicts better.
+    """Platt's calibration, or the piecewise map where there are many rows and it predicts better.
 
-    The free shape is judged by two-fold cross-validation over alternating rows, so that it cannot win by remembering.
+    The two are compared by two-fold cross-validation over alternating rows, so that the freer one cannot win by
+    overfitting.
 
     Args:
         raw: float64 [n], raw scores within [0, 1], of rows that the model did not learn from.
@@ -35,20 +36,21 @@ def fit_calibration(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibratio
     platt = fit_platt(log_odds(raw), y)
     if min(int(y.sum()), int((1 - y).sum())) < ENOUGH_FOR_STEPS:
         return platt
-    fold = np.arange(len(y)) % _HALVES
+    fold = np.arange(len(y)) % _FOLDS
     losses = np.zeros(2)
-    for held in range(_HALVES):
-        out, use = fold == held, fold != held
-        for slot, fitted in enumerate((fit_platt(log_odds(raw[use]), y[use]), fit_piecewise(raw[use], y[use]))):
-            losses[slot] += _loss(fitted.apply(raw[out]), y[out])
-    return fit_piecewise(raw, y) if losses[1] < losses[0] * (1 - _WORTH) else platt
+    for number in range(_FOLDS):
+        held_out, fit_on = fold == number, fold != number
+        maps = (fit_platt(log_odds(raw[fit_on]), y[fit_on]), fit_piecewise(raw[fit_on], y[fit_on]))
+        for slot, fitted in enumerate(maps):
+            losses[slot] += _loss(fitted.apply(raw[held_out]), y[held_out])
+    return fit_piecewise(raw, y) if losses[1] < losses[0] * (1 - _LEAST_SAVING) else platt
 
 
 def fit_platt(odds: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     """Platt's sigmoid over log odds, by maximum likelihood with his smoothed targets (Platt 1999, section 2.2).
 
-    The slope is kept at or above 0.01: a calibration never turns the order round. Scores that rank backwards become
-    almost flat, and the gates refuse the model by its AUC.
+    The slope stays at or above 0.01: a calibration never reverses the order of rows. Scores that rank backwards become
+    almost constant, and the gates refuse the model by its AUC.
 
     Raises:
         CalibrationError: There is only one class, or a log odds is not finite.
@@ -66,7 +68,7 @@ def fit_platt(odds: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
         return value, np.array([np.mean(error * odds), np.mean(error)])
 
     base = float(np.log(positives / negatives))
-    found = minimize(
+    optimum = minimize(
         loss,
         x0=np.array([1.0, 0.0]) if np.ptp(odds) > 0 else np.array([_LOWEST_SLOPE, base]),
         jac=True,
@@ -74,14 +76,14 @@ def fit_platt(odds: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
         bounds=[(_LOWEST_SLOPE, None), (None, None)],
         options={"ftol": 1e-14, "gtol": 1e-9},
     )
-    return Calibration(slope=float(found.x[0]), intercept=float(found.x[1]))
+    return Calibration(slope=float(optimum.x[0]), intercept=float(optimum.x[1]))
 
 
 def fit_piecewise(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     """Centred isotonic regression (Oron and Flournoy 2017): the centres of the isotonic steps, joined by lines.
 
-    Unlike the steps themselves it rises strictly, so that it keeps the order of all rows. Beyond the outermost
-    centres it runs half-way towards 0 and 1.
+    Unlike the steps it rises strictly, and so keeps the order of all rows. Beyond the outermost centres it runs
+    half-way towards 0 and 1.
 
     Raises:
         CalibrationError: There is only one class, or a score is not within [0, 1].
@@ -92,7 +94,7 @@ def fit_piecewise(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     _, starts = np.unique(level, return_index=True)
     sizes = np.diff(np.append(starts, len(level)))
     centres = np.add.reduceat(raw[order], starts) / sizes
-    # A step of pure zeros or ones is no certainty: each step is drawn towards the base rate by the weight of one row.
+    # A step of only zeros or ones is not certain: each step is shrunk towards the base rate by the weight of one row.
     heights = (np.add.reduceat(y[order].astype(np.float64), starts) + y.mean()) / (sizes + 1.0)
     inner = [(float(x), float(h)) for x, h in zip(centres, heights, strict=True) if 0.0 < x < 1.0]
     knots = [(0.0, inner[0][1] / 2.0)] if inner else [(0.0, float(y.mean()) / 2.0)]

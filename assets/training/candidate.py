@@ -19,21 +19,21 @@ from assets.product import Product
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.rows import TrainingRows, assemble, labelled
-from assets.training.split import Split, split
+from assets.training.split import Split, split_rows
 
 CANDIDATE = "candidate"
 LABEL = "label"
-_SAMPLE = 512
+_SAMPLE_ROWS = 512
 
 
 def labelled_rows(
     product: Product, training_set: pa.Table, encoder: Encoder | None = None
 ) -> tuple[TrainingRows, Split, Encoder]:
-    """The rows of a training set, their split and their encoder; the same table gives the same of all three.
+    """The rows of a training set, their split and their encoder; each depends on the table alone.
 
     Args:
-        encoder: That of a candidate, which is to be judged on these rows. None makes a new one: values that a category
-            learns are learned from the training part alone, neither from calibration nor from test rows.
+        encoder: The encoder of a candidate that is to be judged on these rows. `None` makes a new one, which learns the
+            values of categories from the training rows alone, not from calibration and test rows.
 
     Raises:
         RowsError: A column is missing.
@@ -41,10 +41,10 @@ def labelled_rows(
     """
     features, row_id = training_set.drop_columns([LABEL, "label_known_at"]), product.spine.row_id
     labels = training_set.select([row_id, LABEL])
-    known, y, as_of = labelled(features, labels, row_id=row_id)
-    parts = split(as_of, y, spec=product.model, maturity=product.label.maturity)
+    table, y, as_of = labelled(features, labels, row_id=row_id)
+    split = split_rows(as_of, y, spec=product.model, maturity=product.label.maturity)
     if encoder is None:
-        encoder = Encoder.from_features(product.features, known.take(pa.array(parts.train)))
+        encoder = Encoder.from_features(product.features, table.take(pa.array(split.train)))
     rows = assemble(
         features,
         labels,
@@ -53,13 +53,13 @@ def labelled_rows(
         protected=[attribute.column for attribute in product.protected],
         stake=product.decision.profit.stake,
     )
-    return rows, parts, encoder
+    return rows, split, encoder
 
 
 def candidate_parts(
     product: Product,
     rows: TrainingRows,
-    parts: Split,
+    split: Split,
     candidates: Candidates,
     encoder: Encoder,
     *,
@@ -70,7 +70,7 @@ def candidate_parts(
 
     The threshold is chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
     """
-    boosted, calibrate = candidates.boosted, rows.take(parts.calibrate)
+    boosted, calibrate = candidates.boosted, rows.take(split.calibrate)
     decision = product.decision
     chosen = choose_threshold(
         boosted.predict(calibrate.matrix), calibrate.y, decision.profit, calibrate.stake, decision.max_refused
@@ -80,7 +80,7 @@ def candidate_parts(
         version=CANDIDATE,
         created_at=created_at,
         pins=pins,
-        model=export_onnx(boosted.booster, rows.matrix[parts.train[:_SAMPLE]]),
+        model=export_onnx(boosted.booster, rows.matrix[split.train[:_SAMPLE_ROWS]]),
         booster=booster_bytes(boosted.booster),
         scorecard=candidates.scorecard,
         calibration=boosted.calibration,
@@ -105,7 +105,7 @@ def candidate_parts(
 
 
 def boosted_model(parts: BundleParts) -> BoostedModel:
-    """The model of a bundle, ready to be judged: exactly the bytes that will decide."""
+    """The model of a bundle, ready to be judged, from exactly the bytes that will decide."""
     booster = xgb.Booster({"nthread": 1}, model_file=bytearray(parts.booster))
     return BoostedModel(
         booster=booster,
@@ -118,7 +118,7 @@ def boosted_model(parts: BundleParts) -> BoostedModel:
 
 
 def parameters(product: Product, candidates: Candidates) -> dict[str, object]:
-    """What MLflow shows as the run's parameters."""
+    """The parameters of the run in MLflow."""
     return {
         **candidates.boosted.settings,
         "rounds": candidates.boosted.rounds,

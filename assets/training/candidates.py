@@ -1,8 +1,8 @@
 """The candidates: a gradient-boosted model and a scorecard, each with calibrated probabilities.
 
 Belongs here: the final fit of both on the training rows, their calibration on the calibration rows, and the frozen
-values that hold them. Does not belong here: the search (`assets.training.search`), the export to ONNX
-(`assets.training.export`), any judgement of what was fitted (`assets.evaluation`).
+values that hold them. Does not belong here: the search (`search.py`), the export to ONNX (`export.py`), judging them
+(`assets.evaluation`).
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class BoostedModel:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a candidate did on the calibration rows (which chose its calibration: only for comparing candidates)."""
+    """Figures on the calibration rows. These chose the calibration, so the figures only serve to compare candidates."""
 
     log_loss: float
     auc: float
@@ -79,14 +79,14 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """What training made.
+    """The fitted candidates.
 
-    The boosted model is the one proposed; the scorecard is its baseline and its fallback.
+    The boosted model is proposed for promotion; the scorecard is its baseline and its fallback.
 
     Attributes:
         boosted, scorecard: Both calibrated.
-        boosted_fit, scorecard_fit: On the calibration rows.
-        search: Every trial.
+        boosted_fit, scorecard_fit: Their figures on the calibration rows.
+        search: Every trial of the boosted model's settings.
     """
 
     boosted: BoostedModel
@@ -97,38 +97,38 @@ class Candidates:
 
     @property
     def better(self) -> Literal["boosted", "scorecard"]:
-        """Which has the lower log loss on the calibration rows; for the report, it chooses nothing."""
+        """The candidate with the lower log loss on the calibration rows: for the report only."""
         return "boosted" if self.boosted_fit.log_loss <= self.scorecard_fit.log_loss else "scorecard"
 
 
-def train_candidates(rows: TrainingRows, parts: Split, spec: ModelSpec) -> Candidates:
+def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec) -> Candidates:
     """Search, fit and calibrate both candidates. The test rows are not touched.
 
     The same rows and spec give the same predictions, bit by bit, on the same machine and library versions.
 
     Args:
         rows: All labelled rows.
-        parts: Which of them train and which calibrate.
+        split: The positions of the training and of the calibration rows.
         spec: Trials, seed, monotone constraints.
 
     Raises:
         TrainingError: The rows do not allow the search, or a monotone constraint does not fit.
     """
-    train, calibrate = rows.take(parts.train), rows.take(parts.calibrate)
-    found = search_settings(train, spec)
-    boosted = fit_boosted(train, calibrate, spec, found.best.settings)
+    train, calibrate = rows.take(split.train), rows.take(split.calibrate)
+    search = search_settings(train, spec)
+    boosted = fit_boosted(train, calibrate, spec, search.best.settings)
     scorecard = fit_scorecard(train, calibrate)
     return Candidates(
         boosted=boosted,
         scorecard=scorecard,
         boosted_fit=_fit(boosted.predict(calibrate.matrix), calibrate.y),
         scorecard_fit=_fit(scorecard.apply(calibrate.matrix), calibrate.y),
-        search=found,
+        search=search,
     )
 
 
 def fit_boosted(train: TrainingRows, calibrate: TrainingRows, spec: ModelSpec, settings: Settings) -> BoostedModel:
-    """The booster of these settings over all training rows; the calibration rows stop it and calibrate it."""
+    """A booster with these settings over the training rows; the calibration rows stop it early and calibrate it."""
     learn = xgb.QuantileDMatrix(train.matrix, train.y, nthread=THREADS)
     watch = xgb.QuantileDMatrix(calibrate.matrix, calibrate.y, ref=learn, nthread=THREADS)
     booster = xgb.train(
@@ -139,7 +139,7 @@ def fit_boosted(train: TrainingRows, calibrate: TrainingRows, spec: ModelSpec, s
         early_stopping_rounds=PATIENCE,
         verbose_eval=False,
     )
-    # The rounds after the best one are cut away here, once: score, contributions and ONNX then agree without asking.
+    # Rounds after the best one are cut off here, once, so that score, contributions and ONNX agree.
     rounds = int(booster.best_iteration) + 1
     plain = BoostedModel(
         booster=booster[:rounds],
@@ -153,7 +153,7 @@ def fit_boosted(train: TrainingRows, calibrate: TrainingRows, spec: ModelSpec, s
 
 
 def fit_scorecard(train: TrainingRows, calibrate: TrainingRows) -> Scorecard:
-    """A scorecard fitted on the training rows, its points rescaled so that it is calibrated on the calibration rows."""
+    """A scorecard fitted on the training rows, with points rescaled to be calibrated on the calibration rows."""
     edges = bin_edges(train.matrix)
     card = scorecard_of(scorecard_pipeline(train, edges), train, edges)
     platt = fit_platt(card.log_odds(calibrate.matrix), calibrate.y)
@@ -163,9 +163,9 @@ def fit_scorecard(train: TrainingRows, calibrate: TrainingRows) -> Scorecard:
 def bin_edges(matrix: NDArray[np.float32]) -> tuple[tuple[float, ...], ...]:
     """For each column, the inner edges of its bins: at most 14, each bin with 50 rows or more.
 
-    Edges are cut at quantiles, closer together at the ends, where rare and telling values lie. A value that makes up
-    more than half of the rows (the zero of a count) has a bin of its own, and the quantiles are those of the rest. An
-    edge lies half-way between two neighbouring values, so that rounding in the last digit moves no row.
+    Edges lie at quantiles, closer together at the ends, where values are rare and informative. A value of more than
+    half of the rows (the zero of a count) has a bin of its own; the quantiles are then those of the other rows. An edge
+    lies half-way between two neighbouring values, so that rounding in the last digit moves no row.
     """
     return tuple(_edges_of(matrix[:, column]) for column in range(matrix.shape[1]))
 
@@ -194,7 +194,7 @@ def _edges_of(column: NDArray[np.float32]) -> tuple[float, ...]:
 
 
 def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]]) -> Pipeline:
-    """The scikit-learn pipeline that the scorecard is read from: bins, one column a bin, logistic regression."""
+    """The scikit-learn pipeline behind the scorecard: bins, one column a bin, logistic regression."""
     categories = [np.arange(len(bounds) + 2) for bounds in edges]
     pipeline = Pipeline(
         [
@@ -207,16 +207,16 @@ def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]]) ->
 
 
 def scorecard_of(pipeline: Pipeline, train: TrainingRows, edges: Sequence[Sequence[float]]) -> Scorecard:
-    """The pipeline's numbers as a scorecard, with the same probabilities."""
+    """The pipeline as a scorecard with the same probabilities."""
     model = pipeline.named_steps["model"]
     sizes = [len(bounds) + 2 for bounds in edges]
-    parts = np.split(model.coef_[0], np.cumsum(sizes)[:-1])
+    points_by_column = np.split(model.coef_[0], np.cumsum(sizes)[:-1])
     indices = bin_indices(train.matrix, edges)
-    centre = [float(points[indices[:, column]].mean()) for column, points in enumerate(parts)]
+    centre = [float(points[indices[:, column]].mean()) for column, points in enumerate(points_by_column)]
     return Scorecard(
         columns=train.columns,
         edges=tuple(tuple(float(edge) for edge in bounds) for bounds in edges),
-        points=tuple(tuple(float(point) for point in points) for points in parts),
+        points=tuple(tuple(float(point) for point in points) for points in points_by_column),
         centre=tuple(centre),
         intercept=float(model.intercept_[0]),
     )

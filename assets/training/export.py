@@ -1,7 +1,7 @@
 """From a booster to the files that the decision process reads.
 
-Belongs here: the conversion to ONNX, the proof that it gives the same scores, and the booster's own bytes. Does not
-belong here: the bundle's folder and signature (`assets.bundle.bundle`).
+Belongs here: the conversion to ONNX, the comparison of its scores with the booster's, and the booster's own bytes. Does
+not belong here: the bundle's folder and signature (`assets.bundle.files`).
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 from resources.errors import LooplineError
 
 INPUT = "input"
-# The newest opset that onnxmltools converts boosters to.
+# The newest opset to which onnxmltools converts boosters.
 OPSET = 15
 TOLERANCE = 1e-6
 
@@ -30,8 +30,8 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
     (float32 [n, 2]), whose second column is the raw score.
 
     Args:
-        booster: Already cut to the rounds that count; it is not changed.
-        sample: float32 [n, m], rows to compare on (missing values among them, if the model may see some).
+        booster: Cut after its best round; it is not changed.
+        sample: float32 [n, m], rows to compare on (with missing values, if the model may see some).
 
     Raises:
         ModelExportError: The sample is empty, or a score differs by more than 1e-6.
@@ -41,7 +41,7 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
     named = booster.copy()
     named.feature_names = [f"f{column}" for column in range(booster.num_features())]
     shape = FloatTensorType([None, booster.num_features()])
-    # Without a name the graph gets a random one, and the same model other bytes.
+    # A graph without a name gets a random one: the same model would then have other bytes.
     graph = convert_xgboost(named, name="booster", initial_types=[(INPUT, shape)], target_opset=OPSET)
     model = bytes(graph.SerializeToString())
     check_onnx(model, booster, sample)
@@ -55,14 +55,14 @@ def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) 
         ModelExportError: It is above 1e-6, or is not a number.
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    given = np.asarray(session.run(["probabilities"], {INPUT: sample})[0], dtype=np.float64)[:, 1]
-    wanted = np.asarray(booster.inplace_predict(sample), dtype=np.float64)
-    gap = np.abs(given - wanted)
+    onnx_scores = np.asarray(session.run(["probabilities"], {INPUT: sample})[0], dtype=np.float64)[:, 1]
+    booster_scores = np.asarray(booster.inplace_predict(sample), dtype=np.float64)
+    gap = np.abs(onnx_scores - booster_scores)
     if not np.all(gap <= TOLERANCE):
         worst = int(np.argmax(np.where(np.isnan(gap), np.inf, gap)))
         raise ModelExportError(
             f"ONNX and booster differ on {int(np.sum(~(gap <= TOLERANCE)))} of {len(sample)} sample rows; row {worst}: "
-            f"{given[worst]} and {wanted[worst]} (at most {TOLERANCE} is allowed)"
+            f"{onnx_scores[worst]} and {booster_scores[worst]} (at most {TOLERANCE} is allowed)"
         )
     return float(gap.max())
 

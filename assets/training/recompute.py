@@ -1,8 +1,8 @@
-"""Training rows computed again by brute force, from nothing but what was known at their moment.
+"""Training rows recomputed by brute force from the events known at their as-of times.
 
-Belongs here: taking the unknown events away, the plain definition of the features (`assets.features.reference`) over
-what remains, and which values then differ. Does not belong here: the kernel, which it must not share code with; what
-follows from a difference (`leakage.py`); reading tables (`assets.py`).
+Belongs here: leaving out events that were not known, the plain definition of the features (`assets.features.reference`)
+over the others, and the values that then differ. Does not belong here: the kernel, with which it must not share code;
+what follows from a difference (`leakage.py`); reading tables (`audit.py`).
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ _AS_OF = "as_of"
 
 @dataclass(frozen=True)
 class ChangedValue:
-    """A feature of one row that does not follow from what was known.
+    """A feature value of one row that does not follow from the events known at its as-of time.
 
     Attributes:
-        recorded: In the training set.
-        recomputed: By brute force, without what became known later.
-        told_by: The sources whose later events make it the recorded value; empty when no event explains it.
+        recorded: The value in the training set.
+        recomputed: By brute force, without events that became known later.
+        explained_by: The sources whose later events give the recorded value; empty where no event explains it.
     """
 
     feature: str
@@ -35,11 +35,11 @@ class ChangedValue:
     as_of: datetime
     recorded: Value
     recomputed: Value
-    told_by: tuple[str, ...] = ()
+    explained_by: tuple[str, ...] = ()
 
 
 def sample_rows(table: pa.Table, *, seed: int, rows: int) -> pa.Table:
-    """Some rows, drawn by the seed, in the order of the table."""
+    """At most so many rows, drawn by the seed, in the order of the table."""
     chosen = np.random.default_rng(seed).choice(table.num_rows, size=min(rows, table.num_rows), replace=False)
     return table.take(pa.array(np.sort(chosen)))
 
@@ -53,7 +53,7 @@ def changed_values(
     *,
     row_id: str,
 ) -> tuple[ChangedValue, ...]:
-    """The features of the rows that are not, to the last bit, what brute force makes of what was known.
+    """The recorded values that differ, in any bit, from brute force over the events known at each row's as-of time.
 
     Args:
         events: For each source, all events of at least the rows' entities, those that became known later included.
@@ -62,24 +62,23 @@ def changed_values(
         recorded: The same rows of the training set, in the same order.
         row_id: The column that names a row.
     """
-    found: list[ChangedValue] = []
+    changed: list[ChangedValue] = []
     for position in range(recorded.num_rows):
-        row, kept = spine.slice(position, 1), recorded.slice(position, 1).to_pylist()[0]
-        moment = row[_AS_OF][0]
-        mine = {source: _own(features, source, table, row) for source, table in events.items()}
-        known = {source: table.filter(_known(table, moment)) for source, table in mine.items()}
-        again = _computed(features, resolutions, known, row)
-        differing = [name for name in features.names if _bits(again[name]) != _bits(kept[name])]
+        row, stored = spine.slice(position, 1), recorded.slice(position, 1).to_pylist()[0]
+        all_events = {source: _of_entities(features, source, table, row) for source, table in events.items()}
+        known = {source: table.filter(_known(table, row[_AS_OF][0])) for source, table in all_events.items()}
+        recomputed = _computed(features, resolutions, known, row)
+        differing = [name for name in features.names if _bits(recomputed[name]) != _bits(stored[name])]
         if differing:
-            tellers = _tellers(features, resolutions, mine, known, row)
-            found += [
+            later = _with_later_events(features, resolutions, all_events, known, row)
+            changed += [
                 ChangedValue(
-                    name, str(kept[row_id]), kept[_AS_OF], kept[name], again[name],
-                    tuple(s for s, told in tellers.items() if any(_bits(v[name]) == _bits(kept[name]) for v in told)),
+                    name, str(stored[row_id]), stored[_AS_OF], stored[name], recomputed[name],
+                    tuple(s for s, rows in later.items() if any(_bits(v[name]) == _bits(stored[name]) for v in rows)),
                 )
                 for name in differing
             ]  # fmt: skip
-    return tuple(found)
+    return tuple(changed)
 
 
 def _computed(
@@ -88,43 +87,45 @@ def _computed(
     return reference.compute(features, resolutions, events, row)[0]
 
 
-def _own(features: FeatureSet, source: str, events: pa.Table, row: pa.Table) -> pa.Table:
+def _of_entities(features: FeatureSet, source: str, events: pa.Table, row: pa.Table) -> pa.Table:
     """The events of the row's entities."""
     keys = dict.fromkeys(feature.key for feature in features.history if feature.source == source)
-    mine = [pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys]
-    found = mine[0]
-    for other in mine[1:]:
-        found = pc.or_(found, other)
-    return events.filter(found)
+    mask, *others = (pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys)
+    for other in others:
+        mask = pc.or_(mask, other)
+    return events.filter(mask)
 
 
-def _known(events: pa.Table, moment: pa.Scalar) -> pa.ChunkedArray:
-    return pc.and_(pc.less_equal(events["known_at"], moment), pc.less_equal(events["event_time"], moment))
+def _known(events: pa.Table, as_of: pa.Scalar) -> pa.ChunkedArray:
+    return pc.and_(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
 
 
-def _tellers(
+def _with_later_events(
     features: FeatureSet,
     resolutions: reference.Resolutions,
-    mine: Mapping[str, pa.Table],
+    all_events: Mapping[str, pa.Table],
     known: Mapping[str, pa.Table],
     row: pa.Table,
 ) -> dict[str, list[Mapping[str, Value]]]:
-    """For each source the row's features if its later events had been known: those that had happened, then all."""
-    moment = row[_AS_OF][0]
-    found: dict[str, list[Mapping[str, Value]]] = {}
-    for source, table in mine.items():
-        happened = table.filter(pc.less_equal(table["event_time"], moment))
-        for peek in (happened, table):
-            if peek.num_rows > known[source].num_rows:
-                shown = {**known, source: _as_if_known(peek, moment)}
-                found.setdefault(source, []).append(_computed(features, resolutions, shown, row))
-    return found
+    """By source, the row's features as if later events of the source had been known: those of the past, then all.
+
+    A source of which every event was known has no entry.
+    """
+    as_of = row[_AS_OF][0]
+    computed: dict[str, list[Mapping[str, Value]]] = {}
+    for source, table in all_events.items():
+        happened = table.filter(pc.less_equal(table["event_time"], as_of))
+        for more in (happened, table):
+            if more.num_rows > known[source].num_rows:
+                visible = {**known, source: _as_if_known(more, as_of)}
+                computed.setdefault(source, []).append(_computed(features, resolutions, visible, row))
+    return computed
 
 
-def _as_if_known(events: pa.Table, moment: pa.Scalar) -> pa.Table:
-    """The events with times no later than the moment, so that nothing hides them."""
+def _as_if_known(events: pa.Table, as_of: pa.Scalar) -> pa.Table:
+    """The events with later times moved back to the as-of time, so that the reference counts them."""
     for name in ("event_time", "known_at"):
-        earlier = pc.if_else(pc.less(events[name], moment), events[name], moment)
+        earlier = pc.if_else(pc.less(events[name], as_of), events[name], as_of)
         events = events.set_column(events.column_names.index(name), name, earlier)
     return events
 

@@ -1,7 +1,7 @@
-"""The rows that a model learns from, and the labels that make them rows.
+"""The rows that a model learns from, and their labels.
 
-Belongs here: the frozen training rows, the label rule of `assets.product.Label` over whole tables, and the join of
-features with labels. Does not belong here: reading tables, encoding features, splitting by time.
+Belongs here: the frozen training rows, the rule of `assets.product.Label` over whole tables, and the join of features
+with labels. Does not belong here: reading tables, encoding features, splitting by time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from assets.product import Label
 from resources.errors import LooplineError
+from resources.moments import DAY_US, micros
 
 _TIME = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).max
@@ -26,7 +27,7 @@ class RowsError(LooplineError):
 
 
 class SupportsEncode(Protocol):
-    """What turns a feature table into a matrix (`assets.bundle.encoder.Encoder` does)."""
+    """Turns a feature table into a matrix; `assets.bundle.encoder.Encoder` does."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -44,12 +45,12 @@ class TrainingRows:
     Attributes:
         matrix: float32 [n, m], NaN = missing.
         columns: The m encoded columns ("amount", "purpose=car").
-        sources: For each column, the feature that it was made of ("amount", "purpose").
+        sources: For each column, the feature that it encodes ("amount", "purpose").
         y: int8 [n]; 1 is the bad outcome.
-        as_of: datetime64[us] [n], UTC; the moment of the decision.
-        row_ids: [n], the spine's own identifiers.
+        as_of: datetime64[us] [n], UTC; the time of the decision.
+        row_ids: [n], from the spine.
         protected: For each protected attribute, its values [n]: never given to a model.
-        stake: float64 [n], what the row's profit is a share of; `None` where profit is an amount.
+        stake: float64 [n], the amount of which the row's profit is a share; `None` where profit is an amount.
     """
 
     matrix: NDArray[np.float32]
@@ -105,53 +106,47 @@ def mature_labels(
     row_id: str = "row_id",
     as_of: str = "as_of",
 ) -> pa.Table:
-    """The label of every spine row, as far as it is final at `now`.
+    """The label of every spine row whose label is final at `now`.
 
-    A row is final when its maturity has passed and the label source has said something of it. It is then 1 if an event
-    known by `now` reaches the label's bar within the horizon (as_of <= event_time <= as_of + horizon), else 0.
+    A label is final when its maturity has passed and the label source has an event for the row. It is then 1 if an
+    event known by `now` reaches the label's bar within the horizon (as_of <= event_time <= as_of + horizon), else 0.
 
     Args:
         spine: Columns `row_id` (unique) and `as_of` (timestamp).
         label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
         label: The rule.
-        now: The moment of asking, with a time zone.
-        row_id, as_of: The spine's own names for these columns.
+        now: With a time zone; no event known later is used.
+        row_id, as_of: The spine's names for these columns.
 
     Returns:
         One row a spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final) and
-        `known_at` (when the label became final; null where it is not): the maturity, or later when the first event
-        that says so arrived later.
+        `known_at` (when the label became final; null where it is not): the maturity, or the arrival of the first event
+        that decides the label where that is later.
 
     Raises:
         RowsError: A column is missing, has gaps or is of a wrong type; a spine row stands twice; `now` has no
             time zone.
     """
-    if now.tzinfo is None:
-        raise RowsError(f"now {now.isoformat()} has no time zone: give it UTC")
-    ids = spine.column(row_id).combine_chunks() if row_id in spine.column_names else None
-    if ids is None:
-        raise RowsError(f"the spine has no column '{row_id}'; it has {spine.column_names}")
+    now_us = _aware_micros(now)
+    ids = _column(spine, row_id, "the spine").combine_chunks()
     if pc.count_distinct(ids, mode="all").as_py() != len(ids):
         raise RowsError(f"'{row_id}' names some of the spine's {len(ids)} rows twice: a row is decided once")
-    decided = _micros(spine, as_of, "the spine")
-    moment = np.int64(pa.scalar(now, _TIME).value)
+    decided_at = _micros(spine, as_of, "the spine")
 
-    rows, times, known, reaches = _known_events(ids, label_events, label, moment)
-    within = reaches & (times >= decided[rows]) & (times <= decided[rows] + _as_micros(label.horizon))
-    first_seen = np.full(len(decided), _NEVER, dtype=np.int64)
-    np.minimum.at(first_seen, rows, known)
-    first_reached = np.full(len(decided), _NEVER, dtype=np.int64)
-    np.minimum.at(first_reached, rows[within], known[within])
+    rows, event_times, arrivals, reaches = _known_events(ids, label_events, label, now_us)
+    bad = reaches & _within_horizon(event_times, decided_at[rows], label)
+    first_arrival = _earliest(arrivals, rows, len(ids))
+    first_bad_arrival = _earliest(arrivals[bad], rows[bad], len(ids))
 
-    positive = first_reached != _NEVER
-    due = decided + _as_micros(label.maturity)
-    final = (due <= moment) & (first_seen != _NEVER)
-    since = np.maximum(due, np.where(positive, first_reached, first_seen))
+    positive = first_bad_arrival != _NEVER
+    due = decided_at + _span_micros(label.maturity)
+    final = (due <= now_us) & (first_arrival != _NEVER)
+    final_since = np.maximum(due, np.where(positive, first_bad_arrival, first_arrival))
     return pa.table(
         {
             row_id: ids,
             "label": pa.array(positive.astype(np.int8), mask=~final),
-            "known_at": pa.array(since, type=pa.int64(), mask=~final).cast(_TIME),
+            "known_at": pa.array(final_since, type=pa.int64(), mask=~final).cast(_TIME),
         }
     )
 
@@ -159,20 +154,19 @@ def mature_labels(
 def days_to_label(
     spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str = "row_id"
 ) -> NDArray[np.float64]:
-    """How long after its decision each row became positive: days, float64 [n]; NaN where it did not by `now`.
+    """Days from each decision to its first positive event: float64 [n]; NaN where there is none by `now`.
 
-    Arguments as for `mature_labels`. Counted to when the event happened, not to when it became known: batches arrive at
-    an hour of the day, which the hour of the decision would tell.
+    Arguments as for `mature_labels`. Counted to the event time and not to known_at: batches arrive at one hour of the
+    day, so that the time to arrival would depend on the hour of the decision.
 
     Raises:
         RowsError: As `mature_labels`.
     """
-    ids, decided = spine.column(row_id).combine_chunks(), _micros(spine, "as_of", "the spine")
-    rows, times, _, reaches = _known_events(ids, label_events, label, np.int64(pa.scalar(now, _TIME).value))
-    within = reaches & (times >= decided[rows]) & (times <= decided[rows] + _as_micros(label.horizon))
-    first = np.full(len(decided), _NEVER, dtype=np.int64)
-    np.minimum.at(first, rows[within], times[within])
-    return np.where(first == _NEVER, np.nan, (first - decided) / _as_micros(timedelta(days=1)))
+    ids, decided_at = _column(spine, row_id, "the spine").combine_chunks(), _micros(spine, "as_of", "the spine")
+    rows, event_times, _, reaches = _known_events(ids, label_events, label, _aware_micros(now))
+    bad = reaches & _within_horizon(event_times, decided_at[rows], label)
+    first_bad = _earliest(event_times[bad], rows[bad], len(ids))
+    return np.where(first_bad == _NEVER, np.nan, (first_bad - decided_at) / DAY_US)
 
 
 def assemble(
@@ -202,13 +196,13 @@ def assemble(
     missing = [name for name in wanted if name not in features.column_names]
     if missing:
         raise RowsError(f"the feature table has no {missing}: carry them in the product's spine")
-    table, y, moments = labelled(features, labels, row_id=row_id, as_of=as_of)
+    table, y, decided_at = labelled(features, labels, row_id=row_id, as_of=as_of)
     return TrainingRows(
         matrix=encoder.encode(table),
         columns=tuple(encoder.columns),
         sources=tuple(encoder.sources),
         y=y,
-        as_of=moments,
+        as_of=decided_at,
         row_ids=table.column(row_id).to_numpy(),
         protected={name: table.column(name).to_numpy() for name in protected},
         stake=None if stake is None else _numbers(table, stake, "the feature table"),
@@ -221,61 +215,82 @@ def labelled(
     """The rows that have a label, in the order of (as_of, position in the feature table), before they are encoded.
 
     Returns:
-        Their features, their labels (int8 [n]) and their moments (datetime64[us] [n], UTC).
+        Their features, their labels (int8 [n]) and their as-of times (datetime64[us] [n], UTC).
 
     Raises:
         RowsError: An as_of is absent or null.
     """
     known = labels.filter(pc.is_valid(labels.column("label")))
     ids = features.column(row_id).combine_chunks()
-    found = pc.index_in(ids, value_set=known.column(row_id).combine_chunks().cast(ids.type))
-    kept = np.flatnonzero(pc.is_valid(found).to_numpy(zero_copy_only=False))
-    moments = _micros(features, as_of, "the feature table")
-    kept = kept[np.argsort(moments[kept], kind="stable")]
-    y = known.column("label").take(found.take(pa.array(kept))).to_numpy().astype(np.int8)
-    return features.take(pa.array(kept)), y, moments[kept].astype("datetime64[us]")
+    label_positions = pc.index_in(ids, value_set=known.column(row_id).combine_chunks().cast(ids.type))
+    kept = np.flatnonzero(pc.is_valid(label_positions).to_numpy(zero_copy_only=False))
+    decided_at = _micros(features, as_of, "the feature table")
+    kept = kept[np.argsort(decided_at[kept], kind="stable")]
+    y = known.column("label").take(label_positions.take(pa.array(kept))).to_numpy().astype(np.int8)
+    return features.take(pa.array(kept)), y, decided_at[kept].astype("datetime64[us]")
 
 
 def _known_events(
-    ids: pa.Array, events: pa.Table, label: Label, moment: np.int64
+    ids: pa.Array, events: pa.Table, label: Label, now_us: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Of the events known by then: spine position, event time, arrival (microseconds), whether the bar is reached."""
+    """Of each event known by now: spine position, event time, arrival (microseconds), whether it reaches the bar."""
     where = f"the label source '{label.source}'"
-    for name in (label.row_id, label.column):
-        if name not in events.column_names:
-            raise RowsError(f"{where} has no column '{name}'; it has {events.column_names}")
     try:
-        names = events.column(label.row_id).combine_chunks().cast(ids.type)
-        values = events.column(label.column).cast(pa.float64())
+        row_ids = _column(events, label.row_id, where).combine_chunks().cast(ids.type)
+        values = _column(events, label.column, where).cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise RowsError(f"{where}: {label.row_id} or {label.column} is of a wrong type: {error}") from error
-    found = pc.index_in(names, value_set=ids).to_numpy(zero_copy_only=False)
-    times, known = _micros(events, "event_time", where), _micros(events, "known_at", where)
-    # A null position turns the array to floats with NaN: an event of a row that is not in this spine.
-    use = np.flatnonzero(~np.isnan(found.astype(np.float64)) & (known <= moment))
+    positions = pc.index_in(row_ids, value_set=ids).to_numpy(zero_copy_only=False)
+    event_times, arrivals = _micros(events, "event_time", where), _micros(events, "known_at", where)
+    # An event of a row outside this spine has a null position, which turns the array to floats with NaN.
+    usable = np.flatnonzero(~np.isnan(positions.astype(np.float64)) & (arrivals <= now_us))
     reaches = pc.fill_null(pc.greater_equal(values, label.at_least), False).to_numpy().astype(bool)
-    return found[use].astype(np.int64), times[use], known[use], reaches[use]
+    return positions[usable].astype(np.int64), event_times[usable], arrivals[usable], reaches[usable]
 
 
-def _micros(table: pa.Table, column: str, where: str) -> NDArray[np.int64]:
+def _within_horizon(event_times: NDArray[np.int64], decided_at: NDArray[np.int64], label: Label) -> NDArray[np.bool_]:
+    return (event_times >= decided_at) & (event_times <= decided_at + _span_micros(label.horizon))
+
+
+def _earliest(times: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The earliest of the times of each of `count` rows, `_NEVER` for a row without one."""
+    earliest = np.full(count, _NEVER, dtype=np.int64)
+    np.minimum.at(earliest, rows, times)
+    return earliest
+
+
+def _column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise RowsError(f"{where} has no column '{name}'; it has {table.column_names}")
+    return table.column(name)
+
+
+def _micros(table: pa.Table, name: str, where: str) -> NDArray[np.int64]:
     """A timestamp column as microseconds since 1970, UTC."""
-    if column not in table.column_names:
-        raise RowsError(f"{where} has no column '{column}'; it has {table.column_names}")
-    values = table.column(column)
+    values = _column(table, name, where)
     if not pa.types.is_timestamp(values.type):
-        raise RowsError(f"'{column}' of {where} is {values.type}; it must be a timestamp")
-    if values.null_count:
-        raise RowsError(f"'{column}' of {where} is null in {values.null_count} of {len(values)} rows")
+        raise RowsError(f"'{name}' of {where} is {values.type}; it must be a timestamp")
+    _check_complete(values, name, where)
     zone = values.type.tz
     return np.asarray(values.cast(pa.timestamp("us", tz=zone)).cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 
-def _numbers(table: pa.Table, column: str, where: str) -> NDArray[np.float64]:
-    values = table.column(column).cast(pa.float64())
-    if values.null_count:
-        raise RowsError(f"'{column}' of {where} is null in {values.null_count} of {len(values)} rows")
+def _numbers(table: pa.Table, name: str, where: str) -> NDArray[np.float64]:
+    values = _column(table, name, where).cast(pa.float64())
+    _check_complete(values, name, where)
     return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
-def _as_micros(span: timedelta) -> np.int64:
-    return np.int64(span // timedelta(microseconds=1))
+def _check_complete(values: pa.ChunkedArray, name: str, where: str) -> None:
+    if values.null_count:
+        raise RowsError(f"'{name}' of {where} is null in {values.null_count} of {len(values)} rows")
+
+
+def _aware_micros(now: datetime) -> int:
+    if now.tzinfo is None:
+        raise RowsError(f"now {now.isoformat()} has no time zone: give it UTC")
+    return micros(now)
+
+
+def _span_micros(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)

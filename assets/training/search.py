@@ -1,7 +1,7 @@
 """The search for a booster's settings.
 
 Belongs here: the space, the time-ordered validation inside the training rows, and the seeded search. Does not belong
-here: calibration and test rows (they are never shown to the search), or the final fit (`assets.training.candidates`).
+here: calibration and test rows (the search never sees them), the final fit (`candidates.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,12 @@ from assets.product import Direction, ModelSpec
 from assets.training.rows import TrainingRows
 from resources.errors import LooplineError
 
-# One thread: sums have one order whatever the machine, and on a busy machine two threads that wait for each other at
-# every tree level are far slower than one (measured on 49,000 rows beside other work: 75 s and 5 s).
+# One thread: the order of sums then depends on no machine, and on a busy machine two threads that wait for each other
+# at every tree level are far slower (measured on 49,000 rows beside other work: 75 s against 5 s).
 THREADS = 1
 MOST_ROUNDS = 400
 PATIENCE = 20
-# With few rows one validation fold is mostly luck; with many, one is enough and two are slow.
+# With few rows a single validation fold is mostly luck; with many it is enough, and a second one is slow.
 _FEW_ROWS = 12_000
 _FOLDS_OF_FEW = 2
 
@@ -36,7 +36,7 @@ class TrainingError(LooplineError):
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried: its mean validation log loss, and the rounds that early stopping left."""
+    """One setting that was tried: its mean validation log loss, and the rounds until early stopping."""
 
     settings: Settings
     loss: float
@@ -52,7 +52,7 @@ class SearchResult:
 
 
 def search_settings(rows: TrainingRows, spec: ModelSpec) -> SearchResult:
-    """The best of `spec.trials` settings, by log loss on later rows than those learned from.
+    """The best of `spec.trials` settings, by log loss on rows later than those of the fit.
 
     The first trial is a sound default; the others are drawn by a seeded TPE sampler, kept in memory.
 
@@ -71,10 +71,8 @@ def search_settings(rows: TrainingRows, spec: ModelSpec) -> SearchResult:
 
     def objective(trial: optuna.Trial) -> float:
         settings = _suggest(trial)
-        done = [fold.run({**fixed, **settings}) for fold in folds]
-        trials.append(
-            Trial(settings, float(np.mean([loss for loss, _ in done])), int(np.median([rounds for _, rounds in done])))
-        )
+        losses, rounds = zip(*(fold.run({**fixed, **settings}) for fold in folds), strict=True)
+        trials.append(Trial(settings, float(np.mean(losses)), int(np.median(rounds))))
         return trials[-1].loss
 
     with _quiet_optuna():
@@ -97,10 +95,10 @@ def time_folds(as_of: NDArray[np.datetime64]) -> list[tuple[NDArray[np.int64], N
 
 
 def fixed_parameters(rows: TrainingRows, spec: ModelSpec) -> dict[str, object]:
-    """What no trial changes.
+    """The parameters that no trial changes.
 
-    Rare positives are not weighted up (no `scale_pos_weight`): weights leave the ranking about as it is and distort
-    the probabilities, which the threshold is chosen on.
+    Rare positives are not weighted up (no `scale_pos_weight`): weights hardly change the ranking but distort the
+    probabilities, on which the threshold is chosen.
     """
     return {
         "objective": "binary:logistic",
@@ -113,10 +111,10 @@ def fixed_parameters(rows: TrainingRows, spec: ModelSpec) -> dict[str, object]:
 
 
 def monotone_signs(rows: TrainingRows, monotone: Mapping[str, Direction]) -> tuple[int, ...]:
-    """For each encoded column 1, -1 or 0, from the directions that were declared for features.
+    """1, -1 or 0 for each encoded column, from the directions declared for features.
 
     Raises:
-        TrainingError: A feature is not among the columns, or is a category (its columns have no order).
+        TrainingError: A feature has no column, or is a category (its columns have no order).
     """
     unknown = sorted(set(monotone) - set(rows.sources))
     if unknown:
@@ -151,7 +149,7 @@ def _suggest(trial: optuna.Trial) -> dict[str, float | int]:
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """One pair of matrices, cut into bins once for all trials."""
+    """A training and a validation matrix, binned once for all trials."""
 
     learn: xgb.QuantileDMatrix
     judge: xgb.QuantileDMatrix
@@ -169,7 +167,7 @@ class _Fold:
         return cls(matrix, xgb.QuantileDMatrix(rows.matrix[judge], rows.y[judge], ref=matrix, nthread=THREADS))
 
     def run(self, parameters: Mapping[str, object]) -> tuple[float, int]:
-        """The lowest validation log loss and the number of rounds that gave it."""
+        """The lowest validation log loss and the number of rounds that reached it."""
         booster = xgb.train(
             dict(parameters),
             self.learn,
@@ -183,7 +181,7 @@ class _Fold:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    """Without a line on standard error for each trial; the level is put back afterwards."""
+    """Keeps Optuna from logging each trial; the level is restored afterwards."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,7 +1,7 @@
-"""Which rows teach, which calibrate, which judge.
+"""Which rows train, which calibrate, which test.
 
-Belongs here: the time-ordered windows, with the purge gap between learning and judging. Does not belong here: any
-random split (rows of one week know each other), or anything that looks at features.
+Belongs here: the time-ordered windows, with the purge gap before the test window. Does not belong here: a random split
+(rows of one week are not independent), anything that reads features.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class SplitError(LooplineError):
 
 @dataclass(frozen=True)
 class Window:
-    """A half-open stretch of time, `first <= as_of < end`, UTC (datetime64[us])."""
+    """A half-open interval of time, `first <= as_of < end`, UTC (datetime64[us])."""
 
     first: np.datetime64
     end: np.datetime64
@@ -41,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Positions of the rows of each part, and the window that each was taken from."""
+    """Positions of the rows of each part, and the window of each part."""
 
     train: NDArray[np.int64]
     calibrate: NDArray[np.int64]
@@ -52,21 +52,19 @@ class Split:
 
     def to_dict(self) -> dict[str, object]:
         """Windows and row counts, ready for JSON."""
-        parts = (
-            ("train", self.train, self.train_window),
-            ("calibrate", self.calibrate, self.calibrate_window),
-            ("test", self.test, self.test_window),
-        )
-        return {name: {**window.to_dict(), "rows": len(rows)} for name, rows, window in parts}
+        return {
+            "train": {**self.train_window.to_dict(), "rows": len(self.train)},
+            "calibrate": {**self.calibrate_window.to_dict(), "rows": len(self.calibrate)},
+            "test": {**self.test_window.to_dict(), "rows": len(self.test)},
+        }
 
 
-def split(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec, maturity: timedelta) -> Split:
-    """The windows of a product's model over its mature rows.
+def split_rows(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec, maturity: timedelta) -> Split:
+    """Splits mature rows into the windows of a product's model.
 
     The test window is the last `test_days` whole UTC days. The training window ends the label's maturity before the
-    test window starts (the purge gap), so that every label it holds was known before the first test row was decided.
-    Its last `calibrate_share` of time is the calibration part. No gap is kept between training and calibration: no
-    figure is reported from there.
+    test window starts (the purge gap), so that every label in it was known before the first test row was decided. Its
+    last `calibrate_share` of time is the calibration part, without a gap: no figure is reported from there.
 
     Args:
         as_of: datetime64[us] [n], in any order, of rows whose label is final.
@@ -95,11 +93,11 @@ def split(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec
         "calibrate": Window(border, learn_end),
         "test": test,
     }
-    parts = {name: _checked(name, window, window.rows(as_of), y, maturity) for name, window in windows.items()}
+    positions = {name: _checked(name, window, window.rows(as_of), y, maturity) for name, window in windows.items()}
     return Split(
-        train=parts["train"],
-        calibrate=parts["calibrate"],
-        test=parts["test"],
+        train=positions["train"],
+        calibrate=positions["calibrate"],
+        test=positions["test"],
         train_window=windows["train"],
         calibrate_window=windows["calibrate"],
         test_window=windows["test"],

@@ -1,1 +1,1 @@
-"""From raw tables to rows that keep their contract, and quarantine for those that do not."""
+"""From raw tables to rows that keep their contract; the others go to quarantine."""

@@ -1,10 +1,11 @@
 """Assets of validation: `validated_<source>`, the rows that keep their contract, without personal data.
 
-Belongs here: write, audit, publish: quarantine is written, the day is judged, and only then do its valid rows become
-visible. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
+Belongs here: audit, write quarantine, and publish the valid rows of a run only if none of its days is blocked. Does not
+belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -70,7 +71,8 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     return validated
 
 
-def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: Any) -> ConsentResult:
+def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date) -> ConsentResult:
+    """The rows that may be used, by the consents of days up to the last."""
     consent = product.contract(source.name).consent
     if consent is None:
         return ConsentResult(rows, 0)
@@ -89,6 +91,6 @@ def _blocked(product: Product, source: Source, outcome: Audit) -> str:
     return (
         f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
         f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "
-        f"{quarantine_name(source.name)}, have the source mended or the contract changed, then: "
+        f"{quarantine_name(source.name)}, have the source fixed or the contract changed, then: "
         f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
     )

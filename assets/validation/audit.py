@@ -1,6 +1,6 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
-Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, not to be stored, repeated,
+Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, key that cannot be stored, repeated key,
 expectations), the quarantine table, and the verdict on each day. Great Expectations judges the expectations and names
 the rows that fail them. Does not belong here: reading contracts, personal data, the lake.
 """
@@ -75,11 +75,11 @@ class DayVerdict:
 
 @dataclass(frozen=True)
 class Audit:
-    """What a contract made of rows.
+    """The result of a contract over raw rows.
 
     Attributes:
         valid: Rows that keep the contract, typed, with `event_time` and `known_at` under these names, and `day`.
-        quarantine: A row for each broken rule (QUARANTINE_SCHEMA); personal values are hidden.
+        quarantine: One row for each row and rule that it breaks (QUARANTINE_SCHEMA); personal values are hidden.
         failed_by_rule: For each broken rule, how many rows broke it.
     """
 
@@ -101,16 +101,16 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
 
     Raises:
-        ContractCannotRun: An expectation could not be evaluated (it names a column that does not exist, say).
+        ContractCannotRun: An expectation could not be evaluated (for example, it names a missing column).
     """
     raw = raw.combine_chunks()
     columns, failures = _typed_columns(contract, raw)
     frame = pa.table({**columns, "day": raw["day"]})
     failures.extend(_mistimed(contract, frame))
-    failures.extend(_without_store(contract, frame))
+    failures.extend(_not_storable(contract, frame))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
-    failures.extend(_unexpected(contract, frame, suspect))
+    failures.extend(_failed_expectations(contract, frame, suspect))
     bad = _marked(raw.num_rows, failures)
     return Audit(
         valid=_renamed(contract, frame.filter(pa.array(~bad))),
@@ -125,9 +125,9 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
     failures = [Failure("row_is_readable", "", np.flatnonzero(malformed))]
     columns: dict[str, pa.ChunkedArray] = {}
     for column in contract.columns:
-        read = typed(column, raw[column.name])
-        columns[column.name] = read.values
-        failures.append(Failure(f"value_is_{column.type}", column.name, np.flatnonzero(read.unreadable)))
+        typed_column = typed(column, raw[column.name])
+        columns[column.name] = typed_column.values
+        failures.append(Failure(f"value_is_{column.type}", column.name, np.flatnonzero(typed_column.unreadable)))
         if column.required:
             absent = np.asarray(pc.is_null(raw[column.name]).to_numpy()) & ~malformed
             failures.append(Failure("value_is_present", column.name, np.flatnonzero(absent)))
@@ -135,22 +135,24 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
 
 
 def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
-    """Later rows of a key that stood already on the same day; an exact key is one fact.
+    """Rows whose key an earlier row of the same day has.
 
-    Where facts are corrected, a row of a key known at another moment is a version of the fact, and stays.
+    Where the contract allows corrections, a row of the same key with another known_at is a revision, and stays.
     """
     key = dict.fromkeys([*contract.key, *([contract.known_at] if contract.corrections else ())])
-    # Beside a missing key, whole numbers would else become floating ones, and long keys alike.
+    # Otherwise a missing key would turn integers into floats, and long keys would become equal.
     keys = frame.select([*key, "day"]).to_pandas(integer_object_nulls=True)
     repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
     return [Failure("key_is_unique", ",".join(key), np.flatnonzero(repeated))] if repeated.any() else []
 
 
 def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
-    """Rows whose times cannot be: known before they happened, or on another day than the one they arrived on."""
-    happened, known = frame[contract.event_time], frame[contract.known_at]
-    early, elsewhere = pc.less(known, happened), pc.not_equal(known.cast(pa.date32(), safe=False), frame["day"])
-    rules = {"known_at_is_not_before_event_time": early, "known_at_is_on_its_day": elsewhere}
+    """Rows with impossible times: known before the event, or on another day than that of their arrival."""
+    event_time, known_at = frame[contract.event_time], frame[contract.known_at]
+    rules = {
+        "known_at_is_not_before_event_time": pc.less(known_at, event_time),
+        "known_at_is_on_its_day": pc.not_equal(known_at.cast(pa.date32(), safe=False), frame["day"]),
+    }
     failures = [
         Failure(rule, contract.known_at, np.flatnonzero(pc.fill_null(broken, False).to_numpy()))
         for rule, broken in rules.items()
@@ -158,28 +160,28 @@ def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
     return [failure for failure in failures if len(failure.rows)]
 
 
-def _without_store(contract: Contract, frame: pa.Table) -> list[Failure]:
-    """Rows whose entity key the online store cannot take: history would count what no decision sees."""
+def _not_storable(contract: Contract, frame: pa.Table) -> list[Failure]:
+    """Rows whose entity key the online store cannot take: history would count events that no decision sees."""
     texts = [c.name for c in contract.columns if c.name in contract.entity_keys and c.type == "string"]
     failures = [Failure("key_can_be_stored", name, np.flatnonzero(refused_keys(frame[name]))) for name in texts]
     return [failure for failure in failures if len(failure.rows)]
 
 
-def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
-    """What Great Expectations finds among the rows that could be read at all."""
+def _failed_expectations(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
+    """Rows that fail an expectation, by Great Expectations, among those that broke no rule before."""
     positions = np.flatnonzero(~suspect)
     if not contract.expectations or not len(positions):
         return []
     used = sorted({str(v) for e in contract.expectations for k, v in e["kwargs"].items() if k.startswith("column")})
     unknown = [name for name in used if name not in frame.column_names]
     if unknown:
-        raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, which is no column of it")
+        raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, which it does not have")
     failures = []
     for result in _expectation_results(contract, frame.select(used).take(positions).to_pandas()):
         config = result.expectation_config
         if not result.success and "unexpected_index_list" not in result.result:
             raise ContractCannotRun(
-                f"contract {contract.source}: {config.type} {config.kwargs} gave no rows: {result.exception_info}"
+                f"contract {contract.source}: {config.type} {config.kwargs} named no rows: {result.exception_info}"
             )
         rows = positions[np.asarray(result.result.get("unexpected_index_list", []), dtype=np.int64)]
         column = config.kwargs.get("column") or config.kwargs.get("column_A") or ""
@@ -189,26 +191,26 @@ def _unexpected(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> lis
 
 
 def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # it is read at the first import, and nothing is told to anybody
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at the first import; no usage data leave the machine
     main = sys.modules["__main__"]
     if not hasattr(main, "__file__"):
-        # PySpark, which the import below brings in, takes such a process (a run's worker) for its own doctests and
-        # ends it.
+        # PySpark, which the import below brings in, would take this process (a run's worker) for its doctests and end
+        # it.
         main.__file__ = __file__
-    import great_expectations as gx  # half a second to import: only where a contract runs
+    import great_expectations as gx  # takes half a second: only where a contract runs
     from great_expectations.data_context.types.base import (
         DataContextConfig,
         InMemoryStoreBackendDefaults,
         ProgressBarsConfig,
     )
 
-    # Without these defaults each context leaves a folder behind for pages that nobody asked for.
+    # Without these defaults each context would leave a folder of documentation pages behind.
     settings = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
     context = gx.get_context(mode="ephemeral", project_config=settings)
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset(contract.source)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    # A share of unexpected rows is judged by day, below; here each expectation only names the rows.
+    # Each expectation only names its failing rows; their share is judged by day, in `_verdicts`.
     suite = gx.ExpectationSuite(name=contract.source, expectations=[dict(e) for e in contract.expectations])
     return list(batch.validate(suite, result_format="COMPLETE").results)
 
@@ -227,16 +229,16 @@ def _renamed(contract: Contract, frame: pa.Table) -> pa.Table:
 
 def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) -> pa.Table:
     personal = {column.name for column in contract.columns if column.personal}
-    if personal:  # nobody can say what an unreadable line holds
+    if personal:  # an unreadable line may hold personal values
         personal.add(MALFORMED)
-    parts = []
+    tables = []
     for failure in failures:
         rows = raw.take(failure.rows)
         shown = [
             {k: _HIDDEN if k in personal and v is not None else v for k, v in row.items()} for row in rows.to_pylist()
         ]
         values = [row.get(failure.column, row[MALFORMED]) for row in shown]
-        parts.append(
+        tables.append(
             pa.table(
                 {
                     "row_ref": [f"{row['day']}#{row[ROW_NUMBER]}" for row in shown],
@@ -249,7 +251,7 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
                 schema=QUARANTINE_SCHEMA,
             )
         )
-    return pa.concat_tables(parts) if parts else QUARANTINE_SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table()
 
 
 def _verdicts(

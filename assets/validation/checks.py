@@ -1,7 +1,7 @@
 """Checks of validation, made from contracts.
 
-Belongs here: the check `contract` of each `validated_<source>`: what it says when a contract was run. Does not belong
-here: running it (`audit.py`).
+Belongs here: the spec and the result of the check `contract` of each `validated_<source>`. Does not belong here:
+running a contract (`audit.py`).
 """
 
 import dagster as dg
@@ -21,7 +21,7 @@ def contract_check(key: dg.AssetKey, contract: Contract) -> dg.AssetCheckSpec:
 
 
 def contract_result(contract: Contract, outcome: Audit) -> dg.AssetCheckResult:
-    """What the run of a contract says."""
+    """The result of the check, from the audit of a run's days."""
     worst = max(outcome.days, key=lambda day: day.share)
     return dg.AssetCheckResult(
         check_name="contract",

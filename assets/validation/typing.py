@@ -1,11 +1,11 @@
 """From text to typed columns.
 
-Belongs here: reading strings as the contract's types, and naming every value that is not of its type. Does not belong
-here: what a value should be (`audit.py`).
+Belongs here: reading strings as the contract's types, and marking every value that is not of its type. Does not belong
+here: rules on values (`audit.py`).
 
-What a text is read as depends on nothing but that text: a day has the same values alone, beside other days, and as
-messages of a stream. A column is cast as it stands where Arrow can read all of it; otherwise each text is brought into
-the form that Arrow reads, and what it still cannot read is found by halving.
+The value of a text depends on that text alone: a day has the same values by itself, beside other days, and as messages
+of a stream. A column that Arrow reads whole is cast as it stands; otherwise each text is rewritten into the form that
+Arrow reads, and the texts that Arrow still cannot read are found by bisection.
 """
 
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ _FORMS: dict[ColumnType, str] = {
     "boolean": r"^(?i:true|false|0|1)$",
     "timestamp": rf"^\d{{4}}-(0[1-9]|1[0-2])-[0-3]\d[ T]{_TIME}(Z|[+-]\d\d(:?\d\d)?)$",
 }
-"""Texts of no other form can be read. Not every text of the form can: there is no 30th of February."""
+"""Only texts of these forms can be read, and not all of them: there is no 30th of February."""
 _REWRITTEN: dict[ColumnType, tuple[tuple[str, str], ...]] = {
     "timestamp": (
         (r"^(\d{4})(\d\d)(\d\d)($|[ T])", r"\1-\2-\3\4"),
         (r"([ T]\d\d)(\d\d)(\d\d)", r"\1:\2:\3"),
-        (r"(\.\d{6})\d+", r"\1"),  # microseconds; what is beyond them is cut off
+        (r"(\.\d{6})\d+", r"\1"),  # cut to microseconds
         (r"^(\d{4}-\d\d-\d\d)$", r"\1T00"),
         (r"([ T][\d:.]+)$", r"\1Z"),
     ),
 }
-"""What brings other ways of writing a value into the form, in order; whitespace around it is taken off before."""
+"""Substitutions that bring other notations into the form, in order, after surrounding whitespace is removed."""
 _WHOLE = pa.decimal128(38, 0)
 # Arrow's calendar begins earlier and ends later than Python's.
 _FIRST = pa.scalar(datetime.min.replace(tzinfo=UTC), ARROW_TYPES["timestamp"])
@@ -76,7 +76,7 @@ def typed(column: Column, text: pa.ChunkedArray) -> TypedColumn:
 
 
 def _read(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values of texts, null where they have none."""
+    """The values of the texts, null where a text cannot be read."""
     wanted = ARROW_TYPES[kind]
     values = None if kind == "integer" and _has_hexadecimal(text) else _cast(text, wanted)
     if values is None:
@@ -96,7 +96,7 @@ def _has_hexadecimal(text: pa.ChunkedArray) -> bool:
 
 
 def _in_form(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts as Arrow reads them, null where they are of no such form."""
+    """The texts in the form that Arrow reads, null where a text has no such form."""
     text = pc.ascii_trim_whitespace(text)
     for pattern, written in _REWRITTEN.get(kind, ()):
         text = pc.replace_substring_regex(text, pattern, written)
@@ -104,7 +104,7 @@ def _in_form(kind: ColumnType, text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _cast_each(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """The values in another type, null where that cannot be."""
+    """The values in another type, null where a value cannot be cast."""
     cast = _cast(values, wanted)
     if cast is not None:
         return cast
@@ -113,7 +113,7 @@ def _cast_each(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
 
 
 def _by_halves(values: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """As `_cast_each`: Arrow says that it could not cast, not which of the values."""
+    """As `_cast_each`, by bisection: Arrow says that a cast failed, but not for which value."""
     cast = _cast(values, wanted)
     if cast is not None:
         return cast
@@ -124,7 +124,7 @@ def _by_halves(values: pa.Array, wanted: pa.DataType) -> pa.Array:
 
 
 def _cast(values: pa.Array | pa.ChunkedArray, wanted: pa.DataType) -> Any:
-    """The values in another type, as an array of the same kind; None where one of them has none in it."""
+    """The values in another type; None if any of them cannot be cast."""
     try:
         return values.cast(wanted)
     except pa.ArrowInvalid:

@@ -114,8 +114,8 @@ def test_a_retraining_that_is_under_way_is_waited_for(ticking: Ticking) -> None:
 
 
 def test_what_is_unknown_is_said_and_starts_nothing(ticking: Ticking) -> None:
-    assert ticking.ask(DRIFT) == "unknown: drift: nothing is recorded of it in the last 60 days"
-    assert ticking.ask(PERFORMANCE) == "unknown: performance: nothing is recorded of it in the last 60 days"
+    assert ticking.ask(DRIFT) == "unknown: drift: no figures are recorded in the last 60 days"
+    assert ticking.ask(PERFORMANCE) == "unknown: performance: no figures are recorded in the last 60 days"
     retrain(ticking, trained_at=NOW - timedelta(days=40))
     ticking.record_drift({YESTERDAY: 0.6}, rows=20)
     assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(DRIFT))

@@ -10,7 +10,7 @@ from assets.evaluation.gates import GateVerdict, evaluate
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
-from assets.training.split import Split, split
+from assets.training.split import Split, split_rows
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
@@ -23,16 +23,16 @@ def clean() -> TrainingRows:
 
 
 def train(rows: TrainingRows) -> tuple[Split, Candidates]:
-    parts = split(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
-    return parts, train_candidates(rows, parts, SPEC)
+    split = split_rows(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
+    return split, train_candidates(rows, split, SPEC)
 
 
 def judge(
-    rows: TrainingRows, parts: Split, candidates: Candidates, champion_scores: np.ndarray | None = None
+    rows: TrainingRows, split: Split, candidates: Candidates, champion_scores: np.ndarray | None = None
 ) -> Evaluation:
     return evaluate_model(
         rows,
-        parts,
+        split,
         candidates.boosted,
         candidates.scorecard,
         decision=DECISION,
@@ -60,8 +60,8 @@ def with_feature(rows: TrainingRows, name: str, values: np.ndarray) -> TrainingR
 
 @pytest.fixture(scope="module")
 def honest(clean: TrainingRows) -> tuple[Split, Candidates, Evaluation]:
-    parts, candidates = train(clean)
-    return parts, candidates, judge(clean, parts, candidates)
+    split, candidates = train(clean)
+    return split, candidates, judge(clean, split, candidates)
 
 
 def test_a_clean_model_is_promoted(honest: tuple[Split, Candidates, Evaluation]) -> None:
@@ -95,13 +95,13 @@ def test_a_leaked_label_is_caught_and_named(clean: TrainingRows) -> None:
 
 def test_a_leak_by_missing_values_is_caught(clean: TrainingRows) -> None:
     generator = np.random.default_rng(1)
-    told = np.where(clean.y == 1, np.nan, generator.normal(size=len(clean)))
-    leaking = with_feature(clean, "closing_note_length", told)
+    values = np.where(clean.y == 1, np.nan, generator.normal(size=len(clean)))
+    leaking = with_feature(clean, "closing_note_length", values)
     assert {"auc_not_too_good", "single_feature_auc"} <= closed(verdict_of(judge(leaking, *train(leaking))))
 
 
 def test_a_model_that_learned_a_stand_in_for_sex_is_refused(clean: TrainingRows) -> None:
-    # The past treated women worse, and a harmless-looking feature tells who is one.
+    # The past treated women worse, and a harmless-looking feature reveals who is one.
     generator = np.random.default_rng(2)
     woman = clean.protected["sex"] == "female"
     y = np.where(woman & (generator.random(len(clean)) < 0.35), 1, clean.y).astype(np.int8)
@@ -113,27 +113,27 @@ def test_a_model_that_learned_a_stand_in_for_sex_is_refused(clean: TrainingRows)
 
 
 def test_a_worse_challenger_is_not_promoted(clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]) -> None:
-    parts, champion, _ = honest
-    scores = champion.boosted.predict(clean.matrix[parts.test])
+    split, champion, _ = honest
+    scores = champion.boosted.predict(clean.matrix[split.test])
     matrix = clean.matrix.copy()
     # The challenger's feed of incomes broke.
     matrix[:, 1] = np.nan
     weaker = replace(clean, matrix=matrix)
-    challenger = train_candidates(weaker, parts, SPEC)
-    found = judge(weaker, parts, challenger, champion_scores=scores)
-    verdict = verdict_of(found, first_model=False)
+    challenger = train_candidates(weaker, split, SPEC)
+    evaluation = judge(weaker, split, challenger, champion_scores=scores)
+    verdict = verdict_of(evaluation, first_model=False)
     assert verdict.action == "refuse"
     assert "champion_comparison" in closed(verdict)
-    assert found.comparison is not None
-    assert found.comparison.low > 0
+    assert evaluation.comparison is not None
+    assert evaluation.comparison.low > 0
 
 
 def test_an_equal_challenger_passes_the_comparison(
     clean: TrainingRows, honest: tuple[Split, Candidates, Evaluation]
 ) -> None:
-    parts, champion, _ = honest
-    scores = champion.boosted.predict(clean.matrix[parts.test])
-    assert verdict_of(judge(clean, parts, champion, champion_scores=scores), first_model=False).action == "promote"
+    split, champion, _ = honest
+    scores = champion.boosted.predict(clean.matrix[split.test])
+    assert verdict_of(judge(clean, split, champion, champion_scores=scores), first_model=False).action == "promote"
 
 
 @pytest.mark.parametrize("missing", ["future_features", "latency_ms", "bundle_mb"])
@@ -144,10 +144,10 @@ def test_a_missing_signal_refuses(honest: tuple[Split, Candidates, Evaluation], 
 
 
 def test_scores_that_moved_since_training_are_refused(clean: TrainingRows) -> None:
-    parts = split(clean.as_of, clean.y, spec=SPEC, maturity=MATURITY)
+    split = split_rows(clean.as_of, clean.y, spec=SPEC, maturity=MATURITY)
     matrix = clean.matrix.copy()
     # After training, amounts arrive in another unit.
-    matrix[parts.test, 0] += 2.0
+    matrix[split.test, 0] += 2.0
     moved = replace(clean, matrix=matrix)
-    verdict = verdict_of(judge(moved, parts, train_candidates(moved, parts, SPEC)))
+    verdict = verdict_of(judge(moved, split, train_candidates(moved, split, SPEC)))
     assert "score_stability" in closed(verdict)

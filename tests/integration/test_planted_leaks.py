@@ -22,7 +22,7 @@ from assets.product import (
     Spine,
 )
 from assets.training.audit import gather_evidence
-from assets.training.leakage import Finding, audit_findings
+from assets.training.leakage import LeakageFinding, leakage_findings
 from assets.vocabulary import Category, Events, FeatureSet, HashedCategory, LearnedCategory, Number, Ratio, days
 from resources.lake import Lake
 
@@ -69,18 +69,18 @@ class World:
     rows: pa.Table
     labels: pa.Table
 
-    def findings(self, rows: pa.Table | None = None, features: FeatureSet = FEATURES) -> tuple[Finding, ...]:
-        """What the audit finds of the training set, or of another one."""
+    def findings(self, rows: pa.Table | None = None, features: FeatureSet = FEATURES) -> tuple[LeakageFinding, ...]:
+        """The findings of the audit on the training set, or on another one."""
         product = replace(self.product, features=features)
-        found = gather_evidence(product, self.lake, self.rows if rows is None else rows, self.labels, NOW)
-        assert found.rows == product.gates.audited_rows
-        return audit_findings(found, product.gates)
+        evidence = gather_evidence(product, self.lake, self.rows if rows is None else rows, self.labels, NOW)
+        assert evidence.rows == product.gates.audited_rows
+        return leakage_findings(evidence, product.gates)
 
     def with_column(self, name: str, values: np.ndarray) -> pa.Table:
         return self.rows.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
 
 
-def moments(values: np.ndarray) -> pa.Array:
+def times(values: np.ndarray) -> pa.Array:
     return pa.array(int(START.timestamp() * 1e6) + values.astype(np.int64), pa.int64()).cast(TIME)
 
 
@@ -97,8 +97,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         {
             "row_id": [f"A{number}" for number in range(ROWS)],
             "customer_id": [f"C{number}" for number in random.integers(0, CUSTOMERS, ROWS)],
-            "event_time": moments(asked),
-            "known_at": moments(asked),
+            "event_time": times(asked),
+            "known_at": times(asked),
             "amount": np.round(random.uniform(500, 9000, ROWS), 2),
             "purpose": random.choice(["car", "home"], ROWS),
         }
@@ -110,8 +110,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         {
             "payment_id": [f"P{number}" for number in range(EVENTS)],
             "customer_id": [f"C{number}" for number in random.integers(0, CUSTOMERS, EVENTS)],
-            "event_time": moments(paid),
-            "known_at": moments(paid + late),
+            "event_time": times(paid),
+            "known_at": times(paid + late),
             "amount": np.round(random.gamma(2.0, 40.0, EVENTS), 2),
         }
     )
@@ -120,8 +120,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     outcomes = pa.table(
         {
             "row_id": applications["row_id"],
-            "event_time": moments(fell),
-            "known_at": moments(fell),
+            "event_time": times(fell),
+            "known_at": times(fell),
             "is_bad": pa.array(bad.astype(np.int64)),
         }
     )
@@ -140,9 +140,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def store(lake: Lake, name: str, table: pa.Table) -> None:
     """A table with a partition a day of `known_at`."""
     day = table["known_at"].cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
-    found = sorted(pc.unique(day).to_pylist())
-    every = [found[0] + timedelta(days=number) for number in range((found[-1] - found[0]).days + 1)]
-    lake.replace(name, table.append_column("day", day), days=every)
+    days = sorted(pc.unique(day).to_pylist())
+    all_days = [days[0] + timedelta(days=number) for number in range((days[-1] - days[0]).days + 1)]
+    lake.replace(name, table.append_column("day", day), days=all_days)
 
 
 def product_with(contracts: Path) -> Product:
@@ -160,7 +160,7 @@ def product_with(contracts: Path) -> Product:
 
 
 def test_a_clean_training_set_passes(world: World) -> None:
-    """What the kernel made is what brute force makes, and no honest feature is accused."""
+    """Kernel and brute force agree, and no honest feature is accused."""
     assert world.findings() == ()
 
 
@@ -168,7 +168,7 @@ def test_a_clean_training_set_passes(world: World) -> None:
 def test_a_category_whose_values_are_learned_or_hashed_is_audited_too(
     world: World, purpose: LearnedCategory | HashedCategory
 ) -> None:
-    """Its columns are made for the audit alone; an honest one passes."""
+    """It is encoded for the audit alone; an honest one passes."""
     assert world.findings(features=replace(FEATURES, request=(Number("amount"), purpose))) == ()
 
 
@@ -180,10 +180,10 @@ def test_a_feature_over_events_that_were_not_known_yet_is_caught(world: World) -
     spine = world.rows.select(["row_id", "customer_id", "as_of", "amount", "purpose"])
     leaking = kernel.compute({"payments": early}, spine)["payments_30d"]
     rows = world.rows.set_column(world.rows.column_names.index("payments_30d"), "payments_30d", leaking)
-    (found,) = world.findings(rows)
-    assert (found.check, found.feature) == ("follows_from_the_past", "payments_30d")
-    assert "events of payments that became known only afterwards" in found.reason
-    assert "known_at" in found.reason
+    (finding,) = world.findings(rows)
+    assert (finding.check, finding.feature) == ("follows_from_the_past", "payments_30d")
+    assert "events of payments that became known only afterwards" in finding.reason
+    assert "known_at" in finding.reason
 
 
 def test_a_feature_that_counts_events_after_the_decision_is_caught(world: World) -> None:
@@ -192,18 +192,18 @@ def test_a_feature_that_counts_events_after_the_decision_is_caught(world: World)
     counts = {row["values"]: row["counts"] for row in pc.value_counts(
         world.lake.read("loans/validated_payments")["customer_id"]).to_pylist()}  # fmt: skip
     values = np.array([float(counts.get(customer, 0)) for customer in world.rows["customer_id"].to_pylist()])
-    (found,) = world.findings(world.with_column("payments_ever", values), features)
-    assert (found.check, found.feature) == ("follows_from_the_past", "payments_ever")
-    assert "events of payments that became known only afterwards" in found.reason
+    (finding,) = world.findings(world.with_column("payments_ever", values), features)
+    assert (finding.check, finding.feature) == ("follows_from_the_past", "payments_ever")
+    assert "events of payments that became known only afterwards" in finding.reason
 
 
 def test_a_single_altered_bit_is_caught(world: World) -> None:
     """The comparison is exact: the next double is another value, and no event explains it."""
     values = np.nextafter(world.rows["paid_60d"].to_numpy(), np.inf)
     rows = world.rows.set_column(world.rows.column_names.index("paid_60d"), "paid_60d", pa.array(values))
-    (found,) = world.findings(rows)
-    assert (found.check, found.feature) == ("follows_from_the_past", "paid_60d")
-    assert "no event explains it" in found.reason
+    (finding,) = world.findings(rows)
+    assert (finding.check, finding.feature) == ("follows_from_the_past", "paid_60d")
+    assert "no event explains it" in finding.reason
 
 
 @pytest.mark.parametrize(
@@ -234,33 +234,33 @@ def test_a_single_altered_bit_is_caught(world: World) -> None:
 def test_a_column_filled_in_after_the_fact_is_caught(
     world: World, plant: Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray], checks: set[str]
 ) -> None:
-    """A request column that the source of the requests never had, told by the outcome."""
+    """A request column that the source of the requests never had, filled in from the outcome."""
     bad = world.rows["label"].to_numpy().astype(bool)
     waited = world.labels["event_time"].cast(pa.int64()).to_numpy() - world.rows["as_of"].cast(pa.int64()).to_numpy()
     rows = world.with_column("note_length", plant(bad, waited / _DAY, np.random.default_rng(8)))
     features = replace(FEATURES, request=(*FEATURES.request, Number("note_length")))
-    found = world.findings(rows, features)
-    assert {finding.feature for finding in found} == {"note_length"}
-    assert {finding.check for finding in found} == checks
+    findings = world.findings(rows, features)
+    assert {finding.feature for finding in findings} == {"note_length"}
+    assert {finding.check for finding in findings} == checks
 
 
 def test_a_column_filled_in_at_its_source_is_caught_by_what_it_tells(world: World, tmp_path: Path) -> None:
     """The source itself overwrote the column afterwards: brute force agrees, the proxy is caught all the same."""
     bad = world.rows["label"].to_numpy().astype(float)
-    there = world.lake.read("loans/validated_applications")
+    stored = world.lake.read("loans/validated_applications")
     known = dict(zip(world.rows["row_id"].to_pylist(), bad.tolist(), strict=True))
     lake = Lake(str(tmp_path / "lake"))
-    told = there.append_column("status", pa.array([known[row] for row in there["row_id"].to_pylist()]))
-    store(lake, "loans/validated_applications", told.drop_columns(["day"]))
+    applications = stored.append_column("status", pa.array([known[row] for row in stored["row_id"].to_pylist()]))
+    store(lake, "loans/validated_applications", applications.drop_columns(["day"]))
     store(lake, "loans/validated_payments", world.lake.read("loans/validated_payments").drop_columns(["day"]))
     features = replace(FEATURES, request=(*FEATURES.request, Number("status")))
-    found = replace(world, lake=lake).findings(world.with_column("status", bad), features)
-    assert {(finding.check, finding.feature) for finding in found} == {("label_proxy", "status")}
-    assert all("'status'" in finding.reason and "take it out" in finding.reason for finding in found)
+    findings = replace(world, lake=lake).findings(world.with_column("status", bad), features)
+    assert {(finding.check, finding.feature) for finding in findings} == {("label_proxy", "status")}
+    assert all("'status'" in finding.reason and "remove it from the features" in finding.reason for finding in findings)
 
 
 def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
-    """As many rows are computed again as the product's gates say, and no more than there are."""
+    """As many rows are recomputed as the product's gates ask for, and no more than there are."""
     for wanted in (5, ROWS + 1):
         product = replace(world.product, gates=replace(world.product.gates, audited_rows=wanted))
         rows = world.rows.slice(0, 40)
@@ -268,8 +268,8 @@ def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:
 
 
 def test_an_empty_training_set_is_no_clean_one(world: World) -> None:
-    """What could not be looked at does not pass."""
-    found = gather_evidence(world.product, world.lake, world.rows.slice(0, 0), world.labels, NOW)
-    assert {finding.check for finding in audit_findings(found, world.product.gates)} == {
+    """Nothing could be measured, and an unknown does not pass."""
+    evidence = gather_evidence(world.product, world.lake, world.rows.slice(0, 0), world.labels, NOW)
+    assert {finding.check for finding in leakage_findings(evidence, world.product.gates)} == {
         "follows_from_the_past", "label_proxy",
     }  # fmt: skip

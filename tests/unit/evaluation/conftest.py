@@ -8,7 +8,7 @@ from assets.evaluation.evaluate import Evaluation, evaluate_model
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
-from assets.training.split import Split, split
+from assets.training.split import Split, split_rows
 from tests.unit.training.conftest import MATURITY, SPEC, make_rows
 
 DECISION = DecisionPolicy("approve", "decline", Profit(good=0.1, bad=0.5, stake="amount"))
@@ -19,22 +19,22 @@ GATES = GatePolicy(min_auc=0.7, min_group_rows=40)
 @dataclass(frozen=True)
 class Trained:
     rows: TrainingRows
-    parts: Split
+    split: Split
     candidates: Candidates
 
 
 @pytest.fixture(scope="session")
 def trained() -> Trained:
     rows = make_rows()
-    parts = split(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
-    return Trained(rows, parts, train_candidates(rows, parts, SPEC))
+    split = split_rows(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
+    return Trained(rows, split, train_candidates(rows, split, SPEC))
 
 
 @pytest.fixture(scope="session")
 def evaluation(trained: Trained) -> Evaluation:
     return evaluate_model(
         trained.rows,
-        trained.parts,
+        trained.split,
         trained.candidates.boosted,
         trained.candidates.scorecard,
         decision=DECISION,

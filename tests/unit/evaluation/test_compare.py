@@ -19,9 +19,9 @@ def test_a_model_loses_nothing_against_itself() -> None:
 
 
 def test_a_worse_challenger_loses_with_an_interval_above_zero() -> None:
-    found = compare(Y, champion=GOOD, challenger=WORSE, seed=1)
-    assert 0 < found.low < found.difference < found.high
-    assert found.difference == pytest.approx(found.champion_auc - found.challenger_auc)
+    comparison = compare(Y, champion=GOOD, challenger=WORSE, seed=1)
+    assert 0 < comparison.low < comparison.difference < comparison.high
+    assert comparison.difference == pytest.approx(comparison.champion_auc - comparison.challenger_auc)
 
 
 def test_swapping_the_sides_turns_the_interval_round() -> None:
@@ -32,8 +32,8 @@ def test_swapping_the_sides_turns_the_interval_round() -> None:
 
 def test_pairing_makes_the_interval_narrower_than_each_models_own() -> None:
     twin = GOOD + np.random.default_rng(2).normal(scale=0.05, size=4000)
-    found = compare(Y, champion=GOOD, challenger=twin, seed=1)
-    assert found.high - found.low < 0.005
+    comparison = compare(Y, champion=GOOD, challenger=twin, seed=1)
+    assert comparison.high - comparison.low < 0.005
 
 
 def test_scores_of_other_rows_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""The whole evaluation: what it holds, what it tells the gates, its pictures."""
+"""The whole evaluation: its figures, its gate signals, its pictures."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.unit.evaluation.conftest import DECISION, GATES, PROTECTED, Trained
 
 
 def test_figures_are_of_the_test_rows(evaluation: Evaluation, trained: Trained) -> None:
-    test = trained.rows.take(trained.parts.test)
+    test = trained.rows.take(trained.split.test)
     assert evaluation.test.rows == len(test)
     assert evaluation.test.auc == roc_auc_score(test.y, trained.candidates.boosted.predict(test.matrix))
     assert sum(group.rows for group in evaluation.fairness[0].groups) == len(test)
@@ -25,17 +25,19 @@ def test_figures_are_of_the_test_rows(evaluation: Evaluation, trained: Trained) 
 def test_the_threshold_is_chosen_on_calibration_rows_and_tried_on_test_rows(
     evaluation: Evaluation, trained: Trained
 ) -> None:
-    part = trained.rows.take(trained.parts.calibrate)
-    scores = trained.candidates.boosted.predict(part.matrix)
-    assert evaluation.chosen == choose_threshold(scores, part.y, DECISION.profit, part.stake, DECISION.max_refused)
+    calibrate = trained.rows.take(trained.split.calibrate)
+    scores = trained.candidates.boosted.predict(calibrate.matrix)
+    assert evaluation.chosen == choose_threshold(
+        scores, calibrate.y, DECISION.profit, calibrate.stake, DECISION.max_refused
+    )
     assert evaluation.tested.threshold == evaluation.chosen.threshold
     assert evaluation.tested.profit > evaluation.tested.profit_accept_all
 
 
 def test_it_is_ready_for_json_and_holds_no_rows(evaluation: Evaluation) -> None:
-    told = json.dumps(evaluation.to_dict(), allow_nan=False)
-    assert len(told) < 10_000
-    assert json.loads(told)["metrics"]["test"]["auc"] == evaluation.test.auc
+    text = json.dumps(evaluation.to_dict(), allow_nan=False)
+    assert len(text) < 10_000
+    assert json.loads(text)["metrics"]["test"]["auc"] == evaluation.test.auc
 
 
 def test_signals_take_the_worst_of_all_attributes(evaluation: Evaluation) -> None:
@@ -74,7 +76,7 @@ def test_a_protected_attribute_that_was_not_carried_is_named(trained: Trained) -
     with pytest.raises(EvaluationError, match="nationality"):
         evaluate_model(
             trained.rows,
-            trained.parts,
+            trained.split,
             trained.candidates.boosted,
             trained.candidates.scorecard,
             decision=DECISION,
@@ -88,7 +90,7 @@ def test_the_champion_must_have_scored_the_same_rows(trained: Trained) -> None:
     with pytest.raises(EvaluationError, match="shape"):
         evaluate_model(
             trained.rows,
-            trained.parts,
+            trained.split,
             trained.candidates.boosted,
             trained.candidates.scorecard,
             decision=DECISION,

@@ -11,12 +11,12 @@ from tests.unit.evaluation.conftest import Trained
 
 def test_shap_equals_the_boosters_own_contributions(trained: Trained) -> None:
     rows, model = trained.rows, trained.candidates.boosted
-    found = explain(model.booster, rows.matrix[:300], rows.columns, rows.columns, seed=1)
-    own = model.booster.predict(xgb.DMatrix(rows.matrix[:300]), pred_contribs=True)
-    for slot, column in enumerate(found.features):
-        wanted = own[:, rows.columns.index(column)].astype(np.float64)
-        np.testing.assert_array_equal(found.contributions[:, slot], wanted)
-    assert found.base == own[0, -1]
+    explanation = explain(model.booster, rows.matrix[:300], rows.columns, rows.columns, seed=1)
+    contributions = model.booster.predict(xgb.DMatrix(rows.matrix[:300]), pred_contribs=True)
+    for slot, column in enumerate(explanation.features):
+        wanted = contributions[:, rows.columns.index(column)].astype(np.float64)
+        np.testing.assert_array_equal(explanation.contributions[:, slot], wanted)
+    assert explanation.base == contributions[0, -1]
 
 
 def test_columns_of_one_feature_are_added_up(trained: Trained) -> None:

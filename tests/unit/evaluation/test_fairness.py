@@ -1,4 +1,4 @@
-"""Group figures against counting by hand, and what is too small to judge."""
+"""Figures of groups against counting by hand, and groups that are too small to judge."""
 
 import numpy as np
 import pytest
@@ -27,34 +27,34 @@ def population(count: int = 2000) -> tuple[NDArray[np.object_], NDArray[np.int8]
 
 def test_figures_equal_counting_by_hand() -> None:
     sex, y, refused = population()
-    found = report(sex, y, refused)
-    assert [group.group for group in found.groups] == ["female", "male"]
-    for group in found.groups:
-        mine = sex == group.group
-        assert (group.rows, group.positives) == (mine.sum(), y[mine].sum())
-        assert group.accepted_share == pytest.approx(1 - refused[mine].mean())
-        assert group.true_positive_rate == pytest.approx(refused[mine & (y == 1)].mean())
-        assert group.false_positive_rate == pytest.approx(refused[mine & (y == 0)].mean())
+    result = report(sex, y, refused)
+    assert [group.group for group in result.groups] == ["female", "male"]
+    for group in result.groups:
+        members = sex == group.group
+        assert (group.rows, group.positives) == (members.sum(), y[members].sum())
+        assert group.accepted_share == pytest.approx(1 - refused[members].mean())
+        assert group.true_positive_rate == pytest.approx(refused[members & (y == 1)].mean())
+        assert group.false_positive_rate == pytest.approx(refused[members & (y == 0)].mean())
         assert group.auc is not None
 
 
 def test_the_spread_equals_fairlearns_own() -> None:
     sex, y, refused = population()
-    found = report(sex, y, refused)
+    result = report(sex, y, refused)
     accepted = (~refused).astype(int)
-    assert found.selection_ratio == pytest.approx(demographic_parity_ratio(y, accepted, sensitive_features=sex))
-    assert found.odds_gap == pytest.approx(equalized_odds_difference(y, refused.astype(int), sensitive_features=sex))
+    assert result.selection_ratio == pytest.approx(demographic_parity_ratio(y, accepted, sensitive_features=sex))
+    assert result.odds_gap == pytest.approx(equalized_odds_difference(y, refused.astype(int), sensitive_features=sex))
 
 
 def test_a_small_group_is_reported_and_not_judged() -> None:
     sex, y, refused = population()
     sex[:25] = "other"
     refused[:25] = True
-    found = report(sex, y, refused)
-    other = next(group for group in found.groups if group.group == "other")
+    result = report(sex, y, refused)
+    other = next(group for group in result.groups if group.group == "other")
     assert (other.judged, other.accepted_share) == (False, 0.0)
-    assert found.selection_ratio is not None
-    assert found.selection_ratio > 0.5
+    assert result.selection_ratio is not None
+    assert result.selection_ratio > 0.5
     assert report(sex, y, refused, least=25).selection_ratio == 0.0
 
 
@@ -62,18 +62,18 @@ def test_rates_over_few_rows_of_a_class_are_unknown() -> None:
     sex, y, refused = population()
     y[sex == "male"] = 0
     y[np.flatnonzero(sex == "male")[:19]] = 1
-    found = report(sex, y, refused)
-    male = found.groups[1]
+    result = report(sex, y, refused)
+    male = result.groups[1]
     assert (male.judged, male.true_positive_rate, male.auc) == (True, None, None)
     assert male.false_positive_rate is not None
-    assert found.odds_gap is None
-    assert found.lowest_auc == found.groups[0].auc
+    assert result.odds_gap is None
+    assert result.lowest_auc == result.groups[0].auc
 
 
 def test_one_judged_group_has_no_spread() -> None:
     _, y, refused = population()
-    found = report(np.full(len(y), "female", dtype=object), y, refused)
-    assert (found.selection_ratio, found.odds_gap) == (None, None)
+    result = report(np.full(len(y), "female", dtype=object), y, refused)
+    assert (result.selection_ratio, result.odds_gap) == (None, None)
 
 
 def test_bands_are_half_open_and_named() -> None:
@@ -90,5 +90,5 @@ def test_missing_values_are_a_group() -> None:
 
 
 def test_bands_over_words_are_refused() -> None:
-    with pytest.raises(EvaluationError, match="no numbers"):
+    with pytest.raises(EvaluationError, match="not numbers"):
         group_members(Protected("sex", bands=(1,)), np.array(["male"], dtype=object))

@@ -1,4 +1,4 @@
-"""The gates: exact at their thresholds, and closed to what is unknown."""
+"""The gates: exact at their thresholds, and closed to unknown values."""
 
 import json
 from dataclasses import fields, replace
@@ -119,13 +119,13 @@ def test_the_reason_names_the_leaking_feature() -> None:
 
 
 def test_the_verdict_is_ready_for_json() -> None:
-    told = json.loads(json.dumps(evaluate(GateSignals(auc=float("nan")), POLICY).to_dict(), allow_nan=False))
-    assert told["action"] == "refuse"
-    assert told["results"][0] == {
+    values = json.loads(json.dumps(evaluate(GateSignals(auc=float("nan")), POLICY).to_dict(), allow_nan=False))
+    assert values["action"] == "refuse"
+    assert values["results"][0] == {
         "name": "auc",
         "value": None,
         "threshold": 0.7,
         "comparison": "at_least",
         "passed": False,
-        "reason": "auc: AUC on the test rows is unknown (nan); what is unknown does not pass",
+        "reason": "auc: AUC on the test rows is unknown (nan); an unknown value does not pass",
     }

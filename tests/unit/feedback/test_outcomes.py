@@ -22,14 +22,14 @@ LATER = START + timedelta(days=400)
 
 
 def decisions(*rows: tuple[str, datetime, str]) -> pa.Table:
-    names, moments, outcomes = zip(*rows, strict=True) if rows else ((), (), ())
+    names, as_of_times, outcomes = zip(*rows, strict=True) if rows else ((), (), ())
     return pa.table(
         {
             "application_id": pa.array(names, pa.string()),
-            "as_of": pa.array(moments, TIME),
+            "as_of": pa.array(as_of_times, TIME),
             "score": pa.array([0.1] * len(names), pa.float64()),
             "outcome": pa.array(outcomes, pa.string()),
-            "day": pa.array([moment.date() for moment in moments], pa.date32()),
+            "day": pa.array([as_of.date() for as_of in as_of_times], pa.date32()),
         }
     )
 
@@ -120,7 +120,7 @@ def test_joining_twice_and_lacking_columns_are_refused() -> None:
 
 
 def test_a_row_that_arrived_after_its_label_was_final_is_an_outcome_of_that_day() -> None:
-    """Days before it have been made already, and would not hold it unless they were made again."""
+    """Earlier days are materialised already, and would have the row only if they were rematerialised."""
     given = decisions(("prompt", START, "approve"), ("late", START, "approve"))
     arrived = date(2025, 9, 1)
     given = given.set_column(given.column_names.index("day"), "day", pa.array([START.date(), arrived], pa.date32()))

@@ -2,19 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
-from assets.metrics.calibration import calibration_error, reliability
 from assets.metrics.ranking import EvaluationError, Ranking, best_single_feature, ks_distance, measure
-
-
-def scored(count: int = 3000, seed: int = 0) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Labels drawn from their own probabilities: perfectly calibrated."""
-    generator = np.random.default_rng(seed)
-    probability = generator.beta(1, 6, count)
-    return (generator.random(count) < probability).astype(np.int8), probability
+from tests.unit.metrics.conftest import scored
 
 
 def test_weighted_auc_equals_scikit_learn_with_ties() -> None:
@@ -31,8 +23,8 @@ def test_the_interval_covers_about_as_often_as_it_says() -> None:
     truth = roc_auc_score(*scored(400_000, seed=99))
     inside = 0
     for seed in range(60):
-        found = measure(*scored(600, seed=seed), seed=seed)
-        inside += found.auc_low <= truth <= found.auc_high
+        metrics = measure(*scored(600, seed=seed), seed=seed)
+        inside += metrics.auc_low <= truth <= metrics.auc_high
     assert inside >= 51
 
 
@@ -40,22 +32,6 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     first, again, other = (measure(*scored(), seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert (first.auc_low, first.auc_high) != (other.auc_low, other.auc_high)
-
-
-def test_calibration_error_is_small_for_honest_and_right_for_shifted_probabilities() -> None:
-    y, probability = scored(50_000)
-    assert calibration_error(y, probability) < 0.01
-    assert calibration_error(y, np.full(len(y), 0.5)) == pytest.approx(0.5 - y.mean())
-    lifted = np.minimum(probability + 0.1, 1.0)
-    assert calibration_error(y, lifted) == pytest.approx(0.1, abs=0.01)
-
-
-def test_bins_have_equal_counts_and_equal_scores_share_one() -> None:
-    y, probability = scored(1000)
-    assert reliability(y, probability).rows.tolist() == [100] * 10
-    few = reliability(np.array([0, 1, 0, 1], dtype=np.int8), np.array([0.2, 0.2, 0.2, 0.7]))
-    assert few.rows.tolist() == [3, 1]
-    assert few.observed.tolist() == [pytest.approx(1 / 3), 1.0]
 
 
 def test_ks_equals_scipy() -> None:
@@ -86,8 +62,8 @@ def test_the_label_in_disguise_is_found(columns: object, leaking: str) -> None:
     noise = np.random.default_rng(5).normal(size=len(y))
     table = {"noise": noise, **columns(y)}  # type: ignore[operator]
     matrix = np.column_stack(list(table.values())).astype(np.float32)
-    found = best_single_feature(matrix, list(table), list(table), y)
-    assert (found.feature, found.auc) == (leaking, 1.0)
+    best = best_single_feature(matrix, list(table), list(table), y)
+    assert (best.feature, best.auc) == (leaking, 1.0)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -32,18 +32,18 @@ def test_rows_of_the_same_distribution_stay_calm(profile: ReferenceProfile, rows
 
 
 def test_only_what_moved_is_seen_to_move(profile: ReferenceProfile, rows: Draw, scores: Draw) -> None:
-    found = figures(profile, rows(600, seed=2, shift=3.0), scores(600, seed=2))
-    assert found["amount"].psi > 0.25
-    assert found["amount"].ks > 0.15
-    assert found["amount"].p_value < 1e-6
-    assert all(found[name].psi < 0.1 for name in ("income", "late_count", "purpose", "score"))
+    by_name = figures(profile, rows(600, seed=2, shift=3.0), scores(600, seed=2))
+    assert by_name["amount"].psi > 0.25
+    assert by_name["amount"].ks > 0.15
+    assert by_name["amount"].p_value < 1e-6
+    assert all(by_name[name].psi < 0.1 for name in ("income", "late_count", "purpose", "score"))
 
 
 def test_missing_values_are_drift_in_psi_and_not_in_ks(profile: ReferenceProfile, rows: Draw, scores: Draw) -> None:
-    found = figures(profile, rows(600, seed=2, missing=0.7), scores(600))["income"]
-    assert found.psi > 0.25
-    assert found.ks < 0.15
-    assert found.missing_share == pytest.approx(0.7, abs=0.06)
+    income = figures(profile, rows(600, seed=2, missing=0.7), scores(600))["income"]
+    assert income.psi > 0.25
+    assert income.ks < 0.15
+    assert income.missing_share == pytest.approx(0.7, abs=0.06)
 
 
 def test_an_unseen_category_is_drift(profile: ReferenceProfile, rows: Draw, scores: Draw) -> None:
@@ -66,10 +66,10 @@ def test_ks_of_the_sample_is_near_that_of_all_reference_rows(
     profile: ReferenceProfile, rows: Draw, scores: Draw
 ) -> None:
     table = rows(700, seed=4, shift=1.2)
-    found = figures(profile, table, scores(700, seed=4))["amount"]
-    whole = ks_2samp(rows(5000)["amount"].to_numpy(), table["amount"].to_numpy(), method="asymp")
-    assert found.ks == pytest.approx(whole.statistic, abs=1 / 512 + 1e-9)
-    assert np.log10(found.p_value) == pytest.approx(np.log10(whole.pvalue), abs=1)
+    amount = figures(profile, table, scores(700, seed=4))["amount"]
+    all_rows = ks_2samp(rows(5000)["amount"].to_numpy(), table["amount"].to_numpy(), method="asymp")
+    assert amount.ks == pytest.approx(all_rows.statistic, abs=1 / 512 + 1e-9)
+    assert np.log10(amount.p_value) == pytest.approx(np.log10(all_rows.pvalue), abs=1)
 
 
 def test_no_rows_give_no_figures(profile: ReferenceProfile, rows: Draw) -> None:
@@ -78,20 +78,20 @@ def test_no_rows_give_no_figures(profile: ReferenceProfile, rows: Draw) -> None:
 
 
 def test_a_score_that_the_model_did_not_give_is_missing(profile: ReferenceProfile, rows: Draw) -> None:
-    found = figures(profile, rows(300), np.full(300, np.nan))["score"]
-    assert (found.ks, found.missing_share) == (None, 1.0)
-    assert found.psi > 1
+    score = figures(profile, rows(300), np.full(300, np.nan))["score"]
+    assert (score.ks, score.missing_share) == (None, 1.0)
+    assert score.psi > 1
 
 
 def test_by_day_is_the_same_as_window_by_window(profile: ReferenceProfile, by_day: Draw) -> None:
     table, window = by_day(20, 12, shift=1.5), 4
     days = [FIRST + timedelta(days=n) for n in (0, 3, 7, 11)]
-    found = drift_by_day(profile, table, days, window)
+    figures_by_day = drift_by_day(profile, table, days, window)
     stamp = np.array(table["day"].cast(pa.int32()))
     for day in days:
         last = (day - date(1970, 1, 1)).days
-        part = table.filter(pa.array((stamp > last - window) & (stamp <= last)))
-        assert drift_of_day(found, day) == drift(profile, part, part["score"].to_numpy())
+        in_window = table.filter(pa.array((stamp > last - window) & (stamp <= last)))
+        assert drift_of_day(figures_by_day, day) == drift(profile, in_window, in_window["score"].to_numpy())
 
 
 def test_by_day_ignores_other_days_and_their_order(profile: ReferenceProfile, by_day: Draw) -> None:
@@ -103,9 +103,9 @@ def test_by_day_ignores_other_days_and_their_order(profile: ReferenceProfile, by
 
 
 def test_days_without_rows_are_in_the_table_without_figures(profile: ReferenceProfile, by_day: Draw) -> None:
-    found = drift_by_day(profile, by_day(20, 2), [FIRST, FIRST + timedelta(days=100)], 3)
-    assert found.schema == DRIFT_SCHEMA
-    late = drift_of_day(found, FIRST + timedelta(days=100))
+    figures_by_day = drift_by_day(profile, by_day(20, 2), [FIRST, FIRST + timedelta(days=100)], 3)
+    assert figures_by_day.schema == DRIFT_SCHEMA
+    late = drift_of_day(figures_by_day, FIRST + timedelta(days=100))
     assert [figure.name for figure in late] == ["amount", "income", "late_count", "purpose", "score"]
     assert {figure.psi for figure in late} == {None}
     assert drift_by_day(profile, by_day(20, 2).slice(0, 0), [FIRST], 3).num_rows == 5
@@ -113,9 +113,9 @@ def test_days_without_rows_are_in_the_table_without_figures(profile: ReferencePr
 
 
 def test_a_table_of_figures_gives_them_back(profile: ReferenceProfile, rows: Draw, scores: Draw) -> None:
-    found = drift(profile, rows(50), scores(50))
-    assert drift_of_day(drift_table({FIRST: found}), FIRST) == found
-    assert drift_of_day(drift_table({FIRST: found}), FIRST + timedelta(days=1)) == ()
+    drifted = drift(profile, rows(50), scores(50))
+    assert drift_of_day(drift_table({FIRST: drifted}), FIRST) == drifted
+    assert drift_of_day(drift_table({FIRST: drifted}), FIRST + timedelta(days=1)) == ()
 
 
 def test_many_rows_in_long_windows_are_fast(scores: Draw) -> None:

@@ -61,9 +61,9 @@ def test_every_figure_is_the_plain_one_over_its_window(decimals: int) -> None:
 
 def test_without_a_stake_profit_is_in_amounts() -> None:
     table = outcomes().drop_columns(["amount"])
-    found = performance_by_day(table, [FIRST], 1, accept="approve", profit=Profit(good=2.0, bad=5.0), min_rows=1)
+    performance = performance_by_day(table, [FIRST], 1, accept="approve", profit=Profit(good=2.0, bad=5.0), min_rows=1)
     rows = [r for r in table.slice(0, 40).to_pylist() if r["outcome"] == "approve" and r["label"] is not None]
-    assert found["profit"][0].as_py() == sum(-5.0 if r["label"] else 2.0 for r in rows)
+    assert performance["profit"][0].as_py() == sum(-5.0 if r["label"] else 2.0 for r in rows)
 
 
 def test_too_few_rows_give_no_figure_but_their_number() -> None:
@@ -81,13 +81,13 @@ def test_one_class_has_no_auc_but_the_rest() -> None:
 
 
 def test_no_outcomes_at_all() -> None:
-    found = performance_by_day(
+    performance = performance_by_day(
         outcomes().slice(0, 0), [FIRST, FIRST + timedelta(days=1)], 3, accept="approve", profit=PROFIT, min_rows=0
     )
-    assert found.schema == PERFORMANCE_SCHEMA
-    assert found["rows"].to_pylist() == [0, 0]
-    assert found["auc"].to_pylist() == [None, None]
-    assert found["acceptance"].to_pylist() == [None, None]
+    assert performance.schema == PERFORMANCE_SCHEMA
+    assert performance["rows"].to_pylist() == [0, 0]
+    assert performance["auc"].to_pylist() == [None, None]
+    assert performance["acceptance"].to_pylist() == [None, None]
 
 
 def test_days_come_out_in_order_and_once() -> None:
@@ -114,9 +114,9 @@ def test_the_estimate_is_the_auc_over_all_labels_that_the_scores_allow() -> None
 def test_the_estimate_is_unknown_for_few_rows_and_for_certain_scores() -> None:
     assert estimated_by_day(outcomes(), [FIRST], 1, min_rows=1000)["expected_auc"].to_pylist() == [None]
     certain = pa.table({"day": pa.array([FIRST] * 3, pa.date32()), "score": [0.0, 0.0, 0.0]})
-    found = estimated_by_day(certain, [FIRST], 1, min_rows=1)
-    assert found.schema == ESTIMATE_SCHEMA
-    assert found["expected_auc"].to_pylist() == [None]
+    estimate = estimated_by_day(certain, [FIRST], 1, min_rows=1)
+    assert estimate.schema == ESTIMATE_SCHEMA
+    assert estimate["expected_auc"].to_pylist() == [None]
 
 
 @pytest.mark.parametrize(

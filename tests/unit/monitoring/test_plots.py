@@ -21,9 +21,9 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def reddish(png: bytes) -> int:
-    """How many pixels are in the colour of what is over its limit."""
-    found = pixels(png).astype(int)
-    return int(((found[..., 0] > 150) & (found[..., 1] < 110) & (found[..., 2] < 90)).sum())
+    """How many pixels have the colour of a bar over its limit."""
+    image = pixels(png).astype(int)
+    return int(((image[..., 0] > 150) & (image[..., 1] < 110) & (image[..., 2] < 90)).sum())
 
 
 def test_bars_are_red_only_over_the_limit(profile: ReferenceProfile, by_day: Draw) -> None:

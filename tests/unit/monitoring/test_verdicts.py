@@ -9,7 +9,7 @@ from assets.monitoring.verdicts import (
     Cause,
     CauseKind,
     DriftSignals,
-    Finding,
+    MonitoringAction,
     PerformanceSignals,
     alert_verdict,
     auc_error,
@@ -38,7 +38,7 @@ SCORE = figure("score", "score")
 CALM = (*(figure(f"x{i}") for i in range(9)), figure("purpose", "category", ks=None, p_value=None))
 
 
-def drifted(*changed: FeatureDrift, score: FeatureDrift = SCORE) -> Verdict[Finding]:
+def drifted(*changed: FeatureDrift, score: FeatureDrift = SCORE) -> Verdict[MonitoringAction]:
     return drift_verdict(DriftSignals((*changed, *CALM[len(changed) :], score), DAY), POLICY, NOW)
 
 
@@ -106,7 +106,7 @@ def test_many_gaps_are_counted_not_listed() -> None:
     assert verdict.reasons[-1] == "and 7 more"
 
 
-def performance(**changes: object) -> Verdict[Finding]:
+def performance(**changes: object) -> Verdict[MonitoringAction]:
     signals = PerformanceSignals(day=DAY, labelled=5000, positives=600, auc=0.77, approved_auc=0.78)
     return performance_verdict(replace(signals, **changes), POLICY, NOW)  # type: ignore[arg-type]
 
@@ -141,7 +141,7 @@ def test_unmeasured_performance_is_unknown(changes: dict[str, object], reason: s
 
 
 def test_the_error_of_an_auc_is_what_resampling_gives() -> None:
-    """Hanley and McNeil's approximation is exact for exponential scores, so that is what is drawn."""
+    """Over exponential scores, for which the approximation of Hanley and McNeil is exact."""
     rng = np.random.default_rng(0)
     positives, negatives, rate = 60, 400, 0.35
     drawn = []
@@ -156,8 +156,8 @@ def test_an_auc_of_one_class_has_no_error() -> None:
         auc_error(0.7, 0, 10)
 
 
-def cause(kind: CauseKind = "drift", finding: Finding = "retrain", key: str | None = None) -> Cause:
-    return Cause(kind, key or cause_key("credit_risk", kind, "3", DAY), finding, (f"{kind} says {finding}",))
+def cause(kind: CauseKind = "drift", action: MonitoringAction = "retrain", key: str | None = None) -> Cause:
+    return Cause(kind, key or cause_key("credit_risk", kind, "3", DAY), action, (f"{kind} says {action}",))
 
 
 def test_a_cause_starts_one_run_by_its_own_name() -> None:
@@ -218,7 +218,7 @@ def test_a_training_ahead_of_the_clock_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("findings", "start"),
+    ("letters", "start"),
     [
         ("", None),
         ("nnn", None),
@@ -230,9 +230,9 @@ def test_a_training_ahead_of_the_clock_is_unknown() -> None:
         ("uur", 2),
     ],
 )
-def test_an_episode_begins_once_and_gaps_do_not_break_it(findings: str, start: int | None) -> None:
-    words: dict[str, Finding] = {"n": "none", "r": "retrain", "u": "unknown"}
-    history = [(DAY + timedelta(days=i), words[letter]) for i, letter in enumerate(findings)]
+def test_an_episode_begins_once_and_gaps_do_not_break_it(letters: str, start: int | None) -> None:
+    actions: dict[str, MonitoringAction] = {"n": "none", "r": "retrain", "u": "unknown"}
+    history = [(DAY + timedelta(days=i), actions[letter]) for i, letter in enumerate(letters)]
     assert episode_start(history) == (None if start is None else DAY + timedelta(days=start))
 
 
@@ -253,18 +253,9 @@ ASKS, FINE = Verdict("retrain", ("drift",)), Verdict("none", ("calm",))
         (ASKS, "retrain", None, "send"),
     ],
 )
-def test_people_are_told_of_changes_and_reminded(
+def test_people_are_alerted_to_changes_and_reminded(
     current: Verdict[str], before: str | None, hours_ago: int | None, action: str
 ) -> None:
-    told = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
-    verdict = alert_verdict(current, before=before, alerted_at=told, now=NOW, repeat=timedelta(days=1))
+    alerted_at = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
+    verdict = alert_verdict(current, before=before, alerted_at=alerted_at, now=NOW, repeat=timedelta(days=1))
     assert verdict.action == action
-
-
-def test_a_verdict_without_a_reason_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="'none' has no reason"):
-        Verdict("none", ())
-
-
-def test_a_verdict_as_plain_values() -> None:
-    assert ASKS.to_dict() == {"action": "retrain", "reasons": ["drift"]}

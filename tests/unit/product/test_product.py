@@ -1,4 +1,4 @@
-"""A product's description: where contracts and features must say the same."""
+"""A product's description: contracts, features and the spine must agree."""
 
 import shutil
 from dataclasses import replace
@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.ingestion.landing import MALFORMED, ROW_NUMBER
-from assets.product import ContractError, DailyFiles, Product, ProductError, load_contract
-from assets.product.contract import TAKEN
-from assets.streaming.events import _MESSAGE
+from assets.product import DailyFiles, Product, ProductError
 from pipelines.products import load_product
 
 
@@ -48,43 +45,30 @@ def test_spine_and_label_are_not_corrected(source: str, role: str, tmp_path: Pat
         _with_corrections(load_product("card_fraud"), source, tmp_path).check_corrections()
 
 
-def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
-    """Features name a fact by one column."""
-    product = _with_corrections(load_product("credit_risk"), "transactions", tmp_path)
-    file = product.contracts / "transactions.yaml"
-    assert load_contract(file).corrections
-    file.write_text(file.read_text().replace("key: [transaction_id]", "key: [transaction_id, account_id]"))
-    with pytest.raises(ContractError, match="cannot be corrected; write a key of one column"):
-        load_contract(file)
-    file.write_text(file.read_text().replace("corrections: true", "corrections: 'yes'"))
-    with pytest.raises(ContractError, match="write true or false"):
-        load_contract(file)
-
-
 def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
-    """What the validation of days and of messages asks of them is what the product's features read."""
+    """Validation of days and of messages checks exactly the keys that the product's features read."""
     assert load_product("credit_risk").contract("repayments").entity_keys == ("customer_id",)
     assert load_product("credit_risk").contract("consents").entity_keys == ()
 
 
 @pytest.mark.parametrize("column", ["sequence", "as_of", "day"])
 def test_a_spine_column_with_the_name_of_another_is_refused(column: str) -> None:
-    """The feature table would deliver its own column of that name in its place."""
+    """The column that the feature table adds would replace it."""
     product = load_product("card_fraud")
     for spine in (replace(product.spine, carried=(column,)), replace(product.spine, row_id=column)):
-        with pytest.raises(ProductError, match=f"column '{column}'; the feature table has its own column of that name"):
+        with pytest.raises(ProductError, match=f"'{column}' has the name of a column that the feature table adds"):
             replace(product, spine=spine)
 
 
-def test_a_spine_may_call_its_order_and_its_moment_as_the_feature_table_does() -> None:
-    """The two are then one column."""
+def test_a_spine_may_name_sequence_and_as_of_as_the_feature_table_does() -> None:
+    """Both names then mean one column."""
     product = load_product("card_fraud")
     spine = replace(product.spine, sequence="sequence", as_of="as_of", carried=("sequence", "as_of"))
     assert replace(product, spine=spine).spine == spine
 
 
 def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
-    """It is found when the product is loaded, not by the job."""
+    """The product fails to load, long before a job would find the clash."""
     product = load_product("card_fraud")
     name = product.features.history[0].name
     with pytest.raises(ProductError, match=f"column '{name}' has the name of a feature; give the feature another"):
@@ -92,39 +76,8 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
 
 
 def test_a_source_with_two_underscores_is_refused() -> None:
-    """The store would take it for tiles, and tell neither its version nor how long it is known."""
+    """The store would take it for a source of tiles, without a version and a time until which it is known."""
     product = load_product("card_fraud")
     more = (*product.sources, DailyFiles("card__limits", "{day}.csv"))
     with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
         replace(product, sources=more)
-
-
-@pytest.mark.parametrize("column", TAKEN)
-def test_a_contract_has_no_column_that_tables_have_themselves(column: str, tmp_path: Path) -> None:
-    """The table's own would take the place of the source's."""
-    file = _contract_with(column, tmp_path)
-    with pytest.raises(ContractError, match=f"column '{column}': tables have their own of that name; give it another"):
-        load_contract(file)
-
-
-def test_the_names_that_tables_take_are_all_known() -> None:
-    """What ingestion and the stream put beside the contract's columns."""
-    assert {MALFORMED, ROW_NUMBER, _MESSAGE} < set(TAKEN)
-
-
-@pytest.mark.parametrize("name", ["event_time", "known_at"])
-def test_a_time_is_not_named_as_another_column(name: str, tmp_path: Path) -> None:
-    """A validated table has the two times under these names, and would have two columns of one name."""
-    file = _contract_with("other_time", tmp_path)
-    file.write_text(file.read_text().replace(f"{name}: {name}", f"{name}: other_time"))
-    with pytest.raises(ContractError, match=f"{name} is 'other_time', .* another column '{name}'; give that one"):
-        load_contract(file)
-
-
-def _contract_with(column: str, folder: Path) -> Path:
-    """A contract file with one more column."""
-    file = folder / "card_transactions.yaml"
-    text = (load_product("card_fraud").contracts / file.name).read_text()
-    file.write_text(text.replace("columns:\n", f"columns:\n  {column}: {{type: timestamp, description: one more}}\n"))
-    assert column in file.read_text()
-    return file

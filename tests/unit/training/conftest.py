@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from assets.product import ModelSpec
 from assets.training.candidates import Candidates, train_candidates
 from assets.training.rows import TrainingRows
-from assets.training.split import Split, split
+from assets.training.split import Split, split_rows
 
 COLUMNS = ("amount", "income", "visits", "noise", "purpose=car", "purpose=home")
 SOURCES = ("amount", "income", "visits", "noise", "purpose", "purpose")
@@ -26,13 +26,13 @@ def make_rows(count: int = 4000, *, seed: int = 0) -> TrainingRows:
     odds = 1.3 * amount - 0.9 * income + 0.25 * (visits - 3.0) + 0.8 * car - 2.0
     matrix = np.column_stack([amount, income, visits, noise, car, 1 - car]).astype(np.float32)
     matrix[generator.random(count) < 0.1, 1] = np.nan
-    moments = np.sort(generator.integers(0, 120 * 86_400_000_000, count)).astype("timedelta64[us]")
+    offsets = np.sort(generator.integers(0, 120 * 86_400_000_000, count)).astype("timedelta64[us]")
     return TrainingRows(
         matrix=matrix,
         columns=COLUMNS,
         sources=SOURCES,
         y=_draw(odds, generator),
-        as_of=np.datetime64("2026-01-01", "us") + moments,
+        as_of=np.datetime64("2026-01-01", "us") + offsets,
         row_ids=np.arange(count),
         protected={
             "sex": np.where(generator.integers(0, 2, count) == 1, "male", "female").astype(object),
@@ -52,10 +52,10 @@ def rows() -> TrainingRows:
 
 
 @pytest.fixture(scope="session")
-def parts(rows: TrainingRows) -> Split:
-    return split(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
+def split(rows: TrainingRows) -> Split:
+    return split_rows(rows.as_of, rows.y, spec=SPEC, maturity=MATURITY)
 
 
 @pytest.fixture(scope="session")
-def candidates(rows: TrainingRows, parts: Split) -> Candidates:
-    return train_candidates(rows, parts, SPEC)
+def candidates(rows: TrainingRows, split: Split) -> Candidates:
+    return train_candidates(rows, split, SPEC)

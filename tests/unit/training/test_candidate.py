@@ -64,14 +64,16 @@ def _training_set(count: int = 3_000) -> pa.Table:
     shops[random.random(count) < 0.02] = None
     amount = np.round(random.exponential(100, count), 2)
     odds = amount / 60 - 2 + (shops == "bar") * 1.5
-    moments = pa.array((days * 86_400_000_000).astype(np.int64) + 1_767_225_600_000_000, pa.timestamp("us", tz="UTC"))
+    decided_at = pa.array(
+        (days * 86_400_000_000).astype(np.int64) + 1_767_225_600_000_000, pa.timestamp("us", tz="UTC")
+    )
     return pa.table(
         {
-            "application_id": np.arange(count), "as_of": moments, "amount": amount,
+            "application_id": np.arange(count), "as_of": decided_at, "amount": amount,
             "shop": pa.array(shops, pa.string()),
             "bank": [f"bank {number}" for number in random.integers(0, 400, count)],
             "label": pa.array((random.random(count) < 1 / (1 + np.exp(-odds))).astype(np.int8)),
-            "label_known_at": moments,
+            "label_known_at": decided_at,
         }
     )  # fmt: skip
 
@@ -79,15 +81,15 @@ def _training_set(count: int = 3_000) -> pa.Table:
 def test_a_vocabulary_is_learned_from_the_training_rows_alone(product: Product) -> None:
     """A value that floods the calibration and the test rows is not among those kept, nor is a rare one."""
     table = _training_set()
-    rows, parts, encoder = labelled_rows(product, table)
-    trained = table.take(pa.array(parts.train))["shop"].to_pylist()
+    rows, split, encoder = labelled_rows(product, table)
+    trained = table.take(pa.array(split.train))["shop"].to_pylist()
     counts = {shop: trained.count(shop) for shop in ("book", "bar", "inn", "zoo", "fresh", "kiosk")}
     kept = sorted((shop for shop in counts if counts[shop] >= 20), key=lambda shop: (-counts[shop], shop))[:3]
     assert encoder.categories == {"shop": tuple(kept)}
     assert "fresh" not in kept
     assert counts["kiosk"] < 20
     fresh = rows.columns.index("shop=(other)")
-    assert rows.matrix[parts.test, fresh][table.take(pa.array(parts.test))["shop"].to_numpy() == "fresh"].all()
+    assert rows.matrix[split.test, fresh][table.take(pa.array(split.test))["shop"].to_numpy() == "fresh"].all()
 
 
 def test_it_is_learned_from_values_and_not_from_their_order(product: Product) -> None:
@@ -100,10 +102,10 @@ def test_it_is_learned_from_values_and_not_from_their_order(product: Product) ->
 def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: Path) -> None:
     """The encoder of the bundle is that of the training rows, and a live request is encoded like a row of training."""
     table = _training_set()
-    rows, parts, encoder = labelled_rows(product, table)
-    candidates = train_candidates(rows, parts, product.model)
-    made = candidate_parts(product, rows, parts, candidates, encoder, pins={}, created_at=NOW)
-    write_bundle(made, tmp_path / "bundle", KEY)
+    rows, split, encoder = labelled_rows(product, table)
+    candidates = train_candidates(rows, split, product.model)
+    parts = candidate_parts(product, rows, split, candidates, encoder, pins={}, created_at=NOW)
+    write_bundle(parts, tmp_path / "bundle", KEY)
     bundle = load_bundle(tmp_path / "bundle", KEY, None)
     assert bundle.parts.encoder == encoder
     again, _, _ = labelled_rows(product, table, bundle.parts.encoder)
@@ -122,7 +124,7 @@ def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: 
 
 
 def test_without_training_rows_nothing_is_learned() -> None:
-    """An encoder of a learned category is never made up, and one of declared categories needs no rows."""
+    """A learned category needs training rows for its encoder, a declared one does not."""
     with pytest.raises(FeatureError, match="category 'shop' is learned: give the rows that the model is trained on"):
         Encoder.from_features(FEATURES)
     plain = replace(FEATURES, request=FEATURES.request[::2])

@@ -1,4 +1,4 @@
-"""The fitted candidates: what they learn from, what they promise, what they never look at."""
+"""The fitted candidates: the rows that they learn from, their guarantees, the rows that they never see."""
 
 from dataclasses import replace
 
@@ -23,31 +23,31 @@ from assets.training.split import Split
 from tests.unit.training.conftest import SPEC
 
 
-def test_both_candidates_rank_unseen_rows(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
-    test = rows.take(parts.test)
+def test_both_candidates_rank_unseen_rows(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
+    test = rows.take(split.test)
     assert roc_auc_score(test.y, candidates.boosted.predict(test.matrix)) > 0.78
     assert roc_auc_score(test.y, candidates.scorecard.apply(test.matrix)) > 0.78
 
 
-def test_probabilities_are_calibrated(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
-    test = rows.take(parts.test)
+def test_probabilities_are_calibrated(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
+    test = rows.take(split.test)
     for probability in (candidates.boosted.predict(test.matrix), candidates.scorecard.apply(test.matrix)):
         assert probability.mean() == pytest.approx(test.y.mean(), abs=0.04)
 
 
-def test_test_rows_change_nothing(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
+def test_test_rows_change_nothing(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
     matrix, y = rows.matrix.copy(), rows.y.copy()
-    matrix[parts.test], y[parts.test] = 99.0, 1 - y[parts.test]
-    again = train_candidates(replace(rows, matrix=matrix, y=y), parts, SPEC)
+    matrix[split.test], y[split.test] = 99.0, 1 - y[split.test]
+    again = train_candidates(replace(rows, matrix=matrix, y=y), split, SPEC)
     np.testing.assert_array_equal(again.boosted.predict(rows.matrix), candidates.boosted.predict(rows.matrix))
     assert again.scorecard == candidates.scorecard
     assert again.search == candidates.search
 
 
-def test_calibration_rows_do_not_reach_the_search(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
+def test_calibration_rows_do_not_reach_the_search(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
     y = rows.y.copy()
-    y[parts.calibrate] = np.roll(y[parts.calibrate], 1)
-    assert train_candidates(replace(rows, y=y), parts, SPEC).search == candidates.search
+    y[split.calibrate] = np.roll(y[split.calibrate], 1)
+    assert train_candidates(replace(rows, y=y), split, SPEC).search == candidates.search
 
 
 def test_a_monotone_feature_never_lowers_the_score(candidates: Candidates, rows: TrainingRows) -> None:
@@ -66,13 +66,13 @@ def test_contributions_add_up_to_the_score(candidates: Candidates, rows: Trainin
     assert sigmoid(sums) == pytest.approx(model.raw(rows.matrix[:500]), abs=1e-5)
 
 
-def test_early_stopping_cut_the_booster(rows: TrainingRows, parts: Split) -> None:
-    hasty = fit_boosted(rows.take(parts.train), rows.take(parts.calibrate), SPEC, {**DEFAULTS, "learning_rate": 0.3})
+def test_early_stopping_cut_the_booster(rows: TrainingRows, split: Split) -> None:
+    hasty = fit_boosted(rows.take(split.train), rows.take(split.calibrate), SPEC, {**DEFAULTS, "learning_rate": 0.3})
     assert 1 <= hasty.rounds < 100
 
 
-def test_the_seed_reaches_the_trees(rows: TrainingRows, parts: Split) -> None:
-    train, calibrate = rows.take(parts.train), rows.take(parts.calibrate)
+def test_the_seed_reaches_the_trees(rows: TrainingRows, split: Split) -> None:
+    train, calibrate = rows.take(split.train), rows.take(split.calibrate)
     one, same, other = (
         fit_boosted(train, calibrate, replace(SPEC, seed=seed), DEFAULTS).raw(rows.matrix) for seed in (1, 1, 2)
     )
@@ -84,8 +84,8 @@ def test_a_matrix_without_rows_has_no_scores(candidates: Candidates, rows: Train
     assert candidates.scorecard.apply(rows.matrix[:0]).shape == (0,)
 
 
-def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, parts: Split) -> None:
-    train, test = rows.take(parts.train), rows.take(parts.test)
+def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, split: Split) -> None:
+    train, test = rows.take(split.train), rows.take(split.test)
     edges = bin_edges(train.matrix)
     pipeline = scorecard_pipeline(train, edges)
     card = scorecard_of(pipeline, train, edges)
@@ -93,9 +93,9 @@ def test_the_scorecard_equals_the_scikit_learn_pipeline(rows: TrainingRows, part
     np.testing.assert_allclose(card.apply(unseen), pipeline.predict_proba(unseen)[:, 1], atol=1e-9, rtol=0)
 
 
-def test_scorecard_contributions_are_measured_from_the_mean_training_row(rows: TrainingRows, parts: Split) -> None:
-    train = rows.take(parts.train)
-    card = fit_scorecard(train, rows.take(parts.calibrate))
+def test_scorecard_contributions_are_measured_from_the_mean_training_row(rows: TrainingRows, split: Split) -> None:
+    train = rows.take(split.train)
+    card = fit_scorecard(train, rows.take(split.calibrate))
     pushes = card.contributions(train.matrix)
     np.testing.assert_allclose(pushes.mean(axis=0), 0.0, atol=1e-9)
     spread = card.log_odds(train.matrix) - card.log_odds(train.matrix).mean()

@@ -26,8 +26,8 @@ def test_the_export_leaves_the_booster_as_it_was(candidates: Candidates, rows: T
     assert candidates.boosted.booster.feature_names is None
 
 
-def test_another_boosters_onnx_is_refused(candidates: Candidates, rows: TrainingRows, parts: Split) -> None:
-    other = fit_boosted(rows.take(parts.train), rows.take(parts.calibrate), SPEC, {**DEFAULTS, "max_depth": 1})
+def test_another_boosters_onnx_is_refused(candidates: Candidates, rows: TrainingRows, split: Split) -> None:
+    other = fit_boosted(rows.take(split.train), rows.take(split.calibrate), SPEC, {**DEFAULTS, "max_depth": 1})
     model = export_onnx(other.booster, rows.matrix[:50])
     with pytest.raises(ModelExportError, match="differ on"):
         check_onnx(model, candidates.boosted.booster, rows.matrix[:50])

@@ -76,20 +76,20 @@ def test_an_event_that_is_not_yet_known_does_not_count() -> None:
 
 
 def test_known_at_is_the_maturity_or_the_later_arrival() -> None:
-    told = mature_labels(
+    labels = mature_labels(
         spine(("prompt", 0), ("late", 0), ("silent", 0)),
         events(("prompt", 90, 1, 1), ("late", 0, 1, 1), ("late", 90, 9, 40)),
         LABEL,
         day(50),
     )
-    assert told.column("known_at").to_pylist() == [day(12), day(40), None]
+    assert labels.column("known_at").to_pylist() == [day(12), day(40), None]
 
 
 @pytest.mark.parametrize("kind", [pa.int64(), pa.string()])
 def test_labels_equal_a_plain_loop(kind: pa.DataType) -> None:
     generator = np.random.default_rng(3)
     decided = generator.integers(0, 40, 300)
-    told = [
+    drawn = [
         (int(row), float(past), float(time), float(time + delay))
         for row, past, time, delay in zip(
             generator.integers(0, 400, 1500),
@@ -100,26 +100,26 @@ def test_labels_equal_a_plain_loop(kind: pa.DataType) -> None:
         )
     ]
     rows = spine(*((number, float(at)) for number, at in enumerate(decided)))
-    facts = events(*told)
+    label_events = events(*drawn)
     rows = rows.set_column(0, "row_id", rows.column("row_id").cast(kind))
-    facts = facts.set_column(0, "application_id", facts.column("application_id").cast(kind))
+    label_events = label_events.set_column(0, "application_id", label_events.column("application_id").cast(kind))
 
     def expected(row: int, at: float) -> int | None:
-        known = [event for event in told if event[0] == row and event[3] <= 45]
+        known = [event for event in drawn if event[0] == row and event[3] <= 45]
         if at + 12 > 45 or not known:
             return None
         return int(any(event[1] >= 90 and at <= event[2] <= at + 10 for event in known))
 
     wanted = [expected(number, float(at)) for number, at in enumerate(decided)]
-    assert mature_labels(rows, facts, LABEL, day(45)).column("label").to_pylist() == wanted
+    assert mature_labels(rows, label_events, LABEL, day(45)).column("label").to_pylist() == wanted
     assert {0, 1, None} == set(wanted)
 
 
 def test_the_spine_keeps_its_own_names_and_order() -> None:
     named = spine(("b", 0), ("a", 0)).rename_columns(["application_id", "event_time"])
-    told = mature_labels(named, events(("a", 90, 1, 1)), LABEL, day(50), row_id="application_id", as_of="event_time")
-    assert told.column("application_id").to_pylist() == ["b", "a"]
-    assert told.column("label").to_pylist() == [None, 1]
+    labels = mature_labels(named, events(("a", 90, 1, 1)), LABEL, day(50), row_id="application_id", as_of="event_time")
+    assert labels.column("application_id").to_pylist() == ["b", "a"]
+    assert labels.column("label").to_pylist() == [None, 1]
 
 
 def test_wrong_input_is_named() -> None:

@@ -34,11 +34,11 @@ def test_a_constraint_that_does_not_fit_is_named(rows: TrainingRows) -> None:
 
 def test_the_search_tries_what_was_asked_and_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     before = optuna.logging.get_verbosity()
-    found = search_settings(make_rows(1500), SPEC)
-    assert len(found.trials) == SPEC.trials
-    assert found.best.loss == min(trial.loss for trial in found.trials)
-    assert found.trials[0].settings["max_depth"] == 4
-    assert search_settings(make_rows(1500), SPEC).trials == found.trials
+    search = search_settings(make_rows(1500), SPEC)
+    assert len(search.trials) == SPEC.trials
+    assert search.best.loss == min(trial.loss for trial in search.trials)
+    assert search.trials[0].settings["max_depth"] == 4
+    assert search_settings(make_rows(1500), SPEC).trials == search.trials
     assert capfd.readouterr().err == ""
     assert optuna.logging.get_verbosity() == before
 

@@ -1,4 +1,4 @@
-"""Windows in time: whole test days, the purge gap, and parts that cannot be used."""
+"""Windows in time: whole test days, the purge gap, and split that cannot be used."""
 
 from datetime import timedelta
 
@@ -6,54 +6,54 @@ import numpy as np
 import pytest
 
 from assets.product import ModelSpec
-from assets.training.split import SplitError, split
+from assets.training.split import SplitError, split_rows
 
 HOURS = np.datetime64("2026-01-01", "us") + np.arange(24 * 60) * np.timedelta64(1, "h")
 LABELS = (np.arange(len(HOURS)) % 5 == 0).astype(np.int8)
 
 
 def test_the_windows_are_whole_days_with_the_purge_gap_between() -> None:
-    parts = split(HOURS, LABELS, spec=ModelSpec(train_days=20, test_days=7), maturity=timedelta(days=7))
-    assert parts.test_window.first == np.datetime64("2026-02-23")
-    assert parts.test_window.end == np.datetime64("2026-03-02")
-    assert parts.calibrate_window.end == np.datetime64("2026-02-16")
-    assert parts.calibrate_window.first == np.datetime64("2026-02-11")
-    assert parts.train_window.first == np.datetime64("2026-01-27")
-    assert [len(parts.train), len(parts.calibrate), len(parts.test)] == [15 * 24, 5 * 24, 7 * 24]
+    split = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=20, test_days=7), maturity=timedelta(days=7))
+    assert split.test_window.first == np.datetime64("2026-02-23")
+    assert split.test_window.end == np.datetime64("2026-03-02")
+    assert split.calibrate_window.end == np.datetime64("2026-02-16")
+    assert split.calibrate_window.first == np.datetime64("2026-02-11")
+    assert split.train_window.first == np.datetime64("2026-01-27")
+    assert [len(split.train), len(split.calibrate), len(split.test)] == [15 * 24, 5 * 24, 7 * 24]
 
 
 def test_every_learned_label_was_known_before_the_first_test_row() -> None:
     maturity = timedelta(days=3, hours=5)
-    parts = split(HOURS, LABELS, spec=ModelSpec(train_days=None, test_days=10), maturity=maturity)
-    learned = np.concatenate([parts.train, parts.calibrate])
-    assert HOURS[learned].max() + np.timedelta64(77, "h") < HOURS[parts.test].min()
-    assert HOURS[parts.train].max() < HOURS[parts.calibrate].min()
-    assert HOURS[parts.train].min() == HOURS.min()
+    split = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=None, test_days=10), maturity=maturity)
+    learned = np.concatenate([split.train, split.calibrate])
+    assert HOURS[learned].max() + np.timedelta64(77, "h") < HOURS[split.test].min()
+    assert HOURS[split.train].max() < HOURS[split.calibrate].min()
+    assert HOURS[split.train].min() == HOURS.min()
 
 
 def test_parts_do_not_depend_on_the_order_of_rows() -> None:
     mixed = np.random.default_rng(1).permutation(len(HOURS))
     spec = ModelSpec(train_days=None, test_days=5)
-    straight = split(HOURS, LABELS, spec=spec, maturity=timedelta(days=1))
-    shuffled = split(HOURS[mixed], LABELS[mixed], spec=spec, maturity=timedelta(days=1))
+    straight = split_rows(HOURS, LABELS, spec=spec, maturity=timedelta(days=1))
+    shuffled = split_rows(HOURS[mixed], LABELS[mixed], spec=spec, maturity=timedelta(days=1))
     for name in ("train", "calibrate", "test"):
         assert sorted(mixed[getattr(shuffled, name)]) == getattr(straight, name).tolist()
 
 
 def test_to_dict_has_windows_and_counts() -> None:
-    told = split(HOURS, LABELS, spec=ModelSpec(train_days=8, test_days=1), maturity=timedelta(days=1)).to_dict()
-    assert told["test"] == {"first": "2026-03-01T00:00:00.000000Z", "end": "2026-03-02T00:00:00.000000Z", "rows": 24}
+    windows = split_rows(HOURS, LABELS, spec=ModelSpec(train_days=8, test_days=1), maturity=timedelta(days=1)).to_dict()
+    assert windows["test"] == {"first": "2026-03-01T00:00:00.000000Z", "end": "2026-03-02T00:00:00.000000Z", "rows": 24}
 
 
 def test_a_part_without_both_classes_is_refused_with_its_figures() -> None:
     spec = ModelSpec(train_days=None, test_days=7)
     with pytest.raises(SplitError, match=r"train window .* has 0 rows"):
-        split(HOURS, LABELS, spec=spec, maturity=timedelta(days=90))
+        split_rows(HOURS, LABELS, spec=spec, maturity=timedelta(days=90))
     calm = LABELS.copy()
     calm[-24 * 7 :] = 0
     with pytest.raises(SplitError, match="the test window .* has 168 rows, 0 of them positive"):
-        split(HOURS, calm, spec=spec, maturity=timedelta(days=7))
+        split_rows(HOURS, calm, spec=spec, maturity=timedelta(days=7))
     with pytest.raises(SplitError, match="no mature rows"):
-        split(HOURS[:0], LABELS[:0], spec=spec, maturity=timedelta(days=7))
+        split_rows(HOURS[:0], LABELS[:0], spec=spec, maturity=timedelta(days=7))
     with pytest.raises(SplitError, match="calibrate_share"):
-        split(HOURS, LABELS, spec=ModelSpec(None, 7, calibrate_share=1.0), maturity=timedelta(days=7))
+        split_rows(HOURS, LABELS, spec=ModelSpec(None, 7, calibrate_share=1.0), maturity=timedelta(days=7))

@@ -1,4 +1,4 @@
-"""Typing: a text is read as the same value whatever stands beside it, and what cannot be read is named."""
+"""Typing: a text has the same value whatever stands beside it, and an unreadable one is marked."""
 
 import random
 from datetime import UTC, datetime
@@ -72,9 +72,9 @@ def test_what_is_not_of_the_type_is_unreadable_and_nothing_else_is(kind: ColumnT
     """A text that is no value of the type is marked, alone and beside a good one, and never raises."""
     good = {"integer": "1", "number": "1", "boolean": "1", "timestamp": "2026-01-01T00:00:00Z"}[kind]
     assert read(kind, text).unreadable.tolist() == [True]
-    found = read(kind, good, text)
-    assert found.unreadable.tolist() == [False, True]
-    assert found.values.null_count == 1
+    column = read(kind, good, text)
+    assert column.unreadable.tolist() == [False, True]
+    assert column.values.null_count == 1
 
 
 @pytest.mark.parametrize("kind", ["integer", "number", "boolean", "timestamp"])

@@ -1,19 +1,11 @@
-"""Privacy: names become tokens, and the last word of a subject decides."""
-
-from datetime import UTC, datetime
+"""Tokens join tables but do not tell the value; dropped columns are gone."""
 
 import pyarrow as pa
 
-from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import tokenise, without_personal_data
-from assets.product import Column, Consent, Contract
+from assets.product import Column, Contract
 
 KEY = b"k" * 32
-TIME = pa.timestamp("us", tz="UTC")
-
-
-def at(*days: int) -> pa.Array:
-    return pa.array([datetime(2026, 1, day, tzinfo=UTC) for day in days], TIME)
 
 
 def test_tokens_join_but_do_not_tell() -> None:
@@ -33,20 +25,3 @@ def test_personal_columns_are_tokenised_or_dropped_and_the_rest_stays() -> None:
     kept = without_personal_data(contract, table, KEY)
     assert kept.column_names == ["id", "email"]
     assert kept["email"].to_pylist() == [tokenise("a@x", KEY, "email"), None, tokenise("a@x", KEY, "email")]
-
-
-def test_consent_is_as_it_stood_when_the_row_became_known() -> None:
-    consents = pa.table(
-        {
-            "who": ["a", "a", "b", "c", "c"],
-            "purpose": ["credit", "credit", "marketing", "credit", "credit"],
-            "granted": [True, False, True, True, False],
-            "known_at": at(1, 5, 1, 3, 3),
-        }
-    )
-    rows = pa.table(
-        {"who": ["a", "a", "a", "b", "c", "d", None], "n": list(range(7)), "known_at": at(1, 4, 5, 9, 9, 9, 9)}
-    )
-    result = apply_consent(Consent("consents", "who", "credit"), rows, consents)
-    assert result.kept["n"].to_pylist() == [0, 1]
-    assert result.withheld == 5
