@@ -27,7 +27,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
@@ -35,6 +34,7 @@ from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.history import usable
 from assets.serving.shape import DecisionRequest, RequestShape, shape_of, spine_of
+from assets.vocabulary.times import SEQUENCE
 
 Holder = Literal["lake", "store"]
 Histories = Mapping[tuple[str, str], pa.Table]
@@ -223,8 +223,8 @@ def _seen(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]
     kept = events.filter(
         pc.and_(pc.less_equal(events["known_at"], moment), pc.less_equal(events["event_time"], moment))
     )
-    if need.reach is not None:
-        since = pa.scalar(as_of - timedelta(microseconds=need.reach), _TIME)
+    if need.lookback is not None:
+        since = pa.scalar(as_of - timedelta(microseconds=need.lookback), _TIME)
         kept = kept.filter(pc.greater(kept["known_at"], since))
     rows: list[dict[str, Any]] = kept.to_pylist()
     return rows
@@ -256,7 +256,7 @@ def _lake_only(need: Need, key: str | int, row: Mapping[str, Any], store: StoreE
     until = store.known_until[need.source]
     if row["known_at"] >= until:
         why = f"it became known after what the store holds (until {until.isoformat()}) and was not posted"
-    elif need.reach is not None and row["known_at"] <= until - timedelta(microseconds=need.reach):
+    elif need.lookback is not None and row["known_at"] <= until - timedelta(microseconds=need.lookback):
         why = f"older than what the store keeps (it holds until {until.isoformat()}): this decision was as of the past"
     else:
         why = f"the store holds events until {until.isoformat()} and lacks it"

@@ -28,9 +28,9 @@ from assets.vocabulary import (
     Log,
     Log1p,
     Missing,
+    Multiply,
     Night,
     Number,
-    Product,
     Ratio,
     SignedLog,
     Sum,
@@ -148,9 +148,9 @@ def _more_aggregates(of: Events, window: timedelta | None, tag: str) -> list[His
 def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = False) -> FeatureSet:
     """Every kind of feature over each window, by two keys, on both time axes, with and without the request."""
     fact = "fact" if corrected else None
-    facts = Events("facts", key="person", fact=fact)
-    known = Events("facts", key="place", time="known_at", fact=fact)
-    orders = Events("orders", key="person", includes_request=True, fact=fact)
+    facts = Events("facts", key="person", record_key=fact)
+    known = Events("facts", key="place", time="known_at", record_key=fact)
+    orders = Events("orders", key="person", includes_request=True, record_key=fact)
     lags: dict[str, timedelta] = {}
     history: list[History] = []
     for number, each in enumerate(windows):
@@ -188,7 +188,7 @@ def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = F
             Clip("clipped", of="amount", low=-1, high=2.5),
             Clip("floored", of="last_f0", low=0),
             Sum("total", of=("amount", "last_f0", "amount")),
-            Product("product", left="amount", right="last_f0"),
+            Multiply("product", left="amount", right="last_f0"),
             Missing("no_mode", of="kind_mode_f0"),
             Weekend("local_weekend", zone="Pacific/Auckland"),
             Night("local_night", zone="Europe/Berlin"),

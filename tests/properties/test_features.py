@@ -86,7 +86,7 @@ def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None
 def test_parts_of_the_entities_hold_what_the_whole_holds(case: Case, most: int) -> None:
     whole = _computed(case)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.features.kernel.parts._MOST", most)
+        patch.setattr("assets.features.kernel.batches._BATCH_SIZE", most)
         assert differences(_computed(case), whole) == []
 
 
