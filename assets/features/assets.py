@@ -94,10 +94,10 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
-        made = {source: _validated_days(context, product, source) for source in product.features.sources}
+        validated = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
         with permanent(LakeError):
-            loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
+            loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             version, staged = load_name(product, loads), store.staged()
             missing = [load for load in loads if not is_loaded(staged, version, load)]
             for load in missing:

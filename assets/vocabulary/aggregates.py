@@ -39,25 +39,25 @@ UNITS = {
 _LONGEST_HALF_LIFE = timedelta(days=3_650)
 
 
-def check_level(kind: str, level: object, what: str) -> None:
+def check_level(kind: str, level: object, label: str) -> None:
     """Raises FeatureError for a level outside 0 to 1, and for any level of a kind other than quantile."""
     if kind != "quantile":
         if level is not None:
-            raise FeatureError(f"{what}: level= is for quantile; leave it out of {kind}")
+            raise FeatureError(f"{label}: level= is for quantile; leave it out of {kind}")
         return
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level <= 1:
-        raise FeatureError(f"{what}: level {level!r}; write a share from 0 to 1, as in quantile('amount', 0.9)")
+        raise FeatureError(f"{label}: level {level!r}; write a share from 0 to 1, as in quantile('amount', 0.9)")
     if 10_000 % Fraction(repr(level)).denominator:
-        raise FeatureError(f"{what}: level {level!r}; write at most four decimals")
+        raise FeatureError(f"{label}: level {level!r}; write at most four decimals")
 
 
-def check_half_life(kind: str, half_life: object, what: str) -> None:
+def check_half_life(kind: str, half_life: object, label: str) -> None:
     """Raises FeatureError for a half-life out of range, and for any half-life of a kind without decay."""
     if kind not in ("decayed_sum", "decayed_count"):
         if half_life is not None:
-            raise FeatureError(f"{what}: half_life= is for decayed_sum and decayed_count; leave it out of {kind}")
+            raise FeatureError(f"{label}: half_life= is for decayed_sum and decayed_count; leave it out of {kind}")
         return
     if not isinstance(half_life, timedelta) or not timedelta(0) < half_life <= _LONGEST_HALF_LIFE:
         raise FeatureError(
-            f"{what}: half_life {half_life!r}; write a time such as days(7), at most {_LONGEST_HALF_LIFE.days} days"
+            f"{label}: half_life {half_life!r}; write a time such as days(7), at most {_LONGEST_HALF_LIFE.days} days"
         )

@@ -40,15 +40,15 @@ class Declared:
             )
 
 
-def checked_key(name: str, what: str) -> str:
+def checked_key(name: str, label: str) -> str:
     """Returns the name if an entity key column may have it.
 
     Raises:
         FeatureError: It is not a valid name, or events and the feature table have their own column of that name.
     """
-    if checked(name, f"{what}: key") in RESERVED:
+    if checked(name, f"{label}: key") in RESERVED:
         raise FeatureError(
-            f"{what}: key '{name}'; events and the feature table have their own column of that name: give the source's "
-            "column another one"
+            f"{label}: key '{name}'; events and the feature table have their own column of that name: give the "
+            "source's column another one"
         )
     return name

@@ -43,14 +43,14 @@ def _length(n: float, unit: Literal["days", "hours"]) -> timedelta:
         raise FeatureError(f"{unit}({n!r}) is no length of time; write a number as in {unit}(30)") from error
 
 
-def checked(name: str, what: str) -> str:
+def checked(name: str, label: str) -> str:
     """Returns the name if it is a lower-case identifier of at most 63 characters.
 
     Raises:
         FeatureError: It is not.
     """
     if not is_name(name):
-        raise FeatureError(f"{what} {name!r} is not a name: write at most 63 lower-case letters, digits and _")
+        raise FeatureError(f"{label} {name!r} is not a name: write at most 63 lower-case letters, digits and _")
     return name
 
 

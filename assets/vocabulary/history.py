@@ -115,12 +115,12 @@ class History(Declared):
 
 
 def _check_parameters(feature: History) -> None:
-    what = f"feature '{feature.name}'"
-    check_level(feature.kind, feature.level, what)
-    check_half_life(feature.kind, feature.half_life, what)
+    label = f"feature '{feature.name}'"
+    check_level(feature.kind, feature.level, label)
+    check_half_life(feature.kind, feature.half_life, label)
     if feature.values != ():
         if feature.kind != "mode":
-            raise FeatureError(f"{what}: values= is for the mode of a text; leave it out of {feature.kind}")
-        object.__setattr__(feature, "values", checked_values(feature.values, what))
+            raise FeatureError(f"{label}: values= is for the mode of a text; leave it out of {feature.kind}")
+        object.__setattr__(feature, "values", checked_values(feature.values, label))
         if feature.empty is not None:
-            raise FeatureError(f"{what}: empty={feature.empty!r} for a text; leave it out, a missing text is missing")
+            raise FeatureError(f"{label}: empty={feature.empty!r} for a text; leave it out, a missing text is missing")

@@ -13,16 +13,16 @@ MOST_COLUMNS = 1_000
 """Upper bound of a category's columns in the model's matrix."""
 
 
-def checked_values(values: object, what: str) -> tuple[str, ...]:
+def checked_values(values: object, label: str) -> tuple[str, ...]:
     """Returns the values of a category if they are different, non-empty texts.
 
     Raises:
         FeatureError: They are not.
     """
     if isinstance(values, str) or not isinstance(values, (tuple, list)) or not values:
-        raise FeatureError(f"{what}: values={values!r}; write a tuple of the values it may have")
+        raise FeatureError(f"{label}: values={values!r}; write a tuple of the values it may have")
     if len(set(values)) != len(values) or not all(isinstance(v, str) and v for v in values):
-        raise FeatureError(f"{what}: values {values} must be different, non-empty texts")
+        raise FeatureError(f"{label}: values {values} must be different, non-empty texts")
     return tuple(values)
 
 

@@ -10,7 +10,7 @@ TimeAxis = Literal["event_time", "known_at"]
 """A time of an event: when it happened, or when it could first be known."""
 TIMES: tuple[str, ...] = get_args(TimeAxis)
 AS_OF = "as_of"
-"""The time of a row: the moment of the decision."""
+"""The time of a row: its decision time."""
 SEQUENCE = "sequence"
 """Order of events and rows within a microsecond."""
 

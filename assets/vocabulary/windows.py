@@ -103,7 +103,7 @@ def last_events(n: int) -> LastEvents:
     return LastEvents(n)
 
 
-def checked_window(window: object, what: str) -> None:
+def checked_window(window: object, label: str) -> None:
     """Raises FeatureError unless the value is a window, or None for all history."""
     if isinstance(window, timedelta):
         fits = window > timedelta(0)
@@ -111,25 +111,25 @@ def checked_window(window: object, what: str) -> None:
         fits = window is None or isinstance(window, (Calendar, LastEvents))
     if not fits:
         raise FeatureError(
-            f"{what}: window {window!r}; write days(30), this_month(), last_events(10), or None for all history"
+            f"{label}: window {window!r}; write days(30), this_month(), last_events(10), or None for all history"
         )
     if isinstance(window, timedelta) and window > LONGEST:
         raise FeatureError(
-            f"{what}: window of {window.days} days; write at most {LONGEST.days}, or None for all history"
+            f"{label}: window of {window.days} days; write at most {LONGEST.days}, or None for all history"
         )
 
 
-def checked_lag(lag: object, window: Window | None, what: str) -> None:
+def checked_lag(lag: object, window: Window | None, label: str) -> None:
     """Raises FeatureError unless the lag is valid together with the window."""
     if lag is None:
         return
     if not isinstance(lag, timedelta) or lag <= timedelta(0):
-        raise FeatureError(f"{what}: lag={lag!r}; write lag=days(7), or leave it out for none")
+        raise FeatureError(f"{label}: lag={lag!r}; write lag=days(7), or leave it out for none")
     if isinstance(window, (Calendar, LastEvents)):
-        raise FeatureError(f"{what}: a lag goes with a length of time or all history; write days(30) for its window")
+        raise FeatureError(f"{label}: a lag goes with a length of time or all history; write days(30) for its window")
     if lag > LONGEST - (window or timedelta(0)):
         raise FeatureError(
-            f"{what}: a lag of {lag.days} days; write one that is at most {LONGEST.days} days together with its window"
+            f"{label}: a lag of {lag.days} days; write one that is at most {LONGEST.days} days together with its window"
         )
 
 

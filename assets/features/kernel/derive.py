@@ -129,11 +129,11 @@ def window_of(features: FeatureSet, name: str) -> float:
     return float(feature.window // MICROSECOND)
 
 
-def day_of_week(moment: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 is Monday."""
-    return (moment // DAY_US + _THURSDAY) % 7
+def day_of_week(time: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 is Monday; `time` is int64 [m], microseconds since 1970."""
+    return (time // DAY_US + _THURSDAY) % 7
 
 
-def hour(moment: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 to 23."""
-    return moment // _HOUR_US % 24
+def hour(time: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 to 23; `time` as in `day_of_week`."""
+    return time // _HOUR_US % 24

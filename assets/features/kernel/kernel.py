@@ -4,8 +4,8 @@ Belongs here: compiling a feature set, and running it over Arrow tables. Does no
 `edges.py`), aggregates over them (`aggregates.py`), the features of one request (`assets.features.online.request`),
 Spark (`assets.features.table`), anything with state.
 
-`compile_features` does all work that needs no data, once; what remains is a fixed number of NumPy calls for any number
-of rows.
+`compile_features` does all work that needs no data, once; a computation is then a fixed number of NumPy calls, for any
+number of rows.
 """
 
 from collections.abc import Mapping
@@ -94,8 +94,8 @@ class Kernel:
             unbounded = group.lookback is None or (before is not None and before.lookback is None)
             lookback = None if unbounded else max(group.lookback or 0, (before.lookback or 0) if before else 0)
             includes_request = group.sequenced or (before is not None and before.includes_request)
-            asked = (*(before.request if before else ()), *(group.needs.names if group.includes_request else ()))
-            request = tuple(dict.fromkeys(asked))
+            requested = (*(before.request if before else ()), *(group.needs.names if group.includes_request else ()))
+            request = tuple(dict.fromkeys(requested))
             needs[group.source, group.key] = Need(group.source, group.key, columns, lookback, includes_request, request)
         return tuple(needs.values())
 

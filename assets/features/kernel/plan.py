@@ -129,7 +129,7 @@ def _resolution(features: list[History], column: str, resolutions: Mapping[str, 
     if declared is None:
         user = next(f.name for f in features if f.column == column and f.kind in SUMMED)
         raise FeatureError(
-            f"feature '{user}' adds up {source}.{column}, which has no resolution: sums are kept exact, so give the "
+            f"feature '{user}' adds up {source}.{column}, which has no resolution: sums are exact, so give the "
             f"column one in the contract of '{source}' (resolution: 0.01 for cents, 1 for whole numbers and flags)"
         )
     resolution = Fraction(repr(float(declared)))

@@ -81,10 +81,10 @@ def _repeated(entity: np.ndarray, records: np.ndarray) -> np.ndarray:
 def _check_distinguishable(
     events: EventArrays, before: np.ndarray, after: np.ndarray, record_key: str, source: str
 ) -> None:
-    alike = (events.time[before] == events.time[after]) & (events.other[before] == events.other[after])
+    same = (events.time[before] == events.time[after]) & (events.other[before] == events.other[after])
     if events.sequence is not None:
-        alike &= events.sequence[before] == events.sequence[after]
-    before, after = before[alike], after[alike]
+        same &= events.sequence[before] == events.sequence[after]
+    before, after = before[same], after[same]
     if before.size and not events.columns.take(before).equals(events.columns.take(after)):
         raise FeatureError(
             f"events of '{source}': two revisions of the same '{record_key}' differ and have the same times, so that "

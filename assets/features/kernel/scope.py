@@ -57,7 +57,7 @@ class Measure:
         filters: Position in the group's filters.
         windows: Positions in the group's windows.
         all_history: Which of the windows are all history.
-        sliced: Whether `assets.features.online.one_row` computes the values of a single row.
+        sliced: Whether `assets.features.online.one_row` computes a single row from slices, not as many rows.
     """
 
     family: str

@@ -105,8 +105,8 @@ def slopes(scope: Scope, measure: Measure) -> list[np.ndarray]:
     )
     if requests is not None and request_counts is not None:
         one = request_counts.astype(object)
-        moment, value = (scope.rows.as_of - origin).astype(object) * one, requests.steps.astype(object) * one
-        n, t, y, tt, ty = n + one, t + moment, y + value, tt + moment * moment, ty + moment * value
+        at, value = (scope.rows.as_of - origin).astype(object) * one, requests.steps.astype(object) * one
+        n, t, y, tt, ty = n + one, t + at, y + value, tt + at * at, ty + at * value
     rise = (n * ty - t * y) * (resolution.numerator * DAY_US)
     run = (n * tt - t * t) * resolution.denominator
     return [quotient(rise[m.window], run[m.window], (run[m.window] > 0).astype(bool), m.empty) for m in measure.members]

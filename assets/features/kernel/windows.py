@@ -94,9 +94,9 @@ class Edges:
     """Windows as positions: window w of row r holds the events lo[w, r] … hi[r] - 1. int64 [windows, m] and [m].
 
     Attributes:
-        last_n: For each window the number of events that it holds at most, 0 for windows of another kind. Since these
-            windows depend on the conditions on events, their lo is that of all history until `last_n_start` finds
-            theirs. None where no window counts events.
+        last_n: For each window of a number of events that number, 0 for every other window; None where no window is of
+            a number of events. Where such a window begins depends on conditions (`last_n_start`); until then its lo is
+            that of all history.
     """
 
     lo: np.ndarray

@@ -47,7 +47,7 @@ class SourceLoad:
 
 
 def planned_loads(
-    product: Product, kernel: Kernel, lake: Lake, *, made: Mapping[str, Set[date]], now: datetime
+    product: Product, kernel: Kernel, lake: Lake, *, validated: Mapping[str, Set[date]], now: datetime
 ) -> tuple[SourceLoad, ...]:
     """The loads of a product; every source is read from one version of its table.
 
@@ -57,8 +57,7 @@ def planned_loads(
     stale. Today is left out because it is not over.
 
     Args:
-        made: For each source the days that were validated. Read it before the table versions, which then contain these
-            days.
+        validated: For each source the validated days. Read them before the table versions, which then contain them.
 
     Raises:
         LakeError: A table does not exist.
@@ -68,7 +67,7 @@ def planned_loads(
         table = validated_table(product, source)
         version = lake.version(table)
         days = lake.days(table, version)
-        known = {day for day in (*days, *made[source]) if day < now.date()}
+        known = {day for day in (*days, *validated[source]) if day < now.date()}
         lacking = _lacking(known, [lookback_of(need) for need in kernel.needs if need.source == source])
         end = lacking or max((day + timedelta(days=1) for day in known), default=product.start)
         usable = tuple(day for day in days if day < end and day in known)

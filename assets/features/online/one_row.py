@@ -144,7 +144,7 @@ class OneRow:
 
     def _last(self, filters: int, member: Member) -> float:
         """The largest value among the last event and those tied with it."""
-        # As `aggregates._latest`; on the slice of one row: saves 257 microseconds a request.
+        # `aggregates` computes the same for many rows; this short form saves 257 microseconds a request.
         kept = self._keep(filters, None)
         if kept.starts[member.span] == kept.size:
             return member.empty
@@ -156,7 +156,7 @@ class OneRow:
 
     def _distinct(self, measure: Measure) -> Sequence[float]:
         """Number of different values of each window: of values whose last occurrence is in it; the request included."""
-        # As `kernel.distinct`; on the slice of one row: saves 265 microseconds a request.
+        # `distinct.distinct` computes the same for many rows; this short form saves 265 microseconds a request.
         filters, column = measure.filters, str(measure.column)
         kept, codes = self._keep(filters, column), self._events.columns.codes[column]
         request = int(self._request.codes[column][0]) if self._request_counts(filters, column) else -1
@@ -179,7 +179,7 @@ class OneRow:
 
     def _edges(self) -> tuple[np.ndarray, int]:
         """Where each window begins, int64 [windows], and where all end; windows of a number of events begin at 0."""
-        # As `kernel.edges`; a single search for one row: saves 84 microseconds a request.
+        # `edges.edges` computes the same for many rows; this short form saves 84 microseconds a request.
         end, windows = self._group.end, self._group.windows
         at = self._period(end) - 1 if isinstance(end, Calendar) else self.as_of - end
         bounds = [at] * (len(windows) + 1)

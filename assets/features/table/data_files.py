@@ -55,7 +55,7 @@ class TableVersion:
                 f"{label}: table {self.name} has no column {', '.join(lacking)}; it has {existing}. A column that was "
                 "added to the contract is there after the next validated day"
             )
-        return {name: self.schema.field(own) for name, own in names.items()}
+        return {name: self.schema.field(column) for name, column in names.items()}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def size_of(addresses: Sequence[str]) -> int:
 def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field]) -> pa.Table:
     """One file as a table; see `read_batches`."""
     batches = list(read_batches([address], table, columns))
-    return pa.Table.from_batches(batches, pa.schema([own.with_name(name) for name, own in columns.items()]))
+    return pa.Table.from_batches(batches, pa.schema([field.with_name(name) for name, field in columns.items()]))
 
 
 def read_batches(
@@ -135,8 +135,8 @@ def _scanned(
     files, _ = open_place(addresses[0])
     fragments = [CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses]
     wanted = {
-        name: pc.field(own.name) if own.equals(table.schema.field(own.name)) else pc.field(own.name).cast(own.type)
-        for name, own in columns.items()
+        name: pc.field(to.name) if to.equals(table.schema.field(to.name)) else pc.field(to.name).cast(to.type)
+        for name, to in columns.items()
     }
     yield from read_parquet(fragments, table.schema, files, wanted, use_threads=alone)
 

@@ -98,7 +98,7 @@ class FeatureTable:
     @property
     def schema(self) -> pa.Schema:
         """The schema of the table, with and without rows; `day` is last, and is not in the files."""
-        types = {name: own.type for name, own in self._of_rows.items()} | {AS_OF: _TIMESTAMP, DAY: pa.date32()}
+        types = {name: column.type for name, column in self._of_rows.items()} | {AS_OF: _TIMESTAMP, DAY: pa.date32()}
         types |= {name: pa.float64() for name in self.kernel.features.numeric}
         types |= {name: pa.string() for name in self.kernel.features.categories}
         return pa.schema([(name, types[name]) for name in [*self._order, DAY]])
@@ -107,9 +107,9 @@ class FeatureTable:
     def _row_names(self) -> dict[str, str]:
         """For each column that is read of a row, its name in the spine's table."""
         features = self.kernel.features
-        asked = [feature.name for feature in features.request]
-        asked += [name for need in self.kernel.needs for name in need.request]
-        names = {name: name for name in (self.columns.row_id, *features.keys, *asked, *self.columns.carried)}
+        requested = [feature.name for feature in features.request]
+        requested += [name for need in self.kernel.needs for name in need.request]
+        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.carried)}
         names[AS_OF] = self.columns.as_of
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence

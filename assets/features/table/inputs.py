@@ -75,8 +75,8 @@ def _pinned(lake: Lake, table: str) -> _Pinned:
 
 def _earliest(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> date:
     """The earliest as-of day of rows that arrived on these days: a late row is decided as of an earlier day."""
-    moment = pc.min(spine.column(as_of, days)).as_py()
-    return days[0] if moment is None else min(days[0], moment.date())
+    earliest = pc.min(spine.column(as_of, days)).as_py()
+    return days[0] if earliest is None else min(days[0], earliest.date())
 
 
 def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, last: date) -> list[date]:

@@ -29,7 +29,7 @@ def until(last: date) -> frozenset[date]:
     return frozenset(date(2026, 1, 1) + timedelta(days=n) for n in range((last - date(2026, 1, 1)).days + 1))
 
 
-MADE = {"card_transactions": until(YESTERDAY), "fraud_labels": until(TODAY - timedelta(days=4))}
+VALIDATED = {"card_transactions": until(YESTERDAY), "fraud_labels": until(TODAY - timedelta(days=4))}
 
 
 def rows(day: date) -> pa.Table:
@@ -62,8 +62,8 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def planned(lake: Lake, **made: frozenset[date]) -> dict[str, SourceLoad]:
-    loads = planned_loads(PRODUCT, KERNEL, lake, made={**MADE, **made}, now=NOW)
+def planned(lake: Lake, **validated: frozenset[date]) -> dict[str, SourceLoad]:
+    loads = planned_loads(PRODUCT, KERNEL, lake, validated={**VALIDATED, **validated}, now=NOW)
     return {load.source: load for load in loads}
 
 
@@ -121,7 +121,7 @@ def test_the_longest_window_is_loaded(tmp_path: Path) -> None:
     lake.replace("card_fraud/validated_fraud_labels", by_day, days=[YESTERDAY])
     first = next(feature for feature in PRODUCT.features.history if feature.source == "fraud_labels")
     kernel = compile_features(FeatureSet(history=[replace(first, window=LONGEST - day, lag=day)]), PRODUCT.resolutions)
-    (load,) = planned_loads(PRODUCT, kernel, lake, made={"fraud_labels": frozenset()}, now=NOW)
+    (load,) = planned_loads(PRODUCT, kernel, lake, validated={"fraud_labels": frozenset()}, now=NOW)
     assert (load.days, load.lookback) == ((YESTERDAY,), LONGEST)
     with closing(LmdbStore(tmp_path / "store")) as store:
         put_source(store, "v", load, None, events)
@@ -136,7 +136,7 @@ def test_a_load_says_which_source_sends_revisions(lake: Lake, tmp_path: Path) ->
     ]
     kernel = compile_features(replace(PRODUCT.features, history=history), PRODUCT.resolutions)
     store = open_store(f"lmdb://{tmp_path}/online", "card_fraud")
-    for load in planned_loads(PRODUCT, kernel, lake, made=MADE, now=NOW):
+    for load in planned_loads(PRODUCT, kernel, lake, validated=VALIDATED, now=NOW):
         events = as_stored(PRODUCT, kernel.needs, load.source, rows(TODAY))
         put_source(store, "1", load, None, events)
     state = store.publish("1")
