@@ -73,7 +73,7 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/kernel/test_protocol.py tests/properties/test_everywhere.py tests/properties
+	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -1,1 +1,1 @@
-"""Declared features, one kernel for training and serving, and the Spark job that runs it."""
+"""Features: one kernel for training and serving, the feature table, the online store's loads, the catalogue."""

@@ -1,8 +1,8 @@
 """Assets of features: the table `features` and the online store.
 
-Belongs here: the job's call, the commit of the files that it wrote, the load of the online store. Does not belong here:
-which days of which tables are read (`assets.features.table.inputs`), any feature (`assets.vocabulary.feature_set`), its
-computation (`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
+Belongs here: calling the job, committing its files, loading the online store. Does not belong here: which days of which
+tables are read (`assets.features.table.inputs`), declarations (`assets.vocabulary.feature_set`), computation
+(`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
 """
 
 from datetime import date
@@ -29,9 +29,9 @@ from resources.spark.sessions import SparkSessions
 
 
 def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`features`: for each row to be decided, what could be known of it at that moment."""
+    """`features`: for each row to be decided, its features from events known at its as-of time."""
     name = FEATURES
-    read = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
+    sources = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
     kernel = compile_features(product.features, product.resolutions)
     product.check()
 
@@ -39,9 +39,9 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         product,
         name,
         partitions,
-        deps=[asset_key(product, validated_name(source)) for source in read],
+        deps=[asset_key(product, validated_name(source)) for source in sources],
         group_name="features",
-        description=f"{len(product.features.names)} features a row, from what was known at its moment alone.",
+        description=f"{len(product.features.names)} features a row, only from events known at its as-of time.",
         kinds={"spark", "deltalake"},
         metadata={
             "catalogue": dg.MetadataValue.md(
@@ -83,7 +83,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         name,
         deps=[asset_key(product, validated_name(source)) for source in product.features.sources],
         group_name="features",
-        description="The recent events of each entity, ready for a decision; all sources of one load appear at once.",
+        description="The recent events of each entity, ready for decisions; a load publishes all sources at once.",
         kinds={"redis"},
         automation_condition=automation,
         pool=f"{product.name}_{name}",
@@ -95,10 +95,10 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
-        made = {source: _validated_days(context, product, source) for source in product.features.sources}
+        validated = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
         with permanent(LakeError):
-            loads = planned_loads(product, kernel, lake, made=made, now=clock.now())
+            loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             version, staged = load_name(product, loads), store.staged()
             missing = [load for load in loads if not is_loaded(staged, version, load)]
             for load in missing:
@@ -121,10 +121,11 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
 
 
 def _validated_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
+    """The validated days of a source, days without rows included."""
     return materialised_days(context.instance, asset_key(product, validated_name(source)))
 
 
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
-    # A validated table has its event time under that name; a product may decide as of another column.
+    # A validated table names its event time `event_time`; a product may decide as of another column.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)

@@ -1,13 +1,13 @@
-"""What features mean, as plain Python loops: the oracle that the kernel is tested against.
+"""The definition of every feature in plain Python: the oracle against which the kernel is tested.
 
-Belongs here: the definition of every feature in the most obvious form, one row and one event at a time. Does not belong
-here: speed, or any code that the kernel shares (apart from the declarations themselves).
+Belongs here: each feature in the most obvious form, one row and one event at a time. Does not belong here:
+optimisations, or code of the kernel (apart from declarations and names of columns).
 """
 
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,36 +28,36 @@ from assets.vocabulary import (
     Log,
     Log1p,
     Missing,
+    Multiply,
     Night,
     Number,
     Predicate,
-    Product,
     Ratio,
     SignedLog,
     Sum,
     Trend,
     Weekend,
 )
-from resources.moments import DAY_US
+from assets.vocabulary.times import AS_OF, SEQUENCE, TIMES, other_time
+from resources.moments import DAY_US, EPOCH
 
 Row = Mapping[str, Any]
 Resolutions = Mapping[str, Mapping[str, float]]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = ("event_time", "known_at", "as_of")
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def compute(
     features: FeatureSet, resolutions: Resolutions, events: Mapping[str, pa.Table], spine: pa.Table
 ) -> list[dict[str, float | str | None]]:
-    """The features of every spine row, in order; None where missing. Arguments as for `Kernel.compute`."""
+    """The features of every spine row, in order, None where missing; arguments as for `Kernel.compute`."""
     histories = {source: _rows(table) for source, table in events.items()}
     return [_row_features(features, resolutions, histories, row) for row in _rows(spine)]
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
     """Rows as dictionaries; times as whole microseconds, NaN as None, -0.0 as 0.0."""
-    for name in _TIMES:
+    for name in (*TIMES, AS_OF):
         if name in table.column_names:
             position = table.column_names.index(name)
             table = table.set_column(position, name, table[name].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()))
@@ -85,37 +85,37 @@ def _row_features(
     return values
 
 
-def _visible(feature: History, event: Row, row: Row) -> bool:
+def _is_usable(feature: History, event: Row, row: Row) -> bool:
+    """Whether an event of the row's entity was known, is before the request, and is in the window by its time."""
     if event[feature.key] is None or event[feature.key] != row[feature.key]:
         return False
     if event["known_at"] > row["as_of"] or event["event_time"] > row["as_of"]:
         return False
     if feature.counts_request:
-        if "sequence" in row:
-            earlier = (event["event_time"], event["sequence"]) < (row["as_of"], row["sequence"])
+        if SEQUENCE in row:
+            earlier = (event["event_time"], event[SEQUENCE]) < (row["as_of"], row[SEQUENCE])
         else:
             earlier = event["event_time"] < row["as_of"]
         if not earlier:
             return False
-    return _inside(feature, event[feature.time], row["as_of"])
+    return _in_window(feature, event[feature.time], row["as_of"])
 
 
-def _inside(feature: History, time: int, as_of: int) -> bool:
-    """Whether a time stands in the window, however many events the window takes."""
-    micros = timedelta(microseconds=1)
+def _in_window(feature: History, time: int, as_of: int) -> bool:
+    """Whether a time is in the window; a window of a number of events holds all times up to the decision."""
     if isinstance(feature.window, Calendar):
         current = _period(feature.window, as_of)
         first = _begin(feature.window, current - feature.window.back)
         return first <= time <= as_of if feature.window.back == 0 else first <= time < _begin(feature.window, current)
-    end = as_of - (feature.lag or timedelta(0)) // micros
+    end = as_of - (feature.lag or timedelta(0)) // _MICROSECOND
     if isinstance(feature.window, timedelta):
-        return end - feature.window // micros < time <= end
+        return end - feature.window // _MICROSECOND < time <= end
     return time <= end
 
 
 def _period(window: Calendar, as_of: int) -> int:
-    """Number of the day or month that the zone's calendar shows at a moment: the last that has begun by then."""
-    shown = (_EPOCH + timedelta(microseconds=as_of)).astimezone(ZoneInfo(window.zone)) + timedelta(days=1)
+    """Number of the day or month at a moment in the zone: the last that has begun by then."""
+    shown = (EPOCH + timedelta(microseconds=as_of)).astimezone(ZoneInfo(window.zone)) + timedelta(days=1)
     number = shown.toordinal() if window.unit == "day" else shown.year * 12 + shown.month - 1
     while _begin(window, number) > as_of:
         number -= 1
@@ -123,28 +123,29 @@ def _period(window: Calendar, as_of: int) -> int:
 
 
 def _begin(window: Calendar, number: int) -> int:
-    """The moment at which the zone's clock first shows the midnight of a day, or of a month's first day."""
+    """The first moment at which the zone's clock shows the midnight of a day, or of a month's first day."""
     day = number if window.unit == "day" else datetime(number // 12, number % 12 + 1, 1).toordinal()
     midnight = datetime.fromordinal(day)
-    return (midnight.replace(tzinfo=ZoneInfo(window.zone)) - _EPOCH) // timedelta(microseconds=1)
+    return (midnight.replace(tzinfo=ZoneInfo(window.zone)) - EPOCH) // _MICROSECOND
 
 
-def _versions(feature: History, events: Iterable[dict[str, Any]], row: Row) -> list[dict[str, Any]]:
-    """The entity's events as they were known at the row: of each fact its last version."""
-    found: list[dict[str, Any]] = []
+def _latest_revisions(feature: History, events: Iterable[dict[str, Any]], row: Row) -> list[dict[str, Any]]:
+    """The entity's events as they were known at the row: the latest known revision of each record."""
+    without_key: list[dict[str, Any]] = []
     latest: dict[Any, dict[str, Any]] = {}
     for event in events:
         if event[feature.key] is None or event[feature.key] != row[feature.key] or event["known_at"] > row["as_of"]:
             continue
-        if feature.fact is None or event[feature.fact] is None:
-            found.append(event)
-        elif event[feature.fact] not in latest or _age(event) > _age(latest[event[feature.fact]]):
-            latest[event[feature.fact]] = event
-    return found + list(latest.values())
+        record = None if feature.record_key is None else event[feature.record_key]
+        if record is None:
+            without_key.append(event)
+        elif record not in latest or _revision_order(event) > _revision_order(latest[record]):
+            latest[record] = event
+    return without_key + list(latest.values())
 
 
-def _age(event: Row) -> tuple[int, int, int]:
-    return (event["known_at"], event["event_time"], event.get("sequence", 0))
+def _revision_order(event: Row) -> tuple[int, int, int]:
+    return (event["known_at"], event["event_time"], event.get(SEQUENCE, 0))
 
 
 def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
@@ -162,20 +163,20 @@ def _matches(conditions: Iterable[Predicate], event: Row) -> bool:
 
 
 def _history(feature: History, resolutions: Resolutions, events: list[dict[str, Any]], row: Row) -> float | str | None:
-    there = [e for e in _versions(feature, events, row) if _visible(feature, e, row)]
-    earlier = [e for e in there if _matches(feature.filters, e)]
+    usable = [e for e in _latest_revisions(feature, events, row) if _is_usable(feature, e, row)]
+    earlier = [e for e in usable if _matches(feature.filters, e)]
     counted: list[Row] = list(earlier)
-    own = feature.counts_request and _matches(feature.filters, row)
+    request_counts = feature.counts_request and _matches(feature.filters, row)
     if isinstance(feature.window, LastEvents):
-        earlier = _newest(feature, earlier, feature.window.count, row)
-        counted = list(_newest(feature, earlier, feature.window.count - own, row))
-    if own:
+        earlier = _last_n(feature, earlier, feature.window.count, row)
+        counted = list(_last_n(feature, earlier, feature.window.count - request_counts, row))
+    if request_counts:
         counted.append(row)
     empty = 0.0 if feature.kind in COUNTED and feature.empty is None else feature.empty
     if feature.kind in ("last", "first", "time_since_last", "time_since_first"):
-        return _moment(feature, earlier, row) if earlier else empty
+        return _single_event(feature, earlier, row) if earlier else empty
     if feature.kind.endswith("time_between"):
-        return _between(feature.kind, sorted(_when(feature, e) for e in counted), empty)
+        return _between(feature.kind, sorted(_time(feature, e) for e in counted), empty)
     if feature.kind == "streak":
         return _streak(feature, counted, row) if counted else empty
     if feature.kind == "decayed_count":
@@ -204,19 +205,19 @@ def _history(feature: History, resolutions: Resolutions, events: list[dict[str, 
     if feature.kind == "quantile":
         return _quantile(sorted(steps), Fraction(repr(feature.level)))
     if feature.kind == "slope":
-        return _slope([Fraction(_when(feature, e), DAY_US) for e in counted], steps, empty)
+        return _slope([Fraction(_time(feature, e), DAY_US) for e in counted], steps, empty)
     if feature.kind == "decayed_sum":
         return float(sum(step * _weight(feature, e, row) for step, e in zip(steps, counted, strict=True)))
     return _summed(feature, values, resolution)
 
 
-def _when(feature: History, event: Row) -> int:
-    """The moment of an event on the axis of the windows; a request is as of its own."""
+def _time(feature: History, event: Row) -> int:
+    """The time of an event on the axis of the windows; that of a request is its as-of time."""
     return int(event[feature.time] if feature.time in event else event["as_of"])
 
 
-def _between(kind: str, moments: list[int], empty: float | None) -> float | None:
-    gaps = [after - before for before, after in itertools.pairwise(moments)]
+def _between(kind: str, times: list[int], empty: float | None) -> float | None:
+    gaps = [after - before for before, after in itertools.pairwise(times)]
     if len(gaps) < (2 if kind == "std_time_between" else 1):
         return empty
     if kind == "mean_time_between":
@@ -228,7 +229,7 @@ def _between(kind: str, moments: list[int], empty: float | None) -> float | None
 
 
 def _streak(feature: History, counted: list[Row], row: Row) -> float:
-    """From the latest event backwards; of one moment those that break the streak come last, the request after all."""
+    """Counts back from the request or the latest event; of tied events, those that break the streak are the last."""
     earlier = [event for event in counted if event is not row]
     earlier.sort(key=lambda e: (*_order(feature, e, row), not _matches(feature.share, e)), reverse=True)
     latest_first = [*(event for event in counted if event is row), *earlier]
@@ -243,45 +244,44 @@ def _quantile(values: list[Fraction], level: Fraction) -> float:
     return float(values[below] + (place - below) * (values[above] - values[below]))
 
 
-def _slope(moments: list[Fraction], values: list[Fraction], empty: float | None) -> float | None:
-    if len(set(moments)) < 2:
+def _slope(times: list[Fraction], values: list[Fraction], empty: float | None) -> float | None:
+    if len(set(times)) < 2:
         return empty
-    middle, mean = sum(moments) / len(moments), sum(values) / len(values)
-    rise = sum((t - middle) * (v - mean) for t, v in zip(moments, values, strict=True))
-    return float(rise / sum((t - middle) ** 2 for t in moments))
+    mean_time, mean_value = sum(times) / len(times), sum(values) / len(values)
+    rise = sum((t - mean_time) * (v - mean_value) for t, v in zip(times, values, strict=True))
+    return float(rise / sum((t - mean_time) ** 2 for t in times))
 
 
 def _weight(feature: History, event: Row, row: Row) -> Fraction:
-    """2 ** -(age / half_life), with mantissas of 32 bits; nothing from four blocks of 16 half-lives on."""
-    half_life = (feature.half_life or timedelta(0)) // timedelta(microseconds=1)
-    now, then = row["as_of"], _when(feature, event)
+    """2 ** -(age / half_life), with mantissas of 32 bits; 0 from four blocks of 16 half-lives on."""
+    half_life = (feature.half_life or timedelta(0)) // _MICROSECOND
+    now, then = row["as_of"], _time(feature, event)
     if now // half_life // 16 - then // half_life // 16 >= 4:
         return Fraction(0)
     halvings = now // half_life - then // half_life
     return Fraction(_mantissa(then, half_life), _mantissa(now, half_life)) / 2**halvings
 
 
-def _mantissa(moment: int, half_life: int) -> int:
-    return round(2.0**32 * math.exp2(moment % half_life / half_life))
+def _mantissa(time: int, half_life: int) -> int:
+    return round(2.0**32 * math.exp2(time % half_life / half_life))
 
 
 def _order(feature: History, event: Row, row: Row) -> tuple[int, int, int]:
-    """What tells events apart: time, sequence, the other time."""
-    other = "known_at" if feature.time == "event_time" else "event_time"
-    sequence = event["sequence"] if feature.includes_request and "sequence" in row else 0
-    return (event[feature.time], sequence, event[other])
+    """The order of events: time, sequence, the other time; events with the same order are tied."""
+    sequence = event[SEQUENCE] if feature.includes_request and SEQUENCE in row else 0
+    return (event[feature.time], sequence, event[other_time(feature.time)])
 
 
-def _newest(feature: History, events: list[dict[str, Any]], n: int, row: Row) -> list[dict[str, Any]]:
-    """The last n events, and whatever is as late as the earliest of them."""
+def _last_n(feature: History, events: list[dict[str, Any]], n: int, row: Row) -> list[dict[str, Any]]:
+    """The last n events, and all that are tied with the earliest of them."""
     if n == 0 or len(events) <= n:
         return events if n else []
     nth = sorted(_order(feature, event, row) for event in events)[-n]
     return [event for event in events if _order(feature, event, row) >= nth]
 
 
-def _moment(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
-    """What the latest or the earliest event says; ties: by sequence, then the other time, then the value."""
+def _single_event(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
+    """Value or age of the latest or the earliest event; ties: by sequence, then the other time, then the value."""
     if feature.kind == "time_since_first":
         return (row["as_of"] - min(e[feature.time] for e in events)) / DAY_US
     if feature.kind == "time_since_last":
@@ -307,7 +307,7 @@ def _summed(feature: History, values: list[Any], resolution: Fraction) -> float:
 
 
 def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: FeatureSet) -> float | None:
-    moment = _EPOCH + timedelta(microseconds=as_of)
+    moment = EPOCH + timedelta(microseconds=as_of)
     if isinstance(feature, (Weekend, Night, DayOfWeek, Hour)):
         moment = moment.astimezone(ZoneInfo(feature.zone))
     elif not isinstance(feature, Missing) and None in [values[name] for name in feature.inputs]:
@@ -344,7 +344,7 @@ def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: 
             for name in feature.of[1:]:
                 total += values[name]
             return total
-        case Product():
+        case Multiply():
             return values[feature.left] * values[feature.right]
         case Trend():
             windows = {h.name: h.window for h in features.history if isinstance(h.window, timedelta)}

@@ -63,13 +63,14 @@ class Contract:
 
     Attributes:
         key: Columns that name a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: Columns with when a fact happened, and when it could first be known. A row that was known
-            before it happened, or on another UTC day than that on which it arrived, is quarantined: what a decision
-            could know is read off `known_at` and the days that have arrived.
+        event_time, known_at: Columns with when an event happened, and when it could first be known. A row that was
+            known before it happened, or on another UTC day than that on which it arrived, is quarantined: what a
+            decision could know is read off `known_at` and the days that have arrived.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
-        corrections: A later row of the same key, which has one column, replaces the earlier one from its `known_at` on;
-            only a second one known at the same moment is quarantined. Features say so too, by `Events(fact=...)`.
+        corrections: A later row of the same key, which has one column, is a revision: it replaces the earlier one from
+            its `known_at` on; only a second one with the same `known_at` is quarantined. Features declare this too, by
+            `Events(record_key=...)`.
         entity_keys: Columns by whose values, as they stand, the online store keeps the rows. A row with a value that it
             cannot take is quarantined. Not in the file: the product's features say so.
     """

@@ -144,8 +144,8 @@ class Product:
         """Checks that contracts and features agree on which sources are corrected.
 
         Raises:
-            ProductError: A feature would count a corrected fact twice, or asks for corrections that the contract
-                quarantines; or a spine or label source is corrected, whose rows are read once.
+            ProductError: A feature would count several revisions of a record, or expects revisions that the contract
+                quarantines; or the source of the spine or the label has corrections, though its rows are read once.
         """
         for role, source in (("spine", self.spine.source), ("label", self.label.source)):
             if self.contract(source).corrections:
@@ -155,12 +155,15 @@ class Product:
                 )
         for feature in self.features.history:
             contract = self.contract(feature.source)
-            fact = contract.key[0] if contract.corrections else None
-            if feature.fact != fact:
-                agree = f"Events(..., fact={fact!r})" if fact else f"corrections: true in contracts/{contract.file}"
+            key = contract.key[0] if contract.corrections else None
+            if feature.record_key != key:
+                remedy = (
+                    f"Events(..., record_key={key!r})" if key else f"corrections: true in contracts/{contract.file}"
+                )
                 raise ProductError(
                     f"product {self.name}: feature '{feature.name}' reads '{feature.source}' with "
-                    f"fact={feature.fact!r}, but its contract has {'' if fact else 'no '}corrections; write {agree}"
+                    f"record_key={feature.record_key!r}, but its contract has {'' if key else 'no '}corrections; write "
+                    f"{remedy}"
                 )
 
     @property

@@ -27,7 +27,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
@@ -35,6 +34,7 @@ from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.history import usable
 from assets.serving.shape import DecisionRequest, RequestShape, shape_of, spine_of
+from assets.vocabulary.times import SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
 Holder = Literal["lake", "store"]
@@ -227,8 +227,8 @@ def _known_rows(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str,
     """The events known at the as-of time and within the lookback of the windows."""
     until = pa.scalar(as_of, TIMESTAMP)
     kept = events.filter(pc.and_(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until)))
-    if need.reach is not None:
-        since = pa.scalar(as_of - timedelta(microseconds=need.reach), TIMESTAMP)
+    if need.lookback is not None:
+        since = pa.scalar(as_of - timedelta(microseconds=need.lookback), TIMESTAMP)
         kept = kept.filter(pc.greater(kept["known_at"], since))
     rows: list[dict[str, Any]] = kept.to_pylist()
     return rows
@@ -260,7 +260,7 @@ def _lake_gap(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEv
     until = store.known_until[need.source]
     if row["known_at"] >= until:
         why = f"it became known after the store's events end ({until.isoformat()}) and was not posted"
-    elif need.reach is not None and row["known_at"] <= until - timedelta(microseconds=need.reach):
+    elif need.lookback is not None and row["known_at"] <= until - timedelta(microseconds=need.lookback):
         why = f"older than the store's lookback (its events end {until.isoformat()}): this decision was as of the past"
     else:
         why = f"the store's events end {until.isoformat()}, but it lacks this one"

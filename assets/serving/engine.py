@@ -18,7 +18,7 @@ from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
-from assets.serving.history import History
+from assets.serving.history import HistoryFeatures
 from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.request import StaleEvents, parse_request
 from assets.serving.shape import DecisionRequest, shape_of, spine_of
@@ -69,7 +69,7 @@ class Engine:
         self._scorer = Scorer(bundle)
         self._as_of_allowed = as_of_allowed
         self._kernel = bundle.parts.kernel
-        self._history = History(bundle, store)
+        self._history = HistoryFeatures(bundle, store)
 
     def warm(self) -> None:
         """Decides one row without events, so that the first request finds everything loaded.

@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
+from assets.vocabulary.times import SEQUENCE
 from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 
 Keys = Mapping[str, str | int]
 
 
-class History:
+class HistoryFeatures:
     """Fetches the events and computes the features of one bundle; safe to use from several threads.
 
     Args:

@@ -11,7 +11,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.group_events import AS_OF, SEQUENCE
+from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
 

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.encoder import Encoder
-from assets.features.kernel.group_events import AS_OF, SEQUENCE
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
@@ -24,6 +23,7 @@ from assets.training.label_evidence import label_information, label_timing
 from assets.training.leakage import AuditEvidence, FeatureEvidence, leakage_verdict
 from assets.training.recompute import ChangedValue, changed_values, sample_rows
 from assets.training.rows import days_to_label
+from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.lake import Lake
 
 MEASURED_ROWS = 100_000

@@ -1,7 +1,7 @@
-"""The words in which a product declares its features. A product imports from here; no computation, no NumPy.
+"""The vocabulary in which a product declares its features. Products import from here; no computation, no NumPy.
 
 Belongs here: declarations, their checks, units and wording, and their JSON records, with the standard library only.
-Does not belong here: any arithmetic on data (`assets.features.kernel.kernel`), what a product is (`assets.product`).
+Does not belong here: any arithmetic on data (`assets.features.kernel.kernel`), products (`assets.product`).
 """
 
 from assets.vocabulary.aggregates import ALGEBRAIC, COUNTED, SUMMED, TIMED
@@ -13,7 +13,7 @@ from assets.vocabulary.derived import (
     Log,
     Log1p,
     Missing,
-    Product,
+    Multiply,
     Ratio,
     SignedLog,
     Sum,
@@ -36,9 +36,8 @@ from assets.vocabulary.windows import (
 
 __all__ = [
     "ALGEBRAIC", "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived",
-    "Difference",
-    "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
-    "LearnedCategory", "Log", "Log1p", "Missing", "Night", "Number", "Predicate", "Product", "Ratio", "SignedLog",
+    "Difference", "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
+    "LearnedCategory", "Log", "Log1p", "Missing", "Multiply", "Night", "Number", "Predicate", "Ratio", "SignedLog",
     "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
     "last_months", "this_month", "today",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""The kinds of aggregates, and what is said of each.
+"""The kinds of aggregates and their properties.
 
-Belongs here: which kinds there are, which of them need what, their units, the checks of their parameters. Does not
-belong here: how a feature is declared (`history.py`), any arithmetic (`assets.features.kernel.aggregates`).
+Belongs here: the kinds, the groups of kinds with a common property, units, checks of parameters. Does not belong here:
+the declaration of a feature (`history.py`), any arithmetic (`assets.features.kernel.aggregates`).
 """
 
 from datetime import timedelta
@@ -18,13 +18,13 @@ Kind = Literal[
 ]  # fmt: skip
 
 SUMMED: frozenset[str] = frozenset({"sum", "mean", "std", "quantile", "slope", "decayed_sum"})
-"""Kinds that add numbers up, and so need a resolution in the contract."""
+"""Kinds that add up numbers; their column needs a resolution in the contract."""
 COUNTED: frozenset[str] = frozenset({"count", "distinct", "streak", "decayed_count"})
-"""Kinds whose value over no events is 0: a count of nothing is known."""
+"""Kinds whose value over no events is 0, not missing."""
 TIMED: frozenset[str] = frozenset({"time_since_last", "time_since_first"})
 ALGEBRAIC: frozenset[str] = frozenset({"count", "share", "sum", "mean", "std", "min", "max"}) | TIMED
-"""Kinds whose value follows from counts, sums, extremes and first and last moments of a window's parts (Gray et al.
-1997: distributive or algebraic aggregates)."""
+"""Kinds that can be combined from parts of a window: from their counts, sums, extremes, first and last times (Gray et
+al. 1997: distributive or algebraic aggregates)."""
 BETWEEN: frozenset[str] = frozenset(f"{statistic}_time_between" for statistic in get_args(Statistic))
 
 UNITS = {
@@ -34,30 +34,30 @@ UNITS = {
     "streak": "events",
     "decayed_count": "events",
 } | dict.fromkeys([*TIMED, *BETWEEN], "days")
-"""Units of kinds that do not have their column's."""
+"""Units by kind; every other kind has the unit of its column."""
 
 _LONGEST_HALF_LIFE = timedelta(days=3_650)
 
 
-def check_level(kind: str, level: object, what: str) -> None:
-    """Refuses a level that no quantile has, and any level of another kind (FeatureError)."""
+def check_level(kind: str, level: object, label: str) -> None:
+    """Raises FeatureError for a level outside 0 to 1, and for any level of a kind other than quantile."""
     if kind != "quantile":
         if level is not None:
-            raise FeatureError(f"{what}: level= is for quantile; leave it out of {kind}")
+            raise FeatureError(f"{label}: level= is for quantile; leave it out of {kind}")
         return
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level <= 1:
-        raise FeatureError(f"{what}: level {level!r}; write a share from 0 to 1, as in quantile('amount', 0.9)")
+        raise FeatureError(f"{label}: level {level!r}; write a share from 0 to 1, as in quantile('amount', 0.9)")
     if 10_000 % Fraction(repr(level)).denominator:
-        raise FeatureError(f"{what}: level {level!r}; write at most four decimals")
+        raise FeatureError(f"{label}: level {level!r}; write at most four decimals")
 
 
-def check_half_life(kind: str, half_life: object, what: str) -> None:
-    """Refuses a half-life that no decay has, and any of another kind (FeatureError)."""
+def check_half_life(kind: str, half_life: object, label: str) -> None:
+    """Raises FeatureError for a half-life out of range, and for any half-life of a kind without decay."""
     if kind not in ("decayed_sum", "decayed_count"):
         if half_life is not None:
-            raise FeatureError(f"{what}: half_life= is for decayed_sum and decayed_count; leave it out of {kind}")
+            raise FeatureError(f"{label}: half_life= is for decayed_sum and decayed_count; leave it out of {kind}")
         return
     if not isinstance(half_life, timedelta) or not timedelta(0) < half_life <= _LONGEST_HALF_LIFE:
         raise FeatureError(
-            f"{what}: half_life {half_life!r}; write a time such as days(7), at most {_LONGEST_HALF_LIFE.days} days"
+            f"{label}: half_life {half_life!r}; write a time such as days(7), at most {_LONGEST_HALF_LIFE.days} days"
         )

@@ -1,27 +1,31 @@
-"""What all declarations of features have in common: a name, and what people are told of it.
+"""The base of every feature declaration: a name and its documentation.
 
-Belongs here: the base of every declaration, and the names that none may have. Does not belong here: any one way of
-declaring (`request.py`, `history.py`, `derived.py`, `clock.py`).
+Belongs here: the common fields, and the names that no feature may have. Does not belong here: one kind of declaration
+(`request.py`, `history.py`, `derived.py`, `clock.py`).
 """
 
 from dataclasses import dataclass, field
 
 from assets.vocabulary.conditions import FeatureError, checked
+from assets.vocabulary.times import AS_OF, SEQUENCE, TIMES
 
-RESERVED = ("as_of", "day", "event_time", "known_at", "sequence")
+DAY = "day"
+"""The partition column of the lake's tables."""
+RESERVED = (AS_OF, DAY, *TIMES, SEQUENCE)
+"""Columns that events and the feature table have themselves."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A feature by its name.
+    """A named feature.
 
     Attributes:
-        description: What it means, in one sentence; empty where its definition says enough.
-        owner: Who answers for it; empty for the owner of the set.
-        unit: Of its values (`EUR`, `days`); empty where nobody stated it, and then what its definition implies.
+        description: Its meaning in one sentence; empty where the definition is enough.
+        owner: Who answers for it; empty for the owner of the feature set.
+        unit: Unit of its values (`EUR`, `days`); empty for the unit that follows from the definition.
 
     Raises:
-        FeatureError: The name is none, or is taken.
+        FeatureError: The name is not valid, or is reserved.
     """
 
     name: str
@@ -36,15 +40,15 @@ class Declared:
             )
 
 
-def checked_key(name: str, what: str) -> str:
-    """The name, when an entity key column may have it.
+def checked_key(name: str, label: str) -> str:
+    """Returns the name if an entity key column may have it.
 
     Raises:
-        FeatureError: It is no name, or the feature table and events use it for something else.
+        FeatureError: It is not a valid name, or events and the feature table have their own column of that name.
     """
-    if checked(name, f"{what}: key") in RESERVED:
+    if checked(name, f"{label}: key") in RESERVED:
         raise FeatureError(
-            f"{what}: key '{name}'; events and the feature table have their own column of that name: give the source's "
-            "column another one"
+            f"{label}: key '{name}'; events and the feature table have their own column of that name: give the "
+            "source's column another one"
         )
     return name

@@ -1,19 +1,19 @@
-"""Features of the moment of the decision, as frozen declarations.
+"""Features of the decision time, as frozen declarations.
 
-Belongs here: what a clock or a calendar says at that moment, in UTC or in local time. Does not belong here: reading the
-clock (`assets.features.kernel.derive`, `assets.features.kernel.calendars`), anything about events.
+Belongs here: hour, day of week and the like, in UTC or in local time. Does not belong here: their computation
+(`assets.features.kernel.derive`, `assets.features.kernel.calendars`), anything about events.
 """
 
 from dataclasses import dataclass, field
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from assets.vocabulary.conditions import LATER, FeatureError
+from assets.vocabulary.conditions import OMIT_DEFAULT, FeatureError
 from assets.vocabulary.derived import DerivedFeature
 
 
-class _Moment(DerivedFeature):
-    """What is asked of the moment of the decision, in UTC or in the local time of an IANA zone ("Europe/Berlin")."""
+class _OfDecisionTime(DerivedFeature):
+    """Computed from the decision time, in UTC or in the local time of an IANA zone ("Europe/Berlin")."""
 
     zone: str
 
@@ -27,7 +27,7 @@ class _Moment(DerivedFeature):
 
 @cache
 def is_zone(name: object) -> bool:
-    """Whether it is the IANA name of a time zone."""
+    """Whether the value is the IANA name of a time zone."""
     try:
         return isinstance(name, str) and ZoneInfo(name).key == name
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -35,11 +35,11 @@ def is_zone(name: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Weekend(_Moment):
+class Weekend(_OfDecisionTime):
     """1 when the decision falls on a Saturday or Sunday, else 0."""
 
     unit: str = field(default="flag", kw_only=True)
-    zone: str = field(default="UTC", metadata=LATER)
+    zone: str = field(default="UTC", metadata=OMIT_DEFAULT)
 
     @property
     def sentence(self) -> str:
@@ -47,12 +47,12 @@ class Weekend(_Moment):
 
 
 @dataclass(frozen=True)
-class Night(_Moment):
+class Night(_OfDecisionTime):
     """1 when the hour of the decision is at most `until_hour`, else 0."""
 
     until_hour: int = 6
     unit: str = field(default="flag", kw_only=True)
-    zone: str = field(default="UTC", metadata=LATER)
+    zone: str = field(default="UTC", metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,10 +65,10 @@ class Night(_Moment):
 
 
 @dataclass(frozen=True)
-class DayOfWeek(_Moment):
+class DayOfWeek(_OfDecisionTime):
     """Day of the week of the decision: 0 is Monday."""
 
-    zone: str = field(default="UTC", metadata=LATER)
+    zone: str = field(default="UTC", metadata=OMIT_DEFAULT)
 
     @property
     def sentence(self) -> str:
@@ -76,15 +76,15 @@ class DayOfWeek(_Moment):
 
 
 @dataclass(frozen=True)
-class Hour(_Moment):
+class Hour(_OfDecisionTime):
     """Hour of the decision, 0 to 23."""
 
     unit: str = field(default="hour", kw_only=True)
-    zone: str = field(default="UTC", metadata=LATER)
+    zone: str = field(default="UTC", metadata=OMIT_DEFAULT)
 
     @property
     def sentence(self) -> str:
         return f"Hour of the decision ({self.zone})"
 
 
-DecisionTime = Weekend | Night | DayOfWeek | Hour
+DecisionTimeFeature = Weekend | Night | DayOfWeek | Hour

@@ -1,7 +1,7 @@
-"""Conditions on events, and the names and windows that declarations are made of.
+"""Conditions on events, names and lengths of time: the parts of declarations.
 
-Belongs here: `where` predicates, windows, the error of a wrong declaration. Does not belong here: what is declared with
-them (`history.py`), applying them to data (`assets.features.kernel.kernel`).
+Belongs here: `where` predicates, `days` and `hours`, the error of a wrong declaration. Does not belong here:
+declarations (`history.py`), windows (`windows.py`), applying conditions to data (`assets.features.kernel.kernel`).
 """
 
 import math
@@ -15,15 +15,15 @@ from resources.naming import is_name
 Value = str | int | float | bool
 Test = Literal["in", "at_least", "below"]
 
-LATER = {"later": True}
-"""Marks a dataclass field that came after feature sets were recorded.
+OMIT_DEFAULT = {"omit_default": True}
+"""Metadata of a dataclass field that JSON records omit at its default.
 
-A record leaves it out at its default, so that the digest of a set that does not use it stays what it was.
+A field that is added later gets it, so that the digest of a recorded feature set that does not use the field stays.
 """
 
 
 class FeatureError(LooplineError):
-    """A feature is declared or fed wrongly; the message names it and what to write instead."""
+    """A feature is declared wrongly, or its data is not valid; the message names it and the remedy."""
 
 
 def days(n: float) -> timedelta:
@@ -43,20 +43,20 @@ def _length(n: float, unit: Literal["days", "hours"]) -> timedelta:
         raise FeatureError(f"{unit}({n!r}) is no length of time; write a number as in {unit}(30)") from error
 
 
-def checked(name: str, what: str) -> str:
-    """The name, when it is a lower-case identifier of at most 63 characters.
+def checked(name: str, label: str) -> str:
+    """Returns the name if it is a lower-case identifier of at most 63 characters.
 
     Raises:
         FeatureError: It is not.
     """
     if not is_name(name):
-        raise FeatureError(f"{what} {name!r} is not a name: write at most 63 lower-case letters, digits and _")
+        raise FeatureError(f"{label} {name!r} is not a name: write at most 63 lower-case letters, digits and _")
     return name
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A numeric comparison inside `where`; made by `at_least` and `below`."""
+    """A numeric comparison inside `where`, as `at_least` and `below` return it."""
 
     test: Test
     value: float
@@ -77,7 +77,7 @@ class Predicate:
     """A condition on one column of an event; a missing value never matches.
 
     Attributes:
-        test: `in` (equal to one of the values), `at_least` or `below` (compared with the one value).
+        test: `in` (equal to one of the values), `at_least` or `below` (compared with the only value).
     """
 
     column: str
@@ -103,7 +103,7 @@ class Predicate:
 
 
 def predicates(conditions: dict[str, object]) -> tuple[Predicate, ...]:
-    """Conditions as written in where(), in a canonical order."""
+    """The conditions of `where()` as predicates, in a canonical order."""
     found = []
     for column, value in conditions.items():
         if isinstance(value, Bound):

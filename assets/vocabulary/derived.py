@@ -1,8 +1,7 @@
-"""Features that are computed from other features of the same row, as frozen declarations.
+"""Features computed from other features of the same row, as frozen declarations.
 
-Belongs here: what may be derived, and the meaning of each. Does not belong here: the arithmetic
-(`assets.features.kernel.derive`), the moment of the decision (`clock.py`), the check against the rest of the feature
-set (`feature_set.py`, which re-exports all of this).
+Belongs here: a class for each operation. Does not belong here: the arithmetic (`assets.features.kernel.derive`),
+features of the decision time (`clock.py`), the check against the rest of the feature set (`feature_set.py`).
 """
 
 import math
@@ -13,22 +12,22 @@ from assets.vocabulary.conditions import FeatureError
 
 
 class DerivedFeature(Declared):
-    """What derived features have in common beside a name: inputs and a sentence."""
+    """A named feature with inputs and a definition in words."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Features that it is computed from."""
+        """Names of the features that it is computed from."""
         return ()
 
     @property
     def sentence(self) -> str:
-        """Its meaning, when no description is given."""
+        """Its definition in words."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class _OfOne(DerivedFeature):
-    """Computed from one other."""
+    """Computed from one feature."""
 
     of: str
 
@@ -39,7 +38,7 @@ class _OfOne(DerivedFeature):
 
 @dataclass(frozen=True)
 class _OfTwo(DerivedFeature):
-    """Computed from two others, in this order."""
+    """Computed from two features, in this order."""
 
     left: str
     right: str
@@ -71,21 +70,21 @@ class Difference(_OfTwo):
 
     @property
     def sentence(self) -> str:
-        return f"{self.left} less {self.right}"
+        return f"{self.left} minus {self.right}"
 
 
 @dataclass(frozen=True)
 class Log1p(_OfOne):
-    """log(1 + of); missing where it is missing or not above -1."""
+    """log(1 + of); missing where `of` is missing or not above -1."""
 
     @property
     def sentence(self) -> str:
-        return f"Natural logarithm of one more than {self.of}"
+        return f"Natural logarithm of 1 + {self.of}"
 
 
 @dataclass(frozen=True)
 class Log(_OfOne):
-    """Natural logarithm of `of`; missing where it is missing or not above 0."""
+    """log(of); missing where `of` is missing or not above 0."""
 
     @property
     def sentence(self) -> str:
@@ -94,16 +93,16 @@ class Log(_OfOne):
 
 @dataclass(frozen=True)
 class SignedLog(_OfOne):
-    """log(1 + of) of a value above 0, -log(1 - of) of one below: for amounts of both signs, such as balances."""
+    """log(1 + of) for values from 0 on, -log(1 - of) for negative ones: for amounts of both signs, such as balances."""
 
     @property
     def sentence(self) -> str:
-        return f"Natural logarithm of one more than the size of {self.of}, with its sign"
+        return f"Natural logarithm of 1 + |{self.of}|, with the sign of {self.of}"
 
 
 @dataclass(frozen=True)
 class Clip(_OfOne):
-    """`of`, but at least `low` and at most `high`; missing where it is missing."""
+    """`of`, raised to at least `low` and lowered to at most `high`; missing where `of` is missing."""
 
     low: float | None = None
     high: float | None = None
@@ -119,12 +118,14 @@ class Clip(_OfOne):
     @property
     def sentence(self) -> str:
         bounds = (("at least", self.low), ("at most", self.high))
-        return f"{self.of}, " + " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        return f"{self.of}, limited to " + " and ".join(
+            f"{word} {bound:g}" for word, bound in bounds if bound is not None
+        )
 
 
 @dataclass(frozen=True)
 class Sum(DerivedFeature):
-    """Sum of features of the same unit, added in their order; missing where one of them is missing."""
+    """Sum of features of the same unit, added in the given order; missing where one of them is missing."""
 
     of: tuple[str, ...]
 
@@ -144,7 +145,7 @@ class Sum(DerivedFeature):
 
 
 @dataclass(frozen=True)
-class Product(_OfTwo):
+class Multiply(_OfTwo):
     """left * right; missing where either is missing."""
 
     @property
@@ -165,9 +166,9 @@ class Missing(_OfOne):
 
 @dataclass(frozen=True)
 class Trend(DerivedFeature):
-    """Rate per day in a short window over the rate in a longer one: 1 is steady, 2 is twice as much lately.
+    """Daily rate in a short window divided by the daily rate in a longer one: 1 is steady, 2 is a recent doubling.
 
-    Both are counts or sums over windows, by name. Missing where either is missing or the longer one is 0.
+    `recent` and `longer` name counts or sums over windows. Missing where either is missing or `longer` is 0.
     """
 
     recent: str
@@ -182,4 +183,4 @@ class Trend(DerivedFeature):
         return f"Daily rate of {self.recent} relative to that of {self.longer}"
 
 
-Arithmetic = Ratio | Difference | Log1p | Missing | Trend | Log | SignedLog | Clip | Sum | Product
+Arithmetic = Ratio | Difference | Log1p | Missing | Trend | Log | SignedLog | Clip | Sum | Multiply

@@ -1,8 +1,7 @@
-"""The words with which a product declares its features: frozen, JSON-serialisable, standard library only.
+"""The feature set of a product: frozen, JSON-serialisable, standard library only.
 
-Belongs here: the feature set, and the re-export of `conditions.py`, `request.py`, `history.py`, `derived.py`
-and `clock.py`, so that a product imports from this one module. Does not belong here: any arithmetic
-(`assets.features.kernel.kernel`, `assets.features.kernel.derive`) or data.
+Belongs here: the set and the checks of its features against each other. Does not belong here: the declarations of
+features (`request.py`, `history.py`, `derived.py`, `clock.py`), any arithmetic (`assets.features.kernel`), any data.
 """
 
 import hashlib
@@ -19,10 +18,11 @@ from assets.vocabulary.derived import Missing, Trend
 from assets.vocabulary.history import History
 from assets.vocabulary.records import DERIVED, REQUEST, Derived, Feature, feature_from, feature_record, holds_text
 from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
+from assets.vocabulary.times import AS_OF, SEQUENCE
 from assets.vocabulary.units import Columns, units_of
 
-_OF_ROWS = ("as_of", "sequence")
-_SAID = ("description", "owner", "unit")
+_ROW_COLUMNS = (AS_OF, SEQUENCE)
+_DOCUMENTATION = ("description", "owner", "unit")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class FeatureSet:
     """The features of a product, in the order of its feature table: request, history, derived.
 
     Attributes:
-        request, history, derived: Kept as tuples.
-        owner: Who answers for features that name no owner of their own.
+        request, history, derived: Stored as tuples.
+        owner: Owner of the features without an owner.
 
     Raises:
-        FeatureError: Two features share a name, an input is unknown or no number, a column is both text and number or
-            has a name that is taken, units that are declared contradict each other.
+        FeatureError: Two features share a name, an input is unknown or not a number, a column is both text and number
+            or has a reserved name, declared units contradict each other.
     """
 
     request: Sequence[Number | Text] = ()
@@ -50,12 +50,12 @@ class FeatureSet:
         _check_names(self)
         _check_derived(self)
         _check_columns(self)
-        _check_own_columns(self)
-        _check_facts(self)
+        _check_request_columns(self)
+        _check_record_keys(self)
         self.units()
 
     def units(self, columns: Columns | None = None, spine: str | None = None) -> dict[str, str]:
-        """The unit of each feature, as `units_of` finds it."""
+        """The unit of each feature; see `units_of`."""
         return units_of(self.request, self.history, self.derived, columns, spine)
 
     @property
@@ -70,7 +70,7 @@ class FeatureSet:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Sources with events that features read, in order of first use."""
+        """Sources whose events features read, in order of first use."""
         return tuple(dict.fromkeys(feature.source for feature in self.history))
 
     @property
@@ -80,10 +80,10 @@ class FeatureSet:
 
     @property
     def lookback(self) -> timedelta | None:
-        """How far before a decision events matter; `None` when a feature reads all history."""
-        if any(feature.reach is None for feature in self.history):
+        """The longest time before a decision at which an event can count; `None` where a feature reads all history."""
+        if any(feature.lookback is None for feature in self.history):
             return None
-        return max((feature.reach for feature in self.history if feature.reach is not None), default=timedelta(0))
+        return max((feature.lookback for feature in self.history if feature.lookback is not None), default=timedelta(0))
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -92,12 +92,12 @@ class FeatureSet:
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
-        """For each feature that is a text its values; none where they are learned or hashed."""
-        found = (feature for feature in self.all if holds_text(feature))
-        return {f.name: f.values if isinstance(f, (Category, History)) else () for f in found}
+        """For each text feature its values; an empty tuple where they are learned or hashed."""
+        texts = (feature for feature in self.all if holds_text(feature))
+        return {f.name: f.values if isinstance(f, (Category, History)) else () for f in texts}
 
     def feature(self, name: str) -> Feature:
-        """The feature of that name.
+        """The feature of this name.
 
         Raises:
             FeatureError: There is none.
@@ -108,7 +108,7 @@ class FeatureSet:
         raise FeatureError(f"'{name}' is not a feature; known: {self.names}")
 
     def define(self, name: str) -> str:
-        """What a feature is, in words made from its declaration."""
+        """The definition of a feature in words, derived from its declaration."""
         feature = self.feature(name)
         if isinstance(feature, History):
             return wording.history_sentence(feature)
@@ -117,15 +117,15 @@ class FeatureSet:
         return feature.sentence
 
     def describe(self, name: str) -> str:
-        """What a feature means: its own description, or else its definition."""
+        """The declared description of a feature, or else its definition."""
         return self.feature(name).description or self.define(name)
 
     def owner_of(self, name: str) -> str:
-        """Who answers for a feature."""
+        """The owner of a feature, or else of the set."""
         return self.feature(name).owner or self.owner
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON value from which `from_dict` makes the same set again."""
+        """The set as a JSON value, which `from_dict` reads."""
         return {
             "owner": self.owner,
             "request": [feature_record(feature) for feature in self.request],
@@ -138,7 +138,7 @@ class FeatureSet:
         """The set that `to_dict` wrote.
 
         Raises:
-            FeatureError: The record is none, or declares something wrong.
+            FeatureError: The record is not of a feature set, or features are declared wrongly.
         """
         unknown = set(record) ^ {"owner", "request", "history", "derived"}
         if unknown:
@@ -148,16 +148,16 @@ class FeatureSet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical JSON: equal exactly when the declarations are."""
+        """SHA-256 (hex) of the canonical JSON: equal exactly for equal declarations."""
         return _digest(self.to_dict())
 
     @property
     def computation(self) -> str:
-        """As `digest`, but for what is said of features for people: equal when the same is computed."""
+        """The digest without names of owners, descriptions and units: equal exactly for equal computations."""
         parts = {part: of for part, of in self.to_dict().items() if part != "owner"}
         return _digest(
             {
-                part: [{name: value for name, value in feature.items() if name not in _SAID} for feature in of]
+                part: [{name: value for name, value in feature.items() if name not in _DOCUMENTATION} for feature in of]
                 for part, of in parts.items()
             }
         )
@@ -210,7 +210,7 @@ def _check_trend(trend: Trend, recent: Feature, longer: Feature) -> None:
 
 
 def _check_columns(features: FeatureSet) -> None:
-    """A column is text or number in every use; either would be a wrong feature in the other."""
+    """A column is text in every use, or a number in every use."""
     seen: dict[tuple[str, str], tuple[bool, str]] = {}
     for feature in features.history:
         uses = [(p.column, p.is_text) for p in (*feature.filters, *feature.share)]
@@ -226,16 +226,16 @@ def _check_columns(features: FeatureSet) -> None:
                 )
 
 
-def _check_own_columns(features: FeatureSet) -> None:
-    """Columns of requests that count as events stand in the rows to be decided, beside the rows' own and features."""
-    own = {feature.source for feature in features.history if feature.includes_request}
+def _check_request_columns(features: FeatureSet) -> None:
+    """Columns of requests that count as events must not collide with columns of the spine or with features."""
+    request_sources = {feature.source for feature in features.history if feature.includes_request}
     computed = {feature.name for feature in (*features.history, *features.derived)}
     for feature in features.history:
-        for column in feature.columns if feature.source in own else ():
-            if column in _OF_ROWS:
+        for column in feature.columns if feature.source in request_sources else ():
+            if column in _ROW_COLUMNS:
                 raise FeatureError(
                     f"feature '{feature.name}' reads a column '{column}' of '{feature.source}', whose requests are "
-                    "events; the rows to be decided have their own of that name: give the source's column another one"
+                    "events; the spine has its own column of that name: give the source's column another one"
                 )
             if column in computed and feature.counts_request:
                 raise FeatureError(
@@ -244,13 +244,14 @@ def _check_own_columns(features: FeatureSet) -> None:
                 )
 
 
-def _check_facts(features: FeatureSet) -> None:
-    """A source is corrected for all of its features or for none: else two of them would tell different stories."""
+def _check_record_keys(features: FeatureSet) -> None:
+    """All features over a source use the same record key: they must count the same revisions."""
     seen: dict[str, History] = {}
     for feature in features.history:
         before = seen.setdefault(feature.source, feature)
-        if before.fact != feature.fact:
+        if before.record_key != feature.record_key:
             raise FeatureError(
-                f"feature '{feature.name}' reads {feature.source} with fact={feature.fact!r}, '{before.name}' with "
-                f"fact={before.fact!r}; give every Events of '{feature.source}' the same"
+                f"feature '{feature.name}' reads {feature.source} with record_key={feature.record_key!r}, "
+                f"'{before.name}' with record_key={before.record_key!r}; give every Events of '{feature.source}' the "
+                "same"
             )

@@ -1,21 +1,21 @@
-"""One feature of any kind, and its record in JSON.
+"""Features of every type and their JSON records.
 
-Belongs here: which kinds there are, and how one is written down and read again. Does not belong here: what a kind
-means (`request.py`, `history.py`, `derived.py`, `clock.py`), features together (`feature_set.py`).
+Belongs here: the union of all types, writing and reading a record. Does not belong here: the types themselves
+(`request.py`, `history.py`, `derived.py`, `clock.py`), the set of features (`feature_set.py`).
 """
 
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from assets.vocabulary.clock import DecisionTime
+from assets.vocabulary.clock import DecisionTimeFeature
 from assets.vocabulary.conditions import FeatureError, Predicate
 from assets.vocabulary.derived import Arithmetic
 from assets.vocabulary.history import History
 from assets.vocabulary.request import Number, Text
 from assets.vocabulary.windows import window_from, window_record
 
-Derived = Arithmetic | DecisionTime
+Derived = Arithmetic | DecisionTimeFeature
 Feature = Number | Text | History | Derived
 
 REQUEST = (Number, *get_args(Text))
@@ -27,16 +27,16 @@ _PREDICATES = ("filters", "share")
 
 
 def holds_text(feature: Feature) -> bool:
-    """Whether its column in the feature table holds texts."""
+    """Whether the feature's column in the feature table is text."""
     return isinstance(feature, get_args(Text)) or (isinstance(feature, History) and feature.is_text)
 
 
 def feature_record(feature: Feature) -> dict[str, Any]:
-    """A JSON value from which `feature_from` makes the same feature again."""
+    """The feature as a JSON value, which `feature_from` reads."""
     record: dict[str, Any] = {"type": type(feature).__name__}
     for part in fields(feature):
         value = getattr(feature, part.name)
-        if part.metadata.get("later") and value == part.default:
+        if part.metadata.get("omit_default") and value == part.default:
             continue
         if part.name in _DURATIONS:
             value = window_record(value)
@@ -52,7 +52,7 @@ def feature_from(record: Mapping[str, Any]) -> Any:
     """The feature that `feature_record` wrote.
 
     Raises:
-        FeatureError: The record is none, or declares something wrong.
+        FeatureError: The record is not of a feature, or the feature is declared wrongly.
     """
     parts = dict(record)
     cls = _TYPES.get(parts.pop("type", ""))

@@ -1,7 +1,7 @@
-"""How one column of the request is declared as a feature, as frozen values.
+"""Columns of the request as features, as frozen values.
 
-Belongs here: numbers, and texts with the three ways in which a model may take them. Does not belong here: features over
-events (`history.py`), the matrix that a model takes (`assets.bundle.encoder`).
+Belongs here: numbers, and texts in three encodings. Does not belong here: features over events (`history.py`), the
+encoded matrix (`assets.bundle.encoder`).
 """
 
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ from assets.vocabulary.base import Declared
 from assets.vocabulary.conditions import FeatureError
 
 MOST_COLUMNS = 1_000
-"""More columns than this are no category: each of them is a column of the model's matrix."""
+"""Upper bound of a category's columns in the model's matrix."""
 
 
-def checked_values(values: object, what: str) -> tuple[str, ...]:
-    """The values of a category, when they are different texts.
+def checked_values(values: object, label: str) -> tuple[str, ...]:
+    """Returns the values of a category if they are different, non-empty texts.
 
     Raises:
         FeatureError: They are not.
     """
     if isinstance(values, str) or not isinstance(values, (tuple, list)) or not values:
-        raise FeatureError(f"{what}: values={values!r}; write a tuple of the values it may have")
+        raise FeatureError(f"{label}: values={values!r}; write a tuple of the values it may have")
     if len(set(values)) != len(values) or not all(isinstance(v, str) and v for v in values):
-        raise FeatureError(f"{what}: values {values} must be different, non-empty texts")
+        raise FeatureError(f"{label}: values {values} must be different, non-empty texts")
     return tuple(values)
 
 
 @dataclass(frozen=True)
 class Number(Declared):
-    """A numeric column of the request, used as it is; also its column's name."""
+    """A numeric column of the request, unchanged; the feature has the name of the column."""
 
 
 @dataclass(frozen=True)
 class Category(Declared):
-    """A text column of the request with a known set of values; also its column's name.
+    """A text column of the request with a known set of values; the feature has the name of the column.
 
     Attributes:
-        values: The values that a model may tell apart; any other value counts as none of them.
+        values: The values that a model distinguishes; every other value counts as none of them.
     """
 
     values: tuple[str, ...]
@@ -48,11 +48,11 @@ class Category(Declared):
 
 @dataclass(frozen=True)
 class LearnedCategory(Declared):
-    """A text column of the request whose values are learned from the training rows; also its column's name.
+    """A text column of the request whose values are learned from the training rows; the feature has its name.
 
-    The values kept are the `top` most frequent ones among those that stand in at least `at_least` training rows (ties:
-    the smaller text); every other value is "other". They are kept in the bundle, and never learned from rows that a
-    model is judged on.
+    Kept are the `top` most frequent values among those of at least `at_least` training rows (of equally frequent ones
+    the smaller text); every other value is "other". The bundle stores them. They are never learned from rows on which
+    a model is evaluated.
     """
 
     top: int | None = None
@@ -71,10 +71,10 @@ class LearnedCategory(Declared):
 
 @dataclass(frozen=True)
 class HashedCategory(Declared):
-    """A text column of the request, of any number of values, as one of so many buckets; also its column's name.
+    """A text column of the request, its values hashed into buckets; the feature has the name of the column.
 
-    A value's bucket is its BLAKE2b hash modulo `buckets`: the same on every machine and in every version. Values that
-    share a bucket are one to the model.
+    A value's bucket is its BLAKE2b hash modulo `buckets`: the same on every machine and in every version. A model
+    cannot distinguish values of the same bucket.
     """
 
     buckets: int
@@ -88,4 +88,4 @@ class HashedCategory(Declared):
 
 
 Text = Category | LearnedCategory | HashedCategory
-"""Every way of a text."""
+"""Every encoding of a text column."""

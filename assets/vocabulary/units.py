@@ -1,12 +1,11 @@
-"""The units of features: what they are, and which of them go together.
+"""The units of features and their compatibility.
 
-Belongs here: the algebra of unit names, the unit of each feature of a set, refusing what does not go together. Does not
-belong here: where units are declared (`request.py`, `history.py`, contracts), any value.
+Belongs here: the algebra of unit names, the unit of each feature of a set, refusing incompatible units. Does not belong
+here: where units are declared (`request.py`, `history.py`, contracts), any value.
 
-A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are pure numbers. The empty unit is
-unknown. Where units must agree (differences, sums, trends) an unknown one agrees with no known one: mistakes hide in
-numbers whose unit nobody stated, and stating it is one word. Where they need not agree (ratios, products) the unit of
-the result is unknown too.
+A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are dimensionless. The empty unit is
+unknown. Where units must agree (differences, sums, trends) an unknown unit agrees with no known one: mistakes hide in
+numbers without a stated unit. Where they need not agree (ratios, multiplications) the unit of the result is unknown.
 """
 
 import re
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from assets.vocabulary.aggregates import UNITS
 from assets.vocabulary.clock import DayOfWeek
 from assets.vocabulary.conditions import FeatureError
-from assets.vocabulary.derived import Clip, Difference, Log, Log1p, Product, Ratio, SignedLog, Sum, Trend
+from assets.vocabulary.derived import Clip, Difference, Log, Log1p, Multiply, Ratio, SignedLog, Sum, Trend
 from assets.vocabulary.history import History
 from assets.vocabulary.records import Derived
 from assets.vocabulary.request import Number, Text
@@ -24,8 +23,8 @@ Columns = Mapping[str, Mapping[str, str]]
 """For each source the units of its columns."""
 
 NUMBER = "1"
-_PURE = {"1", "share", "flag", "times"}
-_TIMES = {"microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"}
+_DIMENSIONLESS = {"1", "share", "flag", "times"}
+_TIME_NAMES = {"microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "year"}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _LOGARITHM = "log"
 
@@ -37,38 +36,38 @@ def units_of(
     columns: Columns | None = None,
     spine: str | None = None,
 ) -> dict[str, str]:
-    """The unit of each feature, in order; "" for texts and where it is unknown.
+    """The unit of each feature, in order; "" for texts and for unknown units.
 
     Args:
         request, history, derived: The features of a feature set.
-        columns: Units of the sources' columns, as their contracts declare them; None where contracts are not at hand,
-            and an unknown unit may still be declared there.
-        spine: The source whose columns are those of the request.
+        columns: Units of the sources' columns, as their contracts declare them; None without contracts, when a unit
+            that is not declared here may still be in one.
+        spine: The source whose columns the request has.
 
     Raises:
-        FeatureError: Units do not go together, or a declared one is not what the feature's inputs or its contract say.
+        FeatureError: Units are incompatible, or a declared unit differs from the unit of the contract or the inputs.
     """
     strict, columns = columns is not None, columns or {}
-    found: dict[str, str] = {}
+    units: dict[str, str] = {}
     for feature in request:
         contract = columns.get(spine or "", {}).get(feature.name, "") if isinstance(feature, Number) else ""
-        found[feature.name] = _agreed(feature.name, feature.unit, contract, "its contract says")
+        units[feature.name] = _agreed(feature.name, feature.unit, contract, "its contract says")
     for past in history:
-        found[past.name] = _agreed(past.name, past.unit, _of_history(past, columns), "its contract says")
+        units[past.name] = _agreed(past.name, past.unit, _of_history(past, columns), "its contract says")
     for computed in derived:
-        known = strict or all(found[name] for name in computed.inputs)
-        worked_out = _of_derived(computed, found) if known else ""
-        found[computed.name] = _agreed(computed.name, computed.unit, worked_out, "its inputs make")
-    return found
+        known = strict or all(units[name] for name in computed.inputs)
+        inferred = _of_derived(computed, units) if known else ""
+        units[computed.name] = _agreed(computed.name, computed.unit, inferred, "its inputs give")
+    return units
 
 
-def _agreed(name: str, declared: str, worked_out: str, why: str) -> str:
-    """The declared unit, or else the one worked out."""
-    if declared and worked_out and _parsed(declared) != _parsed(worked_out):
+def _agreed(name: str, declared: str, inferred: str, origin: str) -> str:
+    """The declared unit, or else the inferred one."""
+    if declared and inferred and _parsed(declared) != _parsed(inferred):
         raise FeatureError(
-            f"feature '{name}': unit={declared!r}, but {why} {worked_out!r}; leave unit= out, or mend the other"
+            f"feature '{name}': unit={declared!r}, but {origin} {inferred!r}; leave unit= out, or fix the other"
         )
-    return declared or worked_out
+    return declared or inferred
 
 
 def _of_history(feature: History, columns: Columns) -> str:
@@ -82,8 +81,8 @@ def _of_derived(feature: Derived, units: Mapping[str, str]) -> str:
     match feature:
         case Ratio():
             return _quotient(feature.name, feature.numerator, feature.denominator, units)
-        case Product():
-            return _product(units[feature.left], units[feature.right])
+        case Multiply():
+            return _multiplied(units[feature.left], units[feature.right])
         case Difference() | Sum():
             return _common(feature.name, feature.inputs, units)
         case Trend():
@@ -103,32 +102,31 @@ def _common(name: str, inputs: tuple[str, ...], units: Mapping[str, str]) -> str
     first, *others = inputs
     for other in others:
         if _parsed(units[first]) != _parsed(units[other]) or bool(units[first]) != bool(units[other]):
-            known = {part: f"in {units[part]}" if units[part] else "without a unit" for part in (first, other)}
-            unknown = [part for part in known if not units[part]]
+            labels = {part: f"in {units[part]}" if units[part] else "without a unit" for part in (first, other)}
+            unknown = [part for part in labels if not units[part]]
             remedy = (
-                f"write unit= for '{unknown[0]}', or in its contract" if unknown else "bring both to one unit first"
+                f"write unit= for '{unknown[0]}', or in its contract" if unknown else "convert both to one unit first"
             )
-            raise FeatureError(f"feature '{name}': '{first}' is {known[first]}, '{other}' {known[other]}; {remedy}")
-    found = {units[part] for part in inputs}
-    return units[first] if len(found) == 1 else NUMBER
+            raise FeatureError(f"feature '{name}': '{first}' is {labels[first]}, '{other}' {labels[other]}; {remedy}")
+    return units[first] if len({units[part] for part in inputs}) == 1 else NUMBER
 
 
 def _quotient(name: str, numerator: str, denominator: str, units: Mapping[str, str]) -> str:
     upper, lower = units[numerator], units[denominator]
     if not upper or not lower:
         return ""
-    for alike in (_is_currency, _is_time):
-        one = {part for part in _parsed(upper) if alike(part)}
-        other = {part for part in _parsed(lower) if alike(part)}
-        if one and other and one != other:
+    for is_of_kind in (_is_currency, _is_time):
+        above = {part for part in _parsed(upper) if is_of_kind(part)}
+        below = {part for part in _parsed(lower) if is_of_kind(part)}
+        if above and below and above != below:
             raise FeatureError(
-                f"feature '{name}': '{numerator}' is in {upper} and '{denominator}' in {lower}; their ratio is that of "
-                f"{min(one)} to {min(other)}: bring both to one unit first"
+                f"feature '{name}': '{numerator}' is in {upper} and '{denominator}' in {lower}; their ratio mixes "
+                f"{min(above)} and {min(below)}: convert both to one unit first"
             )
     return _written(_combined(_parsed(upper), _parsed(lower), -1))
 
 
-def _product(left: str, right: str) -> str:
+def _multiplied(left: str, right: str) -> str:
     return _written(_combined(_parsed(left), _parsed(right), 1)) if left and right else ""
 
 
@@ -137,24 +135,24 @@ def _is_currency(name: str) -> bool:
 
 
 def _is_time(name: str) -> bool:
-    return name in _TIMES
+    return name in _TIME_NAMES
 
 
 def _parsed(unit: str) -> dict[str, int]:
-    """Exponents of the names; of times in the singular, without pure numbers."""
-    found: dict[str, int] = {}
+    """Exponents of the names, times in the singular, dimensionless names left out."""
+    exponents: dict[str, int] = {}
     for number, part in enumerate(unit.split("/")):
         for name in part.split("*"):
             name = name.strip()
-            name = name[:-1] if name[:-1] in _TIMES and name.endswith("s") else name
-            if name and name not in _PURE:
-                found[name] = found.get(name, 0) + (-1 if number else 1)
-    return {name: exponent for name, exponent in found.items() if exponent}
+            name = name[:-1] if name[:-1] in _TIME_NAMES and name.endswith("s") else name
+            if name and name not in _DIMENSIONLESS:
+                exponents[name] = exponents.get(name, 0) + (-1 if number else 1)
+    return {name: exponent for name, exponent in exponents.items() if exponent}
 
 
 def _combined(one: Mapping[str, int], other: Mapping[str, int], sign: int) -> dict[str, int]:
-    found = {name: one.get(name, 0) + sign * other.get(name, 0) for name in {**one, **other}}
-    return {name: exponent for name, exponent in found.items() if exponent}
+    exponents = {name: one.get(name, 0) + sign * other.get(name, 0) for name in {**one, **other}}
+    return {name: exponent for name, exponent in exponents.items() if exponent}
 
 
 def _written(exponents: Mapping[str, int]) -> str:

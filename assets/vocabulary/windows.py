@@ -1,8 +1,8 @@
-"""Windows as a product declares them, and their way to JSON and back.
+"""Windows as a product declares them, and their JSON records.
 
-Belongs here: lengths of time, calendar days and months, numbers of events. Does not belong here: what is computed over
-a window (`history.py`), where it begins for a given moment (`assets.features.kernel.calendars`,
-`assets.features.kernel.windows`), anything outside the standard library.
+Belongs here: lengths of time, calendar days and months, numbers of events. Does not belong here: aggregates over a
+window (`history.py`), where a window begins for a given decision (`assets.features.kernel.calendars`,
+`assets.features.kernel.edges`), anything outside the standard library.
 """
 
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from assets.vocabulary.conditions import FeatureError
 
 Unit = Literal["day", "month"]
 
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _LONGEST = {"day": 1, "month": 31}
 _MOST = 1200
 LONGEST = timedelta(days=365_000)
-"""A thousand years: the calendar has days so long before any decision, to which events are read."""
+"""A thousand years: as long before any decision of our time the calendar still has days."""
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """Days or months of the calendar of a time zone; made by `today`, `this_month` and `last_months`.
+    """Calendar days or months of a time zone, as `today`, `this_month` and `last_months` return them.
 
     Attributes:
-        back: 0 for the period that the decision falls into, from its first moment up to the decision; n for the n
-            whole periods before that one.
-        zone: An IANA time zone. A day begins where the zone's clock shows its midnight (in a spring night that has
-            none, where the clock jumps over it), so it may last 23 or 25 hours.
+        back: 0 for the period of the decision, from its first moment up to the decision; n for the n whole periods
+            before it.
+        zone: An IANA time zone. A day begins at midnight of the zone's clock (in a spring night without midnight, when
+            the clock skips it), so it may last 23 or 25 hours.
     """
 
     unit: Unit
@@ -50,21 +50,21 @@ class Calendar:
 
     @property
     def current(self) -> "Calendar":
-        """The period that the decision falls into."""
+        """The period of the decision."""
         return Calendar(self.unit, 0, self.zone)
 
     @property
     def longest(self) -> timedelta:
-        """At least as long as the time from the window's first moment to the decision ever is.
+        """Upper bound of the time from the window's first moment to the decision.
 
-        Two days are added for zones that changed over the date line, where a date lasted 47 hours.
+        Two days are added for zones that moved across the date line, where a date lasted 47 hours.
         """
         return timedelta(days=_LONGEST[self.unit] * (self.back + 1) + 2)
 
 
 @dataclass(frozen=True)
 class LastEvents:
-    """The last events up to the decision, whenever they were; made by `last_events`."""
+    """The last events up to the decision, however long ago, as `last_events` returns them."""
 
     count: int
 
@@ -74,7 +74,7 @@ class LastEvents:
 
 
 Window = timedelta | Calendar | LastEvents
-"""How far back events count: a length of time, a period of the calendar, or a number of events."""
+"""A length of time, a period of the calendar, or a number of events."""
 
 
 def today(zone: str = "UTC") -> Calendar:
@@ -88,53 +88,53 @@ def this_month(zone: str = "UTC") -> Calendar:
 
 
 def last_months(n: int, zone: str = "UTC") -> Calendar:
-    """The n whole calendar months before that of the decision."""
+    """The n whole calendar months before the month of the decision."""
     if n == 0:
-        raise FeatureError("last_months(0) holds nothing; write this_month() or last_months(1)")
+        raise FeatureError("last_months(0) is empty; write this_month() or last_months(1)")
     return Calendar("month", n, zone)
 
 
 def last_events(n: int) -> LastEvents:
-    """The last n events that meet the conditions, by the windows' time; the request is one of them where it counts.
+    """The last n events that meet the conditions, by the time of the windows; the request is one of them if it counts.
 
-    Simultaneous events are ordered by sequence and then by their other time. Those that are still alike stand in the
-    window together, so that it then holds more than n.
+    Simultaneous events are ordered by sequence, then by their other time. Events that are still tied are all in the
+    window, which then holds more than n.
     """
     return LastEvents(n)
 
 
-def checked_window(window: object, what: str) -> None:
-    """Raises FeatureError unless it is a window, or None for all history."""
+def checked_window(window: object, label: str) -> None:
+    """Raises FeatureError unless the value is a window, or None for all history."""
     if isinstance(window, timedelta):
         fits = window > timedelta(0)
     else:
         fits = window is None or isinstance(window, (Calendar, LastEvents))
     if not fits:
         raise FeatureError(
-            f"{what}: window {window!r}; write days(30), this_month(), last_events(10), or None for all history"
+            f"{label}: window {window!r}; write days(30), this_month(), last_events(10), or None for all history"
         )
     if isinstance(window, timedelta) and window > LONGEST:
         raise FeatureError(
-            f"{what}: window of {window.days} days; write at most {LONGEST.days}, or None for all history"
+            f"{label}: window of {window.days} days; write at most {LONGEST.days}, or None for all history"
         )
 
 
-def checked_lag(lag: object, window: Window | None, what: str) -> None:
-    """Raises FeatureError unless the window may end that long before the decision."""
+def checked_lag(lag: object, window: Window | None, label: str) -> None:
+    """Raises FeatureError unless the lag is valid together with the window."""
     if lag is None:
         return
     if not isinstance(lag, timedelta) or lag <= timedelta(0):
-        raise FeatureError(f"{what}: lag={lag!r}; write lag=days(7), or leave it out for none")
+        raise FeatureError(f"{label}: lag={lag!r}; write lag=days(7), or leave it out for none")
     if isinstance(window, (Calendar, LastEvents)):
-        raise FeatureError(f"{what}: a lag goes with a length of time or all history; write days(30) for its window")
+        raise FeatureError(f"{label}: a lag goes with a length of time or all history; write days(30) for its window")
     if lag > LONGEST - (window or timedelta(0)):
         raise FeatureError(
-            f"{what}: a lag of {lag.days} days; write one that is at most {LONGEST.days} days together with its window"
+            f"{label}: a lag of {lag.days} days; write one that is at most {LONGEST.days} days together with its window"
         )
 
 
-def reach_of(window: Window | None, lag: timedelta | None) -> timedelta | None:
-    """How long before the decision the window's first event can be; None where nothing bounds it."""
+def lookback_of(window: Window | None, lag: timedelta | None) -> timedelta | None:
+    """The longest time before the decision at which an event of the window can be; None where it is unbounded."""
     if window is None or isinstance(window, LastEvents):
         return None
     length = window.longest if isinstance(window, Calendar) else window
@@ -142,9 +142,9 @@ def reach_of(window: Window | None, lag: timedelta | None) -> timedelta | None:
 
 
 def window_record(window: Window | None) -> Any:
-    """The window as a JSON value: microseconds, or an object that names what it is."""
+    """The window as a JSON value: microseconds, `{unit, back, zone}`, `{events}` or None."""
     if isinstance(window, timedelta):
-        return window // _MICROSECOND
+        return window // MICROSECOND
     if isinstance(window, Calendar):
         return {"unit": window.unit, "back": window.back, "zone": window.zone}
     return None if window is None else {"events": window.count}
@@ -154,14 +154,14 @@ def window_from(record: Any) -> Window | None:
     """The window that `window_record` wrote.
 
     Raises:
-        FeatureError: The record is none.
+        FeatureError: The record is not of a window.
     """
     if record is None:
         return None
-    if isinstance(record, int) and not isinstance(record, bool) and abs(record) <= timedelta.max // _MICROSECOND:
-        return record * _MICROSECOND
+    if isinstance(record, int) and not isinstance(record, bool) and abs(record) <= timedelta.max // MICROSECOND:
+        return record * MICROSECOND
     if isinstance(record, dict) and set(record) == {"events"}:
         return LastEvents(record["events"])
     if isinstance(record, dict) and set(record) == {"unit", "back", "zone"}:
         return Calendar(**record)
-    raise FeatureError(f"window {record!r} is none; it is microseconds, {{events}} or {{unit, back, zone}}")
+    raise FeatureError(f"{record!r} is not a window; write microseconds, {{events}} or {{unit, back, zone}}")

@@ -1,6 +1,6 @@
-"""Names and sentences for features that were given none.
+"""Default names of features and their definitions in words.
 
-Belongs here: turning a declaration into plain words. Does not belong here: checks, arithmetic, tables of words
+Belongs here: from a declaration to a name and a sentence. Does not belong here: checks, arithmetic, the catalogue
 (`assets.features.catalogue.entries`).
 """
 
@@ -14,7 +14,7 @@ from assets.vocabulary.windows import Calendar, LastEvents, Window
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _BETWEEN = {
-    "mean_time_between": "Mean of the days",
+    "mean_time_between": "Mean days",
     "min_time_between": "Fewest days",
     "max_time_between": "Most days",
     "std_time_between": "Standard deviation of the days",
@@ -22,7 +22,7 @@ _BETWEEN = {
 
 
 class Condition(Protocol):
-    """What is read of a predicate."""
+    """The attributes of a predicate that wording reads."""
 
     @property
     def column(self) -> str: ...
@@ -33,7 +33,7 @@ class Condition(Protocol):
 
 
 class Aggregate(Protocol):
-    """What is read of a history feature."""
+    """The attributes of a history feature that wording reads."""
 
     @property
     def kind(self) -> str: ...
@@ -79,18 +79,20 @@ def window_label(window: Window | None) -> str:
 def default_name(
     source: str,
     filters: Iterable[Condition],
-    kind: str,
-    column: str | None,
+    aggregate: str,
     share: Iterable[Condition],
     window: Window | None,
     lag: timedelta | None = None,
 ) -> str:
-    """`transactions_direction_debit_sum_amount_90d`; the caller checks that it is a name."""
+    """`transactions_direction_debit_sum_amount_90d`; the caller checks that it is a valid name.
+
+    Args:
+        aggregate: Kind, column and parameters, as `kind_label` returns them.
+    """
     parts = [
         source,
         *map(_condition_label, filters),
-        kind,
-        column or "",
+        aggregate,
         *map(_condition_label, share),
         window_label(window),
         f"lag_{window_label(lag)}" if lag else "",
@@ -99,11 +101,11 @@ def default_name(
 
 
 def kind_label(kind: str, column: str | None, level: float | None, half_life: timedelta | None) -> str:
-    """What is computed, as a part of a name: `sum_amount`, `p90_amount`, `decayed_count_half_life_7d`."""
-    what = kind
+    """Kind, column and parameters as a part of a name: `sum_amount`, `p90_amount`, `decayed_count_half_life_7d`."""
+    label = kind
     if level is not None:
-        what = "median" if level == 0.5 else f"p{100 * level:g}".replace(".", "_")
-    parts = [what, column or "", "" if half_life is None else f"half_life_{window_label(half_life)}"]
+        label = "median" if level == 0.5 else f"p{100 * level:g}".replace(".", "_")
+    parts = [label, column or "", "" if half_life is None else f"half_life_{window_label(half_life)}"]
     return "_".join(part for part in parts if part)
 
 
@@ -114,50 +116,50 @@ def _condition_label(condition: Condition) -> str:
 
 
 def history_sentence(feature: Aggregate) -> str:
-    """The meaning of a history feature, as a clause without a full stop."""
-    events = feature.source.replace("_", " ") + _conditions(" with ", feature.filters)
-    column = (feature.column or "").replace("_", " ")
-    when = _when(feature)
-    own = ", this one included" if feature.counts_request else ""
+    """The definition of a history feature, as a clause without a full stop."""
+    column, events, when = feature.column, _events(feature), _when(feature)
+    over = f"{events} {when}" + (", the request included" if feature.counts_request else "")
     match feature.kind:
         case "count":
-            return f"Number of {events} {when}{own}"
+            return f"Number of {over}"
         case "sum":
-            return f"Sum of {column} over {events} {when}{own}"
+            return f"Sum of {column} over {over}"
         case "mean":
-            return f"Mean {column} of {events} {when}{own}"
+            return f"Mean {column} of {over}"
         case "min":
-            return f"Smallest {column} of {events} {when}{own}"
+            return f"Smallest {column} of {over}"
         case "max":
-            return f"Largest {column} of {events} {when}{own}"
+            return f"Largest {column} of {over}"
         case "std":
-            return f"Standard deviation of {column} of {events} {when}{own}"
+            return f"Standard deviation of {column} over {over}"
         case "distinct":
-            return f"Number of different values of {column} in {events} {when}{own}"
+            return f"Number of different values of {column} in {over}"
+        case "share" if feature.filters or isinstance(feature.window, LastEvents):
+            return f"Share of {over} that have {_conditions(feature.share)}"
         case "share":
-            return f"Share{_conditions(' with ', feature.share)} among {events} {when}{own}"
+            return f"Share of {events} with {_conditions(feature.share)}{over.removeprefix(events)}"
         case "last":
             return f"Latest {column} of {events} {when}"
         case "first":
             return f"Earliest {column} of {events} {when}"
         case "quantile":
-            return f"{_quantile_words(feature.level or 0.0)} {column} of {events} {when}{own}"
+            return f"{_quantile_words(feature.level or 0.0)} {column} of {over}"
         case "mode":
-            return f"Most frequent {column} of {events} {when}{own}"
+            return f"Most frequent {column} of {over}"
         case "mean_time_between" | "min_time_between" | "max_time_between" | "std_time_between":
-            return f"{_BETWEEN[feature.kind]} between consecutive {events} {when}{own}"
+            return f"{_BETWEEN[feature.kind]} between consecutive events of {over}"
         case "streak":
-            return f"Number of the latest {events} in a row{_conditions(' with ', feature.share)} {when}{own}"
+            return f"Number of latest consecutive events of {over} that have {_conditions(feature.share)}"
         case "slope":
-            return f"Rise a day of {column} over {events} {when}{own}"
+            return f"Daily slope of {column} over {over}"
         case "decayed_sum":
-            return f"Sum of {column} over {events} {when}, {_halved(feature.half_life)}{own}"
+            return f"Sum of {column} over {over}, {_halved(feature.half_life)}"
         case "decayed_count":
-            return f"Number of {events} {when}, {_halved(feature.half_life)}{own}"
+            return f"Number of {over}, {_halved(feature.half_life)}"
         case "time_since_last":
-            return f"Days since the latest of {events} {when}"
+            return f"Days since the latest event of {events} {when}"
         case _:
-            return f"Days since the earliest of {events} {when}"
+            return f"Days since the earliest event of {events} {when}"
 
 
 def _quantile_words(level: float) -> str:
@@ -165,18 +167,25 @@ def _quantile_words(level: float) -> str:
 
 
 def _halved(half_life: timedelta | None) -> str:
-    return f"each weighted by half for every {window_words(half_life or _DAY)} of its age"
+    return f"each weight halving with every {window_words(half_life or _DAY)} of age"
+
+
+def _events(feature: Aggregate) -> str:
+    events = feature.source.replace("_", " ")
+    if isinstance(feature.window, LastEvents):
+        count = feature.window.count
+        events = f"the last {count} {events}" if count > 1 else f"the last event of {events}"
+    return f"{events} with {_conditions(feature.filters)}" if feature.filters else events
 
 
 def _when(feature: Aggregate) -> str:
     known, window = "that became known " if feature.time == "known_at" else "", feature.window
     until = f"up to {window_words(feature.lag)} before the decision" if feature.lag else "up to the decision"
     if isinstance(window, LastEvents):
-        last = "last" if window.count == 1 else f"last {window.count}"
-        return f"among the {last} of them {'to become known ' if known else ''}{until}"
+        return f"to become known {until}" if known else until
     if isinstance(window, Calendar) and window.back:
-        whole = f"{window.back} calendar {window.unit}s" if window.back > 1 else f"calendar {window.unit}"
-        return f"{known}in the {whole} before that of the decision ({window.zone})"
+        periods = f"{window.back} calendar {window.unit}s" if window.back > 1 else f"calendar {window.unit}"
+        return f"{known}in the {periods} before the {window.unit} of the decision ({window.zone})"
     if isinstance(window, Calendar):
         return f"{known}in the calendar {window.unit} of the decision ({window.zone}), {until}"
     return f"{known}at any time {until}" if window is None else f"{known}in the {window_words(window)} {until}"
@@ -191,18 +200,15 @@ def window_words(window: timedelta) -> str:
     return f"{window.total_seconds():g} seconds"
 
 
-def _conditions(lead: str, conditions: tuple[Condition, ...]) -> str:
-    if not conditions:
-        return ""
-    return lead + " and ".join(map(_condition_words, conditions))
+def _conditions(conditions: tuple[Condition, ...]) -> str:
+    return " and ".join(map(_condition_words, conditions))
 
 
 def _condition_words(condition: Condition) -> str:
-    column = condition.column.replace("_", " ")
     match condition.test:
         case "at_least":
-            return f"{column} at least {condition.values[0]:g}"
+            return f"{condition.column} >= {condition.values[0]:g}"
         case "below":
-            return f"{column} below {condition.values[0]:g}"
+            return f"{condition.column} < {condition.values[0]:g}"
         case _:
-            return f"{column} {' or '.join(str(v).replace('_', ' ') for v in condition.values)}"
+            return f"{condition.column} = {' or '.join(map(str, condition.values))}"

@@ -63,7 +63,7 @@ def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
     """The source that another run had finished is not read again; the store ends as if nothing had happened."""
     made = {source.name: frozenset({LAST}) for source in PRODUCT.sources}
     now = datetime.combine(LAST + timedelta(days=1), time(), UTC)
-    loads = planned_loads(PRODUCT, KERNEL, cards.lake, made=made, now=now)
+    loads = planned_loads(PRODUCT, KERNEL, cards.lake, validated=made, now=now)
     first = loads[0]
     rows = cards.lake.read(first.table, days=first.days, version=first.table_version)
     other = open_store(cards.environment.online_store, "card_fraud")

@@ -1,1 +1,1 @@
-"""Properties that hold for any data."""
+"""Properties of features that hold for any data."""

@@ -1,6 +1,6 @@
-"""How hard properties are tried, and the Spark session that they share.
+"""Number of examples, and the Spark session that tests share.
 
-`LOOPLINE_CAMPAIGN=1` tries each property on ten thousand examples; without it, on a few dozen.
+`LOOPLINE_CAMPAIGN=1` tests each property on ten thousand examples, otherwise on a few dozen.
 """
 
 import os

@@ -1,8 +1,7 @@
-"""Random histories with everything that goes wrong in real ones, and the features that are tried on them.
+"""Random histories with all difficulties of real ones, and the features that are tested on them.
 
-Ties in time and in everything else, facts that become known late or ahead of their time, corrections of them, moments
-around midnight and around a change of the clock, missing values and keys, entities without events, numbers at the ends
-of their range.
+Ties in time and in all columns, events that become known late or before they happen, revisions, times around midnight
+and around a change of the clock, missing values and keys, entities without events, numbers at the ends of their range.
 """
 
 import struct
@@ -28,9 +27,9 @@ from assets.vocabulary import (
     Log,
     Log1p,
     Missing,
+    Multiply,
     Night,
     Number,
-    Product,
     Ratio,
     SignedLog,
     Sum,
@@ -58,8 +57,8 @@ STARTS = (
 )
 ZONES = ("UTC", "Europe/Berlin", "America/Sao_Paulo", "Pacific/Apia", "America/St_Johns")
 MICROS = pa.timestamp("us", tz="UTC")
-RESOLUTIONS = {"facts": {"amount": 0.01, "n": 1.0, "ratio": 2.5}, "orders": {"amount": 0.01}}
-SOURCES = ("facts", "orders")
+RESOLUTIONS = {"payments": {"amount": 0.01, "n": 1.0, "ratio": 2.5}, "orders": {"amount": 0.01}}
+SOURCES = ("payments", "orders")
 COLUMNS = ("amount", "ratio", "n", "level", "kind", "flag")
 
 
@@ -80,8 +79,8 @@ class Case:
     spine: pa.Table
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What Hypothesis shows of a counterexample."""
-        windows = sorted({f"{f.window}, {f.lag}, {f.fact}" for f in self.features.history})
+        """The form in which Hypothesis shows a counterexample."""
+        windows = sorted({f"{f.window}, {f.lag}, {f.record_key}" for f in self.features.history})
         events = {source: events.to_pylist() for source, events in self.events.items()}
         printer.text(f"Case(windows={windows}, events={events}, spine={self.spine.to_pylist()})")
 
@@ -118,7 +117,7 @@ def _aggregates(of: Events, window: Window | None, tag: str) -> list[History]:
 
 
 def _more_aggregates(of: Events, window: timedelta | None, tag: str) -> list[History]:
-    """What is asked of order, ranks, trends and age."""
+    """Aggregates of order, ranks, trends and age."""
     some = of.where(kind=("a", "b"))
     flagged = of.where(flag=True)
     return [
@@ -147,21 +146,21 @@ def _more_aggregates(of: Events, window: timedelta | None, tag: str) -> list[His
 
 def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = False) -> FeatureSet:
     """Every kind of feature over each window, by two keys, on both time axes, with and without the request."""
-    fact = "fact" if corrected else None
-    facts = Events("facts", key="person", fact=fact)
-    known = Events("facts", key="place", time="known_at", fact=fact)
-    orders = Events("orders", key="person", includes_request=True, fact=fact)
+    record_key = "record_id" if corrected else None
+    payments = Events("payments", key="person", record_key=record_key)
+    known = Events("payments", key="place", time="known_at", record_key=record_key)
+    orders = Events("orders", key="person", includes_request=True, record_key=record_key)
     lags: dict[str, timedelta] = {}
     history: list[History] = []
     for number, each in enumerate(windows):
         window = each.window if isinstance(each, Lagged) else each
         before = len(history)
-        history += _aggregates(facts, window, f"_f{number}")
+        history += _aggregates(payments, window, f"_p{number}")
         history += _aggregates(known, window, f"_k{number}")
-        own = _aggregates(orders, window, f"_o{number}")
-        # Columns without a resolution in the contract of orders are not added up.
-        history += [f for f in own if f.kind not in SUMMED or f.column == "amount"]
-        history += [facts.time_since_first(window, name=f"person_since_first_{number}")]
+        of_orders = _aggregates(orders, window, f"_o{number}")
+        # Columns without a resolution in the contract of orders cannot be added up.
+        history += [f for f in of_orders if f.kind not in SUMMED or f.column == "amount"]
+        history += [payments.time_since_first(window, name=f"person_since_first_{number}")]
         if isinstance(each, Lagged):
             lags |= {feature.name: each.lag for feature in history[before:]}
     history = [replace(feature, lag=lags.get(feature.name)) for feature in history]
@@ -169,13 +168,13 @@ def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = F
     trends = []
     if len(set(lengths)) > 1:
         short, long = (windows.index(pick(lengths)) for pick in (min, max))
-        trends = [Trend("trend", recent=f"count_f{short}", longer=f"count_f{long}")]
+        trends = [Trend("trend", recent=f"count_p{short}", longer=f"count_p{long}")]
     return FeatureSet(
         request=[Number("amount"), Category("kind", values=("a", "b"))],
         history=history,
         derived=[
-            Ratio("amount_to_mean", numerator="amount", denominator="mean_f0"),
-            Difference("less", left="amount", right="last_f0"),
+            Ratio("amount_to_mean", numerator="amount", denominator="mean_p0"),
+            Difference("less", left="amount", right="last_p0"),
             Log1p("logarithm", of="amount_to_mean"),
             Missing("unknown_kind", of="kind"),
             Missing("unknown", of="logarithm"),
@@ -184,12 +183,12 @@ def feature_set(windows: tuple[Window | Lagged | None, ...], corrected: bool = F
             DayOfWeek("weekday"),
             Hour("hour"),
             Log("plain_logarithm", of="amount"),
-            SignedLog("signed_logarithm", of="last_f0"),
+            SignedLog("signed_logarithm", of="last_p0"),
             Clip("clipped", of="amount", low=-1, high=2.5),
-            Clip("floored", of="last_f0", low=0),
-            Sum("total", of=("amount", "last_f0", "amount")),
-            Product("product", left="amount", right="last_f0"),
-            Missing("no_mode", of="kind_mode_f0"),
+            Clip("floored", of="last_p0", low=0),
+            Sum("total", of=("amount", "last_p0", "amount")),
+            Multiply("product", left="amount", right="last_p0"),
+            Missing("no_mode", of="kind_mode_p0"),
             Weekend("local_weekend", zone="Pacific/Auckland"),
             Night("local_night", zone="Europe/Berlin"),
             DayOfWeek("local_weekday", zone="Asia/Kathmandu"),
@@ -216,14 +215,14 @@ def _values() -> dict[str, st.SearchStrategy[object]]:
         "flag": st.one_of(st.none(), st.booleans()),
         "person": st.one_of(st.none(), st.sampled_from(["p", "q", "r"])),
         "place": st.one_of(st.none(), st.integers(1, 3)),
-        "fact": st.one_of(st.none(), st.integers(1, 4)),
+        "record_id": st.one_of(st.none(), st.integers(1, 4)),
     }
 
 
 TYPES = {
     "amount": pa.float64(), "ratio": pa.float64(), "n": pa.int64(), "level": pa.float64(), "kind": pa.string(),
     "flag": pa.bool_(), "person": pa.string(), "place": pa.int32(), "event_time": MICROS, "known_at": MICROS,
-    "as_of": MICROS, "sequence": pa.int64(), "row_id": pa.int64(), "fact": pa.int64(),
+    "as_of": MICROS, "sequence": pa.int64(), "row_id": pa.int64(), "record_id": pa.int64(),
 }  # fmt: skip
 
 
@@ -233,7 +232,7 @@ def table(rows: list[dict[str, object]], names: tuple[str, ...]) -> pa.Table:
 
 
 def _dense(random: Random, start: datetime, unit: timedelta, source: bool) -> dict[str, object]:
-    """An event (or a row) among few people and moments, so that windows hold much and ties are common."""
+    """An event (or a row) of few people and few times, so that windows hold many events and ties are common."""
     moment = start + random.randrange(12) * unit
     return {
         "amount": random.choice([None, 0.0, -0.0, random.randrange(-500, 500) / 100]),
@@ -244,18 +243,18 @@ def _dense(random: Random, start: datetime, unit: timedelta, source: bool) -> di
         "flag": random.choice([None, True, True, False]),
         "person": random.choice(["p", "p", "q", None]),
         "place": random.choice([1, 1, 2, None]),
-        "fact": random.choice([None, *range(6)]),
+        "record_id": random.choice([None, *range(6)]),
         "event_time" if source else "as_of": moment,
         "delay": random.choice([0, 0, 0, -1, 1, 2, 6]) * unit,
         "sequence": random.randrange(3),
     }
 
 
-def _told_apart(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without versions of a fact that no time tells apart: the kernel refuses these."""
+def _distinguishable(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events without revisions of a record that have the same times: the kernel refuses these."""
     found: dict[object, dict[str, Any]] = {}
     for number, event in enumerate(events):
-        alike = number if event["fact"] is None else (event["fact"], event["event_time"], event["delay"])
+        alike = number if event["record_id"] is None else (event["record_id"], event["event_time"], event["delay"])
         found.setdefault(alike, event)
     return list(found.values())
 
@@ -277,7 +276,7 @@ def _windows(unit: timedelta) -> st.SearchStrategy[Window | Lagged | None]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A history of two sources and some rows: few and far apart, found by Hypothesis, or many and dense."""
+    """A history of two sources and some rows: few events chosen by Hypothesis, or many in a short time."""
     units = [timedelta(microseconds=1), timedelta(hours=1), timedelta(hours=7), timedelta(days=20)]
     unit, start = draw(st.sampled_from([*units, timedelta(days=60_000)])), draw(st.sampled_from(STARTS))
     windows = tuple(draw(st.lists(_windows(unit), min_size=1, max_size=3, unique=True)))
@@ -299,10 +298,10 @@ def cases(draw: st.DrawFn) -> Case:
     tail = ("sequence",) if draw(st.booleans()) else ()
     events = {}
     for source, every in happened.items():
-        found = _told_apart(every)
+        found = _distinguishable(every)
         again = draw(st.lists(st.sampled_from(found), max_size=3)) if found else []
         stamped = [{**event, "known_at": event["event_time"] + event["delay"]} for event in (*found, *again)]
-        events[source] = table(stamped, ("person", "place", "fact", *COLUMNS, "event_time", "known_at", *tail))
+        events[source] = table(stamped, ("person", "place", "record_id", *COLUMNS, "event_time", "known_at", *tail))
     features = feature_set(windows, corrected)
     kernel = compile_features(features, RESOLUTIONS)
     return Case(features, kernel, events, table(rows, ("person", "place", *COLUMNS, "as_of", *tail)))

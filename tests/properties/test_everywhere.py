@@ -1,7 +1,7 @@
-"""Many random histories at once: the oracle, the kernel, the Spark job and a decision say the same to the last bit.
+"""Many random histories at once: oracle, kernel, Spark job and single decisions agree to the last bit.
 
-Each history is a person at two places around a night on which the clocks change, with ties, duplicates, late facts,
-corrections and extreme values. A hundred of them; ten thousand with `LOOPLINE_CAMPAIGN=1`.
+Each history is a person at two places around a night on which the clocks change, with ties, duplicates, late events,
+revisions and extreme values. A hundred of them; ten thousand with `LOOPLINE_CAMPAIGN=1`.
 """
 
 import os
@@ -38,11 +38,11 @@ WINDOWS = (
 )
 FEATURES = feature_set(WINDOWS, corrected=True)
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
-NAMES = ("row_id", "person", "place", "fact", *COLUMNS, "event_time", "known_at")
+NAMES = ("row_id", "person", "place", "record_id", *COLUMNS, "event_time", "known_at")
 # Five days before the clocks of Berlin go forward, and before they go back.
 STARTS = (datetime(2026, 3, 24, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC))
 KEYS = ("person", "place")
-# Of half of the histories everything is known before it, of the others a part.
+# All events of half of the histories are known before it, and some of the others.
 LOADED_UNTIL = datetime(2026, 10, 25, 6, tzinfo=UTC)
 DAYS = (date(2026, 3, 24), date(2026, 11, 10))
 
@@ -51,9 +51,9 @@ def _record(random: Random, history: int, number: int) -> dict[str, Any]:
     moment = STARTS[history % 2] + timedelta(hours=random.randrange(24 * 10))
     return {
         "row_id": number, "event_time": moment,
-        # No two versions of a fact become known at the same moment: they would contradict each other.
+        # No two revisions become known at the same time: the kernel would refuse them.
         "known_at": moment + timedelta(hours=random.choice([0, 0, 0, 5, 60]), microseconds=number),
-        "fact": random.choice([None, random.randrange(6)]),
+        "record_id": random.choice([None, random.randrange(6)]),
         "person": random.choice([f"p{history}", f"p{history}", None]),
         "place": random.choice([2 * history, 2 * history + 1, None]),
         "amount": random.choice([None, 0.0, random.randrange(-10_000, 10_000) / 100, 90_000_000.01]),
@@ -64,11 +64,11 @@ def _record(random: Random, history: int, number: int) -> dict[str, Any]:
 
 
 def _history(history: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Facts, some of them twice, and orders."""
+    """Payments, some of them twice, and orders."""
     random = Random(history)
-    facts = [_record(random, history, 20 * history + place) for place in range(random.randrange(13))]
+    payments = [_record(random, history, 20 * history + place) for place in range(random.randrange(13))]
     orders = [_record(random, history, 20 * history + 13 + place) for place in range(random.randrange(1, 4))]
-    return [*facts, *random.sample(facts, k=min(len(facts), random.randrange(3)))], orders
+    return [*payments, *random.sample(payments, k=min(len(payments), random.randrange(3)))], orders
 
 
 class Crowd:
@@ -76,19 +76,19 @@ class Crowd:
 
     def __init__(self) -> None:
         self.each = [_history(number) for number in range(HISTORIES)]
-        facts, orders = (table([record for pair in self.each for record in pair[at]], NAMES) for at in (0, 1))
-        self.events = _events(facts, orders)
+        payments, orders = (table([record for pair in self.each for record in pair[at]], NAMES) for at in (0, 1))
+        self.events = _events(payments, orders)
         self.spine = _spine(self.events)
         self.expected = [row for pair in self.each for row in self._oracle(*pair)]
 
     @staticmethod
-    def _oracle(facts: list[dict[str, Any]], orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        events = _events(table(facts, NAMES), table(orders, NAMES))
+    def _oracle(payments: list[dict[str, Any]], orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        events = _events(table(payments, NAMES), table(orders, NAMES))
         return reference.compute(FEATURES, RESOLUTIONS, events, _spine(events))
 
 
-def _events(facts: pa.Table, orders: pa.Table) -> dict[str, pa.Table]:
-    return {"facts": facts, "orders": orders.append_column("sequence", orders["row_id"])}
+def _events(payments: pa.Table, orders: pa.Table) -> dict[str, pa.Table]:
+    return {"payments": payments, "orders": orders.append_column("sequence", orders["row_id"])}
 
 
 def _spine(events: Mapping[str, pa.Table]) -> pa.Table:
@@ -106,7 +106,7 @@ def test_the_kernel_is_the_oracle(crowd: Crowd) -> None:
 
 
 def test_a_decision_is_the_oracle(crowd: Crowd, tmp_path: Path) -> None:
-    """Each order alone, from what the online store has of its entities: loaded in bulk, and added one by one since."""
+    """Each order alone, from its entities' events in the online store: loaded in bulk, later ones added one by one."""
     store = open_store(f"lmdb://{tmp_path}", "everywhere")
     for need in KERNEL.needs:
         table = crowd.events[need.source].select(_columns(need.source))
@@ -121,8 +121,8 @@ def test_a_decision_is_the_oracle(crowd: Crowd, tmp_path: Path) -> None:
         keys = {need: row[need.key][0].as_py() for need in KERNEL.needs}
         wanted = {need: EntityEvents(need.source, need.key, key) for need, key in keys.items() if key is not None}
         found = store.fetch_all(list(wanted.values())).tables
-        own = {(need.source, need.key): found[entity] for need, entity in wanted.items()}
-        assert differences([compute_one(KERNEL, own, row)], [expected]) == []
+        events = {(need.source, need.key): found[entity] for need, entity in wanted.items()}
+        assert differences([compute_one(KERNEL, events, row)], [expected]) == []
     store.close()
 
 
@@ -142,7 +142,7 @@ def test_the_spark_job_is_the_oracle(crowd: Crowd, spark: SparkSession, tmp_path
 
 
 def _columns(source: str) -> list[str]:
-    """What the online store keeps of a source's events."""
+    """The columns of a source's events in the online store."""
     needs = [need for need in KERNEL.needs if need.source == source]
     sequence = ["sequence"] if any(need.includes_request for need in needs) else []
     read = [name for need in needs for name in (need.key, *need.columns)]

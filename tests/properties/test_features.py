@@ -1,4 +1,4 @@
-"""The kernel against the oracle, and what must not change a feature."""
+"""The kernel against the oracle, and changes of the input that must not change a feature."""
 
 from random import Random
 from typing import Any
@@ -37,7 +37,7 @@ def test_order_and_chunks_of_the_events_do_not_matter(case: Case, random: Random
 
 
 @given(cases(), st.randoms(use_true_random=False))
-def test_rows_do_not_know_each_other(case: Case, random: Random) -> None:
+def test_rows_are_independent_of_each_other(case: Case, random: Random) -> None:
     order = list(range(len(case.spine)))
     random.shuffle(order)
     together = _computed(case)
@@ -59,22 +59,22 @@ def test_what_is_known_later_changes_nothing(case: Case, data: st.DataObject) ->
 
 
 @given(cases())
-def test_a_decision_sees_what_training_saw(case: Case) -> None:
+def test_a_decision_has_the_features_of_training(case: Case) -> None:
     batch = _computed(case)
     for number in range(len(case.spine)):
         row = case.spine.slice(number, 1)
-        own: dict[tuple[str, str], pa.Table | None] = {}
+        of_entities: dict[tuple[str, str], pa.Table | None] = {}
         for need in case.kernel.needs:
             events, entity = case.events[need.source], row[need.key][0].as_py()
-            mine = events.filter(
+            of_entity = events.filter(
                 pa.array([e == entity and e is not None for e in events[need.key].to_pylist()], pa.bool_())
             )
-            own[need.source, need.key] = mine.drop_columns(need.key) if len(mine) else None
-        assert differences([compute_one(case.kernel, own, row)], [batch[number]]) == []
+            of_entities[need.source, need.key] = of_entity.drop_columns(need.key) if len(of_entity) else None
+        assert differences([compute_one(case.kernel, of_entities, row)], [batch[number]]) == []
 
 
 @given(cases(), st.integers(1, 12))
-def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None:
+def test_ranges_of_time_do_not_change_a_feature(case: Case, most: int) -> None:
     whole = _computed(case)
     history: dict[str, Any] = {}
     for key in case.features.keys:
@@ -83,15 +83,15 @@ def test_ranges_of_time_hold_what_the_whole_holds(case: Case, most: int) -> None
 
 
 @given(cases(), st.integers(1, 12))
-def test_parts_of_the_entities_hold_what_the_whole_holds(case: Case, most: int) -> None:
+def test_batches_of_entities_do_not_change_a_feature(case: Case, most: int) -> None:
     whole = _computed(case)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.features.kernel.parts._MOST", most)
+        patch.setattr("assets.features.kernel.batches._BATCH_SIZE", most)
         assert differences(_computed(case), whole) == []
 
 
 @given(cases())
-def test_a_kernel_comes_back_from_json_as_it_was(case: Case) -> None:
+def test_a_kernel_is_read_back_from_json(case: Case) -> None:
     again = Kernel.from_dict(case.kernel.to_dict())
     assert again == case.kernel
     assert differences(again.compute(case.events, case.spine).to_pylist(), _computed(case)) == []

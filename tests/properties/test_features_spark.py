@@ -34,7 +34,7 @@ def _record(random: Random, number: int) -> dict[str, Any]:
     return {
         "row_id": number, "sequence": number, "event_time": moment,
         "known_at": moment + timedelta(hours=random.choice([0, 0, 0, 5, 60]), microseconds=number),
-        "fact": random.choice([None, random.randrange(40)]),
+        "record_id": random.choice([None, random.randrange(40)]),
         "person": random.choice(["p", "q", "r", "s", None]), "place": random.choice([1, 2, 3, None]),
         "amount": random.choice([None, random.randrange(-10_000, 10_000) / 100]),
         "ratio": random.choice([None, 2.5, -5.0, 0.0]), "n": random.choice([None, 0, 1, 2, 7]),
@@ -44,7 +44,7 @@ def _record(random: Random, number: int) -> dict[str, Any]:
 
 
 def _files(folder: Path, data: pa.Table) -> DataFiles:
-    """A table as the lake keeps it: a file for each day on which facts became known, the day in the path only."""
+    """A table as the lake stores it: a file for each day on which events became known, the day only in the path."""
     by_day: dict[date, list[int]] = {}
     for number, moment in enumerate(data["known_at"].to_pylist()):
         by_day.setdefault(moment.date(), []).append(number)
@@ -58,16 +58,19 @@ def _files(folder: Path, data: pa.Table) -> DataFiles:
 
 
 class Bank:
-    """A random history on disk: facts, and orders that are also the spine."""
+    """A random history on disk: payments, and orders that are also the spine."""
 
     def __init__(self, folder: Path, seed: int, heavy: str | None = None) -> None:
         """`heavy` is a person who has more than half of everything."""
         random = Random(seed)
-        names = ("row_id", "person", "place", "fact", *COLUMNS, "event_time", "known_at")
-        self.facts, self.orders = (
+        names = ("row_id", "person", "place", "record_id", *COLUMNS, "event_time", "known_at")
+        self.payments, self.orders = (
             table([self._one(random, number, heavy) for number in range(size)], names) for size in (150, 60)
         )
-        self.events = {"facts": _files(folder / "facts", self.facts), "orders": _files(folder / "orders", self.orders)}
+        self.events = {
+            "payments": _files(folder / "payments", self.payments),
+            "orders": _files(folder / "orders", self.orders),
+        }
         self.spine = self.events["orders"]
 
     @staticmethod
@@ -77,7 +80,7 @@ class Bank:
 
     def expected(self) -> list[dict[str, Any]]:
         """The oracle's features of each order, in order of row_id."""
-        events = {"facts": self.facts, "orders": self.orders.append_column("sequence", self.orders["row_id"])}
+        events = {"payments": self.payments, "orders": self.orders.append_column("sequence", self.orders["row_id"])}
         spine = events["orders"].rename_columns({"event_time": "as_of"})
         return reference.compute(FEATURES, RESOLUTIONS, events, spine)
 
@@ -123,7 +126,7 @@ def test_the_job_is_the_oracle_to_the_last_bit(bank: Bank, done: tuple[Written, 
     assert found["flag"].to_pylist() == [bank.orders["flag"][number].as_py() for number in asked]
 
 
-def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(done: tuple[Written, Path]) -> None:
+def test_there_is_one_sorted_file_a_day_with_the_schema_of_the_table(done: tuple[Written, Path]) -> None:
     written, target = done
     assert [file.day for file in written.files] == sorted({file.day for file in written.files})
     for file in written.files:
@@ -139,7 +142,7 @@ def test_files_are_one_a_day_in_order_and_the_schema_is_theirs(done: tuple[Writt
     assert left == {file.path for file in written.files}
 
 
-def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: tuple[Written, Path]) -> None:
+def test_a_late_row_is_in_the_partition_of_its_arrival(bank: Bank, done: tuple[Written, Path]) -> None:
     written, target = done
     found = {
         row: file.day
@@ -153,10 +156,10 @@ def test_a_row_that_arrived_late_stands_on_the_day_it_arrived(bank: Bank, done: 
 
 
 @pytest.mark.parametrize("task_bytes", ONE_DAY, ids=["in this process", "of many tasks", "in stages"])
-def test_a_row_that_arrived_before_its_moment_is_refused(
+def test_a_row_that_arrived_before_its_as_of_time_is_refused(
     spark: SparkSession, bank: Bank, tmp_path: Path, task_bytes: int
 ) -> None:
-    """By the same error, wherever it is seen."""
+    """With the same error in whichever process."""
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
     path.write_bytes(Path(next(path for path in bank.spine.paths if LAST.isoformat() in path)).read_bytes())
@@ -164,7 +167,7 @@ def test_a_row_that_arrived_before_its_moment_is_refused(
         _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 
-def test_a_flipped_bit_is_found_in_what_is_written(done: tuple[Written, Path], tmp_path: Path) -> None:
+def test_a_flipped_bit_of_a_written_file_is_detected(done: tuple[Written, Path], tmp_path: Path) -> None:
     written, target = done
     output = tmp_path / "output.parquet"
     output.write_bytes((target / written.files[0].path).read_bytes())
@@ -177,11 +180,11 @@ def test_a_flipped_bit_is_found_in_what_is_written(done: tuple[Written, Path], t
 def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
     spark: SparkSession, tmp_path: Path, task_bytes: int
 ) -> None:
-    """The run's error is the lake's own, as if the file had been read in this process."""
+    """The run raises the lake's error, as if this process had read the file."""
     bank = Bank(tmp_path / "bank", seed=6)
-    damaged = bank.events["facts"].paths[0]
+    damaged = bank.events["payments"].paths[0]
     _flip(Path(damaged), "person")
-    told = rf"^table facts, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
+    told = rf"^table payments, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
     with pytest.raises(DamagedPartition, match=told):
         _run(spark, bank, tmp_path / "bad", task_bytes=task_bytes)
 
@@ -197,7 +200,7 @@ def _flip(path: Path, column: str) -> None:
 
 
 @pytest.mark.parametrize("task_bytes", ONE_DAY, ids=["in this process", "of many tasks", "in stages"])
-def test_a_day_alone_has_the_features_that_it_has_among_others(
+def test_a_single_day_has_the_same_features_as_among_other_days(
     spark: SparkSession, bank: Bank, done: tuple[Written, Path], tmp_path: Path, task_bytes: int
 ) -> None:
     everything, target = done
@@ -222,11 +225,11 @@ def _one_day(bank: Bank, target: Path, task_bytes: int) -> Written:
 
 
 @pytest.mark.parametrize("task_bytes", ONE_DAY[:2])
-def test_a_day_alone_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Path, task_bytes: int) -> None:
+def test_a_single_day_that_is_not_large_needs_no_session(bank: Bank, tmp_path: Path, task_bytes: int) -> None:
     assert [file.day for file in _one_day(bank, tmp_path, task_bytes).files] == [FIRST]
 
 
-def test_a_day_alone_whose_entities_have_too_many_events_is_work_for_many_tasks(
+def test_a_single_day_whose_entities_have_too_many_events_needs_a_session(
     bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spark_job, "_HELD", 0.1)
@@ -237,14 +240,14 @@ def test_a_day_alone_whose_entities_have_too_many_events_is_work_for_many_tasks(
 
 def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tmp_path: Path) -> None:
     bank = Bank(tmp_path / "bank", seed=7)
-    oldest = bank.events["facts"].paths[0]
+    oldest = bank.events["payments"].paths[0]
     old = pq.ParquetFile(oldest).read().drop_columns("level")
     pq.write_table(old, oldest)
     found = _read(_run(spark, bank, tmp_path / "out"), tmp_path / "out").sort_by("row_id")
     blank = pa.array([None] * len(old), pa.float64())
-    old = old.append_column("level", blank).select(bank.facts.column_names)
-    newer = [pq.ParquetFile(path).read() for path in bank.events["facts"].paths[1:]]
-    bank.facts = pa.concat_tables([old, *newer])
+    old = old.append_column("level", blank).select(bank.payments.column_names)
+    newer = [pq.ParquetFile(path).read() for path in bank.events["payments"].paths[1:]]
+    bank.payments = pa.concat_tables([old, *newer])
     expected = bank.expected()
     assert (
         differences(
@@ -256,20 +259,20 @@ def test_a_column_that_older_files_lack_is_missing_there(spark: SparkSession, tm
 
 def test_a_source_without_events_and_a_spine_without_rows(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     written = run(
-        lambda: spark, KERNEL, events={"facts": _only(bank.events["facts"], []), "orders": bank.spine},
+        lambda: spark, KERNEL, events={"payments": _only(bank.events["payments"], []), "orders": bank.spine},
         spine=bank.spine, days=(FIRST, LAST), columns=SPINE, target=tmp_path / "few",
     )  # fmt: skip
     found = _read(written, tmp_path / "few")
-    assert set(found["count_f2"].to_pylist()) == {0.0}
+    assert set(found["count_p2"].to_pylist()) == {0.0}
     assert max(found["count_o2"].to_pylist()) > 1
     nothing = _run(spark, bank, tmp_path / "none", [])
     assert nothing.files == ()
     assert nothing.schema == written.schema
 
 
-def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
+def test_errors_name_the_missing_table_or_column(spark: SparkSession, bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="events of 'orders' are not given"):
-        run(lambda: spark, KERNEL, events={"facts": bank.events["facts"]}, spine=bank.spine, days=(FIRST, LAST),
+        run(lambda: spark, KERNEL, events={"payments": bank.events["payments"]}, spine=bank.spine, days=(FIRST, LAST),
             columns=SPINE, target=tmp_path)  # fmt: skip
     with pytest.raises(FeatureError, match="spine: table orders has no column decided_at"):
         run(lambda: spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
@@ -281,7 +284,7 @@ def test_what_is_not_given_is_named(spark: SparkSession, bank: Bank, tmp_path: P
 
 def test_an_entity_with_half_of_all_events_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:
     skewed = Bank(tmp_path / "bank", seed=8, heavy="p")
-    assert skewed.facts["person"].to_pylist().count("p") > len(skewed.facts) / 2
+    assert skewed.payments["person"].to_pylist().count("p") > len(skewed.payments) / 2
     found = _read(_run(spark, skewed, tmp_path / "out", task_bytes=20_000), tmp_path / "out").sort_by("row_id")
     expected = skewed.expected()
     assert (

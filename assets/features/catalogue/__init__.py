@@ -1,1 +1,1 @@
-"""The feature catalogue: what each feature means, what its values are, which models use it."""
+"""The feature catalogue: definition, values and use of each feature."""

@@ -1,7 +1,7 @@
-"""The feature catalogue: what each feature is, for people.
+"""The feature catalogue: definition and lineage of each feature, for people.
 
-Belongs here: an entry a feature with its lineage, and the catalogue as Markdown. Does not belong here: the sentences
-(`assets.vocabulary.wording`), what its values are (`statistics.py`), which models use it (`usage.py`), the page
+Belongs here: the entry of a feature, and the catalogue as Markdown. Does not belong here: definitions in words
+(`assets.vocabulary.wording`), statistics of values (`statistics.py`), use by models (`usage.py`), the page
 (`render.py`).
 """
 
@@ -29,9 +29,9 @@ _TOO_FEW = {
     "min_time_between": "fewer than two",
     "max_time_between": "fewer than two",
     "std_time_between": "fewer than three",
-    "slope": "fewer than two moments",
+    "slope": "fewer than two different times",
 }
-"""Of how many events a kind has no value; of none where it is not named."""
+"""The number of events over which a kind has no value; for other kinds none."""
 
 FeatureKind = Literal["request", "history", "derived"]
 
@@ -41,13 +41,14 @@ class CatalogueEntry:
     """One feature.
 
     Attributes:
-        definition: What it is, in words made from its declaration, with its value over no events.
-        description: What it means: its author's words, or the definition.
-        source: Where it comes from: `request`, the source of its events, or the features it is derived from.
+        definition: Its definition in words, derived from its declaration, with its value over no events.
+        description: Its declared description, or else the definition.
+        source: Its origin: `request`, the source of its events, or the features from which it is derived.
         dtype: Type of its column in the feature table.
-        inputs: The features that it is computed from; none for those that are computed from events or the request.
-        columns: The columns of valid rows that it comes from, through its inputs too: `validated_transactions.amount`.
-        contracts: The files that promise these columns.
+        inputs: The features from which it is derived; none for request and history features.
+        columns: The columns of validated tables from which it is computed, also through its inputs:
+            `validated_transactions.amount`.
+        contracts: The contract files of these columns.
     """
 
     name: str
@@ -69,8 +70,8 @@ def catalogue(
     """The entries of a feature set, in its order.
 
     Args:
-        units: Of each feature, where contracts had their say (`Product.units`); else what the declarations say.
-        spine: The source whose rows are decided; request features are columns of it.
+        units: The unit of each feature with those of contracts (`Product.units`); None for declared units only.
+        spine: The source whose rows are decided; request features are its columns.
     """
     units = features.units() if units is None else units
     columns: dict[str, tuple[tuple[str, str], ...]] = {}
@@ -85,14 +86,14 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
     if isinstance(feature, Number | Text):
         kind, source = "request", "request"
     elif isinstance(feature, History):
-        corrected = "" if feature.fact is None else f", each {feature.fact} as known last"
-        kind, source = "history", f"{feature.source} by {feature.key}{corrected}"
+        revision = "" if feature.record_key is None else f", latest known revision of each {feature.record_key}"
+        kind, source = "history", f"{feature.source} by {feature.key}{revision}"
     else:
-        inputs, source = feature.inputs, ", ".join(feature.inputs) or "moment of the decision"
+        inputs, source = feature.inputs, ", ".join(feature.inputs) or "decision time"
     return CatalogueEntry(
         name=feature.name,
         kind=kind,
-        definition=features.define(feature.name) + _otherwise(feature),
+        definition=features.define(feature.name) + _value_if_empty(feature),
         description=features.describe(feature.name),
         owner=features.owner_of(feature.name),
         unit=unit,
@@ -107,25 +108,25 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
 def _columns(
     feature: Feature, known: Mapping[str, tuple[tuple[str, str], ...]], spine: str
 ) -> tuple[tuple[str, str], ...]:
-    """Source and column of all that a feature comes from."""
+    """(source, column) of all columns from which a feature is computed."""
     if isinstance(feature, Number | Text):
         return ((spine, feature.name),)
     if isinstance(feature, History):
-        fact = () if feature.fact is None else (feature.fact,)
-        read = (feature.key, *fact, *feature.columns, feature.time, "known_at")
+        record_key = () if feature.record_key is None else (feature.record_key,)
+        read = (feature.key, *record_key, *feature.columns, feature.time, "known_at")
         return tuple((feature.source, column) for column in dict.fromkeys(read))
     return tuple(dict.fromkeys(column for name in feature.inputs for column in known[name]))
 
 
-def _otherwise(feature: Feature) -> str:
-    """What the value is where there is nothing to compute it from."""
+def _value_if_empty(feature: Feature) -> str:
+    """The possible values of a text, and the value of a history feature over too few events."""
     match feature:
         case Category():
             return f"; one of {', '.join(feature.values)}"
         case LearnedCategory():
             kept = "the values" if feature.top is None else f"the {feature.top} most frequent values"
             rows = "" if feature.at_least is None else f" of at least {feature.at_least} rows"
-            return f"; {kept}{rows} that training saw, or other"
+            return f"; {kept}{rows} in training, or other"
         case HashedCategory():
             return f"; one of {feature.buckets} buckets of values"
     if not isinstance(feature, History):
@@ -151,7 +152,7 @@ def to_markdown(entries: Iterable[CatalogueEntry]) -> str:
 
 
 def markdown_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Rows of cells as a Markdown table; whatever is in a cell stays in it."""
+    """Rows of cells as a Markdown table; `|` and line breaks in cells are escaped."""
     names = tuple(heads)
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:

@@ -1,6 +1,6 @@
 """The feature catalogue as a page.
 
-Belongs here: a survey as one HTML file that needs nothing else, and as Markdown. Does not belong here: what it says
+Belongs here: a survey as one self-contained HTML file, and as Markdown. Does not belong here: the content
 (`survey.py`).
 """
 
@@ -14,7 +14,7 @@ from assets.features.catalogue.usage import FeatureUse
 
 _STATE = {
     "used": "used",
-    "idle": "computed by every model that has it, and moves none",
+    "idle": "computed by models, with no effect on any score",
     "new": "in no model yet",
 }
 _STYLE = """
@@ -34,7 +34,7 @@ dd { margin: 0; } .bar { display: inline-block; height: .6em; background: var(--
 
 
 def to_html(survey: FeatureSurvey) -> str:
-    """One file with everything in it: no script, no address of another."""
+    """The survey as one self-contained HTML file: no script, no link to another host."""
     largest = max((use.importance or 0.0 for use in survey.uses.values()), default=0.0)
     rows = "".join(_row(entry, survey, largest) for entry in survey.entries)
     heads = "".join(f"<th>{head}</th>" for head in ("feature", "meaning", "unit", "missing", "importance", "use"))
@@ -43,14 +43,14 @@ def to_html(survey: FeatureSurvey) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Features of {escape(survey.product)}</title><style>{_STYLE}</style></head><body>\n"
         f"<h1>Features of {escape(survey.title)}</h1>\n"
-        f"<p>{escape(_facts(survey))}</p>\n{_warning(survey)}"
+        f"<p>{escape(_summary(survey))}</p>\n{_warning(survey)}"
         f"<table><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table>\n"
         f"{''.join(_section(entry, survey) for entry in survey.entries)}</body></html>\n"
     )
 
 
 def to_markdown(survey: FeatureSurvey) -> str:
-    """The same as Markdown: facts, and a line a feature."""
+    """The survey as Markdown: a summary, and a line for each feature."""
     heads = (
         "feature", "meaning", "definition", "unit", "type", "from", "columns", "contract", "owner", "missing",
         "mean or commonest", "5 % to 95 %", "distinct", "importance", "use",
@@ -58,18 +58,18 @@ def to_markdown(survey: FeatureSurvey) -> str:
     rows = [_cells(entry, survey) for entry in survey.entries]
     named = ", ".join(f"`{name}`" for name in survey.unused)
     warning = f"Used by no model: {named}.\n\n" if named else ""
-    return f"# Features of {survey.title}\n\n{_facts(survey)}\n\n{warning}{markdown_table(heads, rows)}"
+    return f"# Features of {survey.title}\n\n{_summary(survey)}\n\n{warning}{markdown_table(heads, rows)}"
 
 
-def _facts(survey: FeatureSurvey) -> str:
-    table = "The feature table was not made yet."
+def _summary(survey: FeatureSurvey) -> str:
+    table = "There is no feature table yet."
     if survey.version is not None and survey.days is not None:
         table = (
             f"Statistics are of {survey.rows:,} rows, {survey.days[0]} to {survey.days[1]}, in version "
             f"{survey.version} of the feature table."
         )
     named = [f"{model.version}{' (' + ', '.join(model.roles) + ')' if model.roles else ''}" for model in survey.models]
-    models = f"Models looked at: {', '.join(named)}." if named else "There is no model yet."
+    models = f"Models surveyed: {', '.join(named)}." if named else "There is no model yet."
     return f"{len(survey.entries)} features of {survey.product}, owned by {survey.owner}. {table} {models}"
 
 
@@ -94,7 +94,7 @@ def _row(entry: CatalogueEntry, survey: FeatureSurvey, largest: float) -> str:
 def _section(entry: CatalogueEntry, survey: FeatureSurvey) -> str:
     use, found = survey.uses[entry.name], survey.statistics.get(entry.name)
     inputs = ", ".join(f'<a href="#{escape(name)}"><code>{escape(name)}</code></a>' for name in entry.inputs)
-    facts = [
+    properties = [
         ("meaning", escape(entry.description)),
         ("definition", escape(entry.definition)),
         ("owner", escape(entry.owner)),
@@ -105,14 +105,14 @@ def _section(entry: CatalogueEntry, survey: FeatureSurvey) -> str:
         ("models", escape(_models(use))),
         ("importance", _importance(use) or "unknown"),
     ]
-    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts)
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in properties)
     name = escape(entry.name)
     return f'<section id="{name}"><h2><code>{name}</code></h2><dl>{listed}</dl>{_values(found)}</section>\n'
 
 
 def _values(found: FeatureStatistics | None) -> str:
     if found is None:
-        return "<p>No values yet: the feature table was made without it.</p>"
+        return "<p>No values yet: the feature table does not have this feature.</p>"
     cells = [("missing", _missing(found)), ("distinct", f"{found.distinct:,}")]
     if found.mean is not None:
         cells += [("mean", _number(found.mean)), ("deviation", _number(found.deviation))]

@@ -1,7 +1,7 @@
-"""What the values of each feature are.
+"""Statistics of the values of each feature.
 
-Belongs here: a few figures of each column of a feature table. Does not belong here: the reference profile of a model
-(`assets.bundle.profile`), how far values have moved (`assets.monitoring.drift`).
+Belongs here: a few statistics of each column of a feature table. Does not belong here: the reference profile of a model
+(`assets.bundle.profile`), drift of values (`assets.monitoring.drift`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,15 @@ _TOP = 8
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """Figures of one feature.
+    """Statistics of one feature.
 
     Attributes:
-        rows: Looked at.
+        rows: Number of rows.
         missing: Share of rows without a value, 0 to 1.
-        distinct: Different values.
-        mean, deviation: Of numbers; `None` for a category, or where every value is missing.
-        quantiles: At `QUANTILES`, the lowest and the highest among them; empty for the same.
-        top: The commonest values of a category with their shares, the commonest first.
+        distinct: Number of different values.
+        mean, deviation: Of a number; `None` for a category, or where every value is missing.
+        quantiles: At `QUANTILES`, lowest and highest value included; empty where `mean` is `None`.
+        top: The most frequent values of a category with their shares of all rows, in descending order.
     """
 
     rows: int
@@ -37,26 +37,26 @@ class FeatureStatistics:
 
 
 def feature_statistics(table: pa.Table, names: Sequence[str]) -> Mapping[str, FeatureStatistics]:
-    """The figures of the named columns, of those that the table has; empty for a table without rows."""
+    """The statistics of the named columns that the table has; empty for a table without rows."""
     if not table.num_rows:
         return {}
     return {name: _of(table[name]) for name in names if name in table.column_names}
 
 
 def _of(column: pa.ChunkedArray) -> FeatureStatistics:
-    rows, there = len(column), column.drop_null()
-    missing, distinct = column.null_count / rows, pc.count_distinct(there).as_py()
-    if not len(there):
+    rows, present = len(column), column.drop_null()
+    missing, distinct = column.null_count / rows, pc.count_distinct(present).as_py()
+    if not len(present):
         return FeatureStatistics(rows, missing, distinct)
     if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-        counted = sorted(pc.value_counts(there).to_pylist(), key=lambda found: (-found["counts"], str(found["values"])))
-        top = tuple((str(found["values"]), found["counts"] / rows) for found in counted[:_TOP])
+        counts = sorted(pc.value_counts(present).to_pylist(), key=lambda one: (-one["counts"], str(one["values"])))
+        top = tuple((str(one["values"]), one["counts"] / rows) for one in counts[:_TOP])
         return FeatureStatistics(rows, missing, distinct, top=top)
     return FeatureStatistics(
         rows,
         missing,
         distinct,
-        mean=pc.mean(there).as_py(),
-        deviation=pc.stddev(there, ddof=0).as_py(),
-        quantiles=tuple(pc.quantile(there, list(QUANTILES)).to_pylist()),
+        mean=pc.mean(present).as_py(),
+        deviation=pc.stddev(present, ddof=0).as_py(),
+        quantiles=tuple(pc.quantile(present, list(QUANTILES)).to_pylist()),
     )

@@ -1,7 +1,7 @@
-"""The feature catalogue of a product as it stands: declarations, values, models.
+"""The feature catalogue of a product in its present state: declarations, values, models.
 
-Belongs here: reading the newest rows of the feature table, and putting all that is known of each feature together. Does
-not belong here: the parts (`entries.py`, `statistics.py`, `usage.py`), their form for people (`render.py`).
+Belongs here: reading the newest rows of the feature table, and combining entry, statistics and use of each feature.
+Does not belong here: the parts (`entries.py`, `statistics.py`, `usage.py`), their presentation (`render.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,18 +19,18 @@ from assets.product.names import FEATURES, table_name
 from resources.lake import Lake
 
 NEWEST_ROWS = 100_000
-"""Whole days of the feature table are read, the newest first, until there are as many rows."""
+"""Whole days of the feature table are read, the newest first, until there are this many rows."""
 
 
 @dataclass(frozen=True)
 class FeatureSurvey:
-    """All that is known of a product's features.
+    """Entries, statistics and use of a product's features.
 
     Attributes:
-        version: Of the feature table; `None` before it was first made.
-        days: First and last day of the rows that the statistics are of.
-        statistics: Of the features that these rows have.
-        models: Those whose use of features was looked at, the oldest first.
+        version: Version of the feature table; `None` where it does not exist yet.
+        days: First and last day of the rows for the statistics.
+        statistics: Statistics of the features that these rows have.
+        models: The surveyed models, the oldest first.
     """
 
     product: str
@@ -46,11 +46,11 @@ class FeatureSurvey:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Features that no model uses; none is named as long as there is no model."""
+        """Features that no model uses; empty as long as there is no model."""
         return unused(self.uses) if self.models else ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The survey as a JSON value."""
         return {
             "product": self.product,
             "feature_table": {
@@ -83,8 +83,8 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
     newest = [] if version is None else _newest_days(lake, table, version)
     rows = pa.table({})
     if newest:
-        there = [name for name in names if name in lake.schema(table, version).names]
-        rows = lake.read(table, days=newest, version=version, columns=there)
+        existing = [name for name in names if name in lake.schema(table, version).names]
+        rows = lake.read(table, days=newest, version=version, columns=existing)
     return FeatureSurvey(
         product=product.name,
         title=product.title,
@@ -100,12 +100,12 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
 
 
 def _newest_days(lake: Lake, table: str, version: int) -> list[date]:
-    found: list[date] = []
+    days: list[date] = []
     rows = 0
     for file in reversed(lake.files(table, version=version)):
-        if file.day is None or (rows >= NEWEST_ROWS and file.day != found[-1]):
+        if file.day is None or (rows >= NEWEST_ROWS and file.day != days[-1]):
             break
-        if file.day not in found:
-            found.append(file.day)
+        if file.day not in days:
+            days.append(file.day)
         rows += file.rows
-    return found
+    return days

@@ -1,7 +1,7 @@
-"""Which models use a feature.
+"""Use of features by models.
 
-Belongs here: from what models hold and are moved by to each feature's use. Does not belong here: finding the models
-(`assets.registry.uses`).
+Belongs here: from the features and importances of models to the use of each feature. Does not belong here: finding the
+models (`assets.registry.uses`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ State = Literal["used", "idle", "new"]
 
 @dataclass(frozen=True)
 class ModelUse:
-    """What a model does with features.
+    """The features of one model version.
 
     Attributes:
-        roles: Such as `champion`; none for a version that is only registered.
-        features: Those that its bundle computes.
+        roles: Such as `champion`; empty for a version that is only registered.
+        features: The features that its bundle computes.
         importance: For each of them its share of the sum of all mean absolute SHAP values; empty where unknown.
     """
 
@@ -31,14 +31,14 @@ class ModelUse:
 
 @dataclass(frozen=True)
 class FeatureUse:
-    """Who uses one feature.
+    """The use of one feature.
 
     Attributes:
-        state: `used` by some model, by itself or through a feature derived from it; `idle` when models compute it and
-            none is moved by it; `new` when no model has it.
-        versions: Models that compute it, the oldest first.
-        roles: Those of these that it matters to people: `champion`, `challenger`, `shadow`.
-        importance: In the champion, or else in the newest version that has it; `None` where unknown.
+        state: `used` where it or a feature derived from it has an importance above 0 (or unknown) in some model; `idle`
+            where models compute it and none has; `new` where no model computes it.
+        versions: The models that compute it, the oldest first.
+        roles: The roles of these models: `champion`, `challenger`, `shadow`.
+        importance: In the champion, or else in the newest version that computes it; `None` where unknown.
     """
 
     state: State
@@ -48,7 +48,7 @@ class FeatureUse:
 
 
 def feature_use(features: FeatureSet, models: Sequence[ModelUse]) -> Mapping[str, FeatureUse]:
-    """The use of every feature, in order; `models` with the oldest first."""
+    """The use of every feature, in order; `models` are the oldest first."""
     return {name: _use(name, features, models) for name in features.names}
 
 
@@ -58,24 +58,24 @@ def unused(uses: Mapping[str, FeatureUse]) -> tuple[str, ...]:
 
 
 def _use(name: str, features: FeatureSet, models: Sequence[ModelUse]) -> FeatureUse:
-    mine = [model for model in models if name in model.features]
-    if not mine:
+    computing = [model for model in models if name in model.features]
+    if not computing:
         return FeatureUse("new")
-    by_itself = {name, *_derived_from(name, features)}
-    moved = any(not model.importance or any(model.importance.get(n, 0.0) > 0 for n in by_itself) for model in mine)
-    shown = next((model for model in mine if "champion" in model.roles), mine[-1])
+    names = {name, *_derived_from(name, features)}
+    used = any(not model.importance or any(model.importance.get(n, 0.0) > 0 for n in names) for model in computing)
+    shown = next((model for model in computing if "champion" in model.roles), computing[-1])
     return FeatureUse(
-        state="used" if moved else "idle",
-        versions=tuple(model.version for model in mine),
-        roles=tuple(dict.fromkeys(role for model in mine for role in model.roles)),
+        state="used" if used else "idle",
+        versions=tuple(model.version for model in computing),
+        roles=tuple(dict.fromkeys(role for model in computing for role in model.roles)),
         importance=shown.importance.get(name, 0.0) if shown.importance else None,
     )
 
 
 def _derived_from(name: str, features: FeatureSet) -> tuple[str, ...]:
-    """Features that are computed from this one, and from those."""
-    found: dict[str, None] = {}
+    """Features that are derived from this one, directly or through others."""
+    derived: dict[str, None] = {}
     for feature in features.derived:
-        if {name, *found} & set(feature.inputs):
-            found[feature.name] = None
-    return tuple(found)
+        if {name, *derived} & set(feature.inputs):
+            derived[feature.name] = None
+    return tuple(derived)

@@ -1,6 +1,6 @@
 """Single Arrow columns as NumPy arrays.
 
-Belongs here: types, missing values, text codes, resolutions, and refusing what cannot be counted exactly. Does not
+Belongs here: types, missing values, text codes, resolutions, refusing values that cannot be added exactly. Does not
 belong here: which columns a group of features reads (`columns.py`).
 """
 
@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 from assets.vocabulary import FeatureError, Predicate
 
 MAX_STEPS = 2**53
-"""From it on a double no longer tells neighbouring steps of a resolution apart."""
+"""From this number on, a double cannot distinguish neighbouring steps of a resolution."""
 _CLOSE = 2**20
-"""A table of so many bytes stays in the cache of a processor's core."""
+"""A lookup table of this many bytes stays in the cache of a processor's core."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Exact:
 
     Attributes:
         steps: int64 [n], 0 where missing.
-        valid: bool [n], where there is a value; None when everywhere.
-        largest: No step is larger in size.
+        valid: bool [n], where there is a value; None for everywhere.
+        largest: The largest size of a step.
     """
 
     steps: np.ndarray
@@ -38,15 +38,15 @@ class Exact:
         return Exact(self.steps[index], None if self.valid is None else self.valid[index], self.largest)
 
 
-def one_column(table: pa.Table, name: str, what: str) -> pa.Array:
+def one_column(table: pa.Table, name: str, label: str) -> pa.Array:
     """A column in one piece.
 
     Raises:
-        FeatureError: There is none of that name.
+        FeatureError: There is no such column.
     """
     index = table.schema.get_field_index(name)
     if index < 0:
-        raise FeatureError(f"{what}: there is no column '{name}'; it has {table.column_names}")
+        raise FeatureError(f"{label}: there is no column '{name}'; it has {table.column_names}")
     column = table.column(index)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
@@ -59,18 +59,18 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def positions_in(values: pa.Array, among: pa.Array) -> np.ndarray:
-    """int64 [n]: where each value stands among others, -1 for those that do not and for missing ones."""
+    """int64 [n]: the position of each value in `among`, -1 for absent and missing values."""
     return filled(pc.index_in(values, value_set=among, skip_nulls=True))
 
 
 class Members:
-    """Some values, to ask of many columns which of theirs are among them.
+    """A set of values, for membership tests on many columns.
 
-    Whole numbers of 64 bits that lie close together are looked up in a table, six times as fast as by their hash.
+    64-bit integers within a small range are looked up in a table, six times as fast as by hash.
     """
 
     def __init__(self, values: pa.Array) -> None:
-        """`values` has no missing ones."""
+        """`values` must have no missing value."""
         self._values = values
         self._table: np.ndarray | None = None
         if pa.types.is_int64(values.type) and len(values):
@@ -82,10 +82,10 @@ class Members:
                 self._table[numbers - before] = True
 
     def holds(self, column: pa.Array) -> pa.Array:
-        """bool [n]: whether each value of a column of the same type is one of them; a missing one is none."""
+        """bool [n]: which values of a column of the same type are members; missing values are not."""
         if self._table is None or column.null_count:
             return pc.is_in(column, value_set=self._values)
-        # A difference that overflows falls outside the table as well: both its ends are False.
+        # An overflowing difference is outside the table too, whose first and last entries are False.
         return pa.array(self._table.take(column.to_numpy() - self._before, mode="clip"))
 
 
@@ -96,29 +96,29 @@ def filled(codes: pa.Array) -> np.ndarray:
     return codes.to_numpy().astype(np.int64)
 
 
-def text_codes(column: pa.Array, what: str) -> pa.DictionaryArray:
+def text_codes(column: pa.Array, label: str) -> pa.DictionaryArray:
     """A text column, dictionary-encoded.
 
     Raises:
-        FeatureError: It holds no text.
+        FeatureError: The column is not text.
     """
     if pa.types.is_null(column.type):
         column = column.cast(pa.string())
     if not is_text(column.type):
         raise FeatureError(
-            f"{what} is {column.type}, and is compared with text; compare with a number or change its contract"
+            f"{label} is {column.type}, and is compared with text; compare with a number or change its contract"
         )
     return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
 
 def value_codes(column: pa.Array) -> pa.DictionaryArray:
-    """A column of any type, dictionary-encoded so that codes are equal exactly where values are."""
+    """A column of any type, dictionary-encoded; codes are equal exactly where values are."""
     column = comparable(column)
     return (column.cast(pa.string()) if pa.types.is_null(column.type) else column).dictionary_encode()
 
 
 def comparable(column: pa.Array) -> pa.Array:
-    """Equal values as equal bits: no NaN beside null, no -0.0 beside 0.0, no dictionary of repeated values."""
+    """The column with equal values as equal bits: null for NaN, 0.0 for -0.0, no dictionary with repeated values."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
@@ -127,11 +127,11 @@ def comparable(column: pa.Array) -> pa.Array:
     return column
 
 
-def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]:
+def numeric(column: pa.Array, label: str) -> tuple[np.ndarray, np.ndarray | None]:
     """int64 or float64 values, and where they are valid (None: everywhere).
 
     Raises:
-        FeatureError: The column holds no numbers, or an infinite one.
+        FeatureError: The column is not numeric, or has an infinite value.
     """
     kind = column.type
     if pa.types.is_float64(kind) or pa.types.is_integer(kind):
@@ -143,14 +143,14 @@ def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]
     elif pa.types.is_null(kind):
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     else:
-        raise FeatureError(f"{what} is {kind}, and is used as a number; declare it so in its contract")
+        raise FeatureError(f"{label} is {kind}, and is used as a number; declare it so in its contract")
     if pa.types.is_floating(column.type):
         values = column.to_numpy(zero_copy_only=False)
         finite = np.isfinite(values)
         if finite.all():
             return values, None
         if np.isinf(values).any():
-            raise FeatureError(f"{what} holds an infinite value; bound the column in its contract")
+            raise FeatureError(f"{label} holds an infinite value; bound the column in its contract")
         return values, finite
     if column.null_count:
         valid = column.is_valid().to_numpy(zero_copy_only=False)
@@ -159,20 +159,20 @@ def numeric(column: pa.Array, what: str) -> tuple[np.ndarray, np.ndarray | None]
 
 
 def as_numbers(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """float64, NaN where missing; 0.0 has one sign, so that an extreme does not depend on the order."""
+    """float64, NaN where missing; 0.0 for -0.0, so that an extreme does not depend on the order of events."""
     numbers = values + 0.0
     if valid is not None:
         numbers[~valid] = np.nan
     return numbers
 
 
-def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction, what: str) -> Exact:
+def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction, label: str) -> Exact:
     """Numbers as whole steps of their resolution, rounded half to even.
 
     Raises:
-        FeatureError: A number is too large for its steps to be told apart.
+        FeatureError: A number is MAX_STEPS or more steps.
     """
-    with np.errstate(over="ignore"):  # what overflows is refused below
+    with np.errstate(over="ignore"):  # an overflow is refused below
         steps = np.rint(values * float(resolution.denominator) / float(resolution.numerator))
     if valid is not None:
         steps[~valid] = 0.0
@@ -180,14 +180,14 @@ def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction,
     if largest >= MAX_STEPS:
         worst = values[np.argmax(np.abs(steps))]
         raise FeatureError(
-            f"{what} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
+            f"{label} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
             "exactly; bound the column in its contract"
         )
     return Exact(steps.astype(np.int64), valid, int(largest))
 
 
 def text_mask(words: pa.Array, codes: np.ndarray, predicate: Predicate) -> np.ndarray:
-    """bool [n]: which texts meet the condition; a text is a word's number, -1 where missing."""
+    """bool [n]: which texts meet the condition; `codes` are positions in `words`, -1 where missing."""
     matches = [value in predicate.values for value in words.to_pylist()]
     return np.array([*matches, False])[codes]
 
@@ -206,46 +206,46 @@ def number_mask(values: np.ndarray, valid: np.ndarray | None, predicate: Predica
     return mask if valid is None else mask & valid
 
 
-def read_micros(table: pa.Table, name: str, what: str) -> np.ndarray:
-    """A column of instants as int64 microseconds since 1970 (UTC).
+def read_micros(table: pa.Table, name: str, label: str) -> np.ndarray:
+    """A column of timestamps as int64 microseconds since 1970 (UTC).
 
     Raises:
-        FeatureError: The column is absent, has missing values, is no timestamp with a zone or is finer than 1 µs.
+        FeatureError: The column is absent, has missing values, is not a timestamp with a zone or is finer than 1 µs.
     """
-    column = one_column(table, name, what)
+    column = one_column(table, name, label)
     if not pa.types.is_timestamp(column.type) or column.type.tz is None:
-        raise FeatureError(f"{what}: '{name}' is {column.type}; it must be a timestamp in UTC")
+        raise FeatureError(f"{label}: '{name}' is {column.type}; it must be a timestamp in UTC")
     if column.null_count:
-        raise FeatureError(f"{what}: '{name}' is missing in {column.null_count} rows; every row needs it")
+        raise FeatureError(f"{label}: '{name}' is missing in {column.null_count} rows; every row needs it")
     if column.type.unit != "us":
         try:
             column = column.cast(pa.timestamp("us", tz=column.type.tz))
         except pa.ArrowInvalid as error:
-            raise FeatureError(f"{what}: '{name}' is finer than a microsecond: {error}") from error
+            raise FeatureError(f"{label}: '{name}' is finer than a microsecond: {error}") from error
     return column.to_numpy(zero_copy_only=False).view(np.int64)
 
 
-def read_sequence(table: pa.Table, name: str, what: str) -> np.ndarray | None:
-    """A column of whole numbers as int64, or None when the table has none of that name.
+def read_sequence(table: pa.Table, name: str, label: str) -> np.ndarray | None:
+    """A column of whole numbers as int64; None where the table has no such column.
 
     Raises:
-        FeatureError: It is not whole numbers, or some are missing.
+        FeatureError: It is not whole numbers, or has missing values.
     """
     if not table.schema.get_all_field_indices(name):
         return None
-    column = one_column(table, name, what)
+    column = one_column(table, name, label)
     if not pa.types.is_integer(column.type) or column.null_count:
-        raise FeatureError(f"{what}: '{name}' is {column.type} with {column.null_count} missing; write whole numbers")
+        raise FeatureError(f"{label}: '{name}' is {column.type} with {column.null_count} missing; write whole numbers")
     return column.to_numpy().astype(np.int64, copy=False)
 
 
-def read_numbers(table: pa.Table, name: str, what: str) -> np.ndarray:
+def read_numbers(table: pa.Table, name: str, label: str) -> np.ndarray:
     """A numeric or boolean column as float64, missing as NaN.
 
     Raises:
-        FeatureError: It is absent, no number, or has an infinite value.
+        FeatureError: The column is absent, not numeric, or has an infinite value.
     """
-    values, valid = numeric(one_column(table, name, what), f"{what}.{name}")
+    values, valid = numeric(one_column(table, name, label), f"{label}.{name}")
     return as_numbers(values, valid)
 
 

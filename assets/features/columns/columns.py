@@ -1,7 +1,7 @@
 """The columns of events and requests that a group of features reads.
 
-Belongs here: which columns are read in which form, entity keys as codes, values that events and requests share. Does
-not belong here: single columns (`arrow.py`), windows (`assets.features.kernel.windows`), aggregates
+Belongs here: which columns are read in which form, entity keys as codes, codes common to events and requests. Does not
+belong here: single columns (`arrow.py`), windows (`assets.features.kernel.windows`), aggregates
 (`assets.features.kernel.aggregates`).
 """
 
@@ -25,20 +25,20 @@ from assets.features.columns.arrow import (
     positions_in,
     text_mask,
 )
-from assets.features.columns.reader import Reader
+from assets.features.columns.column_reader import ColumnReader
 from assets.vocabulary import FeatureError, Predicate
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What is read of a table for one group of features.
+class ColumnNeeds:
+    """The columns of a table that one group of features reads, by form.
 
     Attributes:
         predicates: Conditions, each read as a mask.
         numbers: Columns read as float64, missing as NaN.
-        exact: Columns read as steps of the resolution.
-        codes: Columns whose values are only told apart.
-        texts: Text columns whose values are put in order.
+        exact: Columns read as steps of their resolution.
+        codes: Columns read as codes of their values.
+        texts: Text columns read as places in the order of their values.
     """
 
     predicates: tuple[Predicate, ...]
@@ -63,7 +63,7 @@ class Columns:
         numbers: float64 [n], NaN where missing, never -0.0; of a text its place in `words`.
         exact: Steps of the resolution.
         codes: int64 [n], -1 where missing; equal exactly where the values are.
-        words: For each of `texts` the values in order, object [values].
+        words: For each text column its different values in order, object [values].
     """
 
     masks: dict[Predicate, np.ndarray]
@@ -83,7 +83,7 @@ class Columns:
         )
 
     def equals(self, other: "Columns") -> bool:
-        """Whether every value is the same, missing ones among them."""
+        """Whether all values are equal; missing values equal each other."""
         pairs = [(self.masks[name], other.masks[name]) for name in self.masks]
         pairs += [(self.codes[name], other.codes[name]) for name in self.codes]
         pairs += [(self.exact[name].steps, other.exact[name].steps) for name in self.exact]
@@ -96,68 +96,70 @@ class Columns:
         )
 
 
-def key_type(theirs: pa.DataType, ours: pa.DataType, key: str, what: str) -> pa.DataType | None:
-    """As what entity keys of events are compared with those of spine rows; None where one side has no keys at all.
+def key_type(events: pa.DataType, spine: pa.DataType, key: str, label: str) -> pa.DataType | None:
+    """The type in which entity keys of events and spine are compared; None where a key column has no values.
 
     Raises:
-        FeatureError: They are text on one side and numbers on the other, or neither.
+        FeatureError: Keys are text on one side and numbers on the other, or neither.
     """
-    if pa.types.is_null(theirs) or pa.types.is_null(ours):
+    if pa.types.is_null(events) or pa.types.is_null(spine):
         return None
-    if pa.types.is_integer(theirs) and pa.types.is_integer(ours):
+    if pa.types.is_integer(events) and pa.types.is_integer(spine):
         return pa.int64()
-    if is_text(theirs) and is_text(ours):
-        return pa.string() if theirs == ours == pa.string() else pa.large_string()
-    raise FeatureError(f"{what}: key '{key}' is {theirs}, in the spine {ours}; give both the same type")
+    if is_text(events) and is_text(spine):
+        return pa.string() if events == spine == pa.string() else pa.large_string()
+    raise FeatureError(f"{label}: key '{key}' is {events}, in the spine {spine}; give both the same type")
 
 
-def read_keys(events: pa.Table, spine: pa.Table, key: str, what: str) -> tuple[np.ndarray, np.ndarray]:
+def read_keys(events: pa.Table, spine: pa.Table, key: str, label: str) -> tuple[np.ndarray, np.ndarray]:
     """Entity keys as codes: int64 of the events, int64 of the spine rows.
 
-    A missing key, and an event of an entity that no spine row has, is -1.
+    A missing key, and an event of an entity without a spine row, is -1.
 
     Raises:
-        FeatureError: The column is absent, or of types that are not compared; see `key_type`.
+        FeatureError: The column is absent, or its types cannot be compared; see `key_type`.
     """
-    ours, theirs = one_column(spine, key, "spine"), one_column(events, key, what)
-    kind = key_type(theirs.type, ours.type, key, what)
+    row_keys, event_keys = one_column(spine, key, "spine"), one_column(events, key, label)
+    kind = key_type(event_keys.type, row_keys.type, key, label)
     if kind is None:
-        return np.full(len(theirs), -1, np.int64), np.full(len(ours), -1, np.int64)
-    ours, theirs = ours.cast(kind), theirs.cast(kind)
-    entities = pc.unique(ours.drop_null())
-    return positions_in(theirs, entities), positions_in(ours, entities)
+        return np.full(len(event_keys), -1, np.int64), np.full(len(row_keys), -1, np.int64)
+    row_keys, event_keys = row_keys.cast(kind), event_keys.cast(kind)
+    entities = pc.unique(row_keys.drop_null())
+    return positions_in(event_keys, entities), positions_in(row_keys, entities)
 
 
-def read_columns(events: Reader, needs: Needs, requests: Reader | None = None) -> tuple[Columns, Columns | None]:
-    """The columns of the events and, when the request counts as an event, those of the requests.
+def read_columns(
+    events: ColumnReader, needs: ColumnNeeds, requests: ColumnReader | None = None
+) -> tuple[Columns, Columns | None]:
+    """The columns of the events and, where requests count as events, those of the requests.
 
     Raises:
         FeatureError: A column is absent, of a wrong type, infinite, or too large for its resolution.
     """
-    mine = _plain_columns(events, needs)
-    theirs = None if requests is None else _plain_columns(requests, needs)
+    event_columns = _separate_columns(events, needs)
+    request_columns = None if requests is None else _separate_columns(requests, needs)
     for name in needs.codes:
         distinct = events.values(name)
-        mine.codes[name] = filled(distinct.indices)
-        if requests is not None and theirs is not None:
-            value = comparable(requests.column(name))
-            # A value that no event has gets a code of its own below -1: new, but not missing.
-            found = positions_in(_as_type(value, distinct.dictionary.type), distinct.dictionary)
-            fresh = value.is_valid().to_numpy(zero_copy_only=False) & (found < 0)
-            theirs.codes[name] = np.where(fresh, -2, found)
+        event_columns.codes[name] = filled(distinct.indices)
+        if requests is not None and request_columns is not None:
+            values = comparable(requests.column(name))
+            # A value that no event has gets the code -2: it is new, not missing.
+            codes = positions_in(_as_type(values, distinct.dictionary.type), distinct.dictionary)
+            is_new = values.is_valid().to_numpy(zero_copy_only=False) & (codes < 0)
+            request_columns.codes[name] = np.where(is_new, -2, codes)
     for name in needs.texts:
-        parts = [events.texts(name), *(() if requests is None else (requests.texts(name),))]
-        _set_words(name, [mine, *(() if theirs is None else (theirs,))], parts)
-    return mine, theirs
+        texts = [events.texts(name), *(() if requests is None else (requests.texts(name),))]
+        _set_words(name, [event_columns, *(() if request_columns is None else (request_columns,))], texts)
+    return event_columns, request_columns
 
 
 def _as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The values in the type of others; null where one is none of that type, as a word among whole numbers."""
+    """The values cast to the type; null where a value is not of the type, as a word among whole numbers."""
     try:
         return values.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        each = values.dictionary_encode()
-        return pa.array([_one_as_type(value, kind) for value in each.dictionary], kind).take(each.indices)
+        coded = values.dictionary_encode()
+        return pa.array([_one_as_type(value, kind) for value in coded.dictionary], kind).take(coded.indices)
 
 
 def _one_as_type(value: pa.Scalar, kind: pa.DataType) -> object:
@@ -167,24 +169,24 @@ def _one_as_type(value: pa.Scalar, kind: pa.DataType) -> object:
         return None
 
 
-def _set_words(name: str, columns: Sequence[Columns], parts: Sequence[pa.DictionaryArray]) -> None:
-    """A text column of events and requests as places among all its values."""
-    words = sorted({word for part in parts for word in part.dictionary.to_pylist()})
+def _set_words(name: str, columns: Sequence[Columns], texts: Sequence[pa.DictionaryArray]) -> None:
+    """Sets a text column of events and requests as places in the order of all its values."""
+    words = sorted({word for text in texts for word in text.dictionary.to_pylist()})
     place = {word: number for number, word in enumerate(words)}
-    for own, part in zip(columns, parts, strict=True):
-        # The code of a missing value is -1, the last of these.
-        places = np.array([*(float(place[word]) for word in part.dictionary.to_pylist()), np.nan])
-        own.numbers[name] = places[filled(part.indices)]
-        own.words[name] = np.array([*words, None], object)[:-1]
+    for target, text in zip(columns, texts, strict=True):
+        # The code of a missing value is -1: the last of these places.
+        places = np.array([*(float(place[word]) for word in text.dictionary.to_pylist()), np.nan])
+        target.numbers[name] = places[filled(text.indices)]
+        target.words[name] = np.array([*words, None], object)[:-1]
 
 
-def no_events(needs: Needs) -> pa.Table:
-    """A table without rows that has every needed column."""
+def no_events(needs: ColumnNeeds) -> pa.Table:
+    """A table without rows, with every needed column."""
     return pa.table({name: pa.nulls(0) for name in needs.names})
 
 
-def _plain_columns(table: Reader, needs: Needs) -> Columns:
-    """Everything but the codes, which events and requests must share."""
+def _separate_columns(table: ColumnReader, needs: ColumnNeeds) -> Columns:
+    """All columns except codes and words, which are common to events and requests."""
     columns = Columns({}, {}, {}, {}, {})
     for predicate in needs.predicates:
         if predicate.is_text:
@@ -196,5 +198,5 @@ def _plain_columns(table: Reader, needs: Needs) -> Columns:
     for name in needs.numbers:
         columns.numbers[name] = as_numbers(*table.numbers(name))
     for name, resolution in needs.exact.items():
-        columns.exact[name] = as_steps(*table.numbers(name), resolution, f"{table.what}.{name}")
+        columns.exact[name] = as_steps(*table.numbers(name), resolution, f"{table.label}.{name}")
     return columns

@@ -1,11 +1,11 @@
-"""What is computed over windows.
+"""Aggregates over windows.
 
-Belongs here: the aggregates, each over all windows of all rows at once, from prefix sums, range minima and last
-occurrences, and which module computes which kind. Does not belong here: which events stand in a window (`windows.py`),
-what they share (`scope.py`), what a product declares.
+Belongs here: counts, sums, extremes, first and latest events, each over all windows of all rows at once; the function
+of each family. Does not belong here: which events are in a window (`windows.py`), shared inputs (`scope.py`),
+declarations.
 
-Every value depends only on the set of events in its window: sums are exact integers (steps of the resolution) and are
-rounded once, at the end. That is why training and serving agree to the last bit, however the history was cut up.
+A value depends only on the set of events in its window: sums are exact integers (steps of the resolution), rounded once
+at the end. Training and serving therefore agree to the last bit, however the history is divided into batches.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ import numpy as np
 from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.decay import decayed
 from assets.features.kernel.distinct import distinct
+from assets.features.kernel.exact import largest
 from assets.features.kernel.order_statistics import modes, quantiles
 from assets.features.kernel.scope import Measure, Scope, both, counted, totals
 from assets.features.kernel.successions import slopes, streaks, times_between
@@ -30,8 +31,8 @@ def _counts(scope: Scope, measure: Measure) -> list[np.ndarray]:
     for member in measure.members:
         n = every[member.window]
         if member.kind == "share":
-            part = scope.counts(member.part, measure)[member.window]
-            out.append(_divided(part.astype(np.float64), n, 1.0, member.empty))
+            met = scope.counts(member.share_filters, measure)[member.window]
+            out.append(_divided(met.astype(np.float64), n, 1.0, member.empty))
         else:
             out.append(np.where(n > 0, n, member.empty))
     return out
@@ -46,16 +47,19 @@ def _divided(value: np.ndarray, n: np.ndarray, by: float, empty: float) -> np.nd
 def _sums(scope: Scope, measure: Measure) -> list[np.ndarray]:
     name = str(measure.column)
     exact, resolution = scope.events.columns.exact[name], scope.resolutions[name]
-    extra = scope.rows.columns.exact[name] if scope.rows.columns else None
+    requests = scope.rows.columns.exact[name] if scope.rows.columns else None
     keep = both(scope.mask(measure.filters), exact.valid)
-    own = scope.own(measure.filters, extra.valid if extra else None)
+    request_counts = scope.request_counts(measure.filters, requests.valid if requests else None)
     lo, hi = scope.window(measure)
-    n = scope.counts(measure.filters, measure) if exact.valid is None and own is None else counted(keep, own, lo, hi)
+    if exact.valid is None and request_counts is None:
+        n = scope.counts(measure.filters, measure)
+    else:
+        n = counted(keep, request_counts, lo, hi)
     steps = exact.steps if keep is None else np.where(keep, exact.steps, 0)
-    mine = extra.steps * own if extra is not None and own is not None else None
-    largest = max(_largest(steps), 0 if mine is None else _largest(mine))
+    request_steps = requests.steps * request_counts if requests is not None and request_counts is not None else None
+    size = max(largest(steps), 0 if request_steps is None else largest(request_steps))
     longest = int(n.max(initial=0))
-    total = _power_sum(steps, mine, 1, largest * longest, lo, hi)
+    total = _power_sum(steps, request_steps, 1, size * longest, lo, hi)
     up, down = float(resolution.numerator), float(resolution.denominator)
     out = []
     for member in measure.members:
@@ -65,23 +69,19 @@ def _sums(scope: Scope, measure: Measure) -> list[np.ndarray]:
         elif member.kind == "mean":
             out.append(_divided(sums * up, count, down, member.empty))
         else:
-            squares = _power_sum(steps, mine, 2, largest * largest * longest, lo[[member.window]], hi)[0]
-            spread = _spread(count, total[member.window], squares, largest * longest)
+            squares = _power_sum(steps, request_steps, 2, size * size * longest, lo[[member.window]], hi)[0]
+            spread = _spread(count, total[member.window], squares, size * longest)
             out.append(np.where(count > 1, spread * up / down, member.empty))
     return out
 
 
-def _largest(steps: np.ndarray) -> int:
-    return max(int(steps.max(initial=0)), -int(steps.min(initial=0)))
-
-
 def _power_sum(
-    steps: np.ndarray, own: np.ndarray | None, power: int, bound: int, lo: np.ndarray, hi: np.ndarray
+    steps: np.ndarray, request_steps: np.ndarray | None, power: int, bound: int, lo: np.ndarray, hi: np.ndarray
 ) -> np.ndarray:
-    """Exact sums of steps ** power; in Python's integers where 64 bits might not hold a window's sum."""
+    """Exact sums of steps ** power; in Python's integers where a window's sum might not fit into 64 bits."""
     kind = np.int64 if bound < WHOLE_LIMIT else object
     total = totals(steps.astype(kind) ** power, lo, hi)
-    return total if own is None else total + own.astype(kind) ** power
+    return total if request_steps is None else total + request_steps.astype(kind) ** power
 
 
 def _spread(n: np.ndarray, total: np.ndarray, squares: np.ndarray, bound: int) -> np.ndarray:
@@ -98,21 +98,21 @@ def _extremes(scope: Scope, measure: Measure) -> list[np.ndarray]:
     pick, neutral = (np.minimum, np.inf) if measure.family == "min" else (np.maximum, -np.inf)
     lo, hi = scope.window(measure)
     values = _neutralised(scope.events.columns.numbers[name], scope.mask(measure.filters), neutral)
-    found = range_pick(values, lo, np.broadcast_to(hi, lo.shape), pick, neutral)
+    extreme = range_pick(values, lo, np.broadcast_to(hi, lo.shape), pick, neutral)
     if scope.rows.columns is not None:
-        mine = scope.rows.columns.numbers[name]
-        found = pick(found, _neutralised(mine, scope.mask(measure.filters, request=True), neutral))
-    return [np.where(np.isinf(found[m.window]), m.empty, found[m.window]) for m in measure.members]
+        requests = scope.rows.columns.numbers[name]
+        extreme = pick(extreme, _neutralised(requests, scope.mask(measure.filters, request=True), neutral))
+    return [np.where(np.isinf(extreme[m.window]), m.empty, extreme[m.window]) for m in measure.members]
 
 
 def _neutralised(values: np.ndarray, mask: np.ndarray | None, neutral: float) -> np.ndarray:
-    """The values, where there is one that meets the filters; elsewhere what changes no extreme."""
-    there = ~np.isnan(values)
-    return np.where(there if mask is None else there & mask, values, neutral)
+    """The values of the mask; `neutral` elsewhere and where missing."""
+    present = ~np.isnan(values)
+    return np.where(present if mask is None else present & mask, values, neutral)
 
 
 def _latest(scope: Scope, measure: Measure) -> list[np.ndarray]:
-    """The last event of each window; the request itself is not among them."""
+    """Value or age of the last event of each window, the request not considered."""
     mask, (lo, hi) = scope.mask(measure.filters), scope.window(measure)
     at = hi - 1
     if mask is not None:
@@ -120,29 +120,29 @@ def _latest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         at = np.where(at >= 0, last[at], -1) if len(last) else at
     out = []
     for member in measure.members:
-        there = at >= lo[member.window]
-        index = np.where(there, at, 0)
+        exists = at >= lo[member.window]
+        index = np.where(exists, at, 0)
         if member.kind == "last":
             values = _neutralised(scope.events.columns.numbers[str(member.column)], mask, -np.inf)
-            out.append(_value_at(values, scope.moments, index, there, member.empty))
+            out.append(_last_value(values, scope.tie_starts, index, exists, member.empty))
         else:
-            out.append(_age(scope, index, there, member.empty))
+            out.append(_age(scope, index, exists, member.empty))
     return out
 
 
-def _value_at(
-    values: np.ndarray, moments: np.ndarray | None, index: np.ndarray, there: np.ndarray, empty: float
+def _last_value(
+    values: np.ndarray, ties: np.ndarray | None, index: np.ndarray, exists: np.ndarray, empty: float
 ) -> np.ndarray:
-    """The value of an event, the largest among those that no time tells apart from it; -inf stands for none."""
+    """The largest value among each event and those tied with it; -inf is a missing value."""
     if not len(values):
         return np.full(len(index), empty)
-    first = index if moments is None else moments[index]
-    found = range_pick(values, first, index + 1, np.maximum, -np.inf)
-    return np.where(there, np.where(np.isinf(found), np.nan, found), empty)
+    first = index if ties is None else ties[index]
+    value = range_pick(values, first, index + 1, np.maximum, -np.inf)
+    return np.where(exists, np.where(np.isinf(value), np.nan, value), empty)
 
 
 def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
-    """The first event of each window."""
+    """Value or age of the first event of each window."""
     mask, (lo, hi) = scope.mask(measure.filters), scope.window(measure)
     size = len(scope.events)
     if mask is not None:
@@ -151,31 +151,31 @@ def _earliest(scope: Scope, measure: Measure) -> list[np.ndarray]:
         lo = following[lo]
     out = []
     for member in measure.members:
-        there = lo[member.window] < hi
-        index = np.where(there, lo[member.window], 0)
+        exists = lo[member.window] < hi
+        index = np.where(exists, lo[member.window], 0)
         if member.kind == "first":
-            out.append(_first_value(scope, str(member.column), mask, index, there, member.empty))
+            out.append(_first_value(scope, str(member.column), mask, index, exists, member.empty))
         else:
-            out.append(_age(scope, index, there, member.empty))
+            out.append(_age(scope, index, exists, member.empty))
     return out
 
 
 def _first_value(
-    scope: Scope, column: str, mask: np.ndarray | None, index: np.ndarray, there: np.ndarray, empty: float
+    scope: Scope, column: str, mask: np.ndarray | None, index: np.ndarray, exists: np.ndarray, empty: float
 ) -> np.ndarray:
-    """The value of an event, the smallest among those that no time tells apart from it."""
+    """The smallest value among each event and those tied with it."""
     values = _neutralised(scope.events.columns.numbers[column], mask, np.inf)
     if not len(values):
         return np.full(len(index), empty)
-    found = range_pick(values, index, scope.moment_ends[index] + 1, np.minimum, np.inf)
-    return np.where(there, np.where(np.isinf(found), np.nan, found), empty)
+    value = range_pick(values, index, scope.tie_ends[index] + 1, np.minimum, np.inf)
+    return np.where(exists, np.where(np.isinf(value), np.nan, value), empty)
 
 
-def _age(scope: Scope, index: np.ndarray, there: np.ndarray, empty: float) -> np.ndarray:
+def _age(scope: Scope, index: np.ndarray, exists: np.ndarray, empty: float) -> np.ndarray:
     """Days from an event to the row's decision."""
     if not len(scope.events):
         return np.full(len(index), empty)
-    return np.where(there, (scope.rows.as_of - scope.events.time[index]) / _DAY, empty)
+    return np.where(exists, (scope.rows.as_of - scope.events.time[index]) / _DAY, empty)
 
 
 FAMILIES: Mapping[str, Callable[[Scope, Measure], list[np.ndarray]]] = {

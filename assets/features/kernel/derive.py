@@ -1,10 +1,10 @@
 """The arithmetic of derived features.
 
-Belongs here: one function of NumPy columns for each derived declaration. Does not belong here: the declarations
-(`assets.vocabulary.derived`), anything that looks at events.
+Belongs here: a function of NumPy columns for each derived declaration. Does not belong here: the declarations
+(`assets.vocabulary.derived`), anything over events.
 
-Missing is NaN going in and coming out. Only operations that IEEE 754 rounds exactly are vectorised; the logarithm goes
-through the C library a value at a time, because NumPy's vector versions differ in the last bit between processors.
+Missing values are NaN in inputs and results. Only operations that IEEE 754 rounds exactly are vectorised; logarithms
+are computed one by one in the C library, because NumPy's vector versions differ in the last bit between processors.
 """
 
 import math
@@ -25,27 +25,27 @@ from assets.vocabulary import (
     Log,
     Log1p,
     Missing,
+    Multiply,
     Night,
-    Product,
     Ratio,
     SignedLog,
     Sum,
     Trend,
     Weekend,
 )
+from assets.vocabulary.windows import MICROSECOND
+from resources.moments import DAY_US
 
-_HOUR = 3_600_000_000
-_DAY = 24 * _HOUR
+_HOUR_US = DAY_US // 24
 _THURSDAY = 3
-"""1970-01-01, day 0 of the clock, was a Thursday (Monday is 0)."""
+"""Day of the week of 1970-01-01 (Monday is 0)."""
 
 
 def derive(features: FeatureSet, columns: Mapping[str, np.ndarray], as_of: np.ndarray) -> dict[str, np.ndarray]:
     """The derived features of m rows, in order.
 
     Args:
-        columns: float64 [m] of each numeric request and history feature; for a category, float64 that is NaN where
-            it is missing.
+        columns: float64 [m] of each request and history feature; of a text, NaN where it is missing and 0.0 elsewhere.
         as_of: int64 [m], microseconds since 1970 (UTC).
     """
     known = dict(columns)
@@ -73,7 +73,7 @@ def _value(feature: Derived, known: Mapping[str, np.ndarray], as_of: np.ndarray,
             return low if feature.high is None else np.minimum(low, feature.high)
         case Sum():
             return _added([known[name] for name in feature.of])
-        case Product():
+        case Multiply():
             with np.errstate(over="ignore"):
                 return known[feature.left] * known[feature.right]
         case Missing():
@@ -92,7 +92,7 @@ def _value(feature: Derived, known: Mapping[str, np.ndarray], as_of: np.ndarray,
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    """A result too large for a double is missing: a model cannot take an infinity."""
+    """Infinite results are missing values: a model cannot take them."""
     return np.where(np.isfinite(values), values + 0.0, np.nan)
 
 
@@ -113,7 +113,7 @@ def _each(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
 
 
 def _added(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """float64 [m]; NaN where one is missing, or where a part of the sum is too large for a double."""
+    """float64 [m]; not finite where a summand is missing or the sum overflows on the way."""
     total = parts[0]
     with np.errstate(over="ignore", invalid="ignore"):
         for part in parts[1:]:
@@ -125,15 +125,15 @@ def window_of(features: FeatureSet, name: str) -> float:
     """Length of a history feature's window in microseconds."""
     feature = features.feature(name)
     if not isinstance(feature, History) or not isinstance(feature.window, timedelta):
-        raise TypeError(f"'{name}' has no window; the feature set should have refused the trend")
-    return float(feature.window // timedelta(microseconds=1))
+        raise TypeError(f"'{name}' has no window of a certain length; FeatureSet refuses such a trend")
+    return float(feature.window // MICROSECOND)
 
 
-def day_of_week(moment: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 is Monday."""
-    return (moment // _DAY + _THURSDAY) % 7
+def day_of_week(time: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 is Monday; `time` is int64 [m], microseconds since 1970."""
+    return (time // DAY_US + _THURSDAY) % 7
 
 
-def hour(moment: np.ndarray) -> np.ndarray:
-    """int64 [m], 0 to 23."""
-    return moment // _HOUR % 24
+def hour(time: np.ndarray) -> np.ndarray:
+    """int64 [m], 0 to 23; `time` as in `day_of_week`."""
+    return time // _HOUR_US % 24

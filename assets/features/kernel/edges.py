@@ -1,32 +1,30 @@
 """Where windows begin and end among ordered events.
 
-Belongs here: binary searches for the edges of windows of any kind. Does not belong here: the order of events, which of
-them may be used (`windows.py`), what is computed over a window (`aggregates.py`).
+Belongs here: binary searches for the edges of windows of every kind. Does not belong here: the order of events, which
+events a row may use (`windows.py`), aggregates over a window (`aggregates.py`).
 """
 
-from datetime import timedelta
 from typing import Literal
 
 import numpy as np
 
 from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.calendars import period_start
-from assets.features.kernel.windows import Edges, Events, Rows, Span
+from assets.features.kernel.windows import Edges, EventArrays, RowArrays, Span
 from assets.vocabulary import Calendar, LastEvents
-
-_MICROSECOND = timedelta(microseconds=1)
+from assets.vocabulary.windows import MICROSECOND
 
 
 class Finder:
     """Binary search for (entity, time) among ordered events, on one composite integer.
 
-    Where entity x span of time does not fit into 63 bits, the entities are searched in slabs that do.
+    Where entities x span of time do not fit into 63 bits, slabs of entities that do are searched one by one.
     """
 
-    def __init__(self, events: Events, rows: Rows, reach: int) -> None:
-        self.first = int(rows.as_of.min()) - reach - 1
+    def __init__(self, events: EventArrays, rows: RowArrays, lookback: int) -> None:
+        self.first = int(rows.as_of.min()) - lookback - 1
         self.span = int(rows.as_of.max()) - self.first + 2
-        # Nothing is asked at first, at its end or outside, so times are clipped into [first, first + span).
+        # No query is at `first`, at the end or outside, so times are clipped into [first, first + span).
         time = np.clip(events.time, self.first, self.first + self.span - 1)
         self.slab = max(1, WHOLE_LIMIT // self.span)
         self.entity, self.time = events.entity, time
@@ -34,34 +32,37 @@ class Finder:
         self.composite = events.entity * self.span + (time - self.first) if self.fits else None
 
     def __call__(self, entity: np.ndarray, time: np.ndarray, side: Literal["left", "right"]) -> np.ndarray:
-        """For each (entity, time) how many events are before it (`left`), or at most at it (`right`)."""
-        wanted = time - self.first
+        """For each (entity, time) the number of events before it (`left`), or before and at it (`right`)."""
+        offset = time - self.first
         if self.composite is not None:
-            return np.searchsorted(self.composite, entity * self.span + wanted, side)
-        found = np.empty(len(entity), np.int64)
+            return np.searchsorted(self.composite, entity * self.span + offset, side)
+        positions = np.empty(len(entity), np.int64)
         for number in np.unique(entity // self.slab):
             chosen = np.flatnonzero(entity // self.slab == number)
             low, high = np.searchsorted(self.entity, [number * self.slab, (number + 1) * self.slab])
             base = number * self.slab
-            part = (self.entity[low:high] - base) * self.span + (self.time[low:high] - self.first)
-            query = (entity[chosen] - base) * self.span + wanted[chosen]
-            found[chosen] = low + np.searchsorted(part, query, side)
-        return found
+            slab = (self.entity[low:high] - base) * self.span + (self.time[low:high] - self.first)
+            query = (entity[chosen] - base) * self.span + offset[chosen]
+            positions[chosen] = low + np.searchsorted(slab, query, side)
+        return positions
 
 
-def edges(events: Events, rows: Rows, windows: tuple[Span, ...], before_only: bool, end: int | Calendar = 0) -> Edges:
+def edges(
+    events: EventArrays, rows: RowArrays, windows: tuple[Span, ...], before_only: bool, end: int | Calendar = 0
+) -> Edges:
     """Positions of every window of every row among ordered events.
 
     Args:
-        windows: A window of length w is (at - w, at], where `at` is the moment at which the row's windows end.
+        windows: A window of length w is (at - w, at], where `at` is the time at which the row's windows end.
         before_only: Only events strictly before the row count, by (time, sequence); for windows that end at the row.
-        end: How long before the row its windows end, or the calendar before whose current period they do.
+        end: Microseconds between the end of the windows and the row, or a calendar: windows end where its period of the
+            row begins.
     """
     shape = (len(windows), len(rows))
-    counted = tuple(w.count if isinstance(w, LastEvents) else 0 for w in windows)
-    most = counted if any(counted) else None
+    counts = tuple(w.count if isinstance(w, LastEvents) else 0 for w in windows)
+    last_n = counts if any(counts) else None
     if not len(events) or not len(rows):
-        return Edges(np.zeros(shape, np.int64), np.zeros(len(rows), np.int64), most)
+        return Edges(np.zeros(shape, np.int64), np.zeros(len(rows), np.int64), last_n)
     at = rows.as_of
     if isinstance(end, Calendar):
         at = period_start(at, end) - 1
@@ -79,41 +80,41 @@ def edges(events: Events, rows: Rows, windows: tuple[Span, ...], before_only: bo
             lo[number] = find(rows.entity, period_start(rows.as_of, window) - 1, "right")
         else:
             lo[number] = np.searchsorted(events.entity, rows.entity)
-    return Edges(lo, hi, most)  # of entity -1, which stands before all others, everything is at 0
+    return Edges(lo, hi, last_n)  # entity -1 sorts before all others: its windows are [0, 0)
 
 
 def _longest(spans: tuple[Span, ...]) -> int:
-    """At least how far before a row anything is looked up; the last span is where the windows end."""
-    lengths = [span.longest // _MICROSECOND if isinstance(span, Calendar) else span for span in spans]
+    """Upper bound of the time before a row at which edges are searched; the last span is the end of the windows."""
+    lengths = [span.longest // MICROSECOND if isinstance(span, Calendar) else span for span in spans]
     *windows, end = [length if isinstance(length, int) else 0 for length in lengths]
     return end + max(windows)
 
 
-def newest(
-    hi: np.ndarray, lo: np.ndarray, n: np.ndarray | int, places: np.ndarray | None, first: np.ndarray | None
+def last_n_start(
+    hi: np.ndarray, lo: np.ndarray, n: np.ndarray | int, places: np.ndarray | None, ties: np.ndarray | None
 ) -> np.ndarray:
-    """Where the last n events before hi begin, for windows that hold all of lo … hi - 1; int64 [m].
+    """Where the last n events of each window [lo, hi) begin; int64 [m].
 
     Args:
-        n: How many, at least 0; of each row, or of all.
-        places: Positions of the events that are counted; None for all.
-        first: `moments` of the events: what no time or sequence tells apart stands in a window together.
+        n: The number of events, at least 0; of each row, or of all.
+        places: Positions of the events that meet the conditions; None for all.
+        ties: `tie_starts` of the events: tied events are all in a window, or none of them is.
     """
     if places is None:
-        found = hi - n
+        start = hi - n
     else:
         rank = np.searchsorted(places, hi) - n
-        found = np.append(places, 0)[np.maximum(rank, 0)]
-        found = np.where(rank < 0, lo, found)
-    found = np.where(n == 0, hi, np.maximum(found, lo))
-    if first is None or not len(first):
-        return found
-    inside = found < hi
-    return np.where(inside, first[np.where(inside, found, 0)], found)
+        start = np.append(places, 0)[np.maximum(rank, 0)]
+        start = np.where(rank < 0, lo, start)
+    start = np.where(n == 0, hi, np.maximum(start, lo))
+    if ties is None or not len(ties):
+        return start
+    inside = start < hi
+    return np.where(inside, ties[np.where(inside, start, 0)], start)
 
 
 def _within_tie(sequence: np.ndarray, wanted: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """First position in [low, high) whose sequence is not below the wanted one, for all rows at once."""
+    """First position in [low, high) whose sequence is not below the wanted one; binary search for all rows at once."""
     low, high = low.copy(), high.copy()
     while True:
         open_ = np.flatnonzero(low < high)

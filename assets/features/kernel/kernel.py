@@ -1,11 +1,11 @@
 """The kernel: one computation of a feature set over many rows.
 
-Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: how windows are found
-(`windows.py`, `edges.py`), what is computed over them (`aggregates.py`), the features of one request
-(`assets.features.online.request`), Spark (`assets.features.table`), anything with a state.
+Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: windows (`windows.py`,
+`edges.py`), aggregates over them (`aggregates.py`), the features of one request (`assets.features.online.request`),
+Spark (`assets.features.table`), anything with state.
 
-What can be known before data is seen is done once, by `compile_features`; what remains is a fixed number of NumPy
-calls, whether there is one row or a million.
+`compile_features` does all work that needs no data, once; a computation is then a fixed number of NumPy calls, for any
+number of rows.
 """
 
 from collections.abc import Mapping
@@ -16,40 +16,41 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.columns.arrow import read_micros
+from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import read_keys
-from assets.features.columns.reader import Reader
 from assets.features.kernel.aggregates import FAMILIES
+from assets.features.kernel.batches import batches
 from assets.features.kernel.edges import edges
-from assets.features.kernel.group_events import SEQUENCE, Moments, read_events, read_moments
-from assets.features.kernel.parts import parts
+from assets.features.kernel.group_events import SpineTimes, read_events, read_spine_times
 from assets.features.kernel.plan import Group, groups_of
-from assets.features.kernel.revisions import facts_of, same_facts
+from assets.features.kernel.revisions import record_codes, with_all_revisions
 from assets.features.kernel.rows import feature_table
 from assets.features.kernel.scope import Scope
 from assets.features.kernel.windows import (
     NEVER,
-    Events,
-    Rows,
+    EventArrays,
+    RowArrays,
     ordered,
     ranges,
-    replaced_later,
-    spelled_out,
-    unknown_yet,
+    recompute_per_row,
+    rows_with_later_revisions,
+    rows_with_unknown_events,
 )
 from assets.vocabulary import FeatureError, FeatureSet
+from assets.vocabulary.times import SEQUENCE, TIMES
 
 MOST_EVENTS = 10_000_000
-"""Events of a source that are computed on at once: some gigabytes of arrays."""
+"""Events of a source that are held at once: some gigabytes of arrays."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What the kernel reads of one source by one key, beside the key itself.
+    """The columns that the kernel reads of one source by one key, apart from the key itself.
 
     Attributes:
-        columns: Columns of the events, `event_time` and `known_at` (and for sources that include the request, an
-            optional `sequence`) apart; where facts are corrected, the column that names them is one.
-        reach: How far before a decision events matter, in microseconds; None for all history.
+        columns: Columns of the events, the record key among them where the source sends revisions; apart from
+            `event_time` and `known_at` (and, for sources that include the request, an optional `sequence`).
+        lookback: The longest time before a decision at which an event can count, in microseconds; None for all history.
         includes_request: Whether requests are events of the source.
         request: Columns that the spine must have because the request counts as an event.
     """
@@ -57,18 +58,18 @@ class Need:
     source: str
     key: str
     columns: tuple[str, ...]
-    reach: int | None
+    lookback: int | None
     includes_request: bool
     request: tuple[str, ...]
 
     def of_events(self, ordered: bool) -> tuple[str, ...]:
-        """Every column of the events that is read, beside the key; `ordered`: rows of a microsecond have an order."""
-        return ("event_time", "known_at", *self.columns, *((SEQUENCE,) if self.includes_request and ordered else ()))
+        """Every column of the events that is read, apart from the key; `ordered`: whether rows have a sequence."""
+        return (*TIMES, *self.columns, *((SEQUENCE,) if self.includes_request and ordered else ()))
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A compiled feature set; made by `compile_features`.
+    """A compiled feature set, as `compile_features` returns it.
 
     Attributes:
         resolutions: For each source, the resolution of its exact columns, as its contract declares.
@@ -84,35 +85,35 @@ class Kernel:
 
     @property
     def needs(self) -> tuple[Need, ...]:
-        """What is read of each source by each key, in order of first use."""
-        found: dict[tuple[str, str], Need] = {}
+        """The columns that are read of each source by each key, in order of first use."""
+        needs: dict[tuple[str, str], Need] = {}
         for group in self.groups:
-            before = found.get((group.source, group.key))
-            fact = () if group.fact is None else (group.fact,)
-            columns = tuple(dict.fromkeys([*(before.columns if before else ()), *group.needs.names, *fact]))
-            unbounded = group.reach is None or (before is not None and before.reach is None)
-            reach = None if unbounded else max(group.reach or 0, (before.reach or 0) if before else 0)
-            own = group.sequenced or (before is not None and before.includes_request)
-            asked = (*(before.request if before else ()), *(group.needs.names if group.includes_request else ()))
-            request = tuple(dict.fromkeys(asked))
-            found[group.source, group.key] = Need(group.source, group.key, columns, reach, own, request)
-        return tuple(found.values())
+            before = needs.get((group.source, group.key))
+            record_key = () if group.record_key is None else (group.record_key,)
+            columns = tuple(dict.fromkeys([*(before.columns if before else ()), *group.needs.names, *record_key]))
+            unbounded = group.lookback is None or (before is not None and before.lookback is None)
+            lookback = None if unbounded else max(group.lookback or 0, (before.lookback or 0) if before else 0)
+            includes_request = group.sequenced or (before is not None and before.includes_request)
+            requested = (*(before.request if before else ()), *(group.needs.names if group.includes_request else ()))
+            request = tuple(dict.fromkeys(requested))
+            needs[group.source, group.key] = Need(group.source, group.key, columns, lookback, includes_request, request)
+        return tuple(needs.values())
 
     def compute(self, events: Mapping[str, pa.Table | None], spine: pa.Table) -> pa.Table:
         """The features of every spine row.
 
         Args:
-            events: For each source its events, with the key columns, `event_time`, `known_at` and what `needs` names;
-                None for a source without events.
+            events: For each source its events, with the key columns, `event_time`, `known_at` and the columns of
+                `needs`; None for a source without events.
             spine: The rows: key columns, `as_of`, request columns; `sequence` where events of the same microsecond
                 are ordered.
 
         Returns:
-            One row a spine row, in its order; columns `features.names`, numbers as float64, categories as string,
-            null where missing.
+            A row for each spine row, in the same order; columns `features.names`, numbers as float64, categories as
+            string, null where missing.
 
         Raises:
-            FeatureError: A table lacks a column, or holds what cannot be computed exactly.
+            FeatureError: A table lacks a column, or holds a value that cannot be computed exactly.
         """
         history: dict[str, np.ndarray] = {}
         for key in self.features.keys:
@@ -122,33 +123,33 @@ class Kernel:
     def compute_entity(
         self, key: str, events: Mapping[str, pa.Table | None], spine: pa.Table, *, most_events: int = MOST_EVENTS
     ) -> dict[str, np.ndarray]:
-        """The history features over one entity key, float64 [rows] with NaN for missing; many entities at once.
+        """The history features over one entity key, of many entities: float64 [rows] with NaN for missing.
 
-        A feature that is a text is object [rows] with None for missing.
+        A text feature is object [rows] with None for missing.
 
         Args:
-            most_events: A source with more events than this is taken in ranges of the rows' moments, one after another,
-                each with at most this many events: those that its rows can reach, and other versions of their facts.
-                Where one row reaches more than half of that, it is up to twice what that row reaches; a single moment
-                is computed with all that its rows reach. Features without a finite reach (all history, numbers of
-                events) hold all events of the source at once. Beside a range, the tables given are held, and of each
-                event its entity, its time and its fact.
+            most_events: A source with more events than this is computed in ranges of as-of times, one after another. A
+                range holds at most this many events, plus the other revisions of their records. If one row's window
+                alone holds over half the limit, the range may hold up to twice that window; rows of the same as-of time
+                are always in one range. For features without a finite lookback (all history, numbers of events) all
+                events of the source are held at once. Besides a range, the given tables are held, and entity, time and
+                record of every event.
         """
         values: dict[str, np.ndarray] = {}
-        moments = read_moments(Reader(spine, "spine"))
+        spine_times = read_spine_times(ColumnReader(spine, "spine"))
         for group in self.groups:
             if group.key == key:
                 if group.source not in events:
                     raise FeatureError(f"events of '{group.source}' are not given; '{group.names[0]}' needs them")
-                values |= _many(group, events[group.source], spine, moments, most_events)
+                values |= _compute_group(group, events[group.source], spine, spine_times, most_events)
         return {name: values[name] for name in self.features.names if name in values}
 
     def finish(self, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
-        """Request features from the spine, the given history features and the derived ones, as a table in order."""
+        """The feature table: request features of the spine, the given history features, and derived features."""
         return feature_table(self.features, history, spine)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON value from which `from_dict` makes the same kernel."""
+        """The kernel as a JSON value, which `from_dict` reads."""
         return {"features": self.features.to_dict(), "resolutions": self.resolutions}
 
     @classmethod
@@ -156,7 +157,7 @@ class Kernel:
         """The kernel that `to_dict` wrote.
 
         Raises:
-            FeatureError: The record is none.
+            FeatureError: The record is not of a kernel.
         """
         if set(record) != {"features", "resolutions"}:
             raise FeatureError(f"a kernel has features and resolutions; this record has {sorted(record)}")
@@ -175,26 +176,28 @@ def compile_features(features: FeatureSet, resolutions: Mapping[str, Mapping[str
     return Kernel(features, resolutions)
 
 
-def compute_arrays(group: Group, events: Events, rows: Rows) -> dict[str, np.ndarray]:
+def compute_arrays(group: Group, events: EventArrays, rows: RowArrays) -> dict[str, np.ndarray]:
     """The features of a group, float64 [rows] each with NaN for missing; events may come in any order."""
-    events = ordered(events, rows, group.reach, group.settled)
-    final = events if events.until is None else events.take(np.flatnonzero(events.until == NEVER))
-    edge = edges(final, rows, group.windows, group.includes_request, group.end)
-    values = _measured(group, Scope(final, rows, edge, group.needs.exact, group.filters))
-    # Rows that must not use some event of their window yet, or must use one that was replaced later, are computed
-    # again, each from just what it may use.
-    wrong = unknown_yet(final, rows, edge)
-    if final is not events:
+    events = ordered(events, rows, group.lookback, group.orders_ties)
+    latest = events if events.replaced_at is None else events.take(np.flatnonzero(events.replaced_at == NEVER))
+    edge = edges(latest, rows, group.windows, group.includes_request, group.end)
+    values = _group_values(group, Scope(latest, rows, edge, group.needs.exact, group.filters))
+    # These values are wrong for rows before an event of their window was known or replaced: such rows are recomputed,
+    # each from exactly the events that it may use.
+    wrong = rows_with_unknown_events(latest, rows, edge)
+    if latest is not events:
         edge = edges(events, rows, group.windows, group.includes_request, group.end)
-        wrong = np.union1d(wrong, replaced_later(events, rows, edge))
-    for part, own, mine in spelled_out(events, rows, edge, wrong):
-        again = edges(own, mine, group.windows, group.includes_request, group.end)
-        for slot, better in enumerate(_measured(group, Scope(own, mine, again, group.needs.exact, group.filters))):
-            values[slot][part] = better
+        wrong = np.union1d(wrong, rows_with_later_revisions(events, rows, edge))
+    for chunk, chunk_events, chunk_rows in recompute_per_row(events, rows, edge, wrong):
+        chunk_edge = edges(chunk_events, chunk_rows, group.windows, group.includes_request, group.end)
+        scope = Scope(chunk_events, chunk_rows, chunk_edge, group.needs.exact, group.filters)
+        for slot, corrected in enumerate(_group_values(group, scope)):
+            values[slot][chunk] = corrected
     return dict(zip(group.names, values, strict=True))
 
 
-def _measured(group: Group, scope: Scope) -> list[np.ndarray]:
+def _group_values(group: Group, scope: Scope) -> list[np.ndarray]:
+    """The features of a group in the order of its names."""
     values: list[np.ndarray] = [np.empty(0)] * len(group.names)
     for measure in group.measures:
         for member, value in zip(measure.members, FAMILIES[measure.family](scope, measure), strict=True):
@@ -202,46 +205,58 @@ def _measured(group: Group, scope: Scope) -> list[np.ndarray]:
     return values
 
 
-def _many(
-    group: Group, table: pa.Table | None, spine: pa.Table, moments: Moments, most_events: int
+def _compute_group(
+    group: Group, table: pa.Table | None, spine: pa.Table, spine_times: SpineTimes, most_events: int
 ) -> dict[str, np.ndarray]:
-    """A group over the events of many entities."""
+    """The features of a group for many rows."""
     if table is None:
-        return _without_events(group, spine, moments)
-    theirs, ours = read_keys(table, spine, group.key, group.source)
-    if table.num_rows <= most_events or group.reach is None or not len(ours):
-        return _together(group, table, spine, theirs, ours, moments)
+        return _compute_without_events(group, spine, spine_times)
+    event_entities, row_entities = read_keys(table, spine, group.key, group.source)
+    if table.num_rows <= most_events or group.lookback is None or not len(row_entities):
+        return _compute_at_once(group, table, spine, event_entities, row_entities, spine_times)
     time = read_micros(table, group.time, group.source)
-    facts = None if group.fact is None else facts_of(table, group.fact, group.source)
+    records = None if group.record_key is None else record_codes(table, group.record_key, group.source)
     values: dict[str, np.ndarray] = {}
-    for rows, first, last in ranges(np.sort(time[theirs >= 0]), moments.as_of, group.reach, most_events):
-        seen = (theirs >= 0) & (time > first) & (time <= last)
-        if facts is not None:
-            seen = same_facts(theirs, facts, seen)
-        chosen = np.flatnonzero(seen)
-        events, own = table.take(pa.array(chosen)), spine.take(pa.array(rows))
-        found = _together(group, events, own, theirs[chosen], ours[rows], moments.take(rows))
-        for name, value in found.items():
-            values.setdefault(name, np.empty(len(ours), value.dtype))[rows] = value
+    times_of_rows = spine_times.as_of
+    for rows, first, last in ranges(np.sort(time[event_entities >= 0]), times_of_rows, group.lookback, most_events):
+        usable = (event_entities >= 0) & (time > first) & (time <= last)
+        if records is not None:
+            usable = with_all_revisions(event_entities, records, usable)
+        chosen = np.flatnonzero(usable)
+        range_values = _compute_at_once(
+            group, table.take(pa.array(chosen)), spine.take(pa.array(rows)), event_entities[chosen], row_entities[rows],
+            spine_times.take(rows),
+        )  # fmt: skip
+        for name, value in range_values.items():
+            values.setdefault(name, np.empty(len(row_entities), value.dtype))[rows] = value
     return values
 
 
-def _together(
-    group: Group, table: pa.Table, spine: pa.Table, theirs: np.ndarray, ours: np.ndarray, moments: Moments
+def _compute_at_once(
+    group: Group,
+    table: pa.Table,
+    spine: pa.Table,
+    event_entities: np.ndarray,
+    row_entities: np.ndarray,
+    spine_times: SpineTimes,
 ) -> dict[str, np.ndarray]:
-    """A group over all events and rows given, the entities of both as codes."""
-    events, columns = read_events(group, Reader(table, group.source), Reader(spine, "spine"), theirs, moments)
-    rows = Rows(ours, moments.as_of, moments.sequence, columns)
+    """The features of a group with all given events held at once; entities are codes."""
+    events, columns = read_events(
+        group, ColumnReader(table, group.source), ColumnReader(spine, "spine"), event_entities, spine_times
+    )
+    rows = RowArrays(row_entities, spine_times.as_of, spine_times.sequence, columns)
     values: dict[str, np.ndarray] = {}
-    for part in parts(theirs, ours):
-        own, mine = part.of(events, rows)
-        order = np.lexsort((mine.as_of, mine.entity))  # neighbours in the events are looked up one after another
-        for name, value in compute_arrays(group, own, mine.take(order)).items():
-            values.setdefault(name, np.empty(len(ours), value.dtype))[part.rows[order]] = value
+    for batch in batches(event_entities, row_entities):
+        batch_events, batch_rows = batch.of(events, rows)
+        # Sorted rows have their windows close together, which makes the searches faster.
+        order = np.lexsort((batch_rows.as_of, batch_rows.entity))
+        for name, value in compute_arrays(group, batch_events, batch_rows.take(order)).items():
+            values.setdefault(name, np.empty(len(row_entities), value.dtype))[batch.rows[order]] = value
     return values
 
 
-def _without_events(group: Group, spine: pa.Table, moments: Moments) -> dict[str, np.ndarray]:
-    """A group of a source that has none."""
-    events, columns = read_events(group, None, Reader(spine, "spine"), np.zeros(0, np.int64), moments)
-    return compute_arrays(group, events, Rows(np.zeros(len(spine), np.int64), moments.as_of, moments.sequence, columns))
+def _compute_without_events(group: Group, spine: pa.Table, spine_times: SpineTimes) -> dict[str, np.ndarray]:
+    """The features of a group whose source has no events."""
+    events, columns = read_events(group, None, ColumnReader(spine, "spine"), np.zeros(0, np.int64), spine_times)
+    entity = np.zeros(len(spine), np.int64)
+    return compute_arrays(group, events, RowArrays(entity, spine_times.as_of, spine_times.sequence, columns))

@@ -1,10 +1,11 @@
-"""From history features to whole rows: the request's own features beside them, and the derived ones.
+"""Whole rows: request features, history features and derived features together.
 
-Belongs here: the feature table of many rows, and the features of one request as plain values. Does not belong here:
-history features (`kernel.py`), the arithmetic of derived ones (`derive.py`), the model's matrix
+Belongs here: the feature table of many rows, and the features of one request as Python values. Does not belong here:
+history features (`kernel.py`), the arithmetic of derived features (`derive.py`), the model's matrix
 (`assets.bundle.encoder`).
 
-One request's features are no table: making one of thirty columns and reading it again costs more than computing them.
+The features of one request are a dictionary: writing a table of thirty columns and reading it back costs more than
+computing them.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.columns.arrow import as_numbers, is_text, nullable, one_column, read_micros, read_numbers
-from assets.features.columns.reader import Reader
+from assets.features.columns.column_reader import ColumnReader
 from assets.features.kernel.derive import derive
-from assets.features.kernel.group_events import AS_OF
 from assets.vocabulary import FeatureError, FeatureSet, holds_text
+from assets.vocabulary.times import AS_OF
 
 Value = float | str | None
-"""One feature of one row; None where missing, and NaN too before the row is whole."""
+"""One feature of one row; missing is None, in history features also NaN."""
 
 
 def feature_table(features: FeatureSet, history: Mapping[str, np.ndarray], spine: pa.Table) -> pa.Table:
@@ -46,11 +47,11 @@ def feature_table(features: FeatureSet, history: Mapping[str, np.ndarray], spine
     return pa.table(arrays, names=list(features.names))
 
 
-def feature_row(features: FeatureSet, history: Mapping[str, Value], request: Reader) -> dict[str, Value]:
-    """What `feature_table` gives for one row, as Python values in order, None where missing.
+def feature_row(features: FeatureSet, history: Mapping[str, Value], request: ColumnReader) -> dict[str, Value]:
+    """The row of `feature_table` for one request, as Python values in order, None where missing.
 
     Args:
-        request: The spine's one row.
+        request: The spine, one row.
 
     Raises:
         FeatureError: A column of the spine is absent or of a wrong type.
@@ -65,12 +66,12 @@ def feature_row(features: FeatureSet, history: Mapping[str, Value], request: Rea
         columns = {name: np.array([_number(value)]) for name, value in values.items()}
         derived = derive(features, columns, request.micros(AS_OF))
         values |= {name: float(column[0]) for name, column in derived.items()}
-    # Only NaN differs from itself.
+    # NaN is the only value that differs from itself.
     return {name: value if (value := values[name]) == value else None for name in features.names}
 
 
 def _number(value: Value) -> float:
-    """What derived features see of a value: of a text, whether it is missing."""
+    """The value as derived features take it: a text as 0.0, a missing value as NaN."""
     if value is None:
         return np.nan
     return 0.0 if isinstance(value, str) else value

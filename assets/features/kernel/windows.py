@@ -1,12 +1,12 @@
-"""Which events stand in which window of which row.
+"""Which events are in which window of which row.
 
-Belongs here: events in the order of (entity, time), windows as positions in that order, and what was not yet known.
-Does not belong here: finding the positions (`edges.py`), what is computed over a window (`aggregates.py`), Arrow
+Belongs here: events ordered by (entity, time), windows as positions in that order, rows with events that were not known
+yet. Does not belong here: finding the positions (`edges.py`), aggregates over a window (`aggregates.py`), Arrow
 (`assets.features.columns.columns`).
 
 Times are int64 microseconds. An event has a time on the windows' axis and another time (`known_at` where windows are
-over `event_time`, and the reverse); it may be used from the later of the two on, and where facts are corrected until a
-later version of the same fact is known (`revisions.py`).
+over `event_time`, and the reverse). A row may use it from the later of the two on, and where the source sends revisions
+until a later revision of the same record is known (`revisions.py`).
 """
 
 from collections.abc import Iterator
@@ -23,18 +23,19 @@ Span = int | Calendar | LastEvents | None
 
 NEVER = np.iinfo(np.int64).max
 _PAIRS = 4_000_000
-"""How many (row, event) pairs are held at a time where windows must be spelled out."""
+"""How many (row, event) pairs are held at a time where every event of every window is listed."""
 
 
 @dataclass(frozen=True)
-class Events:
-    """n events of the entities 0 … entities - 1, sorted by entity and time once `ordered` made them.
+class EventArrays:
+    """n events of the entities 0 … entities - 1; `ordered` sorts them by entity and time.
 
     Attributes:
         entity: int64 [n].
         time, other: int64 [n], microseconds.
         sequence: int64 [n], order within a microsecond; None where ties do not matter.
-        until: int64 [n], when a later version took the event's place, NEVER if none did; None where none did at all.
+        replaced_at: int64 [n], when a later revision of the same record became known, NEVER where none did; None where
+            no event is replaced.
     """
 
     entity: np.ndarray
@@ -42,32 +43,32 @@ class Events:
     other: np.ndarray
     sequence: np.ndarray | None
     columns: Columns
-    until: np.ndarray | None = None
+    replaced_at: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, index: np.ndarray) -> "Events":
+    def take(self, index: np.ndarray) -> "EventArrays":
         """The events at these positions."""
-        return Events(
+        return EventArrays(
             self.entity[index],
             self.time[index],
             self.other[index],
             None if self.sequence is None else self.sequence[index],
             self.columns.take(index),
-            None if self.until is None else self.until[index],
+            None if self.replaced_at is None else self.replaced_at[index],
         )
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowArrays:
     """m rows to be decided.
 
     Attributes:
-        entity: int64 [m]; -1 for an entity that is not known, which has no events.
+        entity: int64 [m]; -1 for an unknown entity, which has no events.
         as_of: int64 [m], microseconds.
-        sequence: int64 [m], when the source's events have one.
-        columns: The request's own columns, when the request counts as an event; else None.
+        sequence: int64 [m], where the source's events have one.
+        columns: The columns of the requests, where requests count as events; else None.
     """
 
     entity: np.ndarray
@@ -78,9 +79,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.as_of)
 
-    def take(self, index: np.ndarray) -> "Rows":
+    def take(self, index: np.ndarray) -> "RowArrays":
         """The rows at these positions."""
-        return Rows(
+        return RowArrays(
             self.entity[index],
             self.as_of[index],
             None if self.sequence is None else self.sequence[index],
@@ -93,30 +94,31 @@ class Edges:
     """Windows as positions: window w of row r holds the events lo[w, r] … hi[r] - 1. int64 [windows, m] and [m].
 
     Attributes:
-        newest: For each window the number of events that it holds at most, 0 for any number; their lo is that of all
-            history, since it depends on the events that are asked for (`newest`). None where no window counts events.
+        last_n: For each window of a number of events that number, 0 for every other window; None where no window is of
+            a number of events. Where such a window begins depends on conditions (`last_n_start`); until then its lo is
+            that of all history.
     """
 
     lo: np.ndarray
     hi: np.ndarray
-    newest: tuple[int, ...] | None = None
+    last_n: tuple[int, ...] | None = None
 
 
-def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Events:
-    """The events that any row can see, in order; other versions of a fact among them.
+def ordered(events: EventArrays, rows: RowArrays, lookback: int | None, orders_ties: bool) -> EventArrays:
+    """The events that some row can use, sorted by entity and time; all revisions of a record among them.
 
     Args:
-        reach: The longest window in microseconds; None for all history.
-        settled: Whether simultaneous events are put in order by sequence and then by their other time.
+        lookback: The longest window in microseconds; None for all history.
+        orders_ties: Whether simultaneous events are sorted by sequence and then by their other time.
     """
     keep = events.entity >= 0
     if len(rows):
         keep &= events.time <= rows.as_of.max()
-        if reach is not None:
-            keep &= events.time > rows.as_of.min() - reach
-    if events.until is not None:
-        keep &= events.until > np.maximum(events.time, events.other)
-        keep &= events.until > rows.as_of.min(initial=NEVER)
+        if lookback is not None:
+            keep &= events.time > rows.as_of.min() - lookback
+    if events.replaced_at is not None:
+        keep &= events.replaced_at > np.maximum(events.time, events.other)
+        keep &= events.replaced_at > rows.as_of.min(initial=NEVER)
     order = np.flatnonzero(keep)
     entity, time = events.entity[order], events.time[order]
     position = _position(entity, time)
@@ -130,11 +132,11 @@ def ordered(events: Events, rows: Rows, reach: int | None, settled: bool) -> Eve
             order, position = order[sorting], position[sorting]
         events = events.take(order)
         tied = position[1:] == position[:-1]
-    return _settled(events, tied) if settled and tied.any() else events
+    return _with_ordered_ties(events, tied) if orders_ties and tied.any() else events
 
 
 def _position(entity: np.ndarray, time: np.ndarray) -> np.ndarray | None:
-    """Entity and time as one integer; None when they do not fit."""
+    """Entity and time as one integer; None where they do not fit."""
     if not len(time):
         return time
     first, last = int(time.min()), int(time.max())
@@ -144,12 +146,9 @@ def _position(entity: np.ndarray, time: np.ndarray) -> np.ndarray | None:
     return entity * span + (time - first)
 
 
-def _settled(events: Events, tied: np.ndarray) -> Events:
-    """Orders the events of the same entity and time among themselves."""
-    inside = np.zeros(len(events), bool)
-    inside[1:] |= tied
-    inside[:-1] |= tied
-    places = np.flatnonzero(inside)
+def _with_ordered_ties(events: EventArrays, tied: np.ndarray) -> EventArrays:
+    """Sorts the events of the same entity and time among themselves; `tied` is bool [n - 1]."""
+    places = np.flatnonzero(in_runs(tied))
     keys = [events.other[places], events.time[places], events.entity[places]]
     if events.sequence is not None:
         keys.insert(1, events.sequence[places])
@@ -158,24 +157,20 @@ def _settled(events: Events, tied: np.ndarray) -> Events:
     return events.take(order)
 
 
-def moments(events: Events) -> np.ndarray | None:
-    """For each settled event the position of the first that no time or sequence tells apart from it.
+def tie_starts(events: EventArrays) -> np.ndarray | None:
+    """For each event, ties ordered, the first event with the same entity, times and sequence; int64 [n].
 
-    None when every event is told apart from its neighbours.
+    None where no two events are tied.
     """
     same = np.ones(max(len(events) - 1, 0), bool)
     for values in (events.time, events.other, events.entity, events.sequence):
         if values is not None:
             same &= values[1:] == values[:-1]
-    if not same.any():
-        return None
-    first = np.arange(len(events))
-    first[1:][same] = 0
-    return np.maximum.accumulate(first)
+    return run_starts(same) if same.any() else None
 
 
-def unknown_yet(events: Events, rows: Rows, edge: Edges) -> np.ndarray:
-    """Positions of rows whose longest window holds an event that may not be used yet (its other time is later)."""
+def rows_with_unknown_events(events: EventArrays, rows: RowArrays, edge: Edges) -> np.ndarray:
+    """Positions of rows whose longest window holds an event that was not known yet (its other time is later)."""
     late = np.flatnonzero(events.other > events.time)
     if not late.size or not len(rows):
         return np.empty(0, np.int64)
@@ -184,59 +179,66 @@ def unknown_yet(events: Events, rows: Rows, edge: Edges) -> np.ndarray:
     return np.flatnonzero(latest > rows.as_of)
 
 
-def replaced_later(events: Events, rows: Rows, edge: Edges) -> np.ndarray:
-    """Positions of rows whose longest window holds an event that a later version took the place of after the row."""
-    if events.until is None or not len(rows):
+def rows_with_later_revisions(events: EventArrays, rows: RowArrays, edge: Edges) -> np.ndarray:
+    """Positions of rows whose longest window holds an event that a revision replaced after the row."""
+    if events.replaced_at is None or not len(rows):
         return np.empty(0, np.int64)
-    replaced = np.flatnonzero(events.until != NEVER)
+    replaced = np.flatnonzero(events.replaced_at != NEVER)
     before = np.searchsorted(replaced, np.concatenate([edge.lo.min(axis=0), edge.hi])).reshape(2, -1)
-    latest = range_pick(events.until[replaced], before[0], before[1], np.maximum, np.iinfo(np.int64).min)
+    latest = range_pick(events.replaced_at[replaced], before[0], before[1], np.maximum, np.iinfo(np.int64).min)
     return np.flatnonzero(latest > rows.as_of)
 
 
-def spelled_out(
-    events: Events, rows: Rows, edge: Edges, chosen: np.ndarray
-) -> Iterator[tuple[np.ndarray, Events, Rows]]:
-    """The chosen rows, some at a time, each as an entity of its own with just the events that it may use."""
+def recompute_per_row(
+    events: EventArrays, rows: RowArrays, edge: Edges, chosen: np.ndarray
+) -> Iterator[tuple[np.ndarray, EventArrays, RowArrays]]:
+    """The chosen rows in chunks, each row as an entity of its own with exactly the events that it may use.
+
+    Yields:
+        Positions of a chunk's rows, the events copied for each of them, the rows; entities are numbers in the chunk.
+    """
     low, high = edge.lo.min(axis=0)[chosen], edge.hi[chosen]
     for first, last in chunks(high - low):
-        part = chosen[first:last]
+        chunk = chosen[first:last]
         owner, index = ragged(low[first:last], high[first:last])
-        moment = rows.as_of[part][owner]
-        usable = events.other[index] <= moment
-        if events.until is not None:
-            usable &= events.until[index] > moment
-        own = events.take(index[usable])
-        mine = rows.take(part)
-        yield part, replace(own, entity=owner[usable]), replace(mine, entity=np.arange(len(part)))
+        as_of = rows.as_of[chunk][owner]
+        usable = events.other[index] <= as_of
+        if events.replaced_at is not None:
+            usable &= events.replaced_at[index] > as_of
+        usable_events, chunk_rows = events.take(index[usable]), rows.take(chunk)
+        yield chunk, replace(usable_events, entity=owner[usable]), replace(chunk_rows, entity=np.arange(len(chunk)))
 
 
-def ranges(times: np.ndarray, as_of: np.ndarray, reach: int, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
-    """Rows in ranges of their moments, each with the times (first, last] that it can see: at most so many events.
+def ranges(times: np.ndarray, as_of: np.ndarray, lookback: int, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Rows in ranges of their as-of times, each with the times (first, last] of the events that its rows may use.
 
-    Where the first row of a range sees more than half of that alone, the range sees up to twice as many as that row: it
-    goes on by at least as many events as it looks back on, so an event is seen about twice, whatever `most` is. Rows of
-    the same moment stay together, however many events they see.
+    A range has at most `most` events. If the window of its first row alone holds over half as many, the range may have
+    up to twice that window: it goes forward by at least as many events as it looks back, so that every event is in
+    about two ranges, whatever `most` is. Rows of the same as-of time are in one range, however many events that takes.
 
     Args:
-        times: Of all events, sorted.
-        most: How many events a range may see.
+        times: Times of all events, sorted.
+        most: Upper bound of the events of a range.
     """
     order = np.argsort(as_of, kind="stable")
-    moments = as_of[order]
+    sorted_as_of = as_of[order]
     start = 0
     while start < len(order):
-        first = int(moments[start]) - reach
-        low, high = np.searchsorted(times, [first, moments[start]], "right").tolist()
+        first = int(sorted_as_of[start]) - lookback
+        low, high = np.searchsorted(times, [first, sorted_as_of[start]], "right").tolist()
         end = low + max(most, 2 * (high - low))
-        stop = len(order) if end >= len(times) else int(np.searchsorted(moments, times[end], "left"))
-        stop = max(stop, int(np.searchsorted(moments, moments[start], "right")))
-        yield order[start:stop], first, int(moments[stop - 1])
+        stop = len(order) if end >= len(times) else int(np.searchsorted(sorted_as_of, times[end], "left"))
+        stop = max(stop, int(np.searchsorted(sorted_as_of, sorted_as_of[start], "right")))
+        yield order[start:stop], first, int(sorted_as_of[stop - 1])
         start = stop
 
 
 def chunks(sizes: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Ranges of rows whose sizes add up to at most _PAIRS (or a single row)."""
+    """Chunks [first, last) of consecutive rows with at most _PAIRS events together, or a single row with more.
+
+    Args:
+        sizes: int64 [m], the number of events of each row.
+    """
     ends = np.cumsum(sizes)
     first = 0
     while first < len(sizes):
@@ -247,18 +249,37 @@ def chunks(sizes: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def ragged(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every position of every range [low, high): which range it belongs to, and the position. int64 [sum of sizes]."""
+    """Every position of every range [low, high): the number of its range, and the position. int64 [sum of sizes]."""
     sizes = high - low
     owner = np.repeat(np.arange(len(low)), sizes)
     starts = np.cumsum(sizes) - sizes
     return owner, np.arange(len(owner)) - starts[owner] + low[owner]
 
 
+def run_starts(same: np.ndarray) -> np.ndarray:
+    """For each of n values the start of its run of equal values, int64 [n].
+
+    Args:
+        same: bool [n - 1], whether a value equals the one before; empty for n of 0 or 1.
+    """
+    first = np.arange(len(same) + 1)
+    first[1:][same] = 0
+    return np.maximum.accumulate(first)
+
+
+def in_runs(same: np.ndarray) -> np.ndarray:
+    """bool [n]: which values equal a neighbour; `same` as in `run_starts`."""
+    inside = np.zeros(len(same) + 1, bool)
+    inside[1:] |= same
+    inside[:-1] |= same
+    return inside
+
+
 def range_pick(values: np.ndarray, low: np.ndarray, high: np.ndarray, pick: np.ufunc, neutral: float) -> np.ndarray:
     """minimum or maximum over each range [low, high), `neutral` for an empty one; ranges of any shape.
 
-    A range of length 2^k … 2^(k+1) - 1 is two overlapping blocks of 2^k (a sparse table, one level of it at a time):
-    the cost is (values + ranges) x log(longest range), however much the ranges overlap.
+    A range of length 2^k … 2^(k+1) - 1 is covered by two overlapping blocks of 2^k (a sparse table, one level at a
+    time): the cost is (values + ranges) x log(longest range), however much the ranges overlap.
     """
     length = high - low
     out = np.full(length.shape, neutral, values.dtype)

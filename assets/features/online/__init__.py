@@ -1,1 +1,1 @@
-"""Features of one request: one row, tiles, and what the online store is loaded with."""
+"""Features of one request: one row, tiles, and the loads of the online store."""

@@ -1,9 +1,8 @@
-"""The formulas of features over one row's window, on single numbers.
+"""The formulas of algebraic features for one row, on single numbers.
 
-Belongs here: what becomes of a window's count, sums, extremes and moments. Does not belong here: finding these from
-events (`one_row.py`) or from tiles (`tile_values.py`), and many rows at once (`assets.features.kernel.aggregates`).
-Whoever changes a formula of `assets.features.kernel.aggregates` changes it here; the tests compare the two to the last
-bit.
+Belongs here: from count, sums, extremes and times of a window to a feature. Does not belong here: computing these from
+events (`one_row.py`) or tiles (`tile_values.py`), many rows (`assets.features.kernel.aggregates`). A change of a
+formula there must be made here too; tests compare the two to the last bit.
 """
 
 import math
@@ -18,53 +17,53 @@ _DAY = float(DAY_US)
 
 
 class Evidence(Protocol):
-    """What is known of the events that meet some filters and have a value in a column: an answer for each window.
+    """Statistics of the events that meet some filters and have a value in a column, one for each window.
 
-    Filters are given by their number in the group, the answers are in the order of the group's windows. The request is
+    Filters are given by their position in the group; results are in the order of the group's windows. The request is
     one of the events where it counts.
     """
 
     def counts(self, filters: int, column: str | None) -> Sequence[int]:
-        """How many; of all that meet the filters, where no column is named."""
+        """Number of events; without a column, of all events that meet the filters."""
 
     def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
-        """The exact sums of the power of their steps."""
+        """Exact sums of the column's steps to the power."""
 
     def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
-        """The smallest or the largest values; infinite over none."""
+        """Smallest (`min`) or largest (`max`) values; infinite over none."""
 
-    def moments(self, family: str, filters: int) -> Sequence[int | None]:
-        """The times of the latest or of the earliest of them, the request apart; None over none."""
+    def times(self, family: str, filters: int) -> Sequence[int | None]:
+        """Times of the latest or the earliest event, the request not considered; None over none."""
 
 
 def values_of(evidence: Evidence, measure: Measure, resolutions: Mapping[str, Fraction], as_of: int) -> Sequence[float]:
     """The features of a measure, in the order of its members, NaN for missing.
 
     Args:
-        measure: Its members are of kinds of `ALGEBRAIC`.
-        resolutions: Of the columns that are added up.
-        as_of: The decision in microseconds.
+        measure: A measure whose members are of `ALGEBRAIC` kinds.
+        resolutions: Resolutions of the columns that are added up.
+        as_of: As-of time of the row, in microseconds.
     """
     if measure.family == "count":
         return _counts(evidence, measure)
     if measure.family == "sum":
         return _sums(evidence, measure, resolutions[str(measure.column)])
     if measure.family in ("min", "max"):
-        best = evidence.extremes(measure.family, measure.filters, str(measure.column))
-        return [member.empty if math.isinf(best[member.span]) else best[member.span] for member in measure.members]
-    found = evidence.moments(measure.family, measure.filters)
-    ages = [None if moment is None else (as_of - moment) / _DAY for moment in found]
+        values = evidence.extremes(measure.family, measure.filters, str(measure.column))
+        return [member.empty if math.isinf(values[member.span]) else values[member.span] for member in measure.members]
+    times = evidence.times(measure.family, measure.filters)
+    ages = [None if time is None else (as_of - time) / _DAY for time in times]
     return [member.empty if (age := ages[member.span]) is None else age for member in measure.members]
 
 
 def _counts(evidence: Evidence, measure: Measure) -> Sequence[float]:
-    every, out = evidence.counts(measure.filters, None), []
+    counts, out = evidence.counts(measure.filters, None), []
     for member in measure.members:
-        n = every[member.span]
+        n = counts[member.span]
         if not n:
             out.append(member.empty)
         elif member.kind == "share":
-            out.append(float(evidence.counts(member.part, None)[member.span]) / (n * 1.0))
+            out.append(float(evidence.counts(member.share_filters, None)[member.span]) / (n * 1.0))
         else:
             out.append(float(n))
     return out
@@ -74,8 +73,8 @@ def _sums(evidence: Evidence, measure: Measure, resolution: Fraction) -> Sequenc
     filters, column, out = measure.filters, str(measure.column), []
     up, down = float(resolution.numerator), float(resolution.denominator)
     counts, totals = evidence.counts(filters, column), evidence.totals(filters, column, 1)
-    spread = any(member.kind == "std" for member in measure.members)
-    squares = evidence.totals(filters, column, 2) if spread else ()
+    needs_squares = any(member.kind == "std" for member in measure.members)
+    squares = evidence.totals(filters, column, 2) if needs_squares else ()
     for member in measure.members:
         n, total = counts[member.span], totals[member.span]
         if n < (2 if member.kind == "std" else 1):

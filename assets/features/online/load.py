@@ -1,8 +1,8 @@
-"""What the online store is loaded with.
+"""Loads of the online store.
 
-Belongs here: which version of which table is loaded up to which moment, the name of such a load, and what of an event
-features see. Does not belong here: the store (`resources.online_store`), the run that loads it
-(`assets.features.assets`), streams (`assets.streaming`).
+Belongs here: which version and days of which table are loaded, the name of a load, the stored columns of an event. Does
+not belong here: the store (`resources.online_store`), the run that loads it (`assets.features.assets`), streams
+(`assets.streaming`).
 """
 
 import hashlib
@@ -13,27 +13,27 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 
-from assets.features.kernel.group_events import SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.online.tiles import CHUNK, Tiling
 from assets.product import Product
 from assets.product.names import validated_table
+from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StoreState
 
 
 @dataclass(frozen=True)
 class SourceLoad:
-    """One source by one entity key, as it is to be loaded.
+    """The planned load of one source by one entity key.
 
     Attributes:
-        table: The lake's name of its validated table.
-        table_version: The version that is read, for every key of the source.
-        days: The days of it that a decision can see.
-        loaded_until: The end of the last day that is known with all before it, midnight UTC.
-        lookback: How far back events matter; None for all history.
-        lacking: The day at which it ends, not made though later ones were; None when it ends with the last.
-        corrected: Whether its facts are corrected: each version of one is an event.
+        table: The lake's name of the source's validated table.
+        table_version: The version that is read, the same for every key of the source.
+        days: The days whose events a decision can use.
+        loaded_until: The end of the last day of the load, midnight UTC.
+        lookback: The longest time before a decision at which an event can count; None for all history.
+        lacking: The first missing day, where the load ends because a day before the last one was not validated.
+        corrected: Whether the source sends revisions of records; each revision is an event.
     """
 
     source: str
@@ -48,17 +48,17 @@ class SourceLoad:
 
 
 def planned_loads(
-    product: Product, kernel: Kernel, lake: Lake, *, made: Mapping[str, Set[date]], now: datetime
+    product: Product, kernel: Kernel, lake: Lake, *, validated: Mapping[str, Set[date]], now: datetime
 ) -> tuple[SourceLoad, ...]:
-    """What is loaded for a product, all of a source from one version of its table.
+    """The loads of a product; every source is read from one version of its table.
 
-    A source is known until the end of its last day, which is one that has rows or, on a quiet day, one that was made
-    without any. Where a day before it was not made, and a decision could see it, the source ends there: what came later
-    is left to the stream, and without one the source grows old, since a feature over it would lack that day in silence.
-    Today is left out: it is not over.
+    A source is loaded until the end of its last day: one with rows, or a quiet one that was validated without any. If a
+    day before it was not validated and a decision could use its events, the load ends there: a feature over the source
+    must not miss a day silently. Later events then come from the stream only; without a stream the source becomes
+    stale. Today is left out because it is not over.
 
     Args:
-        made: For each source the days that were validated. Read it before the versions, which then have them.
+        validated: For each source the validated days. Read them before the table versions, which then contain them.
 
     Raises:
         LakeError: A table does not exist.
@@ -68,32 +68,34 @@ def planned_loads(
         table = validated_table(product.name, source)
         version = lake.version(table)
         days = lake.days(table, version)
-        known = {day for day in (*days, *made[source]) if day < now.date()}
+        known = {day for day in (*days, *validated[source]) if day < now.date()}
         lacking = _lacking(known, [lookback_of(need) for need in kernel.needs if need.source == source])
         end = lacking or max((day + timedelta(days=1) for day in known), default=product.start)
-        seen = tuple(day for day in days if day < end and day in known)
-        pinned[source] = version, datetime.combine(end, time(), UTC), lacking, seen
-    corrected = {group.source for group in kernel.groups if group.fact is not None}
+        usable = tuple(day for day in days if day < end and day in known)
+        pinned[source] = version, datetime.combine(end, time(), UTC), lacking, usable
+    corrected = {group.source for group in kernel.groups if group.record_key is not None}
     loads = []
     for need in kernel.needs:
         version, until, lacking, days = pinned[need.source]
         lookback = lookback_of(need)
         first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
-        seen = tuple(day for day in days if day >= first)
+        usable = tuple(day for day in days if day >= first)
         table = validated_table(product.name, need.source)
         loads.append(
-            SourceLoad(need.source, need.key, table, version, seen, until, lookback, lacking, need.source in corrected)
+            SourceLoad(
+                need.source, need.key, table, version, usable, until, lookback, lacking, need.source in corrected
+            )
         )
     return tuple(loads)
 
 
 def lookback_of(need: Need) -> timedelta | None:
-    """How far back its events matter; None for all history."""
-    return None if need.reach is None else timedelta(microseconds=need.reach)
+    """The lookback of a need as a length of time; None for all history."""
+    return None if need.lookback is None else timedelta(microseconds=need.lookback)
 
 
 def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | None:
-    """The first day between known ones that is not known itself, and that windows ending after the last one reach."""
+    """The first missing day before the last known one that a window ending after the last one may hold; else None."""
     if not known:
         return None
     day, last = min(known), max(known)
@@ -106,7 +108,7 @@ def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | 
 
 
 def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
-    """The same for the same content: a load that was interrupted is known by it, and gone on with."""
+    """The name of a load, equal for equal content: a run that finds an interrupted load of its name continues it."""
     content = [
         [load.source, load.key, load.table_version, load.loaded_until.isoformat(), str(load.lookback)] for load in loads
     ]
@@ -116,19 +118,19 @@ def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
 
 
 def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool:
-    """Whether an interrupted load of this name has the source by this key already."""
+    """Whether an interrupted load of this name already has the source by this key."""
     if staged is None or staged.version != version or load.source not in staged.sources:
         return False
     return load.key in staged.sources[load.source].rows
 
 
 def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tiling | None, events: pa.Table) -> int:
-    """Puts one source by one key, entities with very many events in tiles; returns how many these are.
+    """Stores one source by one key, entities with very many events in tiles; returns the number of these.
 
-    The events of the others come last: where they are, everything is.
+    The events of the other entities are stored last: once they are there, the load of the key is complete.
 
     Raises:
-        StoreError: The store does not take them.
+        StoreError: The store refuses the events.
     """
 
     def put(source: str, key: str, table: pa.Table) -> None:
@@ -148,10 +150,10 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
 
 
 def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
-    """What features see of a source by any of its keys, and its order where requests are events of it."""
-    mine = [need for need in needs if need.source == source]
-    seen = [need.key for need in mine] + [column for need in mine for column in need.columns]
-    stored = events.select(list(dict.fromkeys(["event_time", "known_at", *seen])))
-    if product.spine.sequence and any(need.includes_request for need in mine):
+    """The columns of a source that features read by any of its keys, and its sequence where requests are its events."""
+    needs = [need for need in needs if need.source == source]
+    read = [need.key for need in needs] + [column for need in needs for column in need.columns]
+    stored = events.select(list(dict.fromkeys([*TIMES, *read])))
+    if product.spine.sequence and any(need.includes_request for need in needs):
         return stored.append_column(SEQUENCE, events[product.spine.sequence])
     return stored

@@ -1,4 +1,4 @@
-"""Windows of one row as runs of sorted values that end together, each reduced once for all of them.
+"""Windows of one row as runs of sorted values with a common end, reduced together.
 
 Belongs here: sums and extremes over such windows. Does not belong here: where a window begins (`one_row.py`,
 `tile_values.py`), windows of many rows (`assets.features.kernel.windows`).
@@ -15,18 +15,18 @@ import numpy as np
 
 from assets.features.columns.limits import WHOLE_LIMIT
 
-NOWHERE = WHOLE_LIMIT
-"""A moment that no event has."""
+NO_TIME = WHOLE_LIMIT
+"""A time, positive or negative, that no event has."""
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """How values become one.
+    """An associative operation that reduces values to one.
 
     Attributes:
-        of_array: Of the values of a run.
-        of_two: Of two results, as Python numbers.
-        nothing: The result over no values, which changes no other.
+        of_array: The operation on the values of an array.
+        of_two: The operation on two results, as Python numbers.
+        nothing: The result over no values, the operation's neutral element.
     """
 
     of_array: np.ufunc
@@ -39,20 +39,21 @@ EXTREMES: Mapping[str, Reduction] = {
     "min": Reduction(np.minimum, min, math.inf),
     "max": Reduction(np.maximum, max, -math.inf),
 }
-MOMENTS: Mapping[str, Reduction] = {
-    "earliest": Reduction(np.minimum, min, NOWHERE),
-    "latest": Reduction(np.maximum, max, -NOWHERE),
+TIME_EXTREMES: Mapping[str, Reduction] = {
+    "earliest": Reduction(np.minimum, min, NO_TIME),
+    "latest": Reduction(np.maximum, max, -NO_TIME),
 }
-"""Of the moments of events: those of the family's event."""
+"""For each family of single events the reduction of the events' times."""
 
 
 class Nested:
     """Windows over n values, all of them up to the end.
 
-    What lies between a beginning and the next one is reduced once; the windows are put together from the end on.
+    The values between the start of a window and the next start are reduced once; the windows are combined from these
+    runs, beginning with the last.
 
     Args:
-        starts: Where each window begins; at n, it is empty.
+        starts: Where each window begins; a window that begins at n is empty.
     """
 
     def __init__(self, starts: Sequence[int], n: int) -> None:
@@ -61,8 +62,8 @@ class Nested:
         self._runs = [place.get(start, len(place)) for start in starts]
 
     def reduced(self, values: np.ndarray, reduction: Reduction) -> list[Any]:
-        """The values of each window reduced, as Python numbers."""
-        parts = reduction.of_array.reduceat(values, self._starts).tolist() if self._starts else []
-        found = list(accumulate(reversed(parts), reduction.of_two, initial=reduction.nothing))
-        found.reverse()
-        return [found[run] for run in self._runs]
+        """The reduced values of each window, as Python numbers."""
+        runs = reduction.of_array.reduceat(values, self._starts).tolist() if self._starts else []
+        results = list(accumulate(reversed(runs), reduction.of_two, initial=reduction.nothing))
+        results.reverse()
+        return [results[run] for run in self._runs]

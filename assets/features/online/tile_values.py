@@ -1,7 +1,8 @@
 """The values of one request from tiles and events.
 
-Belongs here: which tiles a window takes whole and which it cuts, and adding up what tiles and what events say. Does not
-belong here: making tiles (`tiles.py`), what events and the request say (`one_row.py`), the formulas (`formulas.py`).
+Belongs here: which tiles a window holds whole and which it cuts, and combining the statistics of tiles and events. Does
+not belong here: building tiles (`tiles.py`), statistics of events and the request (`one_row.py`), the formulas
+(`formulas.py`).
 """
 
 import hashlib
@@ -12,24 +13,24 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.columns.arrow import one_column
+from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import Columns
-from assets.features.columns.reader import Reader
-from assets.features.kernel.group_events import read_events, read_moments
+from assets.features.kernel.group_events import read_events, read_spine_times
 from assets.features.kernel.plan import Group
 from assets.features.kernel.scope import Measure
-from assets.features.kernel.windows import Rows, Span
+from assets.features.kernel.windows import RowArrays, Span
 from assets.features.online.formulas import values_of
-from assets.features.online.nested import EXTREMES, MOMENTS, NOWHERE, SUM, Nested, Reduction
+from assets.features.online.nested import EXTREMES, NO_TIME, SUM, TIME_EXTREMES, Nested, Reduction
 from assets.features.online.one_row import OneRow
 
-Names = Mapping[tuple[str, int, str | None], str]
-"""For each (kind, filters, column) the name of the tiles' column."""
+TileColumns = Mapping[tuple[str, int, str | None], str]
+"""For each (statistic, filters, column) the name of the tiles' column with that statistic."""
 _HALF = 32
 _LOW = 2**_HALF - 1
 
 
 class Cover:
-    """Which tiles a decision takes whole and which it cuts, bool [tiles] each; the others it leaves.
+    """Which tiles a decision uses whole and which only in part (`cut`), bool [tiles] each; it uses no other.
 
     Args:
         windows: Lengths of all windows in microseconds; None for all history.
@@ -40,35 +41,37 @@ class Cover:
         self._tiles = tiles
         first, last, latest = (self.column(name) for name in ("first", "last", "latest"))
         cut = (last >= as_of if before_only else last > as_of) | (latest > as_of)
-        seen = first <= as_of
+        used = first <= as_of
         if None not in windows:
-            seen &= last > as_of - max(window for window in windows if window is not None)
+            used &= last > as_of - max(window for window in windows if window is not None)
         for window in windows:
             if window is not None:
                 cut |= (first <= as_of - window) & (last > as_of - window)
-        self.first, self.cut, self.whole = first, cut & seen, ~cut & seen
+        self.first, self.cut, self.whole = first, cut & used, ~cut & used
 
     def column(self, name: str) -> np.ndarray:
-        """What the tiles say in a column."""
+        """A column of the tiles, [tiles]."""
         values: np.ndarray = one_column(self._tiles, name, "tiles").to_numpy()
         return values
 
 
-class Values:
-    """What tiles and events together know of one request's windows: an `Evidence`.
+class TileValues:
+    """The statistics of one request's windows from tiles and events: an `Evidence`.
 
     Args:
-        names: For each (kind, filters, column) the tiles' column.
-        events: What the cut tiles hold, and the single events.
+        tile_columns: For each (statistic, filters, column) the tiles' column.
+        events: The events of the cut tiles, and those outside all tiles.
         spine: The request, one row.
     """
 
-    def __init__(self, group: Group, names: Names, cover: Cover, events: pa.Table, spine: pa.Table) -> None:
-        self._group, self._names, self._cover = group, names, cover
-        requests, entity = Reader(spine, "spine"), np.zeros(events.num_rows, np.int64)
-        moments = read_moments(requests)
-        read, own = read_events(group, Reader(events, group.source), requests, entity, moments)
-        self._row = OneRow(group, read, Rows(np.zeros(1, np.int64), moments.as_of, moments.sequence, own))
+    def __init__(
+        self, group: Group, tile_columns: TileColumns, cover: Cover, events: pa.Table, spine: pa.Table
+    ) -> None:
+        self._group, self._tile_columns, self._cover = group, tile_columns, cover
+        request, entity = ColumnReader(spine, "spine"), np.zeros(events.num_rows, np.int64)
+        times = read_spine_times(request)
+        arrays, columns = read_events(group, ColumnReader(events, group.source), request, entity, times)
+        self._row = OneRow(group, arrays, RowArrays(np.zeros(1, np.int64), times.as_of, times.sequence, columns))
         self._index, self._windows = self._whole()
 
     def of(self, measure: Measure) -> Sequence[float]:
@@ -76,87 +79,92 @@ class Values:
         return values_of(self, measure, self._group.needs.exact, self._row.as_of)
 
     def counts(self, filters: int, column: str | None) -> Sequence[int]:
-        """How many events meet the filters and have a value."""
-        return _joined(SUM, self._said("n", filters, column, SUM), self._row.counts(filters, column))
+        """Number of events that meet the filters and have a value."""
+        return _combined(SUM, self._reduced("n", filters, column, SUM), self._row.counts(filters, column))
 
     def totals(self, filters: int, column: str, power: int) -> Sequence[int]:
-        """The exact sums of the power of their steps, in two halves that do not overflow."""
-        said = self._column("s" if power == 1 else "q", filters, column)
-        high, low = (self._windows.reduced(half, SUM) for half in (said >> _HALF, said & _LOW))
+        """Exact sums of the column's steps to the power, added in two halves that do not overflow."""
+        sums = self._column("s" if power == 1 else "q", filters, column)
+        high, low = (self._windows.reduced(half, SUM) for half in (sums >> _HALF, sums & _LOW))
         tiles = [(one << _HALF) + other for one, other in zip(high, low, strict=True)]
-        return _joined(SUM, tiles, self._row.totals(filters, column, power))
+        return _combined(SUM, tiles, self._row.totals(filters, column, power))
 
     def extremes(self, family: str, filters: int, column: str) -> Sequence[float]:
-        """The smallest or the largest values; infinite over none."""
+        """Smallest (`min`) or largest (`max`) values; infinite over none."""
         extreme = EXTREMES[family]
-        return _joined(
-            extreme, self._said(family, filters, column, extreme), self._row.extremes(family, filters, column)
+        return _combined(
+            extreme, self._reduced(family, filters, column, extreme), self._row.extremes(family, filters, column)
         )
 
-    def moments(self, family: str, filters: int) -> Sequence[int | None]:
-        """The times of the latest or of the earliest event, the request apart; None over none."""
-        pick = MOMENTS[family]
-        own = [pick.nothing if found is None else found for found in self._row.moments(family, filters)]
-        every = _joined(pick, self._said(family, filters, None, pick), own)
-        return [None if found == pick.nothing else found for found in every]
+    def times(self, family: str, filters: int) -> Sequence[int | None]:
+        """Times of the latest or the earliest event, the request not considered; None over none."""
+        extreme = TIME_EXTREMES[family]
+        events = [extreme.nothing if time is None else time for time in self._row.times(family, filters)]
+        times = _combined(extreme, self._reduced(family, filters, None, extreme), events)
+        return [None if time == extreme.nothing else time for time in times]
 
-    def _said(self, kind: str, filters: int, column: str | None, reduction: Reduction) -> list[Any]:
-        """What the tiles say together that each window takes whole."""
-        return self._windows.reduced(self._column(kind, filters, column), reduction)
+    def _reduced(self, statistic: str, filters: int, column: str | None, reduction: Reduction) -> list[Any]:
+        """For each window the reduced statistic of the tiles that it holds whole."""
+        return self._windows.reduced(self._column(statistic, filters, column), reduction)
 
-    def _column(self, kind: str, filters: int, column: str | None) -> np.ndarray:
-        """What the tiles say of which some window is made, in the order of time."""
-        return self._cover.column(self._names[kind, filters, column])[self._index]
+    def _column(self, statistic: str, filters: int, column: str | None) -> np.ndarray:
+        """A statistic of the tiles that some window holds whole, in the order of time."""
+        return self._cover.column(self._tile_columns[statistic, filters, column])[self._index]
 
     def _whole(self) -> tuple[np.ndarray | slice, Nested]:
-        """The tiles that some window takes whole, in the order of time, and the windows over them."""
+        """Positions of the tiles that some window holds whole, in the order of time, and the windows over them."""
         first, index = self._cover.first, self._cover.whole.nonzero()[0]
         index = index[first[index].argsort()]
         lengths = [length_of(window) for window in self._group.windows]
-        bounds = [-NOWHERE if length is None else self._row.as_of - length for length in lengths]
+        bounds = [-NO_TIME if length is None else self._row.as_of - length for length in lengths]
         windows = Nested(first[index].searchsorted(np.array(bounds), "right").tolist(), len(index))
-        # Neighbours in order, as most are, need not be copied.
+        # Tiles that are neighbours in order, the usual case, are a slice, which is not copied.
         return (slice(index[0], index[-1] + 1) if len(index) and (np.diff(index) == 1).all() else index), windows
 
 
-def names_of(group: Group) -> dict[tuple[str, int, str | None], str]:
-    """For each (kind, filters, column) that a group asks of tiles, their column: the same in every feature set."""
-    found: dict[tuple[str, int, str | None], str] = {}
+def tile_columns_of(group: Group) -> dict[tuple[str, int, str | None], str]:
+    """The tile columns that a group reads; a statistic has the same column name in every feature set.
+
+    Statistics are `n` (number of events), `s` and `q` (sums of steps and of their squares), `min`, `max`, `earliest`
+    and `latest`.
+    """
+    columns: dict[tuple[str, int, str | None], str] = {}
     for measure in group.measures:
-        kinds: list[tuple[str, int, str | None]]
+        read: list[tuple[str, int, str | None]]
         if measure.family == "count":
-            kinds = [("n", part, None) for part in parts(measure)]
+            read = [("n", filters, None) for filters in counted_filters(measure)]
         elif measure.family == "sum":
-            kinds = [(kind, measure.filters, measure.column) for kind in "nsq"]
+            read = [(statistic, measure.filters, measure.column) for statistic in "nsq"]
         else:
-            kinds = [(measure.family, measure.filters, measure.column)]
-        for kind, filters, column in kinds:
-            resolution = group.needs.exact.get(str(column)) if kind in "nsq" else None
+            read = [(measure.family, measure.filters, measure.column)]
+        for statistic, filters, column in read:
+            resolution = group.needs.exact.get(str(column)) if statistic in "nsq" else None
             text = f"{group.time} {group.filters[filters]!r} {column} {resolution}"
-            found[kind, filters, column] = f"{kind}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-    return found
+            digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+            columns[statistic, filters, column] = f"{statistic}_{digest}"
+    return columns
 
 
 def length_of(window: Span) -> int | None:
-    """The window's length in microseconds, None for all history; tiles serve no other windows."""
+    """The window's length in microseconds, None for all history; tiles support no other windows."""
     if window is None or isinstance(window, int):
         return window
-    raise TypeError(f"a window {window!r} is not served from tiles; `tiling_of` should have left its source out")
+    raise TypeError(f"tiles do not support a window {window!r}; `tiling_of` returns None for its source")
 
 
-def parts(measure: Measure) -> Sequence[int]:
-    """The filters that a measure counts by."""
-    shares = [member.part for member in measure.members if member.kind == "share"]
+def counted_filters(measure: Measure) -> Sequence[int]:
+    """The filters whose events a measure of the family `count` counts."""
+    shares = [member.share_filters for member in measure.members if member.kind == "share"]
     return list(dict.fromkeys([measure.filters, *shares]))
 
 
-def met(group: Group, columns: Columns, filters: int, rows: int) -> np.ndarray:
-    """bool [rows]: which meet all conditions."""
-    found = np.ones(rows, bool)
+def filter_mask(group: Group, columns: Columns, filters: int, n: int) -> np.ndarray:
+    """bool [n]: which events meet all conditions of the filters."""
+    mask = np.ones(n, bool)
     for predicate in group.filters[filters]:
-        found &= columns.masks[predicate]
-    return found
+        mask &= columns.masks[predicate]
+    return mask
 
 
-def _joined(reduction: Reduction, tiles: Sequence[Any], events: Sequence[Any]) -> list[Any]:
+def _combined(reduction: Reduction, tiles: Sequence[Any], events: Sequence[Any]) -> list[Any]:
     return [reduction.of_two(one, other) for one, other in zip(tiles, events, strict=True)]

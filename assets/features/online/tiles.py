@@ -1,19 +1,19 @@
-"""Tiles: what an entity with very many events is decided from, at a cost that its number of events does not change.
+"""Tiles: precomputed statistics of an entity with very many events, so that a decision's cost has a bound.
 
-Belongs here: which features can be served so, and cutting a big entity's events into tiles at the load. Does not
-belong here: computing from tiles (`tile_values.py`), the kernel, by which everybody else is computed, and where tiles
-are kept: they are events of two sources beside their own (`Tiling.tiles_source`, `chunks_source`), to the online store
-sources like any other. An erasure takes the subject's events out of the chunks at once, and out of other entities'
-tiles with the next load.
+Belongs here: which features tiles support, and cutting a big entity's events into tiles at the load. Does not belong
+here: computing from tiles (`tile_values.py`), the kernel, and storing tiles: the online store keeps them as events of
+two more sources (`Tiling.tiles_source`, `chunks_source`). An erasure removes the subject's events from the chunks at
+once, and from other entities' tiles with the next load.
 
-A tile is a run of events, neighbours in time, and says of them what windows ask: how many, the exact integer sums, sums
-of squares, the extremes, the first and the last. A window takes a tile whole or leaves it; where an edge falls within
-one, its events are read. So a decision reads at most one tile's events for each edge, one for the present, and those
-that hold an event known after the decision. Sums are whole numbers, extremes pick one of the values: the result is the
-kernel's to the last bit (Gray et al. 1997 call such aggregates distributive or algebraic).
+A tile is a run of events, neighbours in time, with their statistics: number, exact integer sums, sums of squares,
+extremes, first and last time. A chunk is the events of one tile. A window uses a tile whole or not at all; where an
+edge of the window is within a tile, the chunk is read. A decision therefore reads at most one chunk for each edge, one
+for the decision time, and those with an event that became known after the decision. Sums are whole numbers, and an
+extreme is one of the values: the result equals that of the kernel to the last bit (Gray et al. 1997 call such
+aggregates distributive or algebraic).
 
-Others (`distinct`, `last`, and every kind and window that this module does not know) need the events themselves. A
-source by a key that has one of them is kept as it is, and a decision reads at most `RAW_MOST` events of it.
+Other features (`distinct`, `last`, every kind and window without support here) need the events themselves. A source by
+a key with such a feature is not tiled, and a decision reads at most `RAW_MOST` events of it.
 """
 
 import hashlib
@@ -26,37 +26,45 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.columns.arrow import read_micros
+from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import Columns, read_columns
 from assets.features.columns.limits import WHOLE_LIMIT
-from assets.features.columns.reader import Reader
-from assets.features.kernel.group_events import AS_OF
+from assets.features.kernel.exact import largest
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.plan import Group
 from assets.features.kernel.scope import Measure, Member
-from assets.features.online.nested import EXTREMES, MOMENTS
-from assets.features.online.tile_values import Cover, Names, Values, length_of, met, names_of
+from assets.features.online.nested import EXTREMES, TIME_EXTREMES
+from assets.features.online.tile_values import (
+    Cover,
+    TileColumns,
+    TileValues,
+    filter_mask,
+    length_of,
+    tile_columns_of,
+)
 from assets.vocabulary import ALGEBRAIC
+from assets.vocabulary.times import AS_OF, TIMES, other_time
 from resources.errors import LooplineError
 from resources.online_store.event_blocks import TIMESTAMP, prepared
 from resources.online_store.event_records import key_text
 
 TILED_FROM = 20_000
-"""An entity with more events of a source than this is kept in tiles."""
+"""An entity with more events of a source than this is tiled."""
 TILE_ROWS = 512
 RAW_MOST = 200_000
-"""More events than this of one entity are not read one by one for a decision."""
+"""Upper bound of the single events of one entity that a decision reads."""
 CHUNK = "chunk"
+"""Key column of the chunks."""
 
 _LONGEST_NAME = 63
 _SHORTENED = 20
-_LONGEST_OWNER = 235
-_TIMES = ("event_time", "known_at")
-_PLACES = ("number", "first", "last", "latest")
-"""Columns of a tile beside its key, its times and what it says."""
+_LONGEST_KEY = 235
+_TILE_PLACE = ("number", "first", "last", "latest")
+"""Columns of a tile apart from its key, its times and its statistics."""
 
 
 class TooManyEvents(LooplineError):
-    """An entity has more events than are read for a decision; the message names it and the features that need them."""
+    """An entity has more events than a decision reads; the message names the entity and the source."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +72,10 @@ class Split:
     """A source's events by one key, as they are loaded.
 
     Attributes:
-        events: Of the entities that are kept as they are.
-        tiles: A row a tile of the others: the key, when it ends, its place, and what it says of its events.
-        chunks: The events of the others, each with the name of its tile.
+        events: The events of entities that are not tiled.
+        tiles: A row for each tile: the entity key, its times, its place and its statistics.
+        chunks: The events of tiled entities, each with the key of its chunk.
+        entities: The number of tiled entities.
     """
 
     events: pa.Table
@@ -77,10 +86,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How one source by one key is tiled; made by `tiling_of`.
+    """How one source by one key is tiled, as `tiling_of` returns it.
 
     Attributes:
-        axis: The time over which all its windows go.
+        axis: The axis of all its windows.
     """
 
     source: str
@@ -93,150 +102,130 @@ class Tiling:
     @property
     def other(self) -> str:
         """The other time: an event may be used from the later of the two on."""
-        return "known_at" if self.axis == "event_time" else "event_time"
+        return other_time(self.axis)
 
     @property
     def tiles_source(self) -> str:
-        """The store's name of the tiles."""
-        return self._made("tiles")
+        """The online store's name of the tiles."""
+        return self._source_name("tiles")
 
     @property
     def chunks_source(self) -> str:
-        """The store's name of the tiles' events."""
-        return self._made("chunks")
+        """The online store's name of the chunks."""
+        return self._source_name("chunks")
 
-    def _made(self, what: str) -> str:
-        """A name with two underscores, by which the store knows that it is of no table; shortened where it is long."""
-        name = f"{self.source}__{self.key}_{what}"
-        short = f"{self.source[:_SHORTENED]}__{_digest(f'{self.source} {self.key}')}_{what}"
+    def _source_name(self, suffix: str) -> str:
+        """A name with two underscores, which tell the store that it is not a table of the lake; shortened if long."""
+        name = f"{self.source}__{self.key}_{suffix}"
+        short = f"{self.source[:_SHORTENED]}__{_digest(f'{self.source} {self.key}')}_{suffix}"
         return name if len(name) <= _LONGEST_NAME else short
 
     @cached_property
-    def names(self) -> tuple[Names, ...]:
-        """For each group, the tiles' columns by what they say."""
-        return tuple(names_of(group) for group in self.groups)
+    def tile_columns(self) -> tuple[TileColumns, ...]:
+        """For each group, the tiles' columns by statistic."""
+        return tuple(tile_columns_of(group) for group in self.groups)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """Every column of a tile that `compute` reads."""
-        said = [name for names in self.names for name in names.values()]
-        return tuple(dict.fromkeys([*_PLACES, *said]))
+        statistics = [name for columns in self.tile_columns for name in columns.values()]
+        return tuple(dict.fromkeys([*_TILE_PLACE, *statistics]))
 
     # ------------------------------------------------------------------ loading
 
     def split(self, table: pa.Table, *, loaded_until: datetime, lookback: timedelta | None) -> Split | None:
-        """Cuts a source's events into those kept as they are and those of big entities, tiled.
+        """Separates the events of big entities, in tiles, from those of all others.
 
-        None when a tile's sums would not be exact, since a value has too many steps of its resolution.
+        None where a tile's sums would not be exact, because a value has too many steps of its resolution.
 
         Raises:
-            EventError: A column is missing or of another type.
+            EventError: A column is missing or has another type.
         """
         table = prepared(
             table, source=self.source, key_column=self.key, loaded_until=loaded_until, lookback=lookback
         ).combine_chunks()
         coded = table[self.key].combine_chunks().dictionary_encode()
         entity = coded.indices.to_numpy()
-        many = np.bincount(entity, minlength=len(coded.dictionary)) > self.tiled_from
-        big = many[entity] if len(entity) else np.zeros(0, bool)
+        is_big = np.bincount(entity, minlength=len(coded.dictionary)) > self.tiled_from
+        big = is_big[entity] if len(entity) else np.zeros(0, bool)
         order = np.flatnonzero(big)
         order = order[np.lexsort((_micros(table, self.other)[order], _micros(table, self.axis)[order], entity[order]))]
         tiled = table.take(pa.array(order))
         if not self._is_exact(tiled):
             return None
-        return Split(table.filter(pa.array(~big)), *self._tiled(tiled, entity[order]), entities=int(many.sum()))
+        return Split(table.filter(pa.array(~big)), *self._tiled(tiled, entity[order]), entities=int(is_big.sum()))
 
     def _is_exact(self, table: pa.Table) -> bool:
         """Whether the sum of the squares of any tile fits into 64 bits."""
         for group in self.groups:
-            for exact in read_columns(Reader(table, self.source), group.needs)[0].exact.values():
-                largest = int(np.abs(exact.steps).max(initial=0))
-                if largest * largest * self.tile_rows >= WHOLE_LIMIT:
+            for exact in read_columns(ColumnReader(table, self.source), group.needs)[0].exact.values():
+                if largest(exact.steps) ** 2 * self.tile_rows >= WHOLE_LIMIT:
                     return False
         return True
 
     def _tiled(self, table: pa.Table, entity: np.ndarray) -> tuple[pa.Table, pa.Table]:
-        """Tiles and chunks of events in the order of entity and time; `entity` is int [rows]."""
+        """Tiles and chunks of events that are sorted by entity and time; `entity` is int [rows]."""
         first = np.searchsorted(entity, entity)
         number = (np.arange(len(entity)) - first) // self.tile_rows
         starts = np.flatnonzero(np.append(True, (np.diff(entity) != 0) | (np.diff(number) != 0))[: len(entity)])
         axis, other = _micros(table, self.axis), _micros(table, self.other)
         columns: dict[str, object] = {self.key: table[self.key].take(pa.array(starts))}
-        columns |= {name: _moments(_reduced(np.maximum, _micros(table, name), starts)) for name in _TIMES}
+        columns |= {name: _timestamps(_reduced(np.maximum, _micros(table, name), starts)) for name in TIMES}
         columns |= {
             "number": number[starts],
             "first": axis[starts],
             "last": _reduced(np.maximum, axis, starts),
             "latest": _reduced(np.maximum, other, starts),
         }
-        for group, names in zip(self.groups, self.names, strict=True):
-            read, _ = read_columns(Reader(table, self.source), group.needs)
-            for asked, name in names.items():
-                columns[name] = self._said(group, *asked, read, axis, starts)
-        named = zip(table[self.key].take(pa.array(starts)).to_pylist(), number[starts].tolist(), strict=True)
-        chunks = np.array([_chunk(key, place) for key, place in named], object)
+        for group, tile_columns in zip(self.groups, self.tile_columns, strict=True):
+            event_columns, _ = read_columns(ColumnReader(table, self.source), group.needs)
+            for (statistic, filters, column), name in tile_columns.items():
+                columns[name] = _statistic(group, statistic, filters, column, event_columns, axis, starts)
+        places = zip(table[self.key].take(pa.array(starts)).to_pylist(), number[starts].tolist(), strict=True)
+        chunks = np.array([_chunk_key(key, place) for key, place in places], object)
         sizes = np.diff(np.append(starts, len(entity)))
         return pa.table(columns), table.append_column(CHUNK, pa.array(np.repeat(chunks, sizes), pa.string()))
-
-    def _said(
-        self, group: Group, kind: str, filters: int, column: str | None, read: Columns, axis: np.ndarray,
-        starts: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
-        """What tiles say: `n` how many, `s` and `q` the sums of steps and of their squares, else the extreme."""
-        keep = met(group, read, filters, len(axis))
-        if kind in ("latest", "earliest"):
-            moment = MOMENTS[kind]
-            return _reduced(moment.of_array, np.where(keep, axis, moment.nothing), starts)
-        if kind in ("min", "max"):
-            extreme, values = EXTREMES[kind], read.numbers[str(column)]
-            return _reduced(extreme.of_array, np.where(keep & ~np.isnan(values), values, extreme.nothing), starts)
-        if column is None:
-            return _reduced(np.add, keep.astype(np.int64), starts)
-        exact = read.exact[column]
-        keep = keep if exact.valid is None else keep & exact.valid
-        steps = np.where(keep, exact.steps, 0)
-        return _reduced(np.add, {"n": keep.astype(np.int64), "s": steps, "q": steps * steps}[kind], starts)
 
     # ------------------------------------------------------------------ deciding
 
     def cover(self, tiles: pa.Table, spine: pa.Table) -> Cover:
-        """What a decision takes of an entity's tiles; the spine is the request, one row."""
+        """Which of an entity's tiles a decision uses; the spine is the request, one row."""
         windows = list(dict.fromkeys(length_of(window) for group in self.groups for window in group.windows))
         as_of = int(read_micros(spine, AS_OF, "spine")[0])
         return Cover(tiles, windows, as_of, before_only=self.groups[0].includes_request)
 
     def wanted(self, cover: Cover, key: str | int) -> list[str]:
-        """The chunks whose events a decision must read: those that a window, or the present, cuts in two.
+        """Keys of the chunks that a decision must read: those of tiles that a window or the decision time cuts.
 
         Raises:
-            TooManyEvents: They are too many, since the decision lies far back and much became known since.
+            TooManyEvents: They are too many: the as-of time is long past, and many events became known since.
         """
         cut = int(cover.cut.sum())
         if cut * self.tile_rows > RAW_MOST:
             raise TooManyEvents(
                 f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
-                f"the moment of the decision; at most {RAW_MOST} events are read"
+                f"the decision time; at most {RAW_MOST} events are read"
             )
-        return [_chunk(key, number) for number in cover.column("number")[cover.cut].tolist()]
+        return [_chunk_key(key, number) for number in cover.column("number")[cover.cut].tolist()]
 
     def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
         """The history features of one request, NaN where missing, as the kernel computes them from all events.
 
         Args:
-            events: Those of the wanted chunks, and the single ones.
+            events: The events of the wanted chunks, and those outside all tiles.
             spine: The request, one row.
         """
-        found: dict[str, float] = {}
-        for group, names in zip(self.groups, self.names, strict=True):
-            values = Values(group, names, cover, events, spine)
+        features: dict[str, float] = {}
+        for group, tile_columns in zip(self.groups, self.tile_columns, strict=True):
+            values = TileValues(group, tile_columns, cover, events, spine)
             for measure in group.measures:
                 for member, value in zip(measure.members, values.of(measure), strict=True):
-                    found[group.names[member.slot]] = value
-        return found
+                    features[group.names[member.slot]] = value
+        return features
 
 
 def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
-    """How a source is tiled by a key; None when a feature over it needs the events themselves."""
+    """How a source is tiled by a key; None where a feature over it needs the events themselves."""
     groups = tuple(group for group in kernel.groups if (group.source, group.key) == (need.source, need.key))
     if untiled(kernel, need):
         return None
@@ -246,26 +235,26 @@ def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
 def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
     """The features over a source by a key that need the events themselves.
 
-    All of them do where their windows have two axes, and where a column has the name of one that tiles have.
+    These are all features where the windows have two axes, or a column has the name of a column of tiles.
     """
     groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
     stored = [name for other in kernel.needs if other.source == need.source for name in (other.key, *other.columns)]
     axes = {(group.time, group.includes_request) for group in groups}
-    if len(axes) != 1 or need.key in _PLACES or CHUNK in stored:
+    if len(axes) != 1 or need.key in _TILE_PLACE or CHUNK in stored:
         return tuple(name for group in groups for name in group.names)
     return tuple(
         group.names[member.slot]
         for group in groups
         for measure in group.measures
         for member in measure.members
-        if member.kind not in ALGEBRAIC or not _slides(group, measure, member)
+        if member.kind not in ALGEBRAIC or not _has_tiled_window(group, measure, member)
     )
 
 
-def _slides(group: Group, measure: Measure, member: Member) -> bool:
-    """Whether the window goes back from the decision by a length of time, over events that are never corrected."""
+def _has_tiled_window(group: Group, measure: Measure, member: Member) -> bool:
+    """Whether the window is a length of time or all history up to the decision, over events without revisions."""
     window = group.windows[measure.windows[member.window]]
-    return group.fact is None and group.end == 0 and (window is None or isinstance(window, int))
+    return group.record_key is None and group.end == 0 and (window is None or isinstance(window, int))
 
 
 def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
@@ -276,10 +265,30 @@ def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
             yield tiling
 
 
-def _chunk(key: str | int, number: int) -> str:
-    """The name of a tile's events: a key of the store itself, which a long one with a number would not be."""
+def _statistic(
+    group: Group, statistic: str, filters: int, column: str | None, columns: Columns, axis: np.ndarray,
+    starts: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """A statistic of each tile (see `tile_columns_of`); tiles begin at `starts`."""
+    keep = filter_mask(group, columns, filters, len(axis))
+    if statistic in TIME_EXTREMES:
+        extreme = TIME_EXTREMES[statistic]
+        return _reduced(extreme.of_array, np.where(keep, axis, extreme.nothing), starts)
+    if statistic in EXTREMES:
+        extreme, values = EXTREMES[statistic], columns.numbers[str(column)]
+        return _reduced(extreme.of_array, np.where(keep & ~np.isnan(values), values, extreme.nothing), starts)
+    if column is None:
+        return _reduced(np.add, keep.astype(np.int64), starts)
+    exact = columns.exact[column]
+    keep = keep if exact.valid is None else keep & exact.valid
+    steps = np.where(keep, exact.steps, 0)
+    return _reduced(np.add, {"n": keep.astype(np.int64), "s": steps, "q": steps * steps}[statistic], starts)
+
+
+def _chunk_key(key: str | int, number: int) -> str:
+    """Store key of one tile's events; long entity keys are hashed because key plus number would exceed the limit."""
     text = key_text(key)
-    return f"{text if len(text.encode()) <= _LONGEST_OWNER else _digest(text)}#{number}"
+    return f"{text if len(text.encode()) <= _LONGEST_KEY else _digest(text)}#{number}"
 
 
 def _digest(text: str) -> str:
@@ -287,6 +296,7 @@ def _digest(text: str) -> str:
 
 
 def _reduced(pick: np.ufunc, values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The values of each tile reduced; none without tiles."""
     if not len(starts):
         return values[:0]
     reduced: np.ndarray = pick.reduceat(values, starts)
@@ -297,5 +307,5 @@ def _micros(table: pa.Table, name: str) -> np.ndarray:
     return read_micros(table, name, "events")
 
 
-def _moments(values: np.ndarray) -> pa.Array:
+def _timestamps(values: np.ndarray) -> pa.Array:
     return pa.array(values, pa.int64()).cast(TIMESTAMP)

@@ -1,1 +1,1 @@
-"""The feature table: from the lake's data files to data files, by Spark or in one process."""
+"""The feature table: from the lake's data files to new data files, by Spark or in one process."""

@@ -1,10 +1,10 @@
 """Blocks: Arrow tables on their way between Spark tasks.
 
-Belongs here: cutting tables into buckets by entity or by day, and packing them. Does not belong here: reading files
-(`data_files.py`), what is computed on a block (`feature_table.py`), the order of the stages (`spark_job.py`).
+Belongs here: dividing tables into buckets by entity or by day, and packing them. Does not belong here: reading files
+(`data_files.py`), computing on a block (`feature_table.py`), the order of the stages (`spark_job.py`).
 
-Spark moves a block as one binary value. Turning two million events into Spark rows and back took most of a job's time;
-a block costs the copy of its bytes, and every column keeps the type that the lake gave it.
+Spark moves a block as one binary value. Converting two million events to Spark rows and back took most of a job's time;
+a block costs a copy of its bytes, and every column keeps its type in the lake.
 """
 
 import zlib
@@ -17,17 +17,17 @@ from assets.features.table.data_files import joined
 from assets.vocabulary import FeatureError
 
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
-"""A block's bucket, what it holds (a source's name), and its rows as an Arrow stream."""
+"""A block's bucket, its kind (a source's name), and its rows as an Arrow stream."""
 BLOCKS_DDL = "bucket int, kind string, block binary"
 
 MOST_BUCKETS = 2**16
-"""Buckets are counted in 16 bits."""
+"""Numbers of buckets fit into 16 bits."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def packed(table: pa.Table, kind: str, bucket: np.ndarray, buckets: int) -> Iterator[pa.RecordBatch]:
-    """One block for each bucket that has rows of the table; `bucket` is int [rows], each below MOST_BUCKETS."""
-    bucket = bucket.astype(np.uint16)  # 16 bits are sorted by radix
+    """A block for each bucket with rows of the table; `bucket` is int [rows], each below MOST_BUCKETS."""
+    bucket = bucket.astype(np.uint16)  # NumPy's stable sort of 16 bits is a radix sort
     order = np.argsort(bucket, kind="stable")
     ends = np.searchsorted(bucket[order], np.arange(buckets + 1))
     ordered = table.take(order)
@@ -39,17 +39,17 @@ def packed(table: pa.Table, kind: str, bucket: np.ndarray, buckets: int) -> Iter
 
 
 def unpacked(batches: Iterator[pa.RecordBatch]) -> dict[str, pa.Table]:
-    """All blocks of a task, joined by what they hold."""
+    """The tables of a task's blocks, joined by kind."""
     tables: dict[str, list[pa.Table]] = {}
     for batch in batches:
         for kind, block in zip(batch.column("kind").to_pylist(), batch.column("block"), strict=True):
             with pa.ipc.open_stream(block.as_buffer()) as stream:
                 tables.setdefault(kind, []).append(stream.read_all())
-    return {kind: joined(parts) for kind, parts in tables.items()}
+    return {kind: joined(blocks) for kind, blocks in tables.items()}
 
 
 def _stream(table: pa.Table) -> pa.BinaryArray:
-    """The table as an Arrow stream, as the one value of a binary array."""
+    """The table as an Arrow stream, in a binary array of one value."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
@@ -59,7 +59,7 @@ def _stream(table: pa.Table) -> pa.BinaryArray:
 
 
 def entity_buckets(keys: pa.ChunkedArray, buckets: int) -> np.ndarray:
-    """int64 [n]: for each entity key its bucket, the same in every task; equal numbers of different width share one.
+    """int64 [n]: the bucket of each entity key, the same in every task and for equal numbers of any width.
 
     Raises:
         FeatureError: The keys are neither text nor whole numbers.

@@ -1,8 +1,7 @@
-"""Data files: the Parquet files of a table with days.
+"""Data files: the Parquet files of a table that is partitioned by day.
 
-Belongs here: what a table's version has, what is read of its files, a file's day, tables gathered from several. Does
-not belong here: which files are read (`inputs.py`), what is computed of them (`feature_table.py`), the table's log
-(`resources.lake`).
+Belongs here: the schema of a table version, reading columns of its files, a file's day, joining tables. Does not belong
+here: which files are read (`inputs.py`), computation (`feature_table.py`), the table's log (`resources.lake`).
 """
 
 import re
@@ -23,7 +22,7 @@ from resources.moments import DAY_US
 from resources.sources.object_stores import open_place
 
 _ROWS = 200_000
-"""Rows that are gathered before they go on."""
+"""Rows that are gathered into one table."""
 _PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
 
 
@@ -32,31 +31,31 @@ class TableVersion:
     """One version of a table.
 
     Attributes:
-        name: The lake's name of it.
-        schema: Its columns in that version. A file that is older than a column lacks it; the day is in no file.
+        name: The table's name in the lake.
+        schema: Its columns in that version. A file that is older than a column lacks it; no file has the day.
     """
 
     name: str
     schema: pa.Schema
 
-    def columns(self, names: Mapping[str, str], what: str) -> dict[str, pa.Field]:
-        """For each column that is read, the table's.
+    def columns(self, names: Mapping[str, str], label: str) -> dict[str, pa.Field]:
+        """The table's fields by the names under which they are read.
 
         Args:
-            names: For each of them the table's name for it.
-            what: What the table is read as, for errors.
+            names: For each name under which a column is read, the table's name of it.
+            label: Role of the table, for errors.
 
         Raises:
-            FeatureError: The table lacks one.
+            FeatureError: The table lacks a column.
         """
-        there = [name for name in self.schema.names if name != DAY]
-        lacking = sorted(set(names.values()) - set(there))
+        existing = [name for name in self.schema.names if name != DAY]
+        lacking = sorted(set(names.values()) - set(existing))
         if lacking:
             raise FeatureError(
-                f"{what}: table {self.name} has no column {', '.join(lacking)}; it has {there}. A column that its "
-                "contract gained is there once a day was validated since"
+                f"{label}: table {self.name} has no column {', '.join(lacking)}; it has {existing}. A column that was "
+                "added to the contract is there after the next validated day"
             )
-        return {name: self.schema.field(own) for name, own in names.items()}
+        return {name: self.schema.field(column) for name, column in names.items()}
 
 
 @dataclass(frozen=True)
@@ -72,15 +71,17 @@ class DataFiles:
 
 
 def partition_of(address: str) -> date:
-    """The day whose partition a data file belongs to, which its folder names.
+    """The day of a data file's partition, from its folder's name.
 
     Raises:
-        FeatureError: It names none.
+        FeatureError: The folder is not named after a day.
     """
-    found = _PARTITION.search(address)
-    if found is None:
-        raise FeatureError(f"data file {address} is in no folder day=YYYY-MM-DD; give files of a table with days")
-    return date.fromisoformat(found[1])
+    match = _PARTITION.search(address)
+    if match is None:
+        raise FeatureError(
+            f"data file {address} is in no folder day=YYYY-MM-DD; give files of a table that is partitioned by day"
+        )
+    return date.fromisoformat(match[1])
 
 
 def day_numbers(moments: pa.ChunkedArray) -> np.ndarray:
@@ -90,7 +91,7 @@ def day_numbers(moments: pa.ChunkedArray) -> np.ndarray:
 
 
 def size_of(addresses: Sequence[str]) -> int:
-    """Bytes of the files together; a file that is not there counts nothing."""
+    """Total size of the files in bytes; a missing file counts 0."""
     if not addresses:
         return 0
     files, _ = open_place(addresses[0])
@@ -98,9 +99,9 @@ def size_of(addresses: Sequence[str]) -> int:
 
 
 def read_table(address: str, table: TableVersion, columns: Mapping[str, pa.Field]) -> pa.Table:
-    """What `read_batches` reads, of one file."""
+    """One file as a table; see `read_batches`."""
     batches = list(read_batches([address], table, columns))
-    return pa.Table.from_batches(batches, pa.schema([own.with_name(name) for name, own in columns.items()]))
+    return pa.Table.from_batches(batches, pa.schema([field.with_name(name) for name, field in columns.items()]))
 
 
 def read_batches(
@@ -122,8 +123,8 @@ def read_batches(
     files, _ = open_place(addresses[0])
     fragments = {address: CHECKED.make_fragment(address.removeprefix("s3://"), files) for address in addresses}
     wanted = {
-        name: pc.field(own.name) if own.equals(table.schema.field(own.name)) else pc.field(own.name).cast(own.type)
-        for name, own in columns.items()
+        name: pc.field(to.name) if to.equals(table.schema.field(to.name)) else pc.field(to.name).cast(to.type)
+        for name, to in columns.items()
     }
     yield from read_files(table.name, fragments, table.schema, files, wanted, day_of=partition_of, use_threads=alone)
 
@@ -137,10 +138,10 @@ def read_entities(
     *,
     alone: bool = False,
 ) -> Iterator[pa.Table]:
-    """What `read_batches` reads, of the wanted entities; of all when None.
+    """As `read_batches`, only rows of the wanted entities (None: of all).
 
     Args:
-        key: The column that names them, read in a type that holds every wanted one.
+        key: The column of entity keys, read in a type that can hold every wanted key.
     """
     kind = columns[key].type
     members = None if wanted is None or pa.types.is_null(kind) else Members(wanted.cast(kind))
@@ -149,7 +150,7 @@ def read_entities(
 
 
 def gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same rows in fewer tables, so that blocks are worth their while."""
+    """The same rows in fewer tables, so that blocks are large enough to be efficient."""
     held: list[pa.Table] = []
     rows = 0
     for table in tables:
@@ -163,5 +164,5 @@ def gathered(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """The tables one after another; a column that is null in one takes its type from the others."""
+    """The tables concatenated; a column that is null in one of them has its type from the others."""
     return pa.concat_tables(tables, promote_options="permissive")

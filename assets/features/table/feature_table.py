@@ -1,8 +1,8 @@
 """The feature table of some days, from data files to data files.
 
-Belongs here: which columns are read of rows and events, the features of each entity key in turn, the table's columns, a
-file for each day. Does not belong here: features (`assets.features.kernel.kernel`), how files are read
-(`data_files.py`), how the work is spread over machines (`spark_job.py`), the table's log (`resources.lake`).
+Belongs here: the columns that are read of rows and events, the features of one entity key after another, the table's
+columns, a file for each day. Does not belong here: features (`assets.features.kernel.kernel`), reading files
+(`data_files.py`), distributing the work (`spark_job.py`), the table's log (`resources.lake`).
 """
 
 import math
@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 
 from assets.features.columns.columns import key_type
-from assets.features.kernel.group_events import AS_OF, SEQUENCE
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.table.data_files import (
     TableVersion,
@@ -27,6 +26,7 @@ from assets.features.table.data_files import (
     read_table,
 )
 from assets.vocabulary import FeatureError, History
+from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
 from resources.lake.parquet import write_parquet
@@ -34,16 +34,16 @@ from resources.memory import keep_freed_memory
 from resources.sources.object_stores import open_place
 
 _EPOCH = date(1970, 1, 1)
-_MICROS = pa.timestamp("us", tz="UTC")
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
 class TooLarge(LooplineError):
-    """More than may be held at once."""
+    """The events of one task exceed the memory bound."""
 
 
 @dataclass(frozen=True)
 class SpineColumns:
-    """How the spine's source names what the feature table needs; as `assets.product.Spine`."""
+    """The names of the spine's columns in its source; as in `assets.product.Spine`."""
 
     row_id: str
     as_of: str = "event_time"
@@ -63,7 +63,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """What is done for the table; it travels to Spark's tasks.
+    """The steps of computing the table; a value that is sent to Spark's tasks.
 
     Attributes:
         target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, sorted by (as_of, row id), with
@@ -72,8 +72,8 @@ class FeatureTable:
         events: For each source its table.
 
     Raises:
-        FeatureError: A source is not given, a table lacks a column that is read, a column that is carried along has
-            the name of a feature, or a key is text on one side and numbers on the other.
+        FeatureError: A source is not given, a table lacks a column that is read, a passthrough column has the name of a
+            feature, or a key is text on one side and numbers on the other.
     """
 
     kernel: Kernel
@@ -97,29 +97,29 @@ class FeatureTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """Of the table, whether there are rows or not; `day` is last, and is not in the files."""
-        types = {name: own.type for name, own in self._of_rows.items()} | {AS_OF: _MICROS, DAY: pa.date32()}
+        """The schema of the table, with and without rows; `day` is last, and is not in the files."""
+        types = {name: column.type for name, column in self._of_rows.items()} | {AS_OF: _TIMESTAMP, DAY: pa.date32()}
         types |= {name: pa.float64() for name in self.kernel.features.numeric}
         types |= {name: pa.string() for name in self.kernel.features.categories}
         return pa.schema([(name, types[name]) for name in [*self._order, DAY]])
 
     @property
     def _row_names(self) -> dict[str, str]:
-        """For each column that travels with a row, its name in the spine's table."""
+        """For each column that is read of a row, its name in the spine's table."""
         features = self.kernel.features
-        asked = [feature.name for feature in features.request]
-        asked += [name for need in self.kernel.needs for name in need.request]
-        names = {name: name for name in (self.columns.row_id, *features.keys, *asked, *self.columns.carried)}
+        requested = [feature.name for feature in features.request]
+        requested += [name for need in self.kernel.needs for name in need.request]
+        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.carried)}
         names[AS_OF] = self.columns.as_of
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         return names
 
     def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
-        """For each column that is read of an event, the table's, the key in the form that is compared."""
+        """For each column that is read of an event, the table's field; the key in the type of the comparison."""
         if need.source not in self.events:
             raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
-        names = {name: name for name in (need.key, "event_time", "known_at", *need.columns)}
+        names = {name: name for name in (need.key, *need.of_events(ordered=False))}
         if need.includes_request and self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         columns = self.events[need.source].columns(names, need.source)
@@ -130,14 +130,14 @@ class FeatureTable:
     def at_once(
         self, events: Mapping[str, Sequence[str]], spine: Sequence[str], *, most_bytes: float = math.inf
     ) -> Iterator[WrittenFile]:
-        """The whole of it, which then has this machine to itself.
+        """The whole table, in a process that has its machine to itself.
 
         Args:
-            events, spine: Paths of files, each source's and the rows'.
-            most_bytes: How much the events of the rows' entities by one key may take in memory.
+            events, spine: Paths of the files of each source and of the rows.
+            most_bytes: Upper bound of the memory for the events of the rows' entities by one key.
 
         Raises:
-            TooLarge: They take more; nothing is written.
+            TooLarge: The events exceed it; nothing is written.
         """
         keep_freed_memory()
         tables = list(self.read_rows(spine))
@@ -156,47 +156,47 @@ class FeatureTable:
         left = most_bytes
         for need in self.kernel.needs:
             if need.key == key:
-                read: list[pa.Table] = []
-                for part in self.read_events(need, paths[need.source], wanted, alone=True):
-                    read.append(part)
-                    left -= part.nbytes
+                tables: list[pa.Table] = []
+                for table in self.read_events(need, paths[need.source], wanted, alone=True):
+                    tables.append(table)
+                    left -= table.nbytes
                     if left < 0:
                         raise TooLarge(
                             f"the events of {len(wanted)} entities by {key} take over {most_bytes} bytes; compute the "
                             "day in several tasks"
                         )
-                found[need.source] = joined(read) if read else None
+                found[need.source] = joined(tables) if tables else None
         return found
 
     def read_rows(self, paths: Sequence[str]) -> Iterator[pa.Table]:
         """The spine's rows, each with the day of its partition.
 
         Raises:
-            FeatureError: A row is to be decided as of a later day than it arrived on.
+            FeatureError: The as-of day of a row is later than the day on which it arrived.
             DamagedPartition: A file is damaged.
         """
         return gathered(map(self._rows_of, paths))
 
     def _rows_of(self, path: str) -> pa.Table:
         rows = read_table(path, self.spine, self._of_rows)
-        rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_MICROS))
+        rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_TIMESTAMP))
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
             raise FeatureError(
-                f"spine: {path} has rows to be decided as of a later day than they arrived on; what will be known "
-                f"then is not there yet: mend '{self.columns.as_of}' or the source's known_at"
+                f"spine: {path} has rows to be decided as of a later day than they arrived on; events known by then "
+                f"are not there yet: fix '{self.columns.as_of}' or the source's known_at"
             )
         return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
-        """The entities that the spine's rows have, each once."""
-        read = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
-        return joined(read)[key].unique().drop_null()
+        """The different entities of the spine's rows."""
+        tables = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
+        return joined(tables)[key].unique().drop_null()
 
     def read_events(
         self, need: Need, paths: Sequence[str], wanted: pa.Array | None, *, alone: bool
     ) -> Iterator[pa.Table]:
-        """The events of the wanted entities, of all when None; `alone` as in `data_files.read_batches`.
+        """The events of the wanted entities (None: of all); `alone` as in `data_files.read_batches`.
 
         Raises:
             DamagedPartition: A file is damaged.
@@ -205,13 +205,13 @@ class FeatureTable:
         return gathered(read_entities(paths, table, columns, need.key, wanted, alone=alone))
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
-        """The rows with the features over one entity key; events are by source, None where there are none."""
+        """The rows with the features over one entity key; events by source, None for a source without events."""
         for name, values in self.kernel.compute_entity(key, events, rows).items():
             rows = rows.append_column(name, pa.array(values))
         return rows
 
     def write(self, rows: pa.Table) -> Iterator[WrittenFile]:
-        """Rows that have the features of every key to one file a day."""
+        """Writes rows with the features of every key to one file a day."""
         rows = rows.sort_by([(name, "ascending") for name in (DAY, AS_OF, self.columns.row_id)])
         history = {f.name: rows[f.name].to_numpy() for f in self.kernel.features.all if isinstance(f, History)}
         features = self.kernel.finish(history, rows)
@@ -223,7 +223,7 @@ class FeatureTable:
             yield self._write_day(table.slice(first, last - first), _EPOCH + timedelta(int(day[first])))
 
     def _write_day(self, table: pa.Table, day: date) -> WrittenFile:
-        """A file under a name of its own: an attempt that is given up leaves a file that no one refers to."""
+        """Writes a file under a unique name: a failed attempt leaves a file that no commit refers to."""
         path = f"{DAY}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
         files, full = open_place(f"{self.target}/{path}")
         files.create_dir(full.rpartition("/")[0], recursive=True)
@@ -232,7 +232,7 @@ class FeatureTable:
 
     @property
     def _order(self) -> list[str]:
-        """The table's columns, `day` apart."""
+        """The table's columns, apart from `day`."""
         features = self.kernel.features
         first = [self.columns.row_id, *features.keys, AS_OF]
         return list(dict.fromkeys([*first, *features.names, *self.columns.carried]))

@@ -1,7 +1,7 @@
-"""What a run of features reads: one version of each table, and of it the days that matter.
+"""Inputs of a run of features: one pinned version of each table, and the days that the run reads.
 
-Belongs here: pinning the versions, how far back rows of some days look. Does not belong here: what is read of a file
-(`data_files.py`), what is computed of it (`feature_table.py`), the run itself (`assets.features.assets`).
+Belongs here: pinning versions, choosing days by lookback. Does not belong here: reading files (`data_files.py`),
+computation (`feature_table.py`), the run itself (`assets.features.assets`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ from resources.lake import Lake
 
 @dataclass(frozen=True)
 class Inputs:
-    """Data files of the versions that were pinned, and of no other.
+    """Data files of the pinned versions only.
 
     Attributes:
         versions: For each source, the version of its validated table.
         spine: Files with the rows to be decided.
-        events: For each source of events, the files that these rows may look back on.
+        events: For each source of events, the files within the lookback of these rows.
     """
 
     versions: Mapping[str, int]
@@ -35,7 +35,7 @@ class Inputs:
 
 
 def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ...]) -> Inputs:
-    """What is read for the rows of these days; each table's newest version is noted once, and all is read of that.
+    """The inputs for the rows of these days; each table's newest version is pinned once, and only that is read.
 
     Raises:
         LakeError: A table does not exist, or the spine's rows of these days are damaged.
@@ -75,20 +75,20 @@ def _pinned(lake: Lake, table: str) -> _Pinned:
 
 
 def _earliest(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> date:
-    """The first day as of which a row that arrived on these days is decided: a late row is decided as of its past."""
-    moment = pc.min(spine.column(as_of, days)).as_py()
-    return days[0] if moment is None else min(days[0], moment.date())
+    """The earliest as-of day of rows that arrived on these days: a late row is decided as of an earlier day."""
+    earliest = pc.min(spine.column(as_of, days)).as_py()
+    return days[0] if earliest is None else min(days[0], earliest.date())
 
 
 def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, last: date) -> list[date]:
-    """The days of a source whose events may matter to rows decided as of the days from `first` to `last`.
+    """The days of a source whose events can count for rows decided as of the days from `first` to `last`.
 
-    Validation sees to it that an event never becomes known before it happens, and stands in the partition of the day
-    it became known on: partitions older than the widest window hold nothing of it. Nor do they hold a correction of
-    what the window holds, since that became known later still.
+    Validation guarantees that no event becomes known before it happens, and that an event is in the partition of the
+    day on which it became known. Partitions older than the longest window therefore hold neither an event of a window
+    nor a revision of one, which became known even later.
     """
     lookbacks = [lookback_of(need) for need in kernel.needs if need.source == source]
     finite = [lookback for lookback in lookbacks if lookback is not None]
-    # A window of this length may end at any moment of the first day.
+    # A window may end at any time of the first day, so it may begin a day earlier.
     oldest = date.min if len(finite) < len(lookbacks) else first - max(finite) - timedelta(days=1)
     return [day for day in days if oldest <= day <= last]

@@ -1,6 +1,6 @@
-"""Which declarations the rows of the feature table were computed by.
+"""Provenance of the feature table: the declarations from which its rows were computed.
 
-Belongs here: what a commit records of them, and which days are of others than those that are declared now. Does not
+Belongs here: the record of a commit, and the days computed from other declarations than the present ones. Does not
 belong here: computing rows (`feature_table.py`), the table's log (`resources.lake`).
 """
 
@@ -15,7 +15,7 @@ _COMPUTATION = "computation"
 
 
 def record_of(features: FeatureSet, run_id: str, pins: Mapping[str, int]) -> dict[str, Any]:
-    """What a commit of feature rows records: the run whose folder the files are in, what it read, what it computed."""
+    """The record of a commit of feature rows: run (the folder of its files), versions read, declarations computed."""
     return {
         "run_id": run_id,
         "pins": pins,
@@ -25,16 +25,16 @@ def record_of(features: FeatureSet, run_id: str, pins: Mapping[str, int]) -> dic
 
 
 def outdated_days(lake: Lake, table: str, features: FeatureSet) -> tuple[date, ...]:
-    """The days whose rows were computed by other declarations than these, in order.
+    """The days whose rows were computed from other declarations than these, in order.
 
-    A day whose commit says nothing of them, or is no longer in the log, is taken for one of these.
+    A day whose commit has no such record, or is no longer in the log, counts as computed from these.
 
     Raises:
         LakeError: The table cannot be read.
     """
     if not lake.exists(table):
         return ()
-    made = {commit["run_id"]: commit[_COMPUTATION] for commit in lake.history(table) if _COMPUTATION in commit}
+    by_run = {commit["run_id"]: commit[_COMPUTATION] for commit in lake.history(table) if _COMPUTATION in commit}
     now = features.computation
-    other = {file.day for file in lake.files(table) if made.get(file.path.partition("/")[0], now) != now}
-    return tuple(sorted(day for day in other if day is not None))
+    outdated = {file.day for file in lake.files(table) if by_run.get(file.path.partition("/")[0], now) != now}
+    return tuple(sorted(day for day in outdated if day is not None))

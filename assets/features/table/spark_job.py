@@ -1,18 +1,17 @@
-"""The feature table by Spark: read, bring together by entity, compute, write by day.
+"""The feature table by Spark: read, shuffle by entity, compute, write by day.
 
-Belongs here: how the work is cut up, the stages of the job and what passes between them. Does not belong here: what is
-read, computed and written (`feature_table.py`), blocks (`blocks.py`), the session (`resources.spark`).
+Belongs here: dividing the work, the stages of the job and the blocks between them. Does not belong here: reading,
+computing and writing (`feature_table.py`), the format of blocks (`blocks.py`), the session (`resources.spark`).
 
-A stage for each entity key: its events and the rows to be decided are shuffled by entity and the kernel runs over all
-entities of a task at once. The rows that come out carry the key's features into the next key's stage, so nothing is
-joined. The last stage writes one file a day. There are as many tasks as the files' size asks for, so that a task's
-memory stays the same as the history grows; one entity is never cut up, so a task that has half of all events holds
-them all.
+There is a stage for each entity key: its events and the rows to be decided are shuffled by entity, and the kernel runs
+over all entities of a task at once. The rows pass the key's features on to the stage of the next key, so no join is
+needed. The last stage writes one file a day. The number of tasks follows from the size of the files, so a task's memory
+stays the same as the history grows. The events of one entity are never divided: a task whose entity has half of all
+events holds them all.
 
-Files that one task can take are not shuffled. One day alone, as every night and for a bad day that is made again, is
-no job at all: this process reads the day's window, drops the events of other entities at once, and is done before a
-session would have started. So it is with the files of up to sixteen tasks, unless the events of the day's entities
-are too many.
+Files that fit into one task are not shuffled. A single day (the nightly run, or a bad day that is recomputed) needs no
+job: this process reads the day's window, drops the events of other entities at once, and finishes before a session
+would have started. This holds for the files of up to sixteen tasks, unless the day's entities have too many events.
 """
 
 import math
@@ -38,11 +37,11 @@ from resources.lake import DAY, DamagedPartition
 _ROWS = "(rows)"  # no source has this name
 _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
-"""Of Parquet files, for one task: a few million events, worked on within a gigabyte."""
+"""Size of Parquet files for one task: a few million events, computed within a gigabyte of memory."""
 _ALONE = 16
-"""How many tasks' files this process reads for a day alone: tens of millions of events, some seconds on two cores."""
+"""How many tasks' files this process reads for a single day: tens of millions of events, some seconds on two cores."""
 _HELD = 4
-"""How much larger than a task's files the events of that day's entities may be in memory, where nothing is packed."""
+"""Upper bound of the uncompressed events of a single day's entities in memory, as a multiple of a task's files."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _WRITTEN_DDL = "path string, day date, rows long, bytes long"
 _WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64())])
@@ -50,11 +49,11 @@ _WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.i
 
 @dataclass(frozen=True)
 class Written:
-    """What the job wrote.
+    """The files that the job wrote.
 
     Attributes:
-        files: Of each day that has rows, in order of days.
-        schema: Of the table; `day` is its last column, and is not in the files.
+        files: The files of each day with rows, in order of days.
+        schema: The schema of the table; `day` is its last column, and is not in the files.
     """
 
     files: tuple[WrittenFile, ...]
@@ -75,20 +74,20 @@ def run(
     """Computes the features of the spine's rows of some days and writes them as Parquet files.
 
     Args:
-        session: Gives the session; not called where no job is needed.
-        events: For each source its files: all that the rows may look back on.
+        session: Returns the session; not called where no job is needed.
+        events: For each source its files, all within the lookback of the rows.
         spine: Files of the spine's source.
-        days: First and last of the spine's partitions that are wanted; files of others are left out. A row is written
-            to the partition that it was read from, the day on which it arrived, also where it is decided as of an
-            earlier day: so every row stands in the table once, however days are made again.
+        days: First and last partition of the spine to compute; files of others are left out. A row is written to the
+            partition that it was read from, the day on which it arrived, even if its as-of day is earlier: every row is
+            in the table once, however often days are recomputed.
         target: As in `FeatureTable`.
-        task_bytes: How much of the files a task takes; a file that is read by two keys counts once. A day alone may
-            take more: see above.
+        task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more:
+            see above.
 
     Raises:
         FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
-        DamagedPartition: A file is damaged, whichever process read it.
-        PySparkException: A task failed otherwise; what failed in it is in the message.
+        DamagedPartition: A file is damaged, in whichever process it was read.
+        PySparkException: A task failed for another reason, which the message contains.
     """
     tables = {source: files.table for source, files in events.items()}
     table = FeatureTable(kernel, columns, str(target), spine.table, tables)
@@ -107,7 +106,7 @@ def run(
 def _in_this_process(
     table: FeatureTable, events: Mapping[str, Sequence[str]], spine: Sequence[str], size: int, task_bytes: int
 ) -> list[WrittenFile] | None:
-    """A day alone; None where that is work for many tasks."""
+    """The files of a single day; None where it is too large for one process."""
     if size >= _ALONE * task_bytes:
         return None
     try:
@@ -119,10 +118,10 @@ def _in_this_process(
 def _in_one_task(
     spark: SparkSession, table: FeatureTable, events: Mapping[str, Sequence[str]], spine: Sequence[str]
 ) -> list[WrittenFile]:
-    """The whole job as one task, which no block leaves."""
+    """The whole job as one task, without a shuffle."""
 
     def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for _ in batches:  # of one row
+        for _ in batches:  # there is one, of one row
             yield from map(_as_batch, table.at_once(events, spine))
 
     return _collected(spark.range(1, numPartitions=1).mapInArrow(work, _WRITTEN_DDL))
@@ -130,7 +129,7 @@ def _in_one_task(
 
 @dataclass(frozen=True)
 class _Stages:
-    """A stage for each entity key and one for the days; the tasks' work on blocks, which are shuffled in between."""
+    """A stage for each entity key and one for the days, with shuffled blocks in between; methods run in tasks."""
 
     table: FeatureTable
     buckets: int
@@ -157,7 +156,7 @@ class _Stages:
         return moving.repartitionById(self.buckets, moving["bucket"])
 
     def read_rows(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Files of the spine to blocks of rows, by the first entity key."""
+        """From files of the spine to blocks of rows, by the first entity key."""
         keys = self.table.kernel.features.keys
         for rows in self.table.read_rows([path for _, path in _listed(batches)]):
             yield from self._passed_on(rows, keys[0] if keys else None)
@@ -165,7 +164,7 @@ class _Stages:
     def read_events(
         self, key: str, wanted: pa.Array | None, batches: Iterator[pa.RecordBatch]
     ) -> Iterator[pa.RecordBatch]:
-        """Files of events to blocks of events."""
+        """From files of events to blocks of events."""
         paths: dict[str, list[str]] = {}
         for source, path in _listed(batches):
             paths.setdefault(source, []).append(path)
@@ -176,7 +175,7 @@ class _Stages:
                     yield from blocks.packed(events, need.source, bucket, self.buckets)
 
     def compute(self, key: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Events and rows of a bucket of entities to rows with the features of that key, by the next key."""
+        """From events and rows of a bucket of entities to rows with the features of the key, by the next key."""
         tables = blocks.unpacked(batches)
         if _ROWS not in tables:
             return
@@ -186,7 +185,7 @@ class _Stages:
         yield from self._passed_on(self.table.with_features(key, events, tables[_ROWS]), following.get(key))
 
     def _passed_on(self, rows: pa.Table, key: str | None) -> Iterator[pa.RecordBatch]:
-        """Rows to the next stage: by the next entity key, or by day when there is none."""
+        """Blocks of rows for the next stage: by the next entity key, or by day where there is none."""
         if key is None:
             bucket = rows[DAY].cast(pa.int32()).to_numpy().astype(np.int64) % self.buckets
         else:
@@ -194,7 +193,7 @@ class _Stages:
         yield from blocks.packed(rows, _ROWS, bucket, self.buckets)
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Rows of some days to one file a day."""
+        """From rows of some days to one file a day."""
         rows = blocks.unpacked(batches).get(_ROWS)
         if rows is not None:
             yield from map(_as_batch, self.table.write(rows))
@@ -220,10 +219,10 @@ def _collected(written: DataFrame) -> list[WrittenFile]:
 
 
 def _raised_in_task(error: PySparkException) -> Exception | None:
-    """What a task raised, where that is an error with a remedy; all that Spark keeps of it is its traceback's text."""
+    """The error of a task, where it is one with a remedy; Spark keeps only the text of its traceback."""
     kinds: dict[str, type[Exception]] = {kind.__name__: kind for kind in (DamagedPartition, FeatureError)}
-    found = re.findall(rf"^[\w.]*\b({'|'.join(kinds)}): (.+)$", str(error), re.MULTILINE)
-    if not found:
+    raised = re.findall(rf"^[\w.]*\b({'|'.join(kinds)}): (.+)$", str(error), re.MULTILINE)
+    if not raised:
         return None
-    kind, text = found[-1]
+    kind, text = raised[-1]
     return kinds[kind](text)

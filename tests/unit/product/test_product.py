@@ -18,24 +18,26 @@ def _with_corrections(product: Product, source: str, folder: Path) -> Product:
     return replace(product, contracts=contracts)
 
 
-def _with_fact(product: Product, source: str, fact: str | None) -> Product:
-    """The product, all of its features over a source reading corrected facts."""
-    history = [replace(f, fact=fact) if f.source == source else f for f in product.features.history]
+def _with_record_key(product: Product, source: str, key: str | None) -> Product:
+    """The product with a record key in all features over a source."""
+    history = [replace(f, record_key=key) if f.source == source else f for f in product.features.history]
     return replace(product, features=replace(product.features, history=history))
 
 
 def test_contract_and_features_agree_on_corrections(tmp_path: Path) -> None:
-    """Corrections of one side alone would count a fact twice, or be quarantined as repeated keys."""
+    """Corrections of one side alone would count a record twice, or be quarantined as repeated keys."""
     plain = load_product("credit_risk")
     plain.check_corrections()
     corrected = _with_corrections(plain, "transactions", tmp_path)
-    with pytest.raises(ProductError, match=r"with fact=None, .*; write Events\(\.\.\., fact='transaction_id'\)"):
+    with pytest.raises(
+        ProductError, match=r"with record_key=None, .*; write Events\(\.\.\., record_key='transaction_id'\)"
+    ):
         corrected.check_corrections()
     with pytest.raises(ProductError, match="has no corrections; write corrections: true in .*transactions.yaml"):
-        _with_fact(plain, "transactions", "transaction_id").check_corrections()
-    with pytest.raises(ProductError, match="with fact='counterparty', but its contract has corrections"):
-        _with_fact(corrected, "transactions", "counterparty").check_corrections()
-    _with_fact(corrected, "transactions", "transaction_id").check_corrections()
+        _with_record_key(plain, "transactions", "transaction_id").check_corrections()
+    with pytest.raises(ProductError, match="with record_key='counterparty', but its contract has corrections"):
+        _with_record_key(corrected, "transactions", "counterparty").check_corrections()
+    _with_record_key(corrected, "transactions", "transaction_id").check_corrections()
 
 
 @pytest.mark.parametrize(("source", "role"), [("card_transactions", "spine"), ("fraud_labels", "label")])

@@ -1,4 +1,4 @@
-"""Units: what follows from what, and what is refused."""
+"""Units: those that follow from others, and what is refused."""
 
 import pytest
 
@@ -13,8 +13,8 @@ from assets.vocabulary import (
     FeatureSet,
     Log,
     Missing,
+    Multiply,
     Number,
-    Product,
     Ratio,
     SignedLog,
     Sum,
@@ -43,7 +43,7 @@ def _unit(feature: Derived) -> str:
 
 
 def test_numbers_take_their_unit_from_the_contract() -> None:
-    """Request columns from the spine's, history from its source's, a slope is a day's."""
+    """Request columns from the spine's, history features from their source's; a slope is per day."""
     found = FeatureSet(request=REQUEST, history=HISTORY).units(COLUMNS, "loans")
     assert [found[name] for name in ("amount", "term", "dollars", "plain")] == ["EUR", "months", "USD", ""]
     assert [found[name] for name in ("month", "median", "slope", "way")] == ["EUR", "EUR", "EUR/day", "km"]
@@ -61,10 +61,10 @@ def test_numbers_take_their_unit_from_the_contract() -> None:
         (Ratio("r", "slope", "amount"), "1/day"),
         (Ratio("r", "amount", "plain"), ""),
         (Ratio("r", "amount", "rate"), "EUR"),
-        (Product("r", "slope", "age"), "EUR"),
-        (Product("r", "amount", "way"), "EUR*km"),
-        (Product("r", "age", "age"), "days*days"),
-        (Product("r", "amount", "plain"), ""),
+        (Multiply("r", "slope", "age"), "EUR"),
+        (Multiply("r", "amount", "way"), "EUR*km"),
+        (Multiply("r", "age", "age"), "days*days"),
+        (Multiply("r", "amount", "plain"), ""),
         (Difference("r", "amount", "month"), "EUR"),
         (Difference("r", "daily", "slope"), "EUR/day"),
         (Difference("r", "rate", "kind_of_flag"), "1"),
@@ -82,41 +82,41 @@ def test_numbers_take_their_unit_from_the_contract() -> None:
     ],
 )
 def test_the_unit_of_a_derived_feature_follows(feature: Derived, unit: str) -> None:
-    """By the algebra of names; the author's word for a pure number is kept."""
+    """By the algebra of names; a declared name of a dimensionless unit is kept."""
     assert _unit(feature) == unit
 
 
 @pytest.mark.parametrize(
     ("feature", "message"),
     [
-        (Difference("r", "amount", "age"), "'r': 'amount' is in EUR, 'age' in days; bring both to one unit first"),
+        (Difference("r", "amount", "age"), "'r': 'amount' is in EUR, 'age' in days; convert both to one unit first"),
         (Difference("r", "amount", "plain"), "'plain' without a unit; write unit= for 'plain', or in its contract"),
         (Difference("r", "amount", "rate"), "'amount' is in EUR, 'rate' in share"),
         (Sum("r", ("amount", "month", "dollars")), "'amount' is in EUR, 'dollars' in USD"),
         (Trend("r", "month", "points"), "'month' is in EUR, 'points' without a unit"),
         (Trend("r", "n", "quarter"), "'n' is in events, 'quarter' in EUR"),
-        (Ratio("r", "dollars", "amount"), "their ratio is that of USD to EUR: bring both to one unit first"),
-        (Ratio("r", "term", "age"), "their ratio is that of month to day"),
-        (Ratio("r", "amount", "month", unit="EUR"), "'r': unit='EUR', but its inputs make '1'; leave unit= out"),
-        (Clip("r", "amount", low=0, unit="USD"), "unit='USD', but its inputs make 'EUR'"),
+        (Ratio("r", "dollars", "amount"), "their ratio mixes USD and EUR: convert both to one unit first"),
+        (Ratio("r", "term", "age"), "their ratio mixes month and day"),
+        (Ratio("r", "amount", "month", unit="EUR"), "'r': unit='EUR', but its inputs give '1'; leave unit= out"),
+        (Clip("r", "amount", low=0, unit="USD"), "unit='USD', but its inputs give 'EUR'"),
     ],
 )
-def test_units_that_do_not_go_together_are_refused_with_the_remedy(feature: Derived, message: str) -> None:
-    """The message names the feature, both units and what to do."""
+def test_incompatible_units_are_refused_with_the_remedy(feature: Derived, message: str) -> None:
+    """The message names the feature, both units and the remedy."""
     with pytest.raises(FeatureError, match=message.replace("(", r"\(")):
         _unit(feature)
 
 
 def test_a_declared_unit_that_the_contract_contradicts_is_refused() -> None:
-    """A unit is stated once, or twice alike."""
+    """The unit may be in both only if it is the same."""
     with pytest.raises(FeatureError, match="'dear': unit='USD', but its contract says 'EUR'; leave unit= out"):
         FeatureSet(history=[tx.max("amount", name="dear", unit="USD")]).units(COLUMNS)
     with pytest.raises(FeatureError, match="'amount': unit='USD', but its contract says 'EUR'"):
         FeatureSet(request=[Number("amount", unit="USD")]).units(COLUMNS, "loans")
 
 
-def test_a_feature_set_refuses_what_no_contract_could_mend() -> None:
-    """Where both units are declared the set itself refuses; where one is not, its contract may still say it."""
+def test_a_feature_set_refuses_units_that_no_contract_could_fix() -> None:
+    """It refuses two declared units; where one is not declared, the contract may still declare it."""
     euros, year = Number("a", unit="EUR"), Number("b", unit="years")
     with pytest.raises(FeatureError, match="'a' is in EUR, 'b' in years"):
         FeatureSet(request=[euros, year], derived=[Difference("d", "a", "b")])

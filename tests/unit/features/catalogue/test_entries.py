@@ -1,4 +1,4 @@
-"""The catalogue: an entry a feature, complete without its author's help."""
+"""The catalogue: an entry for each feature, complete without declared descriptions."""
 
 from assets.features.catalogue.entries import catalogue, to_markdown
 from assets.vocabulary import (
@@ -30,7 +30,7 @@ def test_every_feature_has_an_entry_in_order() -> None:
     assert [entry.dtype for entry in entries] == ["float64", "string", "float64", "float64", "float64", "float64"]
 
 
-def test_an_entry_says_where_a_feature_comes_from_and_what_it_is() -> None:
+def test_an_entry_has_origin_and_definition_of_a_feature() -> None:
     entries = {entry.name: entry for entry in catalogue(FEATURES, spine="card_transactions")}
     mean = entries["mean_7d"]
     assert mean.source == "card_transactions by card_id"
@@ -43,8 +43,8 @@ def test_an_entry_says_where_a_feature_comes_from_and_what_it_is() -> None:
     assert entries["purpose"].definition.endswith("one of car, home")
 
 
-def test_what_is_missing_when_is_said_of_every_kind() -> None:
-    """A definition ends with the value over too little, and says what too little is."""
+def test_a_definition_ends_with_the_value_over_too_few_events() -> None:
+    """It says how many are too few, and lists the values of a text."""
     features = FeatureSet(
         request=[LearnedCategory("shop", top=20, at_least=50), HashedCategory("iban", buckets=64)],
         history=[
@@ -53,13 +53,13 @@ def test_what_is_missing_when_is_said_of_every_kind() -> None:
         ],
     )  # fmt: skip
     entries = {entry.name: entry for entry in catalogue(features, spine="orders")}
-    assert entries["slope"].definition.endswith("; missing when there are fewer than two moments")
+    assert entries["slope"].definition.endswith("; missing when there are fewer than two different times")
     assert entries["gaps"].definition.endswith("; 0 when there are fewer than three")
     assert entries["row"].definition.endswith("; 0 when there are none")
     assert entries["lately"].definition.endswith("; 0 when there are none")
     assert entries["habit"].definition.endswith("; one of a, b; missing when there are none")
     assert entries["shop"].definition.endswith(
-        "; the 20 most frequent values of at least 50 rows that training saw, or other"
+        "; the 20 most frequent values of at least 50 rows in training, or other"
     )
     assert entries["iban"].definition.endswith("; one of 64 buckets of values")
     assert [entry.dtype for entry in entries.values()] == ["string", "string", "float64", "float64", "float64",
@@ -67,13 +67,13 @@ def test_what_is_missing_when_is_said_of_every_kind() -> None:
 
 
 def test_units_of_contracts_are_in_the_catalogue() -> None:
-    """Units that are worked out elsewhere take the place of declared ones."""
+    """Given units replace the declared ones."""
     units = dict.fromkeys(FEATURES.names, "EUR")
     assert {entry.unit for entry in catalogue(FEATURES, units, spine="orders")} == {"EUR"}
     assert {entry.name: entry.unit for entry in catalogue(FEATURES, spine="orders")}["relative"] == "1"
 
 
-def test_the_table_has_a_line_a_feature_and_cells_stay_cells() -> None:
+def test_the_table_has_a_line_for_each_feature_and_escapes_cells() -> None:
     lines = to_markdown(catalogue(FEATURES, spine="card_transactions")).splitlines()
     assert len(lines) == 2 + len(FEATURES.names)
     assert {line.replace("\\|", "").count("|") for line in lines} == {10}

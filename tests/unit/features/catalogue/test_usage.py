@@ -1,4 +1,4 @@
-"""Which features models use, and the page that says so."""
+"""Use of features by models, and the catalogue's page."""
 
 from datetime import date
 
@@ -25,8 +25,8 @@ CHAMPION = ModelUse(
 )  # fmt: skip
 
 
-def test_a_feature_is_used_by_itself_or_through_what_is_derived_from_it() -> None:
-    """`paid_30d` moves no score itself, and `share`, which it makes, does."""
+def test_a_feature_is_used_itself_or_through_a_derived_one() -> None:
+    """`paid_30d` has no importance itself, but `share`, which is derived from it, has."""
     uses = feature_use(FEATURES, [OLD, CHAMPION])
     assert {name: use.state for name, use in uses.items()} == {
         "amount": "used", "purpose": "used", "paid_30d": "used", "idle_7d": "idle", "share": "used", "share_log": "new",
@@ -40,14 +40,14 @@ def test_a_feature_is_used_by_itself_or_through_what_is_derived_from_it() -> Non
     assert (uses["share_log"].versions, uses["share_log"].importance) == ((), None)
 
 
-def test_unknown_importance_does_not_accuse_a_feature() -> None:
-    """A model without recorded importances may use all that it computes; a known one speaks for itself alone."""
+def test_a_feature_of_unknown_importance_counts_as_used() -> None:
+    """A model without recorded importances may use every feature that it computes."""
     assert feature_use(FEATURES, [OLD])["purpose"].state == "used"
     assert feature_use(FEATURES, [CHAMPION])["purpose"].state == "idle"
 
 
 def test_lineage_goes_through_derived_features_to_columns_and_contracts() -> None:
-    """`share_log` is of `share`, which is of a sum and a request column: of two tables in the end."""
+    """`share_log` is derived from `share`, and that from a sum and a request column: two tables."""
     entries = {entry.name: entry for entry in catalogue(FEATURES, spine="applications")}
     assert entries["share_log"].inputs == ("share",)
     assert entries["share_log"].columns == (
@@ -66,8 +66,8 @@ def survey_of(*models: ModelUse) -> FeatureSurvey:
     )  # fmt: skip
 
 
-def test_the_page_needs_nothing_else_and_escapes_what_it_says() -> None:
-    """Every feature has its section; no script, no other address, no markup from a description."""
+def test_the_page_is_self_contained_and_escapes_texts() -> None:
+    """Every feature has a section; there is no script, no other host, no markup of a description."""
     page = to_html(survey_of(OLD, CHAMPION))
     assert all(f'<section id="{name}">' in page for name in FEATURES.names)
     assert "Loans &amp; credit" in page
@@ -77,8 +77,8 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_says() -> None:
     assert "No values yet" in page
 
 
-def test_the_markdown_has_a_line_a_feature_with_its_figures() -> None:
-    """Missing share, middle, spread and use, in the order of the features."""
+def test_the_markdown_has_a_line_for_each_feature_with_its_statistics() -> None:
+    """Missing share, mean, spread and use, in the order of the features."""
     text = to_markdown(survey_of(OLD, CHAMPION))
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(lines) == len(FEATURES.names)
@@ -86,8 +86,8 @@ def test_the_markdown_has_a_line_a_feature_with_its_figures() -> None:
     assert "Used by no model: `idle_7d`, `share_log`." in text
 
 
-def test_without_a_model_no_feature_is_accused() -> None:
-    """Before the first training there is nothing to be used by."""
+def test_without_a_model_no_feature_is_unused() -> None:
+    """Before the first training no model could use one."""
     found = survey_of()
     assert found.unused == ()
     assert "There is no model yet." in to_html(found)

@@ -1,4 +1,4 @@
-"""Derived features, worked out by hand."""
+"""Derived features, computed by hand."""
 
 from datetime import UTC, datetime
 
@@ -18,9 +18,9 @@ from assets.vocabulary import (
     Log,
     Log1p,
     Missing,
+    Multiply,
     Night,
     Number,
-    Product,
     Ratio,
     SignedLog,
     Sum,
@@ -28,6 +28,7 @@ from assets.vocabulary import (
     Weekend,
     days,
 )
+from resources.moments import micros
 
 nan = np.nan
 tx = Events("tx", key="who")
@@ -43,8 +44,8 @@ def _derived(feature: Derived, as_of: list[datetime] | None = None, **columns: l
         derived=[feature],
     )
     given = {"n_short": [nan] * rows, "n_long": [nan] * rows, **columns}
-    micros = np.array([int(moment.timestamp() * 1e6) for moment in as_of or [datetime(2026, 1, 1, tzinfo=UTC)] * rows])
-    return derive(features, {name: np.array(values) for name, values in given.items()}, micros)[feature.name].tolist()
+    moments = np.array([micros(moment) for moment in as_of or [datetime(2026, 1, 1, tzinfo=UTC)] * rows])
+    return derive(features, {name: np.array(values) for name, values in given.items()}, moments)[feature.name].tolist()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def _derived(feature: Derived, as_of: list[datetime] | None = None, **columns: l
         (Clip("c", of="a", low=0, high=2), {"a": [-1.0, 1.0, 3.0, nan]}, [0.0, 1.0, 2.0, nan]),
         (Clip("c", of="a", high=2), {"a": [-1.0, 3.0]}, [-1.0, 2.0]),
         (Sum("s", of=("a", "b")), {"a": [1.0, nan, 1e308], "b": [0.5, 1.0, 1e308]}, [1.5, nan, nan]),
-        (Product("p", "a", "b"), {"a": [2.0, nan, 1e300, 0.0], "b": [0.5, 1.0, 1e300, -1.0]}, [1.0, nan, nan, 0.0]),
+        (Multiply("p", "a", "b"), {"a": [2.0, nan, 1e300, 0.0], "b": [0.5, 1.0, 1e300, -1.0]}, [1.0, nan, nan, 0.0]),
         (Missing("m", of="a"), {"a": [0.0, nan]}, [0.0, 1.0]),
         (Missing("m", of="kind"), {"kind": [0.0, nan]}, [0.0, 1.0]),
         (Trend("t", "n_short", "n_long"), {"n_short": [2.0, 0.0, 1.0], "n_long": [8.0, 3.0, 0.0]}, [1.0, 0.0, nan]),
@@ -81,7 +82,7 @@ def test_numbers(feature: Derived, columns: dict[str, list[float]], expected: li
         (datetime(1969, 12, 27, 3, tzinfo=UTC), 1, 1, 5, 3),
     ],
 )
-def test_moments(moment: datetime, weekend: int, night: int, weekday: int, hour: int) -> None:
+def test_features_of_the_decision_time(moment: datetime, weekend: int, night: int, weekday: int, hour: int) -> None:
     assert _derived(Weekend("x"), [moment]) == [weekend]
     assert _derived(Night("x"), [moment]) == [night]
     assert _derived(DayOfWeek("x"), [moment]) == [weekday]
@@ -99,3 +100,21 @@ def test_derived_features_build_on_each_other() -> None:
         "never": [pytest.approx(nan, nan_ok=True)],
         "yes": [1.0],
     }
+
+
+def test_the_clock_of_a_zone_is_read_in_summer_and_in_winter() -> None:
+    """The same hour of UTC is another hour in Berlin in March, before and after the clocks change."""
+    moments = [datetime(2026, 3, 28, 23, 30, tzinfo=UTC), datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC),
+               datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+               datetime(2026, 10, 25, 1, 30, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)]  # fmt: skip
+    zone = "Europe/Berlin"
+    features = FeatureSet(
+        derived=[Hour("hour", zone=zone), DayOfWeek("weekday", zone=zone), Weekend("weekend", zone=zone),
+                 Night("night", until_hour=2, zone=zone), Hour("utc_hour")]
+    )  # fmt: skip
+    found = derive(features, {}, np.array([micros(moment) for moment in moments]))
+    assert found["hour"].tolist() == [0, 1, 3, 2, 2, 0]
+    assert found["weekday"].tolist() == [6, 6, 6, 6, 6, 0]
+    assert found["weekend"].tolist() == [1, 1, 1, 1, 1, 0]
+    assert found["night"].tolist() == [1, 1, 0, 1, 1, 1]
+    assert found["utc_hour"].tolist() == [23, 0, 1, 0, 1, 22]

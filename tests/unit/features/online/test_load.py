@@ -1,5 +1,6 @@
-"""What the online store is loaded with: pinned versions, whole days, a name by which a load is known again."""
+"""Loads of the online store: pinned versions, whole days, names of loads."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,9 +10,12 @@ import pytest
 
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
+from assets.vocabulary import FeatureSet
+from assets.vocabulary.windows import LONGEST
 from pipelines.card_fraud.product import PRODUCT
 from resources.lake import Lake, MissingTable
 from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import SourceState, StoreState
 
@@ -26,7 +30,7 @@ def until(last: date) -> frozenset[date]:
     return frozenset(date(2026, 1, 1) + timedelta(days=n) for n in range((last - date(2026, 1, 1)).days + 1))
 
 
-MADE = {"card_transactions": until(YESTERDAY), "fraud_labels": until(TODAY - timedelta(days=4))}
+VALIDATED = {"card_transactions": until(YESTERDAY), "fraud_labels": until(TODAY - timedelta(days=4))}
 
 
 def rows(day: date) -> pa.Table:
@@ -59,65 +63,81 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def planned(lake: Lake, **made: frozenset[date]) -> dict[str, SourceLoad]:
-    loads = planned_loads(PRODUCT, KERNEL, lake, made={**MADE, **made}, now=NOW)
+def planned(lake: Lake, **validated: frozenset[date]) -> dict[str, SourceLoad]:
+    loads = planned_loads(PRODUCT, KERNEL, lake, validated={**VALIDATED, **validated}, now=NOW)
     return {load.source: load for load in loads}
 
 
-def test_a_source_is_known_until_the_end_of_its_own_last_day(lake: Lake) -> None:
-    """A load at two in the morning has nothing of today: events of today must not be taken for loaded."""
+def test_a_source_is_loaded_until_the_end_of_its_last_day(lake: Lake) -> None:
+    """A load at two in the morning does not cover today: events of today must not count as loaded."""
     found = planned(lake)
     assert found["card_transactions"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
     assert found["fraud_labels"].loaded_until == datetime(2026, 3, 7, tzinfo=UTC)
 
 
-def test_a_quiet_day_counts_once_it_was_made(lake: Lake) -> None:
-    """A source without rows is not old when its days were validated."""
+def test_a_quiet_day_counts_once_it_was_validated(lake: Lake) -> None:
+    """A source without rows is not stale if its days were validated."""
     found = planned(lake, fraud_labels=until(YESTERDAY))
     assert found["fraud_labels"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("source", ["card_transactions", "fraud_labels"])
-def test_a_source_ends_where_a_day_was_not_made(lake: Lake, source: str) -> None:
-    """A day behind it may have been made: features would lack the one before it, and nobody would be told."""
+def test_a_load_ends_where_a_day_was_not_validated(lake: Lake, source: str) -> None:
+    """Even if later days were validated: features would miss the day silently."""
     lacking = TODAY - timedelta(days=6)
     found = planned(lake, **{source: until(YESTERDAY) - {lacking}})[source]
     assert (found.lacking, found.loaded_until.date()) == (lacking, lacking)
     assert all(day < lacking for day in found.days)
 
 
-def test_a_day_that_no_window_reaches_may_be_lacking(lake: Lake) -> None:
-    """Thirty days of windows, and the day in which they begin."""
-    reached = YESTERDAY - timedelta(days=31)
-    found = planned(lake, card_transactions=until(YESTERDAY) - {reached - timedelta(days=1)})["card_transactions"]
+def test_a_day_before_every_window_may_be_missing(lake: Lake) -> None:
+    """Windows are of thirty days and begin on one more day."""
+    oldest = YESTERDAY - timedelta(days=31)
+    found = planned(lake, card_transactions=until(YESTERDAY) - {oldest - timedelta(days=1)})["card_transactions"]
     assert (found.lacking, found.loaded_until) == (None, datetime(2026, 3, 10, tzinfo=UTC))
-    found = planned(lake, card_transactions=until(YESTERDAY) - {reached})["card_transactions"]
-    assert found.lacking == reached
+    found = planned(lake, card_transactions=until(YESTERDAY) - {oldest})["card_transactions"]
+    assert found.lacking == oldest
 
 
-def test_today_is_left_out_though_a_part_of_it_is_there(lake: Lake) -> None:
-    """It is not over: the rest of it would be taken for loaded."""
+def test_today_is_left_out_even_if_it_has_rows(lake: Lake) -> None:
+    """It is not over: its later events would count as loaded."""
     put(lake, "card_transactions", TODAY)
     found = planned(lake, card_transactions=until(TODAY))["card_transactions"]
     assert (found.loaded_until, found.days[-1]) == (datetime(2026, 3, 10, tzinfo=UTC), TODAY - timedelta(days=1))
 
 
 def test_only_days_within_the_lookback_are_read(lake: Lake) -> None:
-    """Thirty days of windows, and the day in which they begin."""
+    """Windows are of thirty days and begin on one more day."""
     found = planned(lake)["card_transactions"]
     assert found.days == (TODAY - timedelta(days=2), TODAY - timedelta(days=1))
     assert found.lookback == timedelta(days=30)
 
 
-def test_a_load_says_whose_facts_are_corrected(lake: Lake, tmp_path: Path) -> None:
-    """The store then takes a posted event that repeats an earlier one for a version of its own."""
+def test_the_longest_window_is_loaded(tmp_path: Path) -> None:
+    """The store holds its events, though the window begins a thousand years ago."""
+    noon = pa.array([datetime(2026, 3, 9, 12, tzinfo=UTC)], TIMESTAMP)
+    events = pa.table({"terminal_id": ["t"], "is_fraud": [0], "event_time": noon, "known_at": noon})
+    lake, day = Lake(str(tmp_path / "lake")), timedelta(days=1)
+    by_day = events.append_column("day", pa.array([YESTERDAY]))
+    lake.replace("card_fraud/validated_fraud_labels", by_day, days=[YESTERDAY])
+    first = next(feature for feature in PRODUCT.features.history if feature.source == "fraud_labels")
+    kernel = compile_features(FeatureSet(history=[replace(first, window=LONGEST - day, lag=day)]), PRODUCT.resolutions)
+    (load,) = planned_loads(PRODUCT, kernel, lake, validated={"fraud_labels": frozenset()}, now=NOW)
+    assert (load.days, load.lookback) == ((YESTERDAY,), LONGEST)
+    with closing(LmdbStore(tmp_path / "store")) as store:
+        put_source(store, "v", load, None, events)
+        assert store.publish("v").sources[load.source].rows == {"terminal_id": 1}
+
+
+def test_a_load_says_which_source_sends_revisions(lake: Lake, tmp_path: Path) -> None:
+    """The store then takes a posted event that repeats an earlier one as another revision."""
     history = [
-        replace(feature, fact="transaction_id") if feature.source == "fraud_labels" else feature
+        replace(feature, record_key="transaction_id") if feature.source == "fraud_labels" else feature
         for feature in PRODUCT.features.history
     ]
     kernel = compile_features(replace(PRODUCT.features, history=history), PRODUCT.resolutions)
     store = open_store(f"lmdb://{tmp_path}/online", "card_fraud")
-    for load in planned_loads(PRODUCT, kernel, lake, made=MADE, now=NOW):
+    for load in planned_loads(PRODUCT, kernel, lake, validated=VALIDATED, now=NOW):
         events = as_stored(PRODUCT, kernel.needs, load.source, rows(TODAY))
         put_source(store, "1", load, None, events)
     state = store.publish("1")
@@ -128,8 +148,8 @@ def test_a_load_says_whose_facts_are_corrected(lake: Lake, tmp_path: Path) -> No
     store.close()
 
 
-def test_a_load_names_the_table_versions_that_it_is_of(lake: Lake) -> None:
-    """The same tables give the same name; a day that was made anew gives another."""
+def test_the_name_of_a_load_follows_from_its_table_versions(lake: Lake) -> None:
+    """The same versions give the same name; a replaced day or other features give another."""
     before = planned(lake)
     assert before["card_transactions"].table_version == 2
     name = load_name(PRODUCT, list(before.values()))
@@ -142,8 +162,8 @@ def test_a_load_names_the_table_versions_that_it_is_of(lake: Lake) -> None:
     assert load_name(replace(PRODUCT, features=fewer), list(before.values())) != name
 
 
-def test_what_an_interrupted_load_has_is_not_loaded_again(lake: Lake) -> None:
-    """Only of the same name, and only the keys that it had finished."""
+def test_an_interrupted_load_is_continued(lake: Lake) -> None:
+    """Only a load of the same name, and without the keys that it finished."""
     load = planned(lake)["fraud_labels"]
     done = SourceState({"terminal_id": 5}, pa.schema([]), load.loaded_until)
     staged = StoreState(version="v", serial=1, sources={"fraud_labels": done})
@@ -154,13 +174,13 @@ def test_what_an_interrupted_load_has_is_not_loaded_again(lake: Lake) -> None:
 
 
 def test_a_source_without_a_table_is_named(tmp_path: Path) -> None:
-    """Nothing is loaded rather than a product without one of its sources."""
+    """Nothing is loaded without one of the product's sources."""
     with pytest.raises(MissingTable, match="card_fraud/validated_card_transactions does not exist"):
         planned(Lake(str(tmp_path)))
 
 
-def test_an_event_is_stored_with_what_features_see_of_it() -> None:
-    """Its keys, its times, what features read, and its order where requests are events of the source."""
+def test_an_event_is_stored_with_the_columns_that_features_read() -> None:
+    """Its keys, its times, the columns of features, and its sequence where requests are events of the source."""
     stored = as_stored(PRODUCT, KERNEL.needs, "card_transactions", rows(TODAY))
     assert stored.column_names == ["event_time", "known_at", "card_id", "amount", "sequence"]
     stored = as_stored(PRODUCT, KERNEL.needs, "fraud_labels", rows(TODAY))

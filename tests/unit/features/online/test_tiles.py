@@ -1,4 +1,4 @@
-"""Tiles against the kernel: the same numbers to the last bit, from a bounded number of events."""
+"""Tiles against the kernel: equal to the last bit, from a bounded number of events."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -48,7 +48,7 @@ def history(seed: int) -> pa.Table:
 
 
 def aggregates(events: Events) -> tuple[History, ...]:
-    """Every kind that can be tiled, over windows that cut tiles, with and without conditions and an end."""
+    """Every kind that tiles support, over windows that cut tiles, with and without conditions, and over all history."""
     found: list[History] = []
     for window in (days(1), timedelta(days=7, minutes=17), days(30), None):
         for part in (events, events.where(country="AT"), events.where(amount=at_least(50))):
@@ -86,7 +86,7 @@ def spine(moment: datetime, **columns: object) -> pa.Table:
 
 
 def from_tiles(tiling: Tiling, table: pa.Table, row: pa.Table, single: pa.Table) -> tuple[dict[str, float], int]:
-    """The features by tiles, and how many chunks were read for them."""
+    """The features by tiles, and the number of chunks read."""
     split = tiling.split(table, loaded_until=NOW, lookback=None)
     assert split is not None
     assert set(tiling.columns) <= set(split.tiles.column_names)
@@ -109,7 +109,7 @@ def from_tiles(tiling: Tiling, table: pa.Table, row: pa.Table, single: pa.Table)
     ids=["event_time", "known_at", "with_request"],
 )
 def test_tiles_give_the_kernel_s_numbers_to_the_last_bit(events: Events, seed: int) -> None:
-    """At the present, at an event's very moment, and far back, where much was not known yet."""
+    """As of now, of an event's time, and of a past time at which many events were not known."""
     kernel, table = kernel_of(events), history(seed)
     loaded = table.filter(pa.compute.less(table["known_at"], pa.scalar(NOW, TIMESTAMP)))
     big = loaded.filter(pa.compute.equal(loaded["card_id"], "big"))
@@ -128,7 +128,7 @@ def test_tiles_give_the_kernel_s_numbers_to_the_last_bit(events: Events, seed: i
 
 
 def test_only_entities_with_very_many_events_are_tiled() -> None:
-    """The others stay as they are; no event is in both or in neither."""
+    """Events of the others are unchanged; every event is in exactly one of the two."""
     table = history(1)
     tiling = small(kernel_of(Events("cards", key="card_id")))
     split = tiling.split(table, loaded_until=NOW + timedelta(days=9), lookback=None)
@@ -143,8 +143,8 @@ def test_only_entities_with_very_many_events_are_tiled() -> None:
     assert nothing.tiles.schema.names == split.tiles.schema.names
 
 
-def test_a_decision_reads_one_tile_an_edge() -> None:
-    """Three windows with an edge and the present, however many events there are."""
+def test_a_decision_reads_one_chunk_for_each_edge() -> None:
+    """For three windows with an edge and the decision time, whatever the number of events."""
     table = history(2).set_column(2, "known_at", history(2)["event_time"])
     _, read = from_tiles(small(kernel_of(Events("cards", key="card_id"))), table, spine(NOW), table.slice(0, 0))
     assert read <= 4
@@ -160,7 +160,7 @@ def test_a_decision_reads_one_tile_an_edge() -> None:
     ],
 )
 def test_kinds_that_need_the_events_themselves_are_named(feature: Callable[[Events], History], name: str) -> None:
-    """A source that has one by a key is not tiled by it."""
+    """A source with such a feature by a key is not tiled by this key."""
     events = Events("cards", key="card_id")
     asked = (events.count(days(7)), feature(events))
     kernel = compile_features(FeatureSet(request=(), history=asked, derived=(), owner="x"), RESOLUTIONS)
@@ -178,20 +178,20 @@ def test_kinds_that_need_the_events_themselves_are_named(feature: Callable[[Even
     ],
     ids=["key", "other_key", "condition", "key_of_another"],
 )
-def test_a_column_with_the_name_of_one_that_tiles_have_is_not_tiled(asked: tuple[History, ...]) -> None:
-    """It would be replaced by the tiles' own; from the events the numbers are right."""
+def test_a_source_with_a_column_of_tiles_is_not_tiled(asked: tuple[History, ...]) -> None:
+    """The tiles' column would replace it."""
     kernel = compile_features(FeatureSet(history=asked), {})
     assert [tiling_of(kernel, need) for need in kernel.needs] == [None] * len(kernel.needs)
 
 
 def test_the_features_of_card_fraud_are_all_tiled() -> None:
-    """A terminal that everybody uses costs what any other does. Fails when the plan says more than tiles know."""
+    """A terminal that everybody uses costs no more than another. Fails for a feature without tiles."""
     kernel = compile_features(FRAUD.features, FRAUD.resolutions)
     assert [untiled(kernel, need) for need in kernel.needs] == [(), ()]
 
 
 def test_a_source_and_a_key_of_any_length_are_loaded_in_tiles(tmp_path: Path) -> None:
-    """The store's names are of 63 characters at most, and its keys of 255 bytes."""
+    """Names in the store have at most 63 characters, and keys 255 bytes."""
     source, key, owner = "credit_bureau_account_statement_lines", "household_account_identifier", "ö" * 127
     kernel = compile_features(FeatureSet(history=[Events(source, key=key).count(days(30), name="n")]), {})
     tiling = replace(small(kernel), tiled_from=2)
@@ -214,13 +214,13 @@ def test_a_source_and_a_key_of_any_length_are_loaded_in_tiles(tmp_path: Path) ->
 
 
 def test_names_that_fit_are_not_shortened() -> None:
-    """A store that is in use keeps what it has."""
+    """A store in use keeps its sources."""
     tiling = small(kernel_of(Events("cards", key="card_id")))
     assert (tiling.tiles_source, tiling.chunks_source) == ("cards__card_id_tiles", "cards__card_id_chunks")
 
 
-def test_more_unknown_events_than_are_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decision far back, most of whose events became known since, is refused rather than slow."""
+def test_a_decision_with_too_many_unknown_events_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a past time most of whose events became known later; answering would be slow."""
     table = history(3)
     late = table.set_column(2, "known_at", pa.array([NOW - timedelta(seconds=1)] * N, TIMESTAMP))
     monkeypatch.setattr("assets.features.online.tiles.RAW_MOST", 20)
@@ -231,7 +231,7 @@ def test_more_unknown_events_than_are_read_are_told(monkeypatch: pytest.MonkeyPa
 
 
 def test_numbers_whose_squares_do_not_fit_are_not_tiled() -> None:
-    """Half a billion in cents, squared and added up, is no whole number of 64 bits."""
+    """The sum of squares of half a billion in cents exceeds 64 bits."""
     table = history(4)
     large = table.set_column(3, "amount", pa.array([5e8] * N))
     assert small(kernel_of(Events("cards", key="card_id"))).split(large, loaded_until=NOW, lookback=None) is None

@@ -1,4 +1,4 @@
-"""Blocks: the same entity in the same bucket, and nothing lost on the way."""
+"""Blocks: an entity is in one bucket, and no row is lost."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ def _column(values: list[object], kind: pa.DataType) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(values).cast(kind)])
 
 
-def test_a_key_has_one_bucket_whatever_its_column_is_like() -> None:
+def test_a_key_has_one_bucket_whatever_the_type_of_its_column() -> None:
     numbers = list(range(-500, 500))
     wide, narrow = (blocks.entity_buckets(_column(numbers, kind), 7) for kind in (pa.int64(), pa.int16()))
     np.testing.assert_array_equal(wide, narrow)
@@ -25,7 +25,7 @@ def test_a_key_has_one_bucket_whatever_its_column_is_like() -> None:
         assert np.bincount(found, minlength=7).min() > 90
 
 
-def test_a_missing_key_has_a_bucket_too() -> None:
+def test_a_missing_key_has_a_bucket() -> None:
     assert 0 <= blocks.entity_buckets(_column([None, 3], pa.int64()), 5)[0] < 5
     assert 0 <= blocks.entity_buckets(_column([None, "a"], pa.string()), 5)[0] < 5
     assert blocks.entity_buckets(_column([None], pa.null()), 5).tolist() == [0]
@@ -36,7 +36,7 @@ def test_a_key_of_another_type_is_refused() -> None:
         blocks.entity_buckets(_column([1.5], pa.float64()), 5)
 
 
-def test_packing_and_unpacking_lose_nothing() -> None:
+def test_unpacked_blocks_have_the_packed_rows() -> None:
     table = pa.table({"key": pa.array(range(100)), "text": pa.array([f"t{n}" if n % 3 else None for n in range(100)])})
     bucket = blocks.entity_buckets(table["key"], 4)
     packed = list(blocks.packed(table, "tx", bucket, 4)) + list(blocks.packed(table.slice(0, 5), "rows", bucket[:5], 4))
@@ -52,6 +52,6 @@ def test_packing_and_unpacking_lose_nothing() -> None:
 @pytest.mark.parametrize(
     "keys", [pa.array(range(20_000)), pa.array([f"C{number:07}" for number in range(20_000)])], ids=["numbers", "texts"]
 )
-def test_the_fullest_of_many_buckets_has_little_more_than_its_share(keys: pa.Array) -> None:
+def test_buckets_are_of_similar_size(keys: pa.Array) -> None:
     sizes = np.bincount(blocks.entity_buckets(pa.chunked_array([keys]), 16), minlength=16)
     assert sizes.max() < 1.2 * len(keys) / 16

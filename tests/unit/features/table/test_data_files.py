@@ -1,4 +1,4 @@
-"""Data files: what is read of them, here and in a bucket."""
+"""Data files: reading them from folders and buckets."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,11 +23,11 @@ def _table(columns: Mapping[str, pa.DataType]) -> data_files.TableVersion:
 
 def test_small_tables_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_files, "_ROWS", 10)
-    parts = [pa.table({"a": pa.array(range(size))}) for size in (4, 4, 4, 0, 25, 3)]
-    assert [len(table) for table in data_files.gathered(iter(parts))] == [12, 25, 3]
+    tables = [pa.table({"a": pa.array(range(size))}) for size in (4, 4, 4, 0, 25, 3)]
+    assert [len(table) for table in data_files.gathered(iter(tables))] == [12, 25, 3]
 
 
-def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path: Path) -> None:
+def test_a_column_that_the_file_lacks_is_null_and_columns_are_renamed(tmp_path: Path) -> None:
     pq.write_table(pa.table({"old": [1, 2], "unread": [3, 4]}), tmp_path / "x.parquet")
     columns = {
         "new": pa.field("old", pa.int64()),
@@ -43,7 +43,7 @@ def test_a_column_that_the_file_lacks_is_null_and_another_name_is_taken(tmp_path
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Either variable names the S3; that of S3 alone goes before the general one."""
+    """Either variable names the endpoint; the one of S3 alone precedes the general one."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -74,12 +74,12 @@ def test_days_are_those_of_utc() -> None:
 
 
 @pytest.mark.parametrize("alone", [False, True])
-def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_path: Path, alone: bool) -> None:
+def test_files_are_read_in_order_for_the_wanted_entities_only(tmp_path: Path, alone: bool) -> None:
     for number in range(20):
         table = pa.table({"entity": ["a", "b", None, "c"], "place": [4 * number + step for step in range(4)]})
         pq.write_table(table, tmp_path / f"{number:02d}.parquet")
     events = _table({"entity": pa.string(), "place": pa.int64()})
-    columns = {own.name: own for own in events.schema}
+    columns = {field.name: field for field in events.schema}
 
     paths, wanted = sorted(map(str, tmp_path.iterdir())), pa.array(["c", "a", "z"])
     found = pa.concat_tables(data_files.read_entities(paths, events, columns, "entity", wanted, alone=alone))
@@ -88,7 +88,7 @@ def test_files_are_read_in_their_order_and_only_the_wanted_entities_kept(tmp_pat
 
 @pytest.mark.parametrize("harm", ["gone", "cut short", "empty", "of another type", "of another name"])
 def test_a_damaged_file_is_named_with_its_table_its_day_and_the_remedy(tmp_path: Path, harm: str) -> None:
-    """Whatever is wrong with it, the day is to be made anew."""
+    """The remedy for any damage is to recompute the day."""
     path = tmp_path / "day=2026-01-05" / "part.parquet"
     path.parent.mkdir()
     values = ["x"] * 100 if harm == "of another type" else list(range(100))
@@ -120,7 +120,7 @@ def test_of_many_files_the_damaged_one_is_named(tmp_path: Path, alone: bool) -> 
 
 
 def test_a_file_that_cannot_be_reached_is_not_called_damaged(tmp_path: Path) -> None:
-    """Making its day anew would not help."""
+    """Recomputing its day would not help."""
     (tmp_path / "disk").write_text("not a folder")
     with pytest.raises(NotADirectoryError):
         data_files.read_table(str(tmp_path / "disk" / "day=2026-01-05" / "part.parquet"), _table({}), {})

@@ -1,4 +1,4 @@
-"""The events of some entities, read from a lake."""
+"""The events of some entities, read from the lake."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,8 +15,8 @@ DAY = date(2026, 1, 5)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-def test_an_order_that_is_called_sequence_comes_once(tmp_path: Path) -> None:
-    """Replay and audit compute from these tables, in which a name stands for one column."""
+def test_a_sequence_column_named_sequence_is_read_once(tmp_path: Path) -> None:
+    """Replay and audit compute from these tables, whose column names must be unique."""
     lake = Lake(str(tmp_path))
     moment = pa.array([NOON, NOON], pa.timestamp("us", tz="UTC"))
     orders = {"row_id": [1, 2], "c": ["a", "a"], "event_time": moment, "known_at": moment, "sequence": [7, 9]}

@@ -1,4 +1,4 @@
-"""A feature table of one day, from files to files: what is read where tables have changed."""
+"""A feature table of one day, from files to files, also where tables gained columns."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +26,7 @@ COUNT = PAID.count(days(30), name="payments")
 
 
 def _file(folder: Path, columns: Mapping[str, Any]) -> str:
-    """A file of the day as the lake keeps it; its events were known an hour before noon, its rows are of noon."""
+    """A file of the day as the lake stores it; events became known an hour before noon, rows are as of noon."""
     size = len(next(iter(columns.values())))
     moment = NOON if "row_id" in columns else NOON - timedelta(hours=1)
     path = folder / f"day={DAY}" / "part.parquet"
@@ -48,7 +48,7 @@ def _made(features: FeatureSet, spine: DataFiles, payments: DataFiles, target: P
     )  # fmt: skip
     (file,) = written.files
     found = pq.read_table(target / file.path, partitioning=None)
-    assert found.schema.remove_metadata() == pa.schema([own for own in written.schema if own.name != "day"])
+    assert found.schema.remove_metadata() == pa.schema([field for field in written.schema if field.name != "day"])
     return found
 
 
@@ -56,8 +56,8 @@ def _no_session() -> Any:
     raise AssertionError("a session was asked for")
 
 
-def test_a_day_older_than_a_column_has_it_missing_when_it_is_made_alone(tmp_path: Path) -> None:
-    """In rows and in events alike; what is carried along has the table's type all the same."""
+def test_a_day_older_than_a_column_has_missing_values_in_it(tmp_path: Path) -> None:
+    """In rows and in events; a passthrough column has the type of the table."""
     spine = _files(
         tmp_path / "orders",
         pa.schema([*ORDERS, pa.field("amount", pa.float64()), pa.field("tag", pa.string())]),
@@ -75,7 +75,7 @@ def test_a_day_older_than_a_column_has_it_missing_when_it_is_made_alone(tmp_path
 
 
 def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
-    """The day of a partition is no column of its files."""
+    """The partition's day is not a column of its files."""
     spine = _files(tmp_path / "orders", ORDERS, {"row_id": [1], "person": ["p"]})
     payments = _files(tmp_path / "payments", PAYMENTS, {"person": ["p"]})
     features = FeatureSet(history=[PAID.distinct("shop", days(30), name="shops")])
@@ -85,8 +85,8 @@ def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
         _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out", carried=("day",))
 
 
-def test_a_day_without_rows_makes_a_table_with_every_column(tmp_path: Path) -> None:
-    """In the order of a day with rows: the day comes last, whichever day is made first."""
+def test_a_day_without_rows_gives_a_table_with_every_column(tmp_path: Path) -> None:
+    """In the order of a day with rows: `day` is last, whichever day is computed first."""
     payments = _files(tmp_path / "payments", PAYMENTS, {"person": ["p"]})
     schemas = [
         run(
@@ -107,7 +107,7 @@ def _keyed(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("row_keys", "event_keys"),
     [
         (pa.array([7, 2**40, 7, None], pa.int64()), pa.array([7, 8, None], pa.int32())),
         (pa.array([7, 1, 7, None], pa.int32()), pa.array([7, 2**40, None], pa.int64())),
@@ -118,19 +118,21 @@ def _keyed(schema: pa.Schema, kind: pa.DataType) -> pa.Schema:
     ],
     ids=["a narrower number", "a wider number", "a dictionary", "a dictionary of rows", "text", "no keys"],
 )
-def test_keys_are_compared_by_value_whatever_holds_them(tmp_path: Path, ours: pa.Array, theirs: pa.Array) -> None:
+def test_keys_are_compared_by_value_whatever_their_type(
+    tmp_path: Path, row_keys: pa.Array, event_keys: pa.Array
+) -> None:
     """As the kernel compares them."""
-    spine = _files(tmp_path / "orders", _keyed(ORDERS, ours.type), {"row_id": [1, 2, 3, 4], "person": ours})
-    payments = _files(tmp_path / "payments", _keyed(PAYMENTS, theirs.type), {"person": theirs})
+    spine = _files(tmp_path / "orders", _keyed(ORDERS, row_keys.type), {"row_id": [1, 2, 3, 4], "person": row_keys})
+    payments = _files(tmp_path / "payments", _keyed(PAYMENTS, event_keys.type), {"person": event_keys})
     found = _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
-    known = 0.0 if pa.types.is_null(ours.type) else 1.0
+    known = 0.0 if pa.types.is_null(row_keys.type) else 1.0
     assert found["payments"].to_pylist() == [known, 0.0, known, 0.0]
 
 
-@pytest.mark.parametrize("theirs", [["7"], ["x"], []], ids=["as if equal", "of nobody", "without events"])
-def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, theirs: list[str]) -> None:
-    """Also where no event would have matched: none ever could."""
-    numbers, texts = pa.array([7], pa.int64()), pa.array(theirs, pa.string())
+@pytest.mark.parametrize("event_keys", [["7"], ["x"], []], ids=["equal as text", "of nobody", "without events"])
+def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, event_keys: list[str]) -> None:
+    """Also where no event has the key."""
+    numbers, texts = pa.array([7], pa.int64()), pa.array(event_keys, pa.string())
     spine = _files(tmp_path / "orders", _keyed(ORDERS, pa.int64()), {"row_id": [1], "person": numbers})
     payments = _files(tmp_path / "payments", PAYMENTS, {"person": texts})
     with pytest.raises(FeatureError, match="payments: key 'person' is string, in the spine int64; give both the same"):

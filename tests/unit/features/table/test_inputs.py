@@ -1,4 +1,4 @@
-"""What a run of features reads: one version of each table, and the days of it that rows of a day look back on."""
+"""Inputs of a run of features: one version of each table, and the days within the lookback of a day's rows."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,8 +36,8 @@ def _days(lake: Lake) -> list[date]:
     return sorted(map(partition_of, inputs_of(PRODUCT, KERNEL, lake, (LAST,)).events["card_transactions"].paths))
 
 
-def test_a_late_row_has_the_history_of_its_own_moment(tmp_path: Path) -> None:
-    """The widest window is 30 days; a row decided as of 50 days ago reaches 80 days back, and a day more for safety."""
+def test_a_late_row_has_the_history_of_its_as_of_time(tmp_path: Path) -> None:
+    """The widest window is 30 days; a row decided as of 50 days ago needs 80 days and one more."""
     prompt, late = Lake(str(tmp_path / "prompt")), Lake(str(tmp_path / "late"))
     _fill(prompt)
     _fill(late, timedelta(days=50))
@@ -45,8 +45,8 @@ def test_a_late_row_has_the_history_of_its_own_moment(tmp_path: Path) -> None:
     assert _days(late) == DAYS[-82:]
 
 
-def test_a_day_without_rows_reads_for_itself(tmp_path: Path) -> None:
-    """There is nothing that could be late."""
+def test_a_day_without_rows_has_its_own_lookback(tmp_path: Path) -> None:
+    """It has no late row."""
     lake = Lake(str(tmp_path))
     _fill(lake)
     lake.replace(SPINE, _rows(DAYS).slice(0, 0), days=[LAST])
@@ -54,7 +54,7 @@ def test_a_day_without_rows_reads_for_itself(tmp_path: Path) -> None:
 
 
 class _Contended(Lake):
-    """A lake in which another run makes a table's last days again as soon as somebody has asked for its version."""
+    """A lake in which another run replaces a table's last days as soon as its version was read."""
 
     def version(self, table: str) -> int:
         found = super().version(table)
@@ -64,8 +64,8 @@ class _Contended(Lake):
         return found
 
 
-def test_what_is_read_is_what_is_pinned(tmp_path: Path) -> None:
-    """A version that another run commits meanwhile changes neither the files nor the days: none of it is read."""
+def test_only_pinned_versions_are_read(tmp_path: Path) -> None:
+    """A version that another run commits in the meantime changes neither files nor days."""
     lake = Lake(str(tmp_path))
     _fill(lake)
     expected = inputs_of(PRODUCT, KERNEL, lake, (LAST,))

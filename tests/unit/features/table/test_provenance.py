@@ -1,4 +1,4 @@
-"""Which days' features were computed by other declarations than those of now."""
+"""Days whose features were computed from other declarations than the present ones."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ TABLE = "loans/features"
 
 
 def make(lake: Lake, run_id: str, features: FeatureSet, numbers: range) -> None:
-    """Commits days of features as a run does: its files stand in a folder of its own."""
+    """Commits days of features as a run does: with files in the run's folder."""
     files = []
     for number in numbers:
         day = FIRST + timedelta(number)
@@ -33,7 +33,7 @@ def make(lake: Lake, run_id: str, features: FeatureSet, numbers: range) -> None:
     lake.commit_files(TABLE, schema, files, days=span, metadata=record_of(features, run_id, {"payments": 3}))
 
 
-def test_days_are_outdated_until_each_was_made_by_the_declarations_of_now(tmp_path: Path) -> None:
+def test_days_are_outdated_until_recomputed_from_the_present_declarations(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     assert outdated_days(lake, TABLE, NOW) == ()
     make(lake, "first", BEFORE, range(5))
@@ -45,10 +45,10 @@ def test_days_are_outdated_until_each_was_made_by_the_declarations_of_now(tmp_pa
     assert outdated_days(lake, TABLE, NOW) == ()
 
 
-def test_what_is_said_for_people_makes_no_day_outdated(tmp_path: Path) -> None:
+def test_documentation_makes_no_day_outdated(tmp_path: Path) -> None:
     """Another owner or description computes the same."""
     lake = Lake(str(tmp_path))
     make(lake, "first", BEFORE, range(2))
-    said = replace(BEFORE, owner="x", history=[replace(BEFORE.history[0], description="Payments", owner="y")])
-    assert said.digest != BEFORE.digest
-    assert outdated_days(lake, TABLE, said) == ()
+    documented = replace(BEFORE, owner="x", history=[replace(BEFORE.history[0], description="Payments", owner="y")])
+    assert documented.digest != BEFORE.digest
+    assert outdated_days(lake, TABLE, documented) == ()

@@ -1,4 +1,4 @@
-"""The asset `features`, run over a small lake without a Spark session."""
+"""The asset `features` over a small lake, without a Spark session."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,14 +23,14 @@ DAYS = [FIRST + timedelta(days=n) for n in range(3)]
 
 
 class _NoSpark:
-    """A day alone needs no session."""
+    """A single day needs no session."""
 
     def session(self) -> Any:
         raise AssertionError("a session was asked for")
 
 
 def _transactions(days: Sequence[date]) -> pa.Table:
-    """One of the same card on each of the days."""
+    """One transaction of the same card on each of the days."""
     noon = pa.array([datetime.combine(day, time(12), UTC) for day in days], pa.timestamp("us", tz="UTC"))
     return pa.table(
         {
@@ -55,7 +55,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def _make(lake: Lake, day: date) -> dg.ExecuteInProcessResult:
+def _materialise(lake: Lake, day: date) -> dg.ExecuteInProcessResult:
     asset = features_asset(PRODUCT, dg.DailyPartitionsDefinition(FIRST.isoformat(), end_date="2026-07-01"))
     return dg.materialize(
         [asset], partition_key=day.isoformat(), resources={"lake": lake, "spark": _NoSpark()}, raise_on_error=False
@@ -63,14 +63,14 @@ def _make(lake: Lake, day: date) -> dg.ExecuteInProcessResult:
 
 
 def test_a_damaged_file_fails_the_run_with_table_day_and_remedy(lake: Lake) -> None:
-    """A bit of the window's first file has flipped: trying again would not help, and the run does not."""
+    """A bit of the window's first file has flipped: the run is not retried, since that would not help."""
     (path,) = (Path(path) for path in lake.paths(TRANSACTIONS, days=[FIRST]))
     metadata = pq.ParquetFile(path).metadata
     chunk = metadata.row_group(0).column(metadata.schema.names.index("card_id"))
     content = bytearray(path.read_bytes())
     content[(chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size - 1] ^= 1
     path.write_bytes(content)
-    (failed,) = (event for event in _make(lake, LAST).all_events if event.is_step_failure)
+    (failed,) = (event for event in _materialise(lake, LAST).all_events if event.is_step_failure)
     told = failed.step_failure_data.user_failure_data
     assert told is not None
     assert str(told.description).startswith(f"table {TRANSACTIONS}, day {FIRST}: data file ")
@@ -82,12 +82,12 @@ def test_a_damaged_file_fails_the_run_with_table_day_and_remedy(lake: Lake) -> N
     assert not lake.exists(TABLE)
 
 
-def test_the_day_is_the_last_column_also_where_a_day_without_rows_came_first(lake: Lake) -> None:
-    """And every column is there from the first commit on."""
+def test_the_day_is_the_last_column_even_if_a_day_without_rows_is_first(lake: Lake) -> None:
+    """The first commit has every column."""
     lake.replace(TRANSACTIONS, _transactions([]), days=[FIRST])
-    assert _make(lake, FIRST).success
+    assert _materialise(lake, FIRST).success
     before = lake.schema(TABLE)
-    assert _make(lake, LAST).success
+    assert _materialise(lake, LAST).success
     assert lake.schema(TABLE) == before
     assert lake.read(TABLE).column_names == [
         "transaction_id",
@@ -100,13 +100,13 @@ def test_the_day_is_the_last_column_also_where_a_day_without_rows_came_first(lak
     assert lake.read(TABLE)["card_count_7d"].to_pylist() == [2.0]
 
 
-def test_a_day_older_than_a_column_is_made_alone(tmp_path: Path) -> None:
-    """The contract gained `amount` after the first day was validated: the day has it missing, now as before."""
+def test_a_day_older_than_a_column_is_computed(tmp_path: Path) -> None:
+    """The contract gained `amount` after the first day was validated: the column is missing on that day."""
     lake = Lake(str(tmp_path))
     lake.replace(TRANSACTIONS, _transactions([FIRST]).drop_columns(["amount"]), days=[FIRST])
     lake.replace(TRANSACTIONS, _transactions(DAYS[1:]), days=DAYS[1:])
     labels = _transactions([]).append_column("is_fraud", pa.array([], pa.bool_()))
     lake.replace(validated_table(PRODUCT.name, "fraud_labels"), labels, days=DAYS)
-    assert _make(lake, FIRST).success
+    assert _materialise(lake, FIRST).success
     (row,) = lake.read(TABLE).to_pylist()
     assert (row["amount"], row["card_count_7d"], row["card_mean_amount_7d"]) == (None, 1.0, None)
