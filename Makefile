@@ -56,7 +56,7 @@ lint: setup ## style, types, who may import whom, what nothing calls
 	@echo "==> types"
 	$(BIN)/mypy
 	@echo "==> the rules of the house"
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	@echo "==> nothing is built that is not wired"
 	$(BIN)/vulture
 

@@ -110,7 +110,7 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
             rows=sum(sum(loaded.rows.values()) for loaded in state.sources.values() if CHUNK not in loaded.rows),
             version=version,
             pins=state.table_versions,
-            loaded_until={source: state.sources[source].loaded_until.isoformat() for source in state.tables},
+            watermarks={source: state.sources[source].watermark.isoformat() for source in state.tables},
             lacking={load.source: load.lacking.isoformat() for load in loads if load.lacking is not None},
             gone_on_with=len(loads) - len(missing),
             tiled_entities=tiled,
@@ -128,4 +128,4 @@ def _validated_days(context: dg.AssetExecutionContext, product: Product, source:
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
     # A validated table names its event time `event_time`; a product may decide as of another column.
-    return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, carried=spine.carried)
+    return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, passthrough=spine.passthrough)

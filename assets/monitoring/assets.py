@@ -51,9 +51,9 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             bundle = champion_bundle(product, rollout, keys)
             rows = lake.read(table_name(product.name, FEATURES), days=days)
         scored = Engine(bundle, None).score_table(rows)
-        carried = [product.spine.row_id, "as_of", *product.spine.carried, *_stake(product), "day"]
+        passthrough = [product.spine.row_id, "as_of", *product.spine.passthrough, *_stake(product), "day"]
         table = (
-            rows.select(list(dict.fromkeys(carried)))
+            rows.select(list(dict.fromkeys(passthrough)))
             .append_column("score", pa.array(scored.scores, pa.float64()))
             .append_column("outcome", pa.array(scored.outcomes, pa.string()))
         )

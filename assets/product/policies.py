@@ -82,7 +82,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Protected:
-    """A protected attribute (a carried column of the spine) and its groups for fairness.
+    """A protected attribute (a passthrough column of the spine) and its groups for fairness.
 
     `bands` are the inner edges of numeric groups (25, 40, 60 gives four); without them each value is a group.
     """

@@ -57,14 +57,14 @@ class Spine:
         source: The source whose valid rows are the spine.
         row_id: Column that names a row; unique over all time.
         as_of: Column with the moment of the decision: nothing known later may be used.
-        carried: Columns kept beside the features but never given to a model (protected attributes, amounts at stake).
+        passthrough: Columns kept beside the features, never given to a model (protected attributes, amounts at stake).
         sequence: Integer column that orders events of the same microsecond; `None` where ties do not matter.
     """
 
     source: str
     row_id: str
     as_of: str = "event_time"
-    carried: tuple[str, ...] = ()
+    passthrough: tuple[str, ...] = ()
     sequence: str | None = None
 
 

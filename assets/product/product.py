@@ -81,9 +81,10 @@ class Product:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
         self._check_spine_columns()
         for protected in self.protected:
-            if protected.column not in self.spine.carried:
+            if protected.column not in self.spine.passthrough:
                 raise ProductError(
-                    f"product {self.name}: protected '{protected.column}' must be in spine.carried {self.spine.carried}"
+                    f"product {self.name}: protected '{protected.column}' must be in "
+                    f"spine.passthrough {self.spine.passthrough}"
                 )
             if protected.column in self.features.names:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
@@ -111,14 +112,14 @@ class Product:
         return replace(contract, entity_keys=stored)
 
     def _check_spine_columns(self) -> None:
-        """Checks that neither the row id nor a carried column has the name of another column of the feature table."""
+        """Checks that row id and passthrough columns share no name with another column of the feature table."""
         taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None}
         computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
-        for column in (self.spine.row_id, *self.spine.carried):
+        for column in (self.spine.row_id, *self.spine.passthrough):
             if taken.get(column, column) != column:
                 raise ProductError(
-                    f"product {self.name}: the spine's row_id or carried column '{column}' has the name of a column "
-                    f"that the feature table adds; rename that of '{self.spine.source}'"
+                    f"product {self.name}: the spine's row_id or passthrough column '{column}' has the name of a "
+                    f"column that the feature table adds; rename that of '{self.spine.source}'"
                 )
             if column in computed:
                 raise ProductError(

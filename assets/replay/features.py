@@ -91,11 +91,11 @@ class StoreEvents:
     """Events of a decision's entities that the online store holds now.
 
     Attributes:
-        known_until: For each source the time until which the store knows its events.
+        watermarks: For each source the time until which the store knows its events.
     """
 
     version: str
-    known_until: Mapping[str, datetime]
+    watermarks: Mapping[str, datetime]
     tables: EntityTables
 
 
@@ -257,7 +257,7 @@ def _store_gap(source: str, key: str | int, row: Mapping[str, Any], last_day: da
 
 
 def _lake_gap(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEvents) -> EventGap:
-    until = store.known_until[need.source]
+    until = store.watermarks[need.source]
     if row["known_at"] >= until:
         why = f"it became known after the store's events end ({until.isoformat()}) and was not posted"
     elif need.lookback is not None and row["known_at"] <= until - timedelta(microseconds=need.lookback):

@@ -76,7 +76,7 @@ class Application:
         )
         watcher.start()
         application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
-        metrics.show(lambda: watcher.live, application.known_until)
+        metrics.show(lambda: watcher.live, application.watermarks)
         return application
 
     @property
@@ -205,10 +205,10 @@ class Application:
             for live in self.live.values()
         ]
 
-    def known_until(self, product: str) -> Mapping[str, datetime]:
+    def watermarks(self, product: str) -> Mapping[str, datetime]:
         """For each source of the online store, until when its events are known; empty when the store cannot be read."""
         try:
-            return self._watcher.store(product).known_until()
+            return self._watcher.store(product).watermarks()
         except StoreUnavailable as error:
             _LOG.warning("%s: %s", product, error)
             return {}
@@ -221,8 +221,8 @@ class Application:
             return {"version": None, "problem": str(error)}
         if state is None:
             return {"version": None, "problem": f"the online store is empty; load it: loopline load {product}"}
-        until = {source: moment.isoformat() for source, moment in self.known_until(product).items()}
-        return {"version": state.version, "tables": state.table_versions, "known_until": until}
+        until = {source: moment.isoformat() for source, moment in self.watermarks(product).items()}
+        return {"version": state.version, "tables": state.table_versions, "watermarks": until}
 
 
 def _settle() -> None:

@@ -52,7 +52,7 @@ class HistoryFeatures:
     def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
         """Names the first source whose events end too long before the decision, in a sentence; None for no source."""
         for source in dict.fromkeys(need.source for need in self._needs):
-            until = snapshot.known_until[source]  # not of its tiles: they hold loaded events only
+            until = snapshot.watermarks[source]  # not of its tiles: they hold loaded events only
             if as_of - until > self._max_age:
                 return (
                     f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "

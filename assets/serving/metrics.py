@@ -56,10 +56,10 @@ class Metrics:
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def show(
-        self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
+        self, live: Callable[[], Mapping[str, LiveProduct]], watermarks: Callable[[str], Mapping[str, datetime]]
     ) -> None:
         """Adds the live products, and until when the events of each source are known, to every later scrape."""
-        self.registry.register(_Live(live, known_until))
+        self.registry.register(_Live(live, watermarks))
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -70,22 +70,22 @@ class _Live(Collector):
     """Reads the live bundles when scraped, so that a retired bundle is no longer reported."""
 
     def __init__(
-        self, live: Callable[[], Mapping[str, LiveProduct]], known_until: Callable[[str], Mapping[str, datetime]]
+        self, live: Callable[[], Mapping[str, LiveProduct]], watermarks: Callable[[str], Mapping[str, datetime]]
     ) -> None:
         self._live = live
-        self._known_until = known_until
+        self._watermarks = watermarks
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
         bundles = GaugeMetricFamily("loopline_bundle_info", "1 for each loaded bundle", labels=labels)
         shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
         known = GaugeMetricFamily(
-            "loopline_events_known_until_seconds",
+            "loopline_events_watermark_seconds",
             "Time until which the online store knows a source's events, in seconds since 1970",
             labels=("product", "source"),
         )
         for product, live in self._live().items():
-            for source, until in self._known_until(product).items():
+            for source, until in self._watermarks(product).items():
                 known.add_metric([product, source], until.timestamp())
             roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
             for role, engine in roles:

@@ -85,11 +85,11 @@ class Follower:
         state = self._store.state()
         if state is None or self._source not in state.sources:
             return Step()  # the store has no load of the source to append to
-        loaded_until = state.sources[self._source].loaded_until
+        watermark = state.sources[self._source].watermark
         position = self._store.position(self._source)
         started = self._now()
-        batch = self._read(position, loaded_until)
-        before = position.read_until if position else loaded_until
+        batch = self._read(position, watermark)
+        before = position.watermark if position else watermark
         known = max(started, before) if batch.at_end else before
         if not batch.messages and position is not None and known - before < _HEARTBEAT:
             return Step()
@@ -110,13 +110,13 @@ class Follower:
         """Closes the stream."""
         self._tail.close()
 
-    def _read(self, position: StreamPosition | None, loaded_until: datetime) -> Batch:
+    def _read(self, position: StreamPosition | None, watermark: datetime) -> Batch:
         if position is not None:
             try:
                 return self._tail.read(position.offsets, _MOST)
             except SourceBroken as error:
-                _LOG.warning("%s; the stream is read again from %s", error, loaded_until)
-        return self._tail.read(self._tail.offsets_at(loaded_until), _MOST)
+                _LOG.warning("%s; the stream is read again from %s", error, watermark)
+        return self._tail.read(self._tail.offsets_at(watermark), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
         """The consents in the lake now; a consent that has not reached the lake does not count."""

@@ -182,7 +182,7 @@ def assemble(
     """The rows that have a label, in the order of (as_of, position in the feature table).
 
     Args:
-        features: The feature table, with its row id, `as_of` and carried columns.
+        features: The feature table, with its row id, `as_of` and passthrough columns.
         labels: What `mature_labels` returned, under the same row id; null labels are left out.
         encoder: Makes the matrix; it sees only the rows that are kept.
         row_id, as_of: Names of these columns in the feature table.

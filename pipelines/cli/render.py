@@ -77,7 +77,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
 def show_loaded(found: "Loaded", to: "Console") -> None:
     """Version and rows, and a line for each source: the end of its loaded days, and a day that it lacks."""
     console.heading(f"Online store of {found.product}: {found.rows:,} events, version {found.version}", to)
-    for source, until in found.loaded_until.items():
+    for source, until in found.watermarks.items():
         lacking = found.lacking.get(source)
         line = f"{source:<20} until {until}" + (f"; {lacking} was never materialised" if lacking else "")
         console.say(line, to, mark="failed" if lacking else "done")

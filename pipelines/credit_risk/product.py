@@ -38,7 +38,7 @@ PRODUCT = Product(
         HttpEndpoint("bureau_reports", path="/reports"),
         StreamTopic("repayments", topic="repayments"),
     ),
-    spine=Spine(source="applications", row_id="application_id", carried=("sex", "age")),
+    spine=Spine(source="applications", row_id="application_id", passthrough=("sex", "age")),
     label=Label(
         source="repayments",
         row_id="application_id",

@@ -29,14 +29,14 @@ class Loaded:
     Attributes:
         version: Name of the load; the same for the same content.
         rows: Number of events, over all sources and keys.
-        loaded_until: For each source the end of the last day that was loaded from the lake, ISO-8601 in UTC.
+        watermarks: For each source the end of the last day that was loaded from the lake, ISO-8601 in UTC.
         lacking: For each source that ends early the day that is not materialised, ISO-8601.
     """
 
     product: str
     version: str
     rows: int
-    loaded_until: Mapping[str, str]
+    watermarks: Mapping[str, str]
     lacking: Mapping[str, str]
 
 
@@ -60,4 +60,4 @@ def load_online_store(name: str, environment: Environment) -> Loaded:
     if event is None or event.asset_materialization is None:
         raise AssertionError(f"a run that succeeded has materialised {key.to_user_string()}")
     recorded: Mapping[str, Any] = {name: value.value for name, value in event.asset_materialization.metadata.items()}
-    return Loaded(product.name, recorded["version"], recorded["rows"], recorded["loaded_until"], recorded["lacking"])
+    return Loaded(product.name, recorded["version"], recorded["rows"], recorded["watermarks"], recorded["lacking"])

@@ -194,7 +194,7 @@ def _explained(record: Decision, bundle: Bundle, index: EntityIndex, parity: Par
     except StoreUnavailable as error:
         return replace(parity, remark=f"whether the lake is only waiting for events is unknown: {error}")
     tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    return explain(record, bundle, index, parity, StoreEvents(snapshot.version, snapshot.known_until, tables))
+    return explain(record, bundle, index, parity, StoreEvents(snapshot.version, snapshot.watermarks, tables))
 
 
 def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:

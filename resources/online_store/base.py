@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from resources.online_store.errors import EventError, StoreError, StoreUnavailable, VersionReplaced
 from resources.online_store.event_blocks import decode, prepared
-from resources.online_store.positions import known_until
+from resources.online_store.positions import watermarks
 from resources.online_store.protocol import checked_name, checked_version
 from resources.online_store.state import EntityEvents, Snapshot, SourceState, StoreState
 
@@ -46,7 +46,7 @@ class StoreBase(ABC):
         table: pa.Table,
         *,
         version: str,
-        loaded_until: datetime,
+        watermark: datetime,
         lookback: timedelta | None = None,
         table_version: int | None = None,
         corrected: bool = False,
@@ -55,8 +55,8 @@ class StoreBase(ABC):
         checked_name(source, "source")
         checked_name(key_column, "key column")
         checked_version(version)
-        table = prepared(table, source=source, key_column=key_column, loaded_until=loaded_until, lookback=lookback)
-        loaded = SourceState({}, table.schema.remove_metadata(), loaded_until, table_version, lookback, corrected)
+        table = prepared(table, source=source, key_column=key_column, watermark=watermark, lookback=lookback)
+        loaded = SourceState({}, table.schema.remove_metadata(), watermark, table_version, lookback, corrected)
         self._fill(version, source, key_column, table, loaded)
         return len(table)
 
@@ -119,10 +119,10 @@ class StoreBase(ABC):
                 tables[entity] = pa.table({})
                 continue
             try:
-                tables[entity] = decode(block, records, loaded.schema, since=loaded.loaded_until)
+                tables[entity] = decode(block, records, loaded.schema, since=loaded.watermark)
             except EventError as error:
                 raise StoreUnavailable(f"{self._label}: {entity}: {error}") from error
-        return Snapshot(version=state.version, tables=tables, known_until=known_until(state, positions))
+        return Snapshot(version=state.version, tables=tables, watermarks=watermarks(state, positions))
 
     # ------------------------------------------------------------------ errors
 

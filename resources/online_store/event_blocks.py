@@ -26,11 +26,11 @@ _LENGTH = 4
 
 
 def prepared(
-    table: pa.Table, *, source: str, key_column: str, loaded_until: datetime, lookback: timedelta | None
+    table: pa.Table, *, source: str, key_column: str, watermark: datetime, lookback: timedelta | None
 ) -> pa.Table:
-    """The rows that a decision at or after `loaded_until` can use, sorted by entity and `known_at`.
+    """The rows that a decision at or after `watermark` can use, sorted by entity and `known_at`.
 
-    Three kinds of rows are left out: those known at or after `loaded_until`, which would count twice beside the same
+    Three kinds of rows are left out: those known at or after `watermark`, which would count twice beside the same
     event posted to the service; those without a key; and those whose two times are both older than the lookback.
 
     Raises:
@@ -42,10 +42,10 @@ def prepared(
     if key_column not in table.column_names:
         raise EventError(f"events of {source} have no key column '{key_column}'; they have {table.column_names}")
     table = _plain(table)
-    until = pa.scalar(loaded_until, TIMESTAMP)
+    until = pa.scalar(watermark, TIMESTAMP)
     keep = pc.and_(pc.less(table["known_at"], until), pc.is_valid(table[key_column]))
     if lookback is not None:
-        edge = pa.scalar(loaded_until - lookback, TIMESTAMP)
+        edge = pa.scalar(watermark - lookback, TIMESTAMP)
         keep = pc.and_(keep, pc.or_(pc.greater(table["known_at"], edge), pc.greater(table["event_time"], edge)))
     return table.filter(keep).sort_by([(key_column, "ascending"), ("known_at", "ascending")])
 

@@ -173,9 +173,9 @@ def arrival_micros(event: bytes) -> int:
     return int(values.get(_ARRIVED, values["known_at"]))
 
 
-def is_superseded(event: bytes, schema: pa.Schema, *, loaded_until: datetime) -> bool:
+def is_superseded(event: bytes, schema: pa.Schema, *, watermark: datetime) -> bool:
     """Whether a load includes a record's event, or has columns that the record lacks."""
-    return arrival_micros(event) < micros(loaded_until) or not set(schema.names) <= set(json.loads(event))
+    return arrival_micros(event) < micros(watermark) or not set(schema.names) <= set(json.loads(event))
 
 
 def is_expired(event: bytes, *, before: datetime) -> bool:

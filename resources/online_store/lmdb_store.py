@@ -34,7 +34,7 @@ from resources.online_store.lmdb_layout import (
     stream_key,
     supersede,
 )
-from resources.online_store.positions import StreamPosition, known_until
+from resources.online_store.positions import StreamPosition, watermarks
 from resources.online_store.state import (
     EntityEvents,
     Snapshot,
@@ -163,14 +163,14 @@ class LmdbStore(StoreBase):
         with self._files.failures(), self._files.environment().begin() as txn:
             return read_state(txn, name)
 
-    def known_until(self) -> Mapping[str, datetime]:
-        """See `OnlineStore.known_until`."""
+    def watermarks(self) -> Mapping[str, datetime]:
+        """See `OnlineStore.watermarks`."""
         if not self._files.exist():
             return {}
         with self._files.failures(), self._files.environment().begin() as txn:
             state = read_state(txn, CURRENT)
             positions = {source: get(txn, stream_key(source)) for source in (state.tables if state else ())}
-        return known_until(state, positions) if state else {}
+        return watermarks(state, positions) if state else {}
 
     def _current(self, txn: lmdb.Transaction) -> StoreState:
         """The version that is read; parsed only when its bytes have changed."""

@@ -20,15 +20,16 @@ class StreamPosition:
 
     Attributes:
         offsets: For each partition, the offset of the next message.
-        read_until: All events that arrived before this moment were read.
+        watermark: All events that arrived before this moment were read.
     """
 
     offsets: Mapping[str, int]
-    read_until: datetime
+    watermark: datetime
 
     def to_json(self) -> bytes:
         """The position as JSON text."""
-        values = {"offsets": dict(self.offsets), "read_until": self.read_until.isoformat()}
+        # Stores in use were written with this name of the watermark.
+        values = {"offsets": dict(self.offsets), "read_until": self.watermark.isoformat()}
         return json.dumps(values, sort_keys=True).encode()
 
     @classmethod
@@ -40,12 +41,12 @@ class StreamPosition:
         """
         try:
             values = json.loads(data)
-            return cls(offsets=values["offsets"], read_until=datetime.fromisoformat(values["read_until"]))
+            return cls(offsets=values["offsets"], watermark=datetime.fromisoformat(values["read_until"]))
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailable(f"a stream's position is damaged: {error!r}; load the online store again") from error
 
 
-def known_until(state: StoreState, positions: Mapping[str, bytes | None]) -> dict[str, datetime]:
+def watermarks(state: StoreState, positions: Mapping[str, bytes | None]) -> dict[str, datetime]:
     """For each loaded source of the mapping, the moment until which its events are known.
 
     Args:
@@ -55,6 +56,6 @@ def known_until(state: StoreState, positions: Mapping[str, bytes | None]) -> dic
     for source, raw in positions.items():
         loaded = state.sources.get(source)
         if loaded is not None:
-            read = StreamPosition.from_json(raw).read_until if raw else loaded.loaded_until
-            found[source] = max(loaded.loaded_until, read)
+            read = StreamPosition.from_json(raw).watermark if raw else loaded.watermark
+            found[source] = max(loaded.watermark, read)
     return found

@@ -6,9 +6,9 @@ belong here: the values that it takes and returns (`state.py`, `positions.py`), 
 
 A store holds the events of one product. It is loaded in versions: `put_events` fills a version that readers do not see,
 and `publish` makes it the version that they read, all its sources at once. A source is loaded from one version of its
-table, up to the end of the last day in that table: its `loaded_until`. Events that arrive later are added one by one
+table, up to the end of the last day in that table: its `watermark`. Events that arrive later are added one by one
 (posted to the service, or read from a stream) and are read together with the version. The next version is loaded from
-the lake, includes those events and replaces them. The events of a source are known until its `loaded_until`, or until
+the lake, includes those events and replaces them. The events of a source are known until its `watermark`, or until
 the moment up to which its stream was read, whichever is later. The product declares how old that moment may be for a
 decision; a store only reports it.
 """
@@ -50,7 +50,7 @@ class OnlineStore(Protocol):
         table: pa.Table,
         *,
         version: str,
-        loaded_until: datetime,
+        watermark: datetime,
         lookback: timedelta | None = None,
         table_version: int | None = None,
         corrected: bool = False,
@@ -63,7 +63,7 @@ class OnlineStore(Protocol):
             table: Columns `event_time` and `known_at` (timestamp[us, UTC]), the key column, and the columns that
                 features read.
             version: The version to fill; the same for all sources of a load.
-            loaded_until: Events known at or after it are left out; the same for all key columns of a source.
+            watermark: Events known at or after it are left out; the same for all key columns of a source.
             lookback: Events that lie further back are left out; `None` keeps all.
             table_version: The version of the lake's table that the events were read from.
             corrected: Whether later events of the source correct facts of earlier ones.
@@ -112,7 +112,7 @@ class OnlineStore(Protocol):
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """Adds the next events of a source's stream and the position after them, durably and all at once.
 
-        Events that the store has already, and events that arrived before the source's `loaded_until`, are left out;
+        Events that the store has already, and events that arrived before the source's `watermark`, are left out;
         returns how many were added.
 
         Args:
@@ -127,14 +127,14 @@ class OnlineStore(Protocol):
         ...
 
     def position(self, source: str) -> StreamPosition | None:
-        """How far the source's stream was read; `None` if it must be read from `loaded_until` on.
+        """How far the source's stream was read; `None` if it must be read from `watermark` on.
 
         Raises:
             StoreUnavailable: The store cannot be reached.
         """
         ...
 
-    def known_until(self) -> Mapping[str, datetime]:
+    def watermarks(self) -> Mapping[str, datetime]:
         """For each loaded source, the moment until which its events are known; empty before the first version.
 
         Raises:

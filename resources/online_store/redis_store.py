@@ -20,7 +20,7 @@ from resources.online_store.erasure import erase
 from resources.online_store.errors import StoreUnavailable
 from resources.online_store.event_blocks import blocks
 from resources.online_store.event_records import NewEvent, identity, key_text
-from resources.online_store.positions import StreamPosition, known_until
+from resources.online_store.positions import StreamPosition, watermarks
 from resources.online_store.redis_clients import RedisClients
 from resources.online_store.redis_layout import MARK, RedisEntries, RedisKeys
 from resources.online_store.redis_scripts import APPEND, DROP, FETCH, PUBLISH, STAGE
@@ -195,12 +195,12 @@ class RedisStore(StoreBase):
         with self._failures(quick=True):
             return self._stored(self._staged, self._quick)
 
-    def known_until(self) -> Mapping[str, datetime]:
-        """See `OnlineStore.known_until`."""
+    def watermarks(self) -> Mapping[str, datetime]:
+        """See `OnlineStore.watermarks`."""
         with self._failures(quick=True):
             raw, read = self._quick.pipeline().get(self._current).hgetall(self._stream).execute()
         state = StoreState.from_json(raw) if raw else None
-        return known_until(state, {s: read.get(s.encode()) for s in state.tables}) if state else {}
+        return watermarks(state, {s: read.get(s.encode()) for s in state.tables}) if state else {}
 
     def _stored(self, name: str, client: Any = None) -> StoreState | None:
         raw = (client or self._patient).get(name)

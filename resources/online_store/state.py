@@ -40,7 +40,7 @@ class SourceState:
     Attributes:
         rows: For each key column, how many events were loaded by it.
         schema: Columns of the events.
-        loaded_until: Events known before this moment were loaded.
+        watermark: Events known before this moment were loaded.
         table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
         corrected: Whether later events of the source correct facts of earlier ones.
@@ -48,7 +48,7 @@ class SourceState:
 
     rows: Mapping[str, int]
     schema: pa.Schema
-    loaded_until: datetime
+    watermark: datetime
     table_version: int | None = None
     lookback: timedelta | None = None
     corrected: bool = False
@@ -67,9 +67,9 @@ def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes
     record = encode_event(event, loaded.schema, source=source)
     if not loaded.holders(source, event.row):
         raise EventError(f"event of {source}: {' and '.join(loaded.rows)} are null; name the entity whose event it is")
-    if arrival_micros(record) < micros(loaded.loaded_until):
+    if arrival_micros(record) < micros(loaded.watermark):
         raise EventError(
-            f"event of {source}: known_at is before {loaded.loaded_until.isoformat()}, up to which the store was "
+            f"event of {source}: known_at is before {loaded.watermark.isoformat()}, up to which the store was "
             f"loaded from the lake; an older event comes in through the source itself"
         )
     return record
@@ -83,7 +83,7 @@ def encode_streamed(
     Raises:
         EventError: An event does not fit the source's columns.
     """
-    since = micros(loaded.loaded_until)
+    since = micros(loaded.watermark)
     for event in events:
         record = encode_event(event, loaded.schema, source=source)
         if arrival_micros(record) >= since:
@@ -124,7 +124,7 @@ class StoreState:
     def supersedes(self, source: str, record: bytes) -> bool:
         """Whether publishing this version makes the record of a single event superfluous."""
         loaded = self.sources.get(source)
-        return loaded is None or is_superseded(record, loaded.schema, loaded_until=loaded.loaded_until)
+        return loaded is None or is_superseded(record, loaded.schema, watermark=loaded.watermark)
 
     def expiry(self, now: datetime) -> Callable[[str, bytes], bool]:
         """Returns the test whether a source's record lies further back from `now` than the source's lookback."""
@@ -155,12 +155,12 @@ class StoreState:
         before = self.sources.get(source)
         lookback = loaded.lookback
         if before is not None and set(before.rows) - {key_column}:
-            same = (before.schema, before.loaded_until, before.table_version)
-            if same != (loaded.schema, loaded.loaded_until, loaded.table_version):
+            same = (before.schema, before.watermark, before.table_version)
+            if same != (loaded.schema, loaded.watermark, loaded.table_version):
                 raise StoreError(
-                    f"source {source} was loaded by {sorted(before.rows)} until {before.loaded_until} with columns "
+                    f"source {source} was loaded by {sorted(before.rows)} until {before.watermark} with columns "
                     f"{before.schema.names} of table version {before.table_version}, now by {key_column} until "
-                    f"{loaded.loaded_until} with {loaded.schema.names} of {loaded.table_version}; give the same table "
+                    f"{loaded.watermark} with {loaded.schema.names} of {loaded.table_version}; give the same table "
                     f"and the same moment for every key column"
                 )
             unbounded = before.lookback is None or lookback is None
@@ -191,7 +191,8 @@ class StoreState:
                 name: {
                     "rows": dict(state.rows),
                     "schema": schema_text(state.schema),
-                    "loaded_until": state.loaded_until.isoformat(),
+                    # Stores in use were written with this name of the watermark.
+                    "loaded_until": state.watermark.isoformat(),
                     "table_version": state.table_version,
                     "lookback": None if state.lookback is None else state.lookback / _SECOND,
                     "corrected": state.corrected,
@@ -214,7 +215,7 @@ class StoreState:
                 name: SourceState(
                     rows=state["rows"],
                     schema=schema_from_text(state["schema"]),
-                    loaded_until=datetime.fromisoformat(state["loaded_until"]),
+                    watermark=datetime.fromisoformat(state["loaded_until"]),
                     table_version=state["table_version"],
                     lookback=None if state["lookback"] is None else state["lookback"] * _SECOND,
                     corrected=state.get("corrected", False),
@@ -235,7 +236,7 @@ def restart_needed(before: StoreState | None, now: StoreState, source: str) -> b
     if old is None or new is None:
         return True
     fewer = set(new.schema.names) <= set(old.schema.names) and set(new.rows) <= set(old.rows)
-    return new.loaded_until < old.loaded_until or not fewer
+    return new.watermark < old.watermark or not fewer
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,9 @@ class Snapshot:
 
     Attributes:
         tables: For each wanted entity its events, in no particular order; empty for an entity that was never seen.
-        known_until: For each wanted source, the moment until which its events are known.
+        watermarks: For each wanted source, the moment until which its events are known.
     """
 
     version: str
     tables: Mapping[EntityEvents, pa.Table]
-    known_until: Mapping[str, datetime]
+    watermarks: Mapping[str, datetime]

@@ -147,7 +147,7 @@ def measure(requests: int = 500, times: int = 5, peers: str = PEERS) -> dict[str
             feasts = {"feast_lookup": lookup, "feast_on_demand": on_demand}
             for kind, url in (("redis", server.url), ("embedded", f"lmdb://{folder}/online")):
                 store = open_store(url, PRODUCT)
-                store.put_events(SOURCE, KEY, table, version="1", loaded_until=NOW)
+                store.put_events(SOURCE, KEY, table, version="1", watermark=NOW)
                 store.publish("1")
                 for database, (who, feast) in enumerate(feasts.items(), start=1):
                     redis = {"type": "redis", "connection_string": f"{host},db={database}"}

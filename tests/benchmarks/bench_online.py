@@ -108,7 +108,7 @@ def of_store(store: OnlineStore, table: pa.Table, kernel: Kernel) -> dict[str, A
         return store.append_event(SOURCE, row | {"event_time": NOW, "known_at": NOW}, event_id=str(number))
 
     began = time.perf_counter()
-    rows = store.put_events(SOURCE, KEY, table, version="1", loaded_until=NOW)
+    rows = store.put_events(SOURCE, KEY, table, version="1", watermark=NOW)
     store.publish("1")
     loaded = time.perf_counter() - began
     return {
@@ -121,7 +121,7 @@ def of_store(store: OnlineStore, table: pa.Table, kernel: Kernel) -> dict[str, A
 
 def of_sqlite(folder: Path, table: pa.Table) -> dict[str, Any]:
     """The same blocks in one table of SQLite, read in a transaction with the version, as a store there would."""
-    sorted_table = prepared(table, source=SOURCE, key_column=KEY, loaded_until=NOW, lookback=None)
+    sorted_table = prepared(table, source=SOURCE, key_column=KEY, watermark=NOW, lookback=None)
     database = sqlite3.connect(folder / "blocks.sqlite", isolation_level=None)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("CREATE TABLE state (version TEXT)")

@@ -95,7 +95,7 @@ def test_an_online_store_that_was_lost_is_loaded_again(demo_home: DemoHome) -> N
     }
     stages = {stage["name"]: stage for stage in demo_home.demo.told["stages"]}
     assert loaded["rows"] == stages["online_store"]["rows"]
-    assert set(loaded["loaded_until"]) == set(load_product(PRODUCT).features.sources)
+    assert set(loaded["watermarks"]) == set(load_product(PRODUCT).features.sources)
     assert loaded["lacking"] == {}
 
 

@@ -54,7 +54,7 @@ class Bank:
     lines: list[bytes]
 
     def load(self, store: OnlineStore) -> None:
-        store.put_events("repayments", "customer_id", self.rows, version="1", loaded_until=UNTIL, table_version=3)
+        store.put_events("repayments", "customer_id", self.rows, version="1", watermark=UNTIL, table_version=3)
         store.publish("1")
 
     def check(self, store: OnlineStore) -> None:
@@ -162,7 +162,7 @@ def test_a_topic_is_followed_into_redis_through_its_kills(bank: Bank, broker: st
 
 def known(store: OnlineStore) -> datetime | None:
     try:
-        return store.known_until().get("repayments")
+        return store.watermarks().get("repayments")
     except StoreError:
         return None
 

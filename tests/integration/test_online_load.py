@@ -50,7 +50,7 @@ def test_a_load_is_of_one_version_of_each_table_and_says_which(cards: Small) -> 
     state = store_of(cards).state()
     assert state is not None
     assert state.table_versions == told(cards)["pins"] == versions(cards)
-    assert store_of(cards).known_until() == {"card_transactions": UNTIL, "fraud_labels": UNTIL}
+    assert store_of(cards).watermarks() == {"card_transactions": UNTIL, "fraud_labels": UNTIL}
     rows = cards.lake.read("card_fraud/validated_card_transactions")
     assert state.sources["card_transactions"].rows == {"card_id": rows.num_rows}
     card = rows["card_id"][0].as_py()
@@ -69,7 +69,7 @@ def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
     other = open_store(cards.environment.online_store, "card_fraud")
     kept = other.put_events(
         first.source, first.key, as_stored(PRODUCT, KERNEL.needs, first.source, rows), lookback=first.lookback,
-        version=load_name(PRODUCT, loads), loaded_until=first.loaded_until, table_version=first.table_version,
+        version=load_name(PRODUCT, loads), watermark=first.watermark, table_version=first.table_version,
     )  # fmt: skip
     other.close()
     cards.make(LAST, LAST, "online_store")

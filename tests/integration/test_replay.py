@@ -47,7 +47,7 @@ def write(workspace: Workspace, events: pa.Table) -> None:
 def load(workspace: Workspace, events: pa.Table, version: str) -> None:
     """Another version of the store; the service goes on in it."""
     store = open_store(workspace.environment.online_store, PRODUCT)
-    store.put_events("transactions", "customer_id", events, version=version, loaded_until=NOW)
+    store.put_events("transactions", "customer_id", events, version=version, watermark=NOW)
     store.publish(version)
     store.close()
 

@@ -110,7 +110,7 @@ def test_a_decision_is_the_oracle(crowd: Crowd, tmp_path: Path) -> None:
     store = open_store(f"lmdb://{tmp_path}", "everywhere")
     for need in KERNEL.needs:
         table = crowd.events[need.source].select(_columns(need.source))
-        store.put_events(need.source, need.key, table, version="1", loaded_until=LOADED_UNTIL)
+        store.put_events(need.source, need.key, table, version="1", watermark=LOADED_UNTIL)
     store.publish("1")
     for source, events in crowd.events.items():
         for number, row in enumerate(events.select(_columns(source)).to_pylist()):

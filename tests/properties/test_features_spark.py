@@ -26,7 +26,7 @@ WINDOWS = (hours(30), Lagged(days(2), hours(36)), None, today("Europe/Berlin"), 
 FEATURES = feature_set(WINDOWS, corrected=True)
 KERNEL = compile_features(FEATURES, RESOLUTIONS)
 ONE_DAY = [TASK_BYTES, 20_000, 5_000]
-SPINE = SpineColumns(row_id="row_id", sequence="row_id", carried=("flag", "amount"))
+SPINE = SpineColumns(row_id="row_id", sequence="row_id", passthrough=("flag", "amount"))
 
 
 def _record(random: Random, number: int) -> dict[str, Any]:
@@ -279,7 +279,7 @@ def test_errors_name_the_missing_table_or_column(spark: SparkSession, bank: Bank
             columns=SpineColumns("row_id", as_of="decided_at"), target=tmp_path)  # fmt: skip
     with pytest.raises(FeatureError, match="'weekend' has the name of a feature"):
         run(lambda: spark, KERNEL, events=bank.events, spine=bank.spine, days=(FIRST, LAST),
-            columns=SpineColumns("row_id", carried=("weekend",)), target=tmp_path)  # fmt: skip
+            columns=SpineColumns("row_id", passthrough=("weekend",)), target=tmp_path)  # fmt: skip
 
 
 def test_an_entity_with_half_of_all_events_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:

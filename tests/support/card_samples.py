@@ -78,8 +78,8 @@ def filled(tmp_path: Path, until: datetime, lookback: timedelta | None = None) -
     table, labels = history()
     store = LmdbStore(tmp_path / "cards")
     for key in ("card_id", "terminal_id"):
-        store.put_events("card_transactions", key, table, version="1", loaded_until=until, lookback=lookback)
-    store.put_events("fraud_labels", "terminal_id", labels, version="1", loaded_until=until, lookback=lookback)
+        store.put_events("card_transactions", key, table, version="1", watermark=until, lookback=lookback)
+    store.put_events("fraud_labels", "terminal_id", labels, version="1", watermark=until, lookback=lookback)
     store.publish("1")
     return store
 

@@ -45,7 +45,7 @@ PRODUCT = Product(
     start=date(2024, 1, 1),
     contracts=Path("nowhere"),
     sources=(DailyFiles("applications", "a/{day}.csv"), DailyFiles("payments", "p/{day}.csv")),
-    spine=Spine(source="applications", row_id="application_id", carried=("sex",)),
+    spine=Spine(source="applications", row_id="application_id", passthrough=("sex",)),
     label=Label("payments", "application_id", "late", 90, timedelta(days=180), timedelta(days=2), "90 days late"),
     features=FEATURES,
     model=ModelSpec(train_days=None, test_days=60),

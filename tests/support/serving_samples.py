@@ -57,7 +57,7 @@ REQUEST = {
 def fill_store(store: OnlineStore, *, events_each: int = 200, version: str = "v1", seed: int = 3) -> None:
     """Loads the sample customers' transactions up to `NOW` as one version."""
     table = transactions(events_each=events_each, seed=seed)
-    store.put_events("transactions", "customer_id", table, version=version, loaded_until=NOW)
+    store.put_events("transactions", "customer_id", table, version=version, watermark=NOW)
     store.publish(version)
 
 

@@ -33,9 +33,7 @@ def table(number: int) -> pa.Table:
 
 def put(store: OnlineStore, source: str, number: int) -> None:
     """Fills one source of version n."""
-    store.put_events(
-        source, "customer_id", table(number), version=str(number), loaded_until=UNTIL, table_version=number
-    )
+    store.put_events(source, "customer_id", table(number), version=str(number), watermark=UNTIL, table_version=number)
 
 
 def is_whole(snapshot: Snapshot) -> bool:

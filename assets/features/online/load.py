@@ -30,7 +30,7 @@ class SourceLoad:
         table: The lake's name of the source's validated table.
         table_version: The version that is read, the same for every key of the source.
         days: The days whose events a decision can use.
-        loaded_until: The end of the last day of the load, midnight UTC.
+        watermark: The end of the last day of the load, midnight UTC.
         lookback: The longest time before a decision at which an event can count; None for all history.
         lacking: The first missing day, where the load ends because a day before the last one was not validated.
         corrected: Whether the source sends revisions of records; each revision is an event.
@@ -41,7 +41,7 @@ class SourceLoad:
     table: str
     table_version: int
     days: tuple[date, ...]
-    loaded_until: datetime
+    watermark: datetime
     lookback: timedelta | None
     lacking: date | None = None
     corrected: bool = False
@@ -110,10 +110,10 @@ def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | 
 def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
     """The name of a load, equal for equal content: a run that finds an interrupted load of its name continues it."""
     content = [
-        [load.source, load.key, load.table_version, load.loaded_until.isoformat(), str(load.lookback)] for load in loads
+        [load.source, load.key, load.table_version, load.watermark.isoformat(), str(load.lookback)] for load in loads
     ]
     digest = hashlib.sha256(json.dumps([product.features.digest, content]).encode()).hexdigest()
-    last = max((load.loaded_until for load in loads), default=datetime.combine(product.start, time(), UTC))
+    last = max((load.watermark for load in loads), default=datetime.combine(product.start, time(), UTC))
     return f"until-{last.date()}-{digest[:12]}"
 
 
@@ -135,11 +135,11 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
 
     def put(source: str, key: str, table: pa.Table) -> None:
         store.put_events(
-            source, key, table, version=version, loaded_until=load.loaded_until, lookback=load.lookback,
+            source, key, table, version=version, watermark=load.watermark, lookback=load.lookback,
             table_version=load.table_version, corrected=load.corrected,
         )  # fmt: skip
 
-    split = None if tiling is None else tiling.split(events, loaded_until=load.loaded_until, lookback=load.lookback)
+    split = None if tiling is None else tiling.split(events, watermark=load.watermark, lookback=load.lookback)
     if split is None or tiling is None:
         put(load.source, load.key, events)
         return 0

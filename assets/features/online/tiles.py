@@ -133,7 +133,7 @@ class Tiling:
 
     # ------------------------------------------------------------------ loading
 
-    def split(self, table: pa.Table, *, loaded_until: datetime, lookback: timedelta | None) -> Split | None:
+    def split(self, table: pa.Table, *, watermark: datetime, lookback: timedelta | None) -> Split | None:
         """Separates the events of big entities, in tiles, from those of all others.
 
         None where a tile's sums would not be exact, because a value has too many steps of its resolution.
@@ -142,7 +142,7 @@ class Tiling:
             EventError: A column is missing or has another type.
         """
         table = prepared(
-            table, source=self.source, key_column=self.key, loaded_until=loaded_until, lookback=lookback
+            table, source=self.source, key_column=self.key, watermark=watermark, lookback=lookback
         ).combine_chunks()
         coded = table[self.key].combine_chunks().dictionary_encode()
         entity = coded.indices.to_numpy()

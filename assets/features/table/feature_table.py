@@ -48,7 +48,7 @@ class SpineColumns:
     row_id: str
     as_of: str = "event_time"
     sequence: str | None = None
-    carried: tuple[str, ...] = ()
+    passthrough: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class FeatureTable:
     def __post_init__(self) -> None:
         features = self.kernel.features
         computed = {feature.name for feature in (*features.history, *features.derived)}
-        for name in (self.columns.row_id, *self.columns.carried):
+        for name in (self.columns.row_id, *self.columns.passthrough):
             if name in computed:
                 raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
         rows = self.spine.columns(self._row_names, "spine")
@@ -109,7 +109,7 @@ class FeatureTable:
         features = self.kernel.features
         requested = [feature.name for feature in features.request]
         requested += [name for need in self.kernel.needs for name in need.request]
-        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.carried)}
+        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.passthrough)}
         names[AS_OF] = self.columns.as_of
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
@@ -235,4 +235,4 @@ class FeatureTable:
         """The table's columns, apart from `day`."""
         features = self.kernel.features
         first = [self.columns.row_id, *features.keys, AS_OF]
-        return list(dict.fromkeys([*first, *features.names, *self.columns.carried]))
+        return list(dict.fromkeys([*first, *features.names, *self.columns.passthrough]))

@@ -57,7 +57,7 @@ def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
 def test_a_spine_column_with_the_name_of_another_is_refused(column: str) -> None:
     """The column that the feature table adds would replace it."""
     product = load_product("card_fraud")
-    for spine in (replace(product.spine, carried=(column,)), replace(product.spine, row_id=column)):
+    for spine in (replace(product.spine, passthrough=(column,)), replace(product.spine, row_id=column)):
         with pytest.raises(ProductError, match=f"'{column}' has the name of a column that the feature table adds"):
             replace(product, spine=spine)
 
@@ -65,7 +65,7 @@ def test_a_spine_column_with_the_name_of_another_is_refused(column: str) -> None
 def test_a_spine_may_name_sequence_and_as_of_as_the_feature_table_does() -> None:
     """Both names then mean one column."""
     product = load_product("card_fraud")
-    spine = replace(product.spine, sequence="sequence", as_of="as_of", carried=("sequence", "as_of"))
+    spine = replace(product.spine, sequence="sequence", as_of="as_of", passthrough=("sequence", "as_of"))
     assert replace(product, spine=spine).spine == spine
 
 
@@ -74,7 +74,7 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
     product = load_product("card_fraud")
     name = product.features.history[0].name
     with pytest.raises(ProductError, match=f"column '{name}' has the name of a feature; give the feature another"):
-        replace(product, spine=replace(product.spine, carried=(name,)))
+        replace(product, spine=replace(product.spine, passthrough=(name,)))
 
 
 def test_a_source_with_two_underscores_is_refused() -> None:

@@ -75,7 +75,7 @@ def test_events_older_than_the_lookback_of_the_store_are_named(card_bundle: Bund
     snapshot = store.fetch_all(tuple(entities.values()))
     tables = {pair: snapshot.tables[entity] for pair, entity in entities.items()}
     explained = explain(
-        decision, card_bundle, index, parity, StoreEvents(snapshot.version, snapshot.known_until, tables)
+        decision, card_bundle, index, parity, StoreEvents(snapshot.version, snapshot.watermarks, tables)
     )
     assert (explained.waiting, explained.remark, explained.differences) == (False, "", parity.differences)
     assert {gap.held_by for gap in explained.gaps} == {"lake"}

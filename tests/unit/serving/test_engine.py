@@ -146,7 +146,7 @@ def test_a_product_may_refuse_to_decide_with_stale_events(parts: BundleParts, st
 
 def test_a_store_without_a_needed_column_is_a_fallback(parts: BundleParts, store: LmdbStore) -> None:
     table = transactions(events_each=5).drop(["category"])
-    store.put_events("transactions", "customer_id", table, version="v2", loaded_until=NOW)
+    store.put_events("transactions", "customer_id", table, version="v2", watermark=NOW)
     store.publish("v2")
     decision = decided(Engine(bundle_of(parts), store, as_of_allowed=True))
     assert decision.fallback == "policy"

@@ -115,7 +115,7 @@ def test_a_decision_from_tiles_is_that_from_events(bundle: Bundle, store: Online
     assert load(store, "tiles", tiled=True) == 1
     store.append_event("cards", event)
     assert decided() == expected
-    assert store.known_until() == {"cards": NOW}
+    assert store.watermarks() == {"cards": NOW}
     state = store.state()
     assert state is not None
     assert state.table_versions == {"cards": 1}

@@ -214,9 +214,9 @@ def test_the_state_of_the_online_store_is_described(served: Served) -> None:
     (live,) = json.loads(served.get("/products"))["products"]
     until = "2026-03-01T12:00:00+00:00"
     assert live["events"] == {
-        "version": "v1", "tables": {"transactions": None}, "known_until": {"transactions": until},
+        "version": "v1", "tables": {"transactions": None}, "watermarks": {"transactions": until},
     }  # fmt: skip
-    gauge = 'loopline_events_known_until_seconds{product="loans",source="transactions"}'
+    gauge = 'loopline_events_watermark_seconds{product="loans",source="transactions"}'
     assert served.metric(gauge) == datetime.fromisoformat(until).timestamp()
 
 

@@ -71,14 +71,14 @@ def planned(lake: Lake, **validated: frozenset[date]) -> dict[str, SourceLoad]:
 def test_a_source_is_loaded_until_the_end_of_its_last_day(lake: Lake) -> None:
     """A load at two in the morning does not cover today: events of today must not count as loaded."""
     found = planned(lake)
-    assert found["card_transactions"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
-    assert found["fraud_labels"].loaded_until == datetime(2026, 3, 7, tzinfo=UTC)
+    assert found["card_transactions"].watermark == datetime(2026, 3, 10, tzinfo=UTC)
+    assert found["fraud_labels"].watermark == datetime(2026, 3, 7, tzinfo=UTC)
 
 
 def test_a_quiet_day_counts_once_it_was_validated(lake: Lake) -> None:
     """A source without rows is not stale if its days were validated."""
     found = planned(lake, fraud_labels=until(YESTERDAY))
-    assert found["fraud_labels"].loaded_until == datetime(2026, 3, 10, tzinfo=UTC)
+    assert found["fraud_labels"].watermark == datetime(2026, 3, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("source", ["card_transactions", "fraud_labels"])
@@ -86,7 +86,7 @@ def test_a_load_ends_where_a_day_was_not_validated(lake: Lake, source: str) -> N
     """Even if later days were validated: features would miss the day silently."""
     lacking = TODAY - timedelta(days=6)
     found = planned(lake, **{source: until(YESTERDAY) - {lacking}})[source]
-    assert (found.lacking, found.loaded_until.date()) == (lacking, lacking)
+    assert (found.lacking, found.watermark.date()) == (lacking, lacking)
     assert all(day < lacking for day in found.days)
 
 
@@ -94,7 +94,7 @@ def test_a_day_before_every_window_may_be_missing(lake: Lake) -> None:
     """Windows are of thirty days and begin on one more day."""
     oldest = YESTERDAY - timedelta(days=31)
     found = planned(lake, card_transactions=until(YESTERDAY) - {oldest - timedelta(days=1)})["card_transactions"]
-    assert (found.lacking, found.loaded_until) == (None, datetime(2026, 3, 10, tzinfo=UTC))
+    assert (found.lacking, found.watermark) == (None, datetime(2026, 3, 10, tzinfo=UTC))
     found = planned(lake, card_transactions=until(YESTERDAY) - {oldest})["card_transactions"]
     assert found.lacking == oldest
 
@@ -103,7 +103,7 @@ def test_today_is_left_out_even_if_it_has_rows(lake: Lake) -> None:
     """It is not over: its later events would count as loaded."""
     put(lake, "card_transactions", TODAY)
     found = planned(lake, card_transactions=until(TODAY))["card_transactions"]
-    assert (found.loaded_until, found.days[-1]) == (datetime(2026, 3, 10, tzinfo=UTC), TODAY - timedelta(days=1))
+    assert (found.watermark, found.days[-1]) == (datetime(2026, 3, 10, tzinfo=UTC), TODAY - timedelta(days=1))
 
 
 def test_only_days_within_the_lookback_are_read(lake: Lake) -> None:
@@ -165,7 +165,7 @@ def test_the_name_of_a_load_follows_from_its_table_versions(lake: Lake) -> None:
 def test_an_interrupted_load_is_continued(lake: Lake) -> None:
     """Only a load of the same name, and without the keys that it finished."""
     load = planned(lake)["fraud_labels"]
-    done = SourceState({"terminal_id": 5}, pa.schema([]), load.loaded_until)
+    done = SourceState({"terminal_id": 5}, pa.schema([]), load.watermark)
     staged = StoreState(version="v", serial=1, sources={"fraud_labels": done})
     assert is_loaded(staged, "v", load)
     assert not is_loaded(staged, "other", load)

@@ -136,7 +136,7 @@ def test_the_online_store_gives_a_decision_what_training_saw(tmp_path: Path) -> 
     store = open_store(f"lmdb://{tmp_path}", "product")
     names = ["who", "event_time", "known_at", *need.columns]
     store.put_events(
-        "tx", "who", revised(*loaded).select(names), version="v1", loaded_until=NOON - timedelta(hours=2),
+        "tx", "who", revised(*loaded).select(names), version="v1", watermark=NOON - timedelta(hours=2),
         lookback=timedelta(microseconds=need.lookback) if need.lookback else None,
     )  # fmt: skip
     store.publish("v1")

@@ -87,7 +87,7 @@ def spine(moment: datetime, **columns: object) -> pa.Table:
 
 def from_tiles(tiling: Tiling, table: pa.Table, row: pa.Table, single: pa.Table) -> tuple[dict[str, float], int]:
     """The features by tiles, and the number of chunks read."""
-    split = tiling.split(table, loaded_until=NOW, lookback=None)
+    split = tiling.split(table, watermark=NOW, lookback=None)
     assert split is not None
     assert set(tiling.columns) <= set(split.tiles.column_names)
     tiles = split.tiles.filter(pa.compute.equal(split.tiles["card_id"], "big"))
@@ -131,13 +131,13 @@ def test_only_entities_with_very_many_events_are_tiled() -> None:
     """Events of the others are unchanged; every event is in exactly one of the two."""
     table = history(1)
     tiling = small(kernel_of(Events("cards", key="card_id")))
-    split = tiling.split(table, loaded_until=NOW + timedelta(days=9), lookback=None)
+    split = tiling.split(table, watermark=NOW + timedelta(days=9), lookback=None)
     assert split is not None
     assert (set(split.events["card_id"].to_pylist()), split.entities) == ({"s1", "s2"}, 1)
     assert set(split.tiles["card_id"].to_pylist()) == set(split.chunks["card_id"].to_pylist()) == {"big"}
     together = pa.concat_tables([split.events, split.chunks.drop_columns([CHUNK])])
     assert sorted(map(str, together.to_pylist())) == sorted(map(str, table.to_pylist()))
-    nothing = replace(tiling, tiled_from=N).split(table, loaded_until=NOW, lookback=None)
+    nothing = replace(tiling, tiled_from=N).split(table, watermark=NOW, lookback=None)
     assert nothing is not None
     assert (nothing.tiles.num_rows, nothing.chunks.num_rows, nothing.entities) == (0, 0, 0)
     assert nothing.tiles.schema.names == split.tiles.schema.names
@@ -234,4 +234,4 @@ def test_numbers_whose_squares_do_not_fit_are_not_tiled() -> None:
     """The sum of squares of half a billion in cents exceeds 64 bits."""
     table = history(4)
     large = table.set_column(3, "amount", pa.array([5e8] * N))
-    assert small(kernel_of(Events("cards", key="card_id"))).split(large, loaded_until=NOW, lookback=None) is None
+    assert small(kernel_of(Events("cards", key="card_id"))).split(large, watermark=NOW, lookback=None) is None

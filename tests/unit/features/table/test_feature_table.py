@@ -67,7 +67,7 @@ def test_a_day_older_than_a_column_has_missing_values_in_it(tmp_path: Path) -> N
         tmp_path / "payments", pa.schema([*PAYMENTS, pa.field("shop", pa.string())]), {"person": ["p", "p"]}
     )
     features = FeatureSet(request=[Number("amount")], history=[COUNT, PAID.distinct("shop", days(30), name="shops")])
-    found = _made(features, spine, payments, tmp_path / "out", carried=("tag",))
+    found = _made(features, spine, payments, tmp_path / "out", passthrough=("tag",))
     (row,) = found.to_pylist()
     assert {name: row[name] for name in ("amount", "payments", "shops", "tag")} == {
         "amount": None, "payments": 2.0, "shops": 0.0, "tag": None,
@@ -82,7 +82,7 @@ def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="payments: table payments has no column shop; it has"):
         _made(features, spine, payments, tmp_path / "out")
     with pytest.raises(FeatureError, match="spine: table orders has no column day; it has"):
-        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out", carried=("day",))
+        _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out", passthrough=("day",))
 
 
 def test_a_day_without_rows_gives_a_table_with_every_column(tmp_path: Path) -> None:

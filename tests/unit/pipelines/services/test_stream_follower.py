@@ -35,7 +35,7 @@ def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Following:
 def load(store: OnlineStore) -> None:
     nothing = {"event_time": TIMESTAMP, "known_at": TIMESTAMP, "customer_id": pa.string(), "days_past_due": pa.int64()}
     table = pa.table({name: pa.array([], kind) for name, kind in nothing.items()})
-    store.put_events("repayments", "customer_id", table, version="1", loaded_until=UNTIL)
+    store.put_events("repayments", "customer_id", table, version="1", watermark=UNTIL)
     store.publish("1")
 
 

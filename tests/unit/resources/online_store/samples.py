@@ -37,7 +37,7 @@ HISTORY = events(
 
 def load(store: OnlineStore, table: pa.Table, version: str, until: datetime = UNTIL) -> None:
     for key_column in ("card_id", "terminal_id"):
-        store.put_events("cards", key_column, table, version=version, loaded_until=until)
+        store.put_events("cards", key_column, table, version=version, watermark=until)
     store.publish(version)
 
 

@@ -20,9 +20,9 @@ def test_events_are_fetched_by_each_key_without_those_known_later(store: OnlineS
 
 def test_a_version_is_seen_only_once_it_is_published(store: OnlineStore) -> None:
     load(store, HISTORY, "1")
-    store.put_events("cards", "card_id", HISTORY.slice(0, 1), version="2", loaded_until=UNTIL)
+    store.put_events("cards", "card_id", HISTORY.slice(0, 1), version="2", watermark=UNTIL)
     assert (store.version(), amounts(store, "card_id", "a")) == ("1", [1.0, 2.0])
-    store.put_events("cards", "terminal_id", HISTORY.slice(0, 1), version="2", loaded_until=UNTIL)
+    store.put_events("cards", "terminal_id", HISTORY.slice(0, 1), version="2", watermark=UNTIL)
     state = store.publish("2")
     assert (state.version, store.version()) == ("2", "2")
     assert state.sources["cards"].rows == {"card_id": 1, "terminal_id": 1}
@@ -33,7 +33,7 @@ def test_publishing_what_was_not_filled_is_refused(store: OnlineStore) -> None:
     load(store, HISTORY, "1")
     with pytest.raises(StoreError, match="'2' cannot be published: none is being filled"):
         store.publish("2")
-    store.put_events("cards", "card_id", HISTORY, version="3", loaded_until=UNTIL)
+    store.put_events("cards", "card_id", HISTORY, version="3", watermark=UNTIL)
     with pytest.raises(StoreError, match="'3' is being filled"):
         store.publish("2")
 
@@ -42,15 +42,15 @@ def test_a_load_that_was_left_unfinished_is_taken_over_and_its_first_writer_stop
     store: OnlineStore, opened: Callable[[], OnlineStore]
 ) -> None:
     """A second loader of the same version goes on with what is there; the first may not write beside it."""
-    store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL)
+    store.put_events("cards", "card_id", HISTORY, version="1", watermark=UNTIL)
     second = opened()
     staged = second.staged()
     assert staged is not None
     assert (staged.version, staged.sources["cards"].rows) == ("1", {"card_id": 3})
-    second.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL)
+    second.put_events("cards", "terminal_id", HISTORY, version="1", watermark=UNTIL)
     second.close()
     with pytest.raises(StoreError, match="another load took the place of version '1'"):
-        store.put_events("cards", "terminal_id", HISTORY.slice(0, 1), version="1", loaded_until=UNTIL)
+        store.put_events("cards", "terminal_id", HISTORY.slice(0, 1), version="1", watermark=UNTIL)
     with pytest.raises(StoreError, match="another load took the place of version '1'"):
         store.publish("1")
     store.close()
@@ -62,7 +62,7 @@ def test_a_load_that_was_left_unfinished_is_taken_over_and_its_first_writer_stop
 
 def test_the_abandoned_load_leaves_nothing_behind(store: OnlineStore) -> None:
     load(store, HISTORY, "1")
-    store.put_events("cards", "card_id", HISTORY, version="lost", loaded_until=UNTIL)
+    store.put_events("cards", "card_id", HISTORY, version="lost", watermark=UNTIL)
     load(store, HISTORY.slice(1, 1), "2")
     assert amounts(store, "card_id", "b") == []
     assert amounts(store, "card_id", "a") == [2.0]
@@ -102,4 +102,4 @@ def test_a_reader_never_sees_two_versions_at_once(store: OnlineStore) -> None:
 @pytest.mark.parametrize("name", ["../x", "Cards", "", "a b", "cards\0"])
 def test_names_that_are_not_names_are_refused(store: OnlineStore, name: str) -> None:
     with pytest.raises(StoreError, match="is not a name"):
-        store.put_events(name, "card_id", HISTORY, version="1", loaded_until=UNTIL)
+        store.put_events(name, "card_id", HISTORY, version="1", watermark=UNTIL)

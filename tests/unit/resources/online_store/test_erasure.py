@@ -66,7 +66,7 @@ def test_an_event_with_a_text_that_no_table_takes_is_erased(store: OnlineStore) 
 
 def test_posted_events_of_a_source_that_is_kept_by_another_key_are_erased(store: OnlineStore) -> None:
     """Only a column names the subject: in loaded events and in single ones."""
-    store.put_events("cards", "terminal_id", HISTORY, version="1", loaded_until=UNTIL)
+    store.put_events("cards", "terminal_id", HISTORY, version="1", watermark=UNTIL)
     store.publish("1")
     store.append_event("cards", event(UNTIL + DAY, terminal_id="t1"))
     store.append_event("cards", event(UNTIL + DAY, terminal_id="t1", card_id="b", amount=7))

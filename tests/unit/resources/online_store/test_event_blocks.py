@@ -12,7 +12,7 @@ from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amoun
 
 
 def test_events_beyond_the_lookback_are_left_out(store: OnlineStore) -> None:
-    kept = store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL, lookback=timedelta(days=8))
+    kept = store.put_events("cards", "card_id", HISTORY, version="1", watermark=UNTIL, lookback=timedelta(days=8))
     store.publish("1")
     assert kept == 2
     assert amounts(store, "card_id", "a") == [2.0]
@@ -20,11 +20,11 @@ def test_events_beyond_the_lookback_are_left_out(store: OnlineStore) -> None:
 
 def test_a_late_event_whose_arrival_is_within_the_lookback_is_kept(store: OnlineStore) -> None:
     late = HISTORY.slice(2, 1).set_column(3, "known_at", pa.array([UNTIL - DAY], TIMESTAMP))
-    assert store.put_events("cards", "card_id", late, version="1", loaded_until=UNTIL, lookback=5 * DAY) == 1
+    assert store.put_events("cards", "card_id", late, version="1", watermark=UNTIL, lookback=5 * DAY) == 1
 
 
 def test_tables_without_times_or_keys_are_refused(store: OnlineStore) -> None:
     with pytest.raises(EventError, match="'known_at' must be there"):
-        store.put_events("cards", "card_id", HISTORY.drop(["known_at"]), version="1", loaded_until=UNTIL)
+        store.put_events("cards", "card_id", HISTORY.drop(["known_at"]), version="1", watermark=UNTIL)
     with pytest.raises(EventError, match="no key column 'customer_id'"):
-        store.put_events("cards", "customer_id", HISTORY, version="1", loaded_until=UNTIL)
+        store.put_events("cards", "customer_id", HISTORY, version="1", watermark=UNTIL)

@@ -41,7 +41,7 @@ def test_an_appended_event_is_seen_by_every_key_once(store: OnlineStore) -> None
 def test_a_correction_back_to_an_earlier_value_is_an_event(store: OnlineStore) -> None:
     """5, 7 and 5 again are three versions of a fact; elsewhere, known at another moment, 5 is the same event again."""
     for source, corrected in (("cards", True), ("taps", False)):
-        store.put_events(source, "card_id", HISTORY, version="1", loaded_until=UNTIL, corrected=corrected)
+        store.put_events(source, "card_id", HISTORY, version="1", watermark=UNTIL, corrected=corrected)
     store.publish("1")
     versions = [event(UNTIL, known_at=UNTIL + hours * DAY / 24, amount=v) for hours, v in ((1, 5), (2, 7), (3, 5))]
     assert [store.append_event("cards", version) for version in (*versions, versions[2])] == [True, True, True, False]
@@ -69,7 +69,7 @@ def test_an_event_without_one_of_its_keys_counts_for_the_others(store: OnlineSto
 
 def test_single_events_expire_with_their_source_s_lookback(store: OnlineStore) -> None:
     """An entity that was not seen within the lookback takes no room, although no load came."""
-    store.put_events("cards", "card_id", HISTORY, version="1", loaded_until=UNTIL, lookback=2 * DAY)
+    store.put_events("cards", "card_id", HISTORY, version="1", watermark=UNTIL, lookback=2 * DAY)
     store.publish("1")
     for days in (1, 3):
         store.append_event("cards", event(UNTIL + days * DAY, amount=float(days)))

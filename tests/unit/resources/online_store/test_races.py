@@ -47,7 +47,7 @@ def followed_with_fewer_columns(store: OnlineStore) -> None:
     load(store, HISTORY, "1")
     follow(store, [streamed(UNTIL + DAY, "e1")], READ)
     for key_column in ("card_id", "terminal_id"):
-        store.put_events("cards", key_column, WIDER, version="2", loaded_until=UNTIL)
+        store.put_events("cards", key_column, WIDER, version="2", watermark=UNTIL)
 
 
 def test_a_stream_that_is_read_again_before_the_sweep_keeps_its_events(
@@ -94,13 +94,13 @@ def test_a_sweep_leaves_alone_what_the_next_load_has_begun(
 
     def begin() -> None:
         other = opened()
-        other.put_events("cards", "card_id", HISTORY, version="2", loaded_until=UNTIL)
+        other.put_events("cards", "card_id", HISTORY, version="2", watermark=UNTIL)
         other.close()
 
     during_the_sweep(monkeypatch, store, begin)
     load(store, HISTORY.slice(0, 1), "1")
     second = opened()
-    second.put_events("cards", "terminal_id", HISTORY, version="2", loaded_until=UNTIL)
+    second.put_events("cards", "terminal_id", HISTORY, version="2", watermark=UNTIL)
     second.publish("2")
     assert amounts(second, "card_id", "a") == [1.0, 2.0]
     assert amounts(second, "terminal_id", "t1") == [2.0, 3.0]
@@ -139,7 +139,7 @@ def test_a_load_that_was_taken_over_does_not_remove_what_the_other_put(
 
     monkeypatch.setattr(store, "_stage", hold)
     with pytest.raises(StoreError, match="another load took the place of version '1'"):
-        store.put_events("cards", "card_id", HISTORY.slice(0, 1), version="1", loaded_until=UNTIL)
+        store.put_events("cards", "card_id", HISTORY.slice(0, 1), version="1", watermark=UNTIL)
     assert amounts(store, "card_id", "a") == [1.0, 2.0]
     assert amounts(store, "card_id", "b") == [3.0]
 
