@@ -167,8 +167,8 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
     remark = ""
     if _differences(record, compute_features(record, bundle, store.tables)):
         remark = (
-            f"version {record.store_version} of the online store decided; version {store.version} is live and no longer "
-            f"gives the logged features, and the named events are those of the live version"
+            f"version {record.store_version} of the online store decided; version {store.version} is live and no "
+            f"longer gives the logged features, and the named events are those of the live version"
         )
     waiting = not unexplained and any(gap.waiting for gap in gaps)
     return Parity(parity.differences, tuple(gaps), waiting, remark)
