@@ -166,9 +166,9 @@ def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity
     unexplained = _differences(record, compute_features(record, bundle, completed))
     remark = ""
     if _differences(record, compute_features(record, bundle, store.tables)):
-        versions = f"version {record.store_version} decided, version {store.version} is live"
         remark = (
-            f"the online store no longer gives the logged features ({versions}); the events are of the live version"
+            f"version {record.store_version} of the online store decided; version {store.version} is live and no "
+            f"longer gives the logged features, and the named events are those of the live version"
         )
     waiting = not unexplained and any(gap.waiting for gap in gaps)
     return Parity(parity.differences, tuple(gaps), waiting, remark)

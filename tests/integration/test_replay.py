@@ -125,8 +125,10 @@ def test_one_event_that_the_store_lacks_is_found_and_named(service: Service, wor
     """Removed from the store alone: its features differ, and the event is named."""
     events = transactions(events_each=200)
     recent = pc.greater(events["event_time"], pa.scalar(NOW - timedelta(days=20), events["event_time"].type))
-    mine = pc.and_(recent, pc.and_(pc.equal(events["customer_id"], "C7"), pc.equal(events["direction"], "debit")))
-    gone = pc.indices_nonzero(mine)[0].as_py()
+    of_customer = pc.and_(
+        recent, pc.and_(pc.equal(events["customer_id"], "C7"), pc.equal(events["direction"], "debit"))
+    )
+    gone = pc.indices_nonzero(of_customer)[0].as_py()
     kept = [number for number in range(events.num_rows) if number != gone]
     load(workspace, events.take(pa.array(kept)), "v2")
     report = replayed(workspace, decide(service, "C7"))
@@ -143,7 +145,7 @@ def test_one_event_that_the_store_lacks_is_found_and_named(service: Service, wor
     load(workspace, events, "v3")
     (again,) = replayed(workspace, found.decision_id).of("different")
     assert again.parity.differences == found.parity.differences
-    assert "version v2 decided, v3 is there now" in again.parity.remark
+    assert "version v2 of the online store decided; version v3 is live" in again.parity.remark
 
 
 def test_what_cannot_be_replayed_is_said(service: Service, workspace: Workspace, tmp_path: Path) -> None:
