@@ -83,11 +83,6 @@ class StoreBase(ABC):
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
         """See `OnlineStore.fetch_all`."""
 
-    def fetch(self, source: str, key_column: str, key: str | int) -> pa.Table:
-        """See `OnlineStore.fetch`."""
-        wanted = EntityEvents(source, key_column, key)
-        return self.fetch_all((wanted,)).tables[wanted]
-
     @abstractmethod
     def state(self) -> StoreState | None:
         """See `OnlineStore.state`."""

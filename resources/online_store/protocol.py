@@ -83,10 +83,6 @@ class OnlineStore(Protocol):
         """
         ...
 
-    def fetch(self, source: str, key_column: str, key: str | int) -> pa.Table:
-        """The events of one entity; empty for an entity that was never seen. Raises the errors of `fetch_all`."""
-        ...
-
     def fetch_all(self, wanted: Sequence[EntityEvents]) -> Snapshot:
         """The events of several entities, from one version.
 

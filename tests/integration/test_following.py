@@ -27,6 +27,7 @@ from resources.online_store.protocol import OnlineStore, StoreError
 from tests.integration.conftest import LAST, Small
 from tests.integration.test_kafka_source import broker, hours, make_topic, send
 from tests.support.redis_server import RedisServer
+from tests.support.stores import fetch
 
 __all__ = ["broker"]
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ class Bank:
         customers = pc.unique(self.rows["customer_id"]).to_pylist()
         assert len(customers) > 20
         for customer in customers:
-            found = store.fetch("repayments", "customer_id", customer).to_pylist()
+            found = fetch(store, "repayments", "customer_id", customer).to_pylist()
             wanted = self.rows.filter(pc.equal(self.rows["customer_id"], customer)).to_pylist()
             assert sorted(map(str, found)) == sorted(map(str, wanted)), customer
 

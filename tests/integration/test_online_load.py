@@ -14,6 +14,7 @@ from pipelines.products import load_product
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore
 from tests.integration.conftest import LAST, Small
+from tests.support.stores import fetch
 
 PRODUCT = load_product("card_fraud")
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
@@ -55,7 +56,7 @@ def test_a_load_is_of_one_version_of_each_table_and_says_which(cards: Small) -> 
     assert state.sources["card_transactions"].rows == {"card_id": rows.num_rows}
     card = rows["card_id"][0].as_py()
     stored = as_stored(PRODUCT, KERNEL.needs, "card_transactions", rows.filter(pc.equal(rows["card_id"], card)))
-    found = store_of(cards).fetch("card_transactions", "card_id", card)
+    found = fetch(store_of(cards), "card_transactions", "card_id", card)
     assert sorted(map(str, found.to_pylist())) == sorted(map(str, stored.to_pylist()))
 
 

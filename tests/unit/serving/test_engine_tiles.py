@@ -21,6 +21,7 @@ from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StreamPosition
 from tests.support.redis_server import RedisServer
 from tests.support.serving_samples import trained
+from tests.support.stores import fetch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 N = 3_000
@@ -142,12 +143,12 @@ def test_an_erased_subject_is_in_no_chunk(store: OnlineStore) -> None:
     left = [
         card
         for number in range(100)
-        for card in store.fetch(tiling.chunks_source, tiles.CHUNK, f"busy#{number}")["card_id"].to_pylist()
+        for card in fetch(store, tiling.chunks_source, tiles.CHUNK, f"busy#{number}")["card_id"].to_pylist()
     ]
     assert set(left) == {"c2", "c3"}
     assert store.erase("terminal_id", "busy") >= len(left)
-    assert store.fetch(tiling.chunks_source, tiles.CHUNK, "busy#3").num_rows == 0
-    assert store.fetch(tiling.tiles_source, "terminal_id", "busy").num_rows == 0
+    assert fetch(store, tiling.chunks_source, tiles.CHUNK, "busy#3").num_rows == 0
+    assert fetch(store, tiling.tiles_source, "terminal_id", "busy").num_rows == 0
 
 
 def test_more_events_than_are_read_for_a_decision_are_its_fallback(

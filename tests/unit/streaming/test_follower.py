@@ -20,6 +20,7 @@ from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
 from resources.sources.tails import FileTail, Message
+from tests.support.stores import fetch
 from tests.support.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 
 
@@ -57,7 +58,7 @@ class Home:
 
     @property
     def late(self) -> list[int]:
-        return sorted(self.store.fetch("repayments", "customer_id", "C1")["days_past_due"].to_pylist())
+        return sorted(fetch(self.store, "repayments", "customer_id", "C1")["days_past_due"].to_pylist())
 
 
 @pytest.fixture

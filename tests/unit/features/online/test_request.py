@@ -27,6 +27,7 @@ from assets.vocabulary import (
     last_events,
 )
 from resources.online_store.opening import open_store
+from tests.support.stores import fetch
 from tests.unit.features.one_person import CENTS, MICROS, NOON, own, payments, request, revised, revision, tx
 
 SATURDAY = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -143,7 +144,7 @@ def test_the_online_store_gives_a_decision_what_training_saw(tmp_path: Path) -> 
     for event in posted:
         assert store.append_event("tx", {name: event[name] for name in names})
     spine = pa.table({"who": ["me"], "as_of": pa.array([NOON], MICROS)})
-    online = compute_one(kernel, {("tx", "who"): store.fetch("tx", "who", "me")}, spine)
+    online = compute_one(kernel, {("tx", "who"): fetch(store, "tx", "who", "me")}, spine)
     store.close()
     assert kernel.compute({"tx": revised(*loaded, *posted)}, spine).to_pylist() == [online]
     assert online == {"tx_sum_amount_1d": 19.0, "tx_count_6h": 1.0, "tx_last_amount_last_3_events": 7.0}

@@ -18,6 +18,7 @@ from assets.vocabulary import Events, FeatureSet, History, Number, at_least, day
 from pipelines.card_fraud.product import PRODUCT as FRAUD
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
+from tests.support.stores import fetch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 N = 400
@@ -205,11 +206,11 @@ def test_a_source_and_a_key_of_any_length_are_loaded_in_tiles(tmp_path: Path) ->
     with closing(LmdbStore(tmp_path / "store")) as store:
         put_source(store, "v", SourceLoad(source, key, "p/t", 1, (NOW.date(),), until, None), tiling, events)
         assert store.publish("v").tables == (source,)
-        found = store.fetch(tiling.tiles_source, key, owner)
+        found = fetch(store, tiling.tiles_source, key, owner)
         row = pa.table({"as_of": pa.array([NOW + timedelta(microseconds=4)], TIMESTAMP), key: [owner]})
         cover = tiling.cover(found, row)
         (wanted,) = tiling.wanted(cover, owner)
-        read = store.fetch(tiling.chunks_source, CHUNK, wanted)
+        read = fetch(store, tiling.chunks_source, CHUNK, wanted)
         assert tiling.compute(cover, read, row) == {"n": 5.0}
 
 

@@ -15,6 +15,7 @@ from resources.clock import WallClock
 from resources.environments import load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import OnlineStore
+from tests.support.stores import fetch
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND = replace(PRODUCT, name="second")
@@ -76,4 +77,4 @@ def test_an_unforeseen_error_in_one_stream_leaves_the_others(
     assert following._step(first) is True
     assert "credit_risk/repayments is followed again" in caplog.text
     for name in ("credit_risk", "second"):
-        assert following._stores.of(name).fetch("repayments", "customer_id", "C1")["days_past_due"].to_pylist() == [1]
+        assert fetch(following._stores.of(name), "repayments", "customer_id", "C1")["days_past_due"].to_pylist() == [1]

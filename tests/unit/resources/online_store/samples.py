@@ -8,6 +8,7 @@ from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.event_records import NewEvent
 from resources.online_store.positions import StreamPosition
 from resources.online_store.protocol import OnlineStore
+from tests.support.stores import fetch
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,7 +43,7 @@ def load(store: OnlineStore, table: pa.Table, version: str, until: datetime = UN
 
 
 def amounts(store: OnlineStore, key_column: str, key: str) -> list[float]:
-    return sorted(store.fetch("cards", key_column, key)["amount"].to_pylist())
+    return sorted(fetch(store, "cards", key_column, key)["amount"].to_pylist())
 
 
 def event(moment: datetime, **values: object) -> dict[str, object]:

@@ -7,6 +7,7 @@ import pytest
 
 from resources.online_store.errors import StoreError, StoreUnavailable
 from resources.online_store.protocol import EntityEvents, OnlineStore
+from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, events, load
 
 
@@ -14,8 +15,8 @@ def test_events_are_fetched_by_each_key_without_those_known_later(store: OnlineS
     load(store, HISTORY, "1")
     assert amounts(store, "card_id", "a") == [1.0, 2.0]
     assert amounts(store, "terminal_id", "t1") == [2.0, 3.0]
-    assert store.fetch("cards", "card_id", "a").schema == HISTORY.schema
-    assert store.fetch("cards", "card_id", "nobody").num_rows == 0
+    assert fetch(store, "cards", "card_id", "a").schema == HISTORY.schema
+    assert fetch(store, "cards", "card_id", "nobody").num_rows == 0
 
 
 def test_a_version_is_seen_only_once_it_is_published(store: OnlineStore) -> None:
@@ -71,10 +72,10 @@ def test_the_abandoned_load_leaves_nothing_behind(store: OnlineStore) -> None:
 def test_an_empty_store_and_an_unloaded_source_are_unavailable(store: OnlineStore) -> None:
     assert store.version() is None
     with pytest.raises(StoreUnavailable):
-        store.fetch("cards", "card_id", "a")
+        fetch(store, "cards", "card_id", "a")
     load(store, HISTORY, "1")
     with pytest.raises(StoreUnavailable, match="no events of labels by card_id"):
-        store.fetch("labels", "card_id", "a")
+        fetch(store, "labels", "card_id", "a")
 
 
 def test_a_reader_never_sees_two_versions_at_once(store: OnlineStore) -> None:

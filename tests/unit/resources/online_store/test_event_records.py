@@ -8,6 +8,7 @@ import pytest
 from resources.online_store.errors import EventError
 from resources.online_store.positions import StreamPosition
 from resources.online_store.protocol import OnlineStore
+from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import (
     DAY,
     HISTORY,
@@ -35,7 +36,7 @@ def test_an_appended_event_is_seen_by_every_key_once(store: OnlineStore) -> None
     assert store.append_event("cards", event(UNTIL + DAY, amount=6.0), event_id="e1") is False
     assert amounts(store, "card_id", "a") == [1.0, 2.0, 5.0, 5.0]
     assert amounts(store, "terminal_id", "t2") == [1.0, 5.0, 5.0]
-    assert store.fetch("cards", "card_id", "a").schema == HISTORY.schema
+    assert fetch(store, "cards", "card_id", "a").schema == HISTORY.schema
 
 
 def test_a_correction_back_to_an_earlier_value_is_an_event(store: OnlineStore) -> None:

@@ -11,6 +11,7 @@ from resources.online_store.errors import EventError
 from resources.online_store.event_records import NewEvent
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError, StoreState, StreamPosition, VersionReplaced
+from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, event, follow, load, streamed
 
 WIDER = HISTORY.append_column("country", pa.array(["AT"] * 4))
@@ -18,7 +19,7 @@ READ = StreamPosition({"0": 1}, UNTIL + 2 * DAY)
 
 
 def countries(store: OnlineStore) -> list[str]:
-    return sorted(store.fetch("cards", "card_id", "a")["country"].to_pylist())
+    return sorted(fetch(store, "cards", "card_id", "a")["country"].to_pylist())
 
 
 def during_the_sweep(monkeypatch: pytest.MonkeyPatch, store: OnlineStore, then: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ import redis
 
 from resources.online_store.errors import StoreUnavailable
 from resources.online_store.opening import open_store
+from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import HISTORY, amounts, load
 
 
@@ -19,5 +20,5 @@ def test_a_version_that_redis_has_dropped_is_unavailable_and_an_empty_one_is_not
     with pytest.raises(
         StoreUnavailable, match="Redis no longer has version full of cards by card_id; set its maxmemory"
     ):
-        store.fetch("cards", "card_id", "a")
+        fetch(store, "cards", "card_id", "a")
     store.close()
