@@ -106,7 +106,7 @@ def test_units_that_do_not_go_together_do_not_load(tmp_path: Path) -> None:
     wrong = Sum("owed", of=("existing_debt", "open_loans"))
     features = replace(product.features, derived=(*product.features.derived, wrong))
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
-    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'open_loans' in loans; bring both"):
+    with pytest.raises(FeatureError, match="'owed': 'existing_debt' is in EUR, 'open_loans' in loans; convert both"):
         build_pipeline(replace(product, features=features), environment=environment)
 
 
