@@ -153,7 +153,7 @@ class FeatureSet:
 
     @property
     def computation(self) -> str:
-        """The digest without names of owners, descriptions and units: equal exactly for equal computations."""
+        """The digest without owners, descriptions and units: equal exactly for equal computations."""
         parts = {part: of for part, of in self.to_dict().items() if part != "owner"}
         return _digest(
             {

@@ -5,7 +5,7 @@ here: where units are declared (`request.py`, `history.py`, contracts), any valu
 
 A unit is a product of names: `EUR`, `EUR/day`, `km*EUR`. `1`, `share` and `flag` are dimensionless. The empty unit is
 unknown. Where units must agree (differences, sums, trends) an unknown unit agrees with no known one: mistakes hide in
-numbers without a stated unit. Where they need not agree (ratios, multiplications) the unit of the result is unknown.
+numbers without a stated unit. Where they need not agree (ratios, multiplications) it makes the result's unit unknown.
 """
 
 import re
