@@ -153,7 +153,7 @@ class FeatureSet:
 
     @property
     def computation(self) -> str:
-        """The digest without names of owners, descriptions and units: equal exactly for equal computations."""
+        """The digest without owners, descriptions and units: equal exactly for equal computations."""
         parts = {part: of for part, of in self.to_dict().items() if part != "owner"}
         return _digest(
             {
@@ -253,5 +253,5 @@ def _check_record_keys(features: FeatureSet) -> None:
             raise FeatureError(
                 f"feature '{feature.name}' reads {feature.source} with record_key={feature.record_key!r}, "
                 f"'{before.name}' with record_key={before.record_key!r}; give every Events of '{feature.source}' the "
-                "same"
+                "same record_key"
             )
