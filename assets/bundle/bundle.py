@@ -28,16 +28,16 @@ class Policy:
 
     Attributes:
         threshold: The lowest probability of the bad outcome that is refused.
-        accept, refuse, fallback: The outcomes below the threshold, from it on, and when neither model nor scorecard
-            gives a score.
+        accept, refuse, fallback: The outcomes below the threshold, from the threshold on, and when neither model nor
+            scorecard gives a score.
         reasons: For a feature the reason in words for the person concerned; by default the feature's description.
-        reasons_shown: The most reasons that a refusal names.
-        row_id: The request's column that names the row.
+        reasons_shown: The largest number of reasons that a refusal names.
+        row_id: The request's column that identifies the row.
         sequence: The request's integer column that orders events of the same microsecond; `None` where ties do not
             matter. With it, the online store's events have a column `sequence`.
         scale: The meaning of the score.
-        max_age_seconds: How long before a decision the events of each source may end.
-        when_stale: The result when they end earlier: the fallback outcome, or no decision.
+        max_age_seconds: The longest time from a source's watermark to the decision.
+        when_stale: The result when a watermark is older: the fallback outcome, or no decision.
     """
 
     threshold: float
@@ -77,7 +77,7 @@ class BundleParts:
         model: ONNX, one float32 input [n, encoded columns], output with the probability of the bad outcome.
         booster: The same model as XGBoost UBJ, for the reasons of a refusal; cut to its best iteration.
         scorecard: Decides when the model fails; its points give calibrated log odds.
-        calibration: From the model's probability to the probability that is compared with the threshold.
+        calibration: The map from the model's probability to the one that is compared with the threshold.
         reference: The profile against which live data is monitored; any JSON object.
         metrics: The evaluation that the gates judged; any JSON object.
     """

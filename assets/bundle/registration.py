@@ -62,7 +62,7 @@ class Registration:
             if not getattr(self, name):
                 raise RegistrationError(f"registration of {self.product}: '{name}' is empty; record it")
         if not self.pins:
-            raise RegistrationError(f"registration of {self.product}: no table is pinned; it could not be rebuilt")
+            raise RegistrationError(f"registration of {self.product}: no pinned table; the model could not be rebuilt")
         if self.trained_at.tzinfo is None:
             raise RegistrationError(f"registration of {self.product}: trained_at has no time zone; give it in UTC")
 

@@ -1,6 +1,6 @@
 """From features to a calibrated probability, and to the contribution of each column.
 
-Belongs here: running ONNX Runtime and XGBoost, and the check that all parts of a bundle are of one model. The decision
+Belongs here: running ONNX Runtime and XGBoost, and the check that a bundle's parts belong to one model. The decision
 service, batch scoring and replay all score here. Does not belong here: computing features, outcomes and fallbacks
 (`assets.serving.engine`), reasons in words (`assets.serving.reasons`).
 """
@@ -43,7 +43,7 @@ class Scorer:
     """A bundle's model, ready to run. Safe to use from several threads; each call computes in one thread.
 
     Raises:
-        BundleError: A file is no model, does not fit the encoder, or is of another model than the others.
+        BundleError: A file is no model, does not fit the encoder, or belongs to another model than the other files.
     """
 
     def __init__(self, bundle: Bundle) -> None:

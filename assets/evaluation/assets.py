@@ -1,7 +1,7 @@
 """Assets of evaluation: `evaluation`, with every gate as a blocking check.
 
 Belongs here: evaluating the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
-computing a figure (the modules beside this one), promotion (`assets.registry`).
+computing a figure (the modules beside this one), registering (`assets.registry`), promotion (`assets.rollout`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -133,7 +133,7 @@ def _champion_scores(
 def _reference(
     product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
-    """The reference profile of the test rows, with which live rows will be compared."""
+    """The profile of the test rows, the reference for live rows."""
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(

@@ -1,8 +1,9 @@
 """Assets of features: the table `features` and the online store.
 
 Belongs here: calling the job, committing its files, loading the online store. Does not belong here: which days of which
-tables are read (`assets.features.table.inputs`), declarations (`assets.vocabulary.feature_set`), computation
-(`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
+tables are read (`assets.features.table.inputs`, `assets.features.online.load`), declarations
+(`assets.vocabulary.feature_set`), computation (`assets.features.kernel.kernel`), Spark
+(`assets.features.table.spark_job`).
 """
 
 from datetime import date
@@ -41,7 +42,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         partitions,
         deps=[asset_key(product, validated_name(source)) for source in sources],
         group_name="features",
-        description=f"{len(product.features.names)} features a row, only from events known at its as-of time.",
+        description=f"{len(product.features.names)} features per row, only from events known at its as-of time.",
         kinds={"spark", "deltalake"},
         metadata={
             "catalogue": dg.MetadataValue.md(
@@ -127,5 +128,5 @@ def _validated_days(context: dg.AssetExecutionContext, product: Product, source:
 
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
-    # A validated table names its event time `event_time`; a product may decide as of another column.
+    # A validated table names its event time `event_time`; a product may name another column as its as-of time.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, passthrough=spine.passthrough)

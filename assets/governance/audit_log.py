@@ -3,8 +3,8 @@
 Belongs here: appending durably, reading back, verifying the chain. Does not belong here: the actions themselves.
 
 The file is JSON lines. An entry holds the hash of its predecessor and its own (SHA-256 of its canonical JSON), so that
-no entry can be changed, removed, inserted or moved without breaking every later hash. The chain alone does not show
-that its end was cut off: note the last hash (`head`) elsewhere, and pass it to `verify`.
+no entry can be changed, removed, inserted or moved without breaking every later hash. A log that was cut off at the end
+is still a valid chain: note the last hash (`head`) elsewhere, and pass it to `verify`.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class AuditEntry:
         at: Time of the action, UTC.
         actor: A person's name, or the part of the system that acted.
         action: One word: promote, rollback, approve, reject, erase, ….
-        product, version: Object of the action; version may be empty.
+        product, version: The model that the action concerns; version may be empty.
         reason: The reason, in words.
         details: Further figures or names; JSON values.
         previous: Hash of the entry before; zeros for the first.
@@ -81,8 +81,8 @@ class AuditLog:
     ) -> AuditEntry:
         """Writes an entry; it is on disk when this returns.
 
-        A crash may leave an incomplete last line, which was never acknowledged: it is cut off, and an entry records
-        that.
+        A crash may leave an incomplete last line, which was never acknowledged: the line is cut off, and an entry
+        records the repair.
 
         Raises:
             AuditLogError: A name or the reason is empty, the time has no time zone, or a detail is no JSON value.
@@ -118,12 +118,12 @@ class AuditLog:
             for number, line in enumerate(file, start=1):
                 entry = _read(line, f"{self.path} line {number}")
                 if entry.previous != previous or entry.number != number:
-                    raise AuditLogDamaged(f"{self.path} line {number}: it does not follow the line before it")
+                    raise AuditLogDamaged(f"{self.path} line {number}: the entry does not follow the line before it")
                 previous = entry.hash
                 yield entry
 
     def head(self) -> str:
-        """Hash of the last entry; zeros for an empty log. It covers all entries: note it elsewhere."""
+        """Hash of the last entry, which covers all entries; zeros for an empty log. Note it outside the log."""
         if not self.path.exists():
             return _START
         with self.path.open("rb", buffering=0) as file:

@@ -1,7 +1,7 @@
 """Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
-model. Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
+model. Does not belong here: figures (`drift.py`, `performance.py`), the verdicts on them (`verdicts.py`).
 """
 
 from datetime import date, timedelta
@@ -90,7 +90,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
             bundle = champion_bundle(product, rollout, keys)
             rows = lake.read(table_name(product.name, FEATURES), days=_window(lake, product, days))
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
-        # Scored here and not read from `scores`: the whole window then has the present champion's scores.
+        # Not read from `scores`: rows of the whole window are scored by the present champion.
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
         table = with_constant(figures, "model_version", bundle.version, pa.string())
@@ -146,11 +146,11 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     """The bundle that decides now.
 
     Raises:
-        RolloutError: There is none yet; the message names the command that makes one.
+        RolloutError: There is no champion yet; the message names the command that trains and deploys one.
     """
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
-        raise RolloutError(f"{product.name} has no champion yet; make one: loopline run {product.name}")
+        raise RolloutError(f"{product.name} has no champion yet; train and deploy one: loopline run {product.name}")
     return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 

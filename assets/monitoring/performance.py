@@ -1,13 +1,13 @@
 """The realised performance of decisions, and its estimate before labels are known.
 
 Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day, and the estimate
-over decisions without. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
-(`assets.evaluation`), what follows from a figure (`verdicts.py`).
+over decisions without labels. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
+(`assets.evaluation`), the verdict on a figure (`verdicts.py`).
 
-A figure that cannot be computed is null: too few rows, or no good or no bad one among them.
+A figure that cannot be computed is null: there are too few rows, or all labels are of one class.
 
-Realised figures cover only rows with an observed label. Where refused rows have none, AUC is over accepted rows alone
-and usually lower than over all rows: compare it with care.
+Realised figures cover only rows with an observed label. Where refused rows have no label, the AUC is over accepted rows
+alone and usually lower than over all rows: compare it with care.
 """
 
 from collections.abc import Sequence
@@ -102,8 +102,8 @@ def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int
     """The performance that calibrated scores predict, before labels are known.
 
     If a score is the probability of the bad outcome, a pair of rows is ranked rightly with a known probability, and the
-    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). It reacts to a change of the
-    rows but not of their relation to the outcome: it complements the realised figure and does not replace it.
+    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). The estimate reacts to a
+    change of the rows but not of their relation to the outcome: it complements the realised figure.
 
     Args:
         decisions: `day` (date32, the day of the decision) and `score` (probability, null where the model gave none).

@@ -1,7 +1,7 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: from the tables `drift` and `performance` to a `Cause` with its verdict. Does not belong here: the rules
-of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
+Belongs here: reading the tables `drift` and `performance` into a `Cause` with its verdict. Does not belong here: the
+rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _LOOKBACK_DAYS = 60
 
 
 def drift_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """The cause in the champion's drift figures, with the drift verdict."""
+    """The cause that the champion's drift figures give, with the drift verdict."""
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
@@ -39,7 +39,7 @@ def drift_cause(product: Product, lake: Lake, now: datetime) -> Cause:
 
 
 def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """The cause in the champion's realised figures, with the performance verdict."""
+    """The cause that the champion's realised figures give, with the performance verdict."""
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
@@ -76,7 +76,7 @@ def _cause(
 
 
 def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:
-    """The recent figures that have the model version of the newest; `None` when there are none."""
+    """The recent figures of the model version that the newest figure has; `None` when there are no recent figures."""
     name = table_name(product.name, table)
     if not lake.exists(name):
         return None

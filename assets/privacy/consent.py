@@ -27,14 +27,14 @@ def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> Conse
     A subject without an entry has not consented. Of two entries with the same known_at a refusal counts.
 
     Args:
-        rows: With the consent's subject column and `known_at`.
-        consents: With `subject` under the same column name, `purpose`, `granted` (bool) and `known_at`.
+        rows: Rows with the consent's subject column and `known_at`.
+        consents: Entries with the same subject column, `purpose`, `granted` (bool) and `known_at`.
     """
     entries = consents.filter(pc.equal(consents["purpose"], consent.purpose))
     subjects = pc.unique(entries[consent.subject].combine_chunks())
     entry_subject, entry_time = _codes(entries[consent.subject], subjects), _micros(entries["known_at"])
     granted = np.asarray(entries["granted"].to_numpy())
-    order = np.lexsort((~granted, entry_time, entry_subject))  # a refusal after a grant of the same time
+    order = np.lexsort((~granted, entry_time, entry_subject))  # sorts a refusal after a grant of the same time
     entry_subject, entry_time, granted = entry_subject[order], entry_time[order], granted[order]
     row_subject, row_time = _codes(rows[consent.subject], subjects), _micros(rows["known_at"])
     last_entry = _last_at_or_before(entry_subject, entry_time, row_subject, row_time)

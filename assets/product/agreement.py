@@ -11,7 +11,7 @@ from assets.product.contract import ColumnType, Contract
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
-"""Kinds that read a column as a number; a mode that names its values reads a text."""
+"""Kinds whose column must be a number; only `mode` with `values=` takes a text."""
 _NUMERIC: tuple[ColumnType, ...] = ("number", "integer", "boolean")
 
 

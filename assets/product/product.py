@@ -1,7 +1,7 @@
 """A decision product as one frozen value.
 
-Belongs here: the product and the checks that make a wrong description fail when it is loaded. Does not belong here:
-its parts (`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, any Dagster.
+Belongs here: the product and the checks that refuse a wrong description at load. Does not belong here: its parts
+(`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, Dagster.
 """
 
 import re
@@ -107,7 +107,7 @@ class Product:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
         keys = {feature.key for feature in self.features.history if feature.source == source}
-        # Tokens need no check: the store takes each as a key.
+        # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
 
@@ -119,7 +119,7 @@ class Product:
             if taken.get(column, column) != column:
                 raise ProductError(
                     f"product {self.name}: the spine's row_id or passthrough column '{column}' has the name of a "
-                    f"column that the feature table adds; rename that of '{self.spine.source}'"
+                    f"column that the feature table adds; rename the column of '{self.spine.source}'"
                 )
             if column in computed:
                 raise ProductError(
@@ -152,7 +152,7 @@ class Product:
             if self.contract(source).corrections:
                 raise ProductError(
                     f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
-                    "row is read once; send its corrections as a source of their own"
+                    "row is read once; send the corrections as a separate source"
                 )
         for feature in self.features.history:
             contract = self.contract(feature.source)

@@ -4,16 +4,16 @@ Belongs here: comparing logged features with recomputed ones, to the last bit, a
 difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
 (`pipelines.operations.replay`).
 
-The same events reach the lake and the online store by two ways, so the two may hold different events:
+Events reach the lake and the online store by different paths, so the two may hold different events:
 
 - An event posted to the service is in the store at once, and in the lake once its day is materialised. Until then the
-  decision waits for the event, if the lake's events together with it give the logged features.
+  comparison is `waiting` for the event, if the lake's events together with it give the logged features.
 - An event that became known after the store was loaded and was not posted is in the lake only. Training will see it
   though the decision could not: a difference; the event is named.
 - A posted event that broke its contract or lacks consent is not in the lake: a difference; the event is named.
 - A day of the lake that was rematerialised may have other events than the store was loaded with: a difference.
-- A store keeps only the lookback of the windows, counted from its load. A decision as of an earlier time, which the
-  local environment allows, lacks the oldest events of its windows: a difference; the events are named.
+- A store keeps only the events within the lookback before its load. A decision as of an earlier time, which the local
+  environment allows, lacks the oldest events of its windows: a difference; the events are named.
 """
 
 from collections import Counter
@@ -104,7 +104,7 @@ class EventGap:
     """An event known at the decision's as-of time that only the lake or only the store has.
 
     Attributes:
-        waiting: The event's day is not in the lake yet.
+        waiting: Whether the event's day is not in the lake yet.
         why: The cause, in a sentence.
     """
 
@@ -124,7 +124,7 @@ class Parity:
     Attributes:
         differences: Features that differ; empty when none does.
         gaps: Events that only the lake or only the store has; empty before `explain`.
-        waiting: Events that are not in the lake yet explain every difference.
+        waiting: Whether events that are not in the lake yet explain every difference.
         remark: A limit of the comparison, in a sentence; empty for none.
     """
 
@@ -139,14 +139,14 @@ def compare_with_lake(record: Decision, bundle: Bundle, index: EntityIndex) -> P
 
     Raises:
         CannotReplay: The record lacks an input, a key or the sequence.
-        FeatureError: An event cannot be computed with.
+        FeatureError: A feature cannot be computed from an event.
     """
     computed = compute_features(record, bundle, index.of(record, bundle))
     return Parity(_differences(record, computed))
 
 
 def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: StoreEvents) -> Parity:
-    """Adds to a comparison the events that only the lake or only the store has, and whether the lake waits for some."""
+    """Adds to a comparison the events that only the lake or only the store has, and whether it waits for the lake."""
     lake, kernel = index.of(record, bundle), bundle.parts.kernel
     gaps: list[EventGap] = []
     completed: dict[tuple[str, str], pa.Table] = {}
@@ -179,7 +179,7 @@ def compute_features(record: Decision, bundle: Bundle, events: EntityTables) -> 
 
     Raises:
         CannotReplay: The record lacks an input or the sequence.
-        FeatureError: An event cannot be computed with.
+        FeatureError: A feature cannot be computed from an event.
     """
     ordered = bundle.policy.sequence is not None
     usable_events = {pair: usable(table, ordered=ordered) for pair, table in events.items()}
@@ -202,7 +202,7 @@ def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
 
 
 def _sequence(record: Decision, shape: RequestShape) -> int | None:
-    """Order of the row among rows of the same microsecond; older records have it only in a numeric row id."""
+    """Order of the row among rows of the same microsecond; in older records a numeric row id is the order."""
     if shape.sequence is None:
         return None
     sequence = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence

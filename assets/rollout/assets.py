@@ -1,7 +1,7 @@
 """Assets of the rollout: `deployment`, which makes a registered version the champion.
 
-Belongs here: moving the alias and the rollout manifest, and recording both moves. Does not belong here: whether a
-version may be promoted (`promotion.py`), MLflow itself (`resources.tracking`), following the manifest
+Belongs here: moving the champion alias and the rollout manifest, and recording both moves. Does not belong here:
+whether a version may be promoted (`promotion.py`), MLflow itself (`resources.tracking`), following the manifest
 (`assets.serving.watcher`).
 """
 
@@ -59,7 +59,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         champion = tracking.champion(product.name)
         before = champion.version if champion else None
         reasons: tuple[str, ...] = ("it is the champion already",)
-        if before != version:  # else an earlier run moved the alias, then failed
+        if before != version:  # equal if an earlier run moved the alias and then failed
             approval = _approval(product, tracking, environment, version, clock.now())
             verdict = _verdict(product, tracking, version, digest, approval, before, clock.now())
             if verdict.action != "promote":

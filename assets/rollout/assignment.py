@@ -12,7 +12,7 @@ Arm = Literal["champion", "challenger"]
 
 
 def arm_of(product: str, key: Sequence[object], challenger_share: float) -> Arm:
-    """The arm of an entity; an entity of the challenger stays there while the share grows.
+    """The arm of an entity; an entity in the challenger's arm stays there while the share grows.
 
     Args:
         key: The values of the entity's key columns.

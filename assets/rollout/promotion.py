@@ -22,8 +22,8 @@ class PromotionSignals:
         registration: The version's record; `None` when there is none or it cannot be read.
         digest: Digest of the version's bundle; `None` when its signature was not verified.
         impact: Impact of the product; `high` needs an approver.
-        approval: The version's approval or rejection; `None` for neither.
-        champion: The version that decides now; `None` for none.
+        approval: The version's approval or rejection; `None` if nobody has answered yet.
+        champion: The version that decides now; `None` before the first champion.
     """
 
     version: str

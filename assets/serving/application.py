@@ -90,7 +90,7 @@ class Application:
         return self._watcher.live
 
     def close(self) -> None:
-        """Ends the threads, closes the log and the stores; call it when every request is answered."""
+        """Ends the threads, closes the log and the stores; call only when every request is answered."""
         self._shadow_pool.shutdown(wait=True)
         self._watcher.close()
         self._log.close()
@@ -103,7 +103,7 @@ class Application:
         Raises:
             RequestError: The body or the request in it is invalid.
             NoChampion: No champion of the product is loaded.
-            StaleEvents: The known events end too early, and the product then refuses to decide.
+            StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
         call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
@@ -163,7 +163,7 @@ class Application:
     def add_event(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
 
-        An event that also arrives by a stream counts once if `event_id` is its name there (see
+        An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
         `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
         known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
 
@@ -206,7 +206,7 @@ class Application:
         ]
 
     def watermarks(self, product: str) -> Mapping[str, datetime]:
-        """For each source of the online store, until when its events are known; empty when the store cannot be read."""
+        """The watermark of each source in the online store; empty when the store cannot be read."""
         try:
             return self._watcher.store(product).watermarks()
         except StoreUnavailable as error:
@@ -214,7 +214,7 @@ class Application:
             return {}
 
     def _events_of(self, product: str) -> dict[str, Any]:
-        """The online store's version, the table versions it was loaded from, and until when each source is known."""
+        """The online store's version, the table versions that it was loaded from, and each source's watermark."""
         try:
             state = self._watcher.store(product).state()
         except StoreUnavailable as error:
@@ -226,7 +226,7 @@ class Application:
 
 
 def _settle() -> None:
-    """Exempts the loaded bundles from garbage collection: a full collection over them would delay requests."""
+    """Exempts the loaded bundles from garbage collection: a full collection of them would delay requests."""
     gc.collect()
     gc.freeze()
 

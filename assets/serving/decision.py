@@ -22,7 +22,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class NoDecision(LooplineError, ValueError):
-    """An id or a record is not that of a decision, or the decision was not recorded; the message says which."""
+    """An id or record is malformed, or no such decision was recorded; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Decision:
         store_version: The version of the online store that was read; `None` when none was read.
         problem: The cause of the fallback; `None` without one.
         shadow_of: The id of the answered decision, where this one is its shadow.
-        erased: The subject was erased: keys, inputs and features were removed from the record.
+        erased: Whether the subject was erased: keys, inputs and features are then empty.
     """
 
     id: str

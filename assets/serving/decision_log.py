@@ -1,11 +1,11 @@
-"""Reading the decision log: a day, one decision; and erasing a subject from it.
+"""Reading the decision log by day or by decision, and erasing a subject from it.
 
 Belongs here: the layout of the files, reading them, erasure. Does not belong here: appending (`log_writer.py`), the
 fields of a decision (`decision.py`), archiving old files.
 
-Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object a line. Only the process that
-created a file appends to it; an erasure replaces the file under a lock, and the writer goes on in the new file. A file
-that is being written, or whose process was killed, ends in zero bytes: space allocated in advance.
+Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object per line. Only the process
+that created a file appends to it; an erasure replaces the file under a lock, and the writer continues in the new file.
+A file that is being written, or whose process was killed, ends in zero bytes: space allocated in advance.
 """
 
 import fcntl
@@ -79,7 +79,7 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
         lines, is_torn = _whole_lines(path.read_bytes())
         if is_torn:
             torn.append(path)
-            _LOG.warning("decision log %s ends in an incomplete line; it was never answered and is left out", path)
+            _LOG.warning("decision log %s ends in an incomplete line; its decision was never answered: left out", path)
         for number, line in enumerate(lines, start=1):
             decisions.append(_parsed(path, number, line))
     return DayLog(decisions=tuple(decisions), torn=tuple(torn))
@@ -120,8 +120,8 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
 def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
     """Removes keys, inputs and features from every decision on an entity; returns how many decisions it changed.
 
-    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service may go on writing
-    meanwhile.
+    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service may continue to
+    write meanwhile.
 
     Raises:
         DecisionLogError: A line is no decision; an incomplete last line is left out instead.

@@ -94,7 +94,7 @@ class Engine:
     # ------------------------------------------------------------------ many rows
 
     def score(self, features: pa.Table) -> NDArray[np.float64]:
-        """Scores of a feature table, float64 [n]. Raises ModelError."""
+        """Scores of a feature table, float64 [n]; raises ModelError."""
         return self._scorer.score(self._scorer.encode(features))
 
     def score_table(self, features: pa.Table) -> ScoreResult:
@@ -132,8 +132,7 @@ class Engine:
 
         Raises:
             RequestError: The request is invalid.
-            StaleEvents: The events in the online store end too long before the decision, and the product then refuses
-                to decide.
+            StaleEvents: A source's watermark lies too long before the decision, and the product then refuses to decide.
         """
         checked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
         if shadow_of is not None:
@@ -175,7 +174,7 @@ class Engine:
         )
 
     def _check_fresh(self, snapshot: Snapshot | None, as_of: datetime) -> None:
-        """Raises for events that end too long before the decision: a refusal or a fallback, as the product declares."""
+        """Raises for a watermark too long before the decision: a refusal or a fallback, as the product declares."""
         stale = self._history.stale(snapshot, as_of) if snapshot else None
         if stale is not None and self.bundle.policy.when_stale == "refuse":
             raise StaleEvents(stale)

@@ -1,7 +1,8 @@
 """The history features of a request, from the events that the online store holds of its entities.
 
 Belongs here: which events are fetched, whether they are recent and complete enough, the choice between events and
-tiles. Does not belong here: the fallback of a decision without them (`engine.py`), the store.
+tiles. Does not belong here: the fallback of a decision without history (`engine.py`), the store
+(`resources.online_store`).
 """
 
 from collections.abc import Mapping
@@ -50,9 +51,9 @@ class HistoryFeatures:
         return self._store.fetch_all([_entity(need, keys) for need in self._needs] + tiles)
 
     def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
-        """Names the first source whose events end too long before the decision, in a sentence; None for no source."""
+        """A sentence that names the first source with a watermark too long before the decision; None for none."""
         for source in dict.fromkeys(need.source for need in self._needs):
-            until = snapshot.watermarks[source]  # not of its tiles: they hold loaded events only
+            until = snapshot.watermarks[source]  # not the tiles' watermark: tiles hold loaded events only
             if as_of - until > self._max_age:
                 return (
                     f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
@@ -85,8 +86,9 @@ class HistoryFeatures:
                 missing = [name for name in tiling.columns if name not in tiles.schema.names]
                 if missing:
                     raise StoreUnavailable(
-                        f"tiles of {need.source} in the online store are of other features than those of bundle "
-                        f"{self._bundle.version}; load the online store again: loopline load {self._bundle.product}"
+                        f"tiles of {need.source} in the online store lack statistics that bundle "
+                        f"{self._bundle.version} needs; load the online store again: "
+                        f"loopline load {self._bundle.product}"
                     )
                 key = keys[need.key]
                 cover = tiling.cover(tiles, spine)

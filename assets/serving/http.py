@@ -151,7 +151,7 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
-    """Starlette logs the error; the answer tells the caller nothing of the internals."""
+    """Answers an unforeseen error without its details; Starlette logs them."""
     return _error(500, "the service failed; its log has the details")
 
 

@@ -3,8 +3,7 @@
 Belongs here: timing an engine on real requests, for the latency gate. Does not belong here: load tests over HTTP
 (`tests/benchmarks`).
 
-Processor time is measured, not wall-clock time: a model must not be refused because the machine is busy with other
-work.
+Processor time is measured, not wall-clock time, so that a busy machine does not make the gate refuse a model.
 """
 
 import time

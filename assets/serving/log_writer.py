@@ -39,7 +39,7 @@ class _Line:
 
 
 class DecisionLog:
-    """Appends decisions; one object a process.
+    """Appends decisions; one object per process.
 
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
     fails, the file is cut back to its last complete line and the futures raise.
@@ -128,7 +128,7 @@ class _File:
     """An open file with allocated space after its last line.
 
     The space is zero bytes that are on disk already. A line written over them leaves the file's length unchanged, so
-    its sync need not wait for the file system's journal: beside busy processes this makes slow syncs four times rarer.
+    its sync need not wait for the file system's journal: on a busy machine slow syncs become four times rarer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +158,7 @@ class _File:
         self._size = max(self._size, self._length)
 
     def allocate(self) -> None:
-        """Writes zero bytes ahead when little space is left; without them appending works too, but slower."""
+        """Writes zero bytes ahead when little space is left; appending works without them, but is slower."""
         if self._size - self._length > _SPACE // 4:
             return
         try:

@@ -58,7 +58,7 @@ class Metrics:
     def show(
         self, live: Callable[[], Mapping[str, LiveProduct]], watermarks: Callable[[str], Mapping[str, datetime]]
     ) -> None:
-        """Adds the live products, and until when the events of each source are known, to every later scrape."""
+        """Adds the live products and the watermark of each source to every later scrape."""
         self.registry.register(_Live(live, watermarks))
 
     def text(self) -> bytes:

@@ -31,8 +31,8 @@ def reasons_of(
 ) -> tuple[Reason, ...]:
     """The features that counted most against the person, the largest contribution first, no sentence twice.
 
-    A missing value is named as missing: "the income is low" would be false of an unknown income. Features with equal
-    contributions are in the order of their names, so that a replay gives the same list.
+    The reason for a missing value says that it is missing: "the income is low" would be false for an unknown income.
+    Features with equal contributions are in the order of their names, so that a replay gives the same list.
 
     Args:
         totals: The contribution of each feature; only those above 0 count against the person.

@@ -37,7 +37,7 @@ class RequestError(LooplineError):
 
 
 class StaleEvents(LooplineError):
-    """The request is valid, but the known events end too long ago, and the product then refuses to decide."""
+    """The request is valid, but a source's watermark is too old, and the product then refuses to decide."""
 
 
 class NoChampion(LooplineError):
@@ -48,7 +48,7 @@ def parse_json(body: bytes) -> Mapping[str, object]:
     """The JSON object of a body, parsed strictly: no NaN or Infinity, no name twice.
 
     Raises:
-        RequestError: The body is no such object, or is larger than 64 KiB.
+        RequestError: The body is not such an object, or is larger than 64 KiB.
     """
     if len(body) > LARGEST_BODY:
         raise RequestError(f"the body has {len(body)} bytes; at most {LARGEST_BODY} are read")
@@ -73,7 +73,7 @@ def parse_request(
 
     Args:
         request: The parsed JSON.
-        now: The decision time; it is also the as-of time, unless the request may and does set `as_of`.
+        now: The decision time; also the as-of time, unless the request sets `as_of` and is allowed to.
         as_of_allowed: Whether a request may set `as_of`.
         also_known: Names that only other live bundles use; they are ignored.
 
@@ -133,7 +133,7 @@ def parse_event(
 
     Args:
         event: The parsed JSON.
-        now: The event's `known_at`, unless the event has one itself.
+        now: The `known_at` of an event without one.
         any_time: Whether `known_at` may be after `now`.
         resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
             decision that reads it fail.
@@ -158,7 +158,7 @@ def parse_event(
         if isinstance(value, (dict, list)):
             problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
     if "event_time" not in fields:
-        problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
+        problems.append("field 'event_time' is missing; write when the event happened, as 2026-03-01T12:00:00Z")
     times: dict[str, datetime] = {"known_at": now}
     for name in ("event_time", "known_at"):
         if name in fields:

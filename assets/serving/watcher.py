@@ -1,7 +1,7 @@
 """The live bundles, kept in step with the rollout store.
 
 Belongs here: polling rollout manifests, loading and warming bundles beside the live ones, swapping them, refusing bad
-ones. Does not belong here: deciding with a bundle (`engine.py`), when a release moves on (`assets.rollout`).
+ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a release (`assets.rollout`).
 """
 
 import logging
@@ -51,7 +51,7 @@ class LiveProduct:
         return finest
 
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
-        """The engine that decides a request; the same for the same entity as long as the share does not shrink."""
+        """The engine that decides a request, by the arm of its entity."""
         if self.challenger is None:
             return self.champion, "champion"
         names = self.champion.shape.keys or (self.champion.shape.row_id,)
@@ -74,10 +74,10 @@ class _Refusal:
 class Watcher:
     """Keeps `live` in step with the rollout store. A bad bundle is refused, logged and counted.
 
-    A product whose new champion is bad stays as it was; a bad challenger or shadow is left out.
+    A product whose new champion is bad keeps its live bundles; a bad challenger or shadow is left out.
 
     Args:
-        open_store: Opens the online store of a product; called once a product.
+        open_store: Opens the online store of a product; called once per product.
         count_failure: Called with the product for every refused manifest or bundle.
         after_swap: Called after the live bundles of a product were replaced.
         interval: Seconds between two polls.
@@ -114,7 +114,7 @@ class Watcher:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops polling and closes the online stores; call it when no decision is in progress."""
+        """Stops polling and closes the online stores; call only when no decision is in progress."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()

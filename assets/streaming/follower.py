@@ -1,11 +1,10 @@
 """Following one stream of a product into its online store.
 
-Belongs here: the position in the stream, appending events, and the time until which the store knows the stream. Does
-not belong here: the rules for a message (`events.py`), the process that follows
-(`pipelines.services.stream_follower`).
+Belongs here: the position in the stream, appending events, and the stream's watermark in the store. Does not belong
+here: the rules for a message (`events.py`), the process that runs the follower (`pipelines.services.stream_follower`).
 
-The store keeps the offsets with the events, written in one transaction, so a follower that was killed reads nothing
-twice. If the store was lost, or loaded again with an earlier end, the follower reads from the end of the load.
+The store keeps the offsets with the events, written in one transaction, so a restarted follower adds no event twice. If
+the store was lost, or loaded again up to an earlier watermark, the follower reads from the watermark of the load.
 """
 
 import logging
@@ -31,7 +30,7 @@ _HEARTBEAT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Step:
-    """The counts of one step.
+    """The counts of one call of `Follower.step`.
 
     Attributes:
         read: Messages that were read.
@@ -50,8 +49,8 @@ class Follower:
     """Follows one stream; not safe for several threads.
 
     Args:
-        key: The key of tokens.
-        now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before it began.
+        key: The tokenisation key.
+        now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before its start.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Follower:
 
         Raises:
             SourceError: The stream does not answer or does not exist.
-            StoreError: The store cannot be used; nothing was appended, and the next step reads the same again.
+            StoreError: The store cannot be used; nothing was appended, and the next step reads the same messages.
             LakeError: The consents cannot be read.
         """
         state = self._store.state()
@@ -119,7 +118,7 @@ class Follower:
         return self._tail.read(self._tail.offsets_at(watermark), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
-        """The consents in the lake now; a consent that has not reached the lake does not count."""
+        """The consents in the newest version of the lake's table; a later consent does not count yet."""
         consent = self._contract.consent
         if consent is None:
             return None

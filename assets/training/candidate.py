@@ -1,7 +1,7 @@
-"""A candidate: what training hands on, as the parts of a bundle.
+"""A candidate: the result of training, as the parts of a bundle.
 
-Belongs here: from a training set to rows and split, from fitted candidates to bundle parts, and back to a model that
-can be judged. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.bundle.bundle`).
+Belongs here: preparing rows and split from a training set, building bundle parts from fitted candidates, and reading a
+model back for evaluation. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.bundle.files`).
 """
 
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ _SAMPLE_ROWS = 512
 def labelled_rows(
     product: Product, training_set: pa.Table, encoder: Encoder | None = None
 ) -> tuple[TrainingRows, Split, Encoder]:
-    """The rows of a training set, their split and their encoder; each depends on the table alone.
+    """The rows of a training set, their split and their encoder.
 
     Args:
-        encoder: The encoder of a candidate that is to be judged on these rows. `None` makes a new one, which learns the
-            values of categories from the training rows alone, not from calibration and test rows.
+        encoder: The encoder of a candidate that is to be evaluated on these rows. `None` builds a new encoder, which
+            learns the values of categories from the training rows alone, not from calibration and test rows.
 
     Raises:
         RowsError: A column is missing.
@@ -105,7 +105,7 @@ def candidate_parts(
 
 
 def boosted_model(parts: BundleParts) -> BoostedModel:
-    """The model of a bundle, ready to be judged, from exactly the bytes that will decide."""
+    """The model of a bundle, ready to be evaluated, from exactly the bytes that will decide."""
     booster = xgb.Booster({"nthread": 1}, model_file=bytearray(parts.booster))
     return BoostedModel(
         booster=booster,

@@ -138,7 +138,7 @@ def test_calm_figures_start_nothing(ticking: Ticking) -> None:
 
 def test_drift_without_a_training_on_record_is_a_contradiction(ticking: Ticking) -> None:
     ticking.record_drift({YESTERDAY: 0.6})
-    assert "no training is on record" in str(ticking.ask(DRIFT))
+    assert "none is on record" in str(ticking.ask(DRIFT))
 
 
 def test_the_retrain_schedule_keeps_its_cron_and_the_cooldown(ticking_on_disk: Ticking) -> None:

@@ -163,7 +163,7 @@ def test_a_row_that_arrived_before_its_as_of_time_is_refused(
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
     path.write_bytes(Path(next(path for path in bank.spine.paths if LAST.isoformat() in path)).read_bytes())
-    with pytest.raises(FeatureError, match="^spine: .* as of a later day than they arrived on"):
+    with pytest.raises(FeatureError, match="^spine: .* as-of day is later than the day of their arrival"):
         _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 

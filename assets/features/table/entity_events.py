@@ -30,10 +30,10 @@ def events_of_entities(
     """For each source that the kernel reads, the events of the entities by any of their keys.
 
     Args:
-        table: From a source to the lake's name of its validated table.
+        table: Returns the lake's name of a source's validated table.
         entities: For each key column of the kernel, the entities' keys.
-        sequence: The column that orders events of the same microsecond; returned as `sequence`, for sources of which
-            the request is an event.
+        sequence: The column that orders events of the same microsecond; returned as `sequence`, for sources that
+            include the request.
         days: First and last day on which the events became known.
         row_id: One more column to read where the request is an event: it identifies the request's own event.
 
@@ -82,7 +82,7 @@ def rows_with(
 
 
 def _has_key(rows: pa.Table, keys: Mapping[str, pa.Array]) -> pa.ChunkedArray:
-    """bool [rows]: which have one of the values in one of the key columns."""
+    """bool [rows]: the rows with one of the values in one of the key columns."""
     # Keys of requests are text, whatever the column's type.
     first, *others = [pc.is_in(rows[key].cast(values.type), value_set=values) for key, values in keys.items()]
     for other in others:
