@@ -1,6 +1,6 @@
 """Alerts about runs.
 
-Belongs here: from an event of Dagster to an `Alert` with a runbook and a link. Does not belong here: sending an alert
+Belongs here: the `Alert`, with runbook and link, for an event of Dagster. Does not belong here: sending an alert
 (`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
 (`assets.monitoring.verdicts`).
 """

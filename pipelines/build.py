@@ -1,7 +1,7 @@
 """The composition of a product's pipeline.
 
-Belongs here: the asset factories, checks, jobs, schedules, sensors and connections of a code location. Does not belong
-here: their definitions.
+Belongs here: assembling assets, checks, jobs, schedules, sensors and connections into a code location. Does not belong
+here: their definitions (`jobs.py`, `schedules.py`, `sensors.py`, `connections.py`, each stage's `assets.py`).
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ class RunFailure:
     Attributes:
         asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
         message: The description of the failure, the failed blocking checks, or the message of the error.
-        complete: Whether the message is a description from our code, which names the asset already.
+        complete: Whether the message already names the asset.
     """
 
     asset: str

@@ -1,7 +1,7 @@
 """Run requests of schedules and sensors, and their reasons to skip.
 
-Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A retraining starts
-once per cause and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
+Belongs here: the run request, or the reason to skip, that follows from the recorded runs. A retraining starts once per
+cause and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
 (`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
 """
 
@@ -30,7 +30,7 @@ _ACTIVE = [
 def request_retraining(
     instance: dg.DagsterInstance, product: Product, cause: Cause, now: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for a cause that no earlier run was started for, outside the cooldown."""
+    """Requests a run unless the cause has started one before, or the cooldown is running."""
     active = _active_run(instance, retrain_name(product))
     if active is not None:
         return dg.SkipReason(f"a retraining is under way: run {active}")
@@ -58,7 +58,7 @@ def request_day(
 
 
 def materialised_days_of(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
-    """The days whose features were ever materialised."""
+    """The days whose features have been materialised."""
     return materialised_days(instance, asset_key(product, FEATURES))
 
 

@@ -18,8 +18,8 @@ from resources.clock import Clock
 def daily_schedule(product: Product) -> dg.ScheduleDefinition:
     """Materialises yesterday at 02:00 UTC, when its data have arrived.
 
-    Yesterday is read from the product's clock; the sandbox's clock stands where its data end. A day that is
-    materialised already is skipped.
+    Yesterday is by the product's clock; the sandbox's clock stands at the end of its data. A day that is already
+    materialised is skipped.
     """
 
     @dg.schedule(

@@ -1,6 +1,6 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, a day whose files have landed, the alert for a failed run. Each
+Belongs here: retraining on drift and on performance, the run of a day whose files have landed, failure alerts. Each
 sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
 (`assets.monitoring.verdicts`).
 """
@@ -65,10 +65,10 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(f"{day} is no day of {product.name}: it is not over, or after the sandbox's end")
+            return dg.SkipReason(f"{product.name} has no day {day}: the day is not over, or after the sandbox's end")
         missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
         if missing:
-            return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
+            return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
         return request_day(context.instance, product, day, why="landed")
 
     return landing
@@ -92,7 +92,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
 def _retraining_sensor(
     product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
 ) -> dg.SensorDefinition:
-    """`<product>_<name>_sensor`: requests a retraining for the cause that `find` reads from the lake."""
+    """`<product>_<name>_sensor`: requests a retraining if `find` reads a cause from the lake."""
 
     @dg.sensor(
         name=f"{product.name}_{name}_sensor",

@@ -1,7 +1,7 @@
 """The environment: the addresses of everything outside, read and checked once.
 
-Belongs here: the names of the environments, the addresses of each, and the refusal of everything else. The values are
-in `infra/environments/<name>.yaml`. Does not belong here: opening an address, secrets (`keys.py`).
+Belongs here: the names of the environments, the addresses of each, and refusing unknown names and missing addresses.
+The values are in `infra/environments/<name>.yaml`. Does not belong here: opening an address, secrets (`keys.py`).
 """
 
 import os
@@ -22,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:\{[a-z_]+\}|[^{}])*))?\}")
 
 
 class UnknownEnvironment(LooplineError):
-    """The environment is not one of ours, or lacks an address; the message names the variable to set."""
+    """The environment is unknown, or lacks an address; the message names the variable to set."""
 
 
 class Ports(BaseModel):
@@ -49,10 +49,10 @@ class Environment(BaseModel):
         online_store: `lmdb://<folder>` or `redis://host:port/db`.
         rollout: Folder or `s3://` prefix of bundles and rollout manifests.
         decision_log: Folder to which the decision service appends.
-        webhook: Address that alerts are posted to; empty for the console alone.
+        webhook: Address that alerts are posted to; if empty, alerts go to the console only.
         sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
         card_transactions: Folder of the Fraud Detection Handbook's monthly Parquet files, which replace the sandbox's
-            invented card payments; empty for the invented ones.
+            invented card payments; if empty, the sandbox invents them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +99,7 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     home = Path(variables.get("LOOPLINE_HOME") or CHECKOUT / ".loopline").expanduser().resolve()
     if home.exists() and not home.is_dir():
         raise UnknownEnvironment(
-            f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path where one can be made"
+            f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path that does not exist yet"
         )
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-# What must outlive the cluster: the bucket, and the database of Dagster and MLflow.
+# Resources that outlive the cluster: the bucket, and the database of Dagster and MLflow.
 
 resource "aws_s3_bucket" "loopline" {
   bucket = var.bucket
@@ -29,7 +29,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "loopline" {
   }
 }
 
-# Erasing a person rewrites files; what they replaced must go too, and soon.
+# Erasing a person rewrites files; the replaced versions of the files are deleted after 14 days.
 resource "aws_s3_bucket_lifecycle_configuration" "loopline" {
   bucket = aws_s3_bucket.loopline.id
   rule {

@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Name of the environment; part of every name."
+  description = "Name of the environment; part of the database's names."
   type        = string
   validation {
     condition     = contains(["staging", "prod"], var.environment)
@@ -18,7 +18,7 @@ variable "subnet_ids" {
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the database; they let the cluster in on port 5432 and nobody else."
+  description = "Security groups of the database; they admit only the cluster, on port 5432."
   type        = list(string)
 }
 

@@ -15,7 +15,7 @@ from resources.environments import load_environment
 if TYPE_CHECKING:
     from assets.bundle.registration import Answer
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="As the registry numbers it.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version number in the registry.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 

@@ -61,7 +61,7 @@ def replay(
     decision: Annotated[str | None, typer.Option(metavar="ID", help="One decision.")] = None,
     json_: Json = False,
 ) -> None:
-    """Recompute recorded decisions from log and lake; 0 only when there are zero differences."""
+    """Recompute recorded decisions from log and lake; exit status 0 only without differences."""
     from pipelines.operations.replay import replay_day, replay_decision
     from pipelines.products import load_product
 
@@ -81,7 +81,9 @@ def replay(
 
 def tables(
     product: ProductName,
-    partitions: Annotated[bool, typer.Option("--partitions", help="With the content hash of each day.")] = False,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Add the content hash of each day to the JSON object.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """The lake's tables: version, partitions, rows, content hash, last commit."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipelines.cli import console
 
-if TYPE_CHECKING:  # seconds of imports that `--help` does not need
+if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.features.catalogue.survey import FeatureSurvey
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from pipelines.services.lifecycle import ServiceStatus
 
 _SHOWN = 20
-"""The most decisions of a replay that are listed."""
+"""The largest number of decisions that a replay lists."""
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:
@@ -75,7 +75,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
 
 
 def show_loaded(found: "Loaded", to: "Console") -> None:
-    """Version and rows, and a line for each source: the end of its loaded days, and a day that it lacks."""
+    """Version and rows, and a line for each source: the end of its loaded days, and the missing day after them."""
     console.heading(f"Online store of {found.product}: {found.rows:,} events, version {found.version}", to)
     for source, until in found.watermarks.items():
         lacking = found.lacking.get(source)
@@ -97,7 +97,7 @@ def show_decision(decision: dict[str, Any], to: "Console") -> None:
 
 
 def show_next(report: "LoopReport", others: Sequence[str], to: "Console") -> None:
-    """Commands that may follow the demonstration.
+    """Suggests commands to run after the demonstration.
 
     Args:
         others: The products that were not demonstrated.
@@ -168,7 +168,7 @@ def show_features(found: "FeatureSurvey", to: "Console") -> None:
 
 
 def show_replay(report: "ReplayReport", to: "Console") -> None:
-    """The counts, the features that differ, and the reason for each decision that differs or waits."""
+    """The counts, the features that differ, and the reasons for decisions that differ or wait for events."""
     counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
     console.heading(
         f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "

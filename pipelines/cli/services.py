@@ -14,7 +14,7 @@ from resources.environments import load_environment
 
 
 def up(json_: Json = False) -> None:
-    """Start the local services: Dagster's UI and daemon, MLflow, the decision service."""
+    """Start the local services: Dagster's UI and daemon, MLflow, the decision service, the stream follower."""
     from pipelines.operations.source_days import prepare_sandbox
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
@@ -37,7 +37,7 @@ def down(json_: Json = False) -> None:
 
 
 def status(json_: Json = False) -> None:
-    """The state of the local services; 0 only when all of them run."""
+    """The state of the local services; exit status 0 only if all of them run."""
     from pipelines.services.lifecycle import status as ask
 
     found = ask(load_environment())

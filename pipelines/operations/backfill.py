@@ -1,6 +1,6 @@
 """Materialising a range of days again: `loopline backfill`.
 
-Belongs here: the choice between the named assets and all data. Does not belong here: backfills from the UI, which
+Belongs here: the choice between named assets and all data assets. Does not belong here: backfills from the UI, which
 Dagster runs; assets that follow a backfill automatically (`pipelines.automation`).
 """
 

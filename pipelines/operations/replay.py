@@ -186,7 +186,7 @@ def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: O
 
 
 def _explained(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: OnlineStore) -> Parity:
-    """The comparison with the events that only the lake or only the store has, if the store can be read."""
+    """Adds to the comparison the events that only the lake or only the store has, if the store can be read."""
     needs = bundle.parts.kernel.needs
     wanted = {(n.source, n.key): EntityEvents(n.source, n.key, record.keys[n.key]) for n in needs}
     try:

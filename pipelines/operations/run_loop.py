@@ -4,8 +4,7 @@ Belongs here: the order of the jobs, and the report on the result. Does not belo
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
 A run materialises only missing days, and trains a model only if days were added or there is no champion. Days whose
-features were computed by other declarations than the present ones are outdated: they are materialised again, and a
-model is trained on them.
+features were computed from earlier declarations are outdated: the run materialises them again and trains a model.
 """
 
 import time
@@ -133,7 +132,7 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to monitor: enough for the outcomes of a whole window to have matured on the last day."""
+    """The days to monitor: so many that the outcomes of a whole window have matured on the last day."""
     reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
     return max(days[0], days[1] - reach), days[1]
 

@@ -34,7 +34,7 @@ _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _EXPIRY_SECONDS = 3600.0
-# Their messages contain a remedy and no personal data.
+# The messages of these errors contain a remedy and no personal data.
 _FORESEEN = (SourceError, StoreError, LakeError, EventError, ContractCannotRun, SandboxError)
 
 
@@ -126,7 +126,7 @@ class Following:
                 removed = store.expire(clock.now()) if store.state() else 0
             except StoreError as error:
                 _LOG.warning("%s: expired events are not removed yet: %s", name, error)
-            except Exception as error:  # noqa: BLE001 - as in a step
+            except Exception as error:  # noqa: BLE001 - as in `_step`
                 _LOG.error("%s: expired events are not removed yet: %s", name, _unforeseen(error))
             else:
                 _LOG.info("%s: removed %d events older than every window", name, removed)

@@ -23,7 +23,7 @@ class JsonValues(dg.ConfigurableIOManager):
     folder: str
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Replaces the value; `None`, from an asset that wrote its data elsewhere, is not kept."""
+        """Replaces the value; ignores `None`, the result of an asset that wrote its data elsewhere."""
         if obj is None:
             return
         files, path = self._place(context.asset_key)

@@ -1,6 +1,6 @@
-"""What every online store does in the same way, whatever keeps its bytes.
+"""The behaviour that the online stores in LMDB and in Redis share.
 
-Belongs here: the checks of arguments and versions, decoding the stored bytes, and the methods that follow from other
+Belongs here: the checks of arguments and versions, decoding the stored bytes, and the methods that need only other
 methods. Does not belong here: transactions and connections (`lmdb_store.py`, `redis_store.py`), removing the events of
 an entity (`erasure.py`).
 """
@@ -98,7 +98,7 @@ class StoreBase(ABC):
         found: Iterable[tuple[EntityEvents, bytes | None, Sequence[bytes]]],
         positions: Mapping[str, bytes | None],
     ) -> Snapshot:
-        """Decodes what a fetch found in one version.
+        """Decodes the result of a fetch from one version.
 
         Args:
             found: Each wanted entity with its block, if it has one, and its records.
@@ -122,17 +122,17 @@ class StoreBase(ABC):
     # ------------------------------------------------------------------ errors
 
     def _loaded(self, state: StoreState, source: str) -> SourceState:
-        """What a version has of a source.
+        """The state of a source in a version.
 
         Raises:
             StoreUnavailable: The source was not loaded.
         """
         if source not in state.sources:
-            raise StoreUnavailable(f"{self._label} has nothing of {source}; load it: loopline load {self._product}")
+            raise StoreUnavailable(f"{self._label} has no events of {source}; load it: loopline load {self._product}")
         return state.sources[source]
 
     def _not_loaded(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._label} holds nothing; load it: loopline load {self._product}")
+        return StoreUnavailable(f"{self._label} is empty; load it: loopline load {self._product}")
 
     def _replaced(self) -> VersionReplaced:
         return VersionReplaced(f"{self._label}: another version was published meanwhile")

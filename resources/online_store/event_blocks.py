@@ -98,8 +98,8 @@ def _starts(keys: pa.Array) -> np.ndarray:
 def decode(block: bytes | None, records: Sequence[bytes], schema: pa.Schema, *, since: datetime) -> pa.Table:
     """The table of an entity's block and the records of its single events; empty when there are neither.
 
-    Two kinds of records are left out: those that arrived before `since`, because the block has their events, and those
-    that lack a column, because they were written for an older version and are read again from their stream.
+    Two kinds of records are left out: those that arrived before `since`, because the block contains their events, and
+    those that lack a column, because they belong to an older version and are read again from their stream.
 
     Raises:
         EventError: The bytes are damaged.

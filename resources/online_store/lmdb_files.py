@@ -1,7 +1,7 @@
-"""The files of one LMDB online store: opening them, and noticing that they were replaced.
+"""The files of one LMDB online store: opening them, and detecting that they were replaced.
 
-Belongs here: the environment and its transactions, and the errors of LMDB. Does not belong here: what a transaction
-reads or writes (`lmdb_store.py`).
+Belongs here: the environment and its transactions, and the errors of LMDB. Does not belong here: the reads and
+writes of a transaction (`lmdb_store.py`).
 """
 
 import os
@@ -49,7 +49,7 @@ class LmdbFiles:
         """The open environment of the files that are on disk now.
 
         Raises:
-            StoreUnavailable: There are none, and `create` is false.
+            StoreUnavailable: There are no files, and `create` is false.
         """
         try:
             status = os.stat(self._file)
@@ -83,7 +83,7 @@ class LmdbFiles:
 
     @contextmanager
     def writing(self, *, create: bool = True) -> Iterator[lmdb.Transaction]:
-        """A transaction that is committed when the block ends well.
+        """A transaction that is committed when the block ends without an error.
 
         Raises:
             StoreUnavailable: There are no files, and `create` is false.

@@ -13,7 +13,7 @@ from resources.online_store.protocol import OnlineStore, checked_name
 def open_store(url: str, product: str) -> OnlineStore:
     """The online store of a product.
 
-    A process may open a product's LMDB store only once: LMDB allows no second time.
+    LMDB allows a process to open a product's store only once.
 
     Args:
         url: `lmdb:///folder` (made when it is first filled) or `redis://host:port/db`.

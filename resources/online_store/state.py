@@ -1,7 +1,7 @@
-"""What an online store holds: its versions, their sources, and the events that a fetch returns.
+"""The values of an online store: its versions, their sources, and the events that a fetch returns.
 
-Belongs here: these values, their JSON, and what follows from them alone. Does not belong here: what a store does
-(`protocol.py`), where it keeps the values, how far streams were read (`positions.py`).
+Belongs here: these values, their JSON, and pure functions of them. Does not belong here: the methods of a store
+(`protocol.py`), where it keeps the values, the positions of streams (`positions.py`).
 """
 
 import json
@@ -35,7 +35,7 @@ class EntityEvents(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceState:
-    """What is loaded of one source.
+    """The state of one loaded source.
 
     Attributes:
         rows: For each key column, how many events were loaded by it.
@@ -43,7 +43,7 @@ class SourceState:
         watermark: Events known before this moment were loaded.
         table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
-        corrected: Whether later events of the source correct facts of earlier ones.
+        corrected: Whether later events of the source may be revisions of earlier ones.
     """
 
     rows: Mapping[str, int]
@@ -59,7 +59,7 @@ class SourceState:
 
 
 def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes:
-    """The record of an event that was posted by itself.
+    """The record of an event that was posted to the service.
 
     Raises:
         EventError: The event does not fit the source's columns, has no entity, or is older than the load.
@@ -70,7 +70,7 @@ def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes
     if arrival_micros(record) < micros(loaded.watermark):
         raise EventError(
             f"event of {source}: known_at is before {loaded.watermark.isoformat()}, up to which the store was "
-            f"loaded from the lake; an older event comes in through the source itself"
+            f"loaded from the lake; an older event must arrive through its source"
         )
     return record
 
@@ -97,8 +97,8 @@ class StoreState:
     Attributes:
         version: The name that the loader gave it.
         serial: Increases with every version of this store.
-        writer: Identifies the process that fills the version. A load that another process took over finds another
-            writer here, and stops.
+        writer: Identifies the process that fills the version. A load stops when it finds another writer here: that
+            process took the load over.
     """
 
     version: str
@@ -127,7 +127,7 @@ class StoreState:
         return loaded is None or is_superseded(record, loaded.schema, watermark=loaded.watermark)
 
     def expiry(self, now: datetime) -> Callable[[str, bytes], bool]:
-        """Returns the test whether a source's record lies further back from `now` than the source's lookback."""
+        """Returns a test of (source, record): whether the record is older, at `now`, than the source's lookback."""
         edges = {name: now - of.lookback for name, of in self.sources.items() if of.lookback is not None}
 
         def expired(source: str, record: bytes) -> bool:
@@ -191,7 +191,7 @@ class StoreState:
                 name: {
                     "rows": dict(state.rows),
                     "schema": schema_text(state.schema),
-                    # Stores in use were written with this name of the watermark.
+                    # Existing stores have the watermark under this name.
                     "loaded_until": state.watermark.isoformat(),
                     "table_version": state.table_version,
                     "lookback": None if state.lookback is None else state.lookback / _SECOND,
@@ -230,7 +230,7 @@ class StoreState:
 def restart_needed(before: StoreState | None, now: StoreState, source: str) -> bool:
     """Whether the stream of a source must be read again from the end of a new version's load.
 
-    It must if the new load ends earlier than the old one, or has columns or keys that the events read so far lack.
+    It must if the new load ends before the old one, or has columns or keys that the events read so far lack.
     """
     old, new = (before.sources.get(source) if before else None), now.sources.get(source)
     if old is None or new is None:

@@ -1,7 +1,7 @@
 """The rollout store's files in a folder.
 
-Belongs here: reading and writing files so that a reader sees the old or the new ones. Does not belong here: the content
-of the files (`manifest.py`).
+Belongs here: reading and writing files so that a reader sees old or new files, never a mixture. Does not belong here:
+the content of the files (`manifest.py`).
 """
 
 import os
@@ -36,7 +36,7 @@ class FolderBackend:
         replace_file(target, data, mode=0o644)
 
     def upload(self, source: Path, path: str) -> None:
-        """Copies to a temporary folder beside it, then renames."""
+        """Copies the files to a temporary folder beside the target, then renames the folder."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         copy = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

@@ -1,4 +1,4 @@
-"""The rollout manifest of a product, and what a place for it and the bundles must do.
+"""The rollout manifest of a product, and the protocol of a backend that keeps manifests and bundles.
 
 Belongs here: the manifest and its releases as frozen values, their checks and JSON, the errors of the rollout store,
 and the protocol of a backend. Does not belong here: a backend (`folder.py`, `s3.py`), publishing and fetching
@@ -16,7 +16,7 @@ from resources.errors import LooplineError
 
 
 class RolloutError(LooplineError):
-    """The store cannot do what was asked; the message names product, version and remedy."""
+    """A call of the store cannot succeed; the message names product, version and remedy."""
 
 
 class RolloutUnavailable(RolloutError):

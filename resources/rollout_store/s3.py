@@ -22,7 +22,7 @@ _LAST = "manifest.json"
 
 @dataclass(frozen=True)
 class S3Backend:
-    """Objects of a bucket. S3 replaces an object whole, and a reader sees a write as soon as it was acknowledged."""
+    """Objects of a bucket. S3 replaces an object whole, and a reader sees a write once it is acknowledged."""
 
     client: Any
     bucket: str

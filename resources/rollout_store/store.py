@@ -1,9 +1,9 @@
 """The rollout store: published bundles, and for each product the manifest that says which of them decide.
 
-Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a half; fetching a
-bundle to this machine. Does not belong here: what a manifest says (`manifest.py`), where the files are (`folder.py`,
-`s3.py`), what is in a bundle and whether it may be trusted (`assets.bundle.bundle`), when a release moves on
-(`assets.registry`).
+Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a mixture; fetching a
+bundle to this machine. Does not belong here: the content of a manifest (`manifest.py`), the place of the files
+(`folder.py`, `s3.py`), the content of a bundle and its signature (`assets.bundle.bundle`), promotion
+(`assets.rollout.promotion`).
 
 Layout, in a folder or under an `s3://` prefix:
 

@@ -4,7 +4,7 @@ Belongs here: the readers of a database, of files and of an HTTP API, each of wh
 text, exactly as they arrived. Does not belong here: streams (`stream_file.py`, `kafka.py`), the meaning of columns, the
 lake.
 
-Every reader returns `DayRows`: all columns as strings, because a raw table holds what arrived and its types are checked
+Every reader returns `DayRows`: all columns as strings, because a raw table holds data as delivered; types are checked
 later. A day that cannot be read raises `SourceUnavailable` if a retry may succeed, and `SourceBroken` if a person must
 act first.
 """
@@ -32,7 +32,7 @@ _SLOW = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTime
 
 
 class SourceError(LooplineError):
-    """A source did not give a day; the message names source, day and remedy."""
+    """A source did not deliver a day; the message names source, day and remedy."""
 
 
 class SourceUnavailable(SourceError):
@@ -40,7 +40,7 @@ class SourceUnavailable(SourceError):
 
 
 class SourceBroken(SourceError):
-    """The day is not there, or is not what was agreed; trying again does not help."""
+    """The day is missing, or breaks the agreed form; a retry does not help."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,9 @@ class FilesReader(_Closing):
                 raise missing from error
             raise _refused(f"source {self._name}, day {day}: {place}", bucket, error) from error
         except _NOT_CONFIGURED as error:
-            raise SourceBroken(f"source {self._name}, day {day}: {place}: {error}; set them as boto3 asks") from error
+            raise SourceBroken(
+                f"source {self._name}, day {day}: {place}: {error}; set them as boto3 documents"
+            ) from error
         except BotoCoreError as error:
             raise SourceUnavailable(
                 f"source {self._name}, day {day}: {place}: S3 does not answer ({error}); run the day again later"
@@ -187,10 +189,12 @@ class FilesReader(_Closing):
 
 
 def _refused(where: str, bucket: str, error: ClientError) -> SourceError:
-    """The error for a refusal by S3, by whether the same call may succeed later."""
+    """The error for a refusal by S3, transient or permanent."""
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
     if code == "NoSuchBucket":
-        return SourceBroken(f"{where}: there is no bucket {bucket}; set LOOPLINE_LANDING to the one that files land in")
+        return SourceBroken(
+            f"{where}: there is no bucket {bucket}; set LOOPLINE_LANDING to the bucket of the daily files"
+        )
     if status == 429 or status >= 500 or code in _SLOW:
         return SourceUnavailable(f"{where}: S3 answered {code}; run the day again later")
     return SourceBroken(f"{where}: S3 refused it ({code}); ask the owner of bucket {bucket} for the right to read")
@@ -275,6 +279,6 @@ def json_object(text: str) -> dict[str, Any] | None:
 
 
 def objects_table(items: Sequence[dict[str, Any]]) -> pa.Table:
-    """JSON objects as a table of text; a key that an object lacks is missing there."""
+    """JSON objects as a table of text; a key that an object lacks is null in its row."""
     names = list(dict.fromkeys(name for item in items for name in item))
     return _text_table(names, [[_as_text(item.get(name)) for name in names] for item in items])

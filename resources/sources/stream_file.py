@@ -18,7 +18,7 @@ class StreamFileReader:
     """A file of JSON lines in the order of their arrival.
 
     The lines of a day are found by bisection, so that reading a day does not read the days before it. Days are UTC
-    days, whatever time zone a line states, as for the follower of the file (`tails.py`).
+    days, also for lines that state another time zone; the follower of the file (`tails.py`) does the same.
 
     A line without a readable arrival belongs to the day of the line before it, and at the start of the file to the
     first day, so that every line belongs to a day.
@@ -36,7 +36,7 @@ class StreamFileReader:
         """
         if not self._path.is_file():
             raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: no stream file {self._path}; start what writes it, then run again"
+                f"source {self._name}, day {days[0]}: no stream file {self._path}; start its producer, then run again"
             )
         with self._path.open("rb") as stream:
             size = self._path.stat().st_size
@@ -69,7 +69,7 @@ class StreamFileReader:
         return size if following is None else following[0]
 
     def _next_arrival(self, stream: BinaryIO, offset: int) -> tuple[int, date] | None:
-        """The start and the day of the first line with a readable arrival, from the start of a line on."""
+        """Start and day of the first line with a readable arrival, from an offset on at which a line starts."""
         stream.seek(offset)
         for line in stream:
             arrived = arrival_of(_text(line), self._arrival)

@@ -48,10 +48,10 @@ class TrackedRun:
             self.client.log_batch(self.run_id, params=params[start : start + _BATCH])
 
     def metrics(self, values: Mapping[str, float | None], *, step: int = 0) -> None:
-        """Figures. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
+        """Records metrics. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
 
         Raises:
-            UnrecordableValue: A figure is not finite: say `None` where there is none.
+            UnrecordableValue: A metric is not finite; pass `None` for one that could not be computed.
         """
         from mlflow.entities import Metric, RunTag
 
@@ -99,10 +99,10 @@ class TrackedRun:
         return Path(self.client.download_artifacts(self.run_id, name, dst_path=str(place)))
 
     def table(self, name: str, rows: pa.Table) -> None:
-        """A small table that MLflow's pages can show, `tables/<name>.json`. Record it once: rows of one name add up.
+        """Records a small table, which MLflow shows, as `tables/<name>.json`. A second call with the name appends rows.
 
         Raises:
-            UnrecordableValue: It has more than 10,000 rows; those belong in the lake.
+            UnrecordableValue: The table has more than 10,000 rows; such tables belong in the lake.
         """
         if rows.num_rows > _TABLE_ROWS:
             raise UnrecordableValue(f"table '{name}' has {rows.num_rows} rows; at most {_TABLE_ROWS} belong in MLflow")

@@ -2,7 +2,7 @@
 
 Belongs here: starting and ending runs, registering a bundle as a model version, and moving the aliases `champion` and
 `challenger` by compare-and-set. Does not belong here: what a run records (`run.py`), whether a model may be promoted
-(`assets.registry`).
+(`assets.rollout.promotion`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -115,7 +115,7 @@ class Tracking:
             return self.version(product, known.version)
 
     def version(self, product: str, version: str) -> RegisteredVersion:
-        """The version of a number.
+        """The version with this number.
 
         Raises:
             TrackingError: The version does not exist.
@@ -170,7 +170,7 @@ class Tracking:
             return self.version(product, version)
 
     def rollback(self, product: str, *, expected: str) -> RegisteredVersion:
-        """Makes the version that the champion replaced the champion again; a second rollback goes one further back.
+        """Makes the champion's predecessor the champion again; a second rollback goes one version further back.
 
         Raises:
             LostRace: The champion is not the expected one.
@@ -224,7 +224,7 @@ class Tracking:
         return found
 
     def _reserved(self, product: str, run_id: str) -> RegisteredVersion:
-        """The run's version, made if it has none; the caller holds the lock."""
+        """The run's version; creates it if there is none. The caller holds the lock."""
         with unless(PRESENT):
             self._client.create_registered_model(product)
         for known in self.versions(product):
@@ -241,7 +241,7 @@ class Tracking:
         return None if version is None else self.version(product, version)
 
     def _alias(self, product: str, alias: Alias) -> str | None:
-        """The version with the alias, or `None`; MLflow's own call raises the same error for none and for a typo."""
+        """The version with the alias, or `None`; MLflow's own lookup reports a missing alias as a wrong argument."""
         aliases: Mapping[str, object] = {}
         with unless(ABSENT):
             aliases = self._client.get_registered_model(product).aliases

@@ -25,7 +25,7 @@ REPLACED_TAG = "loopline.replaced"
 
 
 class TrackingError(LooplineError):
-    """MLflow has not, or will not take, what was asked; the message names the model and the version."""
+    """MLflow lacks a record or refuses a change; the message names the model and the version."""
 
 
 class LostRace(TrackingError):
@@ -63,7 +63,7 @@ class RegisteredVersion:
 
 
 def registered_version(entry: "ModelVersion") -> RegisteredVersion:
-    """The version of an entry of MLflow's registry."""
+    """Converts an entry of MLflow's registry."""
     tags = {str(name): str(value) for name, value in entry.tags.items()}
     return RegisteredVersion(
         product=entry.name,

@@ -181,7 +181,7 @@ def test_a_day_starts_when_all_its_files_have_landed(ticking: Ticking) -> None:
     assert ticking.ask(LANDING) == "nothing is materialised yet; start with: loopline run card_fraud"
     ticking.made("features", *days_before(10)[:-1])
     (Path(ticking.environment.landing) / "fraud_labels" / f"{YESTERDAY}.csv").unlink()
-    assert ticking.ask(LANDING) == f"{YESTERDAY} has not landed whole: fraud_labels/{YESTERDAY}.csv"
+    assert ticking.ask(LANDING) == f"{YESTERDAY} lacks files: fraud_labels/{YESTERDAY}.csv"
     land(ticking, YESTERDAY)
     request = requested(ticking.ask(LANDING))
     assert (request.partition_key, request.run_key) == ("2026-09-30", "landed:2026-09-30")
@@ -207,7 +207,7 @@ def test_files_after_the_sandboxs_end_start_nothing(ticking: Ticking) -> None:
     """A day that the bank does not have is no partition, and no tick fails over it."""
     ticking.made("features", YESTERDAY)
     land(ticking, TODAY)
-    assert str(ticking.ask(LANDING)).startswith(f"{TODAY} is no day of card_fraud:")
+    assert str(ticking.ask(LANDING)).startswith(f"card_fraud has no day {TODAY}:")
 
 
 def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking) -> None:

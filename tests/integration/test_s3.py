@@ -119,7 +119,7 @@ def test_a_day_that_landed_there_is_noticed(s3: Any, environment: Environment) -
         s3.put_object(Bucket=BUCKET, Key=f"landing/card_transactions/{DAYS[1]}.csv", Body=b"")
         answer = sensor(dg.build_sensor_context(instance))
         assert isinstance(answer, dg.SkipReason)
-        assert answer.skip_message == "2026-01-02 has not landed whole: fraud_labels/2026-01-02.csv"
+        assert answer.skip_message == "2026-01-02 lacks files: fraud_labels/2026-01-02.csv"
         s3.put_object(Bucket=BUCKET, Key=f"landing/fraud_labels/{DAYS[1]}.csv", Body=b"")
         request = sensor(dg.build_sensor_context(instance))
         assert isinstance(request, dg.RunRequest)

@@ -184,7 +184,8 @@ def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
     bank = Bank(tmp_path / "bank", seed=6)
     damaged = bank.events["payments"].paths[0]
     _flip(Path(damaged), "person")
-    told = rf"^table payments, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
+    found = rf"data file {damaged} cannot be read \(.*CRC.* Rematerialise it: "
+    told = rf"^table payments, day {partition_of(damaged)}: {found}"
     with pytest.raises(DamagedPartition, match=told):
         _run(spark, bank, tmp_path / "bad", task_bytes=task_bytes)
 
