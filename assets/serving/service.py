@@ -20,6 +20,7 @@ import time
 from typing import TYPE_CHECKING
 
 import bentoml
+from uvicorn.config import HTTP_PROTOCOLS
 
 from assets.serving.http import http_app, is_ready
 
@@ -46,6 +47,9 @@ def _end_with_supervisor(supervisor: int) -> None:
         time.sleep(_SUPERVISOR_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
 
+
+# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
+HTTP_PROTOCOLS["auto"] = "assets.serving.connection:BoundedProtocol"
 
 app = http_app(_open)
 

@@ -32,8 +32,8 @@ from assets.product.product import Product
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.protocol import open_store
-from resources.rollout_store.store import Release, RolloutManifest
+from resources.online_store.opening import open_store
+from resources.rollout_store.manifest import Release, RolloutManifest
 from tests.campaigns.contract_cases import Column, allowed, read_contract
 from tests.campaigns.wire import Address
 from tests.support.serving_process import Service, Workspace
@@ -168,7 +168,7 @@ def _publish(workspace: Workspace, name: str) -> None:
         entity = pa.array([str(_example(name)[need.key])] * _EVENTS_EACH)
         events = events.set_column(events.column_names.index(need.key), need.key, entity)
         kept = events.select([need.key, "event_time", "known_at", *need.columns])
-        store.put_events(need.source, need.key, kept, version="v1", loaded_until=NOW)
+        store.put_events(need.source, need.key, kept, version="v1", watermark=NOW)
     store.publish("v1")
     store.close()
 
