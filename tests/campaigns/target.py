@@ -29,6 +29,7 @@ from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.files import write_bundle
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.product.product import Product
+from assets.training.contract import contract_of
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.online_store.event_blocks import TIMESTAMP
@@ -174,7 +175,7 @@ def _publish(workspace: Workspace, name: str) -> None:
 
 
 def _parts(name: str) -> BundleParts:
-    """A bundle's parts, as registration makes them; what they must hold of the spine's contract belongs here too."""
+    """A bundle's parts, as training makes them, with the contracts of the product's sources."""
     product, kernel = _product(name), _kernel(name)
     sources = {source.name: read_contract(name, source.name) for source in product.sources}
     spine = _rows(sources[product.spine.source], _TRAINING_ROWS, NOW - timedelta(days=_TRAINING_ROWS))
@@ -189,9 +190,10 @@ def _parts(name: str) -> BundleParts:
         reasons=dict(product.decision.reasons),
         reasons_shown=3,
         row_id=product.spine.row_id,
+        sequence=product.spine.sequence,
     )
     label = (np.random.default_rng(7).random(_TRAINING_ROWS) < 0.4).astype(np.int64)
-    return trained(name, "1", kernel, policy, table, label, rounds=5)
+    return replace(trained(name, "1", kernel, policy, table, label, rounds=5), contract=contract_of(product))
 
 
 def _rows(columns: dict[str, Column], count: int, first: datetime) -> pa.Table:
