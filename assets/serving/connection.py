@@ -10,6 +10,7 @@ no place among the requests in flight.
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import httptools
@@ -63,7 +64,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Makes room for itself when there are too many: the one that has owed a request for longest ends."""
         super().connection_made(transport)
-        self._since = self.loop.time()
+        self._since = time.monotonic()
         self._watch()
         if len(self.connections) > MOST_CONNECTIONS:
             others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one._is_busy]
@@ -84,8 +85,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bytes += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._decline_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(*(self._fault or _NOT_HTTP))
         else:
@@ -142,8 +143,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is read."""
-        self._head_is_read = True
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            self._head_is_read = True
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -153,6 +155,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole and goes to the service."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._reading = False
         if self._unfinished is not None:
@@ -172,7 +176,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next request's turn, or the refusal's."""
-        self._since, self._answered = self.loop.time(), True
+        self._since, self._answered = time.monotonic(), True
         super().on_response_complete()
         if self._refusal and not self._is_busy:
             self._write_refusal()
@@ -244,12 +248,24 @@ class BoundedProtocol(HttpToolsProtocol):
         if last is not None:
             last.keep_alive = False
 
-    def _decline_upgrade(self) -> None:
-        """No other protocol is spoken: the request is answered as any other, and is the last one."""
-        if self._is_busy:
-            self._end_after_answers()
-        else:
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """No other protocol is spoken: a request that offers one, as some clients do by default, is read as any other.
+
+        The parser skips the body of such a request, so a fresh parser reads the request without the offer.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
             self._refuse(*_NOT_HTTP)
+            return
+        fields = [
+            (name, b"close") if name == b"connection" and b"close" in value.lower() else (name, value)
+            for name, value in self.headers
+            if name not in _OFFERS or (name == b"connection" and b"close" in value.lower())
+        ]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % field for field in fields)]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def _close_ears(self) -> None:
         """Nothing more is read, and a request that is not whole is forgotten."""
@@ -261,6 +277,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.pipeline.popleft()
 
 
+_OFFERS = (b"connection", b"upgrade", b"http2-settings")
 _NOT_HTTP = (400, "the request is not well-formed HTTP/1.1; send it anew")
 _BODY_TOO_LARGE = (413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
 _HEAD_TOO_LARGE = (431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer")
