@@ -200,7 +200,9 @@ def parse_event(
         fields = {times_of.get(name, name): value for name, value in fields.items()}
     problems: list[str] = []
     for name, value in fields.items():
-        breach = None if rules is None or name in ("event_time", "known_at") else rules.breach(name, value)
+        # An event may be posted before all of it is known: null is allowed in every column that is read.
+        is_checked = rules is not None and value is not None and name not in ("event_time", "known_at")
+        breach = rules.breach(name, value) if rules is not None and is_checked else None
         if breach is not None:
             problems.append(f"field '{name}' is {shown(value)} ({_kind(value)}); {breach}")
             continue

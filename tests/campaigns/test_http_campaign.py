@@ -18,7 +18,7 @@ from tests.campaigns.target import Target, running_target
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 SEED = int(os.environ.get("LOOPLINE_CAMPAIGN_SEED", "1"))
-BODIES = 100_000 if CAMPAIGN else 400
+BODIES = 100_000 if CAMPAIGN else 300
 SLOW = ((64, 5.0, True), (200, 60.0, False)) if CAMPAIGN else ((64, 2.0, True),)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if CAMPAIGN else 300)]

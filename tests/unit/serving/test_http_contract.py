@@ -134,12 +134,15 @@ def test_a_whole_row_of_its_source_can_be_posted(served: Served) -> None:
     assert find_decision(log, str(answer["decision_id"])).features["since_last"] == 0.0
 
 
+def test_an_event_may_be_posted_before_all_of_it_is_known(served: Served) -> None:
+    assert post(served, EVENT | {"direction": None})[0] == 200
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         ({"amount": 10_001}, "field 'amount' is 10001 (number); it must be from 0.01 to 10000"),
         ({"direction": "sideways"}, "it must be one of debit, credit"),
-        ({"direction": None}, "field 'direction' is null (null); it must not be null"),
         ({"category": "x" * 21}, "it has 21 characters; it must have 0 to 20"),
         ({"transaction_id": 5}, "field 'transaction_id' is 5 (number); it must be a text"),
         ({"nonsense": 5}, "unknown column 'nonsense'"),
