@@ -70,10 +70,10 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## the tests that take an hour: each property on ten thousand random histories, all published card data
+campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties
+	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from assets.bundle.calibration import Calibration
+from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
 from assets.features.kernel.kernel import Kernel
@@ -80,6 +81,8 @@ class BundleParts:
         calibration: The map from the model's probability to the one that is compared with the threshold.
         reference: The profile against which live data is monitored; any JSON object.
         metrics: The evaluation that the gates judged; any JSON object.
+        contract: What requests and posted events are held to; None in a bundle of before contracts were part of it,
+            whose requests are held to their columns' kinds and listed values alone.
     """
 
     product: str
@@ -95,6 +98,7 @@ class BundleParts:
     policy: Policy
     reference: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    contract: BundleContract | None = None
 
     def __post_init__(self) -> None:
         try:

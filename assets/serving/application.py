@@ -18,8 +18,18 @@ from assets.serving.decision import Decision
 from assets.serving.engine import Engine
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_event_id, parse_json
+from assets.serving.request import (
+    NoChampion,
+    RequestError,
+    StaleEvents,
+    UnknownProduct,
+    parse_event,
+    parse_event_id,
+    parse_json,
+    shown,
+)
 from assets.serving.watcher import LiveProduct, Watcher
+from assets.vocabulary.times import SEQUENCE
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
 from resources.naming import BadName, checked_name
@@ -102,6 +112,7 @@ class Application:
 
         Raises:
             RequestError: The body or the request in it is invalid.
+            UnknownProduct: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
             StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
@@ -153,6 +164,9 @@ class Application:
         except BadName as error:
             raise RequestError(str(error)) from error
         if live is None:
+            known = self._watcher.known
+            if known is not None and product not in known:
+                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known)) or 'none yet'}")
             raise NoChampion(
                 f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
             )
@@ -163,12 +177,15 @@ class Application:
     def add_event(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
 
+        The event may be the whole row of its source: columns of the contract that no feature reads are left out.
+
         An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
         `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
         known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
 
         Raises:
             RequestError: The body or the event in it is invalid.
+            UnknownProduct: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
             StoreUnavailable: The store cannot be written.
         """
@@ -176,16 +193,26 @@ class Application:
             parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
         )
         live = self._live(call["product"])
-        try:
-            source = checked_name(call["source"], "source")
-            event = parse_event(
-                call["event"], now=datetime.now(UTC), any_time=self._any_time, resolutions=live.resolutions(source)
+        source = call["source"]
+        known = sorted(live.event_columns)
+        if source not in known:
+            raise RequestError(
+                f"source {shown(source)} is unknown; '{live.product}' takes events of {', '.join(known)}"
             )
-            event_id = parse_event_id(call.get("event_id"))
-            added = self._watcher.store(live.product).append_event(source, event, event_id)
-            known_at = cast(datetime, event["known_at"])
-        except (EventError, BadName) as error:
+        rules = live.rules(source)
+        event = parse_event(
+            call["event"],
+            now=datetime.now(UTC),
+            any_time=self._any_time,
+            resolutions=live.resolutions(source),
+            rules=rules,
+        )
+        event_id = parse_event_id(call.get("event_id"))
+        try:
+            added = self._watcher.store(live.product).append_event(source, _stored(event, live, source), event_id)
+        except EventError as error:
             raise RequestError(str(error)) from error
+        known_at = cast(datetime, event["known_at"])
         self.metrics.events.labels("added" if added else "known").inc()
         return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
@@ -239,11 +266,23 @@ def _is_local(environment: Environment) -> bool:
     return environment.name == "local"
 
 
+def _stored(event: Mapping[str, object], live: LiveProduct, source: str) -> dict[str, object]:
+    """The event without the columns that the source's contract has but no feature reads."""
+    rules, read = live.rules(source), live.event_columns[source]
+    unread = set() if rules is None else set(rules.columns) - read
+    kept = {name: value for name, value in event.items() if name not in unread}
+    sequence = live.champion.shape.sequence
+    # The store orders the events by a column of its own name, which it fills from the product's.
+    if sequence is not None and SEQUENCE in read and SEQUENCE not in kept and sequence in event:
+        kept[SEQUENCE] = event[sequence]
+    return kept
+
+
 def _fields(call: Mapping[str, object], *, needed: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
     """The call's fields, each of its declared type; raises RequestError with every problem."""
     kinds = {**needed, **optional}
     words = {str: "a text", dict: "an object", bool: "true or false"}
-    problems = [f"unknown field '{name[:80]}'; known: {', '.join(kinds)}" for name in call if name not in kinds]
+    problems = [f"unknown field {shown(name)}; known: {', '.join(kinds)}" for name in call if name not in kinds]
     problems += [
         f"field '{name}' is missing; it must be {words[kind]}" for name, kind in needed.items() if name not in call
     ]

@@ -36,7 +36,7 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests without a decision: invalid, no_champion, overload, stale, unlogged",
+            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged",
             ("why",),
             registry=self.registry,
         )

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from assets.bundle.contract import SourceRules
 from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.shape import DecisionRequest, RequestShape
 from resources.errors import LooplineError
@@ -17,6 +18,9 @@ from resources.errors import LooplineError
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
 _LONGEST_TEXT = 255
+_LONGEST_CATEGORY = 1000
+_DEEPEST = 16
+_TOO_DEEP = "the body is nested too deeply; send a flat object"
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -40,6 +44,10 @@ class StaleEvents(LooplineError):
     """The request is valid, but a source's watermark is too old, and the product then refuses to decide."""
 
 
+class UnknownProduct(LooplineError):
+    """Nobody rolled out a product of this name; the message names those that are known."""
+
+
 class NoChampion(LooplineError):
     """No champion of the product is loaded; the message names the product and the remedy."""
 
@@ -55,10 +63,41 @@ def parse_json(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
     except RecursionError:
-        raise RequestError("the body is nested too deeply; send a flat object") from None
+        raise RequestError(_TOO_DEEP) from None
     except ValueError as error:
         raise RequestError(f"the body is not JSON: {error}") from None
+    _check_depth(value)
+    if b"\\u" in body:
+        _check_texts(value)
     return _object(value, "the body")
+
+
+def _check_depth(value: object) -> None:
+    """Refuses what is nested so deeply that code which walks through it, as messages do, would fail."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise RequestError(_TOO_DEEP)
+
+
+def _check_texts(value: object, field: str = "the body") -> None:
+    """Refuses halves of surrogate pairs, in names and values: JSON can escape them, but UTF-8 cannot hold them."""
+    if isinstance(value, str) and not _is_unicode(value):
+        raise RequestError(f"{field} is {shown(value)}, with half a surrogate pair; send whole characters")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_texts(name, "a field's name")
+            _check_texts(inner, f"field '{name}'")
+    if isinstance(value, list):
+        for inner in value:
+            _check_texts(inner, field)
 
 
 def parse_request(
@@ -82,7 +121,7 @@ def parse_request(
     """
     fields = _object(request, "'request'")
     problems = [
-        f"unknown field {_shown(name)}; known: {', '.join(sorted(shape.columns))}"
+        f"unknown field {shown(name)}; known: {', '.join(sorted(shape.columns))}"
         for name in fields
         if name not in shape.columns and name not in also_known
     ]
@@ -115,19 +154,29 @@ def _checked(
 ) -> str | float | int | datetime | None:
     if name == "as_of":
         return _as_of(value, allowed=as_of_allowed)
+    rule = shape.rules.get(name)
+    # The contract comes first: what it says of a column is narrower than what holds for every column.
+    breach = None if rule is None else rule.breach(value)
+    if breach is not None:
+        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); {breach}")
     if name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer")
+        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); it must be an integer")
     if name in shape.numbers:
-        return _number(name, value)
+        return _number(name, float(value) if rule is not None and isinstance(value, bool) else value)
     if name in shape.categories:
-        return _category(name, value, shape.categories[name])
+        return _category(name, value, shape.categories[name]) if rule is None else _any_text(name, value)
     if name in shape.labels and value is None:
         return None
     return _key(name, value)
 
 
 def parse_event(
-    event: object, *, now: datetime, any_time: bool, resolutions: Mapping[str, float] | None = None
+    event: object,
+    *,
+    now: datetime,
+    any_time: bool,
+    resolutions: Mapping[str, float] | None = None,
+    rules: SourceRules | None = None,
 ) -> dict[str, object]:
     """Checks the times and the values of a posted event; the store checks its columns.
 
@@ -137,6 +186,7 @@ def parse_event(
         any_time: Whether `known_at` may be after `now`.
         resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
             decision that reads it fail.
+        rules: The source's contract, which also names the two times; None where the bundle has none.
 
     Returns:
         The event with `event_time` and `known_at` as datetimes, UTC.
@@ -145,16 +195,25 @@ def parse_event(
         RequestError: A time is missing or in the wrong order, or a value is not plain; every problem is named.
     """
     fields = dict(_object(event, "'event'"))
+    if rules is not None:
+        times_of = {rules.event_time: "event_time", rules.known_at: "known_at"}
+        fields = {times_of.get(name, name): value for name, value in fields.items()}
     problems: list[str] = []
     for name, value in fields.items():
+        # An event may be posted before all of it is known: null is allowed in every column that is read.
+        is_checked = rules is not None and value is not None and name not in ("event_time", "known_at")
+        breach = rules.breach(name, value) if rules is not None and is_checked else None
+        if breach is not None:
+            problems.append(f"field '{name}' is {shown(value)} ({_kind(value)}); {breach}")
+            continue
         if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
             problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            problems.append(f"field '{name}' is {_shown(value)}; it must be within 64 bits")
+            problems.append(f"field '{name}' is {shown(value)}; it must be within 64 bits")
         if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
-            problems.append(f"field '{name}' is {_shown(value)}; it must be below 2^53 steps of its resolution")
+            problems.append(f"field '{name}' is {shown(value)}; it must be below 2^53 steps of its resolution")
         if isinstance(value, str) and not _is_unicode(value):
-            problems.append(f"field '{name}' is {_shown(value)}, with half a surrogate pair; send whole characters")
+            problems.append(f"field '{name}' is {shown(value)}, with half a surrogate pair; send whole characters")
         if isinstance(value, (dict, list)):
             problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
     if "event_time" not in fields:
@@ -196,9 +255,9 @@ def _number(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a number or null")
+        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); it must be a number or null")
     if not abs(value) <= LARGEST_NUMBER:
-        raise RequestError(f"field '{name}' is {_shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
+        raise RequestError(f"field '{name}' is {shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
     return float(value)
 
 
@@ -208,15 +267,22 @@ def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
     if not allowed:
         return _text(name, value)
     if not isinstance(value, str) or value not in allowed:
-        raise RequestError(f"field '{name}' is {_shown(value)}; it must be one of {', '.join(allowed)}, or null")
+        raise RequestError(f"field '{name}' is {shown(value)}; it must be one of {', '.join(allowed)}, or null")
     return value
+
+
+def _any_text(name: str, value: object) -> str | None:
+    """A category whose contract was kept: rows with such texts have trained, so a request may have them too."""
+    if value is None or (isinstance(value, str) and len(value) <= _LONGEST_CATEGORY and _is_unicode(value)):
+        return value
+    raise RequestError(f"field '{name}' is {shown(value)}; it must be a text of at most {_LONGEST_CATEGORY} characters")
 
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
+        f"field '{name}' is {shown(value)} ({_kind(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
         f"control characters, or null"
     )
 
@@ -236,7 +302,7 @@ def _key(name: str, value: object) -> str | int:
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "
+        f"field '{name}' is {shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "
         f"bytes without control characters"
     )
 
@@ -250,13 +316,13 @@ def _as_of(value: object, *, allowed: bool) -> datetime:
 def _time(name: str, value: object) -> datetime:
     remedy = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
     if not isinstance(value, str):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); {remedy}")
+        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); {remedy}")
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}") from None
+        raise RequestError(f"field '{name}' is {shown(value)}; {remedy}") from None
     if moment.tzinfo is None or not _EARLIEST <= moment <= _LATEST:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}, between 1970 and 2200")
+        raise RequestError(f"field '{name}' is {shown(value)}; {remedy}, between 1970 and 2200")
     return moment.astimezone(UTC)
 
 
@@ -264,7 +330,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
-        repeated = sorted({_shown(name) for name in names if names.count(name) > 1})
+        repeated = sorted({shown(name) for name in names if names.count(name) > 1})
         raise RequestError(f"field {', '.join(repeated)} is given twice; give each once")
     return fields
 
@@ -278,6 +344,10 @@ def _kind(value: object) -> str:
     return names.get(type(value), "null")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value for messages, cut to 80 letters; letters that cannot be printed, or written as UTF-8, are escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

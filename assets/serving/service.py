@@ -17,11 +17,13 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import bentoml
+from uvicorn.config import HTTP_PROTOCOLS
 
 from assets.serving.http import http_app, is_ready
+from assets.serving.plain_errors import PlainErrors
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -47,6 +49,9 @@ def _end_with_supervisor(supervisor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
+HTTP_PROTOCOLS["auto"] = "assets.serving.connection:BoundedProtocol"
+
 app = http_app(_open)
 
 
@@ -64,3 +69,7 @@ class DecisionService:
     async def __is_ready__(self) -> bool:
         """Whether at least one champion is loaded; `/readyz` answers with it."""
         return is_ready(app)
+
+
+# The decorators make it BentoML's service, which their types do not say.
+cast(Any, DecisionService).add_asgi_middleware(PlainErrors)

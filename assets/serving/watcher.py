@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.bundle.bundle import BundleError
+from assets.bundle.contract import SourceRules
 from assets.bundle.files import load_bundle
 from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
+from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.online_store.protocol import OnlineStore, StoreError
 from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
@@ -50,6 +52,21 @@ class LiveProduct:
             finest |= {column: min(step, finest.get(column, step)) for column, step in declared.items()}
         return finest
 
+    @property
+    def event_columns(self) -> dict[str, frozenset[str]]:
+        """For each source whose events can be posted, the columns that features of the live bundles read."""
+        found: dict[str, frozenset[str]] = {}
+        for engine in (self.champion, self.challenger, self.shadow):
+            for need in () if engine is None else engine.bundle.parts.kernel.needs:
+                ordering = {SEQUENCE} if need.includes_request and engine and engine.shape.sequence else set()
+                found[need.source] = found.get(need.source, frozenset()) | {*TIMES, need.key, *need.columns, *ordering}
+        return found
+
+    def rules(self, source: str) -> SourceRules | None:
+        """The contract of a source in the champion's bundle; None in a bundle without contracts."""
+        contract = self.champion.bundle.parts.contract
+        return None if contract is None else contract.sources.get(source)
+
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
         """The engine that decides a request, by the arm of its entity."""
         if self.challenger is None:
@@ -81,6 +98,10 @@ class Watcher:
         count_failure: Called with the product for every refused manifest or bundle.
         after_swap: Called after the live bundles of a product were replaced.
         interval: Seconds between two polls.
+
+    Attributes:
+        live: The loaded products by name.
+        known: The products of the rollout store, loaded or not; None until it was read once.
     """
 
     def __init__(
@@ -105,6 +126,7 @@ class Watcher:
         self._refused: dict[str, _Refusal] = {}
         self._unreadable: dict[str, str] = {}
         self._reachable = True
+        self.known: frozenset[str] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollout-watcher", daemon=True)
         self.live: Mapping[str, LiveProduct] = {}
@@ -133,6 +155,7 @@ class Watcher:
             self._unreachable(error)
             return
         self._reachable = True
+        self.known = frozenset(products)
         for product in products:
             try:
                 manifest = self._rollout.read_manifest(product)

@@ -17,6 +17,7 @@ from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import choose_threshold
 from assets.product import Product
 from assets.training.candidates import BoostedModel, Candidates
+from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.rows import TrainingRows, assemble, labelled
 from assets.training.split import Split, split_rows
@@ -101,6 +102,7 @@ def candidate_parts(
         ),
         reference={},
         metrics={},
+        contract=contract_of(product),
     )
 
 

@@ -36,7 +36,10 @@ class Category(Declared):
     """A text column of the request with a known set of values; the feature has the name of the column.
 
     Attributes:
-        values: The values that a model distinguishes; every other value counts as none of them.
+        values: The values that a model distinguishes. Every other text that the contract allows counts as none of them,
+            in training and in a request alike: all columns of the category are 0. A text that the contract does not
+            allow gets no further than the contract: its row is quarantined, its request is refused. Null is a missing
+            value, which is not the same as none of them.
     """
 
     values: tuple[str, ...]
