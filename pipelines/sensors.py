@@ -23,6 +23,7 @@ from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.sources.object_stores import open_place
+from resources.sources.systems import SourceSystems
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -48,8 +49,8 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
     The sensor starts only the day after the newest materialised day, and the next day once that one is materialised:
     runs of two days at the same time would not see each other's events. `loopline backfill` fills gaps, in one run.
     """
-    patterns = [source.pattern for source in product.sources if isinstance(source, DailyFiles)]
-    if not patterns:
+    sources = [source for source in product.sources if isinstance(source, DailyFiles)]
+    if not sources:
         return None
 
     @dg.sensor(
@@ -66,9 +67,13 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
             return dg.SkipReason(f"{product.name} has no day {day}: the day is not over, or after the sandbox's end")
-        missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
+        missing = _not_landed(environment.landing, [source.pattern.format(day=day) for source in sources])
         if missing:
             return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
+        systems = SourceSystems(environment)
+        unfinished = [systems.files(source.name, pattern=source.pattern).unfinished(day) for source in sources]
+        if any(unfinished):
+            return dg.SkipReason("; ".join(filter(None, unfinished)))
         return request_day(context.instance, product, day, why="landed")
 
     return landing

@@ -69,9 +69,9 @@ def replay(
         raise typer.BadParameter("--day and --decision: give one of them")
     environment, name = load_environment(), load_product(product).name
     if decision is not None:
-        report = replay_decision(environment, name, decision)
+        report = replay_decision(environment, name, decision, console.say)
     else:
-        report = replay_day(environment, name, None if day is None else checked_day(day))
+        report = replay_day(environment, name, None if day is None else checked_day(day), console.say)
     render.show_replay(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.features.catalogue.survey import FeatureSurvey
+    from assets.replay.features import EventGap
     from pipelines.operations.doctor import Finding
     from pipelines.operations.load_store import Loaded
     from pipelines.operations.replay import ReplayReport
@@ -186,14 +187,31 @@ def show_replay(report: "ReplayReport", to: "Console") -> None:
             right=["decisions"],
         )
     for decision in report.of("different")[:_SHOWN]:
-        for gap in decision.parity.gaps:
-            event = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}"
-            console.say(f"  · {decision.decision_id}: {event}, only in the {gap.held_by}: {gap.why}", to)
+        for line in _gap_lines(decision.parity.gaps):
+            console.say(f"  · {decision.decision_id}: {line}", to)
         if decision.parity.remark:
             console.say(f"  · {decision.decision_id}: {decision.parity.remark}", to)
+    if counts["different"] > _SHOWN:
+        console.say(f"  · {counts['different'] - _SHOWN:,} more differ; --json lists them all", to)
     for decision in report.of("waiting")[:_SHOWN]:
         late = [gap for gap in decision.parity.gaps if gap.waiting]
         why = "; ".join(dict.fromkeys(gap.why for gap in late))
         console.say(f"  · {decision.decision_id} is identical except for {len(late)} posted events that are {why}", to)
     if counts["erased"]:
         console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)
+
+
+def _gap_lines(gaps: "Sequence[EventGap]") -> list[str]:
+    """A line for all events of one source that only the lake or only the store has, for the same reason."""
+    alike: dict[tuple[str, str, str], list[EventGap]] = {}
+    for gap in gaps:
+        alike.setdefault((f"{gap.source} of {gap.key}", gap.held_by, gap.why), []).append(gap)
+    lines = []
+    for (events, held_by, why), of in alike.items():
+        times = sorted(gap.event_time for gap in of)
+        when = (
+            f"from {times[0].isoformat()} to {times[-1].isoformat()}" if len(of) > 1 else f"at {times[0].isoformat()}"
+        )
+        count = "one event" if len(of) == 1 else f"{len(of):,} events"
+        lines.append(f"{count} of {events} {when}, only in the {held_by}: {why}")
+    return lines

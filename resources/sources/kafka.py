@@ -18,7 +18,14 @@ from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.readers import (
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_object,
+    message_text,
+    objects_table,
+)
 
 _BATCH = 10_000
 _AHEAD = timedelta(days=1)
@@ -97,7 +104,7 @@ class KafkaReader:
             if begun == len(moments):
                 break
             if begun:
-                arrived.texts[begun - 1].append((message.value() or b"").decode("utf-8", errors="replace"))
+                arrived.texts[begun - 1].append(message_text(message.value() or b""))
         arrived.bounds += [end] * (len(moments) - len(arrived.bounds))
         if 0 < oldest >= arrived.bounds[0]:
             raise SourceBroken(

@@ -14,7 +14,7 @@ from typing import Any, cast
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from resources.sources import tails
-from resources.sources.readers import SourceBroken, SourceUnavailable
+from resources.sources.readers import SourceBroken, SourceUnavailable, message_text
 
 _WAIT_SECONDS = 0.2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,7 +71,7 @@ class KafkaTail:
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
-                text = (message.value() or b"").decode("utf-8", errors="replace")
+                text = message_text(message.value() or b"")
                 messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
             # A broker that is down delivers no messages either, so an empty batch is not the end: the broker names
             # the end. It is asked before the read, so that a topic that always receives more has an end too.

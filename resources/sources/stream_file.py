@@ -10,7 +10,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.readers import (
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_object,
+    message_text,
+    objects_table,
+)
 from resources.sources.tails import arrival_of
 
 
@@ -31,7 +38,7 @@ class StreamFileReader:
         """The lines of consecutive days, in the order of the file.
 
         Raises:
-            SourceUnavailable: The file does not exist.
+            SourceUnavailable: The file does not exist, or ends within a line of these days.
             SourceBroken: The file has lines, but none has a readable arrival.
         """
         if not self._path.is_file():
@@ -49,7 +56,10 @@ class StreamFileReader:
             for day in days:
                 end = self._offset(stream, size, day + timedelta(days=1))
                 stream.seek(start)
-                yield self._parse(day, stream.read(end - start), start, end)
+                content = stream.read(end - start)
+                if end == size:
+                    self._check_whole(day, content)
+                yield self._parse(day, content, start, end)
                 start = end
 
     def _offset(self, stream: BinaryIO, size: int, day: date) -> int:
@@ -77,6 +87,15 @@ class StreamFileReader:
                 return offset, arrived.date()
             offset += len(line)
         return None
+
+    def _check_whole(self, day: date, content: bytes) -> None:
+        """Refuses the end of the file while its last line is being written; an object that is whole needs no break."""
+        last = content.rpartition(b"\n")[2]
+        if last and json_object(_text(last)) is None:
+            raise SourceUnavailable(
+                f"source {self._name}, day {day}: {self._path} ends within a line ({len(last)} bytes without a line "
+                f"break): it is still being written, or its writer stopped; the day waits: run it again later"
+            )
 
     def _parse(self, day: date, content: bytes, start: int, end: int) -> DayRows:
         items: list[dict[str, Any]] = []
@@ -106,5 +125,5 @@ def _to_line_start(stream: BinaryIO, offset: int) -> int:
 
 
 def _text(line: bytes) -> str:
-    """A line without its line break; bytes that are not UTF-8 become the replacement character."""
-    return line.rstrip(b"\r\n").decode("utf-8", errors="replace")
+    """A line without its line break; see `message_text`."""
+    return message_text(line.rstrip(b"\r\n"))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from resources.sources.readers import SourceBroken, SourceUnavailable, json_object
+from resources.sources.readers import SourceBroken, SourceUnavailable, json_object, message_text
 
 _BEFORE = "before"
 _DIGESTED_BYTES = 1024
@@ -100,7 +100,7 @@ class FileTail:
         """The arrival of the first line, from the offset on, with a readable arrival; None without such a line."""
         _line_start(stream, offset)
         for line in stream:
-            arrived = arrival_of(line.decode("utf-8", errors="replace"), self._arrival)
+            arrived = arrival_of(message_text(line), self._arrival)
             if arrived is not None:
                 return arrived
         return None
@@ -123,7 +123,7 @@ class FileTail:
                 )
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
-                text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+                text = message_text(line.rstrip(b"\r\n"))
                 messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
                 offset += len(line)
             after = {"0": offset, _BEFORE: _digest(stream, offset)}

@@ -208,6 +208,10 @@ class Tiling:
             )
         return [_chunk_key(key, number) for number in cover.column("number")[cover.cut].tolist()]
 
+    def all_chunks(self, tiles: pa.Table, key: str | int) -> list[str]:
+        """Keys of the chunks of all of an entity's tiles: together they hold its loaded events."""
+        return [_chunk_key(key, number) for number in tiles["number"].to_pylist()]
+
     def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
         """The history features of one request, NaN where missing, as the kernel computes them from all events.
 
