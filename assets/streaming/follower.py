@@ -124,7 +124,7 @@ class Follower:
         return self._tail.read(self._tail.offsets_at(watermark), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
-        """The consents in the lake now, `None` where none are needed; one that has not reached the lake does not count."""
+        """The consents in the lake now, `None` where none are needed; one that is not in the lake does not count."""
         consent = self._contract.consent
         if consent is None:
             return None

@@ -79,7 +79,7 @@ def test_tokens_and_consent_are_those_of_the_lake() -> None:
 def test_without_consents_nothing_passes_where_the_contract_asks_for_consent(sent: int) -> None:
     """Unknown consents are no consents; not even an empty batch is accepted."""
     contract = PRODUCT.contract("transactions")
-    rows = [{name: "1" for name in contract.names}] * sent
+    rows = [dict.fromkeys(contract.names, "1")] * sent
     lines = [Message(json.dumps(row), UNTIL + HOUR) for row in rows]
     with pytest.raises(
         ConsentsUnknown, match="source transactions: .* 'credit_decision', and no consents .*: loopline"
