@@ -6,7 +6,7 @@ sensor reads recorded signals and acts on a pure verdict. Does not belong here: 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pyarrow.fs as pafs
@@ -22,6 +22,7 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
+from resources.rollout_store.store import RolloutStore
 from resources.sources.object_stores import open_place
 
 
@@ -69,7 +70,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
         if missing:
             return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
-        return request_day(context.instance, product, day, why="landed")
+        return request_day(context.instance, product, day, why="landed", moment=datetime.now(UTC))
 
     return landing
 
@@ -90,7 +91,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
 
 
 def _retraining_sensor(
-    product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
+    product: Product, name: str, find: Callable[[Product, Lake, str | None, datetime], Cause], description: str
 ) -> dg.SensorDefinition:
     """`<product>_<name>_sensor`: requests a retraining for the cause that `find` reads from the lake."""
 
@@ -104,10 +105,13 @@ def _retraining_sensor(
     def retraining(
         context: dg.SensorEvaluationContext,
         lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
-        now = clock.now()
-        return request_retraining(context.instance, product, find(product, lake, now), now)
+        now, manifest = clock.now(), rollout.read_manifest(product.name)
+        champion = None if manifest is None else manifest.champion.version
+        cause = find(product, lake, champion, now)
+        return request_retraining(context.instance, product, cause, now, moment=datetime.now(UTC))
 
     return retraining
 
