@@ -6,7 +6,7 @@ sensor reads recorded signals and acts on a pure verdict. Does not belong here: 
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pyarrow.fs as pafs
@@ -22,6 +22,7 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
+from resources.rollout_store.store import RolloutStore
 from resources.sources.object_stores import open_place
 from resources.sources.systems import SourceSystems
 
@@ -74,7 +75,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         unfinished = [systems.files(source.name, pattern=source.pattern).unfinished(day) for source in sources]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))
-        return request_day(context.instance, product, day, why="landed")
+        return request_day(context.instance, product, day, why="landed", moment=datetime.now(UTC))
 
     return landing
 
@@ -95,7 +96,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
 
 
 def _retraining_sensor(
-    product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
+    product: Product, name: str, find: Callable[[Product, Lake, str | None, datetime], Cause], description: str
 ) -> dg.SensorDefinition:
     """`<product>_<name>_sensor`: requests a retraining if `find` reads a cause from the lake."""
 
@@ -109,10 +110,13 @@ def _retraining_sensor(
     def retraining(
         context: dg.SensorEvaluationContext,
         lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
-        now = clock.now()
-        return request_retraining(context.instance, product, find(product, lake, now), now)
+        now, manifest = clock.now(), rollout.read_manifest(product.name)
+        champion = None if manifest is None else manifest.champion.version
+        cause = find(product, lake, champion, now)
+        return request_retraining(context.instance, product, cause, now, moment=datetime.now(UTC))
 
     return retraining
 

@@ -98,6 +98,42 @@ def performance_by_day(
     return _table(PERFORMANCE_SCHEMA, wanted, figures)
 
 
+def performance_by_model(
+    outcomes: pa.Table,
+    days: Sequence[date],
+    window_days: int,
+    *,
+    champion: str,
+    accept: str,
+    profit: Profit,
+    min_rows: int,
+) -> pa.Table:
+    """`performance_by_day` of each model, each over the outcomes of the rows that it scored itself.
+
+    A new champion has no figures until labels of its own rows are mature; until then those of its predecessors go on.
+
+    Args:
+        outcomes: As for `performance_by_day`, and `model_version` (string): the model that scored the row.
+        champion: The version that decides now.
+
+    Returns:
+        A table of PERFORMANCE_SCHEMA and `model_version`: for every day a row of the champion, and one of each other
+        version that has outcomes in the window.
+
+    Raises:
+        PerformanceError: As for `performance_by_day`.
+    """
+    scored_by = _column(outcomes, "model_version").cast(pa.string())
+    tables = []
+    for version in sorted({champion, *scored_by.drop_null().unique().to_pylist()}):
+        own = outcomes.filter(pc.equal(scored_by, version))
+        figures = performance_by_day(own, days, window_days, accept=accept, profit=profit, min_rows=min_rows)
+        if version != champion:
+            figures = figures.filter(pc.greater(figures["rows"], 0))
+        tables.append(figures.append_column("model_version", pa.repeat(pa.scalar(version), figures.num_rows)))
+    return pa.concat_tables(tables)
+
+
 def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
     """The performance that calibrated scores predict, before labels are known.
 

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from assets.product.agreement import check_agreement
+from assets.product.agreement import check_agreement, check_consents
 from assets.product.contract import Contract, load_contract
 from assets.product.policies import (
     DecisionPolicy,
@@ -133,11 +133,12 @@ class Product:
         Raises:
             ProductError: They disagree on which sources are corrected.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
-            ContractError: A contract cannot be read.
+            ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """
         contracts = {source.name: self.contract(source.name) for source in self.sources}
         protected = [protected.column for protected in self.protected]
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
+        check_consents(contracts)
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 

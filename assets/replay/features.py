@@ -79,11 +79,13 @@ class EntityIndex:
         tables = {}
         for need in bundle.parts.kernel.needs:
             pair = (need.source, need.key)
-            rows = self.positions[pair].get(str(record.keys[need.key]), np.empty(0, np.int64))
+            key = record.keys[need.key]
+            rows = np.empty(0, np.int64) if key is None else self.positions[pair].get(str(key), np.empty(0, np.int64))
             events = self.events.tables[need.source].take(pa.array(rows))
             if need.includes_request and bundle.policy.row_id in events.column_names:
                 is_request = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
-                events = events.filter(pc.invert(is_request))
+                # An event without a row id is not the request.
+                events = events.filter(pc.invert(pc.fill_null(is_request, False)))
             tables[pair] = events
         return tables
 
@@ -246,7 +248,9 @@ def _bits(value: Any) -> Any:
 def _known(events: pa.Table, need: Need, as_of: datetime, *, after: date | None = None) -> pa.Table:
     """The events known at the as-of time, within the lookback of the windows, and known after the given day."""
     until = pa.scalar(as_of, TIMESTAMP)
-    kept = events.filter(pc.and_(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until)))
+    kept = events.filter(
+        pc.and_kleene(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until))
+    )
     if need.lookback is not None:
         since = pa.scalar(as_of - timedelta(microseconds=need.lookback), TIMESTAMP)
         kept = kept.filter(pc.greater(kept["known_at"], since))

@@ -21,11 +21,16 @@ from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Contract, Product
 from assets.validation.audit import audit
+from resources.errors import LooplineError
 from resources.online_store.event_records import NewEvent, unkeepable
 from resources.sources.readers import DayRows, json_object, objects_table
 from resources.sources.tails import Message
 
 _MESSAGE = "_message"
+
+
+class ConsentsUnknown(LooplineError):
+    """A contract asks for consent, and no consents are given; the message names the source and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,17 @@ def accepted(
     Args:
         needs: The needs of the product's kernel.
         key: The tokenisation key.
-        consents: The known consents, where the contract asks for consent.
+        consents: The known consents; `None` only where the contract asks for none.
 
     Raises:
+        ConsentsUnknown: The contract asks for consent, and `consents` is `None`; no message is looked at.
         ContractCannotRun: An expectation of the contract cannot be evaluated.
     """
+    if contract.consent is not None and consents is None:
+        raise ConsentsUnknown(
+            f"source {contract.source}: its rows need the consent '{contract.consent.purpose}', and no consents are "
+            f"known; materialise them: loopline run {product.name} --through validation"
+        )
     by_day: dict[date, list[Message]] = {}
     without_time = 0
     for message in messages:

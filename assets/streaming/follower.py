@@ -50,7 +50,11 @@ class Follower:
 
     Args:
         key: The tokenisation key.
-        now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before its start.
+        now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before it began.
+
+    Raises:
+        ContractError, ProductError, FeatureError: The product contradicts its contracts; for example, a stream needs
+            consents that are no source of the product. Nothing of the stream is read.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Follower:
         key: bytes,
         now: Callable[[], datetime],
     ) -> None:
+        product.check()
         self.name = f"{product.name}/{source.name}"
         self._product, self._source, self._tail = product, source.name, tail
         self._store, self._lake, self._key, self._now = store, lake, key, now
@@ -78,8 +83,8 @@ class Follower:
 
         Raises:
             SourceError: The stream does not answer or does not exist.
-            StoreError: The store cannot be used; nothing was appended, and the next step reads the same messages.
-            LakeError: The consents cannot be read.
+            StoreError: The store cannot be used; nothing was appended, and the next step reads the same again.
+            LakeError: The stream needs consents, and the lake has none, or they cannot be read; no event passes.
         """
         state = self._store.state()
         if state is None or self._source not in state.sources:
@@ -118,7 +123,7 @@ class Follower:
         return self._tail.read(self._tail.offsets_at(watermark), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
-        """The consents in the newest version of the lake's table; a later consent does not count yet."""
+        """The consents in the lake now, `None` where none are needed; one that is not in the lake does not count."""
         consent = self._contract.consent
         if consent is None:
             return None

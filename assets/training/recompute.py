@@ -92,12 +92,13 @@ def _of_entities(features: FeatureSet, source: str, events: pa.Table, row: pa.Ta
     keys = dict.fromkeys(feature.key for feature in features.history if feature.source == source)
     mask, *others = (pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys)
     for other in others:
-        mask = pc.or_(mask, other)
+        # Kleene's or: an event of one entity counts even if its other key, or the row's, is null.
+        mask = pc.or_kleene(mask, other)
     return events.filter(mask)
 
 
 def _known(events: pa.Table, as_of: pa.Scalar) -> pa.ChunkedArray:
-    return pc.and_(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
+    return pc.and_kleene(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
 
 
 def _with_later_events(

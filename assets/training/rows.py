@@ -224,7 +224,8 @@ def labelled(
     """
     known = labels.filter(pc.is_valid(labels.column("label")))
     ids = features.column(row_id).combine_chunks()
-    label_positions = pc.index_in(ids, value_set=known.column(row_id).combine_chunks().cast(ids.type))
+    known_ids = known.column(row_id).combine_chunks().cast(ids.type)
+    label_positions = pc.index_in(ids, value_set=known_ids, skip_nulls=True)
     kept = np.flatnonzero(pc.is_valid(label_positions).to_numpy(zero_copy_only=False))
     decided_at = _micros(features, as_of, "the feature table")
     kept = kept[np.argsort(decided_at[kept], kind="stable")]
@@ -242,7 +243,7 @@ def _known_events(
         values = _column(events, label.column, where).cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise RowsError(f"{where}: {label.row_id} or {label.column} is of a wrong type: {error}") from error
-    positions = pc.index_in(row_ids, value_set=ids).to_numpy(zero_copy_only=False)
+    positions = pc.index_in(row_ids, value_set=ids, skip_nulls=True).to_numpy(zero_copy_only=False)
     event_times, arrivals = _micros(events, "event_time", where), _micros(events, "known_at", where)
     # An event of a row outside this spine has a null position, which turns the array into floats with NaN.
     usable = np.flatnonzero(~np.isnan(positions.astype(np.float64)) & (arrivals <= now_us))

@@ -43,10 +43,11 @@ def prepared(
         raise EventError(f"events of {source} have no key column '{key_column}'; they have {table.column_names}")
     table = _plain(table)
     until = pa.scalar(watermark, TIMESTAMP)
-    keep = pc.and_(pc.less(table["known_at"], until), pc.is_valid(table[key_column]))
+    keep = pc.and_kleene(pc.less(table["known_at"], until), pc.is_valid(table[key_column]))
     if lookback is not None:
         edge = pa.scalar(watermark - lookback, TIMESTAMP)
-        keep = pc.and_(keep, pc.or_(pc.greater(table["known_at"], edge), pc.greater(table["event_time"], edge)))
+        recent = pc.or_kleene(pc.greater(table["known_at"], edge), pc.greater(table["event_time"], edge))
+        keep = pc.and_kleene(keep, recent)
     return table.filter(keep).sort_by([(key_column, "ascending"), ("known_at", "ascending")])
 
 

@@ -19,6 +19,8 @@ from pipelines.connections import connections
 from pipelines.products import load_product
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from tests.support.clocks import StoppedClock
 
 PRODUCT = load_product("card_fraud")
@@ -64,6 +66,13 @@ class Ticking:
         (request,) = tick.run_requests
         assert isinstance(request, dg.RunRequest)
         return request
+
+    def crown(self, version: str) -> None:
+        """The version decides from now on, as its rollout manifest says; sensors do not open its bundle."""
+        release = Release(version=version, digest="ab" * 32)
+        manifest = RolloutManifest(product=PRODUCT.name, champion=release, updated_at=NOW, by="tests", reason="tests")
+        store = RolloutStore.open(self.environment.rollout, self.environment.home / "fetched")
+        store.backend.replace(f"{PRODUCT.name}/manifest.json", manifest.to_json())
 
     def made(self, asset: str, *days: date) -> None:
         for partition in [day.isoformat() for day in days] or [None]:
@@ -114,4 +123,6 @@ def ticking_on_disk(tmp_path: Path) -> Iterator[Ticking]:
 def over(instance: dg.DagsterInstance, folder: Path) -> Ticking:
     environment, clock = load_environment({"LOOPLINE_HOME": str(folder / "home")}), StoppedClock(TODAY)
     definitions = build_pipeline(PRODUCT, environment=environment, resources={"clock": clock})
-    return Ticking(environment, instance, clock, definitions)
+    ticking = Ticking(environment, instance, clock, definitions)
+    ticking.crown("3")
+    return ticking

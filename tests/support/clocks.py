@@ -10,8 +10,8 @@ class StoppedClock:
     """A clock that stands at midnight of a day: the day after the last day with data."""
 
     def __init__(self, today: date) -> None:
-        self._today = today
+        self.today = today
 
     def now(self) -> datetime:
         """Midnight of that day."""
-        return datetime.combine(self._today, time(), UTC)
+        return datetime.combine(self.today, time(), UTC)

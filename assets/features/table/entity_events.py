@@ -88,9 +88,11 @@ def rows_with(
 
 
 def _has_key(rows: pa.Table, keys: Mapping[str, pa.Array]) -> pa.ChunkedArray:
-    """bool [rows]: the rows with one of the values in one of the key columns."""
-    # Keys of requests are text, whatever the column's type.
-    first, *others = [pc.is_in(rows[key].cast(values.type), value_set=values) for key, values in keys.items()]
+    """bool [rows]: which have one of the values in one of the key columns."""
+    # Keys of requests are text, whatever the column's type. A null among the values is no entity.
+    first, *others = [
+        pc.is_in(rows[key].cast(values.type), value_set=values, skip_nulls=True) for key, values in keys.items()
+    ]
     for other in others:
-        first = pc.or_(first, other)
+        first = pc.or_kleene(first, other)
     return first
