@@ -87,9 +87,9 @@ class Engine:
         )
         try:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
+            judge(self._scorer, row, explain=True)
         except FeatureError as error:
             raise BundleError(f"{self.bundle.full_name} cannot compute its features: {error}") from error
-        judge(self._scorer, row, explain=True)
 
     # ------------------------------------------------------------------ many rows
 

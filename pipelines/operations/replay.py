@@ -30,7 +30,7 @@ from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnav
 from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
 
-Outcome = Literal["identical", "waiting", "different", "erased"]
+Outcome = Literal["identical", "waiting", "different", "erased", "void"]
 
 
 class NothingToReplay(LooplineError):
@@ -43,7 +43,8 @@ class Replayed:
 
     Attributes:
         outcome: `identical`; `different`; `waiting` when it differs only by events that have not reached the lake yet;
-            `erased` when the data of its subject were erased, so that nothing can be compared.
+            `erased` when the data of its subject were erased, so that nothing can be compared; `void`
+            when it was withdrawn, because it was not logged in time.
         decided: Parts of the answer that differ when they are recomputed from the logged features.
         parity: The comparison of the logged features with the lake.
     """
@@ -92,7 +93,7 @@ class ReplayReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; identical decisions are only counted."""
-        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased")
+        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased", "void")
         return {
             "product": self.product,
             "where": self.where,
@@ -168,10 +169,11 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
 
 
 def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: OnlineStore) -> list[Replayed]:
-    scorer, kept = Scorer(bundle), [record for record in records if not record.erased]
+    scorer, kept = Scorer(bundle), [record for record in records if not record.erased and not record.void]
     featured = [record for record in kept if record.features]
     index = _lake_events(bundle, featured, lake).by_entity(bundle.parts.kernel) if featured else None
     found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
+    found += [Replayed(record.id, record.bundle, "void") for record in records if record.void and not record.erased]
     for record in kept:
         decided = replay(record, bundle, scorer)
         parity = Parity(remark="decided without features: only the fallback is compared")

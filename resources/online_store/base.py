@@ -119,6 +119,15 @@ class StoreBase(ABC):
                 raise StoreUnavailable(f"{self._label}: {entity}: {error}") from error
         return Snapshot(version=state.version, tables=tables, watermarks=watermarks(state, positions))
 
+    # ------------------------------------------------------------------ checks
+
+    def verify(self) -> None:  # noqa: B027 - nothing to do unless a store overrides it
+        """See `OnlineStore.verify`. A server checks its own data."""
+
+    def damage(self) -> str | None:
+        """See `OnlineStore.damage`."""
+        return None
+
     # ------------------------------------------------------------------ errors
 
     def _loaded(self, state: StoreState, source: str) -> SourceState:
