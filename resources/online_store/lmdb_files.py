@@ -142,15 +142,19 @@ class LmdbFiles:
         """
         if not self.exist():
             return
-        identity = self._identity()
         command = (sys.executable, "-m", "resources.online_store.lmdb_check", str(self._folder))
         found = subprocess.run(command, cwd=_CHECKOUT, capture_output=True, text=True, check=False)
         if found.returncode == 0:
             return
         fault = found.stdout.strip() or f"a process that read all of it ended with status {found.returncode}"
-        self._condemned = (identity, f"{self._file} is damaged: {fault}")
+        raise self._damaged(self._condemn(f"{self._file} is damaged: {fault}"))
+
+    def _condemn(self, fault: str) -> str:
+        """Closes the files that are on disk now for good; returns their fault."""
+        if self.exist():
+            self._condemned = (self._identity(), fault)
         self._forget()
-        raise self._damaged(self._condemned[1])
+        return fault
 
     def remove_damaged(self) -> str | None:
         """Removes damaged files, so that the store is filled anew; returns their fault, None for sound files."""
@@ -210,7 +214,7 @@ class LmdbFiles:
                 f"{self._label} is full ({_MAP_BYTES >> 30} GiB); give it less history or use Redis"
             ) from error
         except (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError, lmdb.VersionMismatchError) as error:
-            raise self._damaged(f"it cannot be used: {error}") from error
+            raise self._damaged(self._condemn(f"it cannot be used: {error}")) from error
         except lmdb.Error as error:
             raise StoreUnavailable(f"{self._label} cannot be used: {error}") from error
 
