@@ -183,8 +183,8 @@ class Application:
             self._shadow_failed(shadow, error)
 
     def _shadow_failed(self, decision: Decision, error: BaseException) -> None:
-        self.metrics.shadow_failures.labels(decision.product).inc()
         _LOG.error("%s: the shadow of decision %s failed: %s", decision.product, decision.id, described(error))
+        self.metrics.shadow_failures.labels(decision.product).inc()
 
     def _count(self, decision: Decision) -> None:
         fallback = decision.fallback or "none"
