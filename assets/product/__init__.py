@@ -18,6 +18,7 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
     WhenStale,
+    Words,
 )
 from assets.product.problem import DailyFiles, DatabaseTable, HttpEndpoint, Label, Source, Spine, StreamTopic
 from assets.product.product import Impact, Product
@@ -27,5 +28,5 @@ __all__ = [
     "Column", "ColumnType", "Consent", "Contract", "ContractError", "DailyFiles", "DatabaseTable", "DecisionPolicy",
     "Direction", "Freshness", "GatePolicy", "HttpEndpoint", "Impact", "Label", "ModelSpec", "MonitoringPolicy",
     "Product", "ProductError", "Profit", "Protected", "RetrainPolicy", "Source", "Spine", "StreamTopic", "Verdict",
-    "WhenStale", "load_contract",
+    "WhenStale", "Words", "load_contract",
 ]  # fmt: skip

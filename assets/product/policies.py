@@ -33,6 +33,25 @@ class Profit:
 
 
 @dataclass(frozen=True)
+class Words:
+    """The words for a numeric feature that counted against a person, by its value beside that of accepted people.
+
+    Write comparisons, which are true of every value on their side of the median: "The term is longer than usual".
+
+    Attributes:
+        high: For values above the median of the accepted training rows.
+        low: For values below it.
+    """
+
+    high: str | None = None
+    low: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.high and not self.low:
+            raise ProductError("reasons: Words() has no words; write high=, low= or both")
+
+
+@dataclass(frozen=True)
 class DecisionPolicy:
     """How a score becomes an outcome.
 
@@ -40,8 +59,9 @@ class DecisionPolicy:
         accept: The outcome below the threshold ("approve").
         refuse: The outcome at or above it ("decline").
         profit: What the threshold maximises.
-        reasons: By feature name, the reason shown to a person whom the feature counted against; by default the
-            feature's description.
+        reasons: By feature name, the words that tell a person that the feature counted against them: for a number
+            `Words`, for a category a text that is true of every value. Where no words fit the value, and without an
+            entry, the feature's description stands alone.
         reasons_shown: How many reasons a refusal names.
         fallback: The outcome when neither the model nor the scorecard can decide.
         scale: Name and meaning of the score, for people.
@@ -51,7 +71,7 @@ class DecisionPolicy:
     accept: str
     refuse: str
     profit: Profit
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str | Words] = field(default_factory=dict)
     reasons_shown: int = 4
     fallback: str = "review"
     scale: str = "probability of the bad outcome, 0 to 1"

@@ -91,6 +91,11 @@ class Product:
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
                 raise ProductError(f"product {self.name}: '{feature}' is not a feature; known: {self.features.names}")
+        for feature, words in self.decision.reasons.items():
+            is_number = feature not in self.features.categories
+            if is_number is isinstance(words, str):
+                remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
+                raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
 
     def source(self, name: str) -> Source:
         """The source of that name.

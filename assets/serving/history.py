@@ -62,6 +62,22 @@ class HistoryFeatures:
                 )
         return None
 
+    def too_early(self, snapshot: Snapshot, as_of: datetime) -> str | None:
+        """Names the first source of which a decision in the past needs events that the store left out; else None."""
+        for need in self._needs:
+            loaded = snapshot.loaded[need.source]
+            kept_from = loaded.kept_from(need.key)
+            if kept_from is None or as_of >= loaded.watermark:
+                continue
+            lookback = None if need.lookback is None else timedelta(microseconds=need.lookback)
+            if lookback is None or as_of - lookback < kept_from:
+                earliest = loaded.watermark if lookback is None else kept_from + lookback
+                return (
+                    f"too early: the online store keeps events of {need.source} from {kept_from.isoformat()} on, too "
+                    f"few for a decision as of {as_of.isoformat()}; decide as of {earliest.isoformat()} or later"
+                )
+        return None
+
     def features(self, keys: Keys, spine: pa.Table, snapshot: Snapshot | None) -> dict[str, Value] | None:
         """The row of features, by the kernel; where an entity has very many events, from tiles.
 

@@ -135,7 +135,12 @@ async def _decide(request: Request, body: bytes, application: "Application") -> 
     started = time.perf_counter()
     loop = asyncio.get_running_loop()
     answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
-    await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    except TimeoutError:
+        application.withdraw(answer)
+        raise
+    application.answered(answer)
     application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
     return JSONResponse(answer.decision.answer())
 

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import xgboost as xgb
+from numpy.typing import NDArray
 
-from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import choose_threshold
-from assets.product import Product
+from assets.product import Product, Words
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
@@ -92,7 +94,7 @@ def candidate_parts(
             accept=decision.accept,
             refuse=decision.refuse,
             fallback=decision.fallback,
-            reasons=decision.reasons,
+            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.threshold),
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
@@ -104,6 +106,23 @@ def candidate_parts(
         metrics={},
         contract=contract_of(product),
     )
+
+
+def _reasons(
+    declared: Mapping[str, str | Words], train: TrainingRows, boosted: BoostedModel, threshold: float
+) -> dict[str, str | ReasonWords]:
+    """The declared words, with the median of each number over the training rows that the model accepts."""
+    accepted = train.matrix[boosted.predict(train.matrix) < threshold]
+    places = {feature: place for place, feature in enumerate(train.sources)}
+    return {
+        feature: words if isinstance(words, str) else _with_median(words, accepted[:, places[feature]])
+        for feature, words in declared.items()
+    }
+
+
+def _with_median(words: Words, values: NDArray[np.float32]) -> ReasonWords:
+    known = values[~np.isnan(values)]
+    return ReasonWords(words.high, words.low, float(np.median(known)) if len(known) else None)
 
 
 def boosted_model(parts: BundleParts) -> BoostedModel:

@@ -169,8 +169,8 @@ def show_features(found: "FeatureSurvey", to: "Console") -> None:
 
 
 def show_replay(report: "ReplayReport", to: "Console") -> None:
-    """The counts, the features that differ, and the reasons for decisions that differ or wait for events."""
-    counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
+    """The counts, the features that differ, and the reason for each decision that differs or waits."""
+    counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased", "void")}
     console.heading(
         f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "
         f"{counts['identical']:,} identical, {counts['different']:,} different",
@@ -199,6 +199,8 @@ def show_replay(report: "ReplayReport", to: "Console") -> None:
         console.say(f"  · {decision.decision_id} is identical except for {len(late)} posted events that are {why}", to)
     if counts["erased"]:
         console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)
+    if counts["void"]:
+        console.say(f"  {counts['void']:,} are void: they were not logged in time, and their callers were told", to)
 
 
 def _gap_lines(gaps: "Sequence[EventGap]") -> list[str]:

@@ -37,7 +37,7 @@ MOST_COMPARED = 100
 """The most decisions of a bundle that differ whose events in lake and store are compared one by one."""
 _TICK_SECONDS = 5.0
 
-Outcome = Literal["identical", "waiting", "different", "erased"]
+Outcome = Literal["identical", "waiting", "different", "erased", "void"]
 
 
 class NothingToReplay(LooplineError):
@@ -50,7 +50,8 @@ class Replayed:
 
     Attributes:
         outcome: `identical`; `different`; `waiting` when it differs only by events that have not reached the lake yet;
-            `erased` when the data of its subject were erased, so that nothing can be compared.
+            `erased` when the data of its subject were erased, so that nothing can be compared; `void`
+            when it was withdrawn, because it was not logged in time.
         decided: Parts of the answer that differ when they are recomputed from the logged features.
         parity: The comparison of the logged features with the lake.
     """
@@ -99,7 +100,7 @@ class ReplayReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; identical decisions are only counted."""
-        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased")
+        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased", "void")
         return {
             "product": self.product,
             "where": self.where,
@@ -197,10 +198,14 @@ class _BundleReplays:
 
     def of(self, records: Sequence[Decision]) -> list[Replayed]:
         """Every decision's outcome."""
-        kept = [record for record in records if not record.erased]
+        kept = [record for record in records if not record.erased and not record.void]
         featured = [record for record in kept if record.features]
         index = self._index(featured) if featured else None
-        found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
+        found = [
+            Replayed(record.id, record.bundle, "erased" if record.erased else "void")
+            for record in records
+            if record.erased or record.void
+        ]
         for number, record in enumerate(kept):
             self._ticker.tick(f"{number:,} of {len(kept):,} decisions of version {record.bundle} recomputed")
             found.append(self._one(record, index))

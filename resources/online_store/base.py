@@ -107,17 +107,27 @@ class StoreBase(ABC):
         Raises:
             StoreUnavailable: A source was not loaded, or the bytes are damaged.
         """
-        tables = {}
+        tables, sources = {}, {}
         for entity, block, records in found:
             loaded = state.find(entity)
             if loaded is None:
                 tables[entity] = pa.table({})
                 continue
+            sources[entity.source] = loaded
             try:
                 tables[entity] = decode(block, records, loaded.schema, since=loaded.watermark)
             except EventError as error:
                 raise StoreUnavailable(f"{self._label}: {entity}: {error}") from error
-        return Snapshot(version=state.version, tables=tables, watermarks=watermarks(state, positions))
+        return Snapshot(state.version, tables, watermarks(state, positions), sources)
+
+    # ------------------------------------------------------------------ checks
+
+    def verify(self) -> None:  # noqa: B027 - nothing to do unless a store overrides it
+        """See `OnlineStore.verify`. A server checks its own data."""
+
+    def damage(self) -> str | None:
+        """See `OnlineStore.damage`."""
+        return None
 
     # ------------------------------------------------------------------ errors
 

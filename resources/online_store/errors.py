@@ -18,5 +18,9 @@ class StoreUnavailable(StoreError):
     """The store cannot be reached, is not loaded, or is damaged: a decision must do without the store."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """The store's own files are damaged: every decision must do without it until it is loaded again."""
+
+
 class VersionReplaced(StoreError):
     """Another version was published after the state was read. Nothing was written; read the state again."""

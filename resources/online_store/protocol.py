@@ -172,6 +172,18 @@ class OnlineStore(Protocol):
         """The name of the version that is read; `None` before the first. Raises StoreUnavailable."""
         ...
 
+    def verify(self) -> None:
+        """Checks the files of an embedded store by reading all of them; does nothing for a server.
+
+        Raises:
+            StoreDamaged: They are damaged; the store is not read again until it is loaded again.
+        """
+        ...
+
+    def damage(self) -> str | None:
+        """The known fault of an embedded store's files, in a sentence with its remedy; None for sound files."""
+        ...
+
     def close(self) -> None:
         """Closes connections and files."""
         ...

@@ -44,6 +44,7 @@ class SourceState:
         table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
         corrected: Whether later events of the source may be revisions of earlier ones.
+        lookbacks: For each key column, how far back events are kept by it; `lookback` is the longest of them.
     """
 
     rows: Mapping[str, int]
@@ -52,6 +53,12 @@ class SourceState:
     table_version: int | None = None
     lookback: timedelta | None = None
     corrected: bool = False
+    lookbacks: Mapping[str, timedelta | None] = field(default_factory=dict)
+
+    def kept_from(self, key_column: str) -> datetime | None:
+        """The moment from which the loaded events are complete by a key column; None where all are kept."""
+        lookback = self.lookbacks.get(key_column, self.lookback)
+        return None if lookback is None else self.watermark - lookback
 
     def holders(self, source: str, row: Mapping[str, object]) -> tuple[EntityEvents, ...]:
         """The entities under which an event is kept: one for each key column that is not null in its row."""
@@ -166,7 +173,9 @@ class StoreState:
             unbounded = before.lookback is None or lookback is None
             lookback = None if unbounded else max(before.lookback, lookback)  # type: ignore[type-var]
         every = {**(before.rows if before else {}), key_column: rows}
-        return replace(self, sources={**self.sources, source: replace(loaded, rows=every, lookback=lookback)})
+        lookbacks = {**(before.lookbacks if before else {}), key_column: loaded.lookback}
+        merged = replace(loaded, rows=every, lookback=lookback, lookbacks=lookbacks)
+        return replace(self, sources={**self.sources, source: merged})
 
     def source(self, name: str, key_column: str) -> SourceState:
         """The loaded source of a name.
@@ -194,8 +203,9 @@ class StoreState:
                     # Existing stores have the watermark under this name.
                     "loaded_until": state.watermark.isoformat(),
                     "table_version": state.table_version,
-                    "lookback": None if state.lookback is None else state.lookback / _SECOND,
+                    "lookback": _seconds(state.lookback),
                     "corrected": state.corrected,
+                    "lookbacks": {key: _seconds(lookback) for key, lookback in state.lookbacks.items()},
                 }
                 for name, state in self.sources.items()
             },
@@ -217,14 +227,24 @@ class StoreState:
                     schema=schema_from_text(state["schema"]),
                     watermark=datetime.fromisoformat(state["loaded_until"]),
                     table_version=state["table_version"],
-                    lookback=None if state["lookback"] is None else state["lookback"] * _SECOND,
+                    lookback=_length(state["lookback"]),
                     corrected=state.get("corrected", False),
+                    # Stores in use were written without the lookbacks of single keys.
+                    lookbacks={key: _length(lookback) for key, lookback in state.get("lookbacks", {}).items()},
                 )
                 for name, state in values["sources"].items()
             }
             return cls(version=values["version"], serial=values["serial"], writer=values["writer"], sources=sources)
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid, OSError) as error:
             raise StoreUnavailable(f"the online store's state is damaged: {error!r}; load it again") from error
+
+
+def _seconds(lookback: timedelta | None) -> float | None:
+    return None if lookback is None else lookback / _SECOND
+
+
+def _length(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else seconds * _SECOND
 
 
 def restart_needed(before: StoreState | None, now: StoreState, source: str) -> bool:
@@ -246,8 +266,10 @@ class Snapshot:
     Attributes:
         tables: For each wanted entity its events, in no particular order; empty for an entity that was never seen.
         watermarks: For each wanted source, the moment until which its events are known.
+        loaded: For each wanted source that was loaded, what was loaded of it.
     """
 
     version: str
     tables: Mapping[EntityEvents, pa.Table]
     watermarks: Mapping[str, datetime]
+    loaded: Mapping[str, SourceState] = field(default_factory=dict)

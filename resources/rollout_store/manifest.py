@@ -111,7 +111,7 @@ class RolloutManifest:
                     values[role] = Release(**values[role])
             values["updated_at"] = datetime.fromisoformat(values["updated_at"])
             return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RolloutError(f"this is not a rollout manifest: {error!r}") from error
 
 
