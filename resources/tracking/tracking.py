@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from resources.environments import Environment
 from resources.locks import exclusive
 from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, unless
+from resources.tracking.local_store import checked_store
 from resources.tracking.run import TrackedRun
 from resources.tracking.versions import (
     READY_TAG,
@@ -40,18 +41,31 @@ class Tracking:
             `http(s)://…`.
         artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
         lock: Address of the lock under which aliases move (`resources.locks.exclusive`); the same for every process.
+        rollout: Folder of the rollout store, whose bundles a local registry must know; empty for none.
     """
 
     uri: str
     artifacts: str
     lock: str
+    rollout: str = ""
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
         """The environment's MLflow. The lock is in its database, or in the operational one where MLflow is a server."""
         uri = environment.mlflow_tracking_uri
         lock = environment.database_url if uri.startswith("http") else uri
-        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock)
+        rollout = "" if "://" in environment.rollout else environment.rollout
+        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, rollout=rollout)
+
+    def check(self) -> None:
+        """Checks a local database against the files beside it, before MLflow's server opens it.
+
+        Raises:
+            TrackingError: The database is missing or damaged, although there are runs or published bundles.
+        """
+        if not self.uri.startswith("http"):
+            with exclusive(self.lock, "mlflow-schema"):
+                checked_store(self.uri, self.artifacts, self.rollout)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
@@ -201,7 +215,7 @@ class Tracking:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        return open_client(self.uri, self.lock)
+        return open_client(self.uri, self.lock, self.artifacts, self.rollout)
 
     def _ready(self, product: str, version: str) -> RegisteredVersion:
         found = self.version(product, version)
