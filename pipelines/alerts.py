@@ -5,9 +5,12 @@ Belongs here: the `Alert`, with runbook and link, for an event of Dagster. Does 
 (`assets.monitoring.verdicts`).
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from assets.product import Product
+from assets.product.names import DEPLOYMENT
 from pipelines.run_failures import first_failure
 from resources.notifications import Alert
 
@@ -26,6 +29,25 @@ def run_failure(product: Product, context: dg.RunFailureSensorContext) -> Alert:
         message=failure.message,
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
         link=f"/runs/{run.run_id}",
+    )
+
+
+def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -> Alert:
+    """The alert for a version that waits for an approver: its model card and the commands.
+
+    Args:
+        waiting: The metadata `waiting` of the asset `deployment`.
+    """
+    message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
+    return Alert(
+        severity="warning",
+        title=f"version {waiting['version']} waits for an approver",
+        product=product.name,
+        run_id=run_id,
+        asset=DEPLOYMENT,
+        message=f"{message}, or {waiting['reject']}",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        link=waiting["model_card"],
     )
 
 

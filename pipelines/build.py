@@ -25,7 +25,7 @@ from pipelines.connections import connections
 from pipelines.jobs import daily_job, retrain_job
 from pipelines.partitions import daily
 from pipelines.schedules import daily_schedule, retrain_schedule
-from pipelines.sensors import drift_sensor, failure_alert, landing_sensor, performance_sensor
+from pipelines.sensors import approval_alert, drift_sensor, failure_alert, landing_sensor, performance_sensor
 from resources.environments import Environment
 
 
@@ -51,6 +51,7 @@ def build_pipeline(
             performance_sensor(product),
             *([landing] if landing else []),
             failure_alert(product),
+            approval_alert(product),
             dg.AutomationConditionSensorDefinition(
                 f"{product.name}_automation",
                 target=dg.AssetSelection.all(),

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pyarrow.fs as pafs
 
+from assets.materialising import asset_key
 from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import DailyFiles, Product
-from pipelines.alerts import run_failure
+from assets.product.names import DEPLOYMENT
+from pipelines.alerts import approval_wanted, run_failure
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
@@ -91,6 +93,29 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
     def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
             notifier.send(run_failure(product, context))
+
+    return alert
+
+
+def approval_alert(product: Product) -> dg.SensorDefinition:
+    """Sends an alert for a version that waits for an approver."""
+
+    @dg.asset_sensor(
+        asset_key=asset_key(product, DEPLOYMENT),
+        name=f"{product.name}_approval_alert",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends an alert for each version that waits for an approver, with its model card and the command.",
+    )
+    def alert(
+        context: dg.SensorEvaluationContext, event: dg.EventLogEntry, notifier: dg.ResourceParam[Notifier]
+    ) -> dg.SkipReason:
+        found = event.asset_materialization
+        waiting = None if found is None else found.metadata.get("waiting")
+        if waiting is None:
+            return dg.SkipReason("no version waits for an approver")
+        notifier.send(approval_wanted(product, event.run_id, waiting.value))  # type: ignore[arg-type]
+        return dg.SkipReason("an alert was sent")
 
     return alert
 

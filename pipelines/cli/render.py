@@ -38,6 +38,7 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
         "champion": None
         if champion is None
         else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
+        "waiting": None if report.waiting is None else dict(report.waiting),
         "made": list(report.materialised),
         "wall_seconds": round(report.wall_seconds, 1),
     }
@@ -72,6 +73,10 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows",
             to,
         )
+    if report.waiting is not None:
+        console.heading(f"Version {report.waiting['version']} waits for an approver", to)
+        for name in ("reason", "model_card", "approve", "reject"):
+            console.say(f"  {name.replace('_', ' ')}: {report.waiting[name]}", to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
 
 

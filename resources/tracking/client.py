@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.locks import exclusive
+from resources.tracking.local_store import checked_store
 from resources.tracking.versions import TrackingError
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ _QUIET = {
 }
 
 
-def open_client(uri: str, lock: str) -> "MlflowClient":
-    """A client of the store and registry at an address; creates the tables of a new database.
+def open_client(uri: str, lock: str, artifacts: str, rollout: str) -> "MlflowClient":
+    """A client of the store and registry at an address; makes the tables of a database.
 
     Args:
         uri: `sqlite:///…`, `postgresql+psycopg2://…` or a server's `http(s)://…`.
-        lock: Address of the lock under which tables are created (`resources.locks`).
+        lock: Address of the lock under which tables are made (`resources.locks`).
+        artifacts, rollout: The folders that a local database belongs to (`local_store.checked_store`).
+
+    Raises:
+        TrackingError: A local database does not belong to the files beside it.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -50,6 +55,7 @@ def open_client(uri: str, lock: str) -> "MlflowClient":
     if not uri.startswith("http"):
         # The first query creates the tables of a database; two processes that create them at once fail.
         with exclusive(lock, "mlflow-schema"):
+            checked_store(uri, artifacts, rollout)
             client.search_registered_models(max_results=1)
     return client
 

@@ -37,6 +37,11 @@ class TrackedRun:
     client: "MlflowClient"
     run_id: str
 
+    def page(self, address: str) -> str:
+        """The run's page of the MLflow server at an address."""
+        experiment = self.client.get_run(self.run_id).info.experiment_id
+        return f"{address.rstrip('/')}/#/experiments/{experiment}/runs/{self.run_id}"
+
     def params(self, values: Mapping[str, object]) -> None:
         """Records parameters as text: a text as it is, every other value as JSON."""
         from mlflow.entities import Param

@@ -56,9 +56,11 @@ class Workspace:
 
     def roll_out(self, champion: Release, **others: Any) -> None:
         """Makes a release the champion."""
+        replaced = self.rollout.read_manifest(PRODUCT)
         manifest = RolloutManifest(
-            product=PRODUCT, champion=champion, updated_at=NOW, by="test", reason=f"version {champion.version}"
-        )
+            product=PRODUCT, champion=champion, updated_at=NOW, by="test", reason=f"version {champion.version}",
+            generation=replaced.generation + 1 if replaced else 1,
+        )  # fmt: skip
         self.rollout.publish_manifest(PRODUCT, replace(manifest, **others))
 
 
