@@ -70,10 +70,11 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
+campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data, the wheel from its lock
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties
+	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties \
+	  tests/integration/test_wheel.py
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from resources.errors import LooplineError
-from resources.postgres import engine_of, is_postgres, place_of
+from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _POLL_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -104,8 +104,8 @@ def _connected(address: str, name: str) -> sa.Connection:
         return engine_of(address).connect()
     except OperationalError as error:
         raise LockError(
-            f"lock '{name}': PostgreSQL at {place_of(address)} cannot be used: {error.orig}".strip()
-            + "; start it, or correct the address"
+            f"lock '{name}': PostgreSQL at {place_of(address)} cannot be used: {reason_of(error)}; "
+            "start it, or correct the address"
         ) from error
 
 

@@ -5,6 +5,7 @@ statements (`locks.py`, `assets.governance.audit_database`), the operational dat
 """
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 _CONNECT_SECONDS = 5
@@ -24,6 +25,11 @@ def engine_of(address: str) -> sa.Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg2")
     return sa.create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": _CONNECT_SECONDS})
+
+
+def reason_of(error: DBAPIError) -> str:
+    """The driver's own message in one line."""
+    return " ".join(str(error.orig).split())
 
 
 def place_of(address: str) -> str:

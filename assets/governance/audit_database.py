@@ -28,7 +28,7 @@ from assets.governance.audit_entries import (
     verified,
 )
 from assets.governance.audit_log import AuditLog
-from resources.postgres import engine_of, is_postgres, place_of
+from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _LOCK = 7_026_815_331
 """The advisory lock under which an entry is appended."""
@@ -150,7 +150,7 @@ class DatabaseAuditLog:
 
     @property
     def _where(self) -> str:
-        return f"audit log in PostgreSQL at {place_of(self.address)}"
+        return f"audit log in PostgreSQL at {place_of(self.address) if is_postgres(self.address) else 'no address'}"
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
@@ -164,7 +164,7 @@ class DatabaseAuditLog:
                 yield connection
         except OperationalError as error:
             raise AuditLogError(
-                f"{self._where} cannot be used: {error.orig}; start it, or correct LOOPLINE_RECORDS; then try again"
+                f"{self._where} cannot be used: {reason_of(error)}; start it, or correct LOOPLINE_RECORDS"
             ) from error
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from resources.environments import UnknownEnvironment, load_environment
 from resources.errors import LooplineError
 from resources.naming import checked_name
-from resources.postgres import engine_of, is_postgres, place_of
+from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _ALREADY_THERE = "42P04"
 
@@ -42,7 +42,7 @@ def create_databases(server: str, names: Sequence[str]) -> tuple[str, ...]:
             return tuple(name for name in wanted if name not in known and _created(connection, name))
     except (OperationalError, ProgrammingError) as error:
         raise DatabaseNotCreated(
-            f"databases {', '.join(wanted)} cannot be created at {place_of(server)}: {error.orig}"
+            f"databases {', '.join(wanted)} cannot be created at {place_of(server)}: {reason_of(error)}"
         ) from error
 
 
