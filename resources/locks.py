@@ -18,9 +18,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from resources.errors import LooplineError
+from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _POLL_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"
@@ -45,9 +45,14 @@ def exclusive(address: str, name: str, *, wait: timedelta = timedelta(seconds=60
 
     Raises:
         LockTimeout: Another process held the lock for longer than `wait`.
-        LockError: The address is of no known kind, or the connection to the database was lost while the lock was held.
+        LockError: The address is empty or of no known kind, the database cannot be reached, or its connection was lost
+            while the lock was held.
     """
-    if address.startswith("postgresql"):
+    if not address:
+        raise LockError(
+            f"lock '{name}' has no place; set LOOPLINE_RECORDS to postgresql+psycopg2://user:password@host/db"
+        )
+    if is_postgres(address):
         with _advisory(address, name, wait):
             yield
         return
@@ -94,12 +99,21 @@ def _taken(handle: int) -> bool:
     return True
 
 
+def _connected(address: str, name: str) -> sa.Connection:
+    try:
+        return engine_of(address).connect()
+    except OperationalError as error:
+        raise LockError(
+            f"lock '{name}': PostgreSQL at {place_of(address)} cannot be used: {reason_of(error)}; "
+            "start it, or correct the address"
+        ) from error
+
+
 @contextmanager
 def _advisory(address: str, name: str, wait: timedelta) -> Iterator[None]:
     """A transaction-level advisory lock: unlike a session-level one it works behind a connection pooler."""
     key = int.from_bytes(hashlib.sha256(f"loopline:{name}".encode()).digest()[:8], "big", signed=True)
-    engine = sa.create_engine(address, poolclass=NullPool)
-    with engine.connect() as connection, connection.begin():
+    with _connected(address, name) as connection, connection.begin():
         connection.execute(sa.text(f"SET LOCAL lock_timeout = {max(1, round(wait.total_seconds() * 1000))}"))
         try:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})

@@ -22,7 +22,7 @@ from assets.bundle.profile import build_profile
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.product.names import EVALUATION, MODEL, ONLINE_STORE, TRAINING_SET, table_name
@@ -64,7 +64,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         keys: dg.ResourceParam[Keys],
         rollout: dg.ResourceParam[RolloutStore],
-        audit: dg.ResourceParam[AuditLog],
+        audit: dg.ResourceParam[Audit],
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:

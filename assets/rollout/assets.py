@@ -13,7 +13,8 @@ from pydantic import Field
 
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration, RegistrationError
-from assets.governance.audit_log import AuditLog, AuditLogDamaged
+from assets.governance.audit_database import Audit
+from assets.governance.audit_entries import AuditLogDamaged
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
@@ -57,7 +58,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         registered_model: dict[str, Any],
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
-        audit: dg.ResourceParam[AuditLog],
+        audit: dg.ResourceParam[Audit],
         keys: dg.ResourceParam[Keys],
         environment: dg.ResourceParam[Environment],
         clock: dg.ResourceParam[Clock],
@@ -139,7 +140,7 @@ def _verdict(
 
 
 def _answers(
-    product: Product, tracking: Tracking, audit: AuditLog, environment: Environment, version: str
+    product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
 ) -> tuple[Approval, ...]:
     """The version's answers. The sandbox has no approver, so there it is approved under the name `sandbox`."""
     recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)

@@ -20,7 +20,8 @@ from assets.bundle.files import MANIFEST, SIGNATURE, load_bundle
 from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
 from assets.bundle.signing import SignatureError, verify
-from assets.governance.audit_log import AuditEntry, AuditLog
+from assets.governance.audit_database import Audit
+from assets.governance.audit_entries import AuditEntry
 from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Alias, Tracking, TrackingError
@@ -38,7 +39,7 @@ class Keeper:
 
     tracking: Tracking
     rollout: RolloutStore
-    audit: AuditLog
+    audit: Audit
     key: bytes
 
     def state(self, product: str) -> RolloutManifest | None:

@@ -81,7 +81,7 @@ class Application:
             MissingKey: There is no signing key.
         """
         variables = os.environ if variables is None else variables
-        environment = load_environment(variables)
+        environment = load_environment(variables, part="decisions")
         key = signing_key(variables, environment.home, "signing")
         metrics = Metrics()
         watcher = Watcher(

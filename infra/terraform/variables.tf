@@ -27,3 +27,9 @@ variable "database_class" {
   type        = string
   default     = "db.t4g.medium"
 }
+
+variable "database_password_version" {
+  description = "Raise it to change the database's password; then update the cluster's Secret and restart its pods."
+  type        = number
+  default     = 1
+}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from assets.bundle.registration import Approval
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import open_audit
 from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import DEPLOYMENT
@@ -42,7 +42,7 @@ def keeper_of(environment: Environment) -> Keeper:
     return Keeper(
         tracking=Tracking.of(environment),
         rollout=RolloutStore.open(environment.rollout, environment.home / "fetched"),
-        audit=AuditLog(environment.home / "audit" / "log.jsonl"),
+        audit=open_audit(environment.records),
         key=Keys.of(environment.home).signing,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.serving.launch import serve_command, serve_variables
-from resources.environments import CHECKOUT, Environment
+from resources.environments import CHECKOUT, Environment, is_checkout
 
 ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
 
@@ -66,7 +66,7 @@ def common_variables(environment: Environment) -> dict[str, str]:
         "LOOPLINE_PORT_BASE": str(environment.ports.dagster),
         "DAGSTER_HOME": str(environment.dagster_home),
         # A console script does not import from its working directory, so it would not find the checkout.
-        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])]),
+        **({"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])])} if is_checkout() else {}),
         "PYTHONUNBUFFERED": "1",
         # No usage data are sent to the authors of the libraries.
         "DO_NOT_TRACK": "true",
@@ -143,7 +143,7 @@ def _stream() -> Service:
 
 
 def _workspace() -> tuple[str, str]:
-    return "-w", str(CHECKOUT / "workspace.yaml")
+    return "-w", str(CHECKOUT / "infra" / "dagster" / "workspace.yaml")
 
 
 def _program(name: str) -> str:

@@ -51,9 +51,9 @@ class Tracking:
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
-        """The environment's MLflow. The lock is in its database, or in the operational one where MLflow is a server."""
+        """The environment's MLflow. The lock is in its database, or among our own records where MLflow is a server."""
         uri = environment.mlflow_tracking_uri
-        lock = environment.database_url if uri.startswith("http") else uri
+        lock = environment.records if uri.startswith("http") else uri
         rollout = "" if "://" in environment.rollout else environment.rollout
         return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, rollout=rollout)
 
