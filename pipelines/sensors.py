@@ -1,12 +1,12 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, a day whose files have landed, the alert for a failed run. Each
-sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
-(`assets.monitoring.verdicts`).
+Belongs here: retraining on drift and on performance, a day whose files have landed, the end of runs whose process was
+killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not belong here:
+the verdicts (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pyarrow.fs as pafs
@@ -15,10 +15,11 @@ from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import DailyFiles, Product
 from pipelines.alerts import run_failure
-from pipelines.jobs import daily_name, retrain_name
+from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
 from resources.clock import Clock
+from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
@@ -87,6 +88,22 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
             notifier.send(run_failure(product, context))
 
     return alert
+
+
+def dead_runs_sensor(product: Product) -> dg.SensorDefinition:
+    """Ends the product's runs whose process was killed, and frees their slots of pools."""
+
+    @dg.sensor(
+        name=f"{product.name}_dead_runs_sensor",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ends runs whose process was killed, and frees their slots of pools.",
+    )
+    def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        ended = end_dead_runs(context.instance, datetime.now(UTC), {PRODUCT_TAG: product.name})
+        return dg.SkipReason("; ".join(dead.sentence for dead in ended) or "every active run has its process")
+
+    return dead_runs
 
 
 def _retraining_sensor(

@@ -1,6 +1,7 @@
 """Checks of this machine, each with the command that fixes the problem: `loopline doctor`.
 
-Belongs here: a function for each check, which returns a finding and changes nothing. Does not belong here: the fixes.
+Belongs here: a function for each check, which returns a finding and changes nothing. Only the check of the runs ends
+something: the runs whose process is gone, as every command does. Does not belong here: the other fixes.
 """
 
 import os
@@ -9,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata, util
 from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from pipelines.operations.run_job import dagster_instance
+from resources.dagster.run_owners import dead_runs_since
 from resources.environments import CHECKOUT, Environment
 from resources.keys import MissingKey, signing_key
 from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
@@ -62,6 +66,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
         sandbox(environment),
+        runs(environment),
     )
 
 
@@ -158,6 +163,18 @@ def sandbox(environment: Environment) -> Finding:
     if environment.bank.is_dir():
         return Finding("sandbox", True, f"the bank is in {environment.bank}")
     return Finding("sandbox", True, "not filled yet; `loopline demo` fills it")
+
+
+def runs(environment: Environment) -> Finding:
+    """The runs of the last day whose process was killed; those that are not ended yet are ended. It always passes."""
+    if not (environment.dagster_home / "dagster.yaml").exists():
+        return Finding("runs", True, "no run yet")
+    now = datetime.now(UTC)
+    with dagster_instance(environment) as instance:
+        dead = dead_runs_since(instance, now - timedelta(days=1))
+    if not dead:
+        return Finding("runs", True, "every active run has its process")
+    return Finding("runs", True, "; ".join(run.sentence for run in dead))
 
 
 def _existing(folder: Path) -> Path:
