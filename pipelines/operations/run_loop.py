@@ -3,9 +3,9 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days, and trains a model only if days were added or there is no champion. Days whose
-features were computed by other declarations than the present ones are outdated: they are materialised again, and a
-model is trained on them.
+A run materialises only missing days and stale days, of which another table, from which they were made, has newer data.
+It trains a model only if days were added or there is no champion. Days whose features were computed by other
+declarations than the present ones are outdated: they are materialised again, and a model is trained on them.
 """
 
 import time
@@ -93,7 +93,7 @@ def run_loop(
         dagster_instance(environment) as instance,
     ):
         stages = STAGES[: STAGES.index(through) + 1]
-        jobs = ProductJobs(product, instance, stages)
+        jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
         materialised = jobs.run_days(DATA, days, again=first is not None or last is not None)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
