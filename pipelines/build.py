@@ -51,7 +51,7 @@ def build_pipeline(
             drift_sensor(product),
             performance_sensor(product),
             *([landing] if landing else []),
-            failure_alert(product),
+            failure_alert(product, environment),
             dead_runs_sensor(product),
             dg.AutomationConditionSensorDefinition(
                 f"{product.name}_automation",

@@ -75,7 +75,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
     return landing
 
 
-def failure_alert(product: Product) -> dg.SensorDefinition:
+def failure_alert(product: Product, environment: Environment) -> dg.SensorDefinition:
     """Sends an alert for a run that failed and will not be retried."""
 
     @dg.run_failure_sensor(
@@ -85,7 +85,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
     )
     def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
-            notifier.send(run_failure(product, context))
+            notifier.send(run_failure(product, context, environment.dagster_url))
 
     return alert
 

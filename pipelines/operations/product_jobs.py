@@ -41,12 +41,23 @@ class ProductJobs:
     def run_days(self, stages: Sequence[Stage], days: tuple[date, date], *, again: bool) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
+        Of an interrupted run only the rest is done: an asset that has every day runs only if one before it runs.
+
         Raises:
             RunFailed: A step or a blocking check failed.
         """
         keys = self.keys(stages)
-        wanted = days if again else self._missing([key for key in keys if self._is_daily(key)], days)
-        return self._run_daily(keys, wanted) if keys and wanted else ()
+        if again:
+            return self._run_daily(keys, days) if keys else ()
+        missing = {key: self._missing(key, days) for key in keys if self._is_daily(key)}
+        wanted = sorted({day for lacking in missing.values() for day in lacking})
+        if not wanted:
+            return ()
+        chosen: list[dg.AssetKey] = []
+        for key in keys:
+            if missing.get(key) or self._graph.get(key).parent_keys & set(chosen):
+                chosen.append(key)
+        return self._run_daily(chosen, (wanted[0], wanted[-1]))
 
     def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
         """Materialises the days of the named assets again.
@@ -88,12 +99,8 @@ class ProductJobs:
     def _is_daily(self, key: dg.AssetKey) -> bool:
         return self._graph.get(key).partitions_def is not None
 
-    def _missing(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[date, date] | None:
-        """The smallest range with every day that one of the assets lacks, or made from older data than the present."""
-        have = frozenset.intersection(*(self._up_to_date(key) for key in keys)) if keys else frozenset()
-        missing = [day for day in days_between(*days) if day not in have]
-        return (missing[0], missing[-1]) if missing else None
-
-    def _up_to_date(self, key: dg.AssetKey) -> frozenset[date]:
+    def _missing(self, key: dg.AssetKey, days: tuple[date, date]) -> list[date]:
+        """The days that the asset lacks, or that were made from older data than the present."""
         stale = stale_days(self._lake, table_name(self._product.name, key.path[-1]))
-        return materialised_days(self._instance, key) - stale
+        have = materialised_days(self._instance, key) - stale
+        return [day for day in days_between(*days) if day not in have]

@@ -73,6 +73,7 @@ def run_loop(
     first: date | None = None,
     last: date | None = None,
     through: Stage = "feedback",
+    missing: bool = False,
     progress: Progress,
 ) -> LoopReport:
     """Runs the loop of a product through a stage.
@@ -80,6 +81,7 @@ def run_loop(
     Args:
         first, last: The days to cover, by default all days of the sources. Given days are materialised again.
         through: The last stage to run.
+        missing: Of given days too, only those that are missing or stale are materialised: an interrupted run goes on.
         progress: Called with a line of text for each long step.
 
     Raises:
@@ -94,7 +96,8 @@ def run_loop(
     ):
         stages = STAGES[: STAGES.index(through) + 1]
         jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
-        materialised = jobs.run_days(DATA, days, again=first is not None or last is not None)
+        again = (first is not None or last is not None) and not missing
+        materialised = jobs.run_days(DATA, days, again=again)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         if materialised or _champion(product, environment) is None:

@@ -42,18 +42,20 @@ class Tracking:
             `http(s)://…`.
         artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
         lock: Address of the lock under which aliases move (`resources.locks.exclusive`); the same for every process.
+        pages: Address of MLflow's pages for people; empty if there are none.
     """
 
     uri: str
     artifacts: str
     lock: str
+    pages: str = ""
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
         """The environment's MLflow. The lock is in its database, or in the operational one where MLflow is a server."""
         uri = environment.mlflow_tracking_uri
         lock = environment.database_url if uri.startswith("http") else uri
-        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock)
+        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, pages=environment.mlflow_url)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
@@ -82,6 +84,11 @@ class Tracking:
         with unless(ABSENT):
             return TrackedRun(client=self._client, run_id=self._client.get_run(run_id).info.run_id)
         raise TrackingError(f"MLflow has no run {run_id!r}; train again")
+
+    def page(self, run_id: str) -> str:
+        """The address of the run on MLflow's pages."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}"
 
     def next_version(self, product: str, run_id: str) -> str:
         """The version number of this run: the one that it has, or else the next one, reserved for it.

@@ -85,8 +85,19 @@ def test_days_whose_raw_data_are_newer_than_what_was_made_of_them_run_again(
     assert jobs.run_days(stages, DAYS, again=False) == ()
     commit(lake, RAW[1], 2, 3, 4)
     commit(lake, "validated_fraud_labels", 4, read=RAW[1])
-    assert len(jobs.run_days(stages, DAYS, again=False)) == 4
+    assert jobs.run_days(stages, DAYS, again=False) == ("validated_fraud_labels",)
     assert runs == [("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 3)))]
+
+
+def test_of_an_interrupted_first_load_only_the_rest_is_done(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    """Every raw table has its days, one validated table has, features and store were not begun."""
+    for name in (*RAW, "validated_fraud_labels"):
+        materialise(instance, name, 1, 2, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance, lake)
+    assert jobs.run_days(DATA, DAYS, again=False) == ("validated_card_transactions", "features", "online_store")
+    assert runs == [("card_fraud_daily", DAYS)]
 
 
 def test_days_that_are_there_run_only_again(
