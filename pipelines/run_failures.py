@@ -54,6 +54,18 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     return RunFailure(asset, error.message.strip() if error is not None else "the step failed", complete=False)
 
 
+def planned_days(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
+    """The partitions that a run meant to materialise, of all its assets; empty for a run without partitions."""
+    found: set[str] = set()
+    for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
+        planned = event.asset_materialization_planned_data
+        if planned.partition is not None:
+            found.add(planned.partition)
+        if planned.partitions_subset is not None:
+            found.update(planned.partitions_subset.get_partition_keys())
+    return tuple(sorted(found))
+
+
 def refusals(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     """The descriptions of the blocking checks that failed."""
     events = run_events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)

@@ -1,8 +1,8 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, the run of a day whose files have landed, failure alerts. Each
-sensor reads recorded signals and acts on a pure verdict. Does not belong here: the verdicts
-(`assets.monitoring.verdicts`).
+Belongs here: retraining on drift and on performance, a day whose files have landed, the end of runs whose process was
+killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not belong here:
+the verdicts (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +17,11 @@ from assets.monitoring.verdicts import Cause
 from assets.product import DailyFiles, Product
 from assets.product.names import DEPLOYMENT
 from pipelines.alerts import approval_wanted, run_failure
-from pipelines.jobs import daily_name, retrain_name
+from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
 from resources.clock import Clock
+from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
@@ -82,7 +83,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
     return landing
 
 
-def failure_alert(product: Product) -> dg.SensorDefinition:
+def failure_alert(product: Product, environment: Environment) -> dg.SensorDefinition:
     """Sends an alert for a run that failed and will not be retried."""
 
     @dg.run_failure_sensor(
@@ -92,7 +93,7 @@ def failure_alert(product: Product) -> dg.SensorDefinition:
     )
     def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
-            notifier.send(run_failure(product, context))
+            notifier.send(run_failure(product, context, environment.dagster_url))
 
     return alert
 
@@ -118,6 +119,22 @@ def approval_alert(product: Product) -> dg.SensorDefinition:
         return dg.SkipReason("an alert was sent")
 
     return alert
+
+
+def dead_runs_sensor(product: Product) -> dg.SensorDefinition:
+    """Ends the product's runs whose process was killed, and frees their slots of pools."""
+
+    @dg.sensor(
+        name=f"{product.name}_dead_runs_sensor",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ends runs whose process was killed, and frees their slots of pools.",
+    )
+    def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        ended = end_dead_runs(context.instance, datetime.now(UTC), {PRODUCT_TAG: product.name})
+        return dg.SkipReason("; ".join(dead.sentence for dead in ended) or "every active run has its process")
+
+    return dead_runs
 
 
 def _retraining_sensor(

@@ -55,6 +55,7 @@ class Environment(BaseModel):
         online_store: `lmdb://<folder>` or `redis://host:port/db`.
         rollout: Folder or `s3://` prefix of bundles and rollout manifests.
         decision_log: Folder to which the decision service appends.
+        dagster_url: Address of Dagster's pages for people, for links; empty if it is not known.
         webhook: Address that alerts are posted to; empty for the console alone.
         records: The project's own records, shared by all machines: the audit log, and the locks beside an MLflow
             server. A folder, or `postgresql+psycopg2://…`; LOOPLINE_RECORDS, or else the database of Dagster's storage.
@@ -79,6 +80,7 @@ class Environment(BaseModel):
     rollout: str
     decision_log: Path
     spark_master: str
+    dagster_url: str
     webhook: str
     records: str
     sandbox: bool
@@ -88,6 +90,12 @@ class Environment(BaseModel):
     def dagster_home(self) -> Path:
         """The Dagster instance's folder."""
         return self.home / "dagster"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Address of MLflow's pages for people: its server's, or that of the server that `loopline up` starts."""
+        uri = self.mlflow_tracking_uri
+        return uri.rstrip("/") if uri.startswith(("http://", "https://")) else f"http://127.0.0.1:{self.ports.mlflow}"
 
     @property
     def bank(self) -> Path:
@@ -136,7 +144,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         )
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
-    places = {"home": str(home), "bureau_port": str(ports.bureau)}
+    places = {"home": str(home), "bureau_port": str(ports.bureau), "dagster_port": str(ports.dagster)}
     needed = _FOR_DECISIONS if part == "decisions" else set(text)
     values: dict[str, Any] = {
         key: _expand(key, value, variables, places, needed=key in needed) if isinstance(value, str) else value

@@ -37,6 +37,7 @@ class Alert:
         title: One line.
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
+        remedy: What to do once the cause is mended, most often a command.
         runbook: The runbook's section on it.
         link: A page of the Dagster UI.
     """
@@ -48,6 +49,7 @@ class Alert:
     run_id: str = ""
     asset: str = ""
     partition: str = ""
+    remedy: str = ""
     runbook: str = ""
     link: str = ""
 
@@ -63,6 +65,7 @@ class Alert:
             ("run", self.run_id),
             ("asset", self.asset),
             ("partition", self.partition),
+            ("remedy", self.remedy),
             ("runbook", self.runbook),
             ("look", self.link),
         )

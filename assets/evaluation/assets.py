@@ -109,7 +109,8 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         yield watch.result(
             rows=len(split.test), checks=gate_results(verdict),
             value={**model, "verdict": verdict.action, "compared_with": champion.version if champion else None},
-            verdict=verdict.action, reasons=list(verdict.reasons), auc=figures.test.auc, mlflow_run=run.run_id,
+            verdict=verdict.action, reasons=list(verdict.reasons), auc=figures.test.auc,
+            mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
             **pictures,
         )  # fmt: skip
 

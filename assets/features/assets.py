@@ -21,10 +21,11 @@ from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, materialised_days, permanent
 from assets.product import Product
-from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name
+from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
+from resources.lake.origins import made_from
 from resources.online_store.opening import OnlineStores
 from resources.spark.sessions import SparkSessions
 
@@ -61,7 +62,8 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
                 spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
                 columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
             )  # fmt: skip
-        record = record_of(product.features, context.run.run_id, inputs.versions)
+        read = {validated_table(product.name, source): version for source, version in inputs.versions.items()}
+        record = {**record_of(product.features, context.run.run_id, inputs.versions), **made_from(read)}
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
         ]

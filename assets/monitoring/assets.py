@@ -24,6 +24,7 @@ from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMA
 from assets.serving.engine import Engine
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
+from resources.lake.origins import made_from
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 
@@ -50,7 +51,9 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            rows = lake.read(table_name(product.name, FEATURES), days=days)
+            features = table_name(product.name, FEATURES)
+            version = lake.version(features)
+            rows = lake.read(features, days=days, version=version)
         scored = Engine(bundle, None).score_table(rows)
         passthrough = [product.spine.row_id, "as_of", *product.spine.passthrough, *_stake(product), "day"]
         table = (
@@ -59,7 +62,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             .append_column("outcome", pa.array(scored.outcomes, pa.string()))
         )
         table = with_constant(table, "model_version", bundle.version, pa.string())
-        record = {"run_id": context.run.run_id, "bundle": bundle.digest}
+        record = {"run_id": context.run.run_id, "bundle": bundle.digest, **made_from({features: version})}
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)

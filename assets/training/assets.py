@@ -116,7 +116,8 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
-            mlflow_run=run.run_id, split=split.to_dict(), settings=dict(candidates.boosted.settings),
+            mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
+            split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
             trained_at=clock.now().isoformat(),
         )  # fmt: skip

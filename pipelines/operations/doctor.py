@@ -1,6 +1,7 @@
 """Checks of this machine, each with the command that fixes the problem: `loopline doctor`.
 
-Belongs here: a function for each check, which returns a finding and changes nothing. Does not belong here: the fixes.
+Belongs here: a function for each check, which returns a finding and changes nothing. Only the check of the runs ends
+something: the runs whose process is gone, as every command does. Does not belong here: the other fixes.
 """
 
 import os
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import metadata, util
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -17,7 +19,9 @@ from packaging.requirements import Requirement
 
 from assets.governance.audit_database import open_audit
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
+from pipelines.operations.run_job import dagster_instance
 from resources.code_version import UnknownCodeVersion, code_version
+from resources.dagster.run_owners import dead_runs_since
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
 from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
@@ -72,6 +76,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *dagster_storage(environment, variables),
         *records(environment),
         sandbox(environment),
+        runs(environment),
     )
 
 
@@ -199,6 +204,18 @@ def _lock() -> Path:
 
 def _install() -> str:
     return "make setup" if is_checkout() else f"pip install --require-hashes --no-deps -r {_lock()}"
+
+
+def runs(environment: Environment) -> Finding:
+    """The runs of the last day whose process was killed; those that are not ended yet are ended. It always passes."""
+    if not (environment.dagster_home / "dagster.yaml").exists():
+        return Finding("runs", True, "no run yet")
+    now = datetime.now(UTC)
+    with dagster_instance(environment) as instance:
+        dead = dead_runs_since(instance, now - timedelta(days=1))
+    if not dead:
+        return Finding("runs", True, "every active run has its process")
+    return Finding("runs", True, "; ".join(run.sentence for run in dead))
 
 
 def _existing(folder: Path) -> Path:

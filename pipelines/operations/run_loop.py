@@ -3,8 +3,9 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days, and trains a model only if days were added or there is no champion. Days whose
-features were computed from earlier declarations are outdated: the run materialises them again and trains a model.
+A run materialises only missing days and stale days, of which another table, from which they were made, has newer data.
+It trains a model only if days were added or there is no champion. Days whose features were computed by other
+declarations than the present ones are outdated: they are materialised again, and a model is trained on them.
 """
 
 import time
@@ -76,6 +77,7 @@ def run_loop(
     first: date | None = None,
     last: date | None = None,
     through: Stage = "feedback",
+    missing: bool = False,
     progress: Progress,
 ) -> LoopReport:
     """Runs the loop of a product through a stage.
@@ -83,6 +85,7 @@ def run_loop(
     Args:
         first, last: The days to cover, by default all days of the sources. Given days are materialised again.
         through: The last stage to run.
+        missing: Of given days too, only those that are missing or stale are materialised: an interrupted run goes on.
         progress: Called with a line of text for each long step.
 
     Raises:
@@ -96,8 +99,9 @@ def run_loop(
         dagster_instance(environment) as instance,
     ):
         stages = STAGES[: STAGES.index(through) + 1]
-        jobs = ProductJobs(product, instance, stages)
-        materialised = jobs.run_days(DATA, days, again=first is not None or last is not None)
+        jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
+        again = (first is not None or last is not None) and not missing
+        materialised = jobs.run_days(DATA, days, again=again)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         _mend(product, environment, progress)

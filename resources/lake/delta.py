@@ -26,6 +26,8 @@ from resources.sources.object_stores import delta_options, open_place
 _COMMIT_ATTEMPTS = 8
 # The key, in a commit's metadata, of the mark that identifies the commit.
 _MARK = "loopline.commit"
+DAYS = "loopline.days"
+"""The days that a commit replaced, in its metadata: `<first>/<last>`."""
 
 
 class DeltaLogs:
@@ -98,7 +100,10 @@ class DeltaLogs:
         adds = [*actions]
         partition_by = None if days is None else [DAY]
         mark = uuid.uuid4().hex
-        properties = CommitProperties(custom_metadata={**{k: str(v) for k, v in metadata.items()}, _MARK: mark})
+        replaced = {} if days is None else {DAYS: f"{days[0].isoformat()}/{days[-1].isoformat()}"}
+        properties = CommitProperties(
+            custom_metadata={**{k: str(v) for k, v in metadata.items()}, **replaced, _MARK: mark}
+        )
         if not self.exists(table) and self._create(table, schema, adds, partition_by, properties):
             return self._version_of(table, mark, 0)
         self._widen(table, schema)

@@ -42,12 +42,14 @@ class Tracking:
         artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
         lock: Address of the lock under which aliases move (`resources.locks.exclusive`); the same for every process.
         rollout: Folder of the rollout store, whose bundles a local registry must know; empty for none.
+        pages: Address of MLflow's pages for people; empty if there are none.
     """
 
     uri: str
     artifacts: str
     lock: str
     rollout: str = ""
+    pages: str = ""
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
@@ -55,7 +57,9 @@ class Tracking:
         uri = environment.mlflow_tracking_uri
         lock = environment.records if uri.startswith("http") else uri
         rollout = "" if "://" in environment.rollout else environment.rollout
-        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, rollout=rollout)
+        return cls(
+            uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, rollout=rollout, pages=environment.mlflow_url
+        )
 
     def check(self) -> None:
         """Checks a local database against the files beside it, before MLflow's server opens it.
@@ -94,6 +98,11 @@ class Tracking:
         with unless(ABSENT):
             return TrackedRun(client=self._client, run_id=self._client.get_run(run_id).info.run_id)
         raise TrackingError(f"MLflow has no run {run_id!r}; train again")
+
+    def page(self, run_id: str) -> str:
+        """The address of the run on MLflow's pages."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        return f"{self.pages}/#/experiments/{experiment}/runs/{run_id}"
 
     def next_version(self, product: str, run_id: str) -> str:
         """The version number of this run: the one that it has, or else the next one, reserved for it.
