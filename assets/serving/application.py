@@ -16,6 +16,7 @@ from typing import Any, Self, cast
 
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
+from assets.serving.event import parse_event, parse_event_id
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.request import (
@@ -23,8 +24,6 @@ from assets.serving.request import (
     RequestError,
     StaleEvents,
     UnknownProduct,
-    parse_event,
-    parse_event_id,
     parse_json,
     shown,
 )
