@@ -164,8 +164,9 @@ class Application:
             raise RequestError(str(error)) from error
         if live is None:
             known = self._watcher.known
-            if known is not None and product not in known:
-                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known)) or 'none yet'}")
+            # While nothing is rolled out, the service is not ready and no product can be told from an unknown one.
+            if known and product not in known:
+                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
             raise NoChampion(
                 f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
             )

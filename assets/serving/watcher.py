@@ -101,7 +101,7 @@ class Watcher:
 
     Attributes:
         live: The loaded products by name.
-        known: The products of the rollout store, loaded or not; None until it was read once.
+        known: The products of the rollout store, loaded or not; none until it was read once.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Watcher:
         self._refused: dict[str, _Refusal] = {}
         self._unreadable: dict[str, str] = {}
         self._reachable = True
-        self.known: frozenset[str] | None = None
+        self.known: frozenset[str] = frozenset()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollout-watcher", daemon=True)
         self.live: Mapping[str, LiveProduct] = {}
