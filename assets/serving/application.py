@@ -16,14 +16,13 @@ from typing import Any, Self, cast
 
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
+from assets.serving.event import parse_event, parse_event_id
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.request import (
     NoChampion,
     RequestError,
     UnknownProduct,
-    parse_event,
-    parse_event_id,
     parse_json,
     shown,
 )
@@ -207,8 +206,9 @@ class Application:
             raise RequestError(str(error)) from error
         if live is None:
             known = self._watcher.known
-            if known is not None and product not in known:
-                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known)) or 'none yet'}")
+            # While nothing is rolled out, the service is not ready and no product can be told from an unknown one.
+            if known and product not in known:
+                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
             raise NoChampion(
                 f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
             )

@@ -1,17 +1,14 @@
 """Checks of the bodies that come in over HTTP.
 
-Belongs here: strict JSON, the checks of a request's and an event's values, errors that name field, value and remedy.
-Does not belong here: HTTP (`http.py`), the columns of a request (`shape.py`), deciding (`engine.py`).
+Belongs here: strict JSON, the checks of a request's values, errors that name field, value and remedy. Does not belong
+here: HTTP (`http.py`), the columns of a request (`shape.py`), posted events (`event.py`), deciding (`engine.py`).
 """
 
 import json
-import math
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from assets.bundle.contract import SourceRules
-from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.shape import DecisionRequest, RequestShape
 from resources.errors import LooplineError
 
@@ -21,7 +18,6 @@ _LONGEST_TEXT = 255
 _LONGEST_CATEGORY = 1000
 _DEEPEST = 16
 _TOO_DEEP = "the body is nested too deeply; send a flat object"
-_CLOCK_TOLERANCE = timedelta(minutes=1)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -69,7 +65,7 @@ def parse_json(body: bytes) -> Mapping[str, object]:
     _check_depth(value)
     if b"\\u" in body:
         _check_texts(value)
-    return _object(value, "the body")
+    return as_object(value, "the body")
 
 
 def _check_depth(value: object) -> None:
@@ -89,7 +85,7 @@ def _check_depth(value: object) -> None:
 
 def _check_texts(value: object, field: str = "the body") -> None:
     """Refuses halves of surrogate pairs, in names and values: JSON can escape them, but UTF-8 cannot hold them."""
-    if isinstance(value, str) and not _is_unicode(value):
+    if isinstance(value, str) and not is_unicode(value):
         raise RequestError(f"{field} is {shown(value)}, with half a surrogate pair; send whole characters")
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -119,7 +115,7 @@ def parse_request(
     Raises:
         RequestError: The request does not fit the shape; every problem is named.
     """
-    fields = _object(request, "'request'")
+    fields = as_object(request, "'request'")
     problems = [
         f"unknown field {shown(name)}; known: {', '.join(sorted(shape.columns))}"
         for name in fields
@@ -158,9 +154,9 @@ def _checked(
     # The contract comes first: what it says of a column is narrower than what holds for every column.
     breach = None if rule is None else rule.breach(value)
     if breach is not None:
-        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); {breach}")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {breach}")
     if name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
-        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); it must be an integer")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer")
     if name in shape.numbers:
         return _number(name, float(value) if rule is not None and isinstance(value, bool) else value)
     if name in shape.categories:
@@ -170,84 +166,10 @@ def _checked(
     return _key(name, value)
 
 
-def parse_event(
-    event: object,
-    *,
-    now: datetime,
-    any_time: bool,
-    resolutions: Mapping[str, float] | None = None,
-    rules: SourceRules | None = None,
-) -> dict[str, object]:
-    """Checks the times and the values of a posted event; the store checks its columns.
-
-    Args:
-        event: The parsed JSON.
-        now: The `known_at` of an event without one.
-        any_time: Whether `known_at` may be after `now`.
-        resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
-            decision that reads it fail.
-        rules: The source's contract, which also names the two times; None where the bundle has none.
-
-    Returns:
-        The event with `event_time` and `known_at` as datetimes, UTC.
-
-    Raises:
-        RequestError: A time is missing or in the wrong order, or a value is not plain; every problem is named.
-    """
-    fields = dict(_object(event, "'event'"))
-    if rules is not None:
-        times_of = {rules.event_time: "event_time", rules.known_at: "known_at"}
-        fields = {times_of.get(name, name): value for name, value in fields.items()}
-    problems: list[str] = []
-    for name, value in fields.items():
-        # An event may be posted before all of it is known: null is allowed in every column that is read.
-        is_checked = rules is not None and value is not None and name not in ("event_time", "known_at")
-        breach = rules.breach(name, value) if rules is not None and is_checked else None
-        if breach is not None:
-            problems.append(f"field '{name}' is {shown(value)} ({_kind(value)}); {breach}")
-            continue
-        if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
-            problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            problems.append(f"field '{name}' is {shown(value)}; it must be within 64 bits")
-        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
-            problems.append(f"field '{name}' is {shown(value)}; it must be below 2^53 steps of its resolution")
-        if isinstance(value, str) and not _is_unicode(value):
-            problems.append(f"field '{name}' is {shown(value)}, with half a surrogate pair; send whole characters")
-        if isinstance(value, (dict, list)):
-            problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
-    if "event_time" not in fields:
-        problems.append("field 'event_time' is missing; write when the event happened, as 2026-03-01T12:00:00Z")
-    times: dict[str, datetime] = {"known_at": now}
-    for name in ("event_time", "known_at"):
-        if name in fields:
-            try:
-                times[name] = _time(name, fields[name])
-            except RequestError as error:
-                problems += error.problems
-    if problems:
-        raise RequestError(*problems)
-    if times["event_time"] > times["known_at"]:
-        raise RequestError(
-            f"'event_time' {times['event_time'].isoformat()} is after 'known_at' {times['known_at'].isoformat()}"
-        )
-    if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
-        raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
-    return fields | times
-
-
-def parse_event_id(value: object) -> str | None:
-    """The id of a posted event, by which a second post is recognised; None for an event without one.
-
-    Raises:
-        RequestError: The id is no plain text.
-    """
-    return None if value is None else _text("event_id", value)
-
-
-def _object(value: object, what: str) -> Mapping[str, object]:
+def as_object(value: object, what: str) -> Mapping[str, object]:
+    """The value, if it is a JSON object; raises RequestError."""
     if not isinstance(value, dict):
-        raise RequestError(f"{what} is a {_kind(value)}; it must be a JSON object")
+        raise RequestError(f"{what} is a {kind_of(value)}; it must be a JSON object")
     return value
 
 
@@ -255,7 +177,7 @@ def _number(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); it must be a number or null")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a number or null")
     if not abs(value) <= LARGEST_NUMBER:
         raise RequestError(f"field '{name}' is {shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
     return float(value)
@@ -265,7 +187,7 @@ def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
     if value is None:
         return None
     if not allowed:
-        return _text(name, value)
+        return plain_text(name, value)
     if not isinstance(value, str) or value not in allowed:
         raise RequestError(f"field '{name}' is {shown(value)}; it must be one of {', '.join(allowed)}, or null")
     return value
@@ -273,16 +195,17 @@ def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
 
 def _any_text(name: str, value: object) -> str | None:
     """A category whose contract was kept: rows with such texts have trained, so a request may have them too."""
-    if value is None or (isinstance(value, str) and len(value) <= _LONGEST_CATEGORY and _is_unicode(value)):
+    if value is None or (isinstance(value, str) and len(value) <= _LONGEST_CATEGORY and is_unicode(value)):
         return value
     raise RequestError(f"field '{name}' is {shown(value)}; it must be a text of at most {_LONGEST_CATEGORY} characters")
 
 
-def _text(name: str, value: object) -> str:
+def plain_text(name: str, value: object) -> str:
+    """The value, if it is a short text without control characters; raises RequestError."""
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {shown(value)} ({_kind(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
+        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
         f"control characters, or null"
     )
 
@@ -291,7 +214,7 @@ def _is_plain(value: str) -> bool:
     return bool(value) and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
     """Whether the text can be encoded: JSON lets half a surrogate pair through."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
@@ -302,28 +225,29 @@ def _key(name: str, value: object) -> str | int:
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "
-        f"bytes without control characters"
+        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer, or a text of 1 to "
+        f"{_LONGEST_TEXT} bytes without control characters"
     )
 
 
 def _as_of(value: object, *, allowed: bool) -> datetime:
     if not allowed:
         raise RequestError("field 'as_of' is not allowed in this environment: decisions are as of now; leave it out")
-    return _time("as_of", value)
+    return moment("as_of", value)
 
 
-def _time(name: str, value: object) -> datetime:
+def moment(name: str, value: object) -> datetime:
+    """The time that a text names, UTC; raises RequestError."""
     remedy = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
     if not isinstance(value, str):
-        raise RequestError(f"field '{name}' is {shown(value)} ({_kind(value)}); {remedy}")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {remedy}")
     try:
-        moment = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)
     except ValueError:
         raise RequestError(f"field '{name}' is {shown(value)}; {remedy}") from None
-    if moment.tzinfo is None or not _EARLIEST <= moment <= _LATEST:
+    if found.tzinfo is None or not _EARLIEST <= found <= _LATEST:
         raise RequestError(f"field '{name}' is {shown(value)}; {remedy}, between 1970 and 2200")
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -339,7 +263,8 @@ def _no_constant(text: str) -> object:
     raise RequestError(f"the body has {text}, which is no JSON number; write null for a missing value")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """The kind of a value of JSON, for messages."""
     names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
     return names.get(type(value), "null")
 

@@ -113,7 +113,7 @@ class Watcher:
 
     Attributes:
         live: The loaded products by name.
-        known: The products of the rollout store, loaded or not; None until it was read once.
+        known: The products of the rollout store, loaded or not; none until it was read once.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Watcher:
         self._unreadable: dict[str, str] = {}
         self._retry_at: dict[str, float] = {}
         self._reachable = True
-        self.known: frozenset[str] | None = None
+        self.known: frozenset[str] = frozenset()
         self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
 

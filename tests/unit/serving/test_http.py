@@ -189,6 +189,49 @@ def test_an_unforeseen_error_tells_nothing_of_the_internals(served: Served) -> N
     assert served.app.state.in_flight == 0
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"\ud800": 1},
+        {"product": "\ud800", "request": {}},
+        {"product": PRODUCT, "request": REQUEST | {"\ud800": 1}},
+        {"product": PRODUCT, "request": REQUEST | {"as_of": "\ud800"}},
+        {"product": PRODUCT, "request": REQUEST | {"customer_id": "C\udce9"}},
+        {"product": PRODUCT, "request": REQUEST | {"purpose": "car\udc80"}},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT | {"category": "\ud800"}},
+        {"product": PRODUCT, "source": "\ud800", "event": EVENT},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT | {"\ud800": 1}},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT, "event_id": "\ud800"},
+        {"product": PRODUCT, "request": {"customer_id": [[[[]]] * 3]} | dict.fromkeys(["\x7f\u2028"], 1)},
+    ],
+)
+@pytest.mark.parametrize("route", ["/decide", "/events"])
+def test_text_that_utf8_cannot_hold_is_refused_and_the_next_request_is_answered(
+    refusing: Served, route: str, content: dict[str, object]
+) -> None:
+    """Both over one connection, as clients with a pool have it."""
+    kept = http.client.HTTPConnection("127.0.0.1", refusing.workspace.port, timeout=10)
+    kept.request("POST", route, json.dumps(content).encode())
+    answer = kept.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]) == (400, "the request is invalid")
+    kept.request("POST", "/decide", json.dumps({"product": PRODUCT, "request": REQUEST}))
+    assert kept.getresponse().status == 200
+    kept.close()
+
+
+def test_a_known_product_without_a_champion_is_another_thing_than_an_unknown_one(served: Served) -> None:
+    """An alert fires on the first; the second is the caller's mistake."""
+    manifest = served.app.state.application.live[PRODUCT].manifest
+    built = served.workspace.environment.home / "built" / "1"
+    served.workspace.rollout.publish_bundle("other", "1", built)  # of loans, so it is refused
+    served.workspace.rollout.publish_manifest("other", replace(manifest, product="other"))
+    wait_for(lambda: served.post("/decide", {"product": "other", "request": {}})[0] == 503)
+    status, text = served.post("/decide", {"product": "another", "request": {}})
+    assert (status, json.loads(text)["error"]) == (404, "product 'another' is unknown; known: loans, other")
+    assert served.metric('loopline_requests_refused_total{why="no_champion"}') >= 1
+    assert served.metric('loopline_requests_refused_total{why="unknown_product"}') >= 1
+
+
 def test_a_posted_event_is_added_once(served: Served) -> None:
     body = {"product": PRODUCT, "source": "transactions", "event": EVENT}
     answers = [json.loads(served.post("/events", body)[1])["added"] for _ in range(2)]
