@@ -251,4 +251,9 @@ class Tracking:
         found = self._alias(product, alias)
         if found != expected:
             there, thought = found or "none", expected or "none"
-            raise LostRace(f"{product}: the {alias} is {there}, not {thought}; read again and decide again", found)
+            raise LostRace(
+                f"{product}: the {alias} is {there}, not {thought}: another deployment moved it meanwhile. If your "
+                f"version should still decide, deploy it again: loopline run {product}, or loopline approve {product} "
+                f"VERSION --by NAME --reason TEXT",
+                found,
+            )
