@@ -46,7 +46,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     [
         ("features.py", "request=(", "request=Number('amount') or (", "request= is the one feature 'amount'"),
         ("features.py", "history=(", "history=card.count(days(1)) or (", "history= is the one feature"),
-        ("product.py", f'name="{NAME}"', 'name="other"', "declares the product 'other', but its folder is named 'broken"),
+        ("product.py", f'name="{NAME}"', 'name="other"', "declares the product 'other', but its folder is"),
         ("product.py", "PRODUCT = Product(", "PRODUKT = Product(", "has no PRODUCT; write PRODUCT = "),
         ("product.py", "sources=(", "sources=DailyFiles('a', pattern='a') or (", "sources is DailyFiles"),
         ("product.py", 'row_id="transaction_id", s', 'row_id="transaction_id", passthrough=("amount"), s',

@@ -193,6 +193,7 @@ def test_promotion_against_another_champion_is_lost_and_changes_nothing(
         with pytest.raises(LostRace, match="the champion is 1") as lost:
             tracking.promote(product, "3", expected=expected)
         assert lost.value.found == "1"
+        assert f"loopline run {product}" in str(lost.value), "the message names the command that mends it"
     assert tracking.version(product, "3").replaced is None
     with pytest.raises(TrackingError, match="no version 9"):
         tracking.promote(product, "9", expected="1")
