@@ -63,6 +63,7 @@ class Product:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        self._check_tuples()
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
@@ -115,6 +116,17 @@ class Product:
         # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    def _check_tuples(self) -> None:
+        """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
+        values = {
+            "sources": self.sources, "protected": self.protected, "spine.passthrough": self.spine.passthrough,
+        }  # fmt: skip
+        for name, value in values.items():
+            if not isinstance(value, (tuple, list)):
+                raise ProductError(
+                    f"product {self.name}: {name} is {value!r} and not a tuple; write a comma after it: ({value!r},)"
+                )
 
     def _check_spine_columns(self) -> None:
         """Checks that row id and passthrough columns share no name with another column of the feature table."""

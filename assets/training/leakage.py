@@ -77,6 +77,11 @@ class LeakageFinding:
 
 def leakage_findings(evidence: AuditEvidence, policy: GatePolicy) -> tuple[LeakageFinding, ...]:
     """All reasons not to train, ordered by check, then by feature."""
+    if not evidence.wanted:
+        return (_unlabelled("no row has a known label yet", evidence),)
+    if all(feature.auc is None and feature.information is None for feature in evidence.features):
+        # One reason, not one for each feature; what does not depend on labels is judged once there are some.
+        return (_unlabelled("every row with a known label has the same one", evidence),)
     findings = [_not_recomputed(evidence)] if evidence.rows < evidence.wanted or not evidence.rows else []
     for feature in evidence.features:
         findings += _changed(feature, evidence)
@@ -94,6 +99,14 @@ def leakage_verdict(evidence: AuditEvidence, policy: GatePolicy) -> Verdict[Audi
         return Verdict("refuse", tuple(finding.reason for finding in findings))
     passed = f"{evidence.rows} recomputed rows are equal, and none of {len(evidence.features)} features is a proxy"
     return Verdict("train", (passed,))
+
+
+def _unlabelled(why: str, evidence: AuditEvidence) -> LeakageFinding:
+    reason = (
+        f"{why}: no feature can be measured against it. Train once labels have matured, on more days: loopline run "
+        f"{evidence.product} --from DAY --to DAY"
+    )
+    return LeakageFinding("label_proxy", "", None, 0.0, reason)
 
 
 def _not_recomputed(evidence: AuditEvidence) -> LeakageFinding:

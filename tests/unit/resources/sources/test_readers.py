@@ -98,6 +98,15 @@ def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
     assert (got.rows.num_rows, got.rows.column_names) == (0, ["id", "amount"])
 
 
+RAW = {
+    "2026-01-07": b"<html>down for repair</html>",
+    "2026-01-08": b'\xef\xbb\xbf[{"id": 9007199254740993, "score": 9007199254740993.0, "note": "two\\nlines"}]',
+    "2026-01-09": b'[{"id": "r1", "score": 1, "score": 2}]',
+    "2026-01-10": b'[{"id": "r1"}, {"id": "r',
+    "2026-01-11": b'[{"id": "M\xfcller"}]',
+}
+
+
 class _Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         day = self.path.partition("day=")[2]
@@ -107,8 +116,8 @@ class _Api(BaseHTTPRequestHandler):
             "2026-01-04": (200, {"no": "array"}),
             "2026-01-06": (200, [{"id": "\ud800"}]),
         }.get(day, (404, []))
-        content = b"<html>down for repair</html>" if day == "2026-01-07" else json.dumps(body).encode()
-        status = 200 if day == "2026-01-07" else status
+        content = RAW.get(day) or json.dumps(body).encode()
+        status = 200 if day in RAW else status
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -138,6 +147,18 @@ def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=2)])
     with pytest.raises(SourceBroken, match="answered 404"):
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=3)])
+
+
+def test_http_answers_keep_every_digit_and_refuse_what_is_ambiguous(api: str) -> None:
+    """A byte order mark is none of the values; a name that is there twice and an answer that was cut are no rows."""
+    (got,) = read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 8)])
+    assert got.rows.to_pylist() == [{"id": "9007199254740993", "score": "9007199254740993.0", "note": "two\nlines"}]
+    with pytest.raises(SourceBroken, match="day 2026-01-09: .*names 'score' more than once.*ask its owner"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 9)])
+    with pytest.raises(SourceUnavailable, match="day 2026-01-10: .*ends within a row; the day waits"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 10)])
+    with pytest.raises(SourceBroken, match="day 2026-01-11: .*did not answer with JSON"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 11)])
 
 
 @pytest.mark.parametrize("day", [date(2026, 1, 6), date(2026, 1, 7)])
