@@ -56,7 +56,7 @@ class Decision:
         store_version: The version of the online store that was read; `None` when none was read.
         problem: The cause of the fallback; `None` without one.
         shadow_of: The id of the answered decision, where this one is its shadow.
-        erased: The subject was erased: keys, inputs and features were removed from the record.
+        erased: The subject was erased: keys, inputs, features and the text of the problem were removed from the record.
     """
 
     id: str

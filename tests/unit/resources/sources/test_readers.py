@@ -2,6 +2,7 @@
 
 import json
 import threading
+import traceback
 from collections.abc import Iterator
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +75,22 @@ def test_a_database_that_refuses_is_named_with_what_it_says(tmp_path: Path, url:
     engine.dispose()
     with pytest.raises((SourceBroken, SourceUnavailable), match=f"source t, day 2026-01-02: .*{said}"):
         read_all(DatabaseReader("t", url.format(folder=tmp_path), "t", "known_at"), [DAY])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [("TEXT", "CAST(x'4af6686e20536d697468' AS TEXT)", "OperationalError"), ("DATETIME", "'John Smith'", "ValueError")],
+)
+def test_a_value_that_cannot_be_read_is_not_quoted(tmp_path: Path, column: str, value: str, kind: str) -> None:
+    """The column may be personal, and dropped after the raw table: neither the message nor its causes show it."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/bank.db")
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE t (id TEXT, known_at TEXT, name {column})"))
+        connection.execute(sa.text(f"INSERT INTO t VALUES ('1', '2026-01-02T00:00:00Z', {value})"))
+    engine.dispose()
+    with pytest.raises(SourceBroken, match=f"table 't' holds a value that cannot be read .{kind}; .* withheld") as told:
+        read_all(DatabaseReader("t", f"sqlite:///{tmp_path}/bank.db", "t", "known_at"), [DAY])
+    assert "Smith" not in "".join(traceback.format_exception(told.value))
 
 
 def test_file_values_stay_text_and_broken_lines_are_kept(tmp_path: Path) -> None:
