@@ -189,6 +189,10 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for given in contract.columns:
+        if given.name in (contract.event_time, contract.known_at) and not given.required:
+            # No comparison with a missing time is true: such a row would be neither known nor unknown.
+            raise ContractError(f"{path}: '{given.name}' is one of the two times of a row; remove required: false")
     for column in contract.names:
         if column in RESERVED:
             raise ContractError(f"{path}: column '{column}': the lake's tables add a column of that name; rename yours")

@@ -57,7 +57,7 @@ class Decision:
         problem: The cause of the fallback; `None` without one.
         shadow_of: The id of the answered decision, where this one is its shadow.
         void: The decision was not logged in time: its caller was told that it is void, and it counts nowhere.
-        erased: Whether the subject was erased: keys, inputs and features are then empty.
+        erased: The subject was erased: keys, inputs, features and the text of the problem were removed from the record.
     """
 
     id: str

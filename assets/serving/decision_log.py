@@ -38,6 +38,8 @@ _SCHEMA = pa.schema(
         ("erased", pa.bool_()),
     ]
 )  # fmt: skip
+ERASED = "(erased)"
+"""The problem of an erased decision that had one."""
 _JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
 
 
@@ -129,8 +131,9 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
 def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
     """Removes keys, inputs and features from every decision on an entity; returns how many decisions it changed.
 
-    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service may continue to
-    write meanwhile.
+    The problem of a fallback may quote a value: that there was one stays, but not its text, in decisions that were
+    erased before too. Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service
+    may go on writing meanwhile.
 
     Raises:
         DecisionLogError: A line is no decision; an incomplete last line is left out instead.
@@ -158,9 +161,12 @@ def _erase_in(path: Path, key_column: str, key: str) -> int:
 
 def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes:
     """The decision's line without the entity's data; the same line where the decision is on another entity."""
-    if str(decision.keys.get(key_column)) != key:
+    found = decision.keys.get(key_column)
+    is_of_entity = found is not None and str(found) == key
+    if not is_of_entity and not (decision.erased and decision.problem not in (None, ERASED)):
         return line
-    record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "erased": True}
+    problem = None if decision.problem is None else ERASED
+    record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "problem": problem, "erased": True}
     return json.dumps(record, separators=(",", ":")).encode()
 
 

@@ -117,7 +117,9 @@ class StoreBase(ABC):
             try:
                 tables[entity] = decode(block, records, loaded.schema, since=loaded.watermark)
             except EventError as error:
-                raise StoreUnavailable(f"{self._label}: {entity}: {error}") from error
+                # Without the key: it may be personal, and the message goes into logs.
+                where = f"{self._label}: events of {entity.source} by {entity.key_column}"
+                raise StoreUnavailable(f"{where}: {error}") from error
         return Snapshot(state.version, tables, watermarks(state, positions), sources)
 
     # ------------------------------------------------------------------ checks

@@ -27,6 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from resources.errors import LooplineError
 from resources.loopback import is_loopback
 from resources.sources.csv_files import NotCsv, NotWhole, read_csv
+from resources.sources.database_errors import code_of, quotes_no_value
 
 _NOT_CONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError)
 _BYTE_ORDER_MARK = "\ufeff"
@@ -96,7 +97,7 @@ class DatabaseReader(_Closing):
                 order = [column, *table.primary_key.columns]
                 low, high = _moment(days[0], column), _moment(days[-1] + timedelta(days=1), column)
                 query = sa.select(table).where(column >= low, column < high).order_by(*order)
-                rows = [tuple(map(_as_text, row)) for row in connection.execute(query)]
+                rows = self._rows(connection, query, days[0])
         except sa.exc.NoSuchTableError as error:
             raise SourceBroken(
                 f"source {self._name}, day {days[0]}: table '{self._table}' does not exist; ask the owner of the "
@@ -118,6 +119,23 @@ class DatabaseReader(_Closing):
                 f"the database for the right to read it, and check its address"
             ) from error
         yield from self._parted(days, rows, [c.name for c in table.c])
+
+    def _rows(self, connection: sa.Connection, query: sa.Select[Any], day: date) -> list[tuple[str | None, ...]]:
+        """The rows as text. An error here may quote a value, and the value may be personal: it is not passed on."""
+        where = f"source {self._name}, day {day}: table '{self._table}'"
+        try:
+            return [tuple(map(_as_text, row)) for row in connection.execute(query)]
+        except sa.exc.DBAPIError as error:
+            if quotes_no_value(error):
+                raise
+            kind = code_of(error.orig)
+        except ValueError as error:  # of a driver that reads a value as its column's type
+            kind = type(error).__name__
+        # Outside of the handlers: a traceback would show their errors too.
+        raise SourceBroken(
+            f"{where} holds a value that cannot be read ({kind}; its text is withheld, since it may quote personal "
+            f"data); ask the owner of the database to mend it, then run the day again"
+        )
 
     def _parted(self, days: Sequence[date], rows: list[tuple[str | None, ...]], names: list[str]) -> Iterator[DayRows]:
         at = names.index(self._column)
@@ -230,7 +248,8 @@ class HttpReader(_Closing):
         if answer.status_code >= 500 or answer.status_code == 429:
             raise SourceUnavailable(f"{where} answered {answer.status_code}; run the day again once it works")
         if answer.status_code != 200:
-            raise SourceBroken(f"{where} answered {answer.status_code} ({answer.text[:200]}); ask its owner")
+            # Without the body: it may quote a row.
+            raise SourceBroken(f"{where} answered {answer.status_code} {answer.reason_phrase}; ask its owner")
         try:
             items = json_value(answer.content)
             if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

@@ -4,6 +4,7 @@ day.
 
 import csv
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -113,6 +114,19 @@ def test_a_bureau_that_is_down_is_asked_again_and_then_named(small: MakeSmall) -
     ):
         credit.make(DAY, DAY, "raw_bureau_reports")
     assert credit.lake.tables() == ()
+
+
+def test_a_personal_value_that_cannot_be_read_is_in_no_event_of_the_run(small: MakeSmall) -> None:
+    """The database's own error quotes it; the run's records, which are kept and shown, do not."""
+    credit = small("credit_risk")
+    with sqlite3.connect(credit.environment.bank / "bank.db") as database:
+        database.execute("UPDATE applications SET name = CAST(x'4af6686e20536d697468' AS TEXT)")
+    with pytest.raises(RunFailed, match="table 'applications' holds a value that cannot be read"):
+        credit.make(LAST - timedelta(days=20), LAST, "raw_applications")
+    (run,) = credit.instance.get_runs()
+    recorded = [str(record) for record in credit.instance.all_logs(run.run_id)]
+    assert any("cannot be read" in text for text in recorded)
+    assert not any("Smith" in text for text in recorded)
 
 
 @pytest.mark.usefixtures("bureau")

@@ -64,7 +64,7 @@ _TILE_PLACE = ("number", "first", "last", "latest")
 
 
 class TooManyEvents(LooplineError):
-    """An entity has more events than a decision reads; the message names the entity and the source."""
+    """An entity has more events than a decision reads; the message names source and key column, but not the key."""
 
 
 @dataclass(frozen=True)
@@ -203,8 +203,8 @@ class Tiling:
         cut = int(cover.cut.sum())
         if cut * self.tile_rows > RAW_MOST:
             raise TooManyEvents(
-                f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
-                f"the decision time; at most {RAW_MOST} events are read"
+                f"{self.key} has {cut} tiles of {self.source} with events that were not known at the decision time; "
+                f"at most {RAW_MOST} events are read"
             )
         return [_chunk_key(key, number) for number in cover.column("number")[cover.cut].tolist()]
 

@@ -49,6 +49,15 @@ def test_a_time_is_not_named_as_another_column(name: str, tmp_path: Path) -> Non
         load_contract(file)
 
 
+@pytest.mark.parametrize("name", ["event_time", "known_at"])
+def test_the_times_of_a_row_are_required(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "card_transactions.yaml"
+    text = (load_product("card_fraud").contracts / file.name).read_text()
+    file.write_text(text.replace(f"  {name}: {{", f"  {name}: {{required: false, "))
+    with pytest.raises(ContractError, match=f"'{name}' is one of the two times of a row; remove required: false"):
+        load_contract(file)
+
+
 def _contract_with(column: str, folder: Path) -> Path:
     """A contract file with one more column."""
     file = folder / "card_transactions.yaml"

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -20,6 +21,8 @@ from assets.bundle.bundle import BundleParts
 from assets.serving.application import Application
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http import http_app, is_ready
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Release
 from tests.support.serving_process import Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
@@ -157,6 +160,28 @@ def test_a_body_without_an_announced_length_is_read_no_further_than_the_limit(re
     })  # fmt: skip
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def test_neither_the_log_nor_the_reason_of_a_fallback_names_the_person(
+    tmp_path: Path, parts: BundleParts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The record keeps the key where an erasure finds it, and nowhere else."""
+    running = started(tmp_path, parts)
+    store = open_store(running.workspace.environment.online_store, PRODUCT)
+    assert isinstance(store, LmdbStore)
+    with store._files.writing() as txn, txn.cursor() as cursor:
+        for name in [bytes(key) for key, _ in cursor if b"C7" in bytes(key)]:
+            txn.put(name, b"{broken")
+    store.close()
+    with running:
+        answer = running.decide()
+        assert answer["fallback"] == "policy"
+        (row,) = running.recorded()
+    problem = str(row["problem"])
+    assert "events of transactions by customer_id: stored events are damaged" in problem
+    assert not re.search(r"\bC7\b", problem)
+    assert "is a fallback" in caplog.text
+    assert not re.search(r"\bC7\b", caplog.text)
 
 
 def test_a_decision_that_cannot_be_logged_is_not_answered(served: Served) -> None:
