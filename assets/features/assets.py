@@ -100,6 +100,9 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         watch, store = Stopwatch(name), online_stores.of(product.name)
         validated = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
+        fault = store.mend()
+        if fault is not None:
+            context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             version, staged = load_name(product, loads), store.staged()

@@ -127,6 +127,10 @@ class StoreBase(ABC):
     def verify(self) -> None:  # noqa: B027 - nothing to do unless a store overrides it
         """See `OnlineStore.verify`. A server checks its own data."""
 
+    def mend(self) -> str | None:
+        """See `OnlineStore.mend`."""
+        return None
+
     def damage(self) -> str | None:
         """See `OnlineStore.damage`."""
         return None

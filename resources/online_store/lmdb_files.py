@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import lmdb
 
@@ -41,6 +42,19 @@ class _Opened:
         return (int(self.environment.info()["last_pgno"]) + 1) * self.page
 
 
+@dataclass(frozen=True)
+class _Condemned:
+    """A damaged file, and its fault. It stays open: another file would otherwise get its inode, and be taken for it."""
+
+    file: BinaryIO
+    fault: str
+
+    @property
+    def identity(self) -> _Identity:
+        status = os.fstat(self.file.fileno())
+        return status.st_dev, status.st_ino
+
+
 class LmdbFiles:
     """One folder of LMDB files.
 
@@ -59,7 +73,7 @@ class LmdbFiles:
         self._file = folder / "data.mdb"
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
-        self._condemned: tuple[_Identity, str] | None = None
+        self._condemned: _Condemned | None = None
 
     def exist(self) -> bool:
         """Whether the store was ever filled."""
@@ -89,8 +103,8 @@ class LmdbFiles:
                 ) from error
             return self._open()
         identity, opened, condemned = (status.st_dev, status.st_ino), self._opened, self._condemned
-        if condemned is not None and condemned[0] == identity:
-            raise self._damaged(condemned[1])
+        if condemned is not None and condemned.identity == identity:
+            raise self._damaged(condemned.fault)
         if opened is None or opened.identity != identity:
             opened = self._open()
         self._check_length(opened, status.st_size)
@@ -152,12 +166,12 @@ class LmdbFiles:
     def _condemn(self, fault: str) -> str:
         """Closes the files that are on disk now for good; returns their fault."""
         if self.exist():
-            self._condemned = (self._identity(), fault)
+            self._condemned = _Condemned(self._file.open("rb"), fault)
         self._forget()
         return fault
 
     def remove_damaged(self) -> str | None:
-        """Removes damaged files, so that the store is filled anew; returns their fault, None for sound files."""
+        """Verifies the files and removes damaged ones; returns their fault, None for sound files."""
         fault = self.damage()
         if fault is None:
             try:
@@ -166,6 +180,7 @@ class LmdbFiles:
                 fault = str(error)
         if fault is not None:
             self._forget()
+            self._condemned = None
             for name in ("data.mdb", "lock.mdb"):
                 (self._folder / name).unlink(missing_ok=True)
         return fault
@@ -221,6 +236,7 @@ class LmdbFiles:
     def close(self) -> None:
         """Closes the environment."""
         with self._lock:
+            self._condemned = None
             if self._opened is not None:
                 self._opened.environment.close()
                 self._opened = None

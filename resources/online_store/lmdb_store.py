@@ -4,7 +4,6 @@ Belongs here: the transactions of filling, reading and adding. Does not belong h
 files (`lmdb_files.py`), the format of the values (`event_blocks.py`, `event_records.py`).
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -45,7 +44,6 @@ from resources.online_store.state import (
     encode_streamed,
 )
 
-_LOG = logging.getLogger("loopline.store")
 _BATCH = 2000
 
 
@@ -66,6 +64,10 @@ class LmdbStore(StoreBase):
         """See `OnlineStore.verify`."""
         self._files.verify()
 
+    def mend(self) -> str | None:
+        """See `OnlineStore.mend`."""
+        return self._files.remove_damaged()
+
     def damage(self) -> str | None:
         """See `OnlineStore.damage`."""
         return self._files.damage()
@@ -75,8 +77,6 @@ class LmdbStore(StoreBase):
     def _fill(self, version: str, source: str, key_column: str, table: pa.Table, loaded: SourceState) -> None:
         """Commits every few thousand entities, so that other writers need not wait for the whole table."""
         self._files.make_folder()
-        if self._filling is None and (fault := self._files.remove_damaged()) is not None:
-            _LOG.warning("%s; its files are removed and filled anew; events posted to the service are lost", fault)
         with self._files.failures():
             staged = self._stage(version)
             prefix = data_prefix(staged.serial, source, key_column)

@@ -180,6 +180,16 @@ class OnlineStore(Protocol):
         """
         ...
 
+    def mend(self) -> str | None:
+        """Verifies the files of an embedded store and removes damaged ones, so that a load fills them anew.
+
+        Call it before a load. Events that were posted since the last load, and came by no stream, are lost with them.
+
+        Returns:
+            The fault of the removed files; None for sound files.
+        """
+        ...
+
     def damage(self) -> str | None:
         """The known fault of an embedded store's files, in a sentence with its remedy; None for sound files."""
         ...

@@ -47,6 +47,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def load(workspace: Workspace, version: str) -> None:
     """Loads the store anew, as `loopline load` does, from another process than the service."""
     store = open_store(workspace.environment.online_store, PRODUCT)
+    store.mend()
     fill_store(store, version=version)
     store.close()
 
