@@ -51,11 +51,14 @@ def open_client(uri: str, lock: str, artifacts: str, rollout: str) -> "MlflowCli
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    if not uri.startswith("http"):
+        # Before the client, which makes an empty database where there is none.
+        with exclusive(lock, "mlflow-schema"):
+            checked_store(uri, artifacts, rollout)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     if not uri.startswith("http"):
         # The first query creates the tables of a database; two processes that create them at once fail.
         with exclusive(lock, "mlflow-schema"):
-            checked_store(uri, artifacts, rollout)
             client.search_registered_models(max_results=1)
     return client
 
