@@ -1,36 +1,91 @@
 """Alerts about runs.
 
-Belongs here: from an event of Dagster to an `Alert` with a runbook and a link. Does not belong here: sending an alert
-(`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
+Belongs here: from an event of Dagster to an `Alert` with a remedy, a runbook and a link. Does not belong here: sending
+an alert (`resources.notifications`), the cause of a failure (`run_failures.py`), whether to alert
 (`assets.monitoring.verdicts`).
 """
+
+from collections.abc import Mapping
 
 import dagster as dg
 
 from assets.product import Product
-from pipelines.run_failures import first_failure
+from assets.product.names import DEPLOYMENT, ONLINE_STORE
+from pipelines.jobs import daily_name, retrain_name
+from pipelines.run_failures import first_failure, planned_days
 from resources.notifications import Alert
 
 
-def run_failure(product: Product, context: dg.RunFailureSensorContext) -> Alert:
-    """The alert for a failed run: the first failure, the days, the runbook."""
+def run_failure(product: Product, context: dg.RunFailureSensorContext, dagster_url: str) -> Alert:
+    """The alert for a failed run: the first failure, the days, the remedy, the runbook.
+
+    Args:
+        dagster_url: Address of Dagster's pages; empty if it is not known.
+    """
     run = context.dagster_run
     failure = first_failure(context.instance, run.run_id, product.name)
+    days = _days(context.instance, run)
     return Alert(
         severity="error",
-        title=f"{run.job_name} failed",
+        title=f"{_title(product, run)} failed",
         product=product.name,
         run_id=run.run_id,
         asset=failure.asset,
-        partition=_days(run),
+        partition=" to ".join(dict.fromkeys(days)),
         message=failure.message,
+        remedy=_remedy(product, run, failure.asset, days),
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
-        link=f"/runs/{run.run_id}",
+        link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
     )
 
 
-def _days(run: dg.DagsterRun) -> str:
-    """The day or the range of days of a run; empty for a run without days."""
-    single = run.tags.get("dagster/partition")
-    first = run.tags.get("dagster/asset_partition_range_start")
-    return single or (f"{first} to {run.tags['dagster/asset_partition_range_end']}" if first else "")
+def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -> Alert:
+    """The alert for a version that waits for an approver: its model card and the commands.
+
+    Args:
+        waiting: The metadata `waiting` of the asset `deployment`.
+    """
+    message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
+    return Alert(
+        severity="warning",
+        title=f"version {waiting['version']} waits for an approver",
+        product=product.name,
+        run_id=run_id,
+        asset=DEPLOYMENT,
+        message=f"{message}, or {waiting['reject']}",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        link=waiting["model_card"],
+    )
+
+
+def _title(product: Product, run: dg.DagsterRun) -> str:
+    """The job; for a run of chosen assets, which has no job of ours, the assets."""
+    if run.job_name in (daily_name(product), retrain_name(product)) or not run.asset_selection:
+        return run.job_name
+    return f"{product.name}: {', '.join(sorted(key.path[-1] for key in run.asset_selection))}"
+
+
+def _days(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
+    """The first and the last day of a run; empty for a run without days."""
+    single, first = run.tags.get("dagster/partition"), run.tags.get("dagster/asset_partition_range_start")
+    if single:
+        return single, single
+    if first:
+        return first, run.tags["dagster/asset_partition_range_end"]
+    planned = planned_days(instance, run.run_id)
+    return (min(planned), max(planned)) if planned else ()
+
+
+def _remedy(product: Product, run: dg.DagsterRun, asset: str, days: tuple[str, ...]) -> str:
+    """The command that does the work of the run again, once the cause is mended."""
+    if days:
+        again = f"loopline backfill {product.name} --from {days[0]} --to {days[-1]}"
+        chosen = (
+            []
+            if run.job_name == daily_name(product)
+            else sorted(key.path[-1] for key in run.asset_selection or () if key.path[-1] != ONLINE_STORE)
+        )
+        return again + (f" --select {','.join(chosen)}" if chosen else "")
+    if asset == ONLINE_STORE or any(key.path[-1] == ONLINE_STORE for key in run.asset_selection or ()):
+        return f"loopline load {product.name}"
+    return f"loopline run {product.name}, or the button Re-execute on the page of the run"

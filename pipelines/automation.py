@@ -1,7 +1,7 @@
 """Automation conditions, each with its reason.
 
-Belongs here: declarative conditions under which Dagster materialises an asset without a schedule or a sensor of ours.
-Does not belong here: schedules and sensors.
+Belongs here: declarative conditions under which Dagster itself materialises an asset. Does not belong here: schedules
+(`schedules.py`), sensors (`sensors.py`).
 """
 
 import dagster as dg

@@ -1,7 +1,7 @@
 """The composition of a product's pipeline.
 
-Belongs here: the asset factories, checks, jobs, schedules, sensors and connections of a code location. Does not belong
-here: their definitions.
+Belongs here: assembling assets, checks, jobs, schedules, sensors and connections into a code location. Does not belong
+here: their definitions (`jobs.py`, `schedules.py`, `sensors.py`, `connections.py`, each stage's `assets.py`).
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,15 @@ from pipelines.connections import connections
 from pipelines.jobs import daily_job, retrain_job
 from pipelines.partitions import daily
 from pipelines.schedules import daily_schedule, retrain_schedule
-from pipelines.sensors import drift_sensor, failure_alert, landing_sensor, performance_sensor
+from pipelines.sensors import (
+    approval_alert,
+    dead_runs_sensor,
+    drift_sensor,
+    failure_alert,
+    landing_sensor,
+    performance_sensor,
+)
+from resources.dagster.executor import patient_executor
 from resources.environments import Environment
 
 
@@ -50,7 +58,9 @@ def build_pipeline(
             drift_sensor(product),
             performance_sensor(product),
             *([landing] if landing else []),
-            failure_alert(product),
+            failure_alert(product, environment),
+            approval_alert(product),
+            dead_runs_sensor(product),
             dg.AutomationConditionSensorDefinition(
                 f"{product.name}_automation",
                 target=dg.AssetSelection.all(),
@@ -60,7 +70,7 @@ def build_pipeline(
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
-        executor=dg.in_process_executor,
+        executor=patient_executor,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from resources.errors import LooplineError
 from resources.naming import checked_name
 
-if TYPE_CHECKING:  # seconds of imports that `--help`, which names the products, does not need
+if TYPE_CHECKING:  # `--help` names the products, and these imports take seconds
     from dagster import Definitions
 
     from assets.product import Product

@@ -1,6 +1,6 @@
 """Alerts to people.
 
-Belongs here: the alert as a frozen value, and its ways to people: the console and a webhook. Does not belong here: when
+Belongs here: the alert as a frozen value, and its channels: the console and a webhook. Does not belong here: when
 to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
 """
 
@@ -37,6 +37,7 @@ class Alert:
         title: One line.
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
+        remedy: What to do once the cause is mended, most often a command.
         runbook: The runbook's section on it.
         link: A page of the Dagster UI.
     """
@@ -48,6 +49,7 @@ class Alert:
     run_id: str = ""
     asset: str = ""
     partition: str = ""
+    remedy: str = ""
     runbook: str = ""
     link: str = ""
 
@@ -63,6 +65,7 @@ class Alert:
             ("run", self.run_id),
             ("asset", self.asset),
             ("partition", self.partition),
+            ("remedy", self.remedy),
             ("runbook", self.runbook),
             ("look", self.link),
         )
@@ -71,7 +74,7 @@ class Alert:
 
 
 class Notifier(Protocol):
-    """A way to reach people."""
+    """A channel to the people on call."""
 
     def send(self, alert: Alert) -> None:
         """Delivers the alert.
@@ -96,7 +99,7 @@ class ConsoleNotifier:
 
 @dataclass(frozen=True)
 class WebhookNotifier:
-    """Posts JSON: the alert's fields, `text` for chat services, and `key`; also as the header `Idempotency-Key`.
+    """Posts JSON: the alert's fields, `text` for chat services, and `key`, which the header `Idempotency-Key` repeats.
 
     An attempt is repeated, with growing pauses, after a timeout and after the statuses 408, 425, 429, 500, 502, 503 and
     504; every other refusal is final. A redirect is not followed: it would give the alert to another receiver.

@@ -14,12 +14,12 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy
+from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy, ReasonWords
 from assets.bundle.calibration import Calibration, CalibrationError
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
@@ -94,11 +94,21 @@ def _file_bytes(parts: BundleParts) -> dict[str, bytes]:
         "calibration.json": _json("calibration", parts.calibration.to_dict()),
         "kernel.json": _json("kernel", parts.kernel.to_dict()),
         "encoder.json": _json("encoder", parts.encoder.to_dict()),
-        "policy.json": _json("policy", asdict(parts.policy) | {"reasons": dict(parts.policy.reasons)}),
+        "policy.json": _json("policy", _policy_record(parts.policy)),
         "reference.json": _json("reference", parts.reference),
         "metrics.json": _json("metrics", parts.metrics),
         **({} if parts.contract is None else {"contract.json": _json("contract", parts.contract.to_dict())}),
     }
+
+
+def _policy_record(policy: Policy) -> dict[str, Any]:
+    words = {name: asdict(of) if isinstance(of, ReasonWords) else of for name, of in policy.reasons.items()}
+    return asdict(replace(policy, reasons={})) | {"reasons": words}
+
+
+def _policy(record: Mapping[str, Any]) -> Policy:
+    words = {name: of if isinstance(of, str) else ReasonWords(**of) for name, of in record["reasons"].items()}
+    return Policy(**{**record, "reasons": words})
 
 
 def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:
@@ -168,7 +178,7 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
             calibration=Calibration.from_dict(json.loads(files["calibration.json"])),
             kernel=Kernel.from_dict(json.loads(files["kernel.json"])),
             encoder=Encoder.from_dict(json.loads(files["encoder.json"])),
-            policy=Policy(**json.loads(files["policy.json"])),
+            policy=_policy(json.loads(files["policy.json"])),
             reference=json.loads(files["reference.json"]),
             metrics=json.loads(files["metrics.json"]),
             contract=BundleContract.from_dict(json.loads(files["contract.json"])) if "contract.json" in files else None,

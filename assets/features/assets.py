@@ -1,8 +1,9 @@
 """Assets of features: the table `features` and the online store.
 
 Belongs here: calling the job, committing its files, loading the online store. Does not belong here: which days of which
-tables are read (`assets.features.table.inputs`), declarations (`assets.vocabulary.feature_set`), computation
-(`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
+tables are read (`assets.features.table.inputs`, `assets.features.online.load`), declarations
+(`assets.vocabulary.feature_set`), computation (`assets.features.kernel.kernel`), Spark
+(`assets.features.table.spark_job`).
 """
 
 from datetime import date
@@ -20,10 +21,11 @@ from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
 from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, materialised_days, permanent
 from assets.product import Product
-from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name
+from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
+from resources.lake.origins import made_from
 from resources.online_store.opening import OnlineStores
 from resources.spark.sessions import SparkSessions
 
@@ -41,7 +43,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         partitions,
         deps=[asset_key(product, validated_name(source)) for source in sources],
         group_name="features",
-        description=f"{len(product.features.names)} features a row, only from events known at its as-of time.",
+        description=f"{len(product.features.names)} features per row, only from events known at its as-of time.",
         kinds={"spark", "deltalake"},
         metadata={
             "catalogue": dg.MetadataValue.md(
@@ -60,7 +62,8 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
                 spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
                 columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
             )  # fmt: skip
-        record = record_of(product.features, context.run.run_id, inputs.versions)
+        read = {validated_table(product.name, source): version for source, version in inputs.versions.items()}
+        record = {**record_of(product.features, context.run.run_id, inputs.versions), **made_from(read)}
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
         ]
@@ -127,5 +130,5 @@ def _validated_days(context: dg.AssetExecutionContext, product: Product, source:
 
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
-    # A validated table names its event time `event_time`; a product may decide as of another column.
+    # A validated table names its event time `event_time`; a product may name another column as its as-of time.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, passthrough=spine.passthrough)

@@ -30,7 +30,7 @@ class Column:
 
     Attributes:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
-        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
+        unit: Unit of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
@@ -49,7 +49,7 @@ class Column:
 class Consent:
     """Rows may be used only for subjects who consented to the purpose when the row became known.
 
-    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last one counts.
+    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last known one counts.
     """
 
     source: str
@@ -62,17 +62,17 @@ class Contract:
     """The promise of a source.
 
     Attributes:
-        key: Columns that name a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: Columns with when an event happened, and when it could first be known. A row that was
-            known before it happened, or on another UTC day than that on which it arrived, is quarantined: what a
-            decision could know is read off `known_at` and the days that have arrived.
+        key: Columns that identify a row; a second row of the same key within a day is quarantined.
+        event_time, known_at: The columns of the time at which an event happened and of the time at which it could first
+            be known. A row whose `known_at` lies before its event time, or on another UTC day than its arrival, is
+            quarantined: `known_at` and the days that have arrived determine which rows a decision could use.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
-        corrections: A later row of the same key, which has one column, is a revision: it replaces the earlier one from
-            its `known_at` on; only a second one with the same `known_at` is quarantined. Features declare this too, by
-            `Events(record_key=...)`.
-        entity_keys: Columns by whose values, as they stand, the online store keeps the rows. A row with a value that it
-            cannot take is quarantined. Not in the file: the product's features say so.
+        corrections: A later row of the same key is a revision: it replaces the earlier row from its own `known_at` on;
+            only a second row with the same `known_at` is quarantined. The key must be one column, and features must
+            declare it as `Events(record_key=...)`.
+        entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store
+            refuses is quarantined. Not in the contract's file: derived from the product's features.
     """
 
     source: str
@@ -142,13 +142,13 @@ def _column(path: Path, name: str, spec: Mapping[str, Any]) -> Column:
 
 def _check(path: Path, contract: Contract) -> None:
     if contract.source != path.stem:
-        raise ContractError(f"{path}: it declares source '{contract.source}' but its file is named '{path.stem}'")
+        raise ContractError(f"{path}: the source is '{contract.source}' but the file is named '{path.stem}'")
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
     for column in contract.names:
         if column in RESERVED:
-            raise ContractError(f"{path}: column '{column}': the lake's tables add one of that name; rename this one")
+            raise ContractError(f"{path}: column '{column}': the lake's tables add a column of that name; rename yours")
     for name, column in (("event_time", contract.event_time), ("known_at", contract.known_at)):
         if name in contract.names and column != name:
             raise ContractError(

@@ -63,7 +63,11 @@ def registered_model_asset(product: Product) -> dg.AssetsDefinition:
             rollout.publish_bundle(product.name, version, folder)
         run.documents({"model_card": model_card(product, parts, digest=digest)})
         return watch.result(
-            rows=1, value={"version": version, "digest": digest}, version=version, digest=digest, mlflow_run=run.run_id
+            rows=1,
+            value={"version": version, "digest": digest},
+            version=version,
+            digest=digest,
+            mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
         )
 
     return registered_model

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Any, Self, cast
@@ -22,7 +22,6 @@ from assets.serving.metrics import Metrics
 from assets.serving.request import (
     NoChampion,
     RequestError,
-    StaleEvents,
     UnknownProduct,
     parse_json,
     shown,
@@ -31,6 +30,7 @@ from assets.serving.watcher import LiveProduct, Watcher
 from assets.vocabulary.times import SEQUENCE
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
+from resources.loops import Loop, LoopHealth, described
 from resources.naming import BadName, checked_name
 from resources.online_store.errors import EventError
 from resources.online_store.opening import open_store
@@ -39,16 +39,24 @@ from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
 _MOST_WAITING_SHADOWS = 64
+_FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision, and the future that is done when the decision is on disk."""
+    """A decision, and the future that is done when the decision is on disk.
+
+    Attributes:
+        request: The request that was decided.
+        live: The bundles that were live then.
+    """
 
     decision: Decision
     logged: "Future[None]"
+    request: Mapping[str, object]
+    live: LiveProduct
 
 
 class Application:
@@ -59,6 +67,7 @@ class Application:
         self._log = log
         self._any_time = any_time
         self.metrics = metrics
+        self._loops = [watcher.loop, log.loop]
         self._shadow_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
         self._shadow_slots = BoundedSemaphore(_MOST_WAITING_SHADOWS)
 
@@ -71,7 +80,7 @@ class Application:
             MissingKey: There is no signing key.
         """
         variables = os.environ if variables is None else variables
-        environment = load_environment(variables)
+        environment = load_environment(variables, part="decisions")
         key = signing_key(variables, environment.home, "signing")
         metrics = Metrics()
         watcher = Watcher(
@@ -85,13 +94,28 @@ class Application:
         )
         watcher.start()
         application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
-        metrics.show(lambda: watcher.live, application.watermarks)
+        metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
+        metrics.show_loops(application.loops)
         return application
+
+    def start(self, loop: Loop) -> None:
+        """Starts one more loop, which readiness and metrics then tell of, and which ends with the application."""
+        self._loops.append(loop)
+        loop.start()
+
+    def loops(self) -> tuple[LoopHealth, ...]:
+        """How the threads of this process fare."""
+        return tuple(loop.health() for loop in self._loops)
 
     @property
     def ready(self) -> bool:
-        """Whether at least one champion is loaded."""
-        return bool(self._watcher.live)
+        """Whether a champion is loaded, the threads work, and no live product's embedded store is damaged.
+
+        A store that another machine serves does not count: it fails for all replicas, and a fallback is an answer.
+        """
+        loops_work = not any(loop.ended or loop.failing_seconds > _FAILING_SECONDS for loop in self.loops())
+        damaged = any(self._watcher.store(product).damage() for product in self.live)
+        return bool(self.live) and loops_work and not damaged
 
     @property
     def live(self) -> Mapping[str, LiveProduct]:
@@ -100,6 +124,8 @@ class Application:
 
     def close(self) -> None:
         """Ends the threads, closes the log and the stores; call it when every request is answered."""
+        for loop in self._loops[2:]:
+            loop.stop()
         self._shadow_pool.shutdown(wait=True)
         self._watcher.close()
         self._log.close()
@@ -113,11 +139,11 @@ class Application:
             RequestError: The body or the request in it is invalid.
             UnknownProduct: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
-            StaleEvents: The known events end too early, and the product then refuses to decide.
+            StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
         call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
-        request = call["request"]
+        request = live.identified(call["request"])
         engine, role = live.choose(request)
         now = datetime.now(UTC)
         decision = engine.decide(
@@ -125,11 +151,17 @@ class Application:
         )
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        answer = Answer(decision=decision, logged=self._log.append(decision))
-        self._count(decision)
-        if live.shadow is not None:
-            self._cast_shadow(live.shadow, request, decision, live.also_known)
-        return answer
+        return Answer(decision, self._log.append(decision), request, live)
+
+    def answered(self, answer: Answer) -> None:
+        """Counts a decision that is logged and answered, and has it scored by the shadow, if there is one."""
+        self._count(answer.decision)
+        if answer.live.shadow is not None:
+            self._cast_shadow(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
+
+    def withdraw(self, answer: Answer) -> None:
+        """Records that a decision is void: it was not logged in time, and its caller is told so."""
+        self._log.append(replace(answer.decision, void=True))
 
     def _cast_shadow(
         self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
@@ -144,14 +176,24 @@ class Application:
                 shadow = engine.decide(
                     shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
                 )
-                self._log.append(shadow)
-                self._count(shadow)
-            except (RequestError, StaleEvents) as error:
-                _LOG.warning("%s: the shadow cannot read request %s: %s", decision.product, decision.id, error)
+                self._log.append(shadow).add_done_callback(lambda logged: self._count_shadow(shadow, logged))
+            except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
+                self._shadow_failed(decision, error)
             finally:
                 self._shadow_slots.release()
 
         self._shadow_pool.submit(score)
+
+    def _count_shadow(self, shadow: Decision, logged: "Future[None]") -> None:
+        error = logged.exception()
+        if error is None:
+            self._count(shadow)
+        else:
+            self._shadow_failed(shadow, error)
+
+    def _shadow_failed(self, decision: Decision, error: BaseException) -> None:
+        _LOG.error("%s: the shadow of decision %s failed: %s", decision.product, decision.id, described(error))
+        self.metrics.shadow_failures.labels(decision.product).inc()
 
     def _count(self, decision: Decision) -> None:
         fallback = decision.fallback or "none"
@@ -179,7 +221,7 @@ class Application:
 
         The event may be the whole row of its source: columns of the contract that no feature reads are left out.
 
-        An event that also arrives by a stream counts once if `event_id` is its name there (see
+        An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
         `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
         known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
 
@@ -233,15 +275,22 @@ class Application:
         ]
 
     def watermarks(self, product: str) -> Mapping[str, datetime]:
-        """For each source of the online store, until when its events are known; empty when the store cannot be read."""
+        """The watermark of each source in the online store; empty when the store cannot be read."""
         try:
             return self._watcher.store(product).watermarks()
         except StoreUnavailable as error:
             _LOG.warning("%s: %s", product, error)
             return {}
 
+    def store_works(self, product: str) -> bool:
+        """Whether the product's online store can be read and holds a version."""
+        try:
+            return self._watcher.store(product).state() is not None
+        except StoreUnavailable:
+            return False
+
     def _events_of(self, product: str) -> dict[str, Any]:
-        """The online store's version, the table versions it was loaded from, and until when each source is known."""
+        """The online store's version, the table versions that it was loaded from, and each source's watermark."""
         try:
             state = self._watcher.store(product).state()
         except StoreUnavailable as error:
@@ -253,7 +302,7 @@ class Application:
 
 
 def _settle() -> None:
-    """Exempts the loaded bundles from garbage collection: a full collection over them would delay requests."""
+    """Exempts the loaded bundles from garbage collection: a full collection of them would delay requests."""
     gc.collect()
     gc.freeze()
 

@@ -135,7 +135,12 @@ async def _decide(request: Request, body: bytes, application: "Application") -> 
     started = time.perf_counter()
     loop = asyncio.get_running_loop()
     answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
-    await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    except TimeoutError:
+        application.withdraw(answer)
+        raise
+    application.answered(answer)
     application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
     return JSONResponse(answer.decision.answer())
 
@@ -158,7 +163,7 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
-    """Starlette logs the error; the answer tells the caller nothing of the internals."""
+    """Answers an unforeseen error without its details; Starlette logs them."""
     # Starlette raises the error again, upon which the server ends the connection: the client must know.
     return _error(500, "the service failed; its log has the details", headers={"Connection": "close"})
 

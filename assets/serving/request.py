@@ -37,7 +37,7 @@ class RequestError(LooplineError):
 
 
 class StaleEvents(LooplineError):
-    """The request is valid, but the known events end too long ago, and the product then refuses to decide."""
+    """The request is valid, but a source's watermark is too old, and the product then refuses to decide."""
 
 
 class UnknownProduct(LooplineError):
@@ -52,7 +52,7 @@ def parse_json(body: bytes) -> Mapping[str, object]:
     """The JSON object of a body, parsed strictly: no NaN or Infinity, no name twice.
 
     Raises:
-        RequestError: The body is no such object, or is larger than 64 KiB.
+        RequestError: The body is not such an object, or is larger than 64 KiB.
     """
     if len(body) > LARGEST_BODY:
         raise RequestError(f"the body has {len(body)} bytes; at most {LARGEST_BODY} are read")
@@ -108,7 +108,7 @@ def parse_request(
 
     Args:
         request: The parsed JSON.
-        now: The decision time; it is also the as-of time, unless the request may and does set `as_of`.
+        now: The decision time; also the as-of time, unless the request sets `as_of` and is allowed to.
         as_of_allowed: Whether a request may set `as_of`.
         also_known: Names that only other live bundles use; they are ignored.
 

@@ -21,10 +21,10 @@ class RequestShape:
     """The columns of a request.
 
     Attributes:
-        row_id: The column that names the row; a request without it is given a random one.
+        row_id: The column that identifies the row; a request without a row id gets a random one.
         keys: Entity key columns: text or integer.
         numbers: Numeric columns: a finite number, or null where missing.
-        categories: Text columns with their allowed values, none where any text is allowed; null where missing.
+        categories: Text columns, each with its allowed values (empty: any text); null where missing.
         labels: Text or integer columns that are only compared for equality; null where missing.
         sequence: The integer column that orders rows of the same microsecond, if the product declares one; every
             request then needs it, even where it is the row id.

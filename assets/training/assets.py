@@ -116,7 +116,8 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         return watch.result(
             rows=len(split.train) + len(split.calibrate),
             value={"mlflow_run": run.run_id, "training_set": training_set},
-            mlflow_run=run.run_id, split=split.to_dict(), settings=dict(candidates.boosted.settings),
+            mlflow_run=dg.MetadataValue.url(tracking.page(run.run_id)),
+            split=split.to_dict(), settings=dict(candidates.boosted.settings),
             rounds=candidates.boosted.rounds, better_on_calibration_rows=candidates.better,
             trained_at=clock.now().isoformat(),
         )  # fmt: skip
@@ -129,7 +130,7 @@ def _refusal(product: Product, audit: dict[str, Any]) -> str:
 
 
 def _first_day(product: Product, now: datetime) -> date:
-    """The first day whose rows the split can use: training, purge gap, test and maturity lie after it."""
+    """The first day whose rows the split can use: training window, purge gap, test window and maturity follow it."""
     spec, maturity = product.model, product.label.maturity
     if spec.train_days is None:
         return product.start

@@ -1,7 +1,7 @@
 """Assets of validation: `validated_<source>`, the rows that keep their contract, without personal data.
 
-Belongs here: audit, write quarantine, and publish the valid rows of a run only if none of its days is blocked. Does not
-belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
+Belongs here: running the audit, writing the quarantine, publishing the valid rows of a run only if none of its days is
+blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from assets.validation.audit import Audit, ContractCannotRun, audit
 from assets.validation.checks import contract_check, contract_result
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
+from resources.lake.origins import made_from
 
 
 def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -46,8 +47,11 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], keys: dg.ResourceParam[Keys]
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
         watch, days = Stopwatch(name), days_of(context)
+        raw = table_name(product.name, raw_name(source.name))
         with permanent(LakeError, ContractCannotRun):
-            outcome = audit(contract, lake.read(table_name(product.name, raw_name(source.name)), days=days), days)
+            version = lake.version(raw)
+            outcome = audit(contract, lake.read(raw, days=days, version=version), days)
+        record = {"run_id": context.run.run_id, **made_from({raw: version})}
         quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         check = contract_result(contract, outcome)
@@ -56,9 +60,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed = _with_consent(product, source, lake, rows, days[-1])
-        commit = lake.replace(
-            table_name(product.name, name), allowed.kept, days=days, metadata={"run_id": context.run.run_id}
-        )
+        commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
         yield watch.result(
             rows=commit.rows,
             checks=[check],
@@ -72,7 +74,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
 
 
 def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date) -> ConsentResult:
-    """The rows that may be used, by the consents of days up to the last."""
+    """The rows that the consents of days up to the last day allow."""
     consent = product.contract(source.name).consent
     if consent is None:
         return ConsentResult(rows, 0)

@@ -253,5 +253,5 @@ def _check_record_keys(features: FeatureSet) -> None:
             raise FeatureError(
                 f"feature '{feature.name}' reads {feature.source} with record_key={feature.record_key!r}, "
                 f"'{before.name}' with record_key={before.record_key!r}; give every Events of '{feature.source}' the "
-                "same"
+                "same record_key"
             )

@@ -53,9 +53,9 @@ class Category(Declared):
 class LearnedCategory(Declared):
     """A text column of the request whose values are learned from the training rows; the feature has its name.
 
-    Kept are the `top` most frequent values among those of at least `at_least` training rows (of equally frequent ones
-    the smaller text); every other value is "other". The bundle stores them. They are never learned from rows on which
-    a model is evaluated.
+    The `top` most frequent values that at least `at_least` training rows have are kept (of equally frequent values the
+    smaller text); every other value is "other". The bundle stores the kept values. They are never learned from rows on
+    which a model is evaluated.
     """
 
     top: int | None = None

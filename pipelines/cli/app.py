@@ -31,6 +31,7 @@ for command in (
     inspect.export,
     approvals.approve,
     approvals.reject,
+    approvals.repair,
     services.up,
     services.down,
     services.status,

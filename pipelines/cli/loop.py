@@ -44,6 +44,9 @@ def run(
     first: FirstDayIfAny = None,
     last: LastDayIfAny = None,
     through: Annotated[str, typer.Option(help="Stop after this stage.")] = "feedback",
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Of the given days, only those that are missing or outdated.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Materialise missing and outdated days, or the given days, in this process; Dagster records the run."""
@@ -53,8 +56,9 @@ def run(
     environment = load_environment()
     console.heading(f"Loopline: {product}")
     report = run_loop(
-        product, environment, first=_day(first), last=_day(last), through=_stage(through), progress=console.say
-    )
+        product, environment, first=_day(first), last=_day(last), through=_stage(through), missing=missing,
+        progress=console.say,
+    )  # fmt: skip
     render.show_report(report, console.results(json_))
     found = render.report_json(report)
     if report.champion is not None and through == "feedback" and environment.sandbox:

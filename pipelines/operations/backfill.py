@@ -1,6 +1,6 @@
 """Materialising a range of days again: `loopline backfill`.
 
-Belongs here: the choice between the named assets and all data. Does not belong here: backfills from the UI, which
+Belongs here: the choice between named assets and all data assets. Does not belong here: backfills from the UI, which
 Dagster runs; assets that follow a backfill automatically (`pipelines.automation`).
 """
 
@@ -14,6 +14,7 @@ from pipelines.operations.run_job import dagster_instance
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_product
 from resources.environments import Environment
+from resources.lake import Lake
 
 
 def backfill(
@@ -35,5 +36,5 @@ def backfill(
         readable_days(product, environment, (first, last), progress) as days,
         dagster_instance(environment) as instance,
     ):
-        jobs = ProductJobs(product, instance)
+        jobs = ProductJobs(product, instance, Lake(environment.lake))
         return jobs.run_assets(assets, days) if assets else jobs.run_days(DATA, days, again=True)

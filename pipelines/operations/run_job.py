@@ -4,33 +4,51 @@ Belongs here: opening the instance of an environment, and one run of a job, over
 not belong here: the choice of assets and days (`product_jobs.py`), output (`pipelines.cli`).
 """
 
+import logging
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.events import DagsterEvent, RunFailureReason
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from pipelines.jobs import PRODUCT_TAG
 from pipelines.run_failures import first_failure
 from pipelines.services.lifecycle import prepare_dagster_home
+from resources.dagster.run_owners import end_dead_runs, owner_tags
 from resources.environments import Environment
 from resources.errors import LooplineError
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
+_PROGRESS = logging.getLogger("loopline.progress")
+
+
 class RunFailed(LooplineError):
     """A run failed; the message is that of its first failure."""
 
 
+class RunInterrupted(LooplineError):
+    """A run was ended by SIGTERM or SIGINT; the message names the run."""
+
+
 @contextmanager
 def dagster_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of the environment, which the UI shows too."""
+    """The Dagster instance of the environment, which the UI shows too, without runs whose process is gone."""
     home = prepare_dagster_home(environment)
     os.environ["DAGSTER_HOME"] = str(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        for dead in end_dead_runs(instance, datetime.now(UTC)):
+            _PROGRESS.info(dead.sentence)
         yield instance
 
 
@@ -52,19 +70,46 @@ def run_job(
 
     Raises:
         RunFailed: A step or a blocking check failed.
+        RunInterrupted: SIGTERM or SIGINT ended the run.
     """
     job = definitions.resolve_job_def(job_name)
-    tags = {} if days is None else dict(zip(_RANGE, (days[0].isoformat(), days[1].isoformat()), strict=True))
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=None if selection is None else list(selection),
-        tags=tags,
+    product = job.run_tags[PRODUCT_TAG]
+    run_id = str(uuid.uuid4())
+    run = instance.create_run_for_job(
+        job_def=job,
+        run_id=run_id,
         run_config={
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             "ops": {key.to_python_identifier(): {"config": dict(terms)} for key, terms in (config or {}).items()},
         },
-        raise_on_error=False,
+        tags={
+            **job.run_tags,
+            **owner_tags(run_id, datetime.now(UTC)),
+            # Who started a command starts it again; the daemon would do so beside them.
+            MAX_RETRIES_TAG: "0",
+            **({} if days is None else dict(zip(_RANGE, (days[0].isoformat(), days[1].isoformat()), strict=True))),
+        },
+        asset_selection=None if selection is None else frozenset(selection),
+        remote_job_origin=_origin(product, job_name),
     )
-    if not result.success:
-        raise RunFailed(first_failure(instance, result.run_id, job.tags[PRODUCT_TAG]).sentence)
-    return result.run_id
+    interrupted = False
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        interrupted = interrupted or _is_interruption(event)
+    ended = instance.get_run_by_id(run_id)
+    if ended is None or not ended.is_success:
+        if interrupted:
+            raise RunInterrupted(f"run {run_id} of {job_name} was ended by a signal; the same command goes on with it")
+        raise RunFailed(first_failure(instance, run_id, product).sentence)
+    return run_id
+
+
+def _origin(product: str, job_name: str) -> RemoteJobOrigin:
+    """The place of the job in the workspace, by which the UI's timeline and the sensors of the product find the run."""
+    location = RegisteredCodeLocationOrigin(product)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job_name)
+
+
+def _is_interruption(event: DagsterEvent) -> bool:
+    if event.event_type is dg.DagsterEventType.RUN_CANCELED:
+        return True
+    return event.is_failure and event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION

@@ -3,12 +3,13 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days, and trains a model only if days were added or there is no champion. Days whose
-features were computed by other declarations than the present ones are outdated: they are materialised again, and a
-model is trained on them.
+A run materialises only missing days and stale days, of which another table, from which they were made, has newer data.
+It trains a model only if days were added or there is no champion. Days whose features were computed by other
+declarations than the present ones are outdated: they are materialised again, and a model is trained on them.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, STAGES, WATCH, Stage
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.product_jobs import ProductJobs
+from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
 from pipelines.operations.run_job import dagster_instance
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_product
@@ -49,6 +51,7 @@ class LoopReport:
         first, last: The days that the run covered.
         stages: Every materialised asset, in the order of the loop.
         champion: The bundle that decides; `None` when there is none yet.
+        waiting: The version that waits for an approver, with its model card and the commands; `None` if none waits.
         materialised: The assets that this run materialised; empty when all were up to date.
     """
 
@@ -57,6 +60,7 @@ class LoopReport:
     last: date
     stages: tuple[StageFacts, ...]
     champion: Bundle | None
+    waiting: Mapping[str, str] | None
     materialised: tuple[str, ...]
     wall_seconds: float
 
@@ -73,6 +77,7 @@ def run_loop(
     first: date | None = None,
     last: date | None = None,
     through: Stage = "feedback",
+    missing: bool = False,
     progress: Progress,
 ) -> LoopReport:
     """Runs the loop of a product through a stage.
@@ -80,6 +85,7 @@ def run_loop(
     Args:
         first, last: The days to cover, by default all days of the sources. Given days are materialised again.
         through: The last stage to run.
+        missing: Of given days too, only those that are missing or stale are materialised: an interrupted run goes on.
         progress: Called with a line of text for each long step.
 
     Raises:
@@ -93,22 +99,37 @@ def run_loop(
         dagster_instance(environment) as instance,
     ):
         stages = STAGES[: STAGES.index(through) + 1]
-        jobs = ProductJobs(product, instance, stages)
-        materialised = jobs.run_days(DATA, days, again=first is not None or last is not None)
+        jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
+        again = (first is not None or last is not None) and not missing
+        materialised = jobs.run_days(DATA, days, again=again)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
-        if materialised or _champion(product, environment) is None:
+        _mend(product, environment, progress)
+        waiting = waiting_version(instance, product)
+        decided = _champion(product, environment) is not None or unanswered(product, environment, waiting)
+        if materialised or not decided:
             materialised += jobs.run_model()
-        materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
+            waiting = waiting_version(instance, product)
+        champion = _champion(product, environment)
+        if champion is not None:  # else a version waits for an approver, and there is nothing to watch
+            materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
         return LoopReport(
             product=product,
             first=days[0],
             last=days[1],
             stages=_facts(instance, jobs.keys(STAGES)),
-            champion=_champion(product, environment),
+            champion=champion,
+            waiting=waiting if unanswered(product, environment, waiting) else None,
             materialised=materialised,
             wall_seconds=time.perf_counter() - started,
         )
+
+
+def _mend(product: Product, environment: Environment, progress: Progress) -> None:
+    """Completes what a crash or damage left undone of the rollout; the registry is opened only for that."""
+    if not keeper_of(environment).is_whole(product.name):
+        for sentence in repair(product.name, environment).mended:
+            progress(f"repaired: {sentence}")
 
 
 def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment, progress: Progress) -> tuple[str, ...]:
@@ -133,7 +154,7 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to monitor: enough for the outcomes of a whole window to have matured on the last day."""
+    """The days to monitor: so many that the outcomes of a whole window have matured on the last day."""
     reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
     return max(days[0], days[1] - reach), days[1]
 

@@ -1,10 +1,9 @@
 """The Delta logs of the lake's tables: opening a version, and committing files.
 
-Belongs here: where a table is, its versions and schema, and one commit that replaces a range of days. Does not belong
-here: the data files (`reading.py`, `lake.py`), what a table means.
+Belongs here: a table's address, its versions and schema, and one commit that replaces a range of days. Does not belong
+here: the data files (`reading.py`, `lake.py`), the meaning of a table.
 
-A commit that is lost to a concurrent writer is tried again, because the replacement of a day does not depend on what it
-replaces.
+A commit that loses to a concurrent writer is retried, because the new content of a day does not depend on the old one.
 """
 
 import time
@@ -25,8 +24,10 @@ from resources.lake.values import DAY
 from resources.sources.object_stores import delta_options, open_place
 
 _COMMIT_ATTEMPTS = 8
-# Names a commit in its own metadata.
+# The key, in a commit's metadata, of the mark that identifies the commit.
 _MARK = "loopline.commit"
+DAYS = "loopline.days"
+"""The days that a commit replaced, in its metadata: `<first>/<last>`."""
 
 
 class DeltaLogs:
@@ -99,7 +100,10 @@ class DeltaLogs:
         adds = [*actions]
         partition_by = None if days is None else [DAY]
         mark = uuid.uuid4().hex
-        properties = CommitProperties(custom_metadata={**{k: str(v) for k, v in metadata.items()}, _MARK: mark})
+        replaced = {} if days is None else {DAYS: f"{days[0].isoformat()}/{days[-1].isoformat()}"}
+        properties = CommitProperties(
+            custom_metadata={**{k: str(v) for k, v in metadata.items()}, **replaced, _MARK: mark}
+        )
         if not self.exists(table) and self._create(table, schema, adds, partition_by, properties):
             return self._version_of(table, mark, 0)
         self._widen(table, schema)
@@ -143,10 +147,12 @@ class DeltaLogs:
         return True
 
     def _version_of(self, table: str, mark: str, since: int) -> int:
-        """The version that a commit made, looked up in the log: others may have followed at once."""
+        """The version that a commit made, from the log: the newest version may already be another writer's."""
         found = self._committed_as(table, mark, since)
         if found is None:
-            raise LakeError(f"table {table}: no commit {mark} since version {since}; what else writes to its log?")
+            raise LakeError(
+                f"table {table}: no commit {mark} since version {since}; check which other program writes to its log"
+            )
         return found
 
     def _committed_as(self, table: str, mark: str, since: int) -> int | None:
@@ -164,7 +170,7 @@ class DeltaLogs:
             if index >= 0 and not known.field(index).type.equals(field.type):
                 raise SchemaConflict(
                     f"table {table}: column {field.name} is {known.field(index).type}, the data has {field.type}; "
-                    f"give the new meaning a new name, or remove the table and backfill"
+                    f"give the new column another name, or remove the table and backfill"
                 )
         new = [field for field in schema if known.get_field_index(field.name) < 0]
         if new:

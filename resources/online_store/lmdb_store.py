@@ -4,6 +4,7 @@ Belongs here: the transactions of filling, reading and adding. Does not belong h
 files (`lmdb_files.py`), the format of the values (`event_blocks.py`, `event_records.py`).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -44,13 +45,14 @@ from resources.online_store.state import (
     encode_streamed,
 )
 
+_LOG = logging.getLogger("loopline.store")
 _BATCH = 2000
 
 
 class LmdbStore(StoreBase):
     """One product's events in a folder named after it; see `OnlineStore`.
 
-    Erased bytes are given back to LMDB, which writes over them in time.
+    LMDB keeps the pages of erased events for reuse, and overwrites them in time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,11 +60,23 @@ class LmdbStore(StoreBase):
         self._files = LmdbFiles(folder, label=self._label, product=self._product)
         self._known: tuple[bytes, StoreState] | None = None
 
+    # ------------------------------------------------------------------ checks
+
+    def verify(self) -> None:
+        """See `OnlineStore.verify`."""
+        self._files.verify()
+
+    def damage(self) -> str | None:
+        """See `OnlineStore.damage`."""
+        return self._files.damage()
+
     # ------------------------------------------------------------------ filling
 
     def _fill(self, version: str, source: str, key_column: str, table: pa.Table, loaded: SourceState) -> None:
         """Commits every few thousand entities, so that other writers need not wait for the whole table."""
         self._files.make_folder()
+        if self._filling is None and (fault := self._files.remove_damaged()) is not None:
+            _LOG.warning("%s; its files are removed and filled anew; events posted to the service are lost", fault)
         with self._files.failures():
             staged = self._stage(version)
             prefix = data_prefix(staged.serial, source, key_column)
@@ -93,7 +107,7 @@ class LmdbStore(StoreBase):
         self._drop_below(state.serial)
 
     def _stage(self, version: str) -> StoreState:
-        """The version that is being filled: taken over if it was begun, begun otherwise."""
+        """The staged state of a version: an unfinished load is taken over, else a new one begins."""
         with self._files.writing() as txn:
             current, staged = read_state(txn, CURRENT), read_state(txn, STAGED)
             if staged is not None and staged.version == version:
@@ -112,7 +126,7 @@ class LmdbStore(StoreBase):
         return fresh
 
     def _drop_below(self, end: int, *, kept: int | None = None) -> None:
-        """Removes the blocks of older versions. Blocks of newer versions belong to a load that began since."""
+        """Removes the blocks of older versions. Blocks of newer versions belong to a later load."""
         serial = self._serial_from(0)
         while serial is not None and serial < end:
             if serial != kept:

@@ -1,7 +1,7 @@
 """The connections of one Redis online store.
 
-Belongs here: the two clients, their timeouts, and the rest after a failure. Does not belong here: what is asked of
-Redis (`redis_store.py`).
+Belongs here: the two clients, their timeouts, and the pause after a failure. Does not belong here: the commands that
+the clients send (`redis_store.py`).
 """
 
 import threading
@@ -23,8 +23,8 @@ _REST_SECONDS = 1.0
 class RedisClients:
     """A client for decisions, which waits at most a quarter of a second, and a patient one for loads.
 
-    After a failure of a quick call the store rests for a second, in which every quick call fails at once: a decision
-    then takes its fallback without waiting.
+    For a second after the failure of a quick call, every quick call fails at once, so that a decision takes its
+    fallback without waiting.
 
     Attributes:
         quick: The client for decisions.

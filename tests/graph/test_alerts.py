@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
@@ -61,7 +62,7 @@ def tell(ticking: Ticking, receiver: Receiver, result: dg.ExecuteInProcessResult
         dagster_run=run,
         resources={"notifier": WebhookNotifier(receiver.url)},
     )
-    failure_alert(PRODUCT)(context.for_run_failure())
+    failure_alert(PRODUCT, ticking.environment)(context.for_run_failure())
 
 
 def run_yesterday(ticking: Ticking, tags: dict[str, str] | None = None) -> dg.ExecuteInProcessResult:
@@ -88,6 +89,9 @@ def test_a_run_that_failed_for_good_is_told_once(ticking: Ticking, receiver: Rec
     assert alert["message"].startswith("source card_transactions, day 2026-09-30: no file ")
     assert "ask the owner to deliver it, then run the day again" in alert["message"]
     assert (alert["title"], alert["run_id"]) == ("card_fraud_daily failed", failed.run_id)
+    assert alert["link"] == f"{ticking.environment.dagster_url}/runs/{failed.run_id}"
+    assert urlsplit(alert["link"]).hostname == "127.0.0.1"
+    assert alert["remedy"] == "loopline backfill card_fraud --from 2026-09-30 --to 2026-09-30"
     assert (CHECKOUT / alert["runbook"]).is_file()
     for told in ("card_fraud", "raw_card_transactions", "2026-09-30", "no file", "RUNBOOK.md"):
         assert told in alert["text"]
@@ -136,3 +140,39 @@ def test_a_check_that_refused_is_told_with_its_reason(ticking: Ticking, receiver
     )
     (alert,) = receiver.alerts
     assert (alert["asset"], alert["message"]) == ("evaluation", "refused by auc: 0.61; at least 0.75 is required")
+
+
+def run_chosen(ticking: Ticking, name: str, **terms: Any) -> dg.ExecuteInProcessResult:
+    """A run of one asset in the job that Dagster makes for chosen assets, as the UI and automation start it."""
+    job = ticking.definitions.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        instance=ticking.instance,
+        asset_selection=[asset_key(PRODUCT, name)],
+        run_config=QUIET,
+        raise_on_error=False,
+        **terms,
+    )
+
+
+def test_a_run_of_chosen_assets_names_its_days_and_the_remedy(ticking: Ticking, receiver: Receiver) -> None:
+    days = {
+        "dagster/asset_partition_range_start": "2026-09-29",
+        "dagster/asset_partition_range_end": "2026-09-30",
+    }
+    tell(ticking, receiver, run_chosen(ticking, "validated_fraud_labels", tags=days))
+    tell(ticking, receiver, run_chosen(ticking, "validated_fraud_labels", partition_key="2026-09-30"))
+    several, one = receiver.alerts
+    assert several["title"] == "card_fraud: validated_fraud_labels failed"
+    assert several["partition"] == "2026-09-29 to 2026-09-30"
+    assert several["remedy"].endswith("--from 2026-09-29 --to 2026-09-30 --select validated_fraud_labels")
+    assert one["partition"] == "2026-09-30"
+    assert one["remedy"].endswith("--from 2026-09-30 --to 2026-09-30 --select validated_fraud_labels")
+    assert one["remedy"] in one["text"]
+
+
+def test_a_load_that_failed_names_the_command_that_loads(ticking: Ticking, receiver: Receiver) -> None:
+    """Automation starts it, without a day."""
+    tell(ticking, receiver, run_chosen(ticking, "online_store"))
+    (alert,) = receiver.alerts
+    assert alert["title"] == "card_fraud: online_store failed"
+    assert alert["remedy"] == "loopline load card_fraud"

@@ -69,7 +69,7 @@ def post(service: Service, customer: str, at: datetime) -> dict[str, object]:
 
 
 def replayed(workspace: Workspace, decision: str) -> ReplayReport:
-    return replay_decision(workspace.environment, PRODUCT, decision)
+    return replay_decision(workspace.environment, PRODUCT, decision, print)
 
 
 def test_the_answers_of_a_day_replay_with_zero_differences(service: Service, workspace: Workspace) -> None:
@@ -77,7 +77,7 @@ def test_the_answers_of_a_day_replay_with_zero_differences(service: Service, wor
     for number in range(55):
         decide(service, f"C{number}", NOW - timedelta(hours=number))
     today = days(workspace.environment.decision_log, PRODUCT)[-1]
-    report = replay_day(workspace.environment, PRODUCT, today)
+    report = replay_day(workspace.environment, PRODUCT, today, print)
     assert (len(report.decisions), len(report.of("identical")), report.same) == (55, 55, True)
     assert report.to_dict()["by_feature"] == {}
     assert report.versions == {"validated_transactions": 0}
@@ -155,6 +155,6 @@ def test_what_cannot_be_replayed_is_said(service: Service, workspace: Workspace,
     report = replayed(workspace, decision)
     assert (len(report.of("erased")), report.same) == (1, True)
     with pytest.raises(NothingToReplay, match="has no decision on 2020-01-01"):
-        replay_day(workspace.environment, PRODUCT, datetime(2020, 1, 1, tzinfo=UTC).date())
+        replay_day(workspace.environment, PRODUCT, datetime(2020, 1, 1, tzinfo=UTC).date(), print)
     with pytest.raises(NothingToReplay, match="belongs to loans"):
-        replay_decision(workspace.environment, "other", decision)
+        replay_decision(workspace.environment, "other", decision, print)

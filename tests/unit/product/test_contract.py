@@ -29,7 +29,7 @@ def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
 def test_a_contract_has_no_column_that_the_lakes_tables_add(column: str, tmp_path: Path) -> None:
     """The added column would replace the source's."""
     file = _contract_with(column, tmp_path)
-    with pytest.raises(ContractError, match=f"column '{column}': the lake's tables add one of that name; rename this"):
+    with pytest.raises(ContractError, match=f"column '{column}': the lake's tables add a column of that name; rename"):
         load_contract(file)
 
 

@@ -31,3 +31,18 @@ def test_a_sequence_column_named_sequence_is_read_once(tmp_path: Path) -> None:
         assert found["sequence"].to_pylist() == orders[order]
         spine = pa.table({"as_of": moment[:1], "c": ["a"], "sequence": [orders[order][1]]})
         assert compute_one(kernel, {("orders", "c"): found}, spine) == {"n": 2.0}
+
+
+def test_events_without_a_key_belong_to_no_entity(tmp_path: Path) -> None:
+    """Neither a missing key among the wanted ones nor one of two keys of an event changes what is found."""
+    lake = Lake(str(tmp_path))
+    moment = pa.array([NOON] * 3, pa.timestamp("us", tz="UTC"))
+    rows = {"c": ["a", None, None], "d": pa.array([None, "x", None], pa.string()), "event_time": moment}
+    table = pa.table({**rows, "known_at": moment, "day": pa.array([DAY] * 3)})
+    lake.replace("p/orders", table, days=[DAY])
+    features = [Events("orders", key=key).count(days(3), name=f"n_{key}") for key in ("c", "d")]
+    found = events_of_entities(
+        lake, compile_features(FeatureSet(history=features), {}), lambda source: f"p/{source}",
+        {"c": pa.array(["a", None]), "d": pa.array(["x", None])}, sequence=None,
+    )["orders"]  # fmt: skip
+    assert found.select(["c", "d"]).to_pylist() == [{"c": "a", "d": None}, {"c": None, "d": "x"}]

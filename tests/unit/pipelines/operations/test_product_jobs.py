@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from assets.materialising import asset_key
@@ -13,6 +14,8 @@ from pipelines.jobs import DATA, STAGES, WATCH
 from pipelines.operations import product_jobs
 from pipelines.operations.product_jobs import ProductJobs, UnknownAsset
 from pipelines.products import load_product
+from resources.lake import DAY, Lake
+from resources.lake.origins import made_from
 
 PRODUCT = load_product("card_fraud")
 RAW = ("raw_card_transactions", "raw_fraud_labels")
@@ -23,6 +26,11 @@ DAYS = date(2026, 1, 1), date(2026, 1, 5)
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as found:
         yield found
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture
@@ -45,34 +53,76 @@ def materialise(instance: dg.DagsterInstance, name: str, *days: int) -> None:
 
 
 def test_the_smallest_range_with_every_missing_day_runs(
-    instance: dg.DagsterInstance, runs: list[tuple[str, Any]]
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
 ) -> None:
     materialise(instance, RAW[0], 1, 2, 4, 5)
     materialise(instance, RAW[1], 1, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance)
+    jobs = ProductJobs(PRODUCT, instance, lake)
     assert jobs.run_days(("ingestion",), DAYS, again=False) == RAW
     assert runs == [("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 3)))]
 
 
-def test_days_that_are_there_run_only_again(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
+def commit(lake: Lake, name: str, *days: int, read: str = "") -> None:
+    """Replaces days of a table, made from the present version of another one."""
+    dates = [date(2026, 1, day) for day in days]
+    rows = pa.table({"value": pa.array(days, pa.int64()), DAY: pa.array(dates, pa.date32())})
+    origin = made_from({f"card_fraud/{read}": lake.version(f"card_fraud/{read}")}) if read else {}
+    lake.replace(f"card_fraud/{name}", rows, days=dates, metadata=origin)
+
+
+def test_days_whose_raw_data_are_newer_than_what_was_made_of_them_run_again(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    """A backfill that was killed after its raw data leaves such days, whether or not their event was recorded."""
+    for name in RAW:
+        validated = name.replace("raw", "validated")
+        commit(lake, name, 1, 2, 3, 4, 5)
+        commit(lake, validated, 1, 2, 3, 4, 5, read=name)
+        for made in (name, validated):
+            materialise(instance, made, 1, 2, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance, lake)
+    stages = ("ingestion", "validation")
+    assert jobs.run_days(stages, DAYS, again=False) == ()
+    commit(lake, RAW[1], 2, 3, 4)
+    commit(lake, "validated_fraud_labels", 4, read=RAW[1])
+    assert jobs.run_days(stages, DAYS, again=False) == ("validated_fraud_labels",)
+    assert runs == [("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 3)))]
+
+
+def test_of_an_interrupted_first_load_only_the_rest_is_done(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    """Every raw table has its days, one validated table has, features and store were not begun."""
+    for name in (*RAW, "validated_fraud_labels"):
+        materialise(instance, name, 1, 2, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance, lake)
+    assert jobs.run_days(DATA, DAYS, again=False) == ("validated_card_transactions", "features", "online_store")
+    assert runs == [("card_fraud_daily", DAYS)]
+
+
+def test_days_that_are_there_run_only_again(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
     for name in RAW:
         materialise(instance, name, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance)
+    jobs = ProductJobs(PRODUCT, instance, lake)
     assert jobs.run_days(("ingestion",), DAYS, again=False) == ()
     assert runs == []
     assert jobs.run_days(("ingestion",), DAYS, again=True) == RAW
     assert runs == [("card_fraud_daily", DAYS)]
 
 
-def test_no_stage_beyond_the_limit_runs(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
-    jobs = ProductJobs(PRODUCT, instance, STAGES[:2])
+def test_no_stage_beyond_the_limit_runs(instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]) -> None:
+    jobs = ProductJobs(PRODUCT, instance, lake, STAGES[:2])
     names = [key.path[-1] for key in jobs.keys(DATA)]
     assert names == [*RAW, "validated_card_transactions", "validated_fraud_labels"]
     assert (jobs.run_model(), jobs.run_days(WATCH, DAYS, again=True), runs) == ((), (), [])
 
 
-def test_an_asset_without_days_is_unknown(instance: dg.DagsterInstance, runs: list[tuple[str, Any]]) -> None:
-    jobs = ProductJobs(PRODUCT, instance)
+def test_an_asset_without_days_is_unknown(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    jobs = ProductJobs(PRODUCT, instance, lake)
     assert jobs.run_assets(["scores", "features"], DAYS) == ("scores", "features")
     with pytest.raises(UnknownAsset, match=r"no daily asset 'online_store'; it has raw_card_transactions, .*outcomes"):
         jobs.run_assets(["online_store"], DAYS)

@@ -91,7 +91,7 @@ def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: no file .*2026-01-02.csv; ask the owner"):
         read_all(reader, [DAY])
     (tmp_path / "2026-01-02.csv").write_text("")
-    with pytest.raises(SourceBroken, match="cut short"):
+    with pytest.raises(SourceUnavailable, match="is empty .*cut short: the day waits"):
         read_all(reader, [DAY])
     (tmp_path / "2026-01-02.csv").write_text("id,amount\n")
     (got,) = read_all(reader, [DAY])

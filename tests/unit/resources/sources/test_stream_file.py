@@ -70,7 +70,7 @@ def test_lines_that_are_no_row_stay_with_the_day_before_them(tmp_path: Path, see
         for number in range(chance.randint(1, 20)):
             for bad in chance.choices(NO_ROWS, k=chance.choice([0, 0, 0, 1, 5, 200])):
                 lines.append(bad)
-                broken[before].append(bad.decode(errors="replace"))
+                broken[before].append(bad.decode(errors="backslashreplace"))
             lines.append(line_of(day, number))
             rows[day].append(str(number))
             before = day
