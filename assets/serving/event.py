@@ -36,7 +36,7 @@ def parse_event(
 
     Args:
         event: The parsed JSON.
-        now: The event's `known_at`, unless the event has one itself.
+        now: The `known_at` of an event without one.
         any_time: Whether `known_at` may be after `now`.
         resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
             decision that reads it fail.
@@ -71,7 +71,7 @@ def parse_event(
         if isinstance(value, (dict, list)):
             problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
     if "event_time" not in fields:
-        problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
+        problems.append("field 'event_time' is missing; write when the event happened, as 2026-03-01T12:00:00Z")
     times: dict[str, datetime] = {"known_at": now}
     for name in ("event_time", "known_at"):
         if name in fields:

@@ -25,7 +25,7 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.files import write_bundle
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.product.product import Product
@@ -187,7 +187,10 @@ def _parts(name: str) -> BundleParts:
         accept=product.decision.accept,
         refuse=product.decision.refuse,
         fallback=product.decision.fallback,
-        reasons=dict(product.decision.reasons),
+        reasons={
+            feature: words if isinstance(words, str) else ReasonWords(words.high, words.low, 1.0)
+            for feature, words in product.decision.reasons.items()
+        },
         reasons_shown=3,
         row_id=product.spine.row_id,
         sequence=product.spine.sequence,
