@@ -35,6 +35,14 @@ def test_past_decisions_have_the_same_features_from_the_lake(card_bundle: Bundle
     assert Decision.from_record(decided[0].to_record()).sequence == decided[0].row_id
 
 
+def test_rows_are_taken_from_tables_in_one_piece() -> None:
+    """The lake's tables come in hundreds of pieces, from which rows are taken a hundred times more slowly."""
+    table, labels = history()
+    pieces = pa.concat_tables([table.slice(start, 3) for start in range(0, N, 3)])
+    index = index_of(pieces, labels)
+    assert {column.num_chunks for table in index.events.tables.values() for column in table.columns} == {1}
+
+
 def test_the_event_of_the_request_itself_is_not_counted(card_bundle: Bundle, tmp_path: Path) -> None:
     """Decided 80 ms after it happened: the lake's event of the request is before the decision."""
     table, labels = history()
