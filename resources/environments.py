@@ -42,7 +42,8 @@ class Environment(BaseModel):
     Attributes:
         home: Folder of everything that this checkout writes (`.loopline/`, or LOOPLINE_HOME).
         lake: Folder or `s3://` prefix of the Delta tables.
-        database_url: SQLAlchemy address of the operational database that sources read.
+        database_url: SQLAlchemy address of the operational database that sources read; `postgresql://` alone means
+            psycopg2.
         landing: Folder or `s3://` prefix where daily files land.
         stream: `file://<folder>` of tailed files, or `kafka://host:port`.
         mlflow_tracking_uri, mlflow_artifacts: MLflow's store and its artifact root.
@@ -115,6 +116,8 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     values: dict[str, Any] = {
         key: _expand(key, value, variables, places) if isinstance(value, str) else value for key, value in text.items()
     }
+    for key in ("database_url", "mlflow_tracking_uri"):
+        values[key] = _with_driver(values[key])
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
 
@@ -124,6 +127,11 @@ def _ports(variables: Mapping[str, str]) -> Ports:
         raise UnknownEnvironment(f"LOOPLINE_PORT_BASE is {text!r}; set it to a port number from 1024 to 65000")
     base = int(text)
     return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3)
+
+
+def _with_driver(address: str) -> str:
+    """The address of a database with the driver that is installed, where it names none."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", address)
 
 
 def _expand(key: str, text: str, variables: Mapping[str, str], places: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from assets.product.names import DEPLOYMENT
 from pipelines.jobs import retrain_name
 from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.tracking import Tracking
 
@@ -28,8 +29,10 @@ def answer_version(environment: Environment, name: str, version: str, answer: An
         TrackingError: There is no such version.
         RunFailed: The version is approved, but may not be promoted; the message says why.
         UnknownProduct: There is no product of that name.
+        DependencyDown: MLflow, the lock's database or the store of bundles does not answer; nothing is recorded.
     """
     product = load_product(name)
+    require(environment, "MLflow", "MLflow's files", "database", "bundles", "Dagster's storage")
     record_answer(environment, product, version, answer, by=by, reason=reason)
     if answer == "approve":
         with dagster_instance(environment) as instance:
