@@ -1,5 +1,7 @@
 """The environment: one of three, checked once, loudly."""
 
+from pathlib import Path
+
 import pytest
 
 from resources.environments import UnknownEnvironment, load_environment
