@@ -77,7 +77,7 @@ def _days(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
 
 
 def _remedy(product: Product, run: dg.DagsterRun, asset: str, days: tuple[str, ...]) -> str:
-    """The command that does the work of the run again, once the cause is mended."""
+    """The command that does the work of the run again, once the cause is repaired."""
     if days:
         again = f"loopline backfill {product.name} --from {days[0]} --to {days[-1]}"
         chosen = (

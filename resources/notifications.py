@@ -37,7 +37,7 @@ class Alert:
         title: One line.
         run_id, asset, partition: The Dagster run, and the asset and partition that it worked on; empty without one.
         message: What happened, with figures.
-        remedy: What to do once the cause is mended, most often a command.
+        remedy: What to do once the cause is repaired, most often a command.
         runbook: The runbook's section on it.
         link: A page of the Dagster UI.
     """

@@ -110,7 +110,7 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
         watch, store = Stopwatch(name), online_stores.of(product.name)
         validated = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
-        fault = store.mend()
+        fault = store.repair()
         if fault is not None:
             context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
         with permanent(LakeError):

@@ -66,7 +66,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         watch, version = Stopwatch(name), config.version or registered_model["version"]
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
-            mended = _mended(keeper, product, version, clock.now())
+            repaired = _repaired(keeper, product, version, clock.now())
             state = keeper.state(product.name)
             before = state.champion.version if state else None
             verdict = Verdict[PromotionAction]("promote", ("it is the champion already",))
@@ -79,20 +79,20 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
                     _move(keeper, product, release, state, context.run.run_id, verdict)
         if verdict.action == "wait":
             waiting = _waiting(product, tracking, environment, version, verdict)
-            return watch.result(rows=1, champion=before or "none", waiting=waiting, mended=list(mended))
+            return watch.result(rows=1, champion=before or "none", waiting=waiting, repaired=list(repaired))
         if verdict.action != "promote":
             raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
         return watch.result(
-            rows=1, champion=version, replaced=before or "none", reasons=list(verdict.reasons), mended=list(mended)
+            rows=1, champion=version, replaced=before or "none", reasons=list(verdict.reasons), repaired=list(repaired)
         )
 
     return deployment
 
 
-def _mended(keeper: Keeper, product: Product, version: str, now: datetime) -> tuple[str, ...]:
-    """What was mended of the present state. A champion that is whole nowhere does not keep another version out."""
+def _repaired(keeper: Keeper, product: Product, version: str, now: datetime) -> tuple[str, ...]:
+    """What was repaired of the present state. A champion that is whole nowhere does not keep another version out."""
     try:
-        return keeper.mend(product.name, at=now)
+        return keeper.repair(product.name, at=now)
     except BundleError as error:
         state = keeper.state(product.name)
         if state is None or state.champion.version == version:

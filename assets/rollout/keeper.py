@@ -5,7 +5,7 @@ the registry's aliases and the audit log follow it. Does not belong here: whethe
 (`promotion.py`), MLflow itself (`resources.tracking`), the files of the state (`resources.rollout_store`).
 
 The state in the rollout store says which version decides. It moves first, by compare-and-set; the aliases and the audit
-log follow. After a crash between these steps `mend` completes them: at the start of the next deployment, or by a
+log follow. After a crash between these steps `repair` completes them: at the start of the next deployment, or by a
 command.
 """
 
@@ -119,8 +119,8 @@ class Keeper:
             done.append(f"the audit log now has generation {state.generation}")
         return tuple(done)
 
-    def mend(self, product: str, *, at: datetime) -> tuple[str, ...]:
-        """Completes what a crash or damage left undone; returns what was mended, nothing where all was whole.
+    def repair(self, product: str, *, at: datetime) -> tuple[str, ...]:
+        """Completes what a crash or damage left undone; returns what was repaired, nothing where all was whole.
 
         A lost state is written again: the champion of the registry is the version that decided last.
 

@@ -37,13 +37,13 @@ def reject(product: ProductName, version: Version, by: By, reason: Reason, json_
 
 def repair(product: ProductName, json_: Json = False) -> None:
     """Publish a damaged bundle again from the registry; complete what a crash left undone of a deployment."""
-    from pipelines.operations.rollout import repair as mend
+    from pipelines.operations.rollout import repair as run_repair
 
-    found = mend(product, load_environment())
+    found = run_repair(product, load_environment())
     decides = f"version {found.champion} decides" if found.champion else "no version decides yet"
-    for sentence in found.mended:
+    for sentence in found.repaired:
         console.say(sentence, console.results(json_), mark="done")
-    whole = "" if found.mended else "; nothing had to be repaired"
+    whole = "" if found.repaired else "; nothing had to be repaired"
     console.say(f"{product}: {decides}{whole}", console.results(json_))
     if json_:
         console.print_json(vars(found))

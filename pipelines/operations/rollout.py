@@ -1,4 +1,4 @@
-"""The rollout of a product, for commands: mending its state, and the version that waits for an approver.
+"""The rollout of a product, for commands: repairing its state, and the version that waits for an approver.
 
 Belongs here: the keeper of an environment, `loopline repair`, reading what the deployment recorded. Does not belong
 here: the steps of a repair (`assets.rollout.keeper`), people's answers (`approve.py`).
@@ -29,12 +29,12 @@ class Repair:
 
     Attributes:
         champion: The version that decides; `None` when none was ever deployed.
-        mended: A sentence for each thing that was mended.
+        repaired: A sentence for each thing that was repaired.
     """
 
     product: str
     champion: str | None
-    mended: tuple[str, ...]
+    repaired: tuple[str, ...]
 
 
 def keeper_of(environment: Environment) -> Keeper:
@@ -58,9 +58,9 @@ def repair(name: str, environment: Environment) -> Repair:
     """
     product, keeper = load_product(name), keeper_of(environment)
     with keeper.tracking.alone(product.name):
-        mended = keeper.mend(product.name, at=datetime.now(UTC))
+        repaired = keeper.repair(product.name, at=datetime.now(UTC))
         state = keeper.state(product.name)
-    return Repair(product.name, state.champion.version if state else None, mended)
+    return Repair(product.name, state.champion.version if state else None, repaired)
 
 
 def waiting_version(instance: dg.DagsterInstance, product: Product) -> Mapping[str, str] | None:

@@ -108,7 +108,7 @@ def run_loop(
         materialised = jobs.run_days(DATA, days, again=again)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
-        _mend(product, environment, progress)
+        _repair(product, environment, progress)
         waiting = waiting_version(instance, product)
         decided = _champion(product, environment) is not None or unanswered(product, environment, waiting)
         if materialised or not decided:
@@ -129,10 +129,10 @@ def run_loop(
         )
 
 
-def _mend(product: Product, environment: Environment, progress: Progress) -> None:
+def _repair(product: Product, environment: Environment, progress: Progress) -> None:
     """Completes what a crash or damage left undone of the rollout; the registry is opened only for that."""
     if not keeper_of(environment).is_whole(product.name):
-        for sentence in repair(product.name, environment).mended:
+        for sentence in repair(product.name, environment).repaired:
             progress(f"repaired: {sentence}")
 
 

@@ -43,10 +43,10 @@ def services_of(environment: Environment) -> tuple[Service, ...]:
     one.
     """
     filled = (environment.bank / "bureau" / "reports").is_dir()
-    return tuple(service for service in services_to_be(environment) if service.name != "bureau" or filled)
+    return tuple(service for service in planned_services(environment) if service.name != "bureau" or filled)
 
 
-def services_to_be(environment: Environment) -> tuple[Service, ...]:
+def planned_services(environment: Environment) -> tuple[Service, ...]:
     """All services of the environment, including a bureau whose sandbox is not filled yet."""
     found = [_dagster(environment), _daemon(), _decisions(environment), _stream()]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipelines.services.catalog import Service, common_variables, local, services_of, services_to_be
+from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
 from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
@@ -116,7 +116,7 @@ def check_ports(environment: Environment) -> None:
     with _alone(environment.home):
         _end_orphans(table)
         running = {process.name for process in table.all()}
-        _refuse_taken_ports([service for service in services_to_be(environment) if service.name not in running])
+        _refuse_taken_ports([service for service in planned_services(environment) if service.name not in running])
 
 
 def down(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:

@@ -127,8 +127,8 @@ class StoreBase(ABC):
     def verify(self) -> None:  # noqa: B027 - nothing to do unless a store overrides it
         """See `OnlineStore.verify`. A server checks its own data."""
 
-    def mend(self) -> str | None:
-        """See `OnlineStore.mend`."""
+    def repair(self) -> str | None:
+        """See `OnlineStore.repair`."""
         return None
 
     def damage(self) -> str | None:

@@ -64,8 +64,8 @@ class LmdbStore(StoreBase):
         """See `OnlineStore.verify`."""
         self._files.verify()
 
-    def mend(self) -> str | None:
-        """See `OnlineStore.mend`."""
+    def repair(self) -> str | None:
+        """See `OnlineStore.repair`."""
         return self._files.remove_damaged()
 
     def damage(self) -> str | None:

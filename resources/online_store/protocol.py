@@ -180,7 +180,7 @@ class OnlineStore(Protocol):
         """
         ...
 
-    def mend(self) -> str | None:
+    def repair(self) -> str | None:
         """Verifies the files of an embedded store and removes damaged ones, so that a load fills them anew.
 
         Call it before a load. Events that were posted since the last load, and came by no stream, are lost with them.

@@ -57,7 +57,7 @@ class RolloutStore:
         return tuple(name for name in self.backend.folders() if is_name(name))
 
     def publish_bundle(self, product: str, version: str, folder: Path, *, over_damaged: bool = False) -> None:
-        """Publishes a bundle's files under its version; publishing the same bytes again mends what has changed.
+        """Publishes a bundle's files under its version; publishing the same bytes again repairs what has changed.
 
         Args:
             over_damaged: The caller found that the published copy is no bundle of anybody: it is replaced.

@@ -134,7 +134,7 @@ class DatabaseReader(_Closing):
         # Outside of the handlers: a traceback would show their errors too.
         raise SourceBroken(
             f"{where} holds a value that cannot be read ({kind}; its text is withheld, since it may quote personal "
-            f"data); ask the owner of the database to mend it, then run the day again"
+            f"data); ask the owner of the database to fix it, then run the day again"
         )
 
     def _parted(self, days: Sequence[date], rows: list[tuple[str | None, ...]], names: list[str]) -> Iterator[DayRows]:
@@ -158,7 +158,7 @@ class FilesReader(_Closing):
             yield self._day(day)
 
     def unfinished(self, day: date) -> str:
-        """Why the day's file is not whole yet; empty if it is, or if more of it would not mend it: the run says why."""
+        """Why the day's file is not whole yet; empty if it is, or if more data would not complete it: the run says why.
         try:
             self._day(day)
         except SourceUnavailable as error:

@@ -99,8 +99,8 @@ def test_the_damaged_bundle_of_the_champion_is_repaired_by_a_command(home: Regis
     shutil.rmtree(home.published("1"))
     repaired = loopline(home, "repair")
     assert repaired.status == 0, repaired.people
-    assert repaired.told["mended"] == ["the bundle of version 2 was published again from the registry"]
-    assert loopline(home, "repair").told == {"product": PRODUCT, "champion": "2", "mended": []}
+    assert repaired.told["repaired"] == ["the bundle of version 2 was published again from the registry"]
+    assert loopline(home, "repair").told == {"product": PRODUCT, "champion": "2", "repaired": []}
 
 
 def test_a_home_that_has_moved_works_at_its_new_place(home: RegisteredHome, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_home_that_has_moved_works_at_its_new_place(home: RegisteredHome, tmp_
         shutil.rmtree(there.published("2"))
         repaired = loopline(there, "repair")
         assert repaired.status == 0, repaired.people
-        assert repaired.told["mended"] == ["the bundle of version 2 was published again from the registry"]
+        assert repaired.told["repaired"] == ["the bundle of version 2 was published again from the registry"]
         release = there.register(compared_with="2")
         assert there.registry_copy(release.version).is_dir()
         approved = loopline(there, "approve", release.version, "--by", "Ada Risk", "--reason", "reviewed")

@@ -86,7 +86,7 @@ def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
 
 
 def test_a_load_mends_a_cut_store(cards: Small) -> None:
-    """What the message of a damaged store says to run does mend it."""
+    """The command that the message of a damaged store names repairs it."""
     cards.make(LAST, LAST, "online_store")
     before = store_of(cards).state()
     file = Path(cards.environment.online_store.removeprefix("lmdb://")) / "card_fraud" / "data.mdb"

@@ -1,4 +1,4 @@
-"""The decision service as a process beside damaged files: it answers, says why, and is mended without a restart."""
+"""The decision service as a process beside damaged files: it answers, says why, and is repaired without a restart."""
 
 import os
 import time
@@ -47,7 +47,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def load(workspace: Workspace, version: str) -> None:
     """Loads the store anew, as `loopline load` does, from another process than the service."""
     store = open_store(workspace.environment.online_store, PRODUCT)
-    store.mend()
+    store.repair()
     fill_store(store, version=version)
     store.close()
 
@@ -104,7 +104,7 @@ def test_damaged_pages_are_told_before_and_after_a_restart(tmp_path: Path) -> No
         wait_for(lambda: fallback(service) == "policy", "a champion is loaded, without its store")
         assert "data.mdb is damaged" in service.log.read_text()
         assert service.get("/readyz")[0] == 503
-        load(workspace, "mended")
+        load(workspace, "repaired")
         assert decide(service)["fallback"] is None
         assert service.get("/readyz")[0] == 200
 

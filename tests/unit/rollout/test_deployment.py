@@ -109,7 +109,7 @@ def test_the_damaged_bundle_of_the_champion_is_mended_by_deploying_it_again(dama
     DAMAGE[damage](home.published("1"))
     assert not home.keeper.is_whole("loans")
     found = deployed(home, "1")
-    assert found["mended"] == ["the bundle of version 1 was published again from the registry"]
+    assert found["repaired"] == ["the bundle of version 1 was published again from the registry"]
     is_whole(home, "1")
 
 
@@ -130,7 +130,7 @@ def test_a_champion_that_is_whole_nowhere_keeps_no_other_version_out(home: Regis
     flip(home.published("1") / "policy.json")
     flip(home.registry_copy("1") / "policy.json")
     assert "version 1 is whole nowhere" in refused(home, "1")
-    assert "version 1 is whole nowhere" in deployed(home, "2")["mended"][0]
+    assert "version 1 is whole nowhere" in deployed(home, "2")["repaired"][0]
     is_whole(home, "2")
 
 
@@ -159,10 +159,10 @@ def test_a_state_ahead_of_alias_and_audit_log_is_followed(version: str | None, h
     """The process died after the state had moved."""
     home.move(home.keeper.release("loans", "2"))
     assert (home.decides, home.alias) == ("2", "1")
-    assert deployed(home, version)["mended"] == ["the alias champion was moved", "the audit log now has generation 2"]
+    assert deployed(home, version)["repaired"] == ["the alias champion was moved", "the audit log now has generation 2"]
     is_whole(home, "2")
     assert home.audit[-1].actor == "a run that died"
-    assert deployed(home, version)["mended"] == []
+    assert deployed(home, version)["repaired"] == []
 
 
 def test_an_audit_log_that_a_crash_tore_is_completed(home: RegisteredHome) -> None:
@@ -175,7 +175,7 @@ def test_an_audit_log_that_a_crash_tore_is_completed(home: RegisteredHome) -> No
 
 def test_a_lost_state_is_written_again(home: RegisteredHome) -> None:
     shutil.rmtree(home.home / "rollout" / "loans")
-    assert deployed(home, "1")["mended"][1] == "the lost rollout state was written again: version 1 decides"
+    assert deployed(home, "1")["repaired"][1] == "the lost rollout state was written again: version 1 decides"
     is_whole(home, "1")
     deployed(home, "2")
     is_whole(home, "2")

@@ -67,7 +67,7 @@ def test_a_cut_file_is_damaged_until_it_is_filled_again(tmp_path: Path, kept: in
 
 def _load(folder: str) -> None:
     store = LmdbStore(Path(folder))
-    assert store.mend() is not None
+    assert store.repair() is not None
     load(store, HISTORY, "2")
     store.close()
 
@@ -91,9 +91,9 @@ def test_a_flipped_bit_is_found_before_the_store_is_read(tmp_path: Path) -> None
         fetch(store, "cards", "card_id", "a")
     store.close()
     store = LmdbStore(folder)
-    assert "checksum" in str(store.mend())
+    assert "checksum" in str(store.repair())
     load(store, HISTORY, "2")
-    assert store.mend() is None
+    assert store.repair() is None
     assert amounts(store, "card_id", "b") == [3.0]
     store.close()
 

@@ -280,7 +280,7 @@ KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     ],
 )
 def test_refusals_of_s3_are_told_apart(refusing: str, bucket: str, kind: type[Exception], said: str) -> None:
-    """What passes by itself is tried again, what somebody must mend is not, and both name source, day and remedy."""
+    """What passes by itself is tried again, what somebody must fix is not, and both name source, day and remedy."""
     reader = FilesReader("f", f"s3://{bucket}", "f/{day}.csv", s3_at(refusing, **KEYS))
     with pytest.raises(kind, match=f"source f, day 2026-01-02: .*{said}"):
         read_all(reader, [DAY])

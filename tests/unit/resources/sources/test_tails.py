@@ -60,7 +60,7 @@ def test_a_moment_s_offset_has_everything_from_it_on(tail: FileTail, tmp_path: P
 
 
 def test_a_file_that_was_replaced_or_is_not_there_is_told(tail: FileTail, tmp_path: Path) -> None:
-    """The one can be mended by reading again, the other by waiting."""
+    """The one can be repaired by reading again, the other by waiting."""
     with pytest.raises(SourceUnavailable, match="no stream file"):
         tail.read({}, 1)
     write(tmp_path, line(0))

@@ -247,7 +247,7 @@ from resources.tracking import Tracking
 import sys
 assert "mlflow" not in sys.modules
 uri = "sqlite:///{tmp_path}/store/mlflow.db"
-# MLflow's own use of SQLAlchemy is not ours to mend.
+# MLflow's own use of SQLAlchemy is not ours to fix.
 warnings.filterwarnings("ignore", module="mlflow|sqlalchemy|alembic|pydantic")
 assert Tracking(uri, "{tmp_path}/store/files", uri).champion("loans") is None
 assert "git" not in sys.modules
