@@ -158,7 +158,7 @@ class FilesReader(_Closing):
             yield self._day(day)
 
     def unfinished(self, day: date) -> str:
-        """Why the day's file is not whole yet; empty if it is, or if more data would not complete it: the run says why.
+        """Why the day's file is incomplete; empty if it is whole, or if more data would not complete it."""
         try:
             self._day(day)
         except SourceUnavailable as error:
