@@ -21,8 +21,8 @@ from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.request import (
     NoChampion,
+    NotRolledOut,
     RequestError,
-    UnknownProduct,
     parse_json,
     shown,
 )
@@ -137,7 +137,7 @@ class Application:
 
         Raises:
             RequestError: The body or the request in it is invalid.
-            UnknownProduct: Nobody rolled out a product of this name.
+            NotRolledOut: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
             StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
@@ -208,7 +208,7 @@ class Application:
             known = self._watcher.known
             # While nothing is rolled out, the service is not ready and no product can be told from an unknown one.
             if known and product not in known:
-                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
+                raise NotRolledOut(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
             raise NoChampion(
                 f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
             )
@@ -227,7 +227,7 @@ class Application:
 
         Raises:
             RequestError: The body or the event in it is invalid.
-            UnknownProduct: Nobody rolled out a product of this name.
+            NotRolledOut: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
             StoreUnavailable: The store cannot be written.
         """

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from assets.serving.log_writer import DecisionLogError
-from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents, UnknownProduct
+from assets.serving.request import LARGEST_BODY, NoChampion, NotRolledOut, RequestError, StaleEvents
 from resources.errors import LooplineError
 from resources.online_store.protocol import StoreError
 
@@ -106,7 +106,7 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         except RequestError as error:
             metrics.refused.labels("invalid").inc()
             return _error(400, "the request is invalid", problems=list(error.problems))
-        except UnknownProduct as error:
+        except NotRolledOut as error:
             metrics.refused.labels("unknown_product").inc()
             return _error(404, str(error))
         except NoChampion as error:

@@ -40,7 +40,7 @@ class StaleEvents(LooplineError):
     """The request is valid, but a source's watermark is too old, and the product then refuses to decide."""
 
 
-class UnknownProduct(LooplineError):
+class NotRolledOut(LooplineError):
     """Nobody rolled out a product of this name; the message names those that are known."""
 
 

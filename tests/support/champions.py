@@ -35,7 +35,7 @@ def crown(product: Product, environment: Environment, folder: Path, *, version: 
     decision = product.decision
     policy = Policy(
         threshold=0.5, accept=decision.accept, refuse=decision.refuse, fallback=decision.fallback,
-        reasons=decision.reasons, reasons_shown=3, row_id=product.spine.row_id, sequence=product.spine.sequence,
+        reasons={}, reasons_shown=3, row_id=product.spine.row_id, sequence=product.spine.sequence,
     )  # fmt: skip
     kernel = compile_features(features, product.resolutions)
     parts = trained(product.name, version, kernel, policy, table, label, seed=seed, rounds=20)

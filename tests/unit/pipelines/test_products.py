@@ -51,7 +51,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         ("product.py", "sources=(", "sources=DailyFiles('a', pattern='a') or (", "sources is DailyFiles"),
         ("product.py", 'row_id="transaction_id", s', 'row_id="transaction_id", passthrough=("amount"), s',
          "spine.passthrough is 'amount' and not a tuple; write a comma after it"),
-        ("product.py", '    impact="standard",\n', "", "product.py, line 23: .*missing 1 required .* 'impact'"),
+        ("product.py", '    impact="standard",\n', "", "product.py, line 24: .*missing 1 required .* 'impact'"),
         ("product.py", "timedelta(days=7)", "timedelta(dayz=7)", "product.py, line .*dayz.*correct the declaration"),
         ("product.py", "import FEATURES", "import FEATURE", "product.py, line .*cannot import name 'FEATURE'"),
         ("product.py", "features=FEATURES,", "features=FEATURES", "product.py, line .*write it in Python"),

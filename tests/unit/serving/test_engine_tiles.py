@@ -89,7 +89,7 @@ def load(store: OnlineStore, version: str, *, tiled: bool) -> int:
     need = kernel().needs[0]
     (tiling,) = tilings_of(kernel())
     small = replace(tiling, tile_rows=32, tiled_from=1_000)
-    one = SourceLoad("cards", need.key, "cards/validated_cards", 1, (), NOW, days(30))
+    one = SourceLoad("cards", need.key, "cards/validated_cards", 1, (), NOW, days(40))
     put = put_source(store, version, one, small if tiled else None, history())
     store.publish(version)
     return put
