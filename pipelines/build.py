@@ -20,9 +20,9 @@ from assets.registry.checks import unused_features_check
 from assets.rollout.assets import deployment_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
-from pipelines.automation import FOLLOW_THE_LAKE
+from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
-from pipelines.jobs import daily_job, retrain_job
+from pipelines.jobs import daily_job, load_job, retrain_job
 from pipelines.partitions import daily
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
@@ -52,7 +52,7 @@ def build_pipeline(
     return dg.Definitions(
         assets=assets_of(product, environment),
         asset_checks=[unused_features_check(product)],
-        jobs=[daily_job(product), retrain_job(product)],
+        jobs=[daily_job(product), load_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
         sensors=[
             drift_sensor(product),
@@ -61,12 +61,7 @@ def build_pipeline(
             failure_alert(product, environment),
             approval_alert(product),
             dead_runs_sensor(product),
-            dg.AutomationConditionSensorDefinition(
-                f"{product.name}_automation",
-                target=dg.AssetSelection.all(),
-                default_status=dg.DefaultSensorStatus.RUNNING,
-                description="Materialises assets by the conditions of pipelines/automation.py.",
-            ),
+            online_store_sensor(product),
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
@@ -82,7 +77,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         *(raw_asset(product, source, partitions) for source in product.sources),
         *(validated_asset(product, source, partitions) for source in product.sources),
         features_asset(product, partitions),
-        online_store_asset(product, automation=FOLLOW_THE_LAKE),
+        online_store_asset(product),
         training_set_asset(product),
         model_asset(product),
         evaluation_asset(product),

@@ -48,7 +48,8 @@ class Environment(BaseModel):
         home: Folder of everything that is written here: LOOPLINE_HOME, or `.loopline/` of the checkout, or of the
             user's home folder where a wheel is installed.
         lake: Folder or `s3://` prefix of the Delta tables.
-        database_url: SQLAlchemy address of the operational database that sources read.
+        database_url: SQLAlchemy address of the operational database that sources read; `postgresql://` alone means
+            psycopg2.
         landing: Folder or `s3://` prefix where daily files land.
         stream: `file://<folder>` of tailed files, or `kafka://host:port`.
         mlflow_tracking_uri, mlflow_artifacts: MLflow's store and its artifact root.
@@ -150,6 +151,8 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         key: _expand(key, value, variables, places, needed=key in needed) if isinstance(value, str) else value
         for key, value in text.items()
     }
+    for key in ("database_url", "mlflow_tracking_uri"):
+        values[key] = _with_driver(values[key])
     values["records"] = values["records"] or _dagster_database(variables)
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
@@ -160,6 +163,11 @@ def _ports(variables: Mapping[str, str]) -> Ports:
         raise UnknownEnvironment(f"LOOPLINE_PORT_BASE is {text!r}; set it to a port number from 1024 to 65000")
     base = int(text)
     return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3)
+
+
+def _with_driver(address: str) -> str:
+    """The address of a database with the driver that is installed, where it names none."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", address)
 
 
 def _dagster_database(variables: Mapping[str, str]) -> str:

@@ -172,6 +172,15 @@ def is_alive(process: ServiceProcess) -> bool:
     return _leader(process) is not None
 
 
+def command_lines(process: ServiceProcess) -> tuple[str, ...]:
+    """The command line of each running process that the process or its descendants started."""
+    leader, found = _leader(process), []
+    for member in [] if leader is None else _descendants(leader):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends while it is asked; a zombie has no command line
+            found.append(" ".join(member.cmdline()))
+    return tuple(found)
+
+
 def log_tail(process: ServiceProcess) -> str:
     """The last lines of the process's log; empty without a log."""
     if not process.log.exists():

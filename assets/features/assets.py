@@ -19,7 +19,16 @@ from assets.features.table.feature_table import SpineColumns
 from assets.features.table.inputs import inputs_of
 from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
-from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, materialised_days, permanent
+from assets.materialising import (
+    TRY_AGAIN,
+    Stopwatch,
+    asset_key,
+    asset_of,
+    daily_asset_of,
+    days_of,
+    materialised_days,
+    permanent,
+)
 from assets.product import Product
 from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
@@ -75,7 +84,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     return features
 
 
-def online_store_asset(product: Product, *, automation: dg.AutomationCondition[Any]) -> dg.AssetsDefinition:
+def online_store_asset(product: Product) -> dg.AssetsDefinition:
     """`online_store`: the recent events of each entity, as the decision process reads them."""
     name = ONLINE_STORE
     kernel = compile_features(product.features, product.resolutions)
@@ -88,7 +97,8 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         group_name="features",
         description="The recent events of each entity, ready for decisions; a load publishes all sources at once.",
         kinds={"redis"},
-        automation_condition=automation,
+        # A store that does not answer for a moment; the sensor of pipelines/automation.py tries again after these.
+        retry_policy=TRY_AGAIN,
         pool=f"{product.name}_{name}",
     )
     def online_store(

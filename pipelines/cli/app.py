@@ -14,6 +14,7 @@ import warnings
 import typer
 
 from pipelines.cli import approvals, console, inspect, loop, services, serving
+from resources.dependencies import outage_of
 from resources.errors import LooplineError
 
 app = typer.Typer(
@@ -44,7 +45,10 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command. A `LooplineError` ends it with one sentence and status 1, any other error with a traceback."""
+    """Runs the command. A `LooplineError` and a lost server end it with one sentence and status 1.
+
+    Any other error ends it with a traceback.
+    """
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
@@ -53,4 +57,11 @@ def main() -> None:
         app()
     except LooplineError as error:
         console.fail(str(error))
+        sys.exit(1)
+    except Exception as error:
+        # A server that dies within a command is met by the libraries, each with errors of its own.
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        console.fail(outage)
         sys.exit(1)

@@ -11,6 +11,7 @@ import typer
 
 from pipelines.cli import console, render
 from pipelines.cli.arguments import Json, ProductName
+from resources.dependencies import require
 from resources.environments import load_environment
 from resources.naming import checked_day
 
@@ -27,7 +28,9 @@ def export(
     from pipelines.products import load_product
     from resources.lake import Lake
 
-    rows = export_table(Lake(load_environment().lake), load_product(product).name, table, file, version)
+    environment = load_environment()
+    require(environment, "lake")
+    rows = export_table(Lake(environment.lake), load_product(product).name, table, file, version)
     console.say(f"{rows:,} rows of {table} in {file}", console.results(json_))
     if json_:
         console.print_json({"product": product, "table": table, "file": str(file), "rows": rows})
@@ -68,6 +71,7 @@ def replay(
     if day is not None and decision is not None:
         raise typer.BadParameter("--day and --decision: give one of them")
     environment, name = load_environment(), load_product(product).name
+    require(environment, "bundles", "lake", "online store")
     if decision is not None:
         report = replay_decision(environment, name, decision, console.say)
     else:
@@ -91,7 +95,9 @@ def tables(
     from pipelines.products import load_product
     from resources.lake import Lake
 
-    found = product_tables(Lake(load_environment().lake), load_product(product).name)
+    environment = load_environment()
+    require(environment, "lake")
+    found = product_tables(Lake(environment.lake), load_product(product).name)
     render.show_tables(found, console.results(json_))
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})

@@ -17,6 +17,7 @@ from pipelines.jobs import retrain_name
 from pipelines.operations.rollout import keeper_of, waiting_version
 from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.rollout_store.manifest import RolloutManifest
@@ -46,8 +47,10 @@ def answer_version(
         StillDecides: The rejected version decides now, and goes on deciding.
         RunFailed: The version is approved, but may not be promoted; the message says why.
         UnknownProduct: There is no product of that name.
+        DependencyDown: MLflow, the lock's database or the store of bundles does not answer; nothing is recorded.
     """
     product = load_product(name)
+    require(environment, "MLflow", "MLflow's files", "database", "bundles", "Dagster's storage")
     record_answer(environment, product, version, answer, by=by, reason=reason, overturns=overturns)
     if answer == "approve":
         with dagster_instance(environment) as instance:

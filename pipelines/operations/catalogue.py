@@ -11,6 +11,7 @@ from assets.features.catalogue.render import to_html, to_markdown
 from assets.features.catalogue.survey import FeatureSurvey, survey
 from assets.product import Product
 from assets.registry.uses import registered_models
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.keys import Keys
@@ -29,7 +30,9 @@ def catalogue_of(product: Product, environment: Environment) -> FeatureSurvey:
     Raises:
         LakeError: The feature table is damaged.
         RolloutError, BundleError: The bundle of a registered version is missing or was altered.
+        DependencyDown: MLflow, the lake or the store of bundles does not answer.
     """
+    require(environment, "MLflow", "MLflow's files", "bundles", "lake")
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     models = registered_models(product.name, Tracking.of(environment), rollout, Keys.of(environment.home))
     return survey(product, Lake(environment.lake), models)

@@ -22,6 +22,7 @@ from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.run_job import dagster_instance
 from resources.code_version import UnknownCodeVersion, code_version
 from resources.dagster.run_owners import dead_runs_since
+from resources.dependencies import DependencyDown, dependencies_of, problems_of
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
 from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
@@ -76,6 +77,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *dagster_storage(environment, variables),
         *records(environment),
         sandbox(environment),
+        *servers(environment, variables),
         runs(environment),
     )
 
@@ -206,13 +208,29 @@ def _install() -> str:
     return "make setup" if is_checkout() else f"pip install --require-hashes --no-deps -r {_lock()}"
 
 
+def servers(environment: Environment, variables: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Whether each server that the environment names answers; the local environment names none by itself."""
+    found = dependencies_of(environment, variables)
+    problems = problems_of(found)
+    return tuple(
+        Finding(one.name, False, problems[one], one.remedy) if one in problems else Finding(one.name, True, one.place)
+        for one in found
+    )
+
+
 def runs(environment: Environment) -> Finding:
-    """The runs of the last day whose process was killed; those that are not ended yet are ended. It always passes."""
+    """The runs of the last day whose process was killed; those that are not ended yet are ended.
+
+    It passes unless Dagster's storage does not answer.
+    """
     if not (environment.dagster_home / "dagster.yaml").exists():
         return Finding("runs", True, "no run yet")
     now = datetime.now(UTC)
-    with dagster_instance(environment) as instance:
-        dead = dead_runs_since(instance, now - timedelta(days=1))
+    try:
+        with dagster_instance(environment) as instance:
+            dead = dead_runs_since(instance, now - timedelta(days=1))
+    except DependencyDown as down:
+        return Finding("runs", False, str(down), "see Dagster's storage")
     if not dead:
         return Finding("runs", True, "every active run has its process")
     return Finding("runs", True, "; ".join(run.sentence for run in dead))

@@ -13,6 +13,7 @@ from assets.product.names import ONLINE_STORE, validated_table
 from pipelines.jobs import daily_name
 from pipelines.operations.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.lake import Lake
@@ -47,8 +48,10 @@ def load_online_store(name: str, environment: Environment) -> Loaded:
         NothingToLoad: A table was never materialised.
         RunFailed: A table is damaged, or the store refuses the load; decisions still use the old content.
         UnknownProduct: There is no product of that name.
+        DependencyDown: The lake or the store does not answer.
     """
     product = load_product(name)
+    require(environment, "lake", "online store", "Dagster's storage")
     lake = Lake(environment.lake)
     for table in (validated_table(product.name, source) for source in product.features.sources):
         if not lake.exists(table):

@@ -24,6 +24,7 @@ from pipelines.jobs import PRODUCT_TAG
 from pipelines.run_failures import first_failure
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.dagster.run_owners import end_dead_runs, owner_tags
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 
@@ -43,7 +44,12 @@ class RunInterrupted(LooplineError):
 
 @contextmanager
 def dagster_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of the environment, which the UI shows too, without runs whose process is gone."""
+    """The Dagster instance of the environment, which the UI shows too, without runs whose process is gone.
+
+    Raises:
+        DependencyDown: The server of Dagster's storage does not answer.
+    """
+    require(environment, "Dagster's storage")
     home = prepare_dagster_home(environment)
     os.environ["DAGSTER_HOME"] = str(home)
     with dg.DagsterInstance.from_config(str(home)) as instance:

@@ -28,6 +28,7 @@ from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_
 from pipelines.operations.run_job import dagster_instance
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_product
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
@@ -92,8 +93,11 @@ def run_loop(
         RunFailed: A step or a gate failed.
         ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         UnknownProduct: There is no product of that name.
+        DependencyDown: A server that the run needs does not answer.
     """
     started, product = time.perf_counter(), load_product(name)
+    if "training" in STAGES[: STAGES.index(through) + 1]:
+        require(environment, "MLflow", "MLflow's files")
     with (
         readable_days(product, environment, (first, last), progress) as days,
         dagster_instance(environment) as instance,

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, timedelta
 
-from assets.product import HttpEndpoint, Product
+from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, StreamTopic
 from pipelines.connections import clock_of
 from pipelines.operations.fill_sandbox import Progress, fill_sandbox
 from pipelines.products import load_product, product_names
 from pipelines.services.temporary import needed
+from resources.dependencies import DependencyName, require
 from resources.environments import Environment
 from resources.errors import LooplineError
 
@@ -33,7 +34,9 @@ def readable_days(
     Raises:
         ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         ProcessError: A service of the sandbox does not start.
+        DependencyDown: A server of the sources, or one to which their days go, does not answer.
     """
+    require(environment, *_sources_of(product), "lake", "bundles", "online store", "Spark", "Dagster's storage")
     with _sources(product, environment, progress) as there:
         yield _possible(product, there, (asked[0] or max(product.start, there[0]), asked[1] or there[1]))
 
@@ -63,6 +66,17 @@ def _possible(product: Product, there: tuple[date, date], days: tuple[date, date
     if days[1] < days[0]:
         raise ImpossibleDay(f"--to {days[1]} is before --from {days[0]}; {product.name} has {first} to {last}")
     return days
+
+
+def _sources_of(product: Product) -> tuple[DependencyName, ...]:
+    """The servers that the product's sources are read from, if they are servers."""
+    kinds: dict[type, DependencyName] = {
+        DatabaseTable: "database",
+        DailyFiles: "landing zone",
+        HttpEndpoint: "bureau",
+        StreamTopic: "stream",
+    }
+    return tuple(dict.fromkeys(kinds[type(source)] for source in product.sources))
 
 
 @contextmanager

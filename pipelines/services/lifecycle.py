@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.services.catalog import Service, common_variables, local, services_of, services_to_be
+from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
@@ -71,6 +72,8 @@ def _unreported(_: ServiceStatus) -> None:
 def up(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
     """Starts the services that do not run, and returns once all answer; running services are left alone.
 
+    A web server or daemon of Dagster that lost a code server is started again.
+
     A service that answers may still be `broken`: a code location does not load, a bundle is refused.
 
     Args:
@@ -85,6 +88,7 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     services = services_of(environment)
     with _alone(environment.home):
         _end_orphans(table)
+        _end_crippled(table)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
@@ -175,6 +179,12 @@ def _end_orphans(table: ProcessTable) -> None:
     table.stop(*(process for process in table.all() if not is_alive(process)))
 
 
+def _end_crippled(table: ProcessTable) -> None:
+    """Ends the services that lost a code server, which Dagster does not start again."""
+    started = [process for process in table.all() if process.name in WITH_CODE_SERVERS]
+    table.stop(*(process for process in started if lacking_code_servers(process)))
+
+
 def _refuse_taken_ports(services: Sequence[Service]) -> None:
     taken = [
         f"port {service.port} ({service.name}) is taken by {port_holder(service.port)}"
@@ -218,12 +228,20 @@ def _state(service: Service, process: ServiceProcess | None, environment: Enviro
     if service.probe and not answers(service.probe):
         return "silent", f"{service.probe} does not answer"
     if service.name == "dagster":
-        return _code_locations(environment)
+        return _with_code_servers(process, *_code_locations(environment))
     if service.name == "daemon":
-        return _daemon_health(environment)
+        return _with_code_servers(process, *_daemon_health(environment))
     if service.name == "decisions":
         return _champions(environment)
     return "running", ""
+
+
+def _with_code_servers(process: ServiceProcess, state: State, detail: str) -> tuple[State, str]:
+    """The state of a service of Dagster that has this state by its own account."""
+    lacking = lacking_code_servers(process) if state == "running" else ()
+    if not lacking:
+        return state, detail
+    return "broken", f"the code server of {', '.join(lacking)} is gone, so no run of it can start; run: loopline up"
 
 
 def _code_locations(environment: Environment) -> tuple[State, str]:

@@ -1,10 +1,8 @@
 """What starts by itself: schedules, sensors and the online store's policy, asked over a real instance and lake."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -334,54 +332,3 @@ def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking)
     )
     assert [str(answer).startswith(f"{YESTERDAY} is under way: run ") for answer in answers] == [True, True]
     requested(ticking.ask(LANDING))
-
-
-# ---------------------------------------------------------------------- the online store
-
-
-@dataclass
-class Automation:
-    """The ticks of the automation sensor, one after the other."""
-
-    ticking: Ticking
-    cursor: Any = None
-
-    def tick(self) -> int:
-        """How often the online store is asked for; nothing else ever is."""
-        result = dg.evaluate_automation_conditions(
-            defs=self.ticking.definitions,
-            instance=self.ticking.instance,
-            asset_selection=dg.AssetSelection.all(),
-            cursor=self.cursor,
-        )
-        self.cursor = result.cursor
-        asked = result.get_num_requested(asset_key(PRODUCT, "online_store"))
-        assert result.total_requested == asked
-        return asked
-
-
-def test_the_online_store_follows_a_validated_table_that_was_made_anew(ticking: Ticking) -> None:
-    ticking.made("validated_fraud_labels", YESTERDAY)
-    automation = Automation(ticking)
-    assert automation.tick() == 0, "what was there before the first look is no news"
-    for table in ("validated_fraud_labels", "validated_card_transactions"):
-        ticking.made(table, YESTERDAY)
-        assert [automation.tick(), automation.tick()] == [1, 0]
-    ticking.made("features", YESTERDAY)
-    ticking.made("raw_fraud_labels", YESTERDAY)
-    assert automation.tick() == 0
-
-
-def test_what_is_mended_during_a_load_is_loaded_after_it(ticking: Ticking) -> None:
-    automation = Automation(ticking)
-    automation.tick()
-    key = asset_key(PRODUCT, "online_store")
-    load = ticking.instance.create_run_for_job(
-        ticking.definitions.resolve_job_def(daily_name(PRODUCT)).get_subset(asset_selection={key}),
-        asset_selection=frozenset({key}),
-        status=dg.DagsterRunStatus.STARTED,
-    )
-    ticking.made("validated_fraud_labels", YESTERDAY)
-    assert automation.tick() == 0
-    ticking.instance.report_run_canceled(load)
-    assert [automation.tick(), automation.tick()] == [1, 0]

@@ -71,6 +71,22 @@ def test_a_person_sees_mlflow(up: dict[str, lifecycle.ServiceStatus], tmp_path: 
         page.wait_for_text("Default", seconds=60)
 
 
+def test_a_killed_code_server_is_told_and_started_again_by_up(
+    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
+) -> None:
+    """Dagster's web server does not start it again, and no run can be launched."""
+    gone, *_ = product_names()
+    webserver = psutil.Process(up["dagster"].pid)
+    (server,) = [child for child in webserver.children() if f"pipelines.{gone}.definitions" in child.cmdline()]
+    server.kill()
+    psutil.wait_procs([server], timeout=10)
+    found = {status.name: status for status in lifecycle.status(environment)}
+    assert found["dagster"].state == "broken"
+    assert f"the code server of {gone} is gone" in found["dagster"].detail
+    assert "loopline up" in found["dagster"].detail
+    assert {status.name: status.state for status in lifecycle.up(environment)} == dict.fromkeys(up, "running")
+
+
 def processes_of(environment: Environment) -> list[str]:
     """What runs with this home in its environment."""
     found = []

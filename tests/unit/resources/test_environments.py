@@ -1,5 +1,7 @@
 """The environment: one of three, checked once, loudly."""
 
+from pathlib import Path
+
 import pytest
 
 from resources.environments import UnknownEnvironment, load_environment
@@ -27,3 +29,14 @@ def test_production_names_the_variable_that_is_missing() -> None:
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(UnknownEnvironment, match="LOOPLINE_PORT_BASE"):
         load_environment({"LOOPLINE_PORT_BASE": port})
+
+
+@pytest.mark.parametrize("address", ["postgresql://bank:5432/db", "postgres://bank:5432/db"])
+def test_a_postgresql_address_without_a_driver_means_the_one_that_is_there(address: str, tmp_path: Path) -> None:
+    """SQLAlchemy alone would ask for another driver, which is not installed."""
+    variables = {"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_DATABASE_URL": address, "LOOPLINE_MLFLOW_URI": address}
+    environment = load_environment(variables)
+    assert environment.database_url == "postgresql+psycopg2://bank:5432/db"
+    assert environment.mlflow_tracking_uri == "postgresql+psycopg2://bank:5432/db"
+    named = {**variables, "LOOPLINE_DATABASE_URL": "postgresql+psycopg://bank/db"}
+    assert load_environment(named).database_url == "postgresql+psycopg://bank/db"
