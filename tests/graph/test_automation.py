@@ -60,7 +60,7 @@ def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
     repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
     on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
     on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
-    assert len(on) == 8
+    assert len(on) == 9
     assert set(on.values()) == {"RUNNING"}
 
 
@@ -279,7 +279,7 @@ def land(ticking: Ticking, *days: date, sources: Sequence[str] = ("card_transact
         folder = Path(ticking.environment.landing) / source
         folder.mkdir(parents=True, exist_ok=True)
         for day in days:
-            (folder / f"{day}.csv").touch()
+            (folder / f"{day}.csv").write_text("a header is a whole file\n")
 
 
 def test_a_day_starts_when_all_its_files_have_landed(ticking: Ticking) -> None:

@@ -116,11 +116,15 @@ def test_a_day_that_landed_there_is_noticed(s3: Any, environment: Environment) -
         instance.report_runless_asset_event(
             dg.AssetMaterialization(asset_key(product, "features"), partition=FIRST.isoformat())
         )
-        s3.put_object(Bucket=BUCKET, Key=f"landing/card_transactions/{DAYS[1]}.csv", Body=b"")
+        s3.put_object(Bucket=BUCKET, Key=f"landing/card_transactions/{DAYS[1]}.csv", Body=b"header\n")
         answer = sensor(dg.build_sensor_context(instance))
         assert isinstance(answer, dg.SkipReason)
         assert answer.skip_message == "2026-01-02 lacks files: fraud_labels/2026-01-02.csv"
         s3.put_object(Bucket=BUCKET, Key=f"landing/fraud_labels/{DAYS[1]}.csv", Body=b"")
+        answer = sensor(dg.build_sensor_context(instance))
+        assert isinstance(answer, dg.SkipReason)
+        assert "is empty and has no header" in str(answer.skip_message)
+        s3.put_object(Bucket=BUCKET, Key=f"landing/fraud_labels/{DAYS[1]}.csv", Body=b"header\n")
         request = sensor(dg.build_sensor_context(instance))
         assert isinstance(request, dg.RunRequest)
         assert request.partition_key == "2026-01-02"

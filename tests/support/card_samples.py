@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.bundle.bundle import Bundle, Policy
@@ -74,14 +75,26 @@ def card_bundle() -> Bundle:
     return Bundle(parts=trained("cards", "1", kernel(), policy, features, label, rounds=5), digest="ab" * 32, size=1)
 
 
-def filled(tmp_path: Path, until: datetime, lookback: timedelta | None = None) -> LmdbStore:
-    table, labels = history()
+def filled(tmp_path: Path, until: datetime, lookback: timedelta | None = None, *, tells: bool = True) -> LmdbStore:
+    """A store with the events of the lookback before `until`.
+
+    Args:
+        tells: Whether the store knows that it keeps no more; services of old decisions did not.
+    """
     store = LmdbStore(tmp_path / "cards")
+    told = lookback if tells else None
+    card_events, labels = (_since(table, until, lookback) for table in history())
     for key in ("card_id", "terminal_id"):
-        store.put_events("card_transactions", key, table, version="1", watermark=until, lookback=lookback)
-    store.put_events("fraud_labels", "terminal_id", labels, version="1", watermark=until, lookback=lookback)
+        store.put_events("card_transactions", key, card_events, version="1", watermark=until, lookback=told)
+    store.put_events("fraud_labels", "terminal_id", labels, version="1", watermark=until, lookback=told)
     store.publish("1")
     return store
+
+
+def _since(table: pa.Table, until: datetime, lookback: timedelta | None) -> pa.Table:
+    if lookback is None:
+        return table
+    return table.filter(pc.greater(table["known_at"], pa.scalar(until - lookback, TIMESTAMP)))
 
 
 def request(row: dict[str, object]) -> dict[str, object]:

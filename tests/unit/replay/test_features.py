@@ -73,7 +73,7 @@ def test_a_record_without_what_its_bundle_asks_for_cannot_be_recomputed(card_bun
 def test_events_older_than_the_lookback_of_the_store_are_named(card_bundle: Bundle, tmp_path: Path) -> None:
     """A decision as of three days before the load lacks its oldest events; each is named with the cause."""
     table, labels = history()
-    store, index = filled(tmp_path, NOW, lookback=timedelta(days=7)), index_of(table, labels)
+    store, index = filled(tmp_path, NOW, lookback=timedelta(days=7), tells=False), index_of(table, labels)
     engine = Engine(card_bundle, store, as_of_allowed=True)
     as_of = NOW - timedelta(days=3)
     decision = engine.decide(request(table.to_pylist()[-1]) | {"as_of": as_of.isoformat()}, now=NOW)
