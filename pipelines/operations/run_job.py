@@ -118,4 +118,6 @@ def _origin(product: str, job_name: str) -> RemoteJobOrigin:
 def _is_interruption(event: DagsterEvent) -> bool:
     if event.event_type is dg.DagsterEventType.RUN_CANCELED:
         return True
-    return event.is_failure and event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+    if event.event_type is not dg.DagsterEventType.RUN_FAILURE:  # a step that failed is no end of a run
+        return False
+    return event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
