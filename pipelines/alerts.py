@@ -5,10 +5,12 @@ an alert (`resources.notifications`), the cause of a failure (`run_failures.py`)
 (`assets.monitoring.verdicts`).
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 from assets.product import Product
-from assets.product.names import ONLINE_STORE
+from assets.product.names import DEPLOYMENT, ONLINE_STORE
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_days
 from resources.notifications import Alert
@@ -34,6 +36,25 @@ def run_failure(product: Product, context: dg.RunFailureSensorContext, dagster_u
         remedy=_remedy(product, run, failure.asset, days),
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
         link=f"{dagster_url.rstrip('/')}/runs/{run.run_id}" if dagster_url else "",
+    )
+
+
+def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -> Alert:
+    """The alert for a version that waits for an approver: its model card and the commands.
+
+    Args:
+        waiting: The metadata `waiting` of the asset `deployment`.
+    """
+    message = f"{waiting['reason']}. Read its model card, {waiting['model_card']}, then: {waiting['approve']}"
+    return Alert(
+        severity="warning",
+        title=f"version {waiting['version']} waits for an approver",
+        product=product.name,
+        run_id=run_id,
+        asset=DEPLOYMENT,
+        message=f"{message}, or {waiting['reject']}",
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+        link=waiting["model_card"],
     )
 
 

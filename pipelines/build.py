@@ -1,7 +1,7 @@
 """The composition of a product's pipeline.
 
-Belongs here: the asset factories, checks, jobs, schedules, sensors and connections of a code location. Does not belong
-here: their definitions.
+Belongs here: assembling assets, checks, jobs, schedules, sensors and connections into a code location. Does not belong
+here: their definitions (`jobs.py`, `schedules.py`, `sensors.py`, `connections.py`, each stage's `assets.py`).
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,19 @@ from assets.registry.checks import unused_features_check
 from assets.rollout.assets import deployment_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
-from pipelines.automation import FOLLOW_THE_LAKE
+from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
-from pipelines.jobs import daily_job, retrain_job
+from pipelines.jobs import daily_job, load_job, retrain_job
 from pipelines.partitions import daily
 from pipelines.schedules import daily_schedule, retrain_schedule
-from pipelines.sensors import dead_runs_sensor, drift_sensor, failure_alert, landing_sensor, performance_sensor
+from pipelines.sensors import (
+    approval_alert,
+    dead_runs_sensor,
+    drift_sensor,
+    failure_alert,
+    landing_sensor,
+    performance_sensor,
+)
 from resources.dagster.executor import patient_executor
 from resources.environments import Environment
 
@@ -45,20 +52,16 @@ def build_pipeline(
     return dg.Definitions(
         assets=assets_of(product, environment),
         asset_checks=[unused_features_check(product)],
-        jobs=[daily_job(product), retrain_job(product)],
+        jobs=[daily_job(product), load_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
             *([landing] if landing else []),
             failure_alert(product, environment),
+            approval_alert(product),
             dead_runs_sensor(product),
-            dg.AutomationConditionSensorDefinition(
-                f"{product.name}_automation",
-                target=dg.AssetSelection.all(),
-                default_status=dg.DefaultSensorStatus.RUNNING,
-                description="Materialises assets by the conditions of pipelines/automation.py.",
-            ),
+            online_store_sensor(product),
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
@@ -74,7 +77,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         *(raw_asset(product, source, partitions) for source in product.sources),
         *(validated_asset(product, source, partitions) for source in product.sources),
         features_asset(product, partitions),
-        online_store_asset(product, automation=FOLLOW_THE_LAKE),
+        online_store_asset(product),
         training_set_asset(product),
         model_asset(product),
         evaluation_asset(product),

@@ -7,7 +7,7 @@ on its first use. Does not belong here: the connections themselves.
 from collections.abc import Mapping
 from typing import Any
 
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import open_audit
 from assets.product import DailyFiles, Product
 from resources.clock import Clock, WallClock
 from resources.dagster.json_values import JsonValues
@@ -26,7 +26,7 @@ from resources.tracking import Tracking
 def connections(product: Product, environment: Environment) -> Mapping[str, Any]:
     """Each connection by the name under which assets request it."""
     return {
-        "audit": AuditLog(environment.home / "audit" / "log.jsonl"),
+        "audit": open_audit(environment.records),
         "environment": environment,
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),

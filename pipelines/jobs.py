@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import dagster as dg
 
 from assets.product import Product
+from assets.product.names import ONLINE_STORE
 
 if TYPE_CHECKING:  # the return type of `define_asset_job` has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -37,6 +38,21 @@ def daily_name(product: Product) -> str:
 def retrain_name(product: Product) -> str:
     """The name of the job that trains a model."""
     return f"{product.name}_retrain"
+
+
+def load_job_name(product: Product) -> str:
+    """The name of the job that loads the online store."""
+    return f"{product.name}_load"
+
+
+def load_job(product: Product) -> "UnresolvedAssetJobDefinition":
+    """The online store from the lake's present tables, and nothing else."""
+    return dg.define_asset_job(
+        load_job_name(product),
+        selection=dg.AssetSelection.assets(dg.AssetKey([product.name, ONLINE_STORE])),
+        description="Loads the online store from the validated tables.",
+        tags={PRODUCT_TAG: product.name},
+    )
 
 
 def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":

@@ -1,7 +1,7 @@
 """Partitions: one for each UTC day, from a product's first day on.
 
-Belongs here: the one definition. Does not belong here: which assets are partitioned, which days the sandbox has
-(`resources.sandbox`).
+Belongs here: the partition definition of a product. Does not belong here: which assets are partitioned (each stage's
+`assets.py`), which days the sandbox has (`resources.sandbox`).
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from resources.environments import Environment
 
 
 def daily(product: Product, environment: Environment) -> dg.DailyPartitionsDefinition:
-    """The product's days that are over; where the sandbox delivers its sources, only the days that the sandbox has."""
+    """The product's days that are over; if the sandbox delivers its sources, only the sandbox's days."""
     start, end = product.start, None
     sandbox = sandbox_of(environment)
     days = sandbox.days(addresses_of(product)) if sandbox else None

@@ -4,26 +4,35 @@ Belongs here: finding the folders under `pipelines/` that describe a product, an
 folder is found without a change here. Does not belong here: what a product is (`assets.product`).
 """
 
+import traceback
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from resources.errors import LooplineError
 from resources.naming import checked_name
 
-if TYPE_CHECKING:  # seconds of imports that `--help`, which names the products, does not need
+if TYPE_CHECKING:  # `--help` names the products, and these imports take seconds
     from dagster import Definitions
 
     from assets.product import Product
+
+
+_FOLDER = Path(__file__).parent
 
 
 class UnknownProduct(LooplineError):
     """No product has that name; the message lists the products."""
 
 
+class BrokenProduct(LooplineError):
+    """A product's folder does not declare it; the message names file, line and what to write."""
+
+
 def product_names() -> tuple[str, ...]:
     """The names of the products, sorted."""
-    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/product.py")))
+    return tuple(sorted(path.parent.name for path in _FOLDER.glob("*/product.py")))
 
 
 def load_product(name: str) -> "Product":
@@ -31,16 +40,52 @@ def load_product(name: str) -> "Product":
 
     Raises:
         UnknownProduct: No product has that name.
+        BrokenProduct: Its folder does not declare it.
         FeatureError, ProductError, ContractError: The product's declaration is wrong; the message says what to write.
     """
     if checked_name(name, "product") not in product_names():
         raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
-    product: Product = import_module(f"pipelines.{name}.product").PRODUCT
+    product: Product | None = getattr(_module(name, "product"), "PRODUCT", None)
+    file = _FOLDER / name / "product.py"
+    if product is None:
+        raise BrokenProduct(f"{file} has no PRODUCT; write PRODUCT = Product(name={name!r}, ...)")
+    if product.name != name:
+        raise BrokenProduct(
+            f"{file} declares the product '{product.name}', but its folder is named '{name}'; write name={name!r}, or "
+            f"rename the folder and its entry in workspace.yaml"
+        )
     product.check()
     return product
 
 
 def load_definitions(name: str) -> "Definitions":
     """The code location of the product of that name. Raises as `load_product`."""
-    definitions: Definitions = import_module(f"pipelines.{load_product(name).name}.definitions").defs
+    definitions: Definitions = _module(load_product(name).name, "definitions").defs
     return definitions
+
+
+def _module(name: str, part: str) -> ModuleType:
+    """A module of a product's folder.
+
+    Raises:
+        BrokenProduct: A line of the folder raised; an error of any other code keeps its traceback.
+    """
+    try:
+        return import_module(f"pipelines.{name}.{part}")
+    except SyntaxError as error:
+        raise BrokenProduct(f"{error.filename}, line {error.lineno}: {error.msg}; write it in Python") from error
+    except (TypeError, NameError, AttributeError, ImportError, ValueError) as error:
+        if isinstance(error, LooplineError):
+            raise
+        last = _last_line(error)
+        if last is None or _FOLDER / name not in Path(last.filename).parents:
+            raise
+        raise BrokenProduct(
+            f"{last.filename}, line {last.lineno}: {error}; correct the declaration ({last.line})"
+        ) from error
+
+
+def _last_line(error: Exception) -> traceback.FrameSummary | None:
+    """The line of a file that raised; generated code, as constructors of dataclasses have, is no file."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    return frames[-1] if frames else None

@@ -16,7 +16,7 @@ class RunFailure:
     Attributes:
         asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
         message: The description of the failure, the failed blocking checks, or the message of the error.
-        complete: Whether the message is a description from our code, which names the asset already.
+        complete: Whether the message already names the asset.
     """
 
     asset: str
@@ -35,9 +35,9 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     Args:
         product: Name of the product whose assets the run materialises.
     """
-    failed = next(iter(_events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)), None)
+    failed = next(iter(run_events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)), None)
     if failed is None:
-        ended = _events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
+        ended = run_events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
         message = next((event.message for event in ended if event.message), "the run failed before its first step")
         return RunFailure("", message, complete=False)
     # The key of an asset's step is `<product>__<asset>`.
@@ -45,9 +45,9 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     failure = failed.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return RunFailure(asset, failure.user_failure_data.description, complete=True)
-    refusals = _refusals(instance, run_id)
-    if refusals:
-        return RunFailure(asset, f"refused by {'; '.join(refusals)}", complete=False)
+    refused_by = refusals(instance, run_id)
+    if refused_by:
+        return RunFailure(asset, f"refused by {'; '.join(refused_by)}", complete=False)
     error = failure.error
     if error is not None and error.cause is not None:  # the outer error is Dagster's own
         error = error.cause
@@ -57,7 +57,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
 def planned_days(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
     """The partitions that a run meant to materialise, of all its assets; empty for a run without partitions."""
     found: set[str] = set()
-    for event in _events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
+    for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
         planned = event.asset_materialization_planned_data
         if planned.partition is not None:
             found.add(planned.partition)
@@ -66,14 +66,15 @@ def planned_days(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _refusals(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+def refusals(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     """The descriptions of the blocking checks that failed."""
-    events = _events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    events = run_events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     checks = [event.asset_check_evaluation_data for event in events]
     return [str(check.description) for check in checks if check.blocking and not check.passed]
 
 
-def _events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+def run_events(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+    """The events of a kind that are recorded for a run, in their order."""
     records = instance.get_records_for_run(run_id, of_type=kind).records
     events = [record.event_log_entry.dagster_event for record in records]
     return [event for event in events if event is not None]

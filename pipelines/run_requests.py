@@ -1,11 +1,15 @@
 """Run requests of schedules and sensors, and their reasons to skip.
 
-Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A retraining starts
-once per cause and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
+Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A cause is answered by
+one retraining and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
 (`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
+
+Dagster starts nothing for a run key that was used before, whatever became of the run. So the key of a request that is
+made again, after its run failed or died, names the attempt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -13,10 +17,14 @@ import dagster as dg
 from assets.materialising import asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import Product
-from assets.product.names import FEATURES, MODEL
+from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.run_failures import refusals, run_events
 
 _CAUSES = "loopline/causes"
+_RUN_KEY = "dagster/run_key"
+_ATTEMPT = "/attempt-"
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 _LONGEST = timedelta(days=1)
 _ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -28,47 +36,114 @@ _ACTIVE = [
 
 
 def request_retraining(
-    instance: dg.DagsterInstance, product: Product, cause: Cause, now: datetime
+    instance: dg.DagsterInstance, product: Product, cause: Cause, now: datetime, *, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for a cause that no earlier run was started for, outside the cooldown."""
-    active = _active_run(instance, retrain_name(product))
+    """A run for a cause that no earlier run has answered, outside the cooldown.
+
+    Args:
+        now: By the product's clock.
+        moment: By the machine's clock, which times runs.
+    """
+    active = _active_run(instance, retrain_name(product), moment)
     if active is not None:
         return dg.SkipReason(f"a retraining is under way: run {active}")
-    trained, answered = _last_training(instance, product), _answered(instance, product)
+    runs = _runs(instance, retrain_name(product), {_CAUSES: cause.key})
+    answered = {cause.key} if any(_answers(instance, product, record) for record in runs) else frozenset[str]()
+    trained = _last_training(instance, product)
     verdict = retrain_verdict([cause], trained, product.retraining, now, answered=answered)
-    if verdict.action != "retrain":
+    if verdict.action != "retrain" or verdict.run_key is None:
         return dg.SkipReason(f"{verdict.action}: {'; '.join(verdict.reasons)}")
+    attempt = next_attempt(verdict.run_key, _earlier(runs), moment)
+    if attempt.wait_until is not None:
+        return dg.SkipReason(f"{verdict.run_key}: {attempt.reason}")
     tags = {"loopline/cause": cause.kind, _CAUSES: ",".join(verdict.causes)}
-    return dg.RunRequest(run_key=verdict.run_key, tags=tags)
+    return dg.RunRequest(run_key=attempt.run_key, tags=tags)
 
 
 def request_day(
-    instance: dg.DagsterInstance, product: Product, day: date, *, why: str
+    instance: dg.DagsterInstance, product: Product, day: date, *, why: str, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """A run that materialises the day, unless a run of the day is active.
 
     Args:
-        why: Prefix of the run key: the same reason never starts a day twice.
+        why: Prefix of the run key: the same reason starts a day again only after its run has failed.
+        moment: By the machine's clock, which times runs.
     """
     key = day.isoformat()
-    active = _active_run(instance, daily_name(product), {"dagster/partition": key})
+    of_day = {"dagster/partition": key}
+    active = _active_run(instance, daily_name(product), moment, of_day)
     if active is not None:
         return dg.SkipReason(f"{day} is under way: run {active}")
-    return dg.RunRequest(run_key=f"{why}:{key}", partition_key=key)
+    attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_day)), moment)
+    if attempt.wait_until is not None:
+        return dg.SkipReason(f"{day}: {attempt.reason}")
+    return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The next attempt of a request.
+
+    Attributes:
+        run_key: Of the run that would be started.
+        wait_until: When it may start, if that lies ahead; else `None`.
+        reason: Why it waits; empty if it does not.
+    """
+
+    run_key: str
+    wait_until: datetime | None = None
+    reason: str = ""
+
+
+def next_attempt(key: str, earlier: Sequence[tuple[str, datetime]], now: datetime) -> Attempt:
+    """The attempt that follows earlier ones, none of which did its work.
+
+    The first follows at once, the second 15 minutes after the end of the first, each further one after four times as
+    long, at most after a day: a fault that passes costs minutes, and one that stays is not run every minute.
+
+    Args:
+        key: The run key of the first attempt.
+        earlier: The run keys of ended runs, with their ends; keys of other requests are ignored.
+        now: With a time zone.
+    """
+    ends = [(number, end) for run_key, end in earlier if (number := _number(key, run_key)) is not None]
+    if not ends:
+        return Attempt(key)
+    number, ended = max(ends)[0], max(end for _, end in ends)
+    wait = min(_FIRST_WAIT * 4 ** min(number - 1, 8), _LONGEST_WAIT)
+    run_key = f"{key}{_ATTEMPT}{number + 1}"
+    if now - ended >= wait:
+        return Attempt(run_key)
+    until = ended + wait
+    reason = f"attempt {number} ended without success at {_minutes(ended)}: the next waits until {_minutes(until)}"
+    return Attempt(run_key, until, reason)
+
+
+def _number(key: str, run_key: str) -> int | None:
+    """The number of the attempt that a run key names; `None` for the key of another request."""
+    if run_key == key:
+        return 1
+    first, separator, number = run_key.rpartition(_ATTEMPT)
+    return int(number) if separator and first == key and number.isdecimal() else None
+
+
+def _minutes(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def materialised_days_of(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
-    """The days whose features were ever materialised."""
+    """The days whose features have been materialised."""
     return materialised_days(instance, asset_key(product, FEATURES))
 
 
-def _active_run(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str] | None = None) -> str | None:
+def _active_run(
+    instance: dg.DagsterInstance, job_name: str, moment: datetime, tags: Mapping[str, str] | None = None
+) -> str | None:
     """The id of a run of the job that has not ended.
 
     A run whose process was killed never ends in the records, so only runs of the last day count.
     """
-    since = datetime.now(UTC) - _LONGEST
-    wanted = dg.RunsFilter(job_name=job_name, statuses=_ACTIVE, tags=dict(tags or {}), created_after=since)
+    wanted = dg.RunsFilter(job_name=job_name, statuses=_ACTIVE, tags=dict(tags or {}), created_after=moment - _LONGEST)
     return next((run.run_id for run in instance.get_runs(wanted, limit=1)), None)
 
 
@@ -80,7 +155,28 @@ def _last_training(instance: dg.DagsterInstance, product: Product) -> datetime |
     return datetime.fromisoformat(str(event.asset_materialization.metadata["trained_at"].value))
 
 
-def _answered(instance: dg.DagsterInstance, product: Product) -> frozenset[str]:
-    """The causes for which earlier retraining runs were started, successful or not."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=retrain_name(product)), limit=100)
-    return frozenset(cause for run in runs for cause in run.tags.get(_CAUSES, "").split(",") if cause)
+def _runs(instance: dg.DagsterInstance, job_name: str, tags: Mapping[str, str]) -> Sequence[dg.RunRecord]:
+    return instance.get_run_records(dg.RunsFilter(job_name=job_name, tags=dict(tags)))
+
+
+def _earlier(runs: Sequence[dg.RunRecord]) -> list[tuple[str, datetime]]:
+    """The run key of each run that a tick started, and its end; of one that died unrecorded, its last sign of life."""
+    return [
+        (record.dagster_run.tags[_RUN_KEY], _ended(record)) for record in runs if _RUN_KEY in record.dagster_run.tags
+    ]
+
+
+def _ended(record: dg.RunRecord) -> datetime:
+    if record.end_time is None:
+        return record.update_timestamp
+    return datetime.fromtimestamp(record.end_time, UTC)
+
+
+def _answers(instance: dg.DagsterInstance, product: Product, record: dg.RunRecord) -> bool:
+    """Whether a retraining came to a result: a registered model, or a refusal by a check. One that died did not."""
+    run = record.dagster_run
+    if run.status is dg.DagsterRunStatus.SUCCESS:
+        return True
+    registered = asset_key(product, REGISTERED_MODEL)
+    made = run_events(instance, run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return any(event.asset_key == registered for event in made) or bool(refusals(instance, run.run_id))

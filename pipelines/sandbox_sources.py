@@ -1,7 +1,7 @@
-"""The sources of a product at the sandbox.
+"""The sandbox as the provider of a product's sources.
 
 Belongs here: the sandbox of an environment that has one, and the addresses of a product's sources. Does not belong
-here: what the sandbox has at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
+here: the data at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
 """
 
 from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
@@ -15,7 +15,7 @@ def sandbox_of(environment: Environment) -> Sandbox | None:
 
 
 def addresses_of(product: Product) -> frozenset[Address]:
-    """Where the product's sources are read."""
+    """The addresses from which the product's sources are read."""
     return frozenset(_address(source) for source in product.sources)
 
 

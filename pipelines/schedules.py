@@ -4,7 +4,7 @@ Belongs here: the daily schedule and the retraining schedule of a product. Does 
 event (`sensors.py`).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -18,8 +18,8 @@ from resources.clock import Clock
 def daily_schedule(product: Product) -> dg.ScheduleDefinition:
     """Materialises yesterday at 02:00 UTC, when its data have arrived.
 
-    Yesterday is read from the product's clock; the sandbox's clock stands where its data end. A day that is
-    materialised already is skipped.
+    Yesterday is by the product's clock; the sandbox's clock stands at the end of its data. A day that is already
+    materialised is skipped.
     """
 
     @dg.schedule(
@@ -35,7 +35,7 @@ def daily_schedule(product: Product) -> dg.ScheduleDefinition:
         day = (now - timedelta(days=1)).date()
         if day in materialised_days_of(context.instance, product):
             return dg.SkipReason(f"{day} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
-        return request_day(context.instance, product, day, why="day")
+        return request_day(context.instance, product, day, why="day", moment=datetime.now(UTC))
 
     return daily
 
@@ -59,6 +59,6 @@ def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
         tick = context.scheduled_execution_time
         key = f"{product.name}/schedule/{tick:%Y-%m-%dT%H:%M}"
         cause = Cause(kind="schedule", key=key, action="retrain", reasons=(f"due {tick:%Y-%m-%d %H:%M} UTC",))
-        return request_retraining(context.instance, product, cause, clock.now())
+        return request_retraining(context.instance, product, cause, clock.now(), moment=datetime.now(UTC))
 
     return retrain

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pyarrow.fs as pafs
 
+from assets.materialising import asset_key
 from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import DailyFiles, Product
-from pipelines.alerts import run_failure
+from assets.product.names import DEPLOYMENT
+from pipelines.alerts import approval_wanted, run_failure
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
@@ -23,7 +25,9 @@ from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
+from resources.rollout_store.store import RolloutStore
 from resources.sources.object_stores import open_place
+from resources.sources.systems import SourceSystems
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -49,8 +53,8 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
     The sensor starts only the day after the newest materialised day, and the next day once that one is materialised:
     runs of two days at the same time would not see each other's events. `loopline backfill` fills gaps, in one run.
     """
-    patterns = [source.pattern for source in product.sources if isinstance(source, DailyFiles)]
-    if not patterns:
+    sources = [source for source in product.sources if isinstance(source, DailyFiles)]
+    if not sources:
         return None
 
     @dg.sensor(
@@ -66,11 +70,15 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(f"{day} is no day of {product.name}: it is not over, or after the sandbox's end")
-        missing = _not_landed(environment.landing, [pattern.format(day=day) for pattern in patterns])
+            return dg.SkipReason(f"{product.name} has no day {day}: the day is not over, or after the sandbox's end")
+        missing = _not_landed(environment.landing, [source.pattern.format(day=day) for source in sources])
         if missing:
-            return dg.SkipReason(f"{day} has not landed whole: {', '.join(missing)}")
-        return request_day(context.instance, product, day, why="landed")
+            return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
+        systems = SourceSystems(environment)
+        unfinished = [systems.files(source.name, pattern=source.pattern).unfinished(day) for source in sources]
+        if any(unfinished):
+            return dg.SkipReason("; ".join(filter(None, unfinished)))
+        return request_day(context.instance, product, day, why="landed", moment=datetime.now(UTC))
 
     return landing
 
@@ -86,6 +94,29 @@ def failure_alert(product: Product, environment: Environment) -> dg.SensorDefini
     def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
             notifier.send(run_failure(product, context, environment.dagster_url))
+
+    return alert
+
+
+def approval_alert(product: Product) -> dg.SensorDefinition:
+    """Sends an alert for a version that waits for an approver."""
+
+    @dg.asset_sensor(
+        asset_key=asset_key(product, DEPLOYMENT),
+        name=f"{product.name}_approval_alert",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends an alert for each version that waits for an approver, with its model card and the command.",
+    )
+    def alert(
+        context: dg.SensorEvaluationContext, event: dg.EventLogEntry, notifier: dg.ResourceParam[Notifier]
+    ) -> dg.SkipReason:
+        found = event.asset_materialization
+        waiting = None if found is None else found.metadata.get("waiting")
+        if waiting is None:
+            return dg.SkipReason("no version waits for an approver")
+        notifier.send(approval_wanted(product, event.run_id, waiting.value))  # type: ignore[arg-type]
+        return dg.SkipReason("an alert was sent")
 
     return alert
 
@@ -107,9 +138,9 @@ def dead_runs_sensor(product: Product) -> dg.SensorDefinition:
 
 
 def _retraining_sensor(
-    product: Product, name: str, find: Callable[[Product, Lake, datetime], Cause], description: str
+    product: Product, name: str, find: Callable[[Product, Lake, str | None, datetime], Cause], description: str
 ) -> dg.SensorDefinition:
-    """`<product>_<name>_sensor`: requests a retraining for the cause that `find` reads from the lake."""
+    """`<product>_<name>_sensor`: requests a retraining if `find` reads a cause from the lake."""
 
     @dg.sensor(
         name=f"{product.name}_{name}_sensor",
@@ -121,10 +152,13 @@ def _retraining_sensor(
     def retraining(
         context: dg.SensorEvaluationContext,
         lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
         clock: dg.ResourceParam[Clock],
     ) -> dg.RunRequest | dg.SkipReason:
-        now = clock.now()
-        return request_retraining(context.instance, product, find(product, lake, now), now)
+        now, manifest = clock.now(), rollout.read_manifest(product.name)
+        champion = None if manifest is None else manifest.champion.version
+        cause = find(product, lake, champion, now)
+        return request_retraining(context.instance, product, cause, now, moment=datetime.now(UTC))
 
     return retraining
 

@@ -1,7 +1,7 @@
 """The environment: the addresses of everything outside, read and checked once.
 
-Belongs here: the names of the environments, the addresses of each, and the refusal of everything else. The values are
-in `infra/environments/<name>.yaml`. Does not belong here: opening an address, secrets (`keys.py`).
+Belongs here: the names of the environments, the addresses of each, and refusing unknown names and missing addresses.
+The values are in `infra/environments/<name>.yaml`. Does not belong here: opening an address, secrets (`keys.py`).
 """
 
 import os
@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
+from urllib.parse import quote
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -16,13 +17,17 @@ from pydantic import BaseModel, ConfigDict
 from resources.errors import LooplineError
 
 EnvironmentName = Literal["local", "staging", "prod"]
+Part = Literal["all", "decisions"]
+"""What runs in a process: `decisions` is the decision service alone, which is given few addresses."""
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+"""The folder of the code: a checkout, or the folder into which the wheel was installed."""
+_FOR_DECISIONS = {"rollout", "online_store", "decision_log"}
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:\{[a-z_]+\}|[^{}])*))?\}")
 
 
 class UnknownEnvironment(LooplineError):
-    """The environment is not one of ours, or lacks an address; the message names the variable to set."""
+    """The environment is unknown, or lacks an address; the message names the variable to set."""
 
 
 class Ports(BaseModel):
@@ -40,7 +45,8 @@ class Environment(BaseModel):
     """The addresses of everything outside, for one environment.
 
     Attributes:
-        home: Folder of everything that this checkout writes (`.loopline/`, or LOOPLINE_HOME).
+        home: Folder of everything that is written here: LOOPLINE_HOME, or `.loopline/` of the checkout, or of the
+            user's home folder where a wheel is installed.
         lake: Folder or `s3://` prefix of the Delta tables.
         database_url: SQLAlchemy address of the operational database that sources read; `postgresql://` alone means
             psycopg2.
@@ -52,9 +58,11 @@ class Environment(BaseModel):
         decision_log: Folder to which the decision service appends.
         dagster_url: Address of Dagster's pages for people, for links; empty if it is not known.
         webhook: Address that alerts are posted to; empty for the console alone.
+        records: The project's own records, shared by all machines: the audit log, and the locks beside an MLflow
+            server. A folder, or `postgresql+psycopg2://…`; LOOPLINE_RECORDS, or else the database of Dagster's storage.
         sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
         card_transactions: Folder of the Fraud Detection Handbook's monthly Parquet files, which replace the sandbox's
-            invented card payments; empty for the invented ones.
+            invented card payments; if empty, the sandbox invents them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,6 +83,7 @@ class Environment(BaseModel):
     spark_master: str
     dagster_url: str
     webhook: str
+    records: str
     sandbox: bool
     card_transactions: str
 
@@ -95,8 +104,28 @@ class Environment(BaseModel):
         return self.home / "bank"
 
 
-def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
+def is_checkout() -> bool:
+    """Whether the code runs from a checkout, and not from an installed wheel."""
+    return (CHECKOUT / "pyproject.toml").exists()
+
+
+def part_of(variables: Mapping[str, str]) -> Part:
+    """The part of a deployment that LOOPLINE_PART names, which the image of the decision service sets; else `all`.
+
+    Raises:
+        UnknownEnvironment: The name is unknown.
+    """
+    name = variables.get("LOOPLINE_PART") or "all"
+    if name not in get_args(Part):
+        raise UnknownEnvironment(f"LOOPLINE_PART is {name!r}; set it to one of {', '.join(get_args(Part))}")
+    return cast(Part, name)
+
+
+def load_environment(variables: Mapping[str, str] | None = None, *, part: Part = "all") -> Environment:
     """The environment that LOOPLINE_ENV names (`local` when unset).
+
+    Args:
+        part: `decisions` for the decision service: the addresses that it does not use may be unset, and are then empty.
 
     Raises:
         UnknownEnvironment: The name is unknown, a variable without a default is unset, or a port is not a number.
@@ -105,19 +134,26 @@ def load_environment(variables: Mapping[str, str] | None = None) -> Environment:
     name = variables.get("LOOPLINE_ENV", "local")
     if name not in get_args(EnvironmentName):
         raise UnknownEnvironment(f"LOOPLINE_ENV is {name!r}; set it to one of {', '.join(get_args(EnvironmentName))}")
-    home = Path(variables.get("LOOPLINE_HOME") or CHECKOUT / ".loopline").expanduser().resolve()
+    home = (
+        Path(variables.get("LOOPLINE_HOME") or (CHECKOUT if is_checkout() else Path.home()) / ".loopline")
+        .expanduser()
+        .resolve()
+    )
     if home.exists() and not home.is_dir():
         raise UnknownEnvironment(
-            f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path where one can be made"
+            f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path that does not exist yet"
         )
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
     places = {"home": str(home), "bureau_port": str(ports.bureau), "dagster_port": str(ports.dagster)}
+    needed = _FOR_DECISIONS if part == "decisions" else set(text)
     values: dict[str, Any] = {
-        key: _expand(key, value, variables, places) if isinstance(value, str) else value for key, value in text.items()
+        key: _expand(key, value, variables, places, needed=key in needed) if isinstance(value, str) else value
+        for key, value in text.items()
     }
     for key in ("database_url", "mlflow_tracking_uri"):
         values[key] = _with_driver(values[key])
+    values["records"] = values["records"] or _dagster_database(variables)
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
 
@@ -134,13 +170,30 @@ def _with_driver(address: str) -> str:
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", address)
 
 
-def _expand(key: str, text: str, variables: Mapping[str, str], places: Mapping[str, str]) -> str:
+def _dagster_database(variables: Mapping[str, str]) -> str:
+    """The address of Dagster's PostgreSQL; empty where its variables are not set."""
+    names = [f"LOOPLINE_DAGSTER_DB_{part}" for part in ("USER", "PASSWORD", "HOST", "PORT", "NAME")]
+    user, password, host, port, database = (variables.get(name, "") for name in names)
+    if not (user and password and host and database):
+        return ""
+    place = f"[{host}]" if ":" in host else host
+    return f"postgresql+psycopg2://{quote(user, safe='')}:{quote(password, safe='')}@{place}:{port or 5432}/{database}"
+
+
+def _expand(key: str, text: str, variables: Mapping[str, str], places: Mapping[str, str], *, needed: bool) -> str:
     def value(match: re.Match[str]) -> str:
         variable, default = match.group(1), match.group(2)
         if variables.get(variable):
             return variables[variable]
+        if default is None and not needed:
+            return ""
         if default is None:
-            raise UnknownEnvironment(f"{variable} is not set; it gives the environment's '{key}'")
+            elsewhere = (
+                "; the decision service's container is not given it: run the command where Dagster runs"
+                if part_of(variables) == "decisions"
+                else ""
+            )
+            raise UnknownEnvironment(f"{variable} is not set; it gives the environment's '{key}'{elsewhere}")
         return default.format_map(places)
 
     return _VARIABLE.sub(value, text)

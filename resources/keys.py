@@ -1,4 +1,4 @@
-"""Secret keys: finding them, and making a local one.
+"""Secret keys: reading them, and creating one in the local environment.
 
 Belongs here: the keys that sign bundles and that tokenise personal data, by name. Does not belong here: signing and
 tokenising (`assets.bundle.signing`, `assets.privacy`), any other password or address (`environments.py`).
@@ -20,17 +20,17 @@ _SHORTEST = 32
 
 
 class MissingKey(LooplineError):
-    """There is no usable key of that name; the message says which variable or file to set right."""
+    """There is no usable key of that name; the message names the variable or file to correct."""
 
 
 def signing_key(environment: Mapping[str, str], home: Path, name: str) -> bytes:
     """The secret key of that name, at least 32 bytes.
 
-    The variable LOOPLINE_<NAME>_KEY holds it, as hexadecimal digits or as text. The local environment makes one when
-    the variable is unset: `<home>/keys/<name>.key`, readable by its owner alone. Staging and prod never make one.
+    The variable LOOPLINE_<NAME>_KEY holds it, as hexadecimal digits or as text. If the variable is unset, the local
+    environment creates `<home>/keys/<name>.key`, readable only by its owner. Staging and prod never create a key.
 
     Args:
-        environment: Environment variables; LOOPLINE_ENV says which environment it is.
+        environment: Environment variables; LOOPLINE_ENV names the environment.
         home: Folder of everything that this checkout writes.
         name: The purpose of the key: `signing`, `tokenisation`.
 
@@ -73,7 +73,7 @@ def _local_key(path: Path) -> bytes:
 
 
 def _create(path: Path, text: str) -> None:
-    """Writes the file whole or not at all; if another process was first, its key stays."""
+    """Writes the file whole or not at all; a key that another process has written meanwhile stays."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

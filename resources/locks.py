@@ -1,7 +1,7 @@
 """Exclusive locks across processes.
 
-Belongs here: an exclusive lock by name, in the place that the environment has: a file beside a local database or in a
-folder, or an advisory lock in PostgreSQL. Does not belong here: what is done under a lock.
+Belongs here: an exclusive lock by name: a file beside a local database or in a folder, or an advisory lock in
+PostgreSQL. Does not belong here: the work that is done under a lock.
 
 A crash leaves no lock behind: the kernel drops a file's lock when the process ends, and PostgreSQL drops a
 transaction's lock when the connection ends.
@@ -18,20 +18,20 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
 from resources.errors import LooplineError
+from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
 _POLL_SECONDS = 0.02
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class LockError(LooplineError):
-    """The lock cannot be had here; the message names it and the remedy."""
+    """The lock cannot be acquired; the message names the lock and the remedy."""
 
 
 class LockTimeout(LockError):
-    """Somebody else held the lock for as long as we were willing to wait; trying again may work."""
+    """Another process held the lock during the whole wait; the same call may succeed later."""
 
 
 @contextmanager
@@ -40,14 +40,19 @@ def exclusive(address: str, name: str, *, wait: timedelta = timedelta(seconds=60
 
     Args:
         address: `sqlite:///<file>` or a folder (a lock file in it), or `postgresql+psycopg2://…` (an advisory lock).
-        name: What is locked; locks of different names are independent.
+        name: The name of the lock; locks of different names are independent.
         wait: How long to wait for another holder.
 
     Raises:
         LockTimeout: Another process held the lock for longer than `wait`.
-        LockError: The address is of no known kind, or the connection to the database was lost while the lock was held.
+        LockError: The address is empty or of no known kind, the database cannot be reached, or its connection was lost
+            while the lock was held.
     """
-    if address.startswith("postgresql"):
+    if not address:
+        raise LockError(
+            f"lock '{name}' has no place; set LOOPLINE_RECORDS to postgresql+psycopg2://user:password@host/db"
+        )
+    if is_postgres(address):
         with _advisory(address, name, wait):
             yield
         return
@@ -79,7 +84,7 @@ def _lock_file(path: Path, wait: timedelta) -> Iterator[None]:
         deadline = time.monotonic() + wait.total_seconds()
         while not _taken(handle):
             if time.monotonic() >= deadline:
-                raise LockTimeout(f"lock {path} was held by another for {wait.total_seconds():g} s; try again")
+                raise LockTimeout(f"lock {path} was held by another process for {wait.total_seconds():g} s; try again")
             time.sleep(_POLL_SECONDS)
         yield
     finally:
@@ -94,21 +99,32 @@ def _taken(handle: int) -> bool:
     return True
 
 
+def _connected(address: str, name: str) -> sa.Connection:
+    try:
+        return engine_of(address).connect()
+    except OperationalError as error:
+        raise LockError(
+            f"lock '{name}': PostgreSQL at {place_of(address)} cannot be used: {reason_of(error)}; "
+            "start it, or correct the address"
+        ) from error
+
+
 @contextmanager
 def _advisory(address: str, name: str, wait: timedelta) -> Iterator[None]:
-    """An advisory lock of a transaction, which works behind a connection pooler; a session's lock would not."""
+    """A transaction-level advisory lock: unlike a session-level one it works behind a connection pooler."""
     key = int.from_bytes(hashlib.sha256(f"loopline:{name}".encode()).digest()[:8], "big", signed=True)
-    engine = sa.create_engine(address, poolclass=NullPool)
-    with engine.connect() as connection, connection.begin():
+    with _connected(address, name) as connection, connection.begin():
         connection.execute(sa.text(f"SET LOCAL lock_timeout = {max(1, round(wait.total_seconds() * 1000))}"))
         try:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
         except OperationalError as error:
             if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
                 raise
-            raise LockTimeout(f"lock '{name}' was held by another for {wait.total_seconds():g} s; try again") from error
+            raise LockTimeout(
+                f"lock '{name}' was held by another process for {wait.total_seconds():g} s; try again"
+            ) from error
         yield
         try:
             connection.execute(sa.text("SELECT 1"))
         except OperationalError as error:
-            raise LockError(f"the connection that held lock '{name}' was lost; read what is recorded") from error
+            raise LockError(f"the connection that held lock '{name}' was lost; check what was written") from error

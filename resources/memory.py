@@ -18,9 +18,10 @@ _LARGEST = 32 * 2**20
 def keep_freed_memory() -> bool:
     """Makes NumPy and Arrow share one heap, which keeps up to 64 MB of freed memory for the next columns.
 
-    By default glibc returns the end of its heap to the system once twice the largest freed array lies free there.
-    Arithmetic over columns of half a megabyte then returns memory, and waits until the system has cleared it again, so
-    often that it takes half of the feature kernel's time. Arrow's own heap asks for pages of 2 MB, which a virtual
+    By default glibc returns the end of its heap to the system once free memory there reaches twice the largest freed
+    array.
+    With columns of half a megabyte, the kernel then spends half of its time on returning memory and on waiting for the
+    system to clear it again. Arrow's own heap asks for pages of 2 MB, which a virtual
     machine may clear more slowly than it reads them. Columns above 32 MB are mapped one by one, as before.
 
     Returns:

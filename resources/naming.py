@@ -1,7 +1,7 @@
 """The allowed forms of names, versions, digests and days.
 
-Belongs here: the allow-lists for what comes from outside and ends up in a path, a table, a partition key or a command.
-Does not belong here: anything that opens what is named; the errors of one stage, which wrap `BadName`.
+Belongs here: the allow-lists for names from outside that become part of a path, a table, a partition key or a command.
+Does not belong here: opening the named things; the errors of one stage, which wrap `BadName`.
 """
 
 import re
@@ -38,10 +38,10 @@ def checked_name(value: str, what: str) -> str:
     """Returns the value if `is_name` holds.
 
     Args:
-        what: What is named, for the message: `product`, `source`, `key column`.
+        what: The kind of name, for the message: `product`, `source`, `key column`.
 
     Raises:
-        BadName: It does not; the message gives the allowed form.
+        BadName: It does not hold; the message gives the allowed form.
     """
     if not is_name(value):
         raise BadName(f"{what} {value!r} is not a name: write lower-case letters, digits and _, a letter first")
@@ -52,10 +52,10 @@ def checked_version(value: str) -> str:
     """Returns the value if `is_version` holds.
 
     Raises:
-        BadName: It does not; the message gives the allowed form.
+        BadName: It does not hold; the message gives the allowed form.
     """
     if not is_version(value):
-        raise BadName(f"version {value!r} is not one: write letters, digits, '.', '_' and '-'")
+        raise BadName(f"version {value!r} is not valid: write letters, digits, '.', '_' and '-'")
     return value
 
 

@@ -1,6 +1,6 @@
 """Alerts to people.
 
-Belongs here: the alert as a frozen value, and its ways to people: the console and a webhook. Does not belong here: when
+Belongs here: the alert as a frozen value, and its channels: the console and a webhook. Does not belong here: when
 to alert (`assets.monitoring.verdicts`, `pipelines.alerts`).
 """
 
@@ -74,7 +74,7 @@ class Alert:
 
 
 class Notifier(Protocol):
-    """A way to reach people."""
+    """A channel to the people on call."""
 
     def send(self, alert: Alert) -> None:
         """Delivers the alert.
@@ -99,7 +99,7 @@ class ConsoleNotifier:
 
 @dataclass(frozen=True)
 class WebhookNotifier:
-    """Posts JSON: the alert's fields, `text` for chat services, and `key`; also as the header `Idempotency-Key`.
+    """Posts JSON: the alert's fields, `text` for chat services, and `key`, which the header `Idempotency-Key` repeats.
 
     An attempt is repeated, with growing pauses, after a timeout and after the statuses 408, 425, 429, 500, 502, 503 and
     504; every other refusal is final. A redirect is not followed: it would give the alert to another receiver.

@@ -1,7 +1,7 @@
 """Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
 
-Belongs here: the life of a process and the wait for its first answer. Does not belong here: which services there are
-and how they are started (`pipelines.services.lifecycle`).
+Belongs here: the life of a process and the wait for its first answer. Does not belong here: the list of services
+(`pipelines.services.catalog`), the order of their start (`pipelines.services.lifecycle`).
 """
 
 import contextlib
@@ -114,7 +114,7 @@ class ProcessTable:
         log = self._home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         mark = uuid.uuid4().hex
-        # Not below the home: the path of a socket may have about a hundred characters.
+        # Not below the home: the path of a socket may have at most about a hundred characters.
         scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
         try:
             child = _spawn(
@@ -139,7 +139,7 @@ class ProcessTable:
         family = _family(processes)
         _signal(family, psutil.Process.terminate)
         left = _wait_for(family, grace_seconds)
-        # A process that was started while the others were being stopped is not in the first list.
+        # A process that the others started while they were being stopped is not in the first list.
         left = list({*left, *_family(processes)})
         _signal(left, psutil.Process.kill)
         left = _wait_for(left, grace_seconds)
@@ -273,11 +273,11 @@ def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], f
 
 @contextlib.contextmanager
 def _heard_signals() -> Iterator[None]:
-    """Within the block, a child is started that does not ignore SIGINT and SIGTERM, even if this process does.
+    """A child that is started within the block does not ignore SIGINT and SIGTERM, even if this process does.
 
     A process that a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well. A child
-    inherits an ignored signal, but not a handler: a handler that does nothing replaces the ignoring during the block.
-    Only the main thread may set handlers.
+    inherits ignored signals but not handlers, so during the block an empty handler replaces each ignored signal. Only
+    the main thread may set handlers.
     """
     alone = threading.current_thread() is threading.main_thread()
     asking = (signal.SIGINT, signal.SIGTERM) if alone else ()
@@ -309,7 +309,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _family(processes: Sequence[ServiceProcess]) -> list[psutil.Process]:
-    """The running ones of the processes and their descendants, including descendants of processes that have ended."""
+    """The processes and their descendants that still run, including descendants of processes that have ended."""
     leaders = [leader for process in processes if (leader := _leader(process)) is not None]
     found = [member for leader in leaders for member in (leader, *_descendants(leader))]
     marks = {process.mark for process in processes}
@@ -328,7 +328,7 @@ def _mark_of(process: psutil.Process) -> str | None:
     try:
         return process.environ().get(_MARK)
     except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-        # A process of another user, or one that is ending, is not one of ours.
+        # A process of another user, or one that is ending, was not started here.
         return None
 
 

@@ -1,4 +1,4 @@
-"""What every test may use, and which tests may run beside each other."""
+"""Settings of all tests, and which tests may run in parallel."""
 
 import os
 
@@ -11,9 +11,9 @@ os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
 
 class Files(LoadFileScheduling):
-    """The tests of a file stay in one process; so do the files that share the demonstration, which is made but once.
+    """Keeps the tests of a file in one process, and the files that share the one demonstration.
 
-    The kernel's properties share nothing, and each takes long in a campaign.
+    Only the kernel's properties are spread: they share nothing, and each takes long in a campaign.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -24,5 +24,5 @@ class Files(LoadFileScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:
-    """How tests are dealt out when several processes run them."""
+    """The distribution of tests over several processes."""
     return Files(config, log)

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
+
 from assets.bundle.calibration import Calibration
+from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
 from assets.features.kernel.kernel import Kernel
@@ -22,6 +25,27 @@ class BundleError(LooplineError):
     """A bundle cannot be trusted, read or written; the message names the file and its fault."""
 
 
+@dataclass(frozen=True)
+class ReasonWords:
+    """The words for a number that counted against a person, by the median of the accepted training rows.
+
+    Attributes:
+        high, low: For values above and below the median; `None` where no words are declared.
+        median: `None` where no accepted row has a value; then neither words fit.
+    """
+
+    high: str | None
+    low: str | None
+    median: float | None
+
+    def fitting(self, value: float) -> str | None:
+        """The words that are true of a value, compared in the model's precision; `None` where none are."""
+        if self.median is None or not math.isfinite(value):
+            return None
+        value, median = float(np.float32(value)), float(np.float32(self.median))
+        return self.high if value > median else self.low if value < median else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """How a score becomes an outcome, which request columns identify and order a row, and how old events may be.
@@ -30,21 +54,22 @@ class Policy:
         threshold: The lowest probability of the bad outcome that is refused.
         accept, refuse, fallback: The outcomes below the threshold, from it on, and when neither model nor scorecard
             gives a score.
-        reasons: For a feature the reason in words for the person concerned; by default the feature's description.
+        reasons: For a feature the reason in words for the person concerned: for a number by its value, or a text that
+            is true of every value; by default the feature's description.
         reasons_shown: The most reasons that a refusal names.
         row_id: The request's column that names the row.
         sequence: The request's integer column that orders events of the same microsecond; `None` where ties do not
             matter. With it, the online store's events have a column `sequence`.
         scale: The meaning of the score.
-        max_age_seconds: How long before a decision the events of each source may end.
-        when_stale: The result when they end earlier: the fallback outcome, or no decision.
+        max_age_seconds: The longest time from a source's watermark to the decision.
+        when_stale: The result when a watermark is older: the fallback outcome, or no decision.
     """
 
     threshold: float
     accept: str
     refuse: str
     fallback: str
-    reasons: Mapping[str, str]
+    reasons: Mapping[str, str | ReasonWords]
     reasons_shown: int
     row_id: str
     sequence: str | None = None
@@ -77,9 +102,11 @@ class BundleParts:
         model: ONNX, one float32 input [n, encoded columns], output with the probability of the bad outcome.
         booster: The same model as XGBoost UBJ, for the reasons of a refusal; cut to its best iteration.
         scorecard: Decides when the model fails; its points give calibrated log odds.
-        calibration: From the model's probability to the probability that is compared with the threshold.
+        calibration: The map from the model's probability to the one that is compared with the threshold.
         reference: The profile against which live data is monitored; any JSON object.
         metrics: The evaluation that the gates judged; any JSON object.
+        contract: What requests and posted events are held to; None in a bundle of before contracts were part of it,
+            whose requests are held to their columns' kinds and listed values alone.
     """
 
     product: str
@@ -95,6 +122,7 @@ class BundleParts:
     policy: Policy
     reference: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    contract: BundleContract | None = None
 
     def __post_init__(self) -> None:
         try:

@@ -42,8 +42,8 @@ class Calibration:
 
     Attributes:
         method: "platt" is `sigmoid(slope * log_odds(raw) + intercept)` (Platt 1999); "piecewise" joins `knots`.
-        slope, intercept: Of "platt"; 1 and 0 leave the raw score as it is.
-        knots: Of "piecewise": (raw, probability) pairs, both strictly increasing, the first at 0 and the last at 1.
+        slope, intercept: For "platt"; 1 and 0 leave the raw score unchanged.
+        knots: For "piecewise": (raw, probability) pairs, both strictly increasing; the first raw is 0, the last is 1.
     """
 
     method: Method = "platt"
@@ -76,7 +76,7 @@ class Calibration:
         scores = np.asarray(raw, dtype=np.float64)
         if not np.all((scores >= 0.0) & (scores <= 1.0)):
             invalid = scores[~((scores >= 0.0) & (scores <= 1.0))].ravel()[0]
-            raise CalibrationError(f"raw score {invalid} is not between 0 and 1, as every output of the model is")
+            raise CalibrationError(f"raw score {invalid}: an output of the model must be between 0 and 1")
         if self.method == "platt":
             return sigmoid(self.slope * log_odds(scores) + self.intercept)
         knots = np.asarray(self.knots, dtype=np.float64)

@@ -3,9 +3,9 @@
 Belongs here: the folder's layout and every check of its bytes. Does not belong here: the meaning of the parts
 (`bundle.py`), keys (`resources.keys`), where a bundle is published (`resources.rollout_store`).
 
-A folder holds the files of `FILES`, `manifest.json` (which names each of them with its size and SHA-256) and
-`signature` (HMAC-SHA256 of the manifest's bytes). A bundle's digest is the SHA-256 of the manifest, and so covers every
-file.
+A folder holds the files of `FILES`, those of `OPTIONAL` that its parts have, `manifest.json` (which names each of them
+with its size and SHA-256) and `signature` (HMAC-SHA256 of the manifest's bytes). A bundle's digest is the SHA-256 of
+the manifest, and so covers every file.
 """
 
 import json
@@ -14,13 +14,14 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy
+from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy, ReasonWords
 from assets.bundle.calibration import Calibration, CalibrationError
+from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
@@ -36,6 +37,8 @@ FILES = (
     "model.onnx", "booster.ubj", "scorecard.json", "calibration.json", "kernel.json", "encoder.json", "policy.json",
     "reference.json", "metrics.json",
 )  # fmt: skip
+OPTIONAL = ("contract.json",)
+"""Files that bundles of earlier versions of this code do not have."""
 
 _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
@@ -91,10 +94,21 @@ def _file_bytes(parts: BundleParts) -> dict[str, bytes]:
         "calibration.json": _json("calibration", parts.calibration.to_dict()),
         "kernel.json": _json("kernel", parts.kernel.to_dict()),
         "encoder.json": _json("encoder", parts.encoder.to_dict()),
-        "policy.json": _json("policy", asdict(parts.policy) | {"reasons": dict(parts.policy.reasons)}),
+        "policy.json": _json("policy", _policy_record(parts.policy)),
         "reference.json": _json("reference", parts.reference),
         "metrics.json": _json("metrics", parts.metrics),
+        **({} if parts.contract is None else {"contract.json": _json("contract", parts.contract.to_dict())}),
     }
+
+
+def _policy_record(policy: Policy) -> dict[str, Any]:
+    words = {name: asdict(of) if isinstance(of, ReasonWords) else of for name, of in policy.reasons.items()}
+    return asdict(replace(policy, reasons={})) | {"reasons": words}
+
+
+def _policy(record: Mapping[str, Any]) -> Policy:
+    words = {name: of if isinstance(of, str) else ReasonWords(**of) for name, of in record["reasons"].items()}
+    return Policy(**{**record, "reasons": words})
 
 
 def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:
@@ -164,9 +178,10 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
             calibration=Calibration.from_dict(json.loads(files["calibration.json"])),
             kernel=Kernel.from_dict(json.loads(files["kernel.json"])),
             encoder=Encoder.from_dict(json.loads(files["encoder.json"])),
-            policy=Policy(**json.loads(files["policy.json"])),
+            policy=_policy(json.loads(files["policy.json"])),
             reference=json.loads(files["reference.json"]),
             metrics=json.loads(files["metrics.json"]),
+            contract=BundleContract.from_dict(json.loads(files["contract.json"])) if "contract.json" in files else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError) as error:
         raise BundleError(f"bundle {folder} is signed but cannot be read by this version: {error!r}") from error
@@ -174,15 +189,16 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
 
 
 def _verified_files(folder: Path, listed: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
-    if set(listed) != set(FILES):
-        differing = sorted(set(listed) ^ set(FILES))
+    known = (*FILES, *(name for name in OPTIONAL if name in listed))
+    if set(listed) != set(known):
+        differing = sorted(set(listed) ^ set(known))
         raise BundleError(f"bundle {folder}: its manifest differs from the known files in {differing}")
     present = set(os.listdir(folder))
-    if present != {*FILES, MANIFEST, SIGNATURE}:
-        differing = sorted(present ^ {*FILES, MANIFEST, SIGNATURE})
+    if present != {*known, MANIFEST, SIGNATURE}:
+        differing = sorted(present ^ {*known, MANIFEST, SIGNATURE})
         raise BundleError(f"bundle {folder}: files are missing or unknown: {differing}")
     files: dict[str, bytes] = {}
-    for name in FILES:
+    for name in known:
         entry = _FileEntry(**listed[name])
         if not is_digest(entry.sha256) or not 0 <= entry.size <= _LARGEST_FILE:
             raise BundleError(f"bundle {folder}: the manifest's entry of {name} is not a valid digest and size")

@@ -1,6 +1,6 @@
 """Numbers read back from the JSON of a bundle.
 
-Belongs here: the check that several parts of a bundle make of a stored number. Does not belong here: the parts' own
+Belongs here: the check of a stored number that several parts of a bundle share. Does not belong here: each part's
 checks of ranges and order.
 """
 

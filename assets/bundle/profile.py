@@ -22,9 +22,9 @@ from resources.errors import LooplineError
 
 BINS = 10
 SAMPLE = 256
-"""Most order statistics kept of a numeric column; their distribution is within 1 / (2 * SAMPLE) of the column's."""
+"""Largest number of order statistics kept of a numeric column; their distribution is within 1 / (2 * SAMPLE) of it."""
 KEPT = 50
-"""Most values kept of a categorical column: the most frequent ones are enough to tell distributions apart."""
+"""Largest number of values kept of a categorical column: the most frequent suffice to tell distributions apart."""
 
 _FORMAT = 1
 
@@ -40,7 +40,7 @@ class NumericProfile:
     Attributes:
         edges: Inner bin edges, strictly ascending; bin i holds values in (edges[i-1], edges[i]], the first and the
             last bin are unbounded.
-        counts: Reference rows in each bin; one more than the edges.
+        counts: Reference rows in each bin; one entry more than `edges`.
         missing: Reference rows without a value.
         sample: Sorted order statistics at the ranks (i + 0.5) / n; empty when every value was missing.
     """
@@ -165,7 +165,7 @@ def build_profile(
         ProfileError: There are no rows, a column is missing, of another type or infinite, or scores and rows differ.
     """
     if features.num_rows == 0 or features.num_rows != len(scores):
-        raise ProfileError(f"{features.num_rows} rows of features and {len(scores)} scores; give as many")
+        raise ProfileError(f"{features.num_rows} rows of features and {len(scores)} scores; give one score per row")
     if not (0 <= positive_rate <= 1 and 0 <= auc <= 1):
         raise ProfileError(f"positive rate {positive_rate} and AUC {auc} must both be measured, from 0 to 1")
     return ReferenceProfile(
@@ -229,7 +229,7 @@ def _numeric(name: str, values: NDArray[np.float64]) -> NumericProfile:
 def _edges(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     """Deciles; a value that fills more than one decile has a bin of its own, with an edge on both sides.
 
-    Otherwise a feature that is nearly always 1 could fall to 0.5 within its bin, unnoticed.
+    Otherwise a feature that is nearly always 1 could fall to 0.5 without leaving its bin.
     """
     deciles = np.quantile(ordered, np.arange(1, BINS) / BINS, method="inverted_cdf")
     edges, repeats = np.unique(deciles, return_counts=True)

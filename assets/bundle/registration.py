@@ -6,7 +6,7 @@ here: the registry itself (`resources.tracking`), whether a version may be promo
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -18,7 +18,8 @@ Gates = Literal["promote", "refuse"]
 Answer = Literal["approve", "reject"]
 
 _PREFIX = "loopline."
-_APPROVAL = "loopline.approval"
+_ANSWER = "loopline.answer."
+_LAST_ANSWER = "loopline.approval"
 
 
 class RegistrationError(LooplineError, ValueError):
@@ -62,7 +63,7 @@ class Registration:
             if not getattr(self, name):
                 raise RegistrationError(f"registration of {self.product}: '{name}' is empty; record it")
         if not self.pins:
-            raise RegistrationError(f"registration of {self.product}: no table is pinned; it could not be rebuilt")
+            raise RegistrationError(f"registration of {self.product}: no pinned table; the model could not be rebuilt")
         if self.trained_at.tzinfo is None:
             raise RegistrationError(f"registration of {self.product}: trained_at has no time zone; give it in UTC")
 
@@ -157,6 +158,7 @@ class Approval:
         version: The version that was reviewed; the answer holds for no other.
         by: Name of the person.
         reason: The reason in the person's words.
+        overturns: Why an earlier rejection of the version no longer holds; empty if the answer overturns none.
     """
 
     version: str
@@ -164,6 +166,7 @@ class Approval:
     by: str
     reason: str
     at: datetime
+    overturns: str = ""
 
     def __post_init__(self) -> None:
         if not self.by.strip() or not self.reason.strip():
@@ -173,25 +176,30 @@ class Approval:
         if self.at.tzinfo is None:
             raise RegistrationError(f"approval of version {self.version}: the time has no time zone; give it in UTC")
 
-    def to_tags(self) -> dict[str, str]:
-        """The approval as a tag of the version; a later approval replaces it (the audit log keeps all)."""
-        record = {"version": self.version, "answer": self.answer, "by": self.by, "reason": self.reason}
-        return {_APPROVAL: json.dumps({**record, "at": self.at.isoformat()}, sort_keys=True)}
+    def to_tags(self, earlier: int) -> dict[str, str]:
+        """The answer as a tag of the version: one more tag, so that no earlier answer is overwritten.
+
+        Args:
+            earlier: Number of the answers that the version has already.
+        """
+        return {f"{_ANSWER}{earlier + 1}": json.dumps({**asdict(self), "at": self.at.isoformat()}, sort_keys=True)}
 
     @classmethod
-    def from_tags(cls, tags: Mapping[str, str]) -> "Approval | None":
-        """The approval among a version's tags; `None` if nobody has approved or rejected the version.
+    def all_from_tags(cls, tags: Mapping[str, str]) -> "tuple[Approval, ...]":
+        """Every answer among a version's tags, the oldest first.
 
         Raises:
-            RegistrationError: The tag is not what `to_tags` writes.
+            RegistrationError: A tag is not what `to_tags` writes.
         """
-        if _APPROVAL not in tags:
-            return None
+        numbered = [(int(name.removeprefix(_ANSWER)), text) for name, text in tags.items() if name.startswith(_ANSWER)]
+        # Older code kept the last answer alone.
+        texts = [tags[_LAST_ANSWER]] if _LAST_ANSWER in tags else []
+        texts += [text for _, text in sorted(numbered)]
         try:
-            record = json.loads(tags[_APPROVAL])
-            return cls(**{**record, "at": datetime.fromisoformat(record["at"])})
+            records = [json.loads(text) for text in texts]
+            return tuple(cls(**{**record, "at": datetime.fromisoformat(record["at"])}) for record in records)
         except (KeyError, TypeError, ValueError) as error:
-            raise RegistrationError(f"the version's approval cannot be read: {error!r}") from error
+            raise RegistrationError(f"an answer on the version cannot be read: {error!r}") from error
 
 
 def _gates(text: str) -> Gates:

@@ -4,7 +4,7 @@ Belongs here: fetching a release from the rollout store and verifying its bundle
 files (`files.py`), publishing (`assets.registry`), following the manifest (`assets.serving.watcher`).
 """
 
-from assets.bundle.bundle import Bundle
+from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle
 from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
@@ -18,7 +18,11 @@ def released_bundle(product: str, release: Release, rollout: RolloutStore, key: 
 
     Raises:
         RolloutError: The bundle is not published.
-        BundleError: The bundle was altered after signing, or is not the one that the release names.
+        BundleError: The bundle was altered after signing, or is not the one that the release names; the message names
+            the command that publishes it again.
     """
     folder = rollout.fetch_bundle(product, release.version, release.digest)
-    return load_bundle(folder, key, release.digest)
+    try:
+        return load_bundle(folder, key, release.digest)
+    except BundleError as error:
+        raise BundleError(f"{error}; publish it again from the registry: loopline repair {product}") from error

@@ -1,6 +1,6 @@
 """From features to a calibrated probability, and to the contribution of each column.
 
-Belongs here: running ONNX Runtime and XGBoost, and the check that all parts of a bundle are of one model. The decision
+Belongs here: running ONNX Runtime and XGBoost, and the check that a bundle's parts belong to one model. The decision
 service, batch scoring and replay all score here. Does not belong here: computing features, outcomes and fallbacks
 (`assets.serving.engine`), reasons in words (`assets.serving.reasons`).
 """
@@ -43,7 +43,7 @@ class Scorer:
     """A bundle's model, ready to run. Safe to use from several threads; each call computes in one thread.
 
     Raises:
-        BundleError: A file is no model, does not fit the encoder, or is of another model than the others.
+        BundleError: A file is no model, does not fit the encoder, or belongs to another model than the other files.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -66,7 +66,7 @@ class Scorer:
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrated probability of the bad outcome of each row: float64 [n].
 
-        A row has the same score, to the last bit, alone and in a batch.
+        A row has the same score, to the last bit, alone and in a batch; no rows have no scores.
 
         Raises:
             ModelError: The model failed, or gave no probability.
@@ -88,14 +88,16 @@ class Scorer:
             contributions = self._booster.predict(xgb.DMatrix(matrix, nthread=1), pred_contribs=True)
         except xgb.core.XGBoostError as error:
             raise ModelError(f"the model's contributions failed: {error}") from error
-        return np.asarray(contributions[:, :-1], dtype=np.float64)  # the last column is the bias
+        # XGBoost gives no rows as one dimension. The last column is the bias.
+        return np.asarray(contributions, dtype=np.float64).reshape(len(matrix), matrix.shape[1] + 1)[:, :-1]
 
     def _raw(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
             output = self._session.run([self._output], {self._input: matrix})[0]
         except _ORT_ERRORS as error:
             raise ModelError(f"the model failed: {error}") from error
-        raw = np.asarray(output, dtype=np.float64).reshape(len(matrix), -1)[:, -1]
+        values = np.asarray(output, dtype=np.float64)
+        raw = values if values.ndim == 1 else values[:, -1]  # either form, also of no rows
         if not np.isfinite(raw).all():
             raise ModelError(f"the model gave {raw[~np.isfinite(raw)][0]} instead of a probability")
         return raw

@@ -31,7 +31,7 @@ def verify(manifest: bytes, signature: str, key: bytes) -> None:
     """Checks a signature, in constant time.
 
     Raises:
-        SignatureError: The signature is not that of these bytes under this key.
+        SignatureError: These bytes have another signature under this key.
     """
     if not hmac.compare_digest(sign(manifest, key).encode(), signature.encode()):
         raise SignatureError("the signature does not fit the manifest: it was altered, or signed with another key")

@@ -1,7 +1,7 @@
 """Assets of evaluation: `evaluation`, with every gate as a blocking check.
 
 Belongs here: evaluating the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
-computing a figure (the modules beside this one), promotion (`assets.registry`).
+computing a figure (the modules beside this one), registering (`assets.registry`), promotion (`assets.rollout`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.profile import build_profile
-from assets.bundle.released import released_bundle
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
+from assets.governance.audit_database import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.product.names import EVALUATION, MODEL, ONLINE_STORE, TRAINING_SET, table_name
+from assets.rollout.keeper import Keeper
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
 from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
@@ -63,15 +64,17 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         keys: dg.ResourceParam[Keys],
         rollout: dg.ResourceParam[RolloutStore],
+        audit: dg.ResourceParam[Audit],
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
+        keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
             table = lake.read(table_name(product.name, TRAINING_SET), version=model["training_set"]["version"])
             bundle = load_bundle(run.download(CANDIDATE, Path(place)), keys.signing, None)
             rows, split, _ = labelled_rows(product, table, bundle.parts.encoder)
-            champion = _champion(product, rollout, keys)
+            champion = _champion(product, keeper)
             figures = evaluate_model(
                 rows, split, boosted_model(bundle.parts), bundle.parts.scorecard,
                 decision=product.decision, protected=product.protected, gates=product.gates, seed=product.model.seed,
@@ -114,12 +117,10 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
     return evaluation
 
 
-def _champion(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | None:
-    """The bundle that decides now; `None` before the first release."""
-    manifest = rollout.read_manifest(product.name)
-    if manifest is None:
-        return None
-    return released_bundle(product.name, manifest.champion, rollout, keys.signing)
+def _champion(product: Product, keeper: Keeper) -> Bundle | None:
+    """The bundle that decides now, published again if its copy is damaged; `None` before the first release."""
+    state = keeper.state(product.name)
+    return None if state is None else keeper.published(product.name, state.champion)[0]
 
 
 def _champion_scores(
@@ -134,7 +135,7 @@ def _champion_scores(
 def _reference(
     product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
-    """The reference profile of the test rows, with which live rows will be compared."""
+    """The profile of the test rows, the reference for live rows."""
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(

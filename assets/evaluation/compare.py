@@ -16,7 +16,7 @@ class Comparison:
     """The AUC that the challenger loses against the champion.
 
     Attributes:
-        champion_auc, challenger_auc: On the same rows.
+        champion_auc, challenger_auc: AUC of each on the same rows.
         difference: champion - challenger; above 0 the champion ranks better.
         low, high: The 95% percentile interval of the difference, by paired stratified bootstrap.
     """
@@ -45,7 +45,7 @@ def compare(
     Args:
         y: int8 [n].
         champion, challenger: float64 [n], scores of the same rows in the same order.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         resamples: Number of bootstrap resamples.
 
     Raises:

@@ -30,8 +30,8 @@ class Scored:
     """The arrays behind the figures; for pictures, not for JSON.
 
     Attributes:
-        y, scores, scorecard_scores, stake: Of the test rows, in the order of `Split.test`.
-        training_scores: Of the training rows.
+        y, scores, scorecard_scores, stake: Arrays over the test rows, in the order of `Split.test`.
+        training_scores: Scores of the training rows.
     """
 
     y: NDArray[np.int8]
@@ -47,7 +47,7 @@ class Evaluation:
 
     Attributes:
         windows: The windows and row counts of the split.
-        train, calibrate, test: Its figures on each part; only those of the test rows are unbiased.
+        train, calibrate, test: Figures on each part; only those on the test rows are unbiased.
         scorecard: The baseline's figures on the test rows.
         chosen: The threshold with its profit on the calibration rows, where it was chosen.
         tested: The same threshold with its profit on the test rows.
@@ -57,7 +57,7 @@ class Evaluation:
         score_psi: Stability index of the score, training against test.
         explanation_agreement: Rank correlation of importances between halves of the test rows; `None` if undefined.
         flipped_share: Share of test decisions that noise of 1% changes.
-        comparison: Against the champion on the test rows; `None` for a first model.
+        comparison: Comparison with the champion on the test rows; `None` for a first model.
         profit: The product's earnings and losses of a decision.
         scored: The arrays behind the figures.
     """
@@ -109,9 +109,9 @@ class Evaluation:
         latency_ms: float | None,
         bundle_mb: float | None,
     ) -> GateSignals:
-        """The signals of the gates, with those that only the caller knows.
+        """The signals of the gates: those of the figures, and those that the caller gives.
 
-        A model that is not the first and was not compared has no `champion_loss`: that gate refuses it.
+        A model that is not the first and was not compared has no `champion_loss`, so its gate refuses the model.
         """
         return GateSignals(
             auc=self.test.auc,
@@ -144,25 +144,27 @@ def evaluate_model(
     seed: int,
     champion_scores: NDArray[np.float64] | None = None,
 ) -> Evaluation:
-    """Judges the boosted model on the test rows, at the threshold that the calibration rows choose.
+    """Evaluates the boosted model on the test rows, at the threshold chosen on the calibration rows.
 
     Args:
         rows: All labelled rows.
         split: The split that the model was trained with.
-        model: The model to judge.
-        scorecard: Its baseline, of the same columns.
-        decision: Its `profit` and `max_refused` choose the threshold.
+        model: The model to evaluate.
+        scorecard: Its baseline, with the same columns.
+        decision: The policy whose `profit` and `max_refused` choose the threshold.
         protected: Attributes among `rows.protected`.
-        gates: Its `min_group_rows` decides which groups are judged.
-        seed: Of every bootstrap and sample.
+        gates: The policy whose `min_group_rows` decides which groups are judged.
+        seed: Seed of every bootstrap and sample.
         champion_scores: float64 [test rows], the champion's scores in the order of `split.test`.
 
     Raises:
-        EvaluationError: A protected attribute or a champion's score is missing, or a part does not allow its figures.
+        EvaluationError: A protected attribute or a champion's score is missing, or a part has rows of one class only.
     """
     missing = [attribute.column for attribute in protected if attribute.column not in rows.protected]
     if missing:
-        raise EvaluationError(f"protected {missing} are not among the rows' {sorted(rows.protected)}: carry them along")
+        raise EvaluationError(
+            f"protected {missing} are not among the rows' {sorted(rows.protected)}; pass protected= to assemble"
+        )
     train, calibrate, test = (rows.take(positions) for positions in (split.train, split.calibrate, split.test))
     train_scores, calibrate_scores, scores = (model.predict(sample.matrix) for sample in (train, calibrate, test))
     scorecard_scores = scorecard.apply(test.matrix)
@@ -226,7 +228,7 @@ def _compared(
 
 
 def _extreme(values: Sequence[float | None], *, largest: bool) -> float | None:
-    """The largest or smallest value; unknown (`None`) if one is unknown or there is none."""
+    """The largest or smallest value; unknown (`None`) if any value is unknown or there is no value."""
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None

@@ -1,7 +1,7 @@
 """The features that move the scores of a population.
 
 Belongs here: SHAP values of a sample, added up from encoded columns to features, and the importance table. Does not
-belong here: the reasons of one decision (`assets.serving`), the picture (`importance_plot.py`).
+belong here: the reasons of one decision (`assets.serving.reasons`), the picture (`importance_plot.py`).
 """
 
 from collections.abc import Sequence
@@ -60,13 +60,14 @@ def explain(
     Args:
         booster: Cut after its best round.
         matrix: float32 [n, m], in time order.
-        columns, sources: Of the matrix; contributions of the columns of one source are added up.
-        seed: Of the sample, which keeps the order of the matrix.
+        columns, sources: Names of the matrix's columns, and the feature that each encodes; contributions are added up
+            by feature.
+        seed: Seed of the sample, which keeps the order of the matrix.
 
     Raises:
         EvaluationError: There are no rows.
     """
-    import shap  # The import takes seconds; gates and metrics do without it.
+    import shap  # The import takes seconds; gates and metrics do not need it.
 
     if len(matrix) == 0:
         raise EvaluationError("an explanation needs some rows")

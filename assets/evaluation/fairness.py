@@ -1,7 +1,7 @@
 """How decisions treat groups of people.
 
 Belongs here: the groups of a protected attribute, their figures (Fairlearn), and the spread between them. Does not
-belong here: the spread that is allowed (`gates.py`), anything that lets a model see the attribute.
+belong here: the allowed spread (`gates.py`), anything that lets a model see the attribute.
 """
 
 from dataclasses import asdict, dataclass
@@ -77,11 +77,11 @@ def assess(
     threshold: float,
     min_group_rows: int,
 ) -> FairnessReport:
-    """The figures of each group, and the spread between the judged ones.
+    """The figures of each group, and the spread between the judged groups.
 
     Args:
         protected: The attribute and its bands.
-        values: [n], its values; missing ones (null, NaN) are the group "missing".
+        values: The attribute's values [n]; missing values (null, NaN) are the group "missing".
         y: int8 [n], 1 is the bad outcome.
         scores: float64 [n].
         threshold: A score at or above it is refused.
@@ -167,7 +167,7 @@ def _figures(
 
 
 def _ratio(shares: list[float]) -> float:
-    """Lowest over highest share; 1 if no group has an accepted row, since all are then treated alike."""
+    """Lowest over highest share; 1 if no group has an accepted row, because all groups are then treated alike."""
     return min(shares) / max(shares) if max(shares) > 0 else 1.0
 
 

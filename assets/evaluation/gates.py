@@ -1,7 +1,7 @@
 """The gates: may this model be promoted?
 
 Belongs here: the pure decision from signals and the product's policy to a verdict with reasons. Does not belong here:
-computing a signal. A signal that is missing or not finite never passes.
+computing a signal (`evaluate.py`). A signal that is missing or not finite never passes.
 """
 
 import math
@@ -20,9 +20,9 @@ class GateSignals:
     """The signals of a model before its promotion; `None`, the default, is unknown and refuses.
 
     Attributes:
-        auc: On the test rows.
+        auc: AUC on the test rows.
         calibration_error: Expected calibration error on the test rows.
-        profit_gain: Profit above that of accepting everybody, as a share of it, on the test rows.
+        profit_gain: Relative gain in profit over accepting everybody, on the test rows.
         champion_loss: Upper end of the 95% interval of (champion AUC - challenger AUC).
         slice_auc: The lowest AUC of a judged group.
         selection_ratio: The lowest ratio of accepted shares, over all protected attributes.
@@ -32,8 +32,8 @@ class GateSignals:
         future_features: How many features do not follow from the events known at the decision.
         latency_ms: 99th percentile of one decision's processor time.
         bundle_mb: Size of the bundle.
-        first_model: There is no champion to compare with.
-        no_protected: The product declares no protected attribute.
+        first_model: Whether there is no champion to compare with.
+        no_protected: Whether the product declares no protected attribute.
         single_feature: The name of the feature that ranks best alone, for the reason.
     """
 
@@ -75,8 +75,8 @@ class GateVerdict(Verdict[Action]):
     """Whether a model may be promoted, which needs every gate.
 
     Attributes:
-        reasons: Those of the gates that failed; when all passed, that they did.
-        results: Every gate's answer.
+        reasons: The reasons of the gates that failed; if all passed, one sentence that says so.
+        results: Every gate's result.
     """
 
     results: tuple[GateResult, ...]
@@ -123,7 +123,7 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
         ),
         _Gate(
             "profit_gain",
-            "profit above accepting everybody, as a share of it",
+            "relative gain in profit over accepting everybody",
             signals.profit_gain,
             "at_least",
             policy.min_profit_gain,
@@ -185,7 +185,7 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
 
 
 def _exemptions(signals: GateSignals) -> Mapping[str, tuple[float, str]]:
-    """The gates without anything to judge, with the value and the reason with which they pass."""
+    """The gates that have nothing to judge, each with the value and the reason with which it passes."""
     exempt: dict[str, tuple[float, str]] = {}
     if signals.first_model:
         exempt["champion_comparison"] = (0.0, "first model: there is no champion to compare with")

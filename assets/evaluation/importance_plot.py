@@ -1,4 +1,4 @@
-"""The picture of what moves the score, as PNG bytes.
+"""The picture of the features that move the score, as PNG bytes.
 
 Belongs here: the importance of features as bars, and the SHAP values of each row as points. Does not belong here: the
 values (`explain.py`), other pictures of an evaluation (`plots.py`), the style (`assets.metrics.plot_style`).

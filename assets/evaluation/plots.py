@@ -1,6 +1,6 @@
 """Pictures of an evaluation, as PNG bytes.
 
-Belongs here: one function a picture, each titled with its result. Does not belong here: figures of its own
+Belongs here: one function per picture, each titled with its result. Does not belong here: computing figures
 (`assets.metrics`), the picture of SHAP values (`importance_plot.py`), the style (`assets.metrics.plot_style`).
 """
 

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from assets.metrics.psi import psi
 from assets.metrics.ranking import EvaluationError
 
-# Standard deviation of the noise, as a share of that of the column.
+# Standard deviation of the noise, as a share of the column's standard deviation.
 _NOISE = 0.01
 _FEW_VALUES = 20
 
@@ -61,14 +61,14 @@ def flipped_share(
 ) -> float:
     """The share of decisions that change when each number gets noise of 1% of its column's standard deviation.
 
-    Columns with few different values (flags, one-hot categories, small counts) get none: it would make values that
-    they cannot have.
+    Columns with few different values (flags, one-hot categories, small counts) get no noise: it would give them
+    impossible values.
 
     Args:
-        predict: Scores of a matrix.
+        predict: Returns the scores of a matrix.
         matrix: float32 [n, m], NaN = missing.
         threshold: A score at or above it is refused.
-        seed: Of the noise.
+        seed: Seed of the noise.
     """
     if len(matrix) == 0:
         raise EvaluationError("the noise test needs some rows")

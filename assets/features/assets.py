@@ -1,8 +1,9 @@
 """Assets of features: the table `features` and the online store.
 
 Belongs here: calling the job, committing its files, loading the online store. Does not belong here: which days of which
-tables are read (`assets.features.table.inputs`), declarations (`assets.vocabulary.feature_set`), computation
-(`assets.features.kernel.kernel`), Spark (`assets.features.table.spark_job`).
+tables are read (`assets.features.table.inputs`, `assets.features.online.load`), declarations
+(`assets.vocabulary.feature_set`), computation (`assets.features.kernel.kernel`), Spark
+(`assets.features.table.spark_job`).
 """
 
 from datetime import date
@@ -18,7 +19,16 @@ from assets.features.table.feature_table import SpineColumns
 from assets.features.table.inputs import inputs_of
 from assets.features.table.provenance import record_of
 from assets.features.table.spark_job import run
-from assets.materialising import Stopwatch, asset_key, asset_of, daily_asset_of, days_of, materialised_days, permanent
+from assets.materialising import (
+    TRY_AGAIN,
+    Stopwatch,
+    asset_key,
+    asset_of,
+    daily_asset_of,
+    days_of,
+    materialised_days,
+    permanent,
+)
 from assets.product import Product
 from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
@@ -42,7 +52,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         partitions,
         deps=[asset_key(product, validated_name(source)) for source in sources],
         group_name="features",
-        description=f"{len(product.features.names)} features a row, only from events known at its as-of time.",
+        description=f"{len(product.features.names)} features per row, only from events known at its as-of time.",
         kinds={"spark", "deltalake"},
         metadata={
             "catalogue": dg.MetadataValue.md(
@@ -74,7 +84,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     return features
 
 
-def online_store_asset(product: Product, *, automation: dg.AutomationCondition[Any]) -> dg.AssetsDefinition:
+def online_store_asset(product: Product) -> dg.AssetsDefinition:
     """`online_store`: the recent events of each entity, as the decision process reads them."""
     name = ONLINE_STORE
     kernel = compile_features(product.features, product.resolutions)
@@ -87,7 +97,8 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         group_name="features",
         description="The recent events of each entity, ready for decisions; a load publishes all sources at once.",
         kinds={"redis"},
-        automation_condition=automation,
+        # A store that does not answer for a moment; the sensor of pipelines/automation.py tries again after these.
+        retry_policy=TRY_AGAIN,
         pool=f"{product.name}_{name}",
     )
     def online_store(
@@ -99,6 +110,9 @@ def online_store_asset(product: Product, *, automation: dg.AutomationCondition[A
         watch, store = Stopwatch(name), online_stores.of(product.name)
         validated = {source: _validated_days(context, product, source) for source in product.features.sources}
         tiled: dict[str, int] = {}
+        fault = store.mend()
+        if fault is not None:
+            context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
             version, staged = load_name(product, loads), store.staged()
@@ -129,5 +143,5 @@ def _validated_days(context: dg.AssetExecutionContext, product: Product, source:
 
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
-    # A validated table names its event time `event_time`; a product may decide as of another column.
+    # A validated table names its event time `event_time`; a product may name another column as its as-of time.
     return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, passthrough=spine.passthrough)

@@ -1,4 +1,4 @@
-"""The definition of every feature in plain Python: the oracle against which the kernel is tested.
+"""The definition of every feature in plain Python: the oracle of the kernel's tests and of the leakage audit.
 
 Belongs here: each feature in the most obvious form, one row and one event at a time. Does not belong here:
 optimisations, or code of the kernel (apart from declarations and names of columns).
@@ -86,7 +86,7 @@ def _row_features(
 
 
 def _is_usable(feature: History, event: Row, row: Row) -> bool:
-    """Whether an event of the row's entity was known, is before the request, and is in the window by its time."""
+    """Whether the event is of the row's entity, was known, is before the request, and is in the window."""
     if event[feature.key] is None or event[feature.key] != row[feature.key]:
         return False
     if event["known_at"] > row["as_of"] or event["event_time"] > row["as_of"]:
@@ -114,7 +114,7 @@ def _in_window(feature: History, time: int, as_of: int) -> bool:
 
 
 def _period(window: Calendar, as_of: int) -> int:
-    """Number of the day or month at a moment in the zone: the last that has begun by then."""
+    """Number of the zone's day or month at a moment: the last one that has begun by then."""
     shown = (EPOCH + timedelta(microseconds=as_of)).astimezone(ZoneInfo(window.zone)) + timedelta(days=1)
     number = shown.toordinal() if window.unit == "day" else shown.year * 12 + shown.month - 1
     while _begin(window, number) > as_of:
@@ -281,7 +281,7 @@ def _last_n(feature: History, events: list[dict[str, Any]], n: int, row: Row) ->
 
 
 def _single_event(feature: History, events: list[dict[str, Any]], row: Row) -> float | None:
-    """Value or age of the latest or the earliest event; ties: by sequence, then the other time, then the value."""
+    """Value or age of the latest or the earliest event; ties go by sequence, then the other time, then the value."""
     if feature.kind == "time_since_first":
         return (row["as_of"] - min(e[feature.time] for e in events)) / DAY_US
     if feature.kind == "time_since_last":

@@ -58,7 +58,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
 
 
 def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`outcomes`: on the day on which a label becomes final, the champion's score of the row beside it."""
+    """`outcomes`: each label on the day on which it becomes final, with the champion's score of its row."""
     name, label = OUTCOMES, product.label
 
     @daily_asset_of(
@@ -76,8 +76,8 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         watch, days = Stopwatch(name), days_of(context)
         scores, labels = table_name(product.name, SCORES), validated_table(product.name, label.source)
         with permanent(LakeError, RowsError):
-            # A label is final at its maturity, or some days later if the event that decides it arrived late. A score
-            # stands on the day on which its row arrived, which may be long after the decision.
+            # A label is final at its maturity, or some days later if the event that decides it arrived late. A score is
+            # in the partition of the day on which its row arrived, which may be long after the decision.
             first = days[0] - label.maturity - timedelta(days=_LATE_DAYS)
             scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= days[-1]])
             events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])

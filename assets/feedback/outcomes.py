@@ -1,6 +1,6 @@
 """Decisions joined with their mature labels.
 
-Belongs here: the join of decisions, live or batch, with the labels that are mature. Does not belong here: the label
+Belongs here: the join of decisions, live or batch, with mature labels. Does not belong here: the label
 rule (`assets.training.rows`), reading tables, figures over outcomes (`assets.monitoring.performance`).
 """
 
@@ -34,7 +34,7 @@ def join_outcomes(
     label: it counts in the acceptance rate and in no other figure.
 
     Args:
-        decisions: One row a decision, at least with `row_id` and `as_of`; all columns but `day` are kept.
+        decisions: One row per decision, at least with `row_id` and `as_of`; all columns but `day` are kept.
         label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
         label: The product's rule.
         now: With a time zone; no event known later is used.
@@ -42,13 +42,13 @@ def join_outcomes(
 
     Returns:
         In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (when the
-        label became final: its maturity, or the arrival of the event that decides it where that is later; the maturity
-        where unobserved); and `day` (date32, the UTC day of `matured_at`, or the decision's `day` where that is later,
-        as for a row that arrived late).
+        label became final: its maturity, or the arrival of the deciding event if later; the maturity where
+        unobserved); and `day` (date32, the UTC day of `matured_at`, or the decision's `day` if later, as for a row that
+        arrived late).
 
     Raises:
-        RowsError: A column is missing or of a wrong type, the decisions already have an added one, or `now` has no
-            time zone.
+        RowsError: A column is missing or of a wrong type, the decisions already have a column `label` or `matured_at`,
+            or `now` has no time zone.
     """
     taken = [name for name in _ADDED if name in decisions.column_names]
     if taken:
@@ -72,8 +72,8 @@ def _labels(
 ) -> pa.Table:
     """`label` and `known_at` of each decision, in the order of the decisions.
 
-    The label rule takes each row once, so decisions go through it in rounds: the first of every row, the second of
-    every row, and so on. Mostly there is one round, often two.
+    The label rule takes each row once, so decisions are labelled in rounds: the first decision on every row, then the
+    second, and so on. Mostly there is one round, often two.
     """
     rounds = _occurrence(decisions[row_id])
     positions, labels = [], []

@@ -1,65 +1,39 @@
-"""The audit log: who did what, to which model, and why; append-only, each entry chained to the one before.
+"""The audit log in a file: append-only, each entry chained to the one before.
 
-Belongs here: appending durably, reading back, verifying the chain. Does not belong here: the actions themselves.
+Belongs here: appending durably to a file, reading back, verifying the chain. Does not belong here: the form of an entry
+(`audit_entries.py`), the log of an environment with many machines (`audit_database.py`), the actions themselves.
 
-The file is JSON lines. An entry holds the hash of its predecessor and its own (SHA-256 of its canonical JSON), so that
-no entry can be changed, removed, inserted or moved without breaking every later hash. The chain alone does not show
-that its end was cut off: note the last hash (`head`) elsewhere, and pass it to `verify`.
+The file is JSON lines. The chain alone does not show that its end was cut off: note the last hash (`head`) elsewhere,
+and pass it to `verify`.
 """
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from assets.governance.audit_entries import (
+    START,
+    AuditEntry,
+    AuditLogDamaged,
+    AuditLogError,
+    LastEntry,
+    checked_texts,
+    in_order,
+    line_after,
+    read_line,
+    verified,
+)
 from resources.durable_files import sync_folder
-from resources.errors import LooplineError
 from resources.locks import exclusive
 
-_START = "0" * 64
 _CHUNK = 64 * 1024
 _REPAIRED = "audit_log_repaired"
 
-
-class AuditLogError(LooplineError):
-    """An entry cannot be written as given; the message names the field."""
-
-
-class AuditLogDamaged(LooplineError):
-    """The log was altered or an entry is incomplete; the message names the line."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditEntry:
-    """One action.
-
-    Attributes:
-        number: 1 for the first entry.
-        at: Time of the action, UTC.
-        actor: A person's name, or the part of the system that acted.
-        action: One word: promote, rollback, approve, reject, erase, ….
-        product, version: Object of the action; version may be empty.
-        reason: The reason, in words.
-        details: Further figures or names; JSON values.
-        previous: Hash of the entry before; zeros for the first.
-        hash: Hash of this entry.
-    """
-
-    number: int
-    at: datetime
-    actor: str
-    action: str
-    product: str
-    version: str
-    reason: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-    previous: str
-    hash: str
+__all__ = ["AuditEntry", "AuditLog", "AuditLogDamaged", "AuditLogError"]
 
 
 @dataclass(frozen=True)
@@ -81,19 +55,14 @@ class AuditLog:
     ) -> AuditEntry:
         """Writes an entry; it is on disk when this returns.
 
-        A crash may leave an incomplete last line, which was never acknowledged: it is cut off, and an entry records
-        that.
+        A crash may leave an incomplete last line, which was never acknowledged: the line is cut off, and an entry
+        records the repair.
 
         Raises:
             AuditLogError: A name or the reason is empty, the time has no time zone, or a detail is no JSON value.
             AuditLogDamaged: The last entry does not match its hash.
         """
-        texts = {"actor": actor, "action": action, "product": product, "reason": reason}
-        empty = [name for name, text in texts.items() if not text.strip()]
-        if empty:
-            raise AuditLogError(f"audit entry '{action}' of {product or 'no product'}: give {', '.join(empty)}")
-        if at.tzinfo is None:
-            raise AuditLogError(f"audit entry '{action}' of {product}: the time has no time zone; give it in UTC")
+        texts = checked_texts(actor=actor, action=action, product=product, version=version, reason=reason, at=at)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(str(self.path.parent), self.path.name), self.path.open("a+b", buffering=0) as file:
             last = _last_entry(file, self.path)
@@ -103,9 +72,9 @@ class AuditLog:
                 last = _write(
                     file, last, {**note, "reason": f"{torn} bytes of an incomplete entry were cut off"}, at, {}
                 )
-            return _write(file, last, {**texts, "version": version}, at, dict(details or {}))
+            return _write(file, last, texts, at, dict(details or {}))
 
-    def entries(self) -> Iterator[AuditEntry]:
+    def entries(self, *, last: LastEntry = "whole") -> Iterator[AuditEntry]:
         """Every entry in order, each verified against the one before; none when there is no log yet.
 
         Raises:
@@ -113,22 +82,17 @@ class AuditLog:
         """
         if not self.path.exists():
             return
-        previous = _START
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                entry = _read(line, f"{self.path} line {number}")
-                if entry.previous != previous or entry.number != number:
-                    raise AuditLogDamaged(f"{self.path} line {number}: it does not follow the line before it")
-                previous = entry.hash
-                yield entry
+            lines = (line for line in file if last == "whole" or line.endswith(b"\n"))
+            yield from in_order(lines, str(self.path))
 
     def head(self) -> str:
-        """Hash of the last entry; zeros for an empty log. It covers all entries: note it elsewhere."""
+        """Hash of the last entry, which covers all entries; zeros for an empty log. Note it outside the log."""
         if not self.path.exists():
-            return _START
+            return START
         with self.path.open("rb", buffering=0) as file:
             last = _last_entry(file, self.path)
-        return last.hash if last else _START
+        return last.hash if last else START
 
     def verify(self, *, known: str | None = None) -> int:
         """Verifies the whole log and returns its number of entries.
@@ -139,23 +103,13 @@ class AuditLog:
         Raises:
             AuditLogDamaged: A line was altered, or the known head is gone: the end was cut off.
         """
-        hashes = [_START, *(entry.hash for entry in self.entries())]
-        if known is not None and known not in hashes:
-            raise AuditLogDamaged(f"{self.path}: the entry {known[:12]}… is gone; the log was cut off before it")
-        return len(hashes) - 1
+        return verified(self.entries(), known, str(self.path))
 
 
 def _write(
     file: FileIO, last: AuditEntry | None, texts: Mapping[str, str], at: datetime, details: Mapping[str, Any]
 ) -> AuditEntry:
-    record = {
-        **texts,
-        "number": last.number + 1 if last else 1,
-        "at": at.astimezone(UTC).isoformat(),
-        "details": dict(details),
-        "previous": last.hash if last else _START,
-    }
-    line = _canonical({**record, "hash": _hash(record)}) + b"\n"
+    line = line_after(last, texts, at, details)
     size = file.seek(0, os.SEEK_END)
     try:
         written = 0
@@ -167,22 +121,7 @@ def _write(
         raise
     if size == 0:
         sync_folder(Path(str(file.name)).parent)
-    return _read(line, str(file.name))
-
-
-def _read(line: bytes, where: str) -> AuditEntry:
-    if not line.endswith(b"\n"):
-        raise AuditLogDamaged(f"{where}: incomplete, after a crash; the next append repairs it")
-    try:
-        record = json.loads(line)
-        entry = AuditEntry(**{**record, "at": datetime.fromisoformat(record["at"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise AuditLogDamaged(f"{where}: not an entry: {error!r}") from error
-    hashed = {**asdict(entry), "at": record["at"]}
-    del hashed["hash"]
-    if _hash(hashed) != entry.hash:
-        raise AuditLogDamaged(f"{where}: its content does not match its hash; it was changed")
-    return entry
+    return read_line(line, str(file.name))
 
 
 def _last_entry(file: FileIO, path: Path) -> AuditEntry | None:
@@ -196,7 +135,7 @@ def _last_entry(file: FileIO, path: Path) -> AuditEntry | None:
         start -= step
         file.seek(start)
         tail = file.read(step) + tail
-    return _read(tail[tail.rfind(b"\n", 0, -1) + 1 :], f"{path} last line")
+    return read_line(tail[tail.rfind(b"\n", 0, -1) + 1 :], f"{path} last line")
 
 
 def _end_of_complete(file: FileIO) -> int:
@@ -218,15 +157,3 @@ def _cut_torn_tail(file: FileIO) -> int:
     if size > end:
         os.ftruncate(file.fileno(), end)
     return size - end
-
-
-def _hash(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(record)).hexdigest()
-
-
-def _canonical(record: Mapping[str, Any]) -> bytes:
-    try:
-        text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise AuditLogError(f"audit entry '{record.get('action')}': details are no JSON values: {error}") from error
-    return text.encode()

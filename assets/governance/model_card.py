@@ -1,7 +1,8 @@
 """The model card as Markdown: a model's purpose, data, figures, gates and limits.
 
 Belongs here: the layout of recorded facts. Nothing is typed by hand and nothing is computed: a figure that was not
-recorded makes the card fail, and a figure recorded as unknown is printed as unknown. Does not belong here: recording.
+recorded makes the card fail, and a figure recorded as unknown is printed as unknown. Does not belong here: computing or
+recording figures (`assets.evaluation`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,11 +29,11 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
         product: The product's description when the model was trained.
         parts: The evaluated bundle: its `metrics` are `Evaluation.to_dict()` with `gates` (`GateVerdict.to_dict()`)
             and `champion` (the version that it was compared with); its `pins` name the tables and the runs.
-        approval: The version's approval or rejection; `None` for neither.
+        approval: The version's approval or rejection; `None` if nobody has answered yet.
         digest: Digest of the signed bundle; empty where it is not known yet.
 
     Raises:
-        CardError: A figure that the card shows was not recorded, or the bundle is of another product.
+        CardError: A figure of the card was not recorded, or the bundle is of another product.
     """
     if parts.product != product.name:
         raise CardError(f"the bundle is of {parts.product}, the product is {product.name}")
@@ -159,7 +160,7 @@ def _gates(gates: Mapping[str, Any]) -> str:
 
 
 def _limits(product: Product, evaluation: Mapping[str, Any]) -> str:
-    """Limits that follow from the recorded facts and that a reader should not overlook."""
+    """The limits that follow from the recorded facts."""
     lines = [
         f"It answers one question, for the rows that this product decides: {product.question}",
         "Rows without an observed label count neither as good nor as bad: no figure includes them.",

@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, with a daily partition of exactly what arrived.
+"""Assets of ingestion: `raw_<source>`, in daily partitions, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -58,7 +58,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
         data = pa.concat_tables([day.table for day in raw_days])
-        # File, query or offsets of the rows: by them a commit whose acknowledgement was lost is recognised.
+        # By the origin (file, query or offsets) the lake recognises a commit whose acknowledgement was lost.
         origin = {"run_id": context.run.run_id, "first": fetched[0].origin, "last": fetched[-1].origin}
         commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})

@@ -41,7 +41,7 @@ def calibration_error(y: NDArray[np.int8], probability: NDArray[np.float64], bin
 def wilson_interval(
     share: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper ends of the 95% score interval (Wilson 1927) of shares of so many rows."""
+    """Lower and upper ends of the 95% score interval (Wilson 1927) of shares, each observed on `rows` rows."""
     z = 1.959964
     centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
     half = z / (1 + z**2 / rows) * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))

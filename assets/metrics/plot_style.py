@@ -44,7 +44,7 @@ def figure(
     widths: Sequence[float] | None = None,
     heights: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """An empty picture: its result as the title, the rows that it covers below."""
+    """An empty picture: the result is its title, the rows that it covers are its subtitle."""
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white", layout="constrained")
     canvas = FigureCanvasAgg(figure)
     head = 0.72 / height
@@ -106,7 +106,7 @@ def short(value: float) -> str:
 
 
 def spaced(values: Sequence[float], least: float, place: Callable[[float], float]) -> list[float]:
-    """The values, in order, whose place is at least `least` away from that of each value kept before."""
+    """The values, in order, without those whose place is closer than `least` to the place of a value kept before."""
     kept: list[float] = []
     for value in values:
         if all(abs(place(value) - place(other)) >= least for other in kept):

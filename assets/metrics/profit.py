@@ -1,6 +1,6 @@
 """What decisions earn, and the threshold that earns the most.
 
-Belongs here: profit over thresholds, for the product's `Profit`. Does not belong here: whether it is enough
+Belongs here: profit over thresholds, for the product's `Profit`. Does not belong here: whether a profit suffices
 (`assets.evaluation.gates`). A row is refused when its score is at or above the threshold.
 """
 
@@ -47,7 +47,7 @@ class ThresholdChoice:
 
     @property
     def gain(self) -> float | None:
-        """Profit above that of accepting everybody, as a share of it; `None` where accepting all earns exactly 0."""
+        """Relative gain in profit over accepting everybody; `None` where accepting everybody earns exactly 0."""
         if self.profit_accept_all == 0.0:
             return None
         return (self.profit - self.profit_accept_all) / abs(self.profit_accept_all)
@@ -69,11 +69,11 @@ def profit_curve(
         stake: float64 [n] when `profit.stake` is set, else `None`.
 
     Raises:
-        EvaluationError: There are no rows, or the stake is missing, unwanted or not finite.
+        EvaluationError: There are no rows, or the stake is missing, not expected or not finite.
     """
     earned = _earned(y, profit, stake)
     if scores.shape != y.shape or len(scores) == 0:
-        raise EvaluationError(f"profit needs one score a label and at least one row: {scores.shape} and {y.shape}")
+        raise EvaluationError(f"profit needs one score per label and at least one row: {scores.shape} and {y.shape}")
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
     last_of_run = np.append(falling[1:] != falling[:-1], True)
@@ -99,8 +99,8 @@ def choose_threshold(
 ) -> ThresholdChoice:
     """The threshold that earns the most without refusing more than `max_refused` of the rows.
 
-    Of equally good ones, the one that refuses fewest rows. Choose it on the calibration rows, report it on the test
-    rows (`at_threshold`).
+    Of equally good thresholds, the one that refuses the fewest rows. Choose it on the calibration rows, report it on
+    the test rows (`at_threshold`).
 
     Raises:
         EvaluationError: As for `profit_curve`, or `max_refused` is not within 0 and 1.
@@ -125,10 +125,10 @@ def at_threshold(
     profit: Profit,
     stake: NDArray[np.float64] | None,
 ) -> ThresholdChoice:
-    """The profit on these rows of a threshold that was chosen on others.
+    """The profit on these rows of a threshold that was chosen on other rows.
 
     Raises:
-        EvaluationError: There are no rows, or the stake is missing, unwanted or not finite.
+        EvaluationError: There are no rows, or the stake is missing, not expected or not finite.
     """
     earned = _earned(y, profit, stake)
     if len(scores) == 0:

@@ -1,7 +1,7 @@
 """The population stability index: how far shares of rows have moved.
 
 Belongs here: the formula over counts. Monitoring applies it to live rows, evaluation to the scores of a candidate, so
-that a limit means the same in both. Does not belong here: how rows are put into bins, or when an index matters.
+that a limit means the same in both. Does not belong here: how rows are put into bins, or which index is too high.
 
 PSI (Siddiqi, Credit Risk Scorecards, 2006) = sum over bins of (q - p) ln(q / p), with p the reference's share of rows
 and q that of the other rows. Half a row is added to every bin on both sides (Jeffreys' prior), so that an empty bin is
@@ -17,8 +17,8 @@ def psi(expected: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.fl
     """The index of each window's counts against the reference counts.
 
     Args:
-        expected: Reference rows a bin, int64 [bins].
-        counts: Rows a bin, int64 [windows, bins].
+        expected: Reference rows per bin, int64 [bins].
+        counts: Rows per bin, int64 [windows, bins].
 
     Returns:
         float64 [windows].

@@ -88,10 +88,10 @@ class Ranking:
 
 
 def check_scores(y: NDArray[np.int8], scores: NDArray[np.float64]) -> None:
-    """Checks that there is one score a label, that every score is finite, and that both classes occur.
+    """Checks that there is one score per label, that every score is finite, and that both classes occur.
 
     Raises:
-        EvaluationError: One of them does not hold.
+        EvaluationError: One of these does not hold.
     """
     if y.shape != scores.shape or y.ndim != 1:
         raise EvaluationError(f"labels have the shape {y.shape}, scores {scores.shape}; both must be [n]")
@@ -108,7 +108,7 @@ def measure(y: NDArray[np.int8], probability: NDArray[np.float64], *, seed: int)
     Args:
         y: int8 [n], 0 or 1.
         probability: float64 [n], of the positive class.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Raises:
         EvaluationError: The arrays differ in length, a score is not finite, or there is one class only.
@@ -162,7 +162,7 @@ def ks_distance(y: NDArray[np.int8], scores: NDArray[np.float64]) -> float:
 
 @dataclass(frozen=True)
 class SingleFeature:
-    """A feature and the AUC by which it alone ranks the label (at least 0.5: reversed where needed)."""
+    """A feature and the AUC of ranking the label by it alone (at least 0.5: reversed where needed)."""
 
     feature: str
     auc: float
@@ -185,7 +185,7 @@ def single_features(
 
     Args:
         matrix: float32 [n, m], NaN = missing.
-        columns, sources: Of the matrix.
+        columns, sources: Names of the matrix's columns, and the feature that each encodes.
         y: int8 [n].
 
     Raises:

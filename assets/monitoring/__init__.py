@@ -1,1 +1,1 @@
-"""Drift and realised performance of the live model against its approval, and what follows from them."""
+"""Drift and realised performance of the live model against its approval, and the verdicts on them."""

@@ -1,7 +1,7 @@
 """Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
-model. Does not belong here: figures (`drift.py`, `performance.py`), what follows from them (`verdicts.py`).
+model. Does not belong here: figures (`drift.py`, `performance.py`), the verdicts on them (`verdicts.py`).
 """
 
 from datetime import date, timedelta
@@ -10,13 +10,14 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, with_constant
 from assets.monitoring.drift import drift_by_day, drift_of_day
-from assets.monitoring.performance import performance_by_day
+from assets.monitoring.performance import performance_by_model
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
 from assets.product import Product
 from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMANCE, SCORES, table_name
@@ -93,7 +94,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
             bundle = champion_bundle(product, rollout, keys)
             rows = lake.read(table_name(product.name, FEATURES), days=_window(lake, product, days))
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
-        # Scored here and not read from `scores`: the whole window then has the present champion's scores.
+        # Not read from `scores`: rows of the whole window are scored by the present champion.
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
         table = with_constant(figures, "model_version", bundle.version, pa.string())
@@ -109,7 +110,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
 
 
 def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`performance`: realised figures over the outcomes that matured up to each day."""
+    """`performance`: realised figures of each model over its outcomes that matured up to each day."""
     name, policy = PERFORMANCE, product.monitoring
 
     @daily_asset_of(
@@ -118,7 +119,10 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         partitions,
         deps=[asset_key(product, OUTCOMES)],
         group_name="monitoring",
-        description=f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days.",
+        description=(
+            f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days, of each model "
+            "over the rows that it scored."
+        ),
         kinds={"deltalake"},
     )
     def performance(
@@ -131,15 +135,19 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
             outcomes = lake.read(table_name(product.name, OUTCOMES), days=_window(lake, product, days, OUTCOMES))
-        figures = performance_by_day(
-            outcomes, days, policy.window_days,
+        figures = performance_by_model(
+            outcomes, days, policy.window_days, champion=bundle.version,
             accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
         )  # fmt: skip
         approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
-        table = with_constant(figures, "approved_auc", approved, pa.float64())
-        table = with_constant(table, "model_version", bundle.version, pa.string())
+        is_champion = pc.equal(figures["model_version"], bundle.version)
+        # The AUC at approval is the champion's; beside a predecessor's figures it would say nothing.
+        approved_auc = pc.if_else(is_champion, pa.scalar(approved, pa.float64()), pa.scalar(None, pa.float64()))
+        table = figures.drop_columns(["model_version"]).append_column("approved_auc", approved_auc)
+        table = table.append_column("model_version", figures["model_version"])
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
-        plot = performance_over_time(figures, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
+        own = figures.filter(is_champion)
+        plot = performance_over_time(own, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
 
     return performance
@@ -149,11 +157,11 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     """The bundle that decides now.
 
     Raises:
-        RolloutError: There is none yet; the message names the command that makes one.
+        RolloutError: There is no champion yet; the message names the command that trains and deploys one.
     """
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
-        raise RolloutError(f"{product.name} has no champion yet; make one: loopline run {product.name}")
+        raise RolloutError(f"{product.name} has no champion yet; train and deploy one: loopline run {product.name}")
     return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 

@@ -1,15 +1,15 @@
 """How far rows have moved from the reference profile.
 
 Belongs here: the drift figures of features and scores, for one set of rows or for the trailing window of each day. Does
-not belong here: when drift matters (`verdicts.py`), reading the rows.
+not belong here: how much drift is too much (`verdicts.py`), reading the rows (`assets.py`).
 
-Two figures, because they err differently. The population stability index (`assets.metrics.psi`, over the bins of the
-profile) sees any shift between bins, missing values included, and grows with the number of bins. The Kolmogorov-Smirnov
-distance sees the largest shift of a numeric distribution and has a p-value, so that a small window does not alarm by
-chance.
+There are two figures, because they err differently. The population stability index (`assets.metrics.psi`, over the bins
+of the profile) sees any shift between bins, missing values included, and grows with the number of bins. The
+Kolmogorov-Smirnov distance sees the largest shift of a numeric distribution and has a p-value, so that a small window
+does not alarm by chance.
 
 KS is the largest distance between the two distribution functions. Its p-value is Kolmogorov's limit at
-sqrt(n m / (n + m)) KS (Smirnov, 1939); ties make it conservative.
+sqrt(n m / (n + m)) KS (Smirnov, 1939); ties make the p-value conservative.
 """
 
 from collections.abc import Sequence
@@ -75,15 +75,15 @@ def drift(profile: ReferenceProfile, features: pa.Table, scores: NDArray[np.floa
     """Figures of every profiled feature, then of the score, over all rows.
 
     Args:
-        features: One row a decision; null and NaN are missing.
-        scores: Calibrated score a row, floating [n]; NaN where the model gave none.
+        features: One row per decision; null and NaN are missing.
+        scores: Calibrated score per row, floating [n]; NaN where the model gave none.
 
     Raises:
         DriftError: Scores and rows differ in number.
         ProfileError: A profiled column is absent or of another type.
     """
     if features.num_rows != len(scores):
-        raise DriftError(f"{features.num_rows} rows of features and {len(scores)} scores; give one score a row")
+        raise DriftError(f"{features.num_rows} rows of features and {len(scores)} scores; give one score per row")
     whole = _Windows(
         slot=np.zeros(features.num_rows, dtype=np.int64), slots=1, first=np.array([0]), after=np.array([1])
     )
@@ -98,7 +98,7 @@ def drift_by_day(profile: ReferenceProfile, table: pa.Table, days: Sequence[date
     with the length of the window.
 
     Args:
-        table: One row a decision with the profiled columns, `score` (float, null or NaN for none) and `day` (date32).
+        table: One row per decision with the profiled columns, `score` (float, null or NaN for none) and `day` (date32).
             Rows outside all windows are ignored.
         days: UTC days; any order.
 
@@ -140,7 +140,7 @@ def drift_table(by_day: dict[date, tuple[FeatureDrift, ...]]) -> pa.Table:
 
 
 def drift_of_day(table: pa.Table, day: date) -> tuple[FeatureDrift, ...]:
-    """The figures of one day in a table of DRIFT_SCHEMA; empty when it has none."""
+    """The figures of one day in a table of DRIFT_SCHEMA; empty when the day has none."""
     rows = table.filter(pc.equal(table["day"], pa.scalar(day, pa.date32()))).select(DRIFT_SCHEMA.names[1:])
     return tuple(FeatureDrift(**row) for row in rows.to_pylist())
 
@@ -155,7 +155,7 @@ class _Windows:
     after: NDArray[np.int64]
 
     def counts(self, cell: NDArray[np.int64], cells: int) -> NDArray[np.int64]:
-        """Rows a window and cell, int64 [windows, cells]."""
+        """Rows per window and cell, int64 [windows, cells]."""
         by_slot = np.bincount(self.slot * cells + cell, minlength=self.slots * cells).reshape(self.slots, cells)
         running = np.zeros((self.slots + 1, cells), dtype=np.int64)
         np.cumsum(by_slot, axis=0, out=running[1:])
@@ -201,8 +201,8 @@ def _category_figures(
 def _ks(sample: NDArray[np.float64], values: NDArray[np.float64], windows: _Windows) -> NDArray[np.float64]:
     """Kolmogorov-Smirnov distance between the sample and each window's values, float64 [windows].
 
-    The distribution function of the sample changes only at its points, so the largest distance is at or just before one
-    of them: counts of the values at and between the points give it exactly.
+    The distribution function of the sample changes only at its points, so the largest distance is at or just before a
+    point: counts of the values at and between the points give the distance exactly.
     """
     if not len(sample):
         return np.zeros(len(windows.first))
@@ -228,7 +228,7 @@ def _figures(
     distance: NDArray[np.float64],
     p_value: NDArray[np.float64],
 ) -> list[FeatureDrift]:
-    """One figure a window; a distance of NaN becomes `None`."""
+    """One figure per window; a distance of NaN becomes `None`."""
     return [
         FeatureDrift(
             name=name,

@@ -1,13 +1,13 @@
 """The realised performance of decisions, and its estimate before labels are known.
 
 Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day, and the estimate
-over decisions without. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
-(`assets.evaluation`), what follows from a figure (`verdicts.py`).
+over decisions without labels. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
+(`assets.evaluation`), the verdict on a figure (`verdicts.py`).
 
-A figure that cannot be computed is null: too few rows, or no good or no bad one among them.
+A figure that cannot be computed is null: there are too few rows, or all labels are of one class.
 
-Realised figures cover only rows with an observed label. Where refused rows have none, AUC is over accepted rows alone
-and usually lower than over all rows: compare it with care.
+Realised figures cover only rows with an observed label. Where refused rows have no label, the AUC is over accepted rows
+alone and usually lower than over all rows: compare it with care.
 """
 
 from collections.abc import Sequence
@@ -98,12 +98,48 @@ def performance_by_day(
     return _table(PERFORMANCE_SCHEMA, wanted, figures)
 
 
+def performance_by_model(
+    outcomes: pa.Table,
+    days: Sequence[date],
+    window_days: int,
+    *,
+    champion: str,
+    accept: str,
+    profit: Profit,
+    min_rows: int,
+) -> pa.Table:
+    """`performance_by_day` of each model, each over the outcomes of the rows that it scored itself.
+
+    A new champion has no figures until labels of its own rows are mature; until then those of its predecessors go on.
+
+    Args:
+        outcomes: As for `performance_by_day`, and `model_version` (string): the model that scored the row.
+        champion: The version that decides now.
+
+    Returns:
+        A table of PERFORMANCE_SCHEMA and `model_version`: for every day a row of the champion, and one of each other
+        version that has outcomes in the window.
+
+    Raises:
+        PerformanceError: As for `performance_by_day`.
+    """
+    scored_by = _column(outcomes, "model_version").cast(pa.string())
+    tables = []
+    for version in sorted({champion, *scored_by.drop_null().unique().to_pylist()}):
+        own = outcomes.filter(pc.equal(scored_by, version))
+        figures = performance_by_day(own, days, window_days, accept=accept, profit=profit, min_rows=min_rows)
+        if version != champion:
+            figures = figures.filter(pc.greater(figures["rows"], 0))
+        tables.append(figures.append_column("model_version", pa.repeat(pa.scalar(version), figures.num_rows)))
+    return pa.concat_tables(tables)
+
+
 def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
     """The performance that calibrated scores predict, before labels are known.
 
     If a score is the probability of the bad outcome, a pair of rows is ranked rightly with a known probability, and the
-    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). It reacts to a change of the
-    rows but not of their relation to the outcome: it complements the realised figure and does not replace it.
+    expected AUC follows (confidence-based performance estimation, Kivimäki et al., 2025). The estimate reacts to a
+    change of the rows but not of their relation to the outcome: it complements the realised figure.
 
     Args:
         decisions: `day` (date32, the day of the decision) and `score` (probability, null where the model gave none).

@@ -1,7 +1,7 @@
 """Pictures of drift and performance, as PNG bytes.
 
-Belongs here: one function a picture of the tables of `drift.py` and `performance.py`, each titled with its result. Does
-not belong here: figures of its own, the style (`assets.metrics.plot_style`).
+Belongs here: one function per picture of the tables of `drift.py` and `performance.py`, each titled with its result.
+Does not belong here: computing figures, the style (`assets.metrics.plot_style`).
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def psi_bars(figures: Sequence[FeatureDrift], *, limit: float, day: date) -> byt
     """The stability index of every feature and of the score on one day, the largest at the top.
 
     Args:
-        figures: Of `drift` or `drift_of_day`.
+        figures: The figures that `drift` or `drift_of_day` returns.
         limit: The policy's `max_psi`.
         day: The last day of the window.
     """
@@ -98,7 +98,7 @@ def psi_strip(drift: pa.Table, *, limit: float, min_rows: int) -> bytes:
 def performance_over_time(
     performance: pa.Table, *, approved_auc: float | None, max_auc_loss: float, estimate: pa.Table | None = None
 ) -> bytes:
-    """Realised AUC against the one at approval, and below it the bad rate and the acceptance rate.
+    """Realised AUC against the AUC at approval; in a second panel the bad rate and the acceptance rate.
 
     Args:
         performance: A table of PERFORMANCE_SCHEMA; gaps are left where a figure is null.

@@ -1,10 +1,11 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: from the tables `drift` and `performance` to a `Cause` with its verdict. Does not belong here: the rules
-of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
+Belongs here: reading the tables `drift` and `performance` into a `Cause` with its verdict. Does not belong here: the
+rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
@@ -26,20 +27,25 @@ from assets.product import Product, Verdict
 from assets.product.names import table_name
 from resources.lake import Lake
 
-_LOOKBACK_DAYS = 60
+_DAYS_AT_ONCE = 60
+"""Days of figures that are read at a time, of those that have any."""
 
 
-def drift_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """The cause in the champion's drift figures, with the drift verdict."""
+def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
+    """The cause in the champion's drift figures, with the drift verdict.
+
+    Args:
+        champion: The version that decides now; `None` without one.
+    """
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
 
-    return _cause(product, lake, "drift", now, judge)
+    return _cause(product, lake, "drift", champion, now, judge)
 
 
-def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
-    """The cause in the champion's realised figures, with the performance verdict."""
+def performance_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
+    """The cause in the champion's realised figures, with the performance verdict; `champion` as for `drift_cause`."""
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
@@ -52,39 +58,67 @@ def performance_cause(product: Product, lake: Lake, now: datetime) -> Cause:
         )
         return performance_verdict(signals, product.monitoring, as_of)
 
-    return _cause(product, lake, "performance", now, judge)
+    return _cause(product, lake, "performance", champion, now, judge)
 
 
 def _cause(
     product: Product,
     lake: Lake,
     kind: CauseKind,
+    champion: str | None,
     now: datetime,
     judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]],
 ) -> Cause:
-    figures = _newest(product, lake, kind, now)
-    if figures is None:
-        reason = f"no figures are recorded in the last {_LOOKBACK_DAYS} days"
-        return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", action="unknown", reasons=(reason,))
-    version = figures["model_version"][-1].as_py()
-    days = sorted(set(figures["day"].to_pylist()))
-    # Each day is judged as of its end, so that the start of an episode does not depend on the time of this call.
-    history = [(day, judge(figures, day, _end_of(day)).action) for day in days]
-    last = judge(figures, days[-1], now)
-    since = episode_start(history) or days[-1]
-    return Cause(kind=kind, key=cause_key(product.name, kind, version, since), action=last.action, reasons=last.reasons)
+    if champion is None:
+        return _unknown(product, kind, "no model decides yet")
+    figures = _figures(product, lake, kind, champion)
+    recent = next(figures, None)
+    if recent is None or recent.num_rows == 0:
+        return _unknown(product, kind, f"no figures of the champion, version {champion}, are recorded for recent days")
+    day = max(recent["day"].to_pylist())
+    last = judge(recent, day, now)
+    since = day
+    if last.action == "retrain":  # no other verdict needs its episode
+        since = _since(itertools.chain([recent], figures), judge) or day
+    key = cause_key(product.name, kind, champion, since)
+    return Cause(kind=kind, key=key, action=last.action, reasons=last.reasons)
 
 
-def _newest(product: Product, lake: Lake, table: str, now: datetime) -> pa.Table | None:
-    """The recent figures that have the model version of the newest; `None` when there are none."""
+def _unknown(product: Product, kind: CauseKind, reason: str) -> Cause:
+    return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", action="unknown", reasons=(reason,))
+
+
+def _figures(product: Product, lake: Lake, table: str, champion: str) -> Iterator[pa.Table]:
+    """The champion's figures, a few weeks at a time, the newest first; nothing of a table that does not exist."""
     name = table_name(product.name, table)
     if not lake.exists(name):
-        return None
-    first = now.date() - timedelta(days=_LOOKBACK_DAYS)
-    figures = lake.read(name, days=[day for day in lake.days(name) if day >= first])
-    if figures.num_rows == 0:
-        return None
-    return figures.filter(pc.equal(figures["model_version"], figures["model_version"][-1]))
+        return
+    version = lake.version(name)
+    days = lake.days(name, version)
+    for end in range(len(days), 0, -_DAYS_AT_ONCE):
+        figures = lake.read(name, days=days[max(0, end - _DAYS_AT_ONCE) : end], version=version)
+        yield figures.filter(pc.equal(figures["model_version"], champion))
+
+
+def _since(
+    figures: Iterable[pa.Table], judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]]
+) -> date | None:
+    """The first day of the episode that is still going on, however long it lasts; `None` when there is none.
+
+    Its beginning must not depend on how far back is looked: another first day would be another cause.
+
+    Args:
+        figures: The champion's, in parts, the newest first; no more of them are read than the episode lasts.
+    """
+    history: list[tuple[date, MonitoringAction]] = []
+    for part in figures:
+        days = sorted(set(part["day"].to_pylist()))
+        # Each day is judged as of its end, so that the start of an episode does not depend on the time of this call.
+        judged = [(day, judge(part, day, _end_of(day)).action) for day in days]
+        history = judged + history
+        if any(action == "none" for _, action in judged):
+            break
+    return episode_start(history)
 
 
 def _end_of(day: date) -> datetime:

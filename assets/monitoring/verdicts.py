@@ -1,7 +1,7 @@
 """The verdicts on recorded figures: retrain or not, alert or not.
 
 Belongs here: pure functions of recorded signals, a policy and the clock. Does not belong here: measuring (`drift.py`,
-`performance.py`), starting a run or sending an alert.
+`performance.py`), starting a run (`pipelines.sensors`) or sending an alert (`pipelines.alerts`).
 
 A missing signal is "unknown" with a reason, never "none": a calm monitor and a dead one must not look alike. Evidence
 that is present still counts: a drifted score asks for a retraining even if a feature could not be measured.
@@ -42,8 +42,8 @@ class PerformanceSignals:
     Attributes:
         day: The last day of their window; `None` without figures.
         labelled, positives: Rows with a label, and the positive ones among them.
-        auc: Realised; `None` where it could not be computed.
-        approved_auc: At approval, from the reference profile.
+        auc: Realised AUC; `None` where it could not be computed.
+        approved_auc: AUC at approval, from the reference profile.
     """
 
     day: date | None
@@ -59,8 +59,8 @@ class Cause:
 
     Attributes:
         kind: The monitor that reports it.
-        key: Names this occurrence alone (`cause_key`), so that it never starts two runs.
-        action, reasons: Of the monitor's verdict.
+        key: Unique to this occurrence of the cause (`cause_key`), so that it never starts two runs.
+        action, reasons: Those of the monitor's verdict.
     """
 
     kind: CauseKind
@@ -75,7 +75,7 @@ class RetrainVerdict(Verdict[RetrainAction]):
 
     Attributes:
         run_key: The key of the most urgent cause; `None` unless the action is "retrain".
-        causes: Keys of all causes that this run answers: to be recorded with the run, and passed as `answered` later.
+        causes: Keys of all causes that this run answers; record them with the run, and pass them as `answered` later.
     """
 
     run_key: str | None = None
@@ -155,8 +155,8 @@ def retrain_verdict(
         answered: Keys of causes that earlier runs have answered, with whatever result.
 
     Returns:
-        "retrain" if an unanswered cause asks for it; "wait" if it does so within the cooldown; "unknown" if no cause
-        asks and one is unknown, or if the clock and the record contradict each other.
+        "retrain" if an unanswered cause asks for a training; "wait" if it asks within the cooldown; "unknown" if no
+        cause asks and one is unknown, or if the clock and the record contradict each other.
     """
     asking = [cause for cause in causes if cause.action == "retrain"]
     unanswered = sorted((cause for cause in asking if cause.key not in answered), key=lambda c: _URGENCY.index(c.kind))
@@ -164,7 +164,7 @@ def retrain_verdict(
         return _nothing_asked(causes, asking)
     reasons = tuple(f"{cause.kind}: {reason}" for cause in unanswered for reason in cause.reasons)
     if last_trained_at is None and all(cause.kind != "schedule" for cause in unanswered):
-        return RetrainVerdict("unknown", ("a live model asks for it, but no training is on record", *reasons))
+        return RetrainVerdict("unknown", ("a live model asks for a training, but none is on record", *reasons))
     if last_trained_at is not None and last_trained_at > now:
         return RetrainVerdict("unknown", (f"the last training, {last_trained_at.isoformat()}, is ahead of the clock",))
     if last_trained_at is not None and now - last_trained_at < policy.cooldown:
@@ -178,7 +178,7 @@ def retrain_verdict(
 def alert_verdict(
     current: Verdict[str], *, before: str | None, alerted_at: datetime | None, now: datetime, repeat: timedelta
 ) -> Verdict[AlertAction]:
-    """Whether an alert on a verdict is sent: when its action changes, and repeatedly while it is not "none".
+    """Whether an alert on a verdict is sent: when the action changes, and repeatedly while the action is not "none".
 
     Args:
         current: The verdict now.
@@ -255,7 +255,7 @@ def _drifted(figure: FeatureDrift, policy: MonitoringPolicy, tests: int) -> str 
 
 
 def _missing(figure: FeatureDrift) -> str:
-    """The share of missing values, if any: where that is the drift, the source needs a fix and not the model."""
+    """The share of missing values, if any: drift by missing values asks for a fix of the source, not of the model."""
     return f", {figure.missing_share:.0%} missing" if figure.missing_share else ""
 
 
@@ -272,7 +272,7 @@ def _calm(figures: Sequence[FeatureDrift], moved: int, policy: MonitoringPolicy)
 
 
 def _stale(figures: str, day: date | None, window_days: int, now: datetime) -> str | None:
-    """Why figures of that day do not describe today; `None` when they do."""
+    """The reason why figures of that day do not describe today; `None` when they do."""
     if day is None:
         return f"there are no {figures}"
     age = (now.date() - day).days

@@ -27,13 +27,13 @@ def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> Conse
     A subject without an entry has not consented. Of two entries with the same known_at a refusal counts.
 
     Args:
-        rows: With the consent's subject column and `known_at`.
-        consents: With `subject` under the same column name, `purpose`, `granted` (bool) and `known_at`.
+        rows: Rows with the consent's subject column and `known_at`.
+        consents: Entries with the same subject column, `purpose`, `granted` (bool) and `known_at`.
     """
     entries = consents.filter(pc.equal(consents["purpose"], consent.purpose))
     subjects = pc.unique(entries[consent.subject].combine_chunks())
     entry_subject, entry_time = _codes(entries[consent.subject], subjects), _micros(entries["known_at"])
-    granted = np.asarray(entries["granted"].to_numpy())
+    granted = np.asarray(pc.fill_null(entries["granted"], False).to_numpy())  # an unanswered question is no consent
     order = np.lexsort((~granted, entry_time, entry_subject))  # a refusal after a grant of the same time
     entry_subject, entry_time, granted = entry_subject[order], entry_time[order], granted[order]
     row_subject, row_time = _codes(rows[consent.subject], subjects), _micros(rows["known_at"])
@@ -46,7 +46,9 @@ def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> Conse
 
 def _codes(values: pa.ChunkedArray, subjects: pa.Array) -> np.ndarray:
     """The position of each value among the subjects; -1 for others and for null."""
-    return np.asarray(pc.fill_null(pc.index_in(values, value_set=subjects), -1).to_numpy()).astype(np.int64)
+    return np.asarray(pc.fill_null(pc.index_in(values, value_set=subjects, skip_nulls=True), -1).to_numpy()).astype(
+        np.int64
+    )
 
 
 def _micros(times: pa.ChunkedArray) -> np.ndarray:

@@ -3,9 +3,9 @@
 Belongs here: the keyed hash and its application to a table by its contract. Does not belong here: keys
 (`resources.keys`), consent (`consent.py`).
 
-A token is HMAC-SHA256 of the column's name and the value, cut to 128 bits, after the first 32 bits of the key's
-SHA-256. Under one key equal values have equal tokens, so that tables still join. Without the key no guess of a value
-can be tried. After a rotation the key's bits show which tokens are old.
+A token is the first 32 bits of the key's SHA-256, then HMAC-SHA256 of the column's name and the value, cut to 128 bits.
+Under one key equal values have equal tokens, so that tables still join. Without the key nobody can test a guessed
+value. After a rotation the key's bits show which tokens are old.
 """
 
 import hashlib

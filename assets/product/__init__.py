@@ -1,8 +1,8 @@
 """What a product is: its problem, its policies, its contracts. A product's folder imports from here.
 
-Belongs here: the frozen values that describe one decision problem, the checks that make a wrong description fail when
-it is loaded, and the form of every verdict. Does not belong here: reading data, any Dagster, any one product; the words
-for features (`assets.vocabulary`).
+Belongs here: the frozen values that describe one decision problem, the checks that refuse a wrong description at load,
+and the form of every verdict. Does not belong here: reading data, Dagster, a particular product; the words for features
+(`assets.vocabulary`).
 """
 
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError, load_contract
@@ -18,6 +18,7 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
     WhenStale,
+    Words,
 )
 from assets.product.problem import DailyFiles, DatabaseTable, HttpEndpoint, Label, Source, Spine, StreamTopic
 from assets.product.product import Impact, Product
@@ -27,5 +28,5 @@ __all__ = [
     "Column", "ColumnType", "Consent", "Contract", "ContractError", "DailyFiles", "DatabaseTable", "DecisionPolicy",
     "Direction", "Freshness", "GatePolicy", "HttpEndpoint", "Impact", "Label", "ModelSpec", "MonitoringPolicy",
     "Product", "ProductError", "Profit", "Protected", "RetrainPolicy", "Source", "Spine", "StreamTopic", "Verdict",
-    "WhenStale", "load_contract",
+    "WhenStale", "Words", "load_contract",
 ]  # fmt: skip

@@ -1,17 +1,17 @@
 """Whether the declared features and the contracts of their sources agree.
 
-Belongs here: the check of each feature's columns against the contract of its source, before any data is read. Does not
-belong here: units (`assets.vocabulary.units`), a declaration that is wrong by itself (`assets.vocabulary.history`),
-corrections (`product.py`).
+Belongs here: the check of each feature's columns against the contract of its source, and of each contract's consent
+against the contract of the consents, before any data is read. Does not belong here: units (`assets.vocabulary.units`),
+a declaration that is wrong by itself (`assets.vocabulary.history`), corrections (`product.py`).
 """
 
 from collections.abc import Collection, Mapping
 
-from assets.product.contract import ColumnType, Contract
+from assets.product.contract import ColumnType, Contract, ContractError
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
-"""Kinds that read a column as a number; a mode that names its values reads a text."""
+"""Kinds whose column must be a number; only `mode` with `values=` takes a text."""
 _NUMERIC: tuple[ColumnType, ...] = ("number", "integer", "boolean")
 
 
@@ -40,6 +40,36 @@ def check_agreement(
             )
     for feature in features.history:
         _check_history(feature, contracts[feature.source], protected if feature.source == spine else ())
+
+
+def check_consents(contracts: Mapping[str, Contract]) -> None:
+    """Checks that the consents for which a contract asks are a source whose rows can answer.
+
+    Args:
+        contracts: By source name; those of all sources of a product.
+
+    Raises:
+        ContractError: The consents are no source of the product, or lack a column.
+    """
+    for contract in contracts.values():
+        consent = contract.consent
+        if consent is None:
+            continue
+        if consent.source not in contracts:
+            raise ContractError(
+                f"contracts/{contract.file}: its consents are of '{consent.source}', which is no source of the product "
+                f"({', '.join(contracts)}); declare that source, or the rows could not be used at all"
+            )
+        asked, columns = contracts[consent.source], _columns(contracts[consent.source])
+        wanted: dict[str, ColumnType] = {
+            consent.subject: _columns(contract)[consent.subject], "purpose": "string", "granted": "boolean"
+        }  # fmt: skip
+        for name, kind in wanted.items():
+            if columns.get(name) != kind:
+                raise ContractError(
+                    f"contracts/{asked.file}: column '{name}' is {columns.get(name, 'missing')}; contracts/"
+                    f"{contract.file} takes consents from there and needs it as {kind}"
+                )
 
 
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:

@@ -5,8 +5,8 @@ fail) and the checks of its file. Does not belong here: running it (`assets.vali
 (`assets.privacy`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,6 +20,10 @@ RESERVED = ("day", "row_number", "_malformed", "_message")
 """Columns that the lake's tables and the stream add to those of a contract."""
 
 
+_OPTIONAL = ("expectations",)
+"""Parts of a contract's file that are empty where they are not written."""
+
+
 class ContractError(LooplineError):
     """A contract file is missing or wrong; the message names the file, the part and what to write."""
 
@@ -30,7 +34,7 @@ class Column:
 
     Attributes:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
-        unit: Of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
+        unit: Unit of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
@@ -49,7 +53,7 @@ class Column:
 class Consent:
     """Rows may be used only for subjects who consented to the purpose when the row became known.
 
-    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last one counts.
+    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last known one counts.
     """
 
     source: str
@@ -62,17 +66,17 @@ class Contract:
     """The promise of a source.
 
     Attributes:
-        key: Columns that name a row; a second row of the same key within a day is quarantined.
-        event_time, known_at: Columns with when an event happened, and when it could first be known. A row that was
-            known before it happened, or on another UTC day than that on which it arrived, is quarantined: what a
-            decision could know is read off `known_at` and the days that have arrived.
+        key: Columns that identify a row; a second row of the same key within a day is quarantined.
+        event_time, known_at: The columns of the time at which an event happened and of the time at which it could first
+            be known. A row whose `known_at` lies before its event time, or on another UTC day than its arrival, is
+            quarantined: `known_at` and the days that have arrived determine which rows a decision could use.
         max_quarantined: The share of a day's rows that may fail before the whole day is refused.
         expectations: Great Expectations configurations (`type`, `kwargs`), evaluated on the typed rows.
-        corrections: A later row of the same key, which has one column, is a revision: it replaces the earlier one from
-            its `known_at` on; only a second one with the same `known_at` is quarantined. Features declare this too, by
-            `Events(record_key=...)`.
-        entity_keys: Columns by whose values, as they stand, the online store keeps the rows. A row with a value that it
-            cannot take is quarantined. Not in the file: the product's features say so.
+        corrections: A later row of the same key is a revision: it replaces the earlier row from its own `known_at` on;
+            only a second row with the same `known_at` is quarantined. The key must be one column, and features must
+            declare it as `Events(record_key=...)`.
+        entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store
+            refuses is quarantined. Not in the contract's file: derived from the product's features.
     """
 
     source: str
@@ -115,40 +119,83 @@ def load_contract(path: Path) -> Contract:
         raise ContractError(f"contract {path} does not exist; every source of a product needs one")
     try:
         text = yaml.safe_load(path.read_text(encoding="utf-8"))
-        columns = tuple(_column(path, name, spec) for name, spec in text.pop("columns").items())
-        consent = text.pop("consent", None)
-        contract = Contract(
-            columns=columns,
-            expectations=tuple(text.pop("expectations", ())),
-            key=tuple(text.pop("key")),
-            consent=Consent(**consent) if consent else None,
-            file=path.name,
-            **text,
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"contract {path} is not YAML in UTF-8: {error}") from error
+    parts = dict(_parts(str(path), text, Contract, leave_out=("entity_keys", "file")))
+    for name in ("source", "description", "owner", "event_time", "known_at"):
+        if not isinstance(parts[name], str) or not parts[name]:
+            raise ContractError(f"{path}: {name} is {parts[name]!r}; write a text")
+    for name in ("key", "expectations"):
+        if name in parts and not isinstance(parts[name], list):
+            raise ContractError(f"{path}: {name} is {parts[name]!r}; write a list: {name}: [...]")
+    if not parts["key"]:
+        raise ContractError(f"{path}: key is empty; name the columns that name a row")
+    share = parts["max_quarantined"]
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+        raise ContractError(f"{path}: max_quarantined is {share!r}; write a share from 0 to 1")
+    if not isinstance(parts["columns"], Mapping) or not parts["columns"]:
+        raise ContractError(
+            f"{path}: columns is {parts['columns']!r}; write a line NAME: {{type: ...}} for each column"
         )
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise ContractError(f"contract {path} cannot be read: {error!r}") from error
+    consent = parts.pop("consent", None)
+    contract = Contract(
+        columns=tuple(_column(path, name, spec) for name, spec in parts.pop("columns").items()),
+        expectations=tuple(parts.pop("expectations", ())),
+        key=tuple(map(str, parts.pop("key"))),
+        consent=None if consent is None else Consent(**_parts(f"{path}: consent", consent, Consent)),
+        file=path.name,
+        **parts,
+    )
     _check(path, contract)
     return contract
 
 
-def _column(path: Path, name: str, spec: Mapping[str, Any]) -> Column:
-    column = Column(name=name, **spec)
+def _parts(where: str, given: object, kind: type[Any], leave_out: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The parts of a contract, or of a part of it: all that are needed, and no others.
+
+    Raises:
+        ContractError: They are not.
+    """
+    if not isinstance(given, Mapping):
+        raise ContractError(f"{where} is {given!r}; write its parts as NAME: VALUE")
+    known = {part.name: part for part in fields(kind) if part.name not in leave_out}
+    needed = [name for name, part in known.items() if part.default is MISSING and name not in _OPTIONAL]
+    missing = [name for name in needed if name not in given]
+    unknown = [str(name) for name in given if name not in known]
+    if missing or unknown:
+        faults = ([f"lacks {', '.join(missing)}"] if missing else []) + (
+            [f"has {', '.join(unknown)}, which no contract has"] if unknown else []
+        )
+        raise ContractError(f"{where} {' and '.join(faults)}; its parts are {', '.join(known)}")
+    return given
+
+
+def _column(path: Path, name: object, spec: object) -> Column:
+    if not isinstance(name, str):
+        raise ContractError(f"{path}: column {name!r} is no text; write its name in quotes")
+    where = f"{path}: column {name}"
+    given = {"name": name, **_parts(where, spec, Column, leave_out=("name",))}
+    column = Column(**given)
     if column.type not in get_args(ColumnType):
-        raise ContractError(f"{path}: column {name} has type {column.type!r}; one of {get_args(ColumnType)}")
+        raise ContractError(f"{where} has type {column.type!r}; one of {get_args(ColumnType)}")
     if column.personal not in (None, *get_args(Personal)):
-        raise ContractError(f"{path}: column {name} has personal {column.personal!r}; one of {get_args(Personal)}")
+        raise ContractError(f"{where} has personal {column.personal!r}; one of {get_args(Personal)}")
     return column
 
 
 def _check(path: Path, contract: Contract) -> None:
     if contract.source != path.stem:
-        raise ContractError(f"{path}: it declares source '{contract.source}' but its file is named '{path.stem}'")
+        raise ContractError(f"{path}: the source is '{contract.source}' but the file is named '{path.stem}'")
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for given in contract.columns:
+        if given.name in (contract.event_time, contract.known_at) and not given.required:
+            # No comparison with a missing time is true: such a row would be neither known nor unknown.
+            raise ContractError(f"{path}: '{given.name}' is one of the two times of a row; remove required: false")
     for column in contract.names:
         if column in RESERVED:
-            raise ContractError(f"{path}: column '{column}': the lake's tables add one of that name; rename this one")
+            raise ContractError(f"{path}: column '{column}': the lake's tables add a column of that name; rename yours")
     for name, column in (("event_time", contract.event_time), ("known_at", contract.known_at)):
         if name in contract.names and column != name:
             raise ContractError(
@@ -163,5 +210,7 @@ def _check(path: Path, contract: Contract) -> None:
     if contract.consent and contract.consent.subject not in contract.names:
         raise ContractError(f"{path}: consent subject '{contract.consent.subject}' is not one of its columns")
     for number, expectation in enumerate(contract.expectations, start=1):
+        if not isinstance(expectation, Mapping):
+            raise ContractError(f"{path}: expectation {number} is {expectation!r}; write type and kwargs")
         if set(expectation) - {"type", "kwargs", "meta"} or "type" not in expectation:
             raise ContractError(f"{path}: expectation {number} has keys {sorted(expectation)}; write type and kwargs")

@@ -24,12 +24,31 @@ class Profit:
     """What a decision earns, in the product's currency; the threshold is chosen to earn the most.
 
     An accepted good row earns `good`, an accepted bad row loses `bad`, a refused row earns nothing. With `stake` (a
-    numeric column of the spine) both are shares of it; without, they are amounts.
+    numeric column of the spine) both are shares of that column; without a stake they are amounts.
     """
 
     good: float
     bad: float
     stake: str | None = None
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for a numeric feature that counted against a person, by its value beside that of accepted people.
+
+    Write comparisons, which are true of every value on their side of the median: "The term is longer than usual".
+
+    Attributes:
+        high: For values above the median of the accepted training rows.
+        low: For values below it.
+    """
+
+    high: str | None = None
+    low: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.high and not self.low:
+            raise ProductError("reasons: Words() has no words; write high=, low= or both")
 
 
 @dataclass(frozen=True)
@@ -40,8 +59,9 @@ class DecisionPolicy:
         accept: The outcome below the threshold ("approve").
         refuse: The outcome at or above it ("decline").
         profit: What the threshold maximises.
-        reasons: By feature name, the words that tell a person that the feature counted against them; without an entry
-            the feature's description does.
+        reasons: By feature name, the words that tell a person that the feature counted against them: for a number
+            `Words`, for a category a text that is true of every value. Where no words fit the value, and without an
+            entry, the feature's description stands alone.
         reasons_shown: How many reasons a refusal names.
         fallback: The outcome when neither the model nor the scorecard can decide.
         scale: Name and meaning of the score, for people.
@@ -51,7 +71,7 @@ class DecisionPolicy:
     accept: str
     refuse: str
     profit: Profit
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str | Words] = field(default_factory=dict)
     reasons_shown: int = 4
     fallback: str = "review"
     scale: str = "probability of the bad outcome, 0 to 1"
@@ -100,7 +120,7 @@ class GatePolicy:
         min_auc: Area under the ROC curve on the test rows.
         max_auc: Above it the model is too good to be true: a leak is suspected.
         max_calibration_error: Expected calibration error (10 bins of equal count).
-        min_profit_gain: Profit at the threshold above that of accepting everybody, as a share of it.
+        min_profit_gain: Relative gain in profit of the threshold over accepting everybody.
         max_champion_loss: Upper end of the 95% interval, by paired bootstrap, of (champion AUC - challenger AUC) on the
             same rows.
         min_slice_auc: AUC in each group of each protected attribute that has enough rows.
@@ -110,7 +130,7 @@ class GatePolicy:
         max_single_feature_auc: AUC of a single feature; above it the feature is taken for the label in disguise.
         max_label_information: Share of the label's entropy that a single feature may explain.
         max_label_timing: Absolute rank correlation of a feature with the time from the decision to the bad outcome: a
-            feature that knows when it came knows that it came.
+            feature that knows when the outcome came knows the outcome.
         audited_rows: How many training rows are recomputed by brute force before a model is trained on them.
         max_latency_ms: 99th percentile of the processor time of one decision.
         max_bundle_mb: Size of the bundle.
@@ -137,7 +157,7 @@ class GatePolicy:
 
 @dataclass(frozen=True)
 class MonitoringPolicy:
-    """When live rows, or the results of the model on them, are no longer those of its approval.
+    """How far live rows, or the model's results on them, may depart from those at approval.
 
     Attributes:
         window_days: Days of the trailing window of each figure.
@@ -162,12 +182,12 @@ class MonitoringPolicy:
 class Freshness:
     """How old the events behind a decision may be.
 
-    A source's events are known until the end of the last day that was loaded from the lake, or until its stream was
+    A source's watermark is the end of the last day that was loaded from the lake, or the time at which its stream was
     last read. The default lets one daily load fail.
 
     Attributes:
-        max_age: The longest time from then to the decision, for each source that features read.
-        when_stale: Beyond it the answer is the policy's fallback, marked as such, or a refusal (status 503).
+        max_age: The longest time from a watermark to the decision, for each source that features read.
+        when_stale: Beyond `max_age` the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 
     max_age: timedelta = timedelta(days=3)

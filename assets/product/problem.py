@@ -10,7 +10,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """Rows of one table of the environment's operational database; a UTC day has those that became known on it.
+    """Rows of one table of the environment's operational database; a UTC day has the rows that became known on it.
 
     `day_column` holds the time at which a row became known (ISO-8601, UTC).
     """
@@ -22,7 +22,7 @@ class DatabaseTable:
 
 @dataclass(frozen=True)
 class DailyFiles:
-    """CSV files with a header, one a UTC day, in the environment's landing zone; `{day}` in the pattern is ISO-8601."""
+    """CSV files with a header in the landing zone, one per UTC day; `{day}` in the pattern is ISO-8601."""
 
     name: str
     pattern: str
@@ -30,7 +30,7 @@ class DailyFiles:
 
 @dataclass(frozen=True)
 class HttpEndpoint:
-    """A JSON array a day from an HTTP API of the environment: GET `{base}{path}?day=YYYY-MM-DD`."""
+    """One JSON array per day from an HTTP API of the environment: GET `{base}{path}?day=YYYY-MM-DD`."""
 
     name: str
     path: str
@@ -39,7 +39,7 @@ class HttpEndpoint:
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON messages of a stream, in the order of their arrival; a UTC day has those that arrived on it."""
+    """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it."""
 
     name: str
     topic: str
@@ -55,8 +55,8 @@ class Spine:
 
     Attributes:
         source: The source whose valid rows are the spine.
-        row_id: Column that names a row; unique over all time.
-        as_of: Column with the moment of the decision: nothing known later may be used.
+        row_id: Column that identifies a row; unique over all time.
+        as_of: Column with the time of the decision: nothing known later may be used.
         passthrough: Columns kept beside the features, never given to a model (protected attributes, amounts at stake).
         sequence: Integer column that orders events of the same microsecond; `None` where ties do not matter.
     """
@@ -72,13 +72,13 @@ class Spine:
 class Label:
     """The rule by which a row turned out good or bad.
 
-    A row is positive when its label source has an event for it with `column` at least `at_least` and an event time
-    within `horizon` of the decision. It is mature `horizon + delay` after the decision. Without any event in the label
-    source it is unobserved: neither good nor bad, and left out of training.
+    A row is positive when the label source has an event for the row with `column` at least `at_least` and an event time
+    within `horizon` of the decision. The label is mature `horizon + delay` after the decision. A row without any event
+    in the label source is unobserved: neither good nor bad, and left out of training.
 
     Attributes:
         source: The source with the label events.
-        row_id: The column of the label source that names the spine row.
+        row_id: The column of the label source that identifies the spine row.
         column: Numeric or boolean column that is compared.
         at_least: The lowest value that makes the row positive (a boolean counts as 0 or 1).
         horizon: How long after the decision an event still counts.

@@ -1,7 +1,7 @@
 """A decision product as one frozen value.
 
-Belongs here: the product and the checks that make a wrong description fail when it is loaded. Does not belong here:
-its parts (`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, any Dagster.
+Belongs here: the product and the checks that refuse a wrong description at load. Does not belong here: its parts
+(`problem.py`, `policies.py`, `contract.py`, `assets.vocabulary`), anything that reads data, Dagster.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from assets.product.agreement import check_agreement
+from assets.product.agreement import check_agreement, check_consents
 from assets.product.contract import Contract, load_contract
 from assets.product.policies import (
     DecisionPolicy,
@@ -63,6 +63,7 @@ class Product:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        self._check_tuples()
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
@@ -91,6 +92,11 @@ class Product:
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
                 raise ProductError(f"product {self.name}: '{feature}' is not a feature; known: {self.features.names}")
+        for feature, words in self.decision.reasons.items():
+            is_number = feature not in self.features.categories
+            if is_number is isinstance(words, str):
+                remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
+                raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
 
     def source(self, name: str) -> Source:
         """The source of that name.
@@ -107,9 +113,20 @@ class Product:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
         keys = {feature.key for feature in self.features.history if feature.source == source}
-        # Tokens need no check: the store takes each as a key.
+        # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    def _check_tuples(self) -> None:
+        """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
+        values = {
+            "sources": self.sources, "protected": self.protected, "spine.passthrough": self.spine.passthrough,
+        }  # fmt: skip
+        for name, value in values.items():
+            if not isinstance(value, (tuple, list)):
+                raise ProductError(
+                    f"product {self.name}: {name} is {value!r} and not a tuple; write a comma after it: ({value!r},)"
+                )
 
     def _check_spine_columns(self) -> None:
         """Checks that row id and passthrough columns share no name with another column of the feature table."""
@@ -119,7 +136,7 @@ class Product:
             if taken.get(column, column) != column:
                 raise ProductError(
                     f"product {self.name}: the spine's row_id or passthrough column '{column}' has the name of a "
-                    f"column that the feature table adds; rename that of '{self.spine.source}'"
+                    f"column that the feature table adds; rename the column of '{self.spine.source}'"
                 )
             if column in computed:
                 raise ProductError(
@@ -133,11 +150,12 @@ class Product:
         Raises:
             ProductError: They disagree on which sources are corrected.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
-            ContractError: A contract cannot be read.
+            ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """
         contracts = {source.name: self.contract(source.name) for source in self.sources}
         protected = [protected.column for protected in self.protected]
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
+        check_consents(contracts)
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 
@@ -152,7 +170,7 @@ class Product:
             if self.contract(source).corrections:
                 raise ProductError(
                     f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
-                    "row is read once; send its corrections as a source of their own"
+                    "row is read once; send the corrections as a separate source"
                 )
         for feature in self.features.history:
             contract = self.contract(feature.source)

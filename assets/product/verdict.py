@@ -1,7 +1,7 @@
 """The form of every decision about a model's life.
 
 Belongs here: the one shape that promotion, rollback, retraining, quarantine and alerting share. Each of them is a pure
-function of recorded signals, a policy and the clock, and gives a `Verdict` of its own actions.
+function of recorded signals, a policy and the clock, and returns a `Verdict` with its own actions.
 Does not belong here: any particular decision, or anything that acts on one.
 """
 

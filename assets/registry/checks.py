@@ -1,6 +1,6 @@
 """The check for features that no deciding model uses.
 
-Belongs here: the Dagster check. Does not belong here: when a feature counts as used
+Belongs here: the Dagster check. Does not belong here: the rule by which a feature counts as used
 (`assets.features.catalogue.usage`), the page (`assets.features.catalogue.render`).
 """
 

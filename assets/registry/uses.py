@@ -1,7 +1,7 @@
 """The features that the models of a product use.
 
-Belongs here: reading them from the signed bundles of live and of registered versions. Does not belong here: what
-follows for a feature (`assets.features.catalogue.usage`).
+Belongs here: reading features and importances from the signed bundles of live and of registered versions. Does not
+belong here: the use of each feature that follows (`assets.features.catalogue.usage`).
 """
 
 from dataclasses import replace

@@ -46,7 +46,7 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tu
     if record.digest != bundle.digest:
         raise CannotReplay(
             f"decision {record.id} was made by bundle {record.bundle} with digest {record.digest[:12]}, not by "
-            f"{bundle.version} with {bundle.digest[:12]}; fetch the one that decided"
+            f"{bundle.version} with {bundle.digest[:12]}; fetch the bundle that decided"
         )
     if record.erased:
         raise CannotReplay(f"decision {record.id} cannot be replayed: its subject's data were erased")

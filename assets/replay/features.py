@@ -4,21 +4,21 @@ Belongs here: comparing logged features with recomputed ones, to the last bit, a
 difference. Does not belong here: score and outcome (`decision.py`), reading lake, store and log
 (`pipelines.operations.replay`).
 
-The same events reach the lake and the online store by two ways, so the two may hold different events:
+Events reach the lake and the online store by different paths, so the two may hold different events:
 
 - An event posted to the service is in the store at once, and in the lake once its day is materialised. Until then the
-  decision waits for the event, if the lake's events together with it give the logged features.
+  comparison is `waiting` for the event, if the lake's events together with it give the logged features.
 - An event that became known after the store was loaded and was not posted is in the lake only. Training will see it
   though the decision could not: a difference; the event is named.
 - A posted event that broke its contract or lacks consent is not in the lake: a difference; the event is named.
 - A day of the lake that was rematerialised may have other events than the store was loaded with: a difference.
-- A store keeps only the lookback of the windows, counted from its load. A decision as of an earlier time, which the
-  local environment allows, lacks the oldest events of its windows: a difference; the events are named.
+- A store keeps only the events within the lookback before its load. A decision as of an earlier time, which the local
+  environment allows, lacks the oldest events of its windows: a difference; the events are named.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -58,7 +58,9 @@ class LakeEvents:
     def by_entity(self, kernel: Kernel) -> "EntityIndex":
         """The events indexed by entity, for every (source, key column) of the kernel's needs."""
         pairs = {(need.source, need.key) for need in kernel.needs}
-        return EntityIndex(self, {(source, key): _positions(self.tables[source][key]) for source, key in pairs})
+        # In one piece each, because rows are taken from them for every decision.
+        whole = LakeEvents({source: table.combine_chunks() for source, table in self.tables.items()}, self.last_days)
+        return EntityIndex(whole, {(source, key): _positions(whole.tables[source][key]) for source, key in pairs})
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +79,13 @@ class EntityIndex:
         tables = {}
         for need in bundle.parts.kernel.needs:
             pair = (need.source, need.key)
-            rows = self.positions[pair].get(str(record.keys[need.key]), np.empty(0, np.int64))
+            key = record.keys[need.key]
+            rows = np.empty(0, np.int64) if key is None else self.positions[pair].get(str(key), np.empty(0, np.int64))
             events = self.events.tables[need.source].take(pa.array(rows))
             if need.includes_request and bundle.policy.row_id in events.column_names:
                 is_request = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
-                events = events.filter(pc.invert(is_request))
+                # An event without a row id is not the request.
+                events = events.filter(pc.invert(pc.fill_null(is_request, False)))
             tables[pair] = events
         return tables
 
@@ -104,7 +108,7 @@ class EventGap:
     """An event known at the decision's as-of time that only the lake or only the store has.
 
     Attributes:
-        waiting: The event's day is not in the lake yet.
+        waiting: Whether the event's day is not in the lake yet.
         why: The cause, in a sentence.
     """
 
@@ -124,7 +128,7 @@ class Parity:
     Attributes:
         differences: Features that differ; empty when none does.
         gaps: Events that only the lake or only the store has; empty before `explain`.
-        waiting: Events that are not in the lake yet explain every difference.
+        waiting: Whether events that are not in the lake yet explain every difference.
         remark: A limit of the comparison, in a sentence; empty for none.
     """
 
@@ -139,39 +143,57 @@ def compare_with_lake(record: Decision, bundle: Bundle, index: EntityIndex) -> P
 
     Raises:
         CannotReplay: The record lacks an input, a key or the sequence.
-        FeatureError: An event cannot be computed with.
+        FeatureError: A feature cannot be computed from an event.
     """
     computed = compute_features(record, bundle, index.of(record, bundle))
     return Parity(_differences(record, computed))
 
 
-def explain(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: StoreEvents) -> Parity:
-    """Adds to a comparison the events that only the lake or only the store has, and whether the lake waits for some."""
-    lake, kernel = index.of(record, bundle), bundle.parts.kernel
-    gaps: list[EventGap] = []
+def explain(
+    record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: StoreEvents, *, name_gaps: bool = True
+) -> Parity:
+    """Adds to a comparison whether the lake waits for events, or else the events that only one of the two has.
+
+    Args:
+        name_gaps: Whether the events of lake and store are compared, which takes long, where the lake does not merely
+            wait.
+    """
+    lake, needs = index.of(record, bundle), bundle.parts.kernel.needs
+    waiting: list[EventGap] = []
     completed: dict[tuple[str, str], pa.Table] = {}
-    for need in kernel.needs:
-        pair, last_day = (need.source, need.key), index.events.last_days[need.source]
-        key = record.keys[need.key]
-        names = [name for name in ("event_time", "known_at", *need.columns, SEQUENCE)
-                 if name in lake[pair].column_names and name in store.tables[pair].column_names]  # fmt: skip
-        lake_events = lake[pair].select(names)
-        in_lake = _known_rows(lake_events, need, record.as_of)
-        in_store = _known_rows(store.tables[pair].select(names), need, record.as_of)
-        store_only = _surplus(in_store, in_lake)
-        store_gaps = [_store_gap(need.source, key, row, last_day) for row in store_only]
-        gaps += store_gaps + [_lake_gap(need, key, row, store) for row in _surplus(in_lake, in_store)]
-        awaited = [row for row, gap in zip(store_only, store_gaps, strict=True) if gap.waiting]
-        completed[pair] = pa.concat_tables([lake_events, pa.Table.from_pylist(awaited, schema=lake_events.schema)])
-    unexplained = _differences(record, compute_features(record, bundle, completed))
+    for need in needs:
+        lake_events, store_events = _alike(need, lake, store.tables)
+        last_day, key = index.events.last_days[need.source], record.keys[need.key]
+        rows = _known(store_events, need, record.as_of, after=last_day)
+        waiting += [_store_gap(need.source, key, row, last_day) for row in rows.to_pylist()]
+        completed[need.source, need.key] = pa.concat_tables([lake_events, rows.cast(lake_events.schema)])
+    if waiting and not _differences(record, compute_features(record, bundle, completed)):
+        return Parity(parity.differences, tuple(waiting), waiting=True)
+    if not name_gaps:
+        return replace(parity, remark="its events were not compared; replay it alone for them")
+    gaps: list[EventGap] = []
+    for need in needs:
+        lake_events, store_events = _alike(need, lake, store.tables)
+        last_day, key = index.events.last_days[need.source], record.keys[need.key]
+        in_lake = _known(lake_events, need, record.as_of).to_pylist()
+        in_store = _known(store_events, need, record.as_of).to_pylist()
+        gaps += [_store_gap(need.source, key, row, last_day) for row in _surplus(in_store, in_lake)]
+        gaps += [_lake_gap(need, key, row, store) for row in _surplus(in_lake, in_store)]
     remark = ""
     if _differences(record, compute_features(record, bundle, store.tables)):
         remark = (
             f"version {record.store_version} of the online store decided; version {store.version} is live and no "
             f"longer gives the logged features, and the named events are those of the live version"
         )
-    waiting = not unexplained and any(gap.waiting for gap in gaps)
-    return Parity(parity.differences, tuple(gaps), waiting, remark)
+    return Parity(parity.differences, tuple(gaps), remark=remark)
+
+
+def _alike(need: Need, lake: EntityTables, store: EntityTables) -> tuple[pa.Table, pa.Table]:
+    """The events of lake and store with the same columns: times, and what features read."""
+    ours, theirs = lake[need.source, need.key], store[need.source, need.key]
+    read = ("event_time", "known_at", *need.columns, SEQUENCE)
+    names = [name for name in dict.fromkeys(read) if name in ours.column_names and name in theirs.column_names]
+    return ours.select(names), theirs.select(names)
 
 
 def compute_features(record: Decision, bundle: Bundle, events: EntityTables) -> dict[str, Value]:
@@ -179,7 +201,7 @@ def compute_features(record: Decision, bundle: Bundle, events: EntityTables) -> 
 
     Raises:
         CannotReplay: The record lacks an input or the sequence.
-        FeatureError: An event cannot be computed with.
+        FeatureError: A feature cannot be computed from an event.
     """
     ordered = bundle.policy.sequence is not None
     usable_events = {pair: usable(table, ordered=ordered) for pair, table in events.items()}
@@ -202,7 +224,7 @@ def _request(record: Decision, shape: RequestShape) -> DecisionRequest:
 
 
 def _sequence(record: Decision, shape: RequestShape) -> int | None:
-    """Order of the row among rows of the same microsecond; older records have it only in a numeric row id."""
+    """Order of the row among rows of the same microsecond; in older records a numeric row id is the order."""
     if shape.sequence is None:
         return None
     sequence = record.row_id if record.sequence is None and shape.sequence == shape.row_id else record.sequence
@@ -223,15 +245,19 @@ def _bits(value: Any) -> Any:
     return float(value).hex() if isinstance(value, (int, float)) else value
 
 
-def _known_rows(events: pa.Table, need: Need, as_of: datetime) -> list[dict[str, Any]]:
-    """The events known at the as-of time and within the lookback of the windows."""
+def _known(events: pa.Table, need: Need, as_of: datetime, *, after: date | None = None) -> pa.Table:
+    """The events known at the as-of time, within the lookback of the windows, and known after the given day."""
     until = pa.scalar(as_of, TIMESTAMP)
-    kept = events.filter(pc.and_(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until)))
+    kept = events.filter(
+        pc.and_kleene(pc.less_equal(events["known_at"], until), pc.less_equal(events["event_time"], until))
+    )
     if need.lookback is not None:
         since = pa.scalar(as_of - timedelta(microseconds=need.lookback), TIMESTAMP)
         kept = kept.filter(pc.greater(kept["known_at"], since))
-    rows: list[dict[str, Any]] = kept.to_pylist()
-    return rows
+    if after is None:
+        return kept
+    end = datetime(after.year, after.month, after.day, tzinfo=UTC) + timedelta(days=1)
+    return kept.filter(pc.greater_equal(kept["known_at"], pa.scalar(end, TIMESTAMP)))
 
 
 def _surplus(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Assets of the rollout: `deployment`, which makes a registered version the champion.
 
-Belongs here: moving the alias and the rollout manifest, and recording both moves. Does not belong here: whether a
-version may be promoted (`promotion.py`), MLflow itself (`resources.tracking`), following the manifest
+Belongs here: reading what is recorded about a version, and moving the rollout state to it. Does not belong here:
+whether a version may be promoted (`promotion.py`), the steps of a move (`keeper.py`), following the state
 (`assets.serving.watcher`).
 """
 
@@ -11,17 +11,23 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration, RegistrationError
-from assets.governance.audit_log import AuditLog
+from assets.governance.audit_database import Audit
+from assets.governance.audit_entries import AuditLogDamaged
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
+from assets.rollout.keeper import Keeper
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
 from resources.clock import Clock
 from resources.environments import Environment
-from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.keys import Keys
+from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import LostRace, Tracking, TrackingError
+from resources.tracking import Tracking, TrackingError
+
+_LASTING = (AuditLogDamaged, BundleError, RegistrationError, RolloutError, TrackingError)
 
 
 class DeploymentChoice(dg.Config):
@@ -31,7 +37,11 @@ class DeploymentChoice(dg.Config):
 
 
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
-    """`deployment`: promotes a version; the decision service follows the rollout manifest by itself."""
+    """`deployment`: promotes a version; the decision service follows the rollout state by itself.
+
+    A version that needs an approver waits: the run succeeds, and the metadata `waiting` has the version, its model card
+    and the command.
+    """
     name = DEPLOYMENT
 
     @asset_of(
@@ -39,7 +49,7 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         name,
         ins={"registered_model": dg.AssetIn(key=asset_key(product, REGISTERED_MODEL))},
         group_name="serving",
-        description="The rollout manifest and the alias champion, moved by compare-and-set.",
+        description="The rollout state, moved by compare-and-set; the registry's aliases and the audit log follow it.",
         kinds={"bentoml"},
     )
     def deployment(
@@ -48,86 +58,123 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         registered_model: dict[str, Any],
         tracking: dg.ResourceParam[Tracking],
         rollout: dg.ResourceParam[RolloutStore],
-        audit: dg.ResourceParam[AuditLog],
+        audit: dg.ResourceParam[Audit],
+        keys: dg.ResourceParam[Keys],
         environment: dg.ResourceParam[Environment],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
-        watch, version, digest = Stopwatch(name), registered_model["version"], registered_model["digest"]
-        if config.version not in (None, version):
-            with permanent(TrackingError, RegistrationError):
-                version, digest = config.version, _digest(product, tracking, config.version)
-        champion = tracking.champion(product.name)
-        before = champion.version if champion else None
-        reasons: tuple[str, ...] = ("it is the champion already",)
-        if before != version:  # else an earlier run moved the alias, then failed
-            approval = _approval(product, tracking, environment, version, clock.now())
-            verdict = _verdict(product, tracking, version, digest, approval, before, clock.now())
-            if verdict.action != "promote":
-                raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
-            with permanent(LostRace):
-                tracking.promote(product.name, version, expected=before)
-            reasons = verdict.reasons
-        by = f"dagster run {context.run.run_id}"
-        manifest = RolloutManifest(
-            product=product.name,
-            champion=Release(version=version, digest=digest),
-            updated_at=datetime.now(UTC),
-            by=by,
-            reason="; ".join(reasons),
+        watch, version = Stopwatch(name), config.version or registered_model["version"]
+        keeper = Keeper(tracking, rollout, audit, keys.signing)
+        with permanent(*_LASTING), tracking.alone(product.name):
+            mended = _mended(keeper, product, version, clock.now())
+            state = keeper.state(product.name)
+            before = state.champion.version if state else None
+            verdict = Verdict[PromotionAction]("promote", ("it is the champion already",))
+            if before != version:
+                release = keeper.release(product.name, version)
+                keeper.published(product.name, release)
+                answers = _answers(product, tracking, audit, environment, version)
+                verdict = _verdict(product, tracking, release, answers, before, clock.now())
+                if verdict.action == "promote":
+                    _move(keeper, product, release, state, context.run.run_id, verdict)
+        if verdict.action == "wait":
+            waiting = _waiting(product, tracking, environment, version, verdict)
+            return watch.result(rows=1, champion=before or "none", waiting=waiting, mended=list(mended))
+        if verdict.action != "promote":
+            raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
+        return watch.result(
+            rows=1, champion=version, replaced=before or "none", reasons=list(verdict.reasons), mended=list(mended)
         )
-        rollout.publish_manifest(product.name, manifest)
-        audit.append(
-            actor=by, action="promote", product=product.name, version=version, reason=manifest.reason,
-            at=datetime.now(UTC), details={"digest": digest, "replaced": before},
-        )  # fmt: skip
-        return watch.result(rows=1, champion=version, replaced=before or "none", reasons=list(reasons))
 
     return deployment
 
 
-def _digest(product: Product, tracking: Tracking, version: str) -> str:
-    """The digest that the version's bundle was registered with."""
-    return Registration.from_tags(tracking.version(product.name, version).tags).digest
+def _mended(keeper: Keeper, product: Product, version: str, now: datetime) -> tuple[str, ...]:
+    """What was mended of the present state. A champion that is whole nowhere does not keep another version out."""
+    try:
+        return keeper.mend(product.name, at=now)
+    except BundleError as error:
+        state = keeper.state(product.name)
+        if state is None or state.champion.version == version:
+            raise
+        return (str(error),)
+
+
+def _move(
+    keeper: Keeper,
+    product: Product,
+    release: Release,
+    state: RolloutManifest | None,
+    run_id: str,
+    verdict: Verdict[PromotionAction],
+) -> None:
+    keeper.move(
+        product.name,
+        release,
+        state,
+        by=f"dagster run {run_id}",
+        reason="; ".join(verdict.reasons),
+        at=datetime.now(UTC),
+    )
+    keeper.follow(product.name, replaced=state.champion.version if state else None)
 
 
 def _verdict(
     product: Product,
     tracking: Tracking,
-    version: str,
-    digest: str,
-    approval: Approval | None,
+    release: Release,
+    answers: tuple[Approval, ...],
     champion: str | None,
     now: datetime,
 ) -> Verdict[PromotionAction]:
+    """The verdict on a release whose published bundle was verified."""
     signals = PromotionSignals(
-        version=version,
-        registration=Registration.from_tags(tracking.version(product.name, version).tags),
-        digest=digest,
+        version=release.version,
+        registration=Registration.from_tags(tracking.version(product.name, release.version).tags),
+        digest=release.digest,
         impact=product.impact,
-        approval=approval,
+        answers=answers,
         champion=champion,
     )
     return promotion_verdict(signals, now)
 
 
-def _approval(
-    product: Product, tracking: Tracking, environment: Environment, version: str, now: datetime
-) -> Approval | None:
-    """The version's approval. The sandbox has no approver, so there it is approved under the name `sandbox`."""
-    recorded = Approval.from_tags(tracking.version(product.name, version).tags)
-    if recorded is not None or not environment.sandbox or product.impact != "high":
+def _answers(
+    product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
+) -> tuple[Approval, ...]:
+    """The version's answers. The sandbox has no approver, so there it is approved under the name `sandbox`."""
+    recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
+    if recorded or not environment.sandbox or product.impact != "high":
         return recorded
-    reason = "the sandbox has no risk officer; elsewhere a person approves"
-    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=now)
-    tracking.annotate(product.name, version, automatic.to_tags())
-    return automatic
+    reason, at = "the sandbox has no risk officer; elsewhere a person approves", datetime.now(UTC)
+    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)
+    audit.append(actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at)
+    tracking.annotate(product.name, version, automatic.to_tags(earlier=0))
+    return (automatic,)
+
+
+def _waiting(
+    product: Product, tracking: Tracking, environment: Environment, version: str, verdict: Verdict[PromotionAction]
+) -> dict[str, str]:
+    """What a person needs to answer: the version, the reason, the model card and the commands."""
+    run = tracking.resumed(tracking.version(product.name, version).run_id)
+    uri = environment.mlflow_tracking_uri
+    pages = uri if uri.startswith("http") else f"http://127.0.0.1:{environment.ports.mlflow}"
+    terms = f"{product.name} {version} --by NAME --reason TEXT"
+    return {
+        "version": version,
+        "reason": "; ".join(verdict.reasons),
+        "model_card": f"{run.page(pages)}/artifacts/documents/model_card.md",
+        "approve": f"loopline approve {terms}",
+        "reject": f"loopline reject {terms}",
+    }
 
 
 def _refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:
     remedy = {
-        "wait": f"Ask for: loopline approve {product.name} {version} --by NAME --reason TEXT",
         "evaluate_again": f"Run the job {product.name}_retrain again",
-        "refuse": "See the checks of the asset evaluation, and the version's approval",
+        "refuse": "See the checks of the asset evaluation, and the answers on the version",
+        "wait": "",
         "promote": "",
     }[verdict.action]
     return f"{product.name} version {version}: {verdict.action}: {'; '.join(verdict.reasons)}. {remedy}"

@@ -10,6 +10,7 @@ from typing import Literal
 
 from assets.bundle.registration import Approval, Registration
 from assets.product import Impact, Verdict
+from assets.rollout.answers import same_person, standing_rejection
 
 PromotionAction = Literal["promote", "wait", "evaluate_again", "refuse"]
 
@@ -22,7 +23,7 @@ class PromotionSignals:
         registration: The version's record; `None` when there is none or it cannot be read.
         digest: Digest of the version's bundle; `None` when its signature was not verified.
         impact: Impact of the product; `high` needs an approver.
-        approval: The version's approval or rejection; `None` for neither.
+        answers: Every approval and rejection of the version, the oldest first.
         champion: The version that decides now; `None` for none.
     """
 
@@ -30,15 +31,15 @@ class PromotionSignals:
     registration: Registration | None
     digest: str | None
     impact: Impact
-    approval: Approval | None
+    answers: tuple[Approval, ...]
     champion: str | None
 
 
 def promotion_verdict(signals: PromotionSignals, now: datetime) -> Verdict[PromotionAction]:
     """Promote, wait for a person, evaluate against the new champion, or refuse.
 
-    A missing signal refuses. A rejection refuses, whatever the product's impact. For a high-impact product a named
-    person who is not the author must have approved the version.
+    A missing signal refuses. A rejection that stands refuses, whatever the product's impact. For a high-impact product
+    a named person who is not the author must have approved the version.
     """
     record = signals.registration
     if record is None:
@@ -62,26 +63,25 @@ def _faults(signals: PromotionSignals, record: Registration, now: datetime) -> t
         faults.append(f"its bundle has the digest {signals.digest[:12]}…; {record.digest[:12]}… was registered")
     if record.trained_at > now:
         faults.append(f"it was trained at {record.trained_at.isoformat()}, ahead of the clock")
-    if signals.approval is not None and signals.approval.answer == "reject":
-        faults.append(f"{signals.approval.by} rejected it: {signals.approval.reason}")
+    rejection = standing_rejection(signals.answers, record.author)
+    if rejection is not None:
+        faults.append(f"{rejection.by} rejected it: {rejection.reason}")
     return tuple(faults)
 
 
 def _by_approval(signals: PromotionSignals, record: Registration) -> Verdict[PromotionAction]:
-    approval = signals.approval
     passed = "; ".join(record.gate_reasons) or "gates passed"
     if signals.impact != "high":
         return Verdict("promote", (f"{passed}; a product of standard impact needs no approver",))
-    if approval is None:
+    approvals = [answer for answer in signals.answers if answer.answer == "approve"]
+    if not approvals:
         return Verdict(
             "wait", (f"{passed}; a product of high impact waits for an approver other than {record.author}",)
         )
-    if approval.version != signals.version:
-        return Verdict("wait", (f"{approval.by} approved version {approval.version}, not {signals.version}",))
-    if _same_person(approval.by, record.author):
-        return Verdict("wait", (f"{approval.by} trained it and may not approve it; ask another person",))
-    return Verdict("promote", (f"{passed}; approved by {approval.by}: {approval.reason}",))
-
-
-def _same_person(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    valid = [a for a in approvals if a.version == signals.version and not same_person(a.by, record.author)]
+    if valid:
+        return Verdict("promote", (f"{passed}; approved by {valid[-1].by}: {valid[-1].reason}",))
+    last = approvals[-1]
+    if last.version != signals.version:
+        return Verdict("wait", (f"{last.by} approved version {last.version}, not {signals.version}",))
+    return Verdict("wait", (f"{last.by} trained it and may not approve it; ask another person",))

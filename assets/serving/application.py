@@ -9,19 +9,28 @@ import logging
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Any, Self, cast
 
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
+from assets.serving.event import parse_event, parse_event_id
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.request import NoChampion, RequestError, StaleEvents, parse_event, parse_event_id, parse_json
+from assets.serving.request import (
+    NoChampion,
+    RequestError,
+    UnknownProduct,
+    parse_json,
+    shown,
+)
 from assets.serving.watcher import LiveProduct, Watcher
+from assets.vocabulary.times import SEQUENCE
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
+from resources.loops import Loop, LoopHealth, described
 from resources.naming import BadName, checked_name
 from resources.online_store.errors import EventError
 from resources.online_store.opening import open_store
@@ -30,16 +39,24 @@ from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
 _MOST_WAITING_SHADOWS = 64
+_FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A decision, and the future that is done when the decision is on disk."""
+    """A decision, and the future that is done when the decision is on disk.
+
+    Attributes:
+        request: The request that was decided.
+        live: The bundles that were live then.
+    """
 
     decision: Decision
     logged: "Future[None]"
+    request: Mapping[str, object]
+    live: LiveProduct
 
 
 class Application:
@@ -50,6 +67,7 @@ class Application:
         self._log = log
         self._any_time = any_time
         self.metrics = metrics
+        self._loops = [watcher.loop, log.loop]
         self._shadow_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
         self._shadow_slots = BoundedSemaphore(_MOST_WAITING_SHADOWS)
 
@@ -62,7 +80,7 @@ class Application:
             MissingKey: There is no signing key.
         """
         variables = os.environ if variables is None else variables
-        environment = load_environment(variables)
+        environment = load_environment(variables, part="decisions")
         key = signing_key(variables, environment.home, "signing")
         metrics = Metrics()
         watcher = Watcher(
@@ -76,13 +94,28 @@ class Application:
         )
         watcher.start()
         application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
-        metrics.show(lambda: watcher.live, application.watermarks)
+        metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
+        metrics.show_loops(application.loops)
         return application
+
+    def start(self, loop: Loop) -> None:
+        """Starts one more loop, which readiness and metrics then tell of, and which ends with the application."""
+        self._loops.append(loop)
+        loop.start()
+
+    def loops(self) -> tuple[LoopHealth, ...]:
+        """How the threads of this process fare."""
+        return tuple(loop.health() for loop in self._loops)
 
     @property
     def ready(self) -> bool:
-        """Whether at least one champion is loaded."""
-        return bool(self._watcher.live)
+        """Whether a champion is loaded, the threads work, and no live product's embedded store is damaged.
+
+        A store that another machine serves does not count: it fails for all replicas, and a fallback is an answer.
+        """
+        loops_work = not any(loop.ended or loop.failing_seconds > _FAILING_SECONDS for loop in self.loops())
+        damaged = any(self._watcher.store(product).damage() for product in self.live)
+        return bool(self.live) and loops_work and not damaged
 
     @property
     def live(self) -> Mapping[str, LiveProduct]:
@@ -91,6 +124,8 @@ class Application:
 
     def close(self) -> None:
         """Ends the threads, closes the log and the stores; call it when every request is answered."""
+        for loop in self._loops[2:]:
+            loop.stop()
         self._shadow_pool.shutdown(wait=True)
         self._watcher.close()
         self._log.close()
@@ -102,12 +137,13 @@ class Application:
 
         Raises:
             RequestError: The body or the request in it is invalid.
+            UnknownProduct: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
-            StaleEvents: The known events end too early, and the product then refuses to decide.
+            StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
         call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
-        request = call["request"]
+        request = live.identified(call["request"])
         engine, role = live.choose(request)
         now = datetime.now(UTC)
         decision = engine.decide(
@@ -115,11 +151,17 @@ class Application:
         )
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        answer = Answer(decision=decision, logged=self._log.append(decision))
-        self._count(decision)
-        if live.shadow is not None:
-            self._cast_shadow(live.shadow, request, decision, live.also_known)
-        return answer
+        return Answer(decision, self._log.append(decision), request, live)
+
+    def answered(self, answer: Answer) -> None:
+        """Counts a decision that is logged and answered, and has it scored by the shadow, if there is one."""
+        self._count(answer.decision)
+        if answer.live.shadow is not None:
+            self._cast_shadow(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
+
+    def withdraw(self, answer: Answer) -> None:
+        """Records that a decision is void: it was not logged in time, and its caller is told so."""
+        self._log.append(replace(answer.decision, void=True))
 
     def _cast_shadow(
         self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
@@ -134,14 +176,24 @@ class Application:
                 shadow = engine.decide(
                     shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
                 )
-                self._log.append(shadow)
-                self._count(shadow)
-            except (RequestError, StaleEvents) as error:
-                _LOG.warning("%s: the shadow cannot read request %s: %s", decision.product, decision.id, error)
+                self._log.append(shadow).add_done_callback(lambda logged: self._count_shadow(shadow, logged))
+            except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
+                self._shadow_failed(decision, error)
             finally:
                 self._shadow_slots.release()
 
         self._shadow_pool.submit(score)
+
+    def _count_shadow(self, shadow: Decision, logged: "Future[None]") -> None:
+        error = logged.exception()
+        if error is None:
+            self._count(shadow)
+        else:
+            self._shadow_failed(shadow, error)
+
+    def _shadow_failed(self, decision: Decision, error: BaseException) -> None:
+        _LOG.error("%s: the shadow of decision %s failed: %s", decision.product, decision.id, described(error))
+        self.metrics.shadow_failures.labels(decision.product).inc()
 
     def _count(self, decision: Decision) -> None:
         fallback = decision.fallback or "none"
@@ -153,6 +205,10 @@ class Application:
         except BadName as error:
             raise RequestError(str(error)) from error
         if live is None:
+            known = self._watcher.known
+            # While nothing is rolled out, the service is not ready and no product can be told from an unknown one.
+            if known and product not in known:
+                raise UnknownProduct(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
             raise NoChampion(
                 f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
             )
@@ -163,12 +219,15 @@ class Application:
     def add_event(self, body: bytes) -> dict[str, Any]:
         """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
 
-        An event that also arrives by a stream counts once if `event_id` is its name there (see
+        The event may be the whole row of its source: columns of the contract that no feature reads are left out.
+
+        An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
         `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
         known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
 
         Raises:
             RequestError: The body or the event in it is invalid.
+            UnknownProduct: Nobody rolled out a product of this name.
             NoChampion: No champion of the product is loaded.
             StoreUnavailable: The store cannot be written.
         """
@@ -176,16 +235,26 @@ class Application:
             parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
         )
         live = self._live(call["product"])
-        try:
-            source = checked_name(call["source"], "source")
-            event = parse_event(
-                call["event"], now=datetime.now(UTC), any_time=self._any_time, resolutions=live.resolutions(source)
+        source = call["source"]
+        known = sorted(live.event_columns)
+        if source not in known:
+            raise RequestError(
+                f"source {shown(source)} is unknown; '{live.product}' takes events of {', '.join(known)}"
             )
-            event_id = parse_event_id(call.get("event_id"))
-            added = self._watcher.store(live.product).append_event(source, event, event_id)
-            known_at = cast(datetime, event["known_at"])
-        except (EventError, BadName) as error:
+        rules = live.rules(source)
+        event = parse_event(
+            call["event"],
+            now=datetime.now(UTC),
+            any_time=self._any_time,
+            resolutions=live.resolutions(source),
+            rules=rules,
+        )
+        event_id = parse_event_id(call.get("event_id"))
+        try:
+            added = self._watcher.store(live.product).append_event(source, _stored(event, live, source), event_id)
+        except EventError as error:
             raise RequestError(str(error)) from error
+        known_at = cast(datetime, event["known_at"])
         self.metrics.events.labels("added" if added else "known").inc()
         return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
@@ -206,15 +275,22 @@ class Application:
         ]
 
     def watermarks(self, product: str) -> Mapping[str, datetime]:
-        """For each source of the online store, until when its events are known; empty when the store cannot be read."""
+        """The watermark of each source in the online store; empty when the store cannot be read."""
         try:
             return self._watcher.store(product).watermarks()
         except StoreUnavailable as error:
             _LOG.warning("%s: %s", product, error)
             return {}
 
+    def store_works(self, product: str) -> bool:
+        """Whether the product's online store can be read and holds a version."""
+        try:
+            return self._watcher.store(product).state() is not None
+        except StoreUnavailable:
+            return False
+
     def _events_of(self, product: str) -> dict[str, Any]:
-        """The online store's version, the table versions it was loaded from, and until when each source is known."""
+        """The online store's version, the table versions that it was loaded from, and each source's watermark."""
         try:
             state = self._watcher.store(product).state()
         except StoreUnavailable as error:
@@ -226,7 +302,7 @@ class Application:
 
 
 def _settle() -> None:
-    """Exempts the loaded bundles from garbage collection: a full collection over them would delay requests."""
+    """Exempts the loaded bundles from garbage collection: a full collection of them would delay requests."""
     gc.collect()
     gc.freeze()
 
@@ -239,11 +315,23 @@ def _is_local(environment: Environment) -> bool:
     return environment.name == "local"
 
 
+def _stored(event: Mapping[str, object], live: LiveProduct, source: str) -> dict[str, object]:
+    """The event without the columns that the source's contract has but no feature reads."""
+    rules, read = live.rules(source), live.event_columns[source]
+    unread = set() if rules is None else set(rules.columns) - read
+    kept = {name: value for name, value in event.items() if name not in unread}
+    sequence = live.champion.shape.sequence
+    # The store orders the events by a column of its own name, which it fills from the product's.
+    if sequence is not None and SEQUENCE in read and SEQUENCE not in kept and sequence in event:
+        kept[SEQUENCE] = event[sequence]
+    return kept
+
+
 def _fields(call: Mapping[str, object], *, needed: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
     """The call's fields, each of its declared type; raises RequestError with every problem."""
     kinds = {**needed, **optional}
     words = {str: "a text", dict: "an object", bool: "true or false"}
-    problems = [f"unknown field '{name[:80]}'; known: {', '.join(kinds)}" for name in call if name not in kinds]
+    problems = [f"unknown field {shown(name)}; known: {', '.join(kinds)}" for name in call if name not in kinds]
     problems += [
         f"field '{name}' is missing; it must be {words[kind]}" for name, kind in needed.items() if name not in call
     ]

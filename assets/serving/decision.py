@@ -22,7 +22,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class NoDecision(LooplineError, ValueError):
-    """An id or a record is not that of a decision, or the decision was not recorded; the message says which."""
+    """An id or record is malformed, or no such decision was recorded; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Decision:
         store_version: The version of the online store that was read; `None` when none was read.
         problem: The cause of the fallback; `None` without one.
         shadow_of: The id of the answered decision, where this one is its shadow.
-        erased: The subject was erased: keys, inputs and features were removed from the record.
+        void: The decision was not logged in time: its caller was told that it is void, and it counts nowhere.
+        erased: The subject was erased: keys, inputs, features and the text of the problem were removed from the record.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Decision:
     store_version: str | None = None
     problem: str | None = None
     shadow_of: str | None = None
+    void: bool = False
     erased: bool = False
 
     def answer(self) -> dict[str, Any]:
@@ -109,6 +111,7 @@ class Decision:
             "store_version": self.store_version,
             "problem": self.problem,
             "shadow_of": self.shadow_of,
+            "void": self.void,
             "erased": self.erased,
         }
 

@@ -1,17 +1,18 @@
-"""Reading the decision log: a day, one decision; and erasing a subject from it.
+"""Reading the decision log by day or by decision, and erasing a subject from it.
 
 Belongs here: the layout of the files, reading them, erasure. Does not belong here: appending (`log_writer.py`), the
 fields of a decision (`decision.py`), archiving old files.
 
-Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object a line. Only the process that
-created a file appends to it; an erasure replaces the file under a lock, and the writer goes on in the new file. A file
-that is being written, or whose process was killed, ends in zero bytes: space allocated in advance.
+Files are `<folder>/<product>/<UTC day of the decision>/<process>.jsonl`, one JSON object per line. Only the process
+that created a file appends to it; an erasure replaces the file under a lock, and the writer continues in the new file.
+A file that is being written, or whose process was killed, ends in zero bytes: space allocated in advance.
 """
 
 import fcntl
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +38,8 @@ _SCHEMA = pa.schema(
         ("erased", pa.bool_()),
     ]
 )  # fmt: skip
+ERASED = "(erased)"
+"""The problem of an erased decision that had one."""
 _JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
 
 
@@ -45,7 +48,7 @@ class DayLog:
     """The decisions of one UTC day.
 
     Attributes:
-        decisions: In the order of their files and lines.
+        decisions: In the order of their files and lines, each once; with `void` where a later line says so.
         torn: Files whose last line is incomplete because the process was killed; that decision was never answered.
     """
 
@@ -79,14 +82,20 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
         lines, is_torn = _whole_lines(path.read_bytes())
         if is_torn:
             torn.append(path)
-            _LOG.warning("decision log %s ends in an incomplete line; it was never answered and is left out", path)
+            _LOG.warning("decision log %s ends in an incomplete line; its decision was never answered: left out", path)
         for number, line in enumerate(lines, start=1):
             decisions.append(_parsed(path, number, line))
-    return DayLog(decisions=tuple(decisions), torn=tuple(torn))
+    return DayLog(decisions=_once_each(decisions), torn=tuple(torn))
+
+
+def _once_each(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """The decisions without the lines that a later line made void."""
+    void = {decision.id for decision in decisions if decision.void}
+    return tuple(decision for decision in decisions if decision.void or decision.id not in void)
 
 
 def read_day(folder: Path, product: str, day: date, *, shadow: bool = False) -> pa.Table:
-    """The decisions of a UTC day, one row each; empty when there are none.
+    """The decisions of a UTC day, one row each, without void ones; empty when there are none.
 
     Args:
         shadow: The shadow decisions instead of the answered ones.
@@ -95,12 +104,13 @@ def read_day(folder: Path, product: str, day: date, *, shadow: bool = False) -> 
         DecisionLogError: A line is no decision; an incomplete last line is left out instead.
     """
     scanned = scan_day(folder, product, day)
-    selected = tuple(decision for decision in scanned.decisions if (decision.role == "shadow") is shadow)
+    kept = (decision for decision in scanned.decisions if not decision.void)
+    selected = tuple(decision for decision in kept if (decision.role == "shadow") is shadow)
     return DayLog(decisions=selected, torn=scanned.torn).table()
 
 
 def find_decision(folder: Path, decision_id: str) -> Decision:
-    """The decision with that id, of any product.
+    """The decision with that id, of any product; with `void` where a later line says so.
 
     Raises:
         NoDecision: The id has another form, or no decision with it was recorded.
@@ -111,17 +121,19 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
     products = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
     for product in products:
         for path in _files(folder, product, day):
-            for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-                if needle in line:
-                    return _parsed(path, number, line)
+            lines = enumerate(path.read_bytes().split(b"\n"), start=1)
+            found = [_parsed(path, number, line) for number, line in lines if needle in line]
+            if found:
+                return found[-1]
     raise NoDecision(f"decision {decision_id} is not in {folder}; its id dates it to {day.isoformat()} (UTC)")
 
 
 def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
     """Removes keys, inputs and features from every decision on an entity; returns how many decisions it changed.
 
-    Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service may go on writing
-    meanwhile.
+    The problem of a fallback may quote a value: that there was one stays, but not its text, in decisions that were
+    erased before too. Id, bundle, outcome and score stay, so that counts and the audit trail still add up. The service
+    may go on writing meanwhile.
 
     Raises:
         DecisionLogError: A line is no decision; an incomplete last line is left out instead.
@@ -149,9 +161,12 @@ def _erase_in(path: Path, key_column: str, key: str) -> int:
 
 def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes:
     """The decision's line without the entity's data; the same line where the decision is on another entity."""
-    if str(decision.keys.get(key_column)) != key:
+    found = decision.keys.get(key_column)
+    is_of_entity = found is not None and str(found) == key
+    if not is_of_entity and not (decision.erased and decision.problem not in (None, ERASED)):
         return line
-    record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "erased": True}
+    problem = None if decision.problem is None else ERASED
+    record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "problem": problem, "erased": True}
     return json.dumps(record, separators=(",", ":")).encode()
 
 

@@ -87,14 +87,14 @@ class Engine:
         )
         try:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
+            judge(self._scorer, row, explain=True)
         except FeatureError as error:
             raise BundleError(f"{self.bundle.full_name} cannot compute its features: {error}") from error
-        judge(self._scorer, row, explain=True)
 
     # ------------------------------------------------------------------ many rows
 
     def score(self, features: pa.Table) -> NDArray[np.float64]:
-        """Scores of a feature table, float64 [n]. Raises ModelError."""
+        """Scores of a feature table, float64 [n]; raises ModelError."""
         return self._scorer.score(self._scorer.encode(features))
 
     def score_table(self, features: pa.Table) -> ScoreResult:
@@ -132,8 +132,7 @@ class Engine:
 
         Raises:
             RequestError: The request is invalid.
-            StaleEvents: The events in the online store end too long before the decision, and the product then refuses
-                to decide.
+            StaleEvents: A source's watermark lies too long before the decision, and the product then refuses to decide.
         """
         checked = parse_request(request, self.shape, now=now, as_of_allowed=self._as_of_allowed, also_known=also_known)
         if shadow_of is not None:
@@ -145,7 +144,7 @@ class Engine:
             while row is None:
                 snapshot = self._history.snapshot(checked.keys)
                 version = snapshot.version if snapshot else None
-                self._check_fresh(snapshot, checked.as_of)
+                self._check_complete(snapshot, checked.as_of)
                 row = self._history.features(checked.keys, spine, snapshot)
             features = row
             judgement = judge(self._scorer, row, explain=explain)
@@ -174,8 +173,14 @@ class Engine:
             problem=judgement.problem,
         )
 
-    def _check_fresh(self, snapshot: Snapshot | None, as_of: datetime) -> None:
-        """Raises for events that end too long before the decision: a refusal or a fallback, as the product declares."""
+    def _check_complete(self, snapshot: Snapshot | None, as_of: datetime) -> None:
+        """Raises for events that begin too late for a decision in the past, or end too long before the decision.
+
+        The product declares whether stale events mean a refusal or a fallback.
+        """
+        too_early = self._history.too_early(snapshot, as_of) if snapshot else None
+        if too_early is not None:
+            raise StoreUnavailable(too_early)
         stale = self._history.stale(snapshot, as_of) if snapshot else None
         if stale is not None and self.bundle.policy.when_stale == "refuse":
             raise StaleEvents(stale)

@@ -1,7 +1,8 @@
 """The history features of a request, from the events that the online store holds of its entities.
 
 Belongs here: which events are fetched, whether they are recent and complete enough, the choice between events and
-tiles. Does not belong here: the fallback of a decision without them (`engine.py`), the store.
+tiles. Does not belong here: the fallback of a decision without history (`engine.py`), the store
+(`resources.online_store`).
 """
 
 from collections.abc import Mapping
@@ -50,14 +51,30 @@ class HistoryFeatures:
         return self._store.fetch_all([_entity(need, keys) for need in self._needs] + tiles)
 
     def stale(self, snapshot: Snapshot, as_of: datetime) -> str | None:
-        """Names the first source whose events end too long before the decision, in a sentence; None for no source."""
+        """A sentence that names the first source with a watermark too long before the decision; None for none."""
         for source in dict.fromkeys(need.source for need in self._needs):
-            until = snapshot.watermarks[source]  # not of its tiles: they hold loaded events only
+            until = snapshot.watermarks[source]  # not the tiles' watermark: tiles hold loaded events only
             if as_of - until > self._max_age:
                 return (
                     f"stale: events of {source} are known until {until.isoformat()}, {_days(as_of - until)} before the "
                     f"decision; at most {_days(self._max_age)} are allowed. Load the online store: "
                     f"loopline run {self._bundle.product}"
+                )
+        return None
+
+    def too_early(self, snapshot: Snapshot, as_of: datetime) -> str | None:
+        """Names the first source of which a decision in the past needs events that the store left out; else None."""
+        for need in self._needs:
+            loaded = snapshot.loaded[need.source]
+            kept_from = loaded.kept_from(need.key)
+            if kept_from is None or as_of >= loaded.watermark:
+                continue
+            lookback = None if need.lookback is None else timedelta(microseconds=need.lookback)
+            if lookback is None or as_of - lookback < kept_from:
+                earliest = loaded.watermark if lookback is None else kept_from + lookback
+                return (
+                    f"too early: the online store keeps events of {need.source} from {kept_from.isoformat()} on, too "
+                    f"few for a decision as of {as_of.isoformat()}; decide as of {earliest.isoformat()} or later"
                 )
         return None
 
@@ -85,8 +102,9 @@ class HistoryFeatures:
                 missing = [name for name in tiling.columns if name not in tiles.schema.names]
                 if missing:
                     raise StoreUnavailable(
-                        f"tiles of {need.source} in the online store are of other features than those of bundle "
-                        f"{self._bundle.version}; load the online store again: loopline load {self._bundle.product}"
+                        f"tiles of {need.source} in the online store lack statistics that bundle "
+                        f"{self._bundle.version} needs; load the online store again: "
+                        f"loopline load {self._bundle.product}"
                     )
                 key = keys[need.key]
                 cover = tiling.cover(tiles, spine)

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from assets.serving.log_writer import DecisionLogError
-from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents
+from assets.serving.request import LARGEST_BODY, NoChampion, RequestError, StaleEvents, UnknownProduct
 from resources.errors import LooplineError
 from resources.online_store.protocol import StoreError
 
@@ -77,28 +77,38 @@ def is_ready(app: Starlette) -> bool:
     return application is not None and application.ready
 
 
-_Handler = Callable[[Request, "Application"], Awaitable[Response]]
+_Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
 
 def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Refuses a request at once when too many are in flight, and turns errors into status codes."""
+    """Reads the body, refuses when too many requests are in flight, and turns errors into status codes.
+
+    A request takes its place among those in flight when it is whole: a client that is slow to send takes none.
+    """
 
     async def handle(request: Request) -> Response:
         application: Application = request.app.state.application
         metrics = application.metrics
+        try:
+            body = await _body(request)
+        except _BodyTooLarge as error:
+            metrics.refused.labels("invalid").inc()
+            return _error(413, str(error))
+        except ClientDisconnect:
+            return Response(status_code=499)
         if _in_flight(request.app) >= _MOST_IN_FLIGHT:
             metrics.refused.labels("overload").inc()
             return _error(503, "the service is overloaded; try again", headers={"Retry-After": "1"})
         request.app.state.in_flight = _in_flight(request.app) + 1
         metrics.in_flight.inc()
         try:
-            return await handler(request, application)
+            return await handler(request, body, application)
         except RequestError as error:
             metrics.refused.labels("invalid").inc()
             return _error(400, "the request is invalid", problems=list(error.problems))
-        except _BodyTooLarge as error:
-            metrics.refused.labels("invalid").inc()
-            return _error(413, str(error))
+        except UnknownProduct as error:
+            metrics.refused.labels("unknown_product").inc()
+            return _error(404, str(error))
         except NoChampion as error:
             metrics.refused.labels("no_champion").inc()
             return _error(503, str(error))
@@ -112,9 +122,8 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
             return _error(503, "the decision could not be logged in time and is void; try again")
         except StoreError as error:
             metrics.events.labels("refused").inc()
-            return _error(503, str(error))
-        except ClientDisconnect:
-            return Response(status_code=499)
+            _LOG.error("an event was not stored: %s", error)
+            return _error(503, "the online store cannot take events now; the service's log says why; try again later")
         finally:
             request.app.state.in_flight -= 1
             metrics.in_flight.dec()
@@ -122,18 +131,21 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-async def _decide(request: Request, application: "Application") -> Response:
-    body = await _body(request)
+async def _decide(request: Request, body: bytes, application: "Application") -> Response:
     started = time.perf_counter()
     loop = asyncio.get_running_loop()
     answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
-    await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
+    except TimeoutError:
+        application.withdraw(answer)
+        raise
+    application.answered(answer)
     application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
     return JSONResponse(answer.decision.answer())
 
 
-async def _events(request: Request, application: "Application") -> Response:
-    body = await _body(request)
+async def _events(request: Request, body: bytes, application: "Application") -> Response:
     loop = asyncio.get_running_loop()
     return JSONResponse(await loop.run_in_executor(request.app.state.pool, application.add_event, body))
 
@@ -151,8 +163,9 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
-    """Starlette logs the error; the answer tells the caller nothing of the internals."""
-    return _error(500, "the service failed; its log has the details")
+    """Answers an unforeseen error without its details; Starlette logs them."""
+    # Starlette raises the error again, upon which the server ends the connection: the client must know.
+    return _error(500, "the service failed; its log has the details", headers={"Connection": "close"})
 
 
 async def _body(request: Request) -> bytes:

@@ -9,9 +9,8 @@ import json
 import logging
 import os
 import queue
-import threading
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 from assets.serving.decision import Decision
 from resources.durable_files import sync_folder
 from resources.errors import LooplineError
+from resources.loops import Loop
 from resources.naming import checked_name
 
 _LOG = logging.getLogger("loopline.decisions")
@@ -39,7 +39,7 @@ class _Line:
 
 
 class DecisionLog:
-    """Appends decisions; one object a process.
+    """Appends decisions; one object per process.
 
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
     fails, the file is cut back to its last complete line and the futures raise.
@@ -50,8 +50,8 @@ class DecisionLog:
         self._process = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._open: dict[Path, _File] = {}
-        self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
-        self._thread.start()
+        self.loop = Loop("decision-log", self._turn, retry=0.0)
+        self.loop.start()
 
     def append(self, decision: Decision) -> "Future[None]":
         """Queues a decision for writing.
@@ -72,23 +72,32 @@ class DecisionLog:
     def close(self) -> None:
         """Writes the decisions that still wait, then ends the thread."""
         self._waiting.put(None)
-        self._thread.join()
+        self.loop.join()
 
-    def _run(self) -> None:
-        last = False
-        while not last:
-            taken = [self._waiting.get()]
-            while len(taken) < _LARGEST_BATCH and not self._waiting.empty():
-                taken.append(self._waiting.get())
-            last = None in taken
-            batch: dict[Path, list[_Line]] = {}
-            for line in taken:
-                if line is not None:
-                    batch.setdefault(line.path, []).append(line)
-            for path, lines in batch.items():
-                self._append(path, lines)
-            if len(self._open) > _OPEN_FILES or last:
-                self._close_but(() if last else batch)
+    def _turn(self) -> float:
+        """Waits for decisions, and writes those that wait; whatever fails, no decision is left without an end."""
+        taken = [self._waiting.get()]
+        while len(taken) < _LARGEST_BATCH and not self._waiting.empty():
+            taken.append(self._waiting.get())
+        last = None in taken
+        if last:
+            self.loop.stop()
+        lines = [line for line in taken if line is not None]
+        try:
+            self._write(lines, last=last)
+        finally:
+            for line in (line for line in lines if not line.logged.done()):
+                line.logged.set_exception(DecisionLogError(f"decision log {line.path} could not be written; see above"))
+        return 0.0
+
+    def _write(self, lines: Sequence[_Line], *, last: bool) -> None:
+        batch: dict[Path, list[_Line]] = {}
+        for line in lines:
+            batch.setdefault(line.path, []).append(line)
+        for path, of_path in batch.items():
+            self._append(path, of_path)
+        if len(self._open) > _OPEN_FILES or last:
+            self._close_but(() if last else batch)
 
     def _append(self, path: Path, lines: list[_Line]) -> None:
         try:
@@ -128,7 +137,7 @@ class _File:
     """An open file with allocated space after its last line.
 
     The space is zero bytes that are on disk already. A line written over them leaves the file's length unchanged, so
-    its sync need not wait for the file system's journal: beside busy processes this makes slow syncs four times rarer.
+    its sync need not wait for the file system's journal: on a busy machine slow syncs become four times rarer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +167,7 @@ class _File:
         self._size = max(self._size, self._length)
 
     def allocate(self) -> None:
-        """Writes zero bytes ahead when little space is left; without them appending works too, but slower."""
+        """Writes zero bytes ahead when little space is left; appending works without them, but is slower."""
         if self._size - self._length > _SPACE // 4:
             return
         try:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from assets.serving.watcher import LiveProduct
+from resources.loops import LoopHealth
 
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -23,7 +24,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.decisions = Counter(
             "loopline_decisions_total",
-            "Decisions made, shadows included",
+            "Decisions answered, and those of shadows; logged, all of them",
             ("product", "outcome", "fallback", "role"),
             registry=self.registry,
         )
@@ -36,7 +37,7 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests without a decision: invalid, no_champion, overload, stale, unlogged",
+            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged",
             ("why",),
             registry=self.registry,
         )
@@ -53,13 +54,24 @@ class Metrics:
             "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,
         )  # fmt: skip
+        self.shadow_failures = Counter(
+            "loopline_shadow_failures_total", "Requests that the shadow failed to score or to log", ("product",),
+            registry=self.registry,
+        )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def show(
-        self, live: Callable[[], Mapping[str, LiveProduct]], watermarks: Callable[[str], Mapping[str, datetime]]
+        self,
+        live: Callable[[], Mapping[str, LiveProduct]],
+        watermarks: Callable[[str], Mapping[str, datetime]],
+        store_works: Callable[[str], bool],
     ) -> None:
-        """Adds the live products, and until when the events of each source are known, to every later scrape."""
-        self.registry.register(_Live(live, watermarks))
+        """Adds the live products, whether their stores work, and until when the events of each source are known."""
+        self.registry.register(_Live(live, watermarks, store_works))
+
+    def show_loops(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
+        """Adds the process's threads to every later scrape."""
+        self.registry.register(_Loops(loops))
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -70,10 +82,14 @@ class _Live(Collector):
     """Reads the live bundles when scraped, so that a retired bundle is no longer reported."""
 
     def __init__(
-        self, live: Callable[[], Mapping[str, LiveProduct]], watermarks: Callable[[str], Mapping[str, datetime]]
+        self,
+        live: Callable[[], Mapping[str, LiveProduct]],
+        watermarks: Callable[[str], Mapping[str, datetime]],
+        store_works: Callable[[str], bool],
     ) -> None:
         self._live = live
         self._watermarks = watermarks
+        self._store_works = store_works
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
@@ -84,7 +100,11 @@ class _Live(Collector):
             "Time until which the online store knows a source's events, in seconds since 1970",
             labels=("product", "source"),
         )
+        works = GaugeMetricFamily(
+            "loopline_online_store_works", "1 if the product's online store can be read", labels=("product",)
+        )
         for product, live in self._live().items():
+            works.add_metric([product], float(self._store_works(product)))
             for source, until in self._watermarks(product).items():
                 known.add_metric([product, source], until.timestamp())
             roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
@@ -95,3 +115,20 @@ class _Live(Collector):
         yield bundles
         yield shares
         yield known
+        yield works
+
+
+class _Loops(Collector):
+    """Asks the threads when scraped."""
+
+    def __init__(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
+        self._loops = loops
+
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        works = GaugeMetricFamily("loopline_loop_works", "1 if the thread's last step succeeded", labels=("loop",))
+        failures = CounterMetricFamily("loopline_loop_failures", "Steps of the thread that failed", labels=("loop",))
+        for health in self._loops():
+            works.add_metric([health.name], float(health.problem is None and not health.ended))
+            failures.add_metric([health.name], health.failures)
+        yield works
+        yield failures

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.bundle.bundle import Policy
+from assets.bundle.bundle import Policy, ReasonWords
 from assets.serving.decision import Reason
 from assets.vocabulary import FeatureSet
 
@@ -31,8 +31,9 @@ def reasons_of(
 ) -> tuple[Reason, ...]:
     """The features that counted most against the person, the largest contribution first, no sentence twice.
 
-    A missing value is named as missing: "the income is low" would be false of an unknown income. Features with equal
-    contributions are in the order of their names, so that a replay gives the same list.
+    A missing value is named as missing: "the income is low" would be false of an unknown income. Words that do not fit
+    the value are not shown; the feature's description names it without judging. Features with equal contributions are
+    in the order of their names, so that a replay gives the same list.
 
     Args:
         totals: The contribution of each feature; only those above 0 count against the person.
@@ -50,4 +51,7 @@ def _words(name: str, value: object, features: FeatureSet, policy: Policy) -> st
     description = features.describe(name)
     if value is None:
         return f"Nothing is known of this: {description[:1].lower()}{description[1:]}"
-    return policy.reasons.get(name) or description
+    words = policy.reasons.get(name)
+    if isinstance(words, ReasonWords):
+        words = words.fitting(float(value)) if isinstance(value, (int, float)) else None
+    return words or description

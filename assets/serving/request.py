@@ -1,23 +1,23 @@
 """Checks of the bodies that come in over HTTP.
 
-Belongs here: strict JSON, the checks of a request's and an event's values, errors that name field, value and remedy.
-Does not belong here: HTTP (`http.py`), the columns of a request (`shape.py`), deciding (`engine.py`).
+Belongs here: strict JSON, the checks of a request's values, errors that name field, value and remedy. Does not belong
+here: HTTP (`http.py`), the columns of a request (`shape.py`), posted events (`event.py`), deciding (`engine.py`).
 """
 
 import json
-import math
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.shape import DecisionRequest, RequestShape
 from resources.errors import LooplineError
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
 _LONGEST_TEXT = 255
-_CLOCK_TOLERANCE = timedelta(minutes=1)
+_LONGEST_CATEGORY = 1000
+_DEEPEST = 16
+_TOO_DEEP = "the body is nested too deeply; send a flat object"
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -37,7 +37,11 @@ class RequestError(LooplineError):
 
 
 class StaleEvents(LooplineError):
-    """The request is valid, but the known events end too long ago, and the product then refuses to decide."""
+    """The request is valid, but a source's watermark is too old, and the product then refuses to decide."""
+
+
+class UnknownProduct(LooplineError):
+    """Nobody rolled out a product of this name; the message names those that are known."""
 
 
 class NoChampion(LooplineError):
@@ -48,17 +52,48 @@ def parse_json(body: bytes) -> Mapping[str, object]:
     """The JSON object of a body, parsed strictly: no NaN or Infinity, no name twice.
 
     Raises:
-        RequestError: The body is no such object, or is larger than 64 KiB.
+        RequestError: The body is not such an object, or is larger than 64 KiB.
     """
     if len(body) > LARGEST_BODY:
         raise RequestError(f"the body has {len(body)} bytes; at most {LARGEST_BODY} are read")
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
     except RecursionError:
-        raise RequestError("the body is nested too deeply; send a flat object") from None
+        raise RequestError(_TOO_DEEP) from None
     except ValueError as error:
         raise RequestError(f"the body is not JSON: {error}") from None
-    return _object(value, "the body")
+    _check_depth(value)
+    if b"\\u" in body:
+        _check_texts(value)
+    return as_object(value, "the body")
+
+
+def _check_depth(value: object) -> None:
+    """Refuses what is nested so deeply that code which walks through it, as messages do, would fail."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise RequestError(_TOO_DEEP)
+
+
+def _check_texts(value: object, field: str = "the body") -> None:
+    """Refuses halves of surrogate pairs, in names and values: JSON can escape them, but UTF-8 cannot hold them."""
+    if isinstance(value, str) and not is_unicode(value):
+        raise RequestError(f"{field} is {shown(value)}, with half a surrogate pair; send whole characters")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _check_texts(name, "a field's name")
+            _check_texts(inner, f"field '{name}'")
+    if isinstance(value, list):
+        for inner in value:
+            _check_texts(inner, field)
 
 
 def parse_request(
@@ -73,16 +108,16 @@ def parse_request(
 
     Args:
         request: The parsed JSON.
-        now: The decision time; it is also the as-of time, unless the request may and does set `as_of`.
+        now: The decision time; also the as-of time, unless the request sets `as_of` and is allowed to.
         as_of_allowed: Whether a request may set `as_of`.
         also_known: Names that only other live bundles use; they are ignored.
 
     Raises:
         RequestError: The request does not fit the shape; every problem is named.
     """
-    fields = _object(request, "'request'")
+    fields = as_object(request, "'request'")
     problems = [
-        f"unknown field {_shown(name)}; known: {', '.join(sorted(shape.columns))}"
+        f"unknown field {shown(name)}; known: {', '.join(sorted(shape.columns))}"
         for name in fields
         if name not in shape.columns and name not in also_known
     ]
@@ -115,80 +150,26 @@ def _checked(
 ) -> str | float | int | datetime | None:
     if name == "as_of":
         return _as_of(value, allowed=as_of_allowed)
+    rule = shape.rules.get(name)
+    # The contract comes first: what it says of a column is narrower than what holds for every column.
+    breach = None if rule is None else rule.breach(value)
+    if breach is not None:
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {breach}")
     if name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer")
     if name in shape.numbers:
-        return _number(name, value)
+        return _number(name, float(value) if rule is not None and isinstance(value, bool) else value)
     if name in shape.categories:
-        return _category(name, value, shape.categories[name])
+        return _category(name, value, shape.categories[name]) if rule is None else _any_text(name, value)
     if name in shape.labels and value is None:
         return None
     return _key(name, value)
 
 
-def parse_event(
-    event: object, *, now: datetime, any_time: bool, resolutions: Mapping[str, float] | None = None
-) -> dict[str, object]:
-    """Checks the times and the values of a posted event; the store checks its columns.
-
-    Args:
-        event: The parsed JSON.
-        now: The event's `known_at`, unless the event has one itself.
-        any_time: Whether `known_at` may be after `now`.
-        resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
-            decision that reads it fail.
-
-    Returns:
-        The event with `event_time` and `known_at` as datetimes, UTC.
-
-    Raises:
-        RequestError: A time is missing or in the wrong order, or a value is not plain; every problem is named.
-    """
-    fields = dict(_object(event, "'event'"))
-    problems: list[str] = []
-    for name, value in fields.items():
-        if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
-            problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            problems.append(f"field '{name}' is {_shown(value)}; it must be within 64 bits")
-        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
-            problems.append(f"field '{name}' is {_shown(value)}; it must be below 2^53 steps of its resolution")
-        if isinstance(value, str) and not _is_unicode(value):
-            problems.append(f"field '{name}' is {_shown(value)}, with half a surrogate pair; send whole characters")
-        if isinstance(value, (dict, list)):
-            problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
-    if "event_time" not in fields:
-        problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
-    times: dict[str, datetime] = {"known_at": now}
-    for name in ("event_time", "known_at"):
-        if name in fields:
-            try:
-                times[name] = _time(name, fields[name])
-            except RequestError as error:
-                problems += error.problems
-    if problems:
-        raise RequestError(*problems)
-    if times["event_time"] > times["known_at"]:
-        raise RequestError(
-            f"'event_time' {times['event_time'].isoformat()} is after 'known_at' {times['known_at'].isoformat()}"
-        )
-    if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
-        raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
-    return fields | times
-
-
-def parse_event_id(value: object) -> str | None:
-    """The id of a posted event, by which a second post is recognised; None for an event without one.
-
-    Raises:
-        RequestError: The id is no plain text.
-    """
-    return None if value is None else _text("event_id", value)
-
-
-def _object(value: object, what: str) -> Mapping[str, object]:
+def as_object(value: object, what: str) -> Mapping[str, object]:
+    """The value, if it is a JSON object; raises RequestError."""
     if not isinstance(value, dict):
-        raise RequestError(f"{what} is a {_kind(value)}; it must be a JSON object")
+        raise RequestError(f"{what} is a {kind_of(value)}; it must be a JSON object")
     return value
 
 
@@ -196,9 +177,9 @@ def _number(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a number or null")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a number or null")
     if not abs(value) <= LARGEST_NUMBER:
-        raise RequestError(f"field '{name}' is {_shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
+        raise RequestError(f"field '{name}' is {shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
     return float(value)
 
 
@@ -206,17 +187,25 @@ def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
     if value is None:
         return None
     if not allowed:
-        return _text(name, value)
+        return plain_text(name, value)
     if not isinstance(value, str) or value not in allowed:
-        raise RequestError(f"field '{name}' is {_shown(value)}; it must be one of {', '.join(allowed)}, or null")
+        raise RequestError(f"field '{name}' is {shown(value)}; it must be one of {', '.join(allowed)}, or null")
     return value
 
 
-def _text(name: str, value: object) -> str:
+def _any_text(name: str, value: object) -> str | None:
+    """A category whose contract was kept: rows with such texts have trained, so a request may have them too."""
+    if value is None or (isinstance(value, str) and len(value) <= _LONGEST_CATEGORY and is_unicode(value)):
+        return value
+    raise RequestError(f"field '{name}' is {shown(value)}; it must be a text of at most {_LONGEST_CATEGORY} characters")
+
+
+def plain_text(name: str, value: object) -> str:
+    """The value, if it is a short text without control characters; raises RequestError."""
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
+        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
         f"control characters, or null"
     )
 
@@ -225,7 +214,7 @@ def _is_plain(value: str) -> bool:
     return bool(value) and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
     """Whether the text can be encoded: JSON lets half a surrogate pair through."""
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
@@ -236,35 +225,36 @@ def _key(name: str, value: object) -> str | int:
     if isinstance(value, str) and _is_plain(value):
         return value
     raise RequestError(
-        f"field '{name}' is {_shown(value)} ({_kind(value)}); it must be an integer, or a text of 1 to {_LONGEST_TEXT} "
-        f"bytes without control characters"
+        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer, or a text of 1 to "
+        f"{_LONGEST_TEXT} bytes without control characters"
     )
 
 
 def _as_of(value: object, *, allowed: bool) -> datetime:
     if not allowed:
         raise RequestError("field 'as_of' is not allowed in this environment: decisions are as of now; leave it out")
-    return _time("as_of", value)
+    return moment("as_of", value)
 
 
-def _time(name: str, value: object) -> datetime:
+def moment(name: str, value: object) -> datetime:
+    """The time that a text names, UTC; raises RequestError."""
     remedy = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
     if not isinstance(value, str):
-        raise RequestError(f"field '{name}' is {_shown(value)} ({_kind(value)}); {remedy}")
+        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {remedy}")
     try:
-        moment = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)
     except ValueError:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}") from None
-    if moment.tzinfo is None or not _EARLIEST <= moment <= _LATEST:
-        raise RequestError(f"field '{name}' is {_shown(value)}; {remedy}, between 1970 and 2200")
-    return moment.astimezone(UTC)
+        raise RequestError(f"field '{name}' is {shown(value)}; {remedy}") from None
+    if found.tzinfo is None or not _EARLIEST <= found <= _LATEST:
+        raise RequestError(f"field '{name}' is {shown(value)}; {remedy}, between 1970 and 2200")
+    return found.astimezone(UTC)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
-        repeated = sorted({_shown(name) for name in names if names.count(name) > 1})
+        repeated = sorted({shown(name) for name in names if names.count(name) > 1})
         raise RequestError(f"field {', '.join(repeated)} is given twice; give each once")
     return fields
 
@@ -273,11 +263,16 @@ def _no_constant(text: str) -> object:
     raise RequestError(f"the body has {text}, which is no JSON number; write null for a missing value")
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """The kind of a value of JSON, for messages."""
     names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
     return names.get(type(value), "null")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value for messages, cut to 80 letters; letters that cannot be printed, or written as UTF-8, are escaped."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    text = text if len(text) <= 80 else f"{text[:77]}..."
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -15,18 +15,20 @@ the decision log says more. BentoML's supervisor imports this module too, so the
 import os
 import signal
 import sys
-import threading
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import bentoml
+from uvicorn.config import HTTP_PROTOCOLS
 
 from assets.serving.http import http_app, is_ready
+from assets.serving.plain_errors import PlainErrors
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
+    from resources.loops import Loop
 
 _SUPERVISOR_SECONDS = 0.5
+_END_SECONDS = 60.0
 _SWITCH_SECONDS = 0.0005
 
 
@@ -36,16 +38,25 @@ def _open() -> "Application":
     # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open()
-    threading.Thread(target=_end_with_supervisor, args=(os.getppid(),), name="supervisor-watch", daemon=True).start()
+    application.start(_supervisor_watch(os.getppid()))
     return application
 
 
-def _end_with_supervisor(supervisor: int) -> None:
+def _supervisor_watch(supervisor: int) -> "Loop":
     """Ends this worker in an orderly way if its supervisor was killed: otherwise it would keep the port for ever."""
-    while os.getppid() == supervisor:
-        time.sleep(_SUPERVISOR_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+    from resources.loops import Loop
 
+    def look() -> float:
+        if os.getppid() == supervisor:
+            return _SUPERVISOR_SECONDS
+        os.kill(os.getpid(), signal.SIGTERM)
+        return _END_SECONDS
+
+    return Loop("supervisor-watch", look)
+
+
+# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
+HTTP_PROTOCOLS["auto"] = "assets.serving.connection:BoundedProtocol"
 
 app = http_app(_open)
 
@@ -64,3 +75,7 @@ class DecisionService:
     async def __is_ready__(self) -> bool:
         """Whether at least one champion is loaded; `/readyz` answers with it."""
         return is_ready(app)
+
+
+# The decorators make it BentoML's service, which their types do not say.
+cast(Any, DecisionService).add_asgi_middleware(PlainErrors)

@@ -5,12 +5,13 @@ a request (`request.py`), computing features (`assets.features.online`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
+from assets.bundle.contract import ColumnRule
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
@@ -20,13 +21,15 @@ class RequestShape:
     """The columns of a request.
 
     Attributes:
-        row_id: The column that names the row; a request without it is given a random one.
+        row_id: The column that identifies the row; a request without a row id gets a random one.
         keys: Entity key columns: text or integer.
         numbers: Numeric columns: a finite number, or null where missing.
-        categories: Text columns with their allowed values, none where any text is allowed; null where missing.
+        categories: Text columns, each with its allowed values (empty: any text); null where missing.
         labels: Text or integer columns that are only compared for equality; null where missing.
         sequence: The integer column that orders rows of the same microsecond, if the product declares one; every
             request then needs it, even where it is the row id.
+        rules: For a column of any of these what its contract allows. Where a category has a rule, the rule alone says
+            which values it may have: one that the feature does not list counts as none of those it lists.
     """
 
     row_id: str
@@ -35,6 +38,7 @@ class RequestShape:
     categories: Mapping[str, tuple[str, ...]]
     labels: tuple[str, ...] = ()
     sequence: str | None = None
+    rules: Mapping[str, ColumnRule] = field(default_factory=dict)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -84,13 +88,18 @@ def shape_of(bundle: Bundle) -> RequestShape:
                 categories.setdefault(name, ())
             elif name not in known:
                 (numbers if name in numeric else labels)[name] = None
-    return RequestShape(
+    contract = bundle.parts.contract
+    rules = {} if contract is None else contract.request.columns
+    shape = RequestShape(
         row_id=policy.row_id,
         keys=features.keys,
         numbers=tuple(numbers),
         categories=categories,
         labels=tuple(name for name in labels if name not in numbers and name not in categories),
         sequence=policy.sequence,
+    )
+    return replace(
+        shape, rules={name: rule for name, rule in rules.items() if rule and name in shape.columns - {AS_OF}}
     )
 
 

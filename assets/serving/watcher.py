@@ -1,23 +1,27 @@
 """The live bundles, kept in step with the rollout store.
 
 Belongs here: polling rollout manifests, loading and warming bundles beside the live ones, swapping them, refusing bad
-ones. Does not belong here: deciding with a bundle (`engine.py`), when a release moves on (`assets.rollout`).
+ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a release (`assets.rollout`).
 """
 
 import logging
-import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.bundle.bundle import BundleError
+from assets.bundle.contract import SourceRules
 from assets.bundle.files import load_bundle
 from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
-from resources.online_store.protocol import OnlineStore, StoreError
+from assets.vocabulary.times import SEQUENCE, TIMES
+from resources.loops import Loop, described
+from resources.online_store.errors import StoreDamaged
+from resources.online_store.protocol import OnlineStore
 from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
 
@@ -50,12 +54,37 @@ class LiveProduct:
             finest |= {column: min(step, finest.get(column, step)) for column, step in declared.items()}
         return finest
 
+    @property
+    def event_columns(self) -> dict[str, frozenset[str]]:
+        """For each source whose events can be posted, the columns that features of the live bundles read."""
+        found: dict[str, frozenset[str]] = {}
+        for engine in (self.champion, self.challenger, self.shadow):
+            for need in () if engine is None else engine.bundle.parts.kernel.needs:
+                ordering = {SEQUENCE} if need.includes_request and engine and engine.shape.sequence else set()
+                found[need.source] = found.get(need.source, frozenset()) | {*TIMES, need.key, *need.columns, *ordering}
+        return found
+
+    def rules(self, source: str) -> SourceRules | None:
+        """The contract of a source in the champion's bundle; None in a bundle without contracts."""
+        contract = self.champion.bundle.parts.contract
+        return None if contract is None else contract.sources.get(source)
+
+    def identified(self, request: Mapping[str, object]) -> Mapping[str, object]:
+        """The request with a row id of its own, where nothing else in it tells it from another request."""
+        row_id = self.champion.shape.row_id
+        return request if self.champion.shape.keys or row_id in request else {**request, row_id: str(uuid.uuid4())}
+
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
-        """The engine that decides a request; the same for the same entity as long as the share does not shrink."""
+        """The engine that decides an identified request.
+
+        It is the same for the same entity as long as the share does not shrink. Another pair of champion and challenger
+        is another rollout, with other entities on the challenger's side.
+        """
         if self.challenger is None:
             return self.champion, "champion"
         names = self.champion.shape.keys or (self.champion.shape.row_id,)
-        arm = arm_of(self.product, [request.get(name) for name in names], self.manifest.challenger_share)
+        rollout = f"{self.product}/{self.champion.bundle.digest}/{self.challenger.bundle.digest}"
+        arm = arm_of(rollout, [request.get(name) for name in names], self.manifest.challenger_share)
         return (self.challenger, arm) if arm == "challenger" else (self.champion, arm)
 
 
@@ -74,13 +103,17 @@ class _Refusal:
 class Watcher:
     """Keeps `live` in step with the rollout store. A bad bundle is refused, logged and counted.
 
-    A product whose new champion is bad stays as it was; a bad challenger or shadow is left out.
+    A product whose new champion is bad keeps its live bundles; a bad challenger or shadow is left out.
 
     Args:
-        open_store: Opens the online store of a product; called once a product.
+        open_store: Opens the online store of a product; called once per product.
         count_failure: Called with the product for every refused manifest or bundle.
         after_swap: Called after the live bundles of a product were replaced.
         interval: Seconds between two polls.
+
+    Attributes:
+        live: The loaded products by name.
+        known: The products of the rollout store, loaded or not; none until it was read once.
     """
 
     def __init__(
@@ -104,20 +137,20 @@ class Watcher:
         self._stores: dict[str, OnlineStore] = {}
         self._refused: dict[str, _Refusal] = {}
         self._unreadable: dict[str, str] = {}
+        self._retry_at: dict[str, float] = {}
         self._reachable = True
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rollout-watcher", daemon=True)
+        self.known: frozenset[str] = frozenset()
+        self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
 
     def start(self) -> None:
         """Starts polling in a thread."""
-        self._thread.start()
+        self.loop.start()
 
     def close(self) -> None:
         """Stops polling and closes the online stores; call it when no decision is in progress."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.loop.stop()
+        self.loop.join()
         for store in self._stores.values():
             store.close()
 
@@ -133,24 +166,33 @@ class Watcher:
             self._unreachable(error)
             return
         self._reachable = True
+        self.known = frozenset(products)
         for product in products:
+            if time.monotonic() < self._retry_at.get(product, 0.0):
+                continue
             try:
-                manifest = self._rollout.read_manifest(product)
-            except RolloutUnavailable as error:
-                self._unreachable(error)
-            except RolloutError as error:
-                if self._unreadable.get(product) != str(error):
-                    self._unreadable[product] = str(error)
-                    self._refuse(product, error)
-            else:
-                self._unreadable.pop(product, None)
-                if manifest is not None:
-                    self._follow(product, manifest)
+                self._poll_product(product)
+            except Exception as error:  # noqa: BLE001 - a fault in one product must not stop the others
+                self._retry_at[product] = time.monotonic() + _RETRY_SECONDS
+                self._refuse(product, error)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.poll()
-            self._stop.wait(self._interval)
+    def _poll_product(self, product: str) -> None:
+        try:
+            manifest = self._rollout.read_manifest(product)
+        except RolloutUnavailable as error:
+            self._unreachable(error)
+        except RolloutError as error:
+            if self._unreadable.get(product) != str(error):
+                self._unreadable[product] = str(error)
+                self._refuse(product, error)
+        else:
+            self._unreadable.pop(product, None)
+            if manifest is not None:
+                self._follow(product, manifest)
+
+    def _turn(self) -> float:
+        self.poll()
+        return self._interval
 
     def _follow(self, product: str, manifest: RolloutManifest) -> None:
         live = self.live.get(product)
@@ -185,7 +227,7 @@ class Watcher:
         try:
             folder = self._rollout.fetch_bundle(product, release.version, release.digest)
             return self._load(product, release, folder)
-        except (BundleError, RolloutError, StoreError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others decide
             self._refuse(product, error)
             self._refused[product] = _Refusal(manifest=manifest, retry_at=time.monotonic() + _RETRY_SECONDS)
             return None
@@ -205,13 +247,22 @@ class Watcher:
                 f"{release.version}"
             )
         if product not in self._stores:
-            self._stores[product] = self._open_store(product)
+            self._stores[product] = self._verified(product)
         engine = Engine(bundle, self._stores[product], as_of_allowed=self._as_of_allowed)
         engine.warm()
         return engine
 
+    def _verified(self, product: str) -> OnlineStore:
+        """The product's store; decisions do without a damaged one, until it is loaded again."""
+        store = self._open_store(product)
+        try:
+            store.verify()
+        except StoreDamaged as error:
+            _LOG.error("%s: every decision is a fallback: %s", product, error)
+        return store
+
     def _refuse(self, product: str, error: Exception) -> None:
-        _LOG.error("%s: the rollout manifest is not followed, the live bundles stay: %s", product, error)
+        _LOG.error("%s: the rollout manifest is not followed, the live bundles stay: %s", product, described(error))
         self._count_failure(product)
 
     def _unreachable(self, error: RolloutUnavailable) -> None:

@@ -3,7 +3,7 @@
 Belongs here: the rules of the lake (contract, types, tokens, consent) applied to messages as they arrive, so that an
 event is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
 
-One rule needs a whole day and is not applied here: a day in which too many rows break the contract is not published.
+One rule needs a whole day and is not applied here: a day with too many rows that break the contract is not published.
 """
 
 import json
@@ -21,6 +21,7 @@ from assets.privacy.consent import apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Contract, Product
 from assets.validation.audit import audit
+from resources.errors import LooplineError
 from resources.online_store.event_records import NewEvent, unkeepable
 from resources.sources.readers import DayRows, json_object, objects_table
 from resources.sources.tails import Message
@@ -28,9 +29,13 @@ from resources.sources.tails import Message
 _MESSAGE = "_message"
 
 
+class ConsentsUnknown(LooplineError):
+    """A contract asks for consent, and no consents are given; the message names the source and the remedy."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """An event that fits the contract, but that the online store cannot keep or no decision could sum.
+    """An event that keeps the contract, but that the online store cannot keep or the kernel cannot sum exactly.
 
     Attributes:
         place: Place of its message in the stream.
@@ -48,8 +53,8 @@ class Accepted:
     Attributes:
         events: The events that may be used.
         quarantined: How many messages break the contract; the lake's quarantine names them once their day is loaded.
-        withheld: How many events lack their subject's consent, as far as the lake knows it.
-        left_out: The events that fit the contract, but that the online store cannot keep or no decision could sum.
+        withheld: How many events lack their subject's consent, by the consents in the lake.
+        left_out: The other events that keep the contract but cannot be used; see `LeftOut`.
     """
 
     events: tuple[NewEvent, ...]
@@ -69,16 +74,22 @@ def accepted(
 ) -> Accepted:
     """The events that the lake would publish from these messages.
 
-    `event_name` names each event, so that it counts once however often it is sent.
+    Each event is named by `event_name`, so that an event that is sent twice counts once.
 
     Args:
         needs: The needs of the product's kernel.
-        key: The key of tokens.
-        consents: The known consents, where the contract asks for consent.
+        key: The tokenisation key.
+        consents: The known consents; `None` only where the contract asks for none.
 
     Raises:
+        ConsentsUnknown: The contract asks for consent, and `consents` is `None`; no message is looked at.
         ContractCannotRun: An expectation of the contract cannot be evaluated.
     """
+    if contract.consent is not None and consents is None:
+        raise ConsentsUnknown(
+            f"source {contract.source}: its rows need the consent '{contract.consent.purpose}', and no consents are "
+            f"known; materialise them: loopline run {product.name} --through validation"
+        )
     by_day: dict[date, list[Message]] = {}
     without_time = 0
     for message in messages:
@@ -130,7 +141,7 @@ def event_name(contract: Contract, key: Sequence[object], known_at: datetime) ->
 
     A JSON list of the key's values as text, then the UTC day on which the event became known: the lake has one row for
     each record key and day. Where records are corrected, each revision is an event, and the list ends with the time
-    instead of the day. An event posted to the service under this name counts once with the stream's.
+    instead of the day. An event that is also posted to the service under this name counts once.
 
     Args:
         key: The value of each column of the contract's key.

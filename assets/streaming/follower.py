@@ -1,11 +1,10 @@
 """Following one stream of a product into its online store.
 
-Belongs here: the position in the stream, appending events, and the time until which the store knows the stream. Does
-not belong here: the rules for a message (`events.py`), the process that follows
-(`pipelines.services.stream_follower`).
+Belongs here: the position in the stream, appending events, and the stream's watermark in the store. Does not belong
+here: the rules for a message (`events.py`), the process that runs the follower (`pipelines.services.stream_follower`).
 
-The store keeps the offsets with the events, written in one transaction, so a follower that was killed reads nothing
-twice. If the store was lost, or loaded again with an earlier end, the follower reads from the end of the load.
+The store keeps the offsets with the events, written in one transaction, so a restarted follower adds no event twice. If
+the store was lost, or loaded again up to an earlier watermark, the follower reads from the watermark of the load.
 """
 
 import logging
@@ -31,7 +30,7 @@ _HEARTBEAT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Step:
-    """The counts of one step.
+    """The counts of one call of `Follower.step`.
 
     Attributes:
         read: Messages that were read.
@@ -50,8 +49,12 @@ class Follower:
     """Follows one stream; not safe for several threads.
 
     Args:
-        key: The key of tokens.
+        key: The tokenisation key.
         now: The clock, UTC: a step that reaches the stream's end has read all messages that arrived before it began.
+
+    Raises:
+        ContractError, ProductError, FeatureError: The product contradicts its contracts; for example, a stream needs
+            consents that are no source of the product. Nothing of the stream is read.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Follower:
         key: bytes,
         now: Callable[[], datetime],
     ) -> None:
+        product.check()
         self.name = f"{product.name}/{source.name}"
         self._product, self._source, self._tail = product, source.name, tail
         self._store, self._lake, self._key, self._now = store, lake, key, now
@@ -80,7 +84,7 @@ class Follower:
         Raises:
             SourceError: The stream does not answer or does not exist.
             StoreError: The store cannot be used; nothing was appended, and the next step reads the same again.
-            LakeError: The consents cannot be read.
+            LakeError: The stream needs consents, and the lake has none, or they cannot be read; no event passes.
         """
         state = self._store.state()
         if state is None or self._source not in state.sources:
@@ -119,7 +123,7 @@ class Follower:
         return self._tail.read(self._tail.offsets_at(watermark), _MOST)
 
     def _known_consents(self) -> pa.Table | None:
-        """The consents in the lake now; a consent that has not reached the lake does not count."""
+        """The consents in the lake now, `None` where none are needed; one that is not in the lake does not count."""
         consent = self._contract.consent
         if consent is None:
             return None

@@ -130,7 +130,7 @@ def _refusal(product: Product, audit: dict[str, Any]) -> str:
 
 
 def _first_day(product: Product, now: datetime) -> date:
-    """The first day whose rows the split can use: training, purge gap, test and maturity lie after it."""
+    """The first day whose rows the split can use: training window, purge gap, test window and maturity follow it."""
     spec, maturity = product.model, product.label.maturity
     if spec.train_days is None:
         return product.start

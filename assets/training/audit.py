@@ -1,7 +1,7 @@
 """The evidence of the leakage audit, gathered from the lake.
 
-Belongs here: sampling rows, reading their source and events, and putting the figures of each feature together. Does not
-belong here: the figures themselves (`recompute.py`, `label_evidence.py`), what follows from them (`leakage.py`).
+Belongs here: sampling rows, reading their source and events, and collecting the figures of each feature. Does not
+belong here: computing figures (`recompute.py`, `label_evidence.py`), the verdict on them (`leakage.py`).
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.lake import Lake
 
 MEASURED_ROWS = 100_000
-"""The most rows on which the features are measured against the label."""
+"""The largest number of rows on which features are measured against the label."""
 
 
 def gather_evidence(
@@ -52,7 +52,7 @@ def gather_evidence(
     days = days_to_label(measured, label_events, product.label, now, row_id=product.spine.row_id)
     auc: dict[str, float] = {}
     information: dict[str, float] = {}
-    if 0 < y.sum() < len(y):  # with one class every figure is unknown, and an unknown figure refuses
+    if 0 < y.sum() < len(y):  # with one class both figures stay unknown, and the audit refuses unknown figures
         auc = {single.feature: single.auc for single in single_features(matrix, encoder.columns, encoder.sources, y)}
         information = label_information(matrix, encoder.sources, y)
     timing = label_timing(matrix, encoder.sources, days)
@@ -81,7 +81,7 @@ def audit_summary(evidence: AuditEvidence, policy: GatePolicy) -> dict[str, Any]
 
 
 def strongest(evidence: AuditEvidence) -> dict[str, Any]:
-    """For each figure the feature with the largest absolute value, to show the distance to the bar."""
+    """For each figure the feature with the largest absolute value, to show the distance to the limit."""
     figures: dict[str, Mapping[str, float | None]] = {
         "auc": {feature.feature: feature.auc for feature in evidence.features},
         "information": {feature.feature: feature.information for feature in evidence.features},

@@ -22,8 +22,8 @@ _FOLDS = 2
 def fit_calibration(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     """Platt's calibration, or the piecewise map where there are many rows and it predicts better.
 
-    The two are compared by two-fold cross-validation over alternating rows, so that the freer one cannot win by
-    overfitting.
+    The two maps are compared by two-fold cross-validation over alternating rows, so that the piecewise map cannot win
+    by overfitting.
 
     Args:
         raw: float64 [n], raw scores within [0, 1], of rows that the model did not learn from.
@@ -82,7 +82,7 @@ def fit_platt(odds: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
 def fit_piecewise(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     """Centred isotonic regression (Oron and Flournoy 2017): the centres of the isotonic steps, joined by lines.
 
-    Unlike the steps it rises strictly, and so keeps the order of all rows. Beyond the outermost centres it runs
+    Unlike the steps the map rises strictly, and so keeps the order of all rows. Beyond the outermost centres it runs
     half-way towards 0 and 1.
 
     Raises:
@@ -94,7 +94,7 @@ def fit_piecewise(raw: NDArray[np.float64], y: NDArray[np.int8]) -> Calibration:
     _, starts = np.unique(level, return_index=True)
     sizes = np.diff(np.append(starts, len(level)))
     centres = np.add.reduceat(raw[order], starts) / sizes
-    # A step of only zeros or ones is not certain: each step is shrunk towards the base rate by the weight of one row.
+    # A step of only zeros or ones proves no certainty: each step is shrunk towards the base rate, weighted as one row.
     heights = (np.add.reduceat(y[order].astype(np.float64), starts) + y.mean()) / (sizes + 1.0)
     inner = [(float(x), float(h)) for x, h in zip(centres, heights, strict=True) if 0.0 < x < 1.0]
     knots = [(0.0, inner[0][1] / 2.0)] if inner else [(0.0, float(y.mean()) / 2.0)]

@@ -1,22 +1,25 @@
-"""A candidate: what training hands on, as the parts of a bundle.
+"""A candidate: the result of training, as the parts of a bundle.
 
-Belongs here: from a training set to rows and split, from fitted candidates to bundle parts, and back to a model that
-can be judged. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.bundle.bundle`).
+Belongs here: preparing rows and split from a training set, building bundle parts from fitted candidates, and reading a
+model back for evaluation. Does not belong here: fitting (`candidates.py`), the bundle's files (`assets.bundle.files`).
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import xgboost as xgb
+from numpy.typing import NDArray
 
-from assets.bundle.bundle import BundleParts, Policy
+from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
 from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import choose_threshold
-from assets.product import Product
+from assets.product import Product, Words
 from assets.training.candidates import BoostedModel, Candidates
+from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.rows import TrainingRows, assemble, labelled
 from assets.training.split import Split, split_rows
@@ -29,11 +32,11 @@ _SAMPLE_ROWS = 512
 def labelled_rows(
     product: Product, training_set: pa.Table, encoder: Encoder | None = None
 ) -> tuple[TrainingRows, Split, Encoder]:
-    """The rows of a training set, their split and their encoder; each depends on the table alone.
+    """The rows of a training set, their split and their encoder.
 
     Args:
-        encoder: The encoder of a candidate that is to be judged on these rows. `None` makes a new one, which learns the
-            values of categories from the training rows alone, not from calibration and test rows.
+        encoder: The encoder of a candidate that is to be evaluated on these rows. `None` builds a new encoder, which
+            learns the values of categories from the training rows alone, not from calibration and test rows.
 
     Raises:
         RowsError: A column is missing.
@@ -91,7 +94,7 @@ def candidate_parts(
             accept=decision.accept,
             refuse=decision.refuse,
             fallback=decision.fallback,
-            reasons=decision.reasons,
+            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.threshold),
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
@@ -101,11 +104,29 @@ def candidate_parts(
         ),
         reference={},
         metrics={},
+        contract=contract_of(product),
     )
 
 
+def _reasons(
+    declared: Mapping[str, str | Words], train: TrainingRows, boosted: BoostedModel, threshold: float
+) -> dict[str, str | ReasonWords]:
+    """The declared words, with the median of each number over the training rows that the model accepts."""
+    accepted = train.matrix[boosted.predict(train.matrix) < threshold]
+    places = {feature: place for place, feature in enumerate(train.sources)}
+    return {
+        feature: words if isinstance(words, str) else _with_median(words, accepted[:, places[feature]])
+        for feature, words in declared.items()
+    }
+
+
+def _with_median(words: Words, values: NDArray[np.float32]) -> ReasonWords:
+    known = values[~np.isnan(values)]
+    return ReasonWords(words.high, words.low, float(np.median(known)) if len(known) else None)
+
+
 def boosted_model(parts: BundleParts) -> BoostedModel:
-    """The model of a bundle, ready to be judged, from exactly the bytes that will decide."""
+    """The model of a bundle, ready to be evaluated, from exactly the bytes that will decide."""
     booster = xgb.Booster({"nthread": 1}, model_file=bytearray(parts.booster))
     return BoostedModel(
         booster=booster,

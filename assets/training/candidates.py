@@ -1,7 +1,7 @@
 """The candidates: a gradient-boosted model and a scorecard, each with calibrated probabilities.
 
 Belongs here: the final fit of both on the training rows, their calibration on the calibration rows, and the frozen
-values that hold them. Does not belong here: the search (`search.py`), the export to ONNX (`export.py`), judging them
+values that hold them. Does not belong here: the search (`search.py`), the export to ONNX (`export.py`), evaluating them
 (`assets.evaluation`).
 """
 
@@ -44,11 +44,11 @@ class BoostedModel:
     """The trained booster with its calibration.
 
     Attributes:
-        booster: Exactly the rounds that count (cut after the best one), without feature names.
-        calibration: From raw score to probability.
-        columns, sources: Of the matrix that it reads.
-        settings: What the search chose.
-        rounds: Trees in the booster.
+        booster: Cut after its best round, without feature names.
+        calibration: The map from raw score to probability.
+        columns, sources: Names of the matrix's columns, and the feature that each encodes.
+        settings: The settings that the search chose.
+        rounds: Number of trees in the booster.
     """
 
     booster: xgb.Booster
@@ -71,7 +71,7 @@ class BoostedModel:
 
 @dataclass(frozen=True)
 class Fit:
-    """Figures on the calibration rows. These chose the calibration, so the figures only serve to compare candidates."""
+    """Figures on the calibration rows, on which the calibration was fitted: only for comparing candidates."""
 
     log_loss: float
     auc: float
@@ -102,7 +102,7 @@ class Candidates:
 
 
 def train_candidates(rows: TrainingRows, split: Split, spec: ModelSpec) -> Candidates:
-    """Search, fit and calibrate both candidates. The test rows are not touched.
+    """Searches settings, then fits and calibrates both candidates. The test rows are not touched.
 
     The same rows and spec give the same predictions, bit by bit, on the same machine and library versions.
 
@@ -163,9 +163,9 @@ def fit_scorecard(train: TrainingRows, calibrate: TrainingRows) -> Scorecard:
 def bin_edges(matrix: NDArray[np.float32]) -> tuple[tuple[float, ...], ...]:
     """For each column, the inner edges of its bins: at most 14, each bin with 50 rows or more.
 
-    Edges lie at quantiles, closer together at the ends, where values are rare and informative. A value of more than
-    half of the rows (the zero of a count) has a bin of its own; the quantiles are then those of the other rows. An edge
-    lies half-way between two neighbouring values, so that rounding in the last digit moves no row.
+    Edges lie at quantiles, closer together at the ends, where values are rare and informative. A value that more than
+    half of the rows have (the zero of a count) has a bin of its own; the quantiles are then those of the other rows. An
+    edge lies half-way between two neighbouring values, so that rounding in the last digit moves no row.
     """
     return tuple(_edges_of(matrix[:, column]) for column in range(matrix.shape[1]))
 
@@ -194,7 +194,7 @@ def _edges_of(column: NDArray[np.float32]) -> tuple[float, ...]:
 
 
 def scorecard_pipeline(train: TrainingRows, edges: Sequence[Sequence[float]]) -> Pipeline:
-    """The scikit-learn pipeline behind the scorecard: bins, one column a bin, logistic regression."""
+    """The scikit-learn pipeline behind the scorecard: bins, one column per bin, logistic regression."""
     categories = [np.arange(len(bounds) + 2) for bounds in edges]
     pipeline = Pipeline(
         [

@@ -37,11 +37,11 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
         ModelExportError: The sample is empty, or a score differs by more than 1e-6.
     """
     if len(sample) == 0:
-        raise ModelExportError("the ONNX export has no sample rows to compare on: give it some")
+        raise ModelExportError("the ONNX export has no sample rows to compare on: give at least one")
     named = booster.copy()
     named.feature_names = [f"f{column}" for column in range(booster.num_features())]
     shape = FloatTensorType([None, booster.num_features()])
-    # A graph without a name gets a random one: the same model would then have other bytes.
+    # A graph without a name gets a random one, and equal models would then differ in their bytes.
     graph = convert_xgboost(named, name="booster", initial_types=[(INPUT, shape)], target_opset=OPSET)
     model = bytes(graph.SerializeToString())
     check_onnx(model, booster, sample)
@@ -49,10 +49,10 @@ def export_onnx(booster: xgb.Booster, sample: NDArray[np.float32]) -> bytes:
 
 
 def check_onnx(model: bytes, booster: xgb.Booster, sample: NDArray[np.float32]) -> float:
-    """The largest difference between the two scores over the sample.
+    """The largest difference between the scores of model and booster over the sample.
 
     Raises:
-        ModelExportError: It is above 1e-6, or is not a number.
+        ModelExportError: The difference is above 1e-6, or is not a number.
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     onnx_scores = np.asarray(session.run(["probabilities"], {INPUT: sample})[0], dtype=np.float64)[:, 1]

@@ -1,6 +1,6 @@
 """How much each feature alone reveals of the label and of its time.
 
-Belongs here: figures of one feature against the label and its time. Does not belong here: how much is too much
+Belongs here: figures of one feature against the label and its time. Does not belong here: which figure is too high
 (`leakage.py`), the ranking by a feature alone (`assets.metrics.ranking`).
 """
 
@@ -13,19 +13,19 @@ from scipy.stats import rankdata
 from assets.metrics.ranking import columns_by_feature
 
 LEAST_TIMED_ROWS = 30
-"""With fewer rows a high rank correlation is chance too often."""
+"""With fewer rows a high rank correlation is too often due to chance."""
 _CELLS = 32
 _RAREST = 500
-"""A value that at least one row in so many has is a cell of its own: the bad outcome may be as rare."""
+"""A value with at least one row in 500 has a cell of its own: the bad outcome may be as rare."""
 
 
 def label_information(matrix: NDArray[np.float32], sources: Sequence[str], y: NDArray[np.int8]) -> dict[str, float]:
     """For each feature the share of the label's entropy that it explains: 0 nothing, 1 everything.
 
     The uncertainty coefficient I(X; Y) / H(Y) (Theil 1970) over the feature's values where they are few, else over
-    about 32 cells of equal count, with cells of their own for common values and for missing ones. Reduced by the value
-    that chance gives with so many cells (Miller 1955). Unlike a ranking, it finds a value in the middle that only bad
-    rows have.
+    about 32 cells of equal count, with cells of their own for common values and for missing ones. The value expected by
+    chance with as many cells is subtracted (Miller 1955). Unlike a ranking, the coefficient finds a middle value that
+    only bad rows have.
 
     Args:
         matrix: float32 [n, m], NaN = missing.

@@ -3,8 +3,8 @@
 Belongs here: the evidence of each feature, the findings that follow from it, and the pure verdict. Does not belong
 here: measuring (`recompute.py`, `label_evidence.py`, `assets.metrics.ranking`), asset checks (`checks.py`).
 
-Three questions, each a check of the training set. Do the features follow from the events known at the time
-(`follows_from_the_past`)? Does a feature reveal when the outcome came (`label_timing`)? Does a feature alone reveal the
+Three questions are the three checks of the training set: do the features follow from the events known at the time
+(`follows_from_the_past`), does a feature reveal when the outcome came (`label_timing`), does a feature alone reveal the
 outcome (`label_proxy`)?
 """
 
@@ -31,9 +31,9 @@ class FeatureEvidence:
     """The measurements of one feature.
 
     Attributes:
-        auc: Of the feature alone, at least 0.5; `None` is unknown, and refuses.
+        auc: AUC of the feature alone, at least 0.5; `None` is unknown, and refuses.
         information: Share of the label's entropy that it explains; `None` is unknown, and refuses.
-        timing: Rank correlation with the days to the outcome; `None` where there is nothing to correlate.
+        timing: Rank correlation with the days to the outcome; `None` where it cannot be computed.
         changed: Its values in sampled rows that do not follow from the events known at the time.
     """
 
@@ -62,7 +62,7 @@ class AuditEvidence:
 
 @dataclass(frozen=True)
 class LeakageFinding:
-    """One reason not to train: the check, the feature, its value and bar, and a sentence with the remedy."""
+    """One reason not to train: the check, the feature, its value and limit, and a sentence with the remedy."""
 
     check: LeakageCheck
     feature: str
@@ -76,7 +76,12 @@ class LeakageFinding:
 
 
 def leakage_findings(evidence: AuditEvidence, policy: GatePolicy) -> tuple[LeakageFinding, ...]:
-    """All reasons not to train, by check and in the order of the features."""
+    """All reasons not to train, ordered by check, then by feature."""
+    if not evidence.wanted:
+        return (_unlabelled("no row has a known label yet", evidence),)
+    if all(feature.auc is None and feature.information is None for feature in evidence.features):
+        # One reason, not one for each feature; what does not depend on labels is judged once there are some.
+        return (_unlabelled("every row with a known label has the same one", evidence),)
     findings = [_not_recomputed(evidence)] if evidence.rows < evidence.wanted or not evidence.rows else []
     for feature in evidence.features:
         findings += _changed(feature, evidence)
@@ -94,6 +99,14 @@ def leakage_verdict(evidence: AuditEvidence, policy: GatePolicy) -> Verdict[Audi
         return Verdict("refuse", tuple(finding.reason for finding in findings))
     passed = f"{evidence.rows} recomputed rows are equal, and none of {len(evidence.features)} features is a proxy"
     return Verdict("train", (passed,))
+
+
+def _unlabelled(why: str, evidence: AuditEvidence) -> LeakageFinding:
+    reason = (
+        f"{why}: no feature can be measured against it. Train once labels have matured, on more days: loopline run "
+        f"{evidence.product} --from DAY --to DAY"
+    )
+    return LeakageFinding("label_proxy", "", None, 0.0, reason)
 
 
 def _not_recomputed(evidence: AuditEvidence) -> LeakageFinding:

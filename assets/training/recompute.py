@@ -1,8 +1,8 @@
 """Training rows recomputed by brute force from the events known at their as-of times.
 
-Belongs here: leaving out events that were not known, the plain definition of the features (`assets.features.reference`)
-over the others, and the values that then differ. Does not belong here: the kernel, with which it must not share code;
-what follows from a difference (`leakage.py`); reading tables (`audit.py`).
+Belongs here: leaving out events that were not known, computing the features from the other events by their plain
+definition (`assets.features.reference`), and listing the values that differ. Does not belong here: the kernel, with
+which this module must not share code; the verdict on a difference (`leakage.py`); reading tables (`audit.py`).
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class ChangedValue:
 
     Attributes:
         recorded: The value in the training set.
-        recomputed: By brute force, without events that became known later.
+        recomputed: The value by brute force, without events that became known later.
         explained_by: The sources whose later events give the recorded value; empty where no event explains it.
     """
 
@@ -39,7 +39,7 @@ class ChangedValue:
 
 
 def sample_rows(table: pa.Table, *, seed: int, rows: int) -> pa.Table:
-    """At most so many rows, drawn by the seed, in the order of the table."""
+    """At most `rows` rows, drawn by the seed, in the order of the table."""
     chosen = np.random.default_rng(seed).choice(table.num_rows, size=min(rows, table.num_rows), replace=False)
     return table.take(pa.array(np.sort(chosen)))
 
@@ -56,11 +56,11 @@ def changed_values(
     """The recorded values that differ, in any bit, from brute force over the events known at each row's as-of time.
 
     Args:
-        events: For each source, all events of at least the rows' entities, those that became known later included.
-        spine: The rows as their source has them now, under the names of the kernel's spine; `None` in a column that
-            the source does not have.
+        events: For each source, all events of at least the rows' entities, including those that became known later.
+        spine: The rows as their source has them now, under the names of the kernel's spine; null in a column that the
+            source lacks.
         recorded: The same rows of the training set, in the same order.
-        row_id: The column that names a row.
+        row_id: The column that identifies a row.
     """
     changed: list[ChangedValue] = []
     for position in range(recorded.num_rows):
@@ -92,12 +92,13 @@ def _of_entities(features: FeatureSet, source: str, events: pa.Table, row: pa.Ta
     keys = dict.fromkeys(feature.key for feature in features.history if feature.source == source)
     mask, *others = (pc.equal(events[key], row[key][0].cast(events.schema.field(key).type)) for key in keys)
     for other in others:
-        mask = pc.or_(mask, other)
+        # Kleene's or: an event of one entity counts even if its other key, or the row's, is null.
+        mask = pc.or_kleene(mask, other)
     return events.filter(mask)
 
 
 def _known(events: pa.Table, as_of: pa.Scalar) -> pa.ChunkedArray:
-    return pc.and_(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
+    return pc.and_kleene(pc.less_equal(events["known_at"], as_of), pc.less_equal(events["event_time"], as_of))
 
 
 def _with_later_events(
@@ -107,9 +108,9 @@ def _with_later_events(
     known: Mapping[str, pa.Table],
     row: pa.Table,
 ) -> dict[str, list[Mapping[str, Value]]]:
-    """By source, the row's features as if later events of the source had been known: those of the past, then all.
+    """By source, the row's features as if later-known events of the source had been known at the as-of time.
 
-    A source of which every event was known has no entry.
+    First with those that happened by the as-of time, then with all. A source whose every event was known has no entry.
     """
     as_of = row[_AS_OF][0]
     computed: dict[str, list[Mapping[str, Value]]] = {}

@@ -1,7 +1,8 @@
 """The rows that a model learns from, and their labels.
 
 Belongs here: the frozen training rows, the rule of `assets.product.Label` over whole tables, and the join of features
-with labels. Does not belong here: reading tables, encoding features, splitting by time.
+with labels. Does not belong here: reading tables (`assets.py`), encoding features (`assets.bundle.encoder`), splitting
+by time (`split.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class SupportsEncode(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """Labelled rows, ready for a model; every array has one entry a row, in the same order.
+    """Labelled rows, ready for a model; every array has one entry per row, in the same order.
 
     Attributes:
         matrix: float32 [n, m], NaN = missing.
@@ -48,8 +49,8 @@ class TrainingRows:
         sources: For each column, the feature that it encodes ("amount", "purpose").
         y: int8 [n]; 1 is the bad outcome.
         as_of: datetime64[us] [n], UTC; the time of the decision.
-        row_ids: [n], from the spine.
-        protected: For each protected attribute, its values [n]: never given to a model.
+        row_ids: Row ids [n], from the spine.
+        protected: For each protected attribute, its values [n]; never given to a model.
         stake: float64 [n], the amount of which the row's profit is a share; `None` where profit is an amount.
     """
 
@@ -108,8 +109,9 @@ def mature_labels(
 ) -> pa.Table:
     """The label of every spine row whose label is final at `now`.
 
-    A label is final when its maturity has passed and the label source has an event for the row. It is then 1 if an
-    event known by `now` reaches the label's bar within the horizon (as_of <= event_time <= as_of + horizon), else 0.
+    A label is final when its maturity has passed and the label source has an event for the row. The label is then 1 if
+    an event known by `now` has a value of at least `at_least` within the horizon (as_of <= event_time <= as_of +
+    horizon), else 0.
 
     Args:
         spine: Columns `row_id` (unique) and `as_of` (timestamp).
@@ -119,18 +121,18 @@ def mature_labels(
         row_id, as_of: The spine's names for these columns.
 
     Returns:
-        One row a spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final) and
-        `known_at` (when the label became final; null where it is not): the maturity, or the arrival of the first event
-        that decides the label where that is later.
+        One row per spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final) and
+        `known_at` (when the label became final; null where not final): the maturity, or the arrival of the first event
+        that decides the label if later.
 
     Raises:
-        RowsError: A column is missing, has gaps or is of a wrong type; a spine row stands twice; `now` has no
-            time zone.
+        RowsError: A column is missing, has nulls or is of a wrong type; a spine row occurs twice; `now` has no time
+            zone.
     """
     now_us = _aware_micros(now)
     ids = _column(spine, row_id, "the spine").combine_chunks()
     if pc.count_distinct(ids, mode="all").as_py() != len(ids):
-        raise RowsError(f"'{row_id}' names some of the spine's {len(ids)} rows twice: a row is decided once")
+        raise RowsError(f"'{row_id}' is not unique among the spine's {len(ids)} rows: a row is decided once")
     decided_at = _micros(spine, as_of, "the spine")
 
     rows, event_times, arrivals, reaches = _known_events(ids, label_events, label, now_us)
@@ -156,8 +158,8 @@ def days_to_label(
 ) -> NDArray[np.float64]:
     """Days from each decision to its first positive event: float64 [n]; NaN where there is none by `now`.
 
-    Arguments as for `mature_labels`. Counted to the event time and not to known_at: batches arrive at one hour of the
-    day, so that the time to arrival would depend on the hour of the decision.
+    Arguments as for `mature_labels`. Days are counted to the event time and not to known_at: batches arrive at one hour
+    of the day, so the time to arrival would depend on the hour of the decision.
 
     Raises:
         RowsError: As `mature_labels`.
@@ -183,11 +185,11 @@ def assemble(
 
     Args:
         features: The feature table, with its row id, `as_of` and passthrough columns.
-        labels: What `mature_labels` returned, under the same row id; null labels are left out.
-        encoder: Makes the matrix; it sees only the rows that are kept.
+        labels: The result of `mature_labels`, under the same row id; rows without a label are left out.
+        encoder: Builds the matrix, from the kept rows only.
         row_id, as_of: Names of these columns in the feature table.
-        protected: Carried columns with protected attributes.
-        stake: Carried column with the amount at stake.
+        protected: Passthrough columns with protected attributes.
+        stake: Passthrough column with the amount at stake.
 
     Raises:
         RowsError: A column is missing, or a stake or an as_of is null.
@@ -195,7 +197,7 @@ def assemble(
     wanted = [row_id, as_of, *protected, *([stake] if stake else [])]
     missing = [name for name in wanted if name not in features.column_names]
     if missing:
-        raise RowsError(f"the feature table has no {missing}: carry them in the product's spine")
+        raise RowsError(f"the feature table has no {missing}: list them in the product's Spine(passthrough=...)")
     table, y, decided_at = labelled(features, labels, row_id=row_id, as_of=as_of)
     return TrainingRows(
         matrix=encoder.encode(table),
@@ -222,7 +224,8 @@ def labelled(
     """
     known = labels.filter(pc.is_valid(labels.column("label")))
     ids = features.column(row_id).combine_chunks()
-    label_positions = pc.index_in(ids, value_set=known.column(row_id).combine_chunks().cast(ids.type))
+    known_ids = known.column(row_id).combine_chunks().cast(ids.type)
+    label_positions = pc.index_in(ids, value_set=known_ids, skip_nulls=True)
     kept = np.flatnonzero(pc.is_valid(label_positions).to_numpy(zero_copy_only=False))
     decided_at = _micros(features, as_of, "the feature table")
     kept = kept[np.argsort(decided_at[kept], kind="stable")]
@@ -233,16 +236,16 @@ def labelled(
 def _known_events(
     ids: pa.Array, events: pa.Table, label: Label, now_us: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Of each event known by now: spine position, event time, arrival (microseconds), whether it reaches the bar."""
+    """For each event known by now: spine position, event time, arrival (microseconds), whether it makes a row bad."""
     where = f"the label source '{label.source}'"
     try:
         row_ids = _column(events, label.row_id, where).combine_chunks().cast(ids.type)
         values = _column(events, label.column, where).cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise RowsError(f"{where}: {label.row_id} or {label.column} is of a wrong type: {error}") from error
-    positions = pc.index_in(row_ids, value_set=ids).to_numpy(zero_copy_only=False)
+    positions = pc.index_in(row_ids, value_set=ids, skip_nulls=True).to_numpy(zero_copy_only=False)
     event_times, arrivals = _micros(events, "event_time", where), _micros(events, "known_at", where)
-    # An event of a row outside this spine has a null position, which turns the array to floats with NaN.
+    # An event of a row outside this spine has a null position, which turns the array into floats with NaN.
     usable = np.flatnonzero(~np.isnan(positions.astype(np.float64)) & (arrivals <= now_us))
     reaches = pc.fill_null(pc.greater_equal(values, label.at_least), False).to_numpy().astype(bool)
     return positions[usable].astype(np.int64), event_times[usable], arrivals[usable], reaches[usable]

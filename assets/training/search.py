@@ -18,12 +18,12 @@ from assets.product import Direction, ModelSpec
 from assets.training.rows import TrainingRows
 from resources.errors import LooplineError
 
-# One thread: the order of sums then depends on no machine, and on a busy machine two threads that wait for each other
-# at every tree level are far slower (measured on 49,000 rows beside other work: 75 s against 5 s).
+# One thread: the order of sums is then the same on every machine, and on a busy machine two threads that wait for each
+# other at every tree level are far slower (measured on 49,000 rows beside other work: 75 s against 5 s).
 THREADS = 1
 MOST_ROUNDS = 400
 PATIENCE = 20
-# With few rows a single validation fold is mostly luck; with many it is enough, and a second one is slow.
+# With few rows the loss on a single validation fold is mostly luck; with many, one fold is enough and a second is slow.
 _FEW_ROWS = 12_000
 _FOLDS_OF_FEW = 2
 
@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Every trial, in order, and the best (lowest loss; the earlier one of equals)."""
+    """Every trial, in order, and the best (lowest loss; of equal losses the earliest)."""
 
     trials: tuple[Trial, ...]
     best: Trial
@@ -83,9 +83,9 @@ def search_settings(rows: TrainingRows, spec: ModelSpec) -> SearchResult:
 
 
 def time_folds(as_of: NDArray[np.datetime64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs of positions (learn, judge): the judged rows are always the later ones.
+    """Pairs of positions (learn, judge): the rows to judge are always later than the rows to learn from.
 
-    One fold (the last quarter of rows) over many rows; two that walk forward over few.
+    Many rows have one fold, which judges the last quarter; few rows have two folds that walk forward.
     """
     order = np.argsort(as_of, kind="stable").astype(np.int64)
     count = 1 if len(order) > _FEW_ROWS else _FOLDS_OF_FEW

@@ -28,7 +28,7 @@ class Window:
     end: np.datetime64
 
     def rows(self, as_of: NDArray[np.datetime64]) -> NDArray[np.int64]:
-        """Positions of the rows within it, ascending."""
+        """Positions of the rows within the window, ascending."""
         return np.flatnonzero((as_of >= self.first) & (as_of < self.end)).astype(np.int64)
 
     def to_dict(self) -> dict[str, str]:

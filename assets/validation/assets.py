@@ -1,7 +1,7 @@
 """Assets of validation: `validated_<source>`, the rows that keep their contract, without personal data.
 
-Belongs here: audit, write quarantine, and publish the valid rows of a run only if none of its days is blocked. Does not
-belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
+Belongs here: running the audit, writing the quarantine, publishing the valid rows of a run only if none of its days is
+blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
 
 
 def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date) -> ConsentResult:
-    """The rows that may be used, by the consents of days up to the last."""
+    """The rows that the consents of days up to the last day allow."""
     consent = product.contract(source.name).consent
     if consent is None:
         return ConsentResult(rows, 0)

@@ -38,7 +38,7 @@ _HIDDEN = "(personal)"
 
 
 class ContractCannotRun(LooplineError):
-    """An expectation of the contract raised instead of answering; the message names it."""
+    """An expectation of the contract cannot be evaluated; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class DayVerdict:
-    """Whether a day may be published: its share of quarantined rows is within the contract's.
+    """Whether a day may be published: its share of quarantined rows is within the contract's limit.
 
-    It is not a `Verdict`: the reason for blocking a run names the worst of its days and their rules, beyond one day.
+    Not a `Verdict`: the reason is written for a whole run, from its worst day and the rules that all its days broke.
     """
 
     day: date
@@ -69,7 +69,7 @@ class DayVerdict:
 
     @property
     def blocked(self) -> bool:
-        """Too much failed: nothing of the day is published."""
+        """Whether too many rows failed; then no row of the day is published."""
         return self.share > self.allowed_share
 
 
@@ -95,7 +95,7 @@ class Audit:
 
 
 def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
-    """Runs the contract over raw rows of the days given.
+    """Runs the contract over the raw rows of the given days.
 
     Args:
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
@@ -135,12 +135,12 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
 
 
 def _repeated(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
-    """Rows whose key an earlier row of the same day has.
+    """Rows with the key of an earlier row of the same day.
 
-    Where the contract allows corrections, a row of the same key with another known_at is a revision, and stays.
+    Where the contract allows corrections, a row of the same key with another known_at is a revision and is valid.
     """
     key = dict.fromkeys([*contract.key, *([contract.known_at] if contract.corrections else ())])
-    # Otherwise a missing key would turn integers into floats, and long keys would become equal.
+    # Without `integer_object_nulls` a missing key turns integers into floats, and long keys become equal.
     keys = frame.select([*key, "day"]).to_pandas(integer_object_nulls=True)
     repeated = keys.duplicated(keep="first").to_numpy() & ~suspect
     return [Failure("key_is_unique", ",".join(key), np.flatnonzero(repeated))] if repeated.any() else []
@@ -161,7 +161,7 @@ def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
 
 
 def _not_storable(contract: Contract, frame: pa.Table) -> list[Failure]:
-    """Rows whose entity key the online store cannot take: history would count events that no decision sees."""
+    """Rows whose entity key the online store refuses: training would count events that no decision sees."""
     texts = [c.name for c in contract.columns if c.name in contract.entity_keys and c.type == "string"]
     failures = [Failure("key_can_be_stored", name, np.flatnonzero(refused_keys(frame[name]))) for name in texts]
     return [failure for failure in failures if len(failure.rows)]
@@ -175,7 +175,7 @@ def _failed_expectations(contract: Contract, frame: pa.Table, suspect: np.ndarra
     used = sorted({str(v) for e in contract.expectations for k, v in e["kwargs"].items() if k.startswith("column")})
     unknown = [name for name in used if name not in frame.column_names]
     if unknown:
-        raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, which it does not have")
+        raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, not among its columns")
     failures = []
     for result in _expectation_results(contract, frame.select(used).take(positions).to_pandas()):
         config = result.expectation_config
@@ -194,8 +194,8 @@ def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[An
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at the first import; no usage data leave the machine
     main = sys.modules["__main__"]
     if not hasattr(main, "__file__"):
-        # PySpark, which the import below brings in, would take this process (a run's worker) for its doctests and end
-        # it.
+        # The import below imports PySpark, which takes a process without `__file__` (a run's worker) for its doctests
+        # and ends it.
         main.__file__ = __file__
     import great_expectations as gx  # takes half a second: only where a contract runs
     from great_expectations.data_context.types.base import (

@@ -1,4 +1,4 @@
-"""Checks of validation, made from contracts.
+"""Checks of validation, built from contracts.
 
 Belongs here: the spec and the result of the check `contract` of each `validated_<source>`. Does not belong here:
 running a contract (`audit.py`).

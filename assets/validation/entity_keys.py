@@ -1,7 +1,7 @@
 """Which entity keys the online store can take.
 
 Belongs here: applying the store's own rule to a whole column at once. Does not belong here: the rule
-(`resources.online_store.event_blocks.key_text`), what becomes of the rows (`audit.py`).
+(`resources.online_store.event_records.key_text`), quarantining the rows (`audit.py`).
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from resources.online_store.errors import EventError
 from resources.online_store.event_records import key_text
 
 _SURELY = 255
-"""Printable ASCII of 1 to so many bytes is always a key; the rule is asked once for each other distinct value."""
+"""Printable ASCII of 1 to 255 bytes is always a valid key; `key_text` checks each other distinct value once."""
 
 
 def refused_keys(keys: pa.ChunkedArray) -> np.ndarray:

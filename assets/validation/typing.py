@@ -4,8 +4,8 @@ Belongs here: reading strings as the contract's types, and marking every value t
 here: rules on values (`audit.py`).
 
 The value of a text depends on that text alone: a day has the same values by itself, beside other days, and as messages
-of a stream. A column that Arrow reads whole is cast as it stands; otherwise each text is rewritten into the form that
-Arrow reads, and the texts that Arrow still cannot read are found by bisection.
+of a stream. A column in which Arrow can read every text is cast unchanged; otherwise each text is rewritten into the
+form that Arrow reads, and the texts that Arrow still cannot read are found by bisection.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The vocabulary in which a product declares its features. Products import from here; no computation, no NumPy.
 
 Belongs here: declarations, their checks, units and wording, and their JSON records, with the standard library only.
-Does not belong here: any arithmetic on data (`assets.features.kernel.kernel`), products (`assets.product`).
+Does not belong here: any arithmetic on data (`assets.features.kernel`), products (`assets.product`).
 """
 
 from assets.vocabulary.aggregates import ALGEBRAIC, COUNTED, SUMMED, TIMED

@@ -1,7 +1,7 @@
 """Conditions on events, names and lengths of time: the parts of declarations.
 
 Belongs here: `where` predicates, `days` and `hours`, the error of a wrong declaration. Does not belong here:
-declarations (`history.py`), windows (`windows.py`), applying conditions to data (`assets.features.kernel.kernel`).
+declarations (`history.py`), windows (`windows.py`), applying conditions to data (`assets.features.columns.columns`).
 """
 
 import math
@@ -18,7 +18,7 @@ Test = Literal["in", "at_least", "below"]
 OMIT_DEFAULT = {"omit_default": True}
 """Metadata of a dataclass field that JSON records omit at its default.
 
-A field that is added later gets it, so that the digest of a recorded feature set that does not use the field stays.
+A field that is added later carries it, so that a recorded feature set without the field keeps its digest.
 """
 
 

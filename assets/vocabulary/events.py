@@ -55,7 +55,7 @@ class Events:
             if self.record_key in (self.key, *RESERVED):
                 raise FeatureError(
                     f"events of '{self.source}': record_key '{self.record_key}' identifies no single record; write the "
-                    "column that the source's contract has as its key"
+                    "key column of the source's contract"
                 )
 
     def where(self, **conditions: object) -> "Events":
@@ -93,7 +93,7 @@ class Events:
         return self._feature("distinct", column, window, options)
 
     def last(self, column: str, window: Window | None = None, **options: object) -> History:
-        """The column in the latest event, missing if that has no value; the request is not considered.
+        """The column's value in the latest event, missing if that event has none; the request itself does not count.
 
         Of simultaneous events the last by sequence counts, then the one known last, then the largest value.
         """
@@ -104,7 +104,7 @@ class Events:
         return self._conditional("share", window, words)
 
     def first(self, column: str, window: Window | None = None, **options: object) -> History:
-        """The column in the window's earliest event, missing if that has no value; the request is not considered.
+        """The column's value in the window's earliest event, missing if it has none; the request itself does not count.
 
         Of simultaneous events the first by sequence counts, then the one known first, then the smallest value.
         """
@@ -168,11 +168,11 @@ class Events:
         return self._feature("decayed_sum", column, window, options, half_life=half_life)
 
     def time_since_last(self, window: Window | None = None, **options: object) -> History:
-        """Days from the latest event to the decision; the request is not considered."""
+        """Days from the latest event to the decision; the request itself does not count."""
         return self._feature("time_since_last", None, window, options)
 
     def time_since_first(self, window: Window | None = None, **options: object) -> History:
-        """Days from the window's earliest event to the decision; the request is not considered."""
+        """Days from the window's earliest event to the decision; the request itself does not count."""
         return self._feature("time_since_first", None, window, options)
 
     def _conditional(

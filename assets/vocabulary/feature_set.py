@@ -6,13 +6,14 @@ features (`request.py`, `history.py`, `derived.py`, `clock.py`), any arithmetic 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from assets.vocabulary import wording
+from assets.vocabulary.base import Declared
 from assets.vocabulary.conditions import FeatureError
 from assets.vocabulary.derived import Missing, Trend
 from assets.vocabulary.history import History
@@ -45,7 +46,7 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         for part in ("request", "history", "derived"):
-            object.__setattr__(self, part, tuple(getattr(self, part)))
+            object.__setattr__(self, part, _features_of(part, getattr(self, part)))
         _check_parts(self)
         _check_names(self)
         _check_derived(self)
@@ -168,6 +169,18 @@ def _digest(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _features_of(part: str, given: object) -> tuple[Any, ...]:
+    """The features of a part as a tuple; parentheses around one feature without a comma do not make a tuple."""
+    if isinstance(given, Declared):
+        raise FeatureError(
+            f"{part}= is the one feature '{given.name}' and not a tuple; write a comma after it: "
+            f"{part}=({type(given).__name__}(...),)"
+        )
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise FeatureError(f"{part}={given!r}; write a tuple of features")
+    return tuple(given)
+
+
 def _check_parts(features: FeatureSet) -> None:
     for part, allowed in (("request", REQUEST), ("history", (History,)), ("derived", DERIVED)):
         for feature in getattr(features, part):
@@ -253,5 +266,5 @@ def _check_record_keys(features: FeatureSet) -> None:
             raise FeatureError(
                 f"feature '{feature.name}' reads {feature.source} with record_key={feature.record_key!r}, "
                 f"'{before.name}' with record_key={before.record_key!r}; give every Events of '{feature.source}' the "
-                "same"
+                "same record_key"
             )

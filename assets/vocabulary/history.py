@@ -27,8 +27,8 @@ class History(Declared):
             (as_of - lag - w, as_of - lag]. In every window an event counts only if it was known at as_of.
         filters: Conditions that an event must meet, all of them.
         share: Conditions whose share or streak is computed among the filtered events (kinds `share`, `streak`).
-        empty: The value over too few events with a value in `column`: over none; for std and time_between over fewer
-            than two, for std_time_between than three, for slope than two different times. `None` is missing.
+        empty: The feature's value where too few events have a value in `column`: none; fewer than two for std and
+            time_between, three for std_time_between, two different times for slope. `None` is missing.
         includes_request: Whether the request itself is one more event, in windows that end at the decision.
         lag: Time between the end of the window and the decision; `None` for no lag.
         record_key: The column that identifies a record, of which only the revision known last counts; `None` where
@@ -61,8 +61,8 @@ class History(Declared):
             checked(self.column, f"feature '{self.name}': column")
         if DAY in self.columns:
             raise FeatureError(
-                f"feature '{self.name}' reads a column '{DAY}' of '{self.source}'; the lake's tables have their own of "
-                "that name: give the source's column another one"
+                f"feature '{self.name}' reads a column '{DAY}' of '{self.source}'; the lake's tables have their own "
+                "column of that name: give the source's column another one"
             )
         checked_window(self.window, f"feature '{self.name}'")
         checked_lag(self.lag, self.window, f"feature '{self.name}'")
@@ -76,7 +76,7 @@ class History(Declared):
             object.__setattr__(self, "empty", float(self.empty))
         if self.kind in ("share", "streak") and not self.share:
             raise FeatureError(
-                f"feature '{self.name}': a {self.kind} of what? write {self.kind}(days(30), category='cash')"
+                f"feature '{self.name}': {self.kind} has no condition; write {self.kind}(days(30), category='cash')"
             )
         _check_parameters(self)
 

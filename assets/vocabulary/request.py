@@ -36,7 +36,10 @@ class Category(Declared):
     """A text column of the request with a known set of values; the feature has the name of the column.
 
     Attributes:
-        values: The values that a model distinguishes; every other value counts as none of them.
+        values: The values that a model distinguishes. Every other text that the contract allows counts as none of them,
+            in training and in a request alike: all columns of the category are 0. A text that the contract does not
+            allow gets no further than the contract: its row is quarantined, its request is refused. Null is a missing
+            value, which is not the same as none of them.
     """
 
     values: tuple[str, ...]
@@ -50,9 +53,9 @@ class Category(Declared):
 class LearnedCategory(Declared):
     """A text column of the request whose values are learned from the training rows; the feature has its name.
 
-    Kept are the `top` most frequent values among those of at least `at_least` training rows (of equally frequent ones
-    the smaller text); every other value is "other". The bundle stores them. They are never learned from rows on which
-    a model is evaluated.
+    The `top` most frequent values that at least `at_least` training rows have are kept (of equally frequent values the
+    smaller text); every other value is "other". The bundle stores the kept values. They are never learned from rows on
+    which a model is evaluated.
     """
 
     top: int | None = None

@@ -1,4 +1,4 @@
-"""The columns that say when and in which order: those of an event and those of a row to be decided.
+"""The time and order columns of events and of rows to be decided.
 
 Belongs here: the names of these columns. Does not belong here: any other column (contracts declare those), reading a
 column (`assets.features.columns.arrow`).
@@ -16,6 +16,6 @@ SEQUENCE = "sequence"
 
 
 def other_time(axis: str) -> str:
-    """The time of an event that is not this one."""
+    """The other time axis of an event."""
     event_time, known_at = TIMES
     return known_at if axis == event_time else event_time

@@ -40,8 +40,8 @@ def units_of(
 
     Args:
         request, history, derived: The features of a feature set.
-        columns: Units of the sources' columns, as their contracts declare them; None without contracts, when a unit
-            that is not declared here may still be in one.
+        columns: Units of the sources' columns, as their contracts declare them; None before contracts are read: a unit
+            that the features do not declare may still come from a contract.
         spine: The source whose columns the request has.
 
     Raises:

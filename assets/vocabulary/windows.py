@@ -18,7 +18,7 @@ MICROSECOND = timedelta(microseconds=1)
 _LONGEST = {"day": 1, "month": 31}
 _MOST = 1200
 LONGEST = timedelta(days=365_000)
-"""A thousand years: as long before any decision of our time the calendar still has days."""
+"""A thousand years: Python's calendar begins earlier than that before any present decision."""
 
 
 @dataclass(frozen=True)

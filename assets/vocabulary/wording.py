@@ -1,6 +1,6 @@
 """Default names of features and their definitions in words.
 
-Belongs here: from a declaration to a name and a sentence. Does not belong here: checks, arithmetic, the catalogue
+Belongs here: the name and the sentence of a declaration. Does not belong here: checks, arithmetic, the catalogue
 (`assets.features.catalogue.entries`).
 """
 

@@ -10,5 +10,5 @@ output "database_host" {
 
 output "database_password_secret" {
   description = "The secret in Secrets Manager that holds LOOPLINE_DAGSTER_DB_PASSWORD."
-  value       = one(aws_db_instance.loopline.master_user_secret).secret_arn
+  value       = aws_secretsmanager_secret.database.arn
 }

@@ -1,5 +1,5 @@
 variable "environment" {
-  description = "Name of the environment; part of every name."
+  description = "Name of the environment; part of the database's names."
   type        = string
   validation {
     condition     = contains(["staging", "prod"], var.environment)
@@ -18,7 +18,7 @@ variable "subnet_ids" {
 }
 
 variable "security_group_ids" {
-  description = "Security groups of the database; they let the cluster in on port 5432 and nobody else."
+  description = "Security groups of the database; they admit only the cluster, on port 5432."
   type        = list(string)
 }
 
@@ -26,4 +26,10 @@ variable "database_class" {
   description = "Instance class of the database that Dagster and MLflow share."
   type        = string
   default     = "db.t4g.medium"
+}
+
+variable "database_password_version" {
+  description = "Raise it to change the database's password; then update the cluster's Secret and restart its pods."
+  type        = number
+  default     = 1
 }

@@ -1,8 +1,8 @@
-"""The features of `card_fraud`: the spending habits of a card, the frauds at a terminal.
+"""The features of `card_fraud`: the spending of a card, the frauds at a terminal.
 
 Belongs here: declarations over the history of a card and of a terminal. Does not belong here: their computation, the
-decision (`product.py`). A card's windows include the transaction to be decided; a terminal's windows are over the
-frauds that are known by then, seven days after they happened.
+decision (`product.py`). A card's windows include the transaction to be decided; a terminal's windows cover the labels
+that are known at decision time, and a label becomes known seven days after its transaction.
 """
 
 from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days

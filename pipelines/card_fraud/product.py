@@ -17,6 +17,7 @@ from assets.product import (
     Product,
     Profit,
     Spine,
+    Words,
 )
 from pipelines.card_fraud.features import FEATURES
 
@@ -49,15 +50,38 @@ PRODUCT = Product(
         refuse="stop",
         profit=Profit(good=0.01, bad=1.0, stake="amount"),
         reasons={
-            "amount": "The amount is unusually high",
-            "card_count_1d": "The card was used often in the last day",
-            "card_count_7d": "The card was used often in the last week",
-            "card_mean_amount_1d": "The card's amounts were high in the last day",
-            "card_mean_amount_7d": "The card's amounts were high in the last week",
-            "terminal_risk_1d": "There were frauds at this terminal",
-            "terminal_risk_7d": "There were frauds at this terminal",
-            "terminal_risk_30d": "There were frauds at this terminal",
-            "is_night": "The transaction was at night",
+            "amount": Words(high="The amount is higher than usual", low="The amount is lower than usual"),
+            "card_count_1d": Words(
+                high="The card was used more often in the last day than usual",
+                low="The card was used less often in the last day than usual",
+            ),
+            "card_count_7d": Words(
+                high="The card was used more often in the last week than usual",
+                low="The card was used less often in the last week than usual",
+            ),
+            "card_count_30d": Words(
+                high="The card was used more often in the last 30 days than usual",
+                low="The card was used less often in the last 30 days than usual",
+            ),
+            "card_mean_amount_1d": Words(
+                high="The card's amounts in the last day were higher than usual",
+                low="The card's amounts in the last day were lower than usual",
+            ),
+            "card_mean_amount_7d": Words(
+                high="The card's amounts in the last week were higher than usual",
+                low="The card's amounts in the last week were lower than usual",
+            ),
+            "card_mean_amount_30d": Words(
+                high="The card's amounts in the last 30 days were higher than usual",
+                low="The card's amounts in the last 30 days were lower than usual",
+            ),
+            "terminal_risk_1d": Words(high="More of the last day's reports on this terminal were frauds than usual"),
+            "terminal_risk_7d": Words(high="More of the last week's reports on this terminal were frauds than usual"),
+            "terminal_risk_30d": Words(
+                high="More of the last 30 days's reports on this terminal were frauds than usual"
+            ),
+            "is_night": Words(high="The transaction was at night", low="The transaction was not at night"),
+            "is_weekend": Words(high="The transaction was at a weekend", low="The transaction was not at a weekend"),
         },
         fallback="let_through",
         scale="probability of fraud",

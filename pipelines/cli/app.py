@@ -32,6 +32,7 @@ for command in (
     inspect.export,
     approvals.approve,
     approvals.reject,
+    approvals.repair,
     services.up,
     services.down,
     services.status,

@@ -1,7 +1,7 @@
-"""The commands by which a person approves or rejects a model version: `approve`, `reject`.
+"""The commands about model versions: `approve`, `reject`, and `repair` for the rollout of the deciding version.
 
 Belongs here: their arguments, output and exit status. Does not belong here: recording the answer and deploying the
-version (`pipelines.operations.approve`).
+version (`pipelines.operations.approve`), the repair (`pipelines.operations.rollout`).
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -15,25 +15,46 @@ from resources.environments import load_environment
 if TYPE_CHECKING:
     from assets.bundle.registration import Answer
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="As the registry numbers it.")]
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="Version number in the registry.")]
 By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
 
-def approve(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
-    """Approve a version of a high-impact product; it is deployed."""
-    _answer(product, version, "approve", by, reason, json_)
+Overturn = Annotated[str, typer.Option(help="Why a rejection of the version no longer holds; it is recorded.")]
+
+
+def approve(
+    product: ProductName, version: Version, by: By, reason: Reason, overturn: Overturn = "", json_: Json = False
+) -> None:
+    """Approve a version of a high-impact product; it is deployed. A rejection stands unless --overturn says why not."""
+    _answer(product, version, "approve", by, reason, json_, overturn)
 
 
 def reject(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
-    """Reject a version; it is never deployed."""
+    """Reject a version; it is not deployed. A version that decides already goes on deciding, and the command fails."""
     _answer(product, version, "reject", by, reason, json_)
 
 
-def _answer(product: str, version: str, answer: "Answer", by: str, reason: str, json_: bool) -> None:
+def repair(product: ProductName, json_: Json = False) -> None:
+    """Publish a damaged bundle again from the registry; complete what a crash left undone of a deployment."""
+    from pipelines.operations.rollout import repair as mend
+
+    found = mend(product, load_environment())
+    decides = f"version {found.champion} decides" if found.champion else "no version decides yet"
+    for sentence in found.mended:
+        console.say(sentence, console.results(json_), mark="done")
+    whole = "" if found.mended else "; nothing had to be repaired"
+    console.say(f"{product}: {decides}{whole}", console.results(json_))
+    if json_:
+        console.print_json(vars(found))
+
+
+def _answer(
+    product: str, version: str, answer: "Answer", by: str, reason: str, json_: bool, overturns: str = ""
+) -> None:
     from pipelines.operations.approve import answer_version
 
-    answer_version(load_environment(), product, version, answer, by=by, reason=reason)
+    answer_version(load_environment(), product, version, answer, by=by, reason=reason, overturns=overturns)
     console.say(f"{product} version {version}: {answer} by {by}", console.results(json_))
     if json_:
         console.print_json({"product": product, "version": version, "answer": answer, "by": by, "reason": reason})

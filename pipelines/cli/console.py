@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDTH = 400
-"""Columns of every line: a terminal wraps longer lines, but a table fitted to the terminal would cut numbers."""
+"""Characters in a line. A terminal wraps longer lines, whereas a table fitted to the terminal would cut numbers."""
 PROGRESS = Console(stderr=True, highlight=False, markup=False, emoji=False, width=_WIDTH)
 _RESULTS = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
 
@@ -82,5 +82,5 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def fail(text: str) -> None:
-    """Prints the reason for which a command failed."""
+    """Prints why a command failed."""
     PROGRESS.print(Text.assemble(_MARKS["failed"], " ", text), soft_wrap=True)

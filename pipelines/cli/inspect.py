@@ -64,7 +64,7 @@ def replay(
     decision: Annotated[str | None, typer.Option(metavar="ID", help="One decision.")] = None,
     json_: Json = False,
 ) -> None:
-    """Recompute recorded decisions from log and lake; 0 only when there are zero differences."""
+    """Recompute recorded decisions from log and lake; exit status 0 only without differences."""
     from pipelines.operations.replay import replay_day, replay_decision
     from pipelines.products import load_product
 
@@ -73,9 +73,9 @@ def replay(
     environment, name = load_environment(), load_product(product).name
     require(environment, "bundles", "lake", "online store")
     if decision is not None:
-        report = replay_decision(environment, name, decision)
+        report = replay_decision(environment, name, decision, console.say)
     else:
-        report = replay_day(environment, name, None if day is None else checked_day(day))
+        report = replay_day(environment, name, None if day is None else checked_day(day), console.say)
     render.show_replay(report, console.results(json_))
     if json_:
         console.print_json(report.to_dict())
@@ -85,7 +85,9 @@ def replay(
 
 def tables(
     product: ProductName,
-    partitions: Annotated[bool, typer.Option("--partitions", help="With the content hash of each day.")] = False,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Add the content hash of each day to the JSON object.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """The lake's tables: version, partitions, rows, content hash, last commit."""

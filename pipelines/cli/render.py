@@ -10,10 +10,11 @@ from rich.text import Text
 
 from pipelines.cli import console
 
-if TYPE_CHECKING:  # seconds of imports that `--help` does not need
+if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from assets.features.catalogue.survey import FeatureSurvey
+    from assets.replay.features import EventGap
     from pipelines.operations.doctor import Finding
     from pipelines.operations.load_store import Loaded
     from pipelines.operations.replay import ReplayReport
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # seconds of imports that `--help` does not need
     from pipelines.services.lifecycle import ServiceStatus
 
 _SHOWN = 20
-"""The most decisions of a replay that are listed."""
+"""The largest number of decisions that a replay lists."""
 
 
 def report_json(report: "LoopReport") -> dict[str, Any]:
@@ -37,6 +38,7 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
         "champion": None
         if champion is None
         else {"version": champion.version, "auc": champion.parts.metrics["metrics"]["test"]["auc"]},
+        "waiting": None if report.waiting is None else dict(report.waiting),
         "made": list(report.materialised),
         "wall_seconds": round(report.wall_seconds, 1),
     }
@@ -71,11 +73,15 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows",
             to,
         )
+    if report.waiting is not None:
+        console.heading(f"Version {report.waiting['version']} waits for an approver", to)
+        for name in ("reason", "model_card", "approve", "reject"):
+            console.say(f"  {name.replace('_', ' ')}: {report.waiting[name]}", to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
 
 
 def show_loaded(found: "Loaded", to: "Console") -> None:
-    """Version and rows, and a line for each source: the end of its loaded days, and a day that it lacks."""
+    """Version and rows, and a line for each source: the end of its loaded days, and the missing day after them."""
     console.heading(f"Online store of {found.product}: {found.rows:,} events, version {found.version}", to)
     for source, until in found.watermarks.items():
         lacking = found.lacking.get(source)
@@ -97,7 +103,7 @@ def show_decision(decision: dict[str, Any], to: "Console") -> None:
 
 
 def show_next(report: "LoopReport", others: Sequence[str], to: "Console") -> None:
-    """Commands that may follow the demonstration.
+    """Suggests commands to run after the demonstration.
 
     Args:
         others: The products that were not demonstrated.
@@ -169,7 +175,7 @@ def show_features(found: "FeatureSurvey", to: "Console") -> None:
 
 def show_replay(report: "ReplayReport", to: "Console") -> None:
     """The counts, the features that differ, and the reason for each decision that differs or waits."""
-    counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased")}
+    counts = {name: len(report.of(name)) for name in ("identical", "waiting", "different", "erased", "void")}
     console.heading(
         f"Replay of {report.product}, {report.where}: {len(report.decisions):,} decisions, "
         f"{counts['identical']:,} identical, {counts['different']:,} different",
@@ -186,14 +192,33 @@ def show_replay(report: "ReplayReport", to: "Console") -> None:
             right=["decisions"],
         )
     for decision in report.of("different")[:_SHOWN]:
-        for gap in decision.parity.gaps:
-            event = f"{gap.source} of {gap.key} at {gap.event_time.isoformat()}"
-            console.say(f"  · {decision.decision_id}: {event}, only in the {gap.held_by}: {gap.why}", to)
+        for line in _gap_lines(decision.parity.gaps):
+            console.say(f"  · {decision.decision_id}: {line}", to)
         if decision.parity.remark:
             console.say(f"  · {decision.decision_id}: {decision.parity.remark}", to)
+    if counts["different"] > _SHOWN:
+        console.say(f"  · {counts['different'] - _SHOWN:,} more differ; --json lists them all", to)
     for decision in report.of("waiting")[:_SHOWN]:
         late = [gap for gap in decision.parity.gaps if gap.waiting]
         why = "; ".join(dict.fromkeys(gap.why for gap in late))
         console.say(f"  · {decision.decision_id} is identical except for {len(late)} posted events that are {why}", to)
     if counts["erased"]:
         console.say(f"  {counts['erased']:,} cannot be compared: their subjects' data were erased", to)
+    if counts["void"]:
+        console.say(f"  {counts['void']:,} are void: they were not logged in time, and their callers were told", to)
+
+
+def _gap_lines(gaps: "Sequence[EventGap]") -> list[str]:
+    """A line for all events of one source that only the lake or only the store has, for the same reason."""
+    alike: dict[tuple[str, str, str], list[EventGap]] = {}
+    for gap in gaps:
+        alike.setdefault((f"{gap.source} of {gap.key}", gap.held_by, gap.why), []).append(gap)
+    lines = []
+    for (events, held_by, why), of in alike.items():
+        times = sorted(gap.event_time for gap in of)
+        when = (
+            f"from {times[0].isoformat()} to {times[-1].isoformat()}" if len(of) > 1 else f"at {times[0].isoformat()}"
+        )
+        count = "one event" if len(of) == 1 else f"{len(of):,} events"
+        lines.append(f"{count} of {events} {when}, only in the {held_by}: {why}")
+    return lines

@@ -4,17 +4,18 @@ Belongs here: their arguments, output and exit status. Does not belong here: the
 checks of the doctor (`pipelines.operations.doctor`).
 """
 
+import os
 from functools import partial
 
 import typer
 
 from pipelines.cli import console, render
 from pipelines.cli.arguments import Json
-from resources.environments import load_environment
+from resources.environments import load_environment, part_of
 
 
 def up(json_: Json = False) -> None:
-    """Start the local services: Dagster's UI and daemon, MLflow, the decision service."""
+    """Start the local services: Dagster's UI and daemon, MLflow, the decision service, the stream follower."""
     from pipelines.operations.source_days import prepare_sandbox
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
@@ -37,7 +38,7 @@ def down(json_: Json = False) -> None:
 
 
 def status(json_: Json = False) -> None:
-    """The state of the local services; 0 only when all of them run."""
+    """The state of the local services; exit status 0 only if all of them run."""
     from pipelines.services.lifecycle import status as ask
 
     found = ask(load_environment())
@@ -53,7 +54,7 @@ def doctor(json_: Json = False) -> None:
     """What is missing on this machine, and the command that fixes it."""
     from pipelines.operations.doctor import diagnose
 
-    found = diagnose(load_environment())
+    found = diagnose(load_environment(part=part_of(os.environ)))
     render.show_findings(found, console.results(json_))
     if json_:
         console.print_json({"findings": [vars(finding) for finding in found], "ok": all(f.ok for f in found)})

@@ -20,6 +20,7 @@ from assets.product import (
     Protected,
     Spine,
     StreamTopic,
+    Words,
 )
 from pipelines.credit_risk.features import FEATURES
 
@@ -65,43 +66,88 @@ PRODUCT = Product(
         refuse="decline",
         profit=Profit(good=0.09, bad=0.55, stake="amount"),
         reasons={
-            "bureau_score": "The credit bureau's score is low",
-            "no_bureau_score": "The credit bureau has no score for you",
-            "delinquencies_2y": "There were late payments in the last two years",
-            "utilisation": "Credit lines elsewhere are used up to a large part",
-            "inquiries_6m": "Credit was asked for often in the last six months",
-            "open_loans": "There are several open loans elsewhere",
-            "oldest_account_months": "The credit history is short",
-            "amount": "The amount applied for is high",
-            "amount_log": "The amount applied for is high",
-            "amount_to_income": "The amount is high for the stated income",
-            "debt_to_income": "Existing debt is high for the stated income",
-            "income_monthly": "The stated income is low",
-            "stated_less_paid_salary": "The stated income is not matched by salaries on the account",
-            "salary_std_180d": "The salary is irregular",
-            "salaries_90d": "Few salaries were paid in the last 90 days",
-            "spend_to_income_90d": "Spending is high for the money received",
-            "lowest_balance_90d": "The account's balance was low in the last 90 days",
-            "mean_balance_90d": "The account's balance is low on average",
-            "gambling_90d": "Money was spent on gambling",
-            "gambling_share_90d": "Money was spent on gambling",
-            "cash_90d": "Much cash was withdrawn",
-            "late_instalments_365d": "Instalments of an earlier loan here were late",
-            "purpose": "Loans for this purpose are repaid less often",
-            "term_months": "The term is long",
+            "bureau_score": Words(low="The credit bureau's score is lower than usual"),
+            "no_bureau_score": Words(high="The credit bureau has no score for you"),
+            "delinquencies_2y": Words(high="There were more late payments in the last two years than usual"),
+            "utilisation": Words(high="A larger part of the credit lines elsewhere is used than usual"),
+            "inquiries_6m": Words(high="Credit was asked for more often in the last six months than usual"),
+            "open_loans": Words(
+                high="There are more open loans elsewhere than usual",
+                low="There are fewer open loans elsewhere than usual",
+            ),
+            "oldest_account_months": Words(low="The credit history is shorter than usual"),
+            "amount": Words(
+                high="The amount applied for is higher than usual", low="The amount applied for is lower than usual"
+            ),
+            "amount_log": Words(
+                high="The amount applied for is higher than usual", low="The amount applied for is lower than usual"
+            ),
+            "amount_to_income": Words(high="The amount is higher in relation to the stated income than usual"),
+            "debt_to_income": Words(high="Existing debt is higher in relation to the stated income than usual"),
+            "income_monthly": Words(
+                high="The stated income is higher than usual", low="The stated income is lower than usual"
+            ),
+            "stated_less_paid_salary": Words(
+                high="The stated income exceeds the salaries on the account by more than usual",
+                low="The stated income is lower, beside the salaries on the account, than usual",
+            ),
+            "salary_std_180d": Words(
+                high="The salary is less regular than usual", low="The salary is more regular than usual"
+            ),
+            "salaries_90d": Words(
+                high="More salaries were paid in the last 90 days than usual",
+                low="Fewer salaries were paid in the last 90 days than usual",
+            ),
+            "spend_to_income_90d": Words(
+                high="Spending is higher in relation to the money received than usual",
+                low="Spending is lower in relation to the money received than usual",
+            ),
+            "lowest_balance_90d": Words(low="The account's lowest balance in the last 90 days is lower than usual"),
+            "mean_balance_90d": Words(
+                high="The account's balance is higher on average than usual",
+                low="The account's balance is lower on average than usual",
+            ),
+            "gambling_90d": Words(high="More money was spent on gambling than usual"),
+            "gambling_share_90d": Words(high="A larger part of the payments was for gambling than usual"),
+            "cash_90d": Words(high="More cash was withdrawn than usual", low="Less cash was withdrawn than usual"),
+            "late_instalments_365d": Words(high="More instalments of earlier loans here were late than usual"),
+            "purpose": "The purpose of the loan",
+            "term_months": Words(high="The term is longer than usual", low="The term is shorter than usual"),
             "housing": "The housing situation",
-            "dependents": "Many people depend on the income",
+            "dependents": Words(
+                high="More people depend on the income than usual", low="Fewer people depend on the income than usual"
+            ),
             "channel": "The channel by which the application came",
-            "existing_debt": "Existing debt is high",
-            "spend_30d": "Spending was high in the last 30 days",
-            "spend_90d": "Spending was high in the last 90 days",
-            "spend_trend": "Spending has grown",
-            "income_90d": "Little money was received in the last 90 days",
-            "salary_mean_180d": "Salaries paid on the account are low",
-            "largest_payment_90d": "There was an unusually large payment",
-            "applications_180d": "There were several applications here in the last six months",
+            "existing_debt": Words(high="Existing debt is higher than usual", low="Existing debt is lower than usual"),
+            "spend_30d": Words(
+                high="Spending in the last 30 days was higher than usual",
+                low="Spending in the last 30 days was lower than usual",
+            ),
+            "spend_90d": Words(
+                high="Spending in the last 90 days was higher than usual",
+                low="Spending in the last 90 days was lower than usual",
+            ),
+            "spend_trend": Words(
+                high="Spending has risen more, or fallen less, of late than usual",
+                low="Spending has risen less, or fallen more, of late than usual",
+            ),
+            "income_90d": Words(
+                high="More money was received in the last 90 days than usual",
+                low="Less money was received in the last 90 days than usual",
+            ),
+            "salary_mean_180d": Words(
+                high="Salaries paid on the account are higher than usual",
+                low="Salaries paid on the account are lower than usual",
+            ),
+            "largest_payment_90d": Words(
+                high="The largest payment in the last 90 days was larger than usual",
+                low="The largest payment in the last 90 days was smaller than usual",
+            ),
+            "applications_180d": Words(high="There were more applications here in the last six months than usual"),
             "employment": "The kind of employment",
-            "employment_years": "The present employment is short",
+            "employment_years": Words(
+                high="The present employment is longer than usual", low="The present employment is shorter than usual"
+            ),
         },
         scale="probability of falling 90 days behind within six months",
     ),

@@ -1,42 +1,69 @@
 """A person's approval or rejection of a model version.
 
 Belongs here: recording the answer, and deploying an approved version. Does not belong here: whether a version may be
-promoted (`assets.rollout.promotion`).
+promoted (`assets.rollout.promotion`), whether an answer may be given (`assets.rollout.answers`).
 """
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from assets.bundle.registration import Answer, Approval
-from assets.governance.audit_log import AuditLog
+from assets.bundle.registration import Answer, Approval, Registration
 from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import DEPLOYMENT
+from assets.rollout.answers import fault_of
 from pipelines.jobs import retrain_name
-from pipelines.operations.run_job import dagster_instance, run_job
+from pipelines.operations.rollout import keeper_of, waiting_version
+from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
 from resources.dependencies import require
 from resources.environments import Environment
-from resources.tracking import Tracking
+from resources.errors import LooplineError
+from resources.rollout_store.manifest import RolloutManifest
 
 
-def answer_version(environment: Environment, name: str, version: str, answer: Answer, *, by: str, reason: str) -> None:
+class AnswerRefused(LooplineError):
+    """The answer may not be given; the message says why, and nothing was recorded."""
+
+
+class StillDecides(LooplineError):
+    """A rejected version goes on deciding; the message says what takes it out."""
+
+
+def answer_version(
+    environment: Environment, name: str, version: str, answer: Answer, *, by: str, reason: str, overturns: str = ""
+) -> None:
     """Records the answer in the audit log and with the version, and deploys an approved version.
+
+    Args:
+        overturns: Why a rejection of the version no longer holds; empty if the answer overturns none.
 
     Raises:
         RegistrationError: The name or the reason is empty.
+        AnswerRefused: The answer may not be given: a rejection stands, or the approver is the author.
         TrackingError: There is no such version.
+        BundleError: The bundle of the approved version is whole neither in the rollout store nor in the registry.
+        StillDecides: The rejected version decides now, and goes on deciding.
         RunFailed: The version is approved, but may not be promoted; the message says why.
         UnknownProduct: There is no product of that name.
         DependencyDown: MLflow, the lock's database or the store of bundles does not answer; nothing is recorded.
     """
     product = load_product(name)
     require(environment, "MLflow", "MLflow's files", "database", "bundles", "Dagster's storage")
-    record_answer(environment, product, version, answer, by=by, reason=reason)
+    record_answer(environment, product, version, answer, by=by, reason=reason, overturns=overturns)
     if answer == "approve":
         with dagster_instance(environment) as instance:
             deploy(load_definitions(name), instance, product, version)
+        return
+    state = keeper_of(environment).state(name)
+    roles = [] if state is None else _roles(state, version)
+    if roles:
+        raise StillDecides(
+            f"the rejection of {name} version {version} is recorded, and it will not be deployed again; but it is the "
+            f"{' and '.join(roles)} now and stays it: a rejection does not take a live version out, and there is no "
+            f"command for rolling back yet. To replace it, train its successor: the job {retrain_name(product)}"
+        )
 
 
 def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:
@@ -47,20 +74,52 @@ def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: P
     """
     key = asset_key(product, DEPLOYMENT)
     run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
+    waiting = waiting_version(instance, product)
+    if waiting is not None:
+        raise RunFailed(f"{product.name} version {version}: wait: {waiting['reason']}. {waiting['approve']}")
 
 
 def record_answer(
-    environment: Environment, product: Product, version: str, answer: Answer, *, by: str, reason: str
+    environment: Environment,
+    product: Product,
+    version: str,
+    answer: Answer,
+    *,
+    by: str,
+    reason: str,
+    overturns: str = "",
 ) -> None:
     """Records the answer in the audit log first, then with the version: every answer that counts is in the log.
 
+    No earlier answer is overwritten. Before an approval the bundle is verified, and published again if necessary.
+
     Raises:
-        RegistrationError: The name or the reason is empty.
+        RegistrationError: The name or the reason is empty, or the version has no readable record.
+        AnswerRefused: The answer may not be given.
         TrackingError: There is no such version.
+        BundleError: The bundle is whole neither in the rollout store nor in the registry.
     """
-    approval = Approval(version=version, answer=answer, by=by, reason=reason, at=datetime.now(UTC))
-    tracking = Tracking.of(environment)
-    known = tracking.version(product.name, version).version
-    audit = AuditLog(environment.home / "audit" / "log.jsonl")
-    audit.append(actor=by, action=answer, product=product.name, version=known, reason=reason, at=approval.at)
-    tracking.annotate(product.name, known, approval.to_tags())
+    given = Approval(
+        version=version, answer=answer, by=by, reason=reason, at=datetime.now(UTC), overturns=overturns.strip()
+    )
+    keeper = keeper_of(environment)
+    with keeper.tracking.alone(product.name):
+        known = keeper.tracking.version(product.name, version)
+        earlier = Approval.all_from_tags(known.tags)
+        if answer == "approve":
+            record = Registration.from_tags(known.tags)
+            fault = fault_of(given, earlier, author=record.author, impact=product.impact)
+            if fault:
+                raise AnswerRefused(f"{product.name} version {version}: {fault}")
+            keeper.published(product.name, keeper.release(product.name, version))
+        details = {"overturns": given.overturns} if given.overturns else {}
+        keeper.audit.append(
+            actor=by, action=answer, product=product.name, version=version, reason=reason, at=given.at, details=details
+        )
+        keeper.tracking.annotate(product.name, version, given.to_tags(earlier=len(earlier)))
+
+
+def _roles(state: RolloutManifest, version: str) -> list[str]:
+    """The roles of a version in the rollout."""
+    roles = (("champion", state.champion), ("challenger", state.challenger), ("shadow", state.shadow))
+    return [name for name, release in roles if release is not None and release.version == version]

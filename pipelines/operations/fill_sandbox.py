@@ -1,4 +1,4 @@
-"""The sandbox, filled for a product.
+"""Filling the sandbox for a product.
 
 Belongs here: filling the places that a product's sources read, in an environment that has the sandbox. Does not belong
 here: the bank itself (`resources.sandbox`), the processes that serve it (`pipelines.services`).
@@ -19,10 +19,10 @@ Progress = Callable[[str], None]
 def fill_sandbox(product: Product, environment: Environment, progress: Progress) -> tuple[date, date]:
     """Fills the places that the product's sources read, once; returns the first and the last day of the sources.
 
-    A product whose sources are not the sandbox's has the days from its start to yesterday.
+    If the sandbox delivers none of the sources, their days are those from the product's start to yesterday.
 
     Raises:
-        SandboxError: A place was filled from elsewhere, or is not local.
+        SandboxError: A place was filled from another origin, or is not local.
     """
     days = Sandbox.of(environment).fill(addresses_of(product), progress)
     return days or (product.start, WallClock().now().date() - timedelta(days=1))

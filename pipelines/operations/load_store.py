@@ -31,7 +31,7 @@ class Loaded:
         version: Name of the load; the same for the same content.
         rows: Number of events, over all sources and keys.
         watermarks: For each source the end of the last day that was loaded from the lake, ISO-8601 in UTC.
-        lacking: For each source that ends early the day that is not materialised, ISO-8601.
+        lacking: For each source whose days have a gap, the first missing day, ISO-8601.
     """
 
     product: str

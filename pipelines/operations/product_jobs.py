@@ -73,7 +73,7 @@ class ProductJobs:
         return self._run_daily([known[name] for name in names], days)
 
     def run_model(self) -> tuple[str, ...]:
-        """Trains, evaluates, registers and deploys a model, within the limits of the stages.
+        """Trains, evaluates, registers and deploys a model, limited to this object's stages.
 
         Raises:
             RunFailed: A step or a gate failed.
@@ -84,7 +84,7 @@ class ProductJobs:
         return tuple(key.path[-1] for key in keys)
 
     def keys(self, stages: Sequence[Stage]) -> list[dg.AssetKey]:
-        """The assets of these stages, within the limits of the object, in the order of the loop."""
+        """The assets of these stages that are also stages of this object, in the order of the loop."""
         wanted = [stage for stage in stages if stage in self._stages]
         executable = self._graph.executable_asset_keys
         return [key for key in self._graph.toposorted_asset_keys if key in executable and self._group(key) in wanted]

@@ -4,7 +4,8 @@ Belongs here: finding the decisions and their bundles, reading their events from
 belong here: the comparison (`assets.replay.decision` for score and outcome, `assets.replay.features` for features).
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -17,20 +18,26 @@ from assets.bundle.scorer import Scorer
 from assets.features.table.entity_events import events_of_entities
 from assets.product.names import validated_name, validated_table
 from assets.replay.decision import Difference, replay
-from assets.replay.features import EntityIndex, LakeEvents, Parity, StoreEvents, compare_with_lake, explain
+from assets.replay.features import EntityIndex, LakeEvents, Parity, compare_with_lake, explain
+from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day
+from pipelines.operations.fill_sandbox import Progress
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.naming import checked_name
 from resources.online_store.opening import open_store
-from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable
+from resources.online_store.protocol import OnlineStore, StoreUnavailable
 from resources.rollout_store.manifest import Release
 from resources.rollout_store.store import RolloutStore
 
-Outcome = Literal["identical", "waiting", "different", "erased"]
+MOST_COMPARED = 100
+"""The most decisions of a bundle that differ whose events in lake and store are compared one by one."""
+_TICK_SECONDS = 5.0
+
+Outcome = Literal["identical", "waiting", "different", "erased", "void"]
 
 
 class NothingToReplay(LooplineError):
@@ -43,7 +50,8 @@ class Replayed:
 
     Attributes:
         outcome: `identical`; `different`; `waiting` when it differs only by events that have not reached the lake yet;
-            `erased` when the data of its subject were erased, so that nothing can be compared.
+            `erased` when the data of its subject were erased, so that nothing can be compared; `void`
+            when it was withdrawn, because it was not logged in time.
         decided: Parts of the answer that differ when they are recomputed from the logged features.
         parity: The comparison of the logged features with the lake.
     """
@@ -92,7 +100,7 @@ class ReplayReport:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; identical decisions are only counted."""
-        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased")
+        outcomes: tuple[Outcome, ...] = ("identical", "waiting", "different", "erased", "void")
         return {
             "product": self.product,
             "where": self.where,
@@ -105,11 +113,12 @@ class ReplayReport:
         }
 
 
-def replay_day(environment: Environment, product: str, day: date | None) -> ReplayReport:
+def replay_day(environment: Environment, product: str, day: date | None, progress: Progress) -> ReplayReport:
     """Recomputes the decisions of a UTC day, shadows included.
 
     Args:
         day: `None` for the newest day that has decisions.
+        progress: Called with a line of text at each stage, and every few seconds while decisions are recomputed.
 
     Raises:
         NothingToReplay: The day has no decisions.
@@ -125,10 +134,10 @@ def replay_day(environment: Environment, product: str, day: date | None) -> Repl
             f"{product} has no decision{when} in {environment.decision_log}; days with decisions: "
             f"{', '.join(map(str, logged[-7:])) or 'none'}"
         )
-    return _replayed(environment, product, str(day), records)
+    return _replayed(environment, product, str(day), records, _Ticker(progress))
 
 
-def replay_decision(environment: Environment, product: str, decision_id: str) -> ReplayReport:
+def replay_decision(environment: Environment, product: str, decision_id: str, progress: Progress) -> ReplayReport:
     """Recomputes one decision.
 
     Raises:
@@ -144,10 +153,12 @@ def replay_decision(environment: Environment, product: str, decision_id: str) ->
         raise NothingToReplay(
             f"decision {decision_id} belongs to {record.product}; loopline replay {record.product} --decision"
         )
-    return _replayed(environment, product, decision_id, (record,))
+    return _replayed(environment, product, decision_id, (record,), _Ticker(progress))
 
 
-def _replayed(environment: Environment, product: str, where: str, records: Sequence[Decision]) -> ReplayReport:
+def _replayed(
+    environment: Environment, product: str, where: str, records: Sequence[Decision], ticker: "_Ticker"
+) -> ReplayReport:
     by_bundle: dict[tuple[str, str], list[Decision]] = {}
     for record in records:
         by_bundle.setdefault((record.bundle, record.digest), []).append(record)
@@ -160,55 +171,103 @@ def _replayed(environment: Environment, product: str, where: str, records: Seque
         for (version, digest), mine in by_bundle.items():
             bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
             for source in bundle.parts.kernel.features.sources:
-                versions[validated_name(source)] = lake.version(validated_table(product, source))
-            found |= {one.decision_id: one for one in _of_bundle(bundle, mine, lake, store)}
+                # One version of each table for all bundles, whatever is written meanwhile.
+                versions.setdefault(source, lake.version(validated_table(product, source)))
+            replays = _BundleReplays(bundle, lake, store, versions, ticker)
+            found |= {one.decision_id: one for one in replays.of(mine)}
     finally:
         store.close()
-    return ReplayReport(product, where, tuple(found[record.id] for record in records), versions)
+    decisions = tuple(found[record.id] for record in records)
+    return ReplayReport(product, where, decisions, {validated_name(source): v for source, v in versions.items()})
 
 
-def _of_bundle(bundle: Bundle, records: Sequence[Decision], lake: Lake, store: OnlineStore) -> list[Replayed]:
-    scorer, kept = Scorer(bundle), [record for record in records if not record.erased]
-    featured = [record for record in kept if record.features]
-    index = _lake_events(bundle, featured, lake).by_entity(bundle.parts.kernel) if featured else None
-    found = [Replayed(record.id, record.bundle, "erased") for record in records if record.erased]
-    for record in kept:
-        decided = replay(record, bundle, scorer)
+class _BundleReplays:
+    """The decisions of one bundle, recomputed.
+
+    Args:
+        versions: For each source, the version of its table.
+    """
+
+    def __init__(
+        self, bundle: Bundle, lake: Lake, store: OnlineStore, versions: Mapping[str, int], ticker: "_Ticker"
+    ) -> None:
+        self._bundle, self._lake, self._versions, self._ticker = bundle, lake, versions, ticker
+        self._store = StoreReader(bundle.parts.kernel, store)
+        self._scorer = Scorer(bundle)
+        self._compared = 0
+
+    def of(self, records: Sequence[Decision]) -> list[Replayed]:
+        """Every decision's outcome."""
+        kept = [record for record in records if not record.erased and not record.void]
+        featured = [record for record in kept if record.features]
+        index = self._index(featured) if featured else None
+        found = [
+            Replayed(record.id, record.bundle, "erased" if record.erased else "void")
+            for record in records
+            if record.erased or record.void
+        ]
+        for number, record in enumerate(kept):
+            self._ticker.tick(f"{number:,} of {len(kept):,} decisions of version {record.bundle} recomputed")
+            found.append(self._one(record, index))
+        self._ticker.say(f"{len(kept):,} decisions of version {self._bundle.version} recomputed")
+        return found
+
+    def _one(self, record: Decision, index: EntityIndex | None) -> Replayed:
+        decided = replay(record, self._bundle, self._scorer)
         parity = Parity(remark="decided without features: only the fallback is compared")
         if index is not None and record.features:
-            parity = compare_with_lake(record, bundle, index)
+            parity = compare_with_lake(record, self._bundle, index)
             if parity.differences:
-                parity = _explained(record, bundle, index, parity, store)
+                parity = self._explained(record, index, parity)
         differs = bool(decided) or (bool(parity.differences) and not parity.waiting)
         outcome: Outcome = "different" if differs else "waiting" if parity.waiting else "identical"
-        found.append(Replayed(record.id, record.bundle, outcome, decided, parity))
-    return found
+        return Replayed(record.id, record.bundle, outcome, decided, parity)
+
+    def _explained(self, record: Decision, index: EntityIndex, parity: Parity) -> Parity:
+        """The comparison with the events that only the lake or only the store has, if the store can be read."""
+        try:
+            store = self._store.of(record.keys)
+        except StoreUnavailable as error:
+            return replace(parity, remark=f"whether the lake is only waiting for events is unknown: {error}")
+        explained = explain(record, self._bundle, index, parity, store, name_gaps=self._compared < MOST_COMPARED)
+        self._compared += not explained.waiting
+        return explained
+
+    def _index(self, records: Sequence[Decision]) -> EntityIndex:
+        """The lake's events of the decisions' entities, within the longest window before the first decision."""
+        kernel, product, lake = self._bundle.parts.kernel, self._bundle.product, self._lake
+        moments = [record.as_of for record in records]
+        lookback = kernel.features.lookback
+        first = date.min if lookback is None else (min(moments) - lookback - timedelta(days=1)).date()
+        entities = {
+            key: pa.array(sorted({str(record.keys[key]) for record in records})) for key in kernel.features.keys
+        }
+        tables = events_of_entities(
+            lake, kernel, lambda source: validated_table(product, source), entities,
+            sequence=self._bundle.policy.sequence, days=(first, max(moments).date()),
+            row_id=self._bundle.policy.row_id, versions=self._versions,
+        )  # fmt: skip
+        ends = {
+            source: max(lake.days(validated_table(product, source), self._versions[source]), default=None)
+            for source in kernel.features.sources
+        }
+        rows = sum(table.num_rows for table in tables.values())
+        self._ticker.say(f"{rows:,} events of {len(records):,} decisions read from the lake")
+        return LakeEvents(tables, ends).by_entity(kernel)
 
 
-def _explained(record: Decision, bundle: Bundle, index: EntityIndex, parity: Parity, store: OnlineStore) -> Parity:
-    """The comparison with the events that only the lake or only the store has, if the store can be read."""
-    needs = bundle.parts.kernel.needs
-    wanted = {(n.source, n.key): EntityEvents(n.source, n.key, record.keys[n.key]) for n in needs}
-    try:
-        snapshot = store.fetch_all(tuple(wanted.values()))
-    except StoreUnavailable as error:
-        return replace(parity, remark=f"whether the lake is only waiting for events is unknown: {error}")
-    tables = {at: snapshot.tables[entity] for at, entity in wanted.items()}
-    return explain(record, bundle, index, parity, StoreEvents(snapshot.version, snapshot.watermarks, tables))
+class _Ticker:
+    """Lines of progress, each with the seconds since the start; ticks are said at most every few seconds."""
 
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._started, self._said = progress, time.monotonic(), time.monotonic()
 
-def _lake_events(bundle: Bundle, records: Sequence[Decision], lake: Lake) -> LakeEvents:
-    """The events of the decisions' entities within the longest window before the first decision."""
-    kernel, product = bundle.parts.kernel, bundle.product
-    moments = [record.as_of for record in records]
-    first = None if kernel.features.lookback is None else min(moments) - kernel.features.lookback - timedelta(days=1)
-    span = (date.min if first is None else first.date(), max(moments).date())
-    entities = {key: pa.array(sorted({str(record.keys[key]) for record in records})) for key in kernel.features.keys}
-    tables = events_of_entities(
-        lake, kernel, lambda source: validated_table(product, source), entities,
-        sequence=bundle.policy.sequence, days=span, row_id=bundle.policy.row_id,
-    )  # fmt: skip
-    ends = {
-        source: max(lake.days(validated_table(product, source)), default=None) for source in kernel.features.sources
-    }
-    return LakeEvents(tables, ends)
+    def say(self, text: str) -> None:
+        """Says the line now."""
+        self._said = time.monotonic()
+        self._progress(f"{text}, {self._said - self._started:.1f} s")
+
+    def tick(self, text: str) -> None:
+        """Says the line if none was said for a while."""
+        if time.monotonic() - self._said >= _TICK_SECONDS:
+            self.say(text)

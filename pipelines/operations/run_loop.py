@@ -9,6 +9,7 @@ declarations than the present ones are outdated: they are materialised again, an
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, STAGES, WATCH, Stage
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.product_jobs import ProductJobs
+from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
 from pipelines.operations.run_job import dagster_instance
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_product
@@ -50,6 +52,7 @@ class LoopReport:
         first, last: The days that the run covered.
         stages: Every materialised asset, in the order of the loop.
         champion: The bundle that decides; `None` when there is none yet.
+        waiting: The version that waits for an approver, with its model card and the commands; `None` if none waits.
         materialised: The assets that this run materialised; empty when all were up to date.
     """
 
@@ -58,6 +61,7 @@ class LoopReport:
     last: date
     stages: tuple[StageFacts, ...]
     champion: Bundle | None
+    waiting: Mapping[str, str] | None
     materialised: tuple[str, ...]
     wall_seconds: float
 
@@ -104,18 +108,32 @@ def run_loop(
         materialised = jobs.run_days(DATA, days, again=again)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
-        if materialised or _champion(product, environment) is None:
+        _mend(product, environment, progress)
+        waiting = waiting_version(instance, product)
+        decided = _champion(product, environment) is not None or unanswered(product, environment, waiting)
+        if materialised or not decided:
             materialised += jobs.run_model()
-        materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
+            waiting = waiting_version(instance, product)
+        champion = _champion(product, environment)
+        if champion is not None:  # else a version waits for an approver, and there is nothing to watch
+            materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
         return LoopReport(
             product=product,
             first=days[0],
             last=days[1],
             stages=_facts(instance, jobs.keys(STAGES)),
-            champion=_champion(product, environment),
+            champion=champion,
+            waiting=waiting if unanswered(product, environment, waiting) else None,
             materialised=materialised,
             wall_seconds=time.perf_counter() - started,
         )
+
+
+def _mend(product: Product, environment: Environment, progress: Progress) -> None:
+    """Completes what a crash or damage left undone of the rollout; the registry is opened only for that."""
+    if not keeper_of(environment).is_whole(product.name):
+        for sentence in repair(product.name, environment).mended:
+            progress(f"repaired: {sentence}")
 
 
 def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment, progress: Progress) -> tuple[str, ...]:
@@ -140,7 +158,7 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to monitor: enough for the outcomes of a whole window to have matured on the last day."""
+    """The days to monitor: so many that the outcomes of a whole window have matured on the last day."""
     reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
     return max(days[0], days[1] - reach), days[1]
 

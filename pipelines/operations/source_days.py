@@ -19,7 +19,7 @@ from resources.errors import LooplineError
 
 
 class ImpossibleDay(LooplineError):
-    """A product has no such day, or not yet; the message names the day, and the first and the last possible day."""
+    """A product lacks a requested day; the message names the day, and the first and the last possible day."""
 
 
 @contextmanager
@@ -49,13 +49,13 @@ def prepare_sandbox(environment: Environment, progress: Progress) -> None:
 
 
 def _possible(product: Product, there: tuple[date, date], days: tuple[date, date]) -> tuple[date, date]:
-    """The days, if the product and its sources have both.
+    """Returns the first and the last day after checking that the product and its sources have them.
 
     Args:
         there: The first and the last day of the sources; the last day is over.
 
     Raises:
-        ImpossibleDay: They do not.
+        ImpossibleDay: They lack a day, or the last day is before the first.
     """
     first, last = max(product.start, there[0]), there[1]
     for day in days:

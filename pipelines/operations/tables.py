@@ -44,7 +44,7 @@ class TableFacts:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self, *, by_partition: bool) -> dict[str, Any]:
-        """JSON values; with the hash of each day only by partition."""
+        """JSON values; `by_partition` adds the hash of each day."""
         facts = asdict(self)
         return facts if by_partition else {key: value for key, value in facts.items() if key != "hashes"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.serving.launch import serve_command, serve_variables
-from resources.environments import CHECKOUT, Environment
+from resources.environments import CHECKOUT, Environment, is_checkout
 
 ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
 
@@ -47,7 +47,7 @@ def services_of(environment: Environment) -> tuple[Service, ...]:
 
 
 def services_to_be(environment: Environment) -> tuple[Service, ...]:
-    """The same services, with the bureau even before the sandbox is filled."""
+    """All services of the environment, including a bureau whose sandbox is not filled yet."""
     found = [_dagster(environment), _daemon(), _decisions(environment), _stream()]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
         found.insert(0, _mlflow(environment))
@@ -57,7 +57,7 @@ def services_to_be(environment: Environment) -> tuple[Service, ...]:
 
 
 def common_variables(environment: Environment) -> dict[str, str]:
-    """The environment variables of every service: those of this process, and those that name the environment."""
+    """The environment variables of every service: those of this process, and those that describe the environment."""
     known = os.environ.get("PYTHONPATH")
     return {
         **os.environ,
@@ -66,7 +66,7 @@ def common_variables(environment: Environment) -> dict[str, str]:
         "LOOPLINE_PORT_BASE": str(environment.ports.dagster),
         "DAGSTER_HOME": str(environment.dagster_home),
         # A console script does not import from its working directory, so it would not find the checkout.
-        "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])]),
+        **({"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *([known] if known else [])])} if is_checkout() else {}),
         "PYTHONUNBUFFERED": "1",
         # No usage data are sent to the authors of the libraries.
         "DO_NOT_TRACK": "true",
@@ -103,7 +103,7 @@ def _mlflow(environment: Environment) -> Service:
         port=port,
         address=local(port),
         probe=f"{local(port)}/health",
-        # Without the job runner the server has two processes instead of ten, and no API without authentication.
+        # Without the job runner the server has two processes instead of ten, and no unauthenticated job API.
         variables={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
     )
 
@@ -143,7 +143,7 @@ def _stream() -> Service:
 
 
 def _workspace() -> tuple[str, str]:
-    return "-w", str(CHECKOUT / "workspace.yaml")
+    return "-w", str(CHECKOUT / "infra" / "dagster" / "workspace.yaml")
 
 
 def _program(name: str) -> str:

@@ -29,6 +29,7 @@ from resources.processes import (
     wait_until_answers,
 )
 from resources.rollout_store.store import RolloutStore
+from resources.tracking import Tracking
 
 State = Literal["running", "silent", "broken", "died", "stopped"]
 
@@ -81,6 +82,7 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     Raises:
         ServiceError: A port is taken, or a service died or did not answer. The services that this call started are
             stopped again.
+        TrackingError: MLflow's database is missing or damaged beside existing runs; no service was started.
     """
     table = ProcessTable(environment.home)
     services = services_of(environment)
@@ -91,6 +93,7 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
         prepare_dagster_home(environment)
+        Tracking.of(environment).check()
         started: list[ServiceProcess] = []
         try:
             started += [_start(table, service, environment) for service in missing]

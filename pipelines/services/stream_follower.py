@@ -8,9 +8,7 @@ stream (`assets.streaming.follower`).
 
 import logging
 import signal
-import threading
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -23,6 +21,7 @@ from pipelines.products import load_product, product_names
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
+from resources.loops import Loop, described
 from resources.online_store.errors import EventError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
@@ -34,7 +33,7 @@ _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _EXPIRY_SECONDS = 3600.0
-# Their messages contain a remedy and no personal data.
+# The messages of these errors contain a remedy and no personal data.
 _FORESEEN = (SourceError, StoreError, LakeError, EventError, ContractCannotRun, SandboxError)
 
 
@@ -55,7 +54,8 @@ class Following:
     """Follows all streams of some products in turn, until `stop`."""
 
     def __init__(self, environment: Environment, products: Sequence[Product]) -> None:
-        self._stop = threading.Event()
+        self._loop = Loop("streams", self._turn, retry=_RETRY_SECONDS)
+        self._expire_at = time.monotonic() + _EXPIRY_SECONDS
         self._stores = OnlineStores(environment.online_store)
         self._clocks = {product.name: clock_of(product, environment) for product in products}
         lake, systems, keys = Lake(environment.lake), SourceSystems(environment), Keys.of(environment.home)
@@ -77,21 +77,22 @@ class Following:
 
     def run(self) -> None:
         """Follows until `stop` is called. A failure is logged once, and its stream is retried."""
-        expiry = time.monotonic() + _EXPIRY_SECONDS
-        while not self._stop.is_set():
-            busy = [one for one in self._followed if self._step(one)]
-            if time.monotonic() > expiry:
-                self._expire()
-                expiry = time.monotonic() + _EXPIRY_SECONDS
-            if not busy:
-                self._stop.wait(_PAUSE_SECONDS)
+        self._loop.run()
         for one in self._followed:
             one.follower.close()
         self._stores.close()
 
     def stop(self) -> None:
         """Ends `run` after the present step."""
-        self._stop.set()
+        self._loop.stop()
+
+    def _turn(self) -> float:
+        """One step of every stream; seconds to pause before the next."""
+        busy = [one for one in self._followed if self._step(one)]
+        if time.monotonic() > self._expire_at:
+            self._expire_at = time.monotonic() + _EXPIRY_SECONDS
+            self._expire()
+        return 0.0 if busy else _PAUSE_SECONDS
 
     def _step(self, one: _Followed) -> bool:
         """Whether the step read messages."""
@@ -102,7 +103,7 @@ class Following:
         except _FORESEEN as error:
             return self._failed(one, str(error))
         except Exception as error:  # noqa: BLE001 - a fault of the code in one stream must not stop the others
-            return self._failed(one, _unforeseen(error))
+            return self._failed(one, f"{described(error)}; the other streams are still followed")
         if one.problem:
             _LOG.warning("%s is followed again", one.follower.name)
             one.problem = ""
@@ -121,21 +122,15 @@ class Following:
 
     def _expire(self) -> None:
         for name, clock in self._clocks.items():
-            store = self._stores.of(name)
             try:
+                store = self._stores.of(name)
                 removed = store.expire(clock.now()) if store.state() else 0
             except StoreError as error:
                 _LOG.warning("%s: expired events are not removed yet: %s", name, error)
             except Exception as error:  # noqa: BLE001 - as in a step
-                _LOG.error("%s: expired events are not removed yet: %s", name, _unforeseen(error))
+                _LOG.error("%s: expired events are not removed yet: %s", name, described(error))
             else:
                 _LOG.info("%s: removed %d events older than every window", name, removed)
-
-
-def _unforeseen(error: Exception) -> str:
-    """The log entry for an unexpected error: its type and traceback, but not its message, which may contain data."""
-    places = "".join(traceback.format_tb(error.__traceback__, limit=-8))
-    return f"unexpected error {type(error).__name__}; the other streams are still followed\n{places}"
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 Belongs here: the event log storage of the local environment. A run over hundreds of partitions records thousands of
 events at once; Dagster's class opens a database, compiles its statements and commits for each event. Does not belong
-here: what is recorded, the event log of staging and prod (PostgreSQL, see `infra/dagster`).
+here: the content of events, the event log of staging and prod (PostgreSQL, see `infra/dagster`).
 """
 
 import os
@@ -32,7 +32,7 @@ _ENGINES_KEPT = 64
 
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
-    """Dagster's SQLite storage with the same files, tables and answers, but faster writes.
+    """Dagster's SQLite storage with the same files, tables and query results, but faster writes.
 
     - A batch (materialisations of many partitions, the plan of a run) is one transaction in the run's database and
       one in the index. Both are open together, so that a failed batch leaves nothing behind and Dagster can store its

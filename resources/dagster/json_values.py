@@ -5,16 +5,24 @@ here: tables (the lake), models (MLflow), bundles (the rollout store).
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pyarrow.fs as pafs
 
 from resources.sources.object_stores import is_s3, open_place
 
+_PARENT = "dagster/parent_run_id"
+"""Tag of a run that repeats another, with the id of that run."""
+
 
 class JsonValues(dg.ConfigurableIOManager):
-    """Keeps each asset's last value in `<folder>/<asset key>.json`.
+    """Keeps each asset's values: one for each run, in `<asset key>/<run>.json`, and the last in `<asset key>.json`.
+
+    Two runs at the same time do not see each other's values. A step reads the value that its own run made, or else the
+    run that it repeats; only a run that did not make the asset reads the last value of all.
 
     Attributes:
         folder: A folder or an `s3://` prefix.
@@ -23,35 +31,61 @@ class JsonValues(dg.ConfigurableIOManager):
     folder: str
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Replaces the value; `None`, from an asset that wrote its data elsewhere, is not kept."""
+        """Writes the run's value, then the last; `None`, from an asset that wrote its data elsewhere, is not kept."""
         if obj is None:
             return
-        files, path = self._place(context.asset_key)
         text = json.dumps(obj, indent=2, sort_keys=True).encode()
-        if is_s3(self.folder):  # an object appears whole or not at all
-            _write(files, path, text)
-            return
-        files.create_dir(path.rpartition("/")[0], recursive=True)
-        _write(files, f"{path}.new", text)
-        files.move(f"{path}.new", path)
+        name = _name(context.asset_key)
+        self._replace(f"{name}/{context.run_id}", text)
+        self._replace(name, text)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """The last value of the upstream asset.
+        """The value of the upstream asset for the reading run.
 
         Raises:
             FileNotFoundError: It has never been materialised.
         """
-        files, path = self._place(context.asset_key)
-        if files.get_file_info(path).type is not pafs.FileType.File:
-            raise FileNotFoundError(
-                f"asset {context.asset_key.to_user_string()} has no value in {self.folder}; materialise it first"
-            )
-        with files.open_input_stream(path) as stream:
-            return json.loads(stream.read())
+        name = _name(context.asset_key)
+        for place in (*(f"{name}/{run_id}" for run_id in _lineage(context)), name):
+            text = self._read(place)
+            if text is not None:
+                return json.loads(text)
+        raise FileNotFoundError(
+            f"asset {context.asset_key.to_user_string()} has no value in {self.folder}; materialise it first"
+        )
 
-    def _place(self, key: dg.AssetKey) -> tuple[pafs.FileSystem, str]:
+    def _read(self, place: str) -> bytes | None:
         files, root = open_place(self.folder)
-        return files, f"{root}/{'/'.join(key.path)}.json"
+        path = f"{root}/{place}.json"
+        if files.get_file_info(path).type is not pafs.FileType.File:
+            return None
+        with files.open_input_stream(path) as stream:
+            return bytes(stream.read())
+
+    def _replace(self, place: str, text: bytes) -> None:
+        """Writes a value so that a reader gets the old one or the new one, whoever else writes at the same time."""
+        files, root = open_place(self.folder)
+        path = f"{root}/{place}.json"
+        if is_s3(self.folder):  # an object appears whole or not at all
+            _write(files, path, text)
+            return
+        files.create_dir(path.rpartition("/")[0], recursive=True)
+        beside = f"{path}.{uuid4().hex}.new"
+        _write(files, beside, text)
+        files.move(beside, path)
+
+
+def _name(key: dg.AssetKey) -> str:
+    return "/".join(key.path)
+
+
+def _lineage(context: dg.InputContext) -> Iterator[str]:
+    """The reading run, then the run that it repeats, and so on to the first."""
+    run: dg.DagsterRun | None = context.step_context.dagster_run
+    while run is not None:
+        yield run.run_id
+        parent = run.tags.get(_PARENT)
+        run = context.instance.get_run_by_id(parent) if parent else None
 
 
 def _write(files: pafs.FileSystem, path: str, text: bytes) -> None:

@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS = 30
 
 
 class DagsterServerError(LooplineError):
-    """The web server did not answer a question; the message has its address and its own words."""
+    """The web server did not answer a query; the message has its address and its error."""
 
 
 class DagsterServer:

@@ -1,4 +1,4 @@
-"""The canonical content of a table: one hash for the same rows, whatever the files and their order.
+"""The canonical content of a table: the same rows have the same hash, in any files and any order.
 
 Belongs here: the hash of a whole table or of each of its partitions. Does not belong here: reading tables.
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 def content_hash(table: pa.Table) -> str:
     """SHA-256, in hexadecimal, of the sorted rows of a flat table (numbers, booleans, strings, times, dates).
 
-    Missing values sort last and are told apart from every value; -0.0 equals 0.0 and every NaN equals every other.
+    Missing values sort last and differ from every value; -0.0 equals 0.0 and every NaN equals every other.
 
     Raises:
         TypeError: A column is nested.
@@ -50,12 +50,12 @@ def content_hashes(table: pa.Table, by: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A canonical column in sorted order, as bytes of which any range of rows can be hashed.
+    """A canonical column in sorted order, in a form in which any range of rows can be hashed.
 
     Attributes:
         missing: bool [rows].
         values: Fixed-width values [rows], or the lengths of texts, int64; values of missing rows are ignored.
-        texts: For a text column, all texts one after the other, and the start of each (one more than rows).
+        texts: For a text column, the concatenated texts, and the start of each (one more than rows).
     """
 
     header: str

@@ -1,10 +1,9 @@
 """The Delta logs of the lake's tables: opening a version, and committing files.
 
-Belongs here: where a table is, its versions and schema, and one commit that replaces a range of days. Does not belong
-here: the data files (`reading.py`, `lake.py`), what a table means.
+Belongs here: a table's address, its versions and schema, and one commit that replaces a range of days. Does not belong
+here: the data files (`reading.py`, `lake.py`), the meaning of a table.
 
-A commit that is lost to a concurrent writer is tried again, because the replacement of a day does not depend on what it
-replaces.
+A commit that loses to a concurrent writer is retried, because the new content of a day does not depend on the old one.
 """
 
 import time
@@ -25,7 +24,7 @@ from resources.lake.values import DAY
 from resources.sources.object_stores import delta_options, open_place
 
 _COMMIT_ATTEMPTS = 8
-# Names a commit in its own metadata.
+# The key, in a commit's metadata, of the mark that identifies the commit.
 _MARK = "loopline.commit"
 DAYS = "loopline.days"
 """The days that a commit replaced, in its metadata: `<first>/<last>`."""
@@ -148,10 +147,12 @@ class DeltaLogs:
         return True
 
     def _version_of(self, table: str, mark: str, since: int) -> int:
-        """The version that a commit made, looked up in the log: others may have followed at once."""
+        """The version that a commit made, from the log: the newest version may already be another writer's."""
         found = self._committed_as(table, mark, since)
         if found is None:
-            raise LakeError(f"table {table}: no commit {mark} since version {since}; what else writes to its log?")
+            raise LakeError(
+                f"table {table}: no commit {mark} since version {since}; check which other program writes to its log"
+            )
         return found
 
     def _committed_as(self, table: str, mark: str, since: int) -> int | None:
@@ -169,7 +170,7 @@ class DeltaLogs:
             if index >= 0 and not known.field(index).type.equals(field.type):
                 raise SchemaConflict(
                     f"table {table}: column {field.name} is {known.field(index).type}, the data has {field.type}; "
-                    f"give the new meaning a new name, or remove the table and backfill"
+                    f"give the new column another name, or remove the table and backfill"
                 )
         new = [field for field in schema if known.get_field_index(field.name) < 0]
         if new:

@@ -7,7 +7,7 @@ from resources.errors import LooplineError
 
 
 class LakeError(LooplineError):
-    """The lake cannot do what was asked; the message names table, day and remedy."""
+    """The lake cannot read or write a table; the message names table, day and remedy."""
 
 
 class MissingTable(LakeError):

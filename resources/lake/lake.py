@@ -2,7 +2,7 @@
 
 Belongs here: reading a pinned version, replacing days atomically, and committing files that Spark wrote. Does not
 belong here: the logs (`delta.py`), reading files and finding damage (`reading.py`), the format of a file
-(`parquet.py`), the canonical hash (`content.py`), what any table means.
+(`parquet.py`), the canonical hash (`content.py`), the meaning of a table.
 
 Data files are Parquet with page checksums, which are verified on every read: without them a flipped bit reads back as
 another number.
@@ -38,7 +38,7 @@ class Lake:
         self._logs = DeltaLogs(uri)
         self.uri = self._logs.uri
 
-    # ------------------------------------------------------------------ looking
+    # ------------------------------------------------------------------ tables
 
     def tables(self, prefix: str = "") -> tuple[str, ...]:
         """Names (`product/table`) of the tables that exist, sorted."""
@@ -91,7 +91,7 @@ class Lake:
         return sorted(found, key=lambda file: (file.day or date.min, file.path))
 
     def paths(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[str]:
-        """Full addresses of those files, for Spark; each file was found to exist with its recorded size.
+        """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
 
         Raises:
             DamagedPartition: A file is missing or has another size.
@@ -105,7 +105,7 @@ class Lake:
         return tuple(sorted({file.day for file in self.files(table, version=version) if file.day and file.rows}))
 
     def folder(self, table: str) -> str:
-        """The table's folder or prefix, for a writer that puts files there itself."""
+        """The table's folder or prefix, for a writer that writes data files itself."""
         return self._logs.address(table)
 
     # ------------------------------------------------------------------ reading
@@ -186,7 +186,7 @@ class Lake:
         try:
             return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
         except (SchemaConflict, CommitFailedError):
-            # After any other failure the log may have the commit nevertheless, and the files must stay.
+            # After any other failure the log may contain the commit, so the files must stay.
             self._discard(table, written)
             raise
 
@@ -199,7 +199,7 @@ class Lake:
         days: Sequence[date] | None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Commit:
-        """Makes files that stand in the table's folder the whole content of the given days, in one commit."""
+        """Makes files in the table's folder the whole content of the given days, in one commit."""
         actions = [
             AddAction(
                 path=file.path,
@@ -230,7 +230,7 @@ class Lake:
 
 
 def _by_day(table: str, data: pa.Table, days: Sequence[date]) -> list[tuple[date | None, pa.Table]]:
-    """The rows of each day that has any, without the `day` column."""
+    """For each day with rows, its rows without the `day` column."""
     wanted = set(days)
     column = data[DAY].combine_chunks()
     body = data.drop_columns([DAY])

@@ -24,8 +24,8 @@ def write_parquet(table: pa.Table, path: str, files: pafs.FileSystem) -> None:
     """Writes one file, with page checksums: without them a flipped bit reads as another value.
 
     Moments and whole numbers are written as differences: moments rarely repeat, so a dictionary of them is larger than
-    the moments themselves and takes 1.5 times as long to read. Pages have version 2, which leaves a page that does not
-    compress as it is: reading takes a sixth less time.
+    the moments themselves and takes 1.5 times as long to read. Pages have version 2, which
+    stores incompressible pages uncompressed: reading takes a sixth less time.
     """
     counted = [field.name for field in table.schema if _is_counted(field.type)]
     pq.write_table(
@@ -66,7 +66,7 @@ def read_parquet(
 def is_damage(error: Exception) -> bool:
     """Whether an error of reading says that the file is damaged, and not that it cannot be reached.
 
-    An error of the operating system has a number, an error of S3 names itself.
+    An error of the operating system has an errno, an error of S3 has "AWS Error" in its message.
     """
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return True

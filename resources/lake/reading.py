@@ -30,7 +30,7 @@ def read_files(
 
     Args:
         table: The table's name in the lake, `product/table`, for errors.
-        files: The files, made by `CHECKED`, by the paths under which errors name them.
+        files: For each path, by which errors name the file, its fragment, made by `CHECKED`.
         schema: The schema of the table.
         system: The file system of the files.
         columns: For each wanted column, its expression over the table's columns.
@@ -55,10 +55,10 @@ def read_files(
 
 
 def damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartition:
-    """The error that names a damaged data file, and the command that makes its day again.
+    """The error that names a damaged data file, and the command that rematerialises its day.
 
     Args:
-        what: What is wrong with the file: `is missing`.
+        what: The damage, as the end of a sentence: `is missing`.
     """
     product, _, name = table.partition("/")
     remedy = (
@@ -67,4 +67,4 @@ def damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartit
         else f"loopline backfill {product} --from {day} --to {day} --select {name}"
     )
     where = f"day {day}" if day else "the whole table"
-    return DamagedPartition(f"table {table}, {where}: data file {path} {what}. Make it anew: {remedy}")
+    return DamagedPartition(f"table {table}, {where}: data file {path} {what}. Rematerialise it: {remedy}")

@@ -1,7 +1,7 @@
-"""What the lake returns besides rows.
+"""The values that the lake returns besides rows.
 
 Belongs here: a data file and a commit as frozen values, and the name of the partition column. Does not belong here:
-reading or writing either (`lake.py`).
+reading and writing (`lake.py`).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What every online store does in the same way, whatever keeps its bytes.
+"""The behaviour that the online stores in LMDB and in Redis share.
 
-Belongs here: the checks of arguments and versions, decoding the stored bytes, and the methods that follow from other
+Belongs here: the checks of arguments and versions, decoding the stored bytes, and the methods that need only other
 methods. Does not belong here: transactions and connections (`lmdb_store.py`, `redis_store.py`), removing the events of
 an entity (`erasure.py`).
 """
@@ -98,7 +98,7 @@ class StoreBase(ABC):
         found: Iterable[tuple[EntityEvents, bytes | None, Sequence[bytes]]],
         positions: Mapping[str, bytes | None],
     ) -> Snapshot:
-        """Decodes what a fetch found in one version.
+        """Decodes the result of a fetch from one version.
 
         Args:
             found: Each wanted entity with its block, if it has one, and its records.
@@ -107,32 +107,48 @@ class StoreBase(ABC):
         Raises:
             StoreUnavailable: A source was not loaded, or the bytes are damaged.
         """
-        tables = {}
+        tables, sources = {}, {}
         for entity, block, records in found:
             loaded = state.find(entity)
             if loaded is None:
                 tables[entity] = pa.table({})
                 continue
+            sources[entity.source] = loaded
             try:
                 tables[entity] = decode(block, records, loaded.schema, since=loaded.watermark)
             except EventError as error:
-                raise StoreUnavailable(f"{self._label}: {entity}: {error}") from error
-        return Snapshot(version=state.version, tables=tables, watermarks=watermarks(state, positions))
+                # Without the key: it may be personal, and the message goes into logs.
+                where = f"{self._label}: events of {entity.source} by {entity.key_column}"
+                raise StoreUnavailable(f"{where}: {error}") from error
+        return Snapshot(state.version, tables, watermarks(state, positions), sources)
+
+    # ------------------------------------------------------------------ checks
+
+    def verify(self) -> None:  # noqa: B027 - nothing to do unless a store overrides it
+        """See `OnlineStore.verify`. A server checks its own data."""
+
+    def mend(self) -> str | None:
+        """See `OnlineStore.mend`."""
+        return None
+
+    def damage(self) -> str | None:
+        """See `OnlineStore.damage`."""
+        return None
 
     # ------------------------------------------------------------------ errors
 
     def _loaded(self, state: StoreState, source: str) -> SourceState:
-        """What a version has of a source.
+        """The state of a source in a version.
 
         Raises:
             StoreUnavailable: The source was not loaded.
         """
         if source not in state.sources:
-            raise StoreUnavailable(f"{self._label} has nothing of {source}; load it: loopline load {self._product}")
+            raise StoreUnavailable(f"{self._label} has no events of {source}; load it: loopline load {self._product}")
         return state.sources[source]
 
     def _not_loaded(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._label} holds nothing; load it: loopline load {self._product}")
+        return StoreUnavailable(f"{self._label} is empty; load it: loopline load {self._product}")
 
     def _replaced(self) -> VersionReplaced:
         return VersionReplaced(f"{self._label}: another version was published meanwhile")

@@ -3,8 +3,8 @@
 Belongs here: which entries hold events of an entity, and the order in which they are removed. Does not belong here: how
 a store reads and removes one entry (`lmdb_layout.py`, `redis_layout.py`).
 
-An event stands under every entity that takes part in it, so the events of a card also stand under its terminals. An
-entity's own entries are removed last: they name the other holders, so that an interrupted erasure can be repeated.
+An event is stored under every entity that takes part in it: the events of a card also under its terminals. An entity's
+own entries are removed last: they name the other holders, so that an interrupted erasure can be repeated.
 """
 
 from collections.abc import Iterable, Set
@@ -37,7 +37,7 @@ class Entries(Protocol):
         ...
 
     def place(self, holder: EntityEvents, event_id: bytes) -> Place:
-        """Where the record of an event stands under an entity."""
+        """Where an entity's record of an event is stored."""
         ...
 
     def records(self, holder: EntityEvents) -> Iterable[tuple[bytes, bytes]]:
@@ -45,11 +45,11 @@ class Entries(Protocol):
         ...
 
     def records_of_source(self, source: str) -> Iterable[tuple[Place, bytes]]:
-        """Where each single event of a source stands, with its record."""
+        """Where each single event of a source is stored, with its record."""
         ...
 
     def remove_record(self, place: Place) -> bool:
-        """Removes a record; whether there was one."""
+        """Removes a record; returns whether there was one."""
         ...
 
     def remove_records(self, holder: EntityEvents) -> None:
@@ -61,7 +61,7 @@ def erase(entries: Entries, states: Iterable[StoreState | None], key_column: str
     """Removes an entity's events of every source in every version; returns how many.
 
     Args:
-        states: The versions; each is read once the one before is done.
+        states: The versions; each is read after the previous one was processed.
 
     Raises:
         EventError: The key cannot be the key of an entity, or events of other entities are damaged.
@@ -79,7 +79,7 @@ def erase(entries: Entries, states: Iterable[StoreState | None], key_column: str
 
 
 def _erase_entity(entries: Entries, state: StoreState, erased: EntityEvents) -> int:
-    """Removes the events of a source by whose keys the entity is known."""
+    """Removes the entity's events of a source that is loaded by the entity's key column."""
     loaded = state.sources[erased.source]
     others = set(loaded.rows) - {erased.key_column}
     removed = _erase_records(entries, erased, others)

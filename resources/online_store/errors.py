@@ -11,11 +11,15 @@ class EventError(LooplineError):
 
 
 class StoreError(LooplineError):
-    """The store cannot do what was asked; the message names the store and the remedy."""
+    """A call of the store cannot succeed; the message names the store and the remedy."""
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be reached, is not loaded, or is damaged: a decision must do without it."""
+    """The store cannot be reached, is not loaded, or is damaged: a decision must do without the store."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """The store's own files are damaged: every decision must do without it until it is loaded again."""
 
 
 class VersionReplaced(StoreError):

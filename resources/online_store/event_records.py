@@ -1,4 +1,4 @@
-"""Single events as JSON records: the format in which the online stores keep what arrives between two loads.
+"""Single events as JSON records: the format of the events that arrive between two loads.
 
 Belongs here: encoding and decoding one event, its identity, the text of an entity key, and the check of an event posted
 to the service. Does not belong here: loaded events (`event_blocks.py`), where the records are kept (`lmdb_store.py`,
@@ -29,8 +29,8 @@ class NewEvent(NamedTuple):
 
     Attributes:
         row: A value for each column of the source; times as `datetime` with a zone.
-        event_id: Identifies the event: two events with the same id are one. Without it the content identifies it.
-        arrived_at: When the source received it, which decides the day of the lake that has it; without, `known_at`.
+        event_id: Identifies the event: two events with the same id are one. If `None`, the content identifies it.
+        arrived_at: When the source received the event, which decides its day in the lake; if `None`, `known_at` does.
     """
 
     row: Mapping[str, object]
@@ -77,11 +77,11 @@ def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
 
 
 def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequence[str]) -> str | None:
-    """Why a store cannot keep an event whose columns are loaded, without quoting its values; None where it can.
+    """Why a store cannot keep an event, without quoting its values; None if it can.
 
     Args:
-        row: A value for each column.
-        schema: Of the row itself.
+        row: A value for each loaded column of the source.
+        schema: The types of the row's columns.
         key_columns: The columns of entity keys; a null key is allowed and belongs to no entity.
     """
     for field in schema:
@@ -135,7 +135,7 @@ def _batch(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.RecordBat
     try:
         values = [[row[name] for row in rows] for name in schema.names]
     except KeyError:
-        # Few events lack a column, and only for a short time: to look at every event first would cost every decision.
+        # Few events lack a column, and only for a short time: a check of every event would slow down every decision.
         return _batch([row for row in rows if row.keys() >= set(schema.names)], schema)
     columns = [pa.array(of, type=_json_type(field.type)) for of, field in zip(values, schema, strict=True)]
     cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
@@ -149,7 +149,7 @@ def _json_type(column_type: pa.DataType) -> pa.DataType:
 def identity(event: bytes, given: str | None, *, corrected: bool) -> bytes:
     """The 16 bytes that identify a record: a hash of the given id, or else of the content.
 
-    `known_at` is part of the content only where facts are corrected: there a later version may repeat an earlier one.
+    `known_at` is part of the content only in sources with corrections, whose later revisions may repeat earlier ones.
     """
     if given is not None:
         return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()

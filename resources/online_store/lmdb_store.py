@@ -50,13 +50,27 @@ _BATCH = 2000
 class LmdbStore(StoreBase):
     """One product's events in a folder named after it; see `OnlineStore`.
 
-    Erased bytes are given back to LMDB, which writes over them in time.
+    LMDB keeps the pages of erased events for reuse, and overwrites them in time.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(label=f"online store {folder}", product=folder.name)
         self._files = LmdbFiles(folder, label=self._label, product=self._product)
         self._known: tuple[bytes, StoreState] | None = None
+
+    # ------------------------------------------------------------------ checks
+
+    def verify(self) -> None:
+        """See `OnlineStore.verify`."""
+        self._files.verify()
+
+    def mend(self) -> str | None:
+        """See `OnlineStore.mend`."""
+        return self._files.remove_damaged()
+
+    def damage(self) -> str | None:
+        """See `OnlineStore.damage`."""
+        return self._files.damage()
 
     # ------------------------------------------------------------------ filling
 
@@ -93,7 +107,7 @@ class LmdbStore(StoreBase):
         self._drop_below(state.serial)
 
     def _stage(self, version: str) -> StoreState:
-        """The version that is being filled: taken over if it was begun, begun otherwise."""
+        """The staged state of a version: an unfinished load is taken over, else a new one begins."""
         with self._files.writing() as txn:
             current, staged = read_state(txn, CURRENT), read_state(txn, STAGED)
             if staged is not None and staged.version == version:
@@ -112,7 +126,7 @@ class LmdbStore(StoreBase):
         return fresh
 
     def _drop_below(self, end: int, *, kept: int | None = None) -> None:
-        """Removes the blocks of older versions. Blocks of newer versions belong to a load that began since."""
+        """Removes the blocks of older versions. Blocks of newer versions belong to a later load."""
         serial = self._serial_from(0)
         while serial is not None and serial < end:
             if serial != kept:

@@ -4,6 +4,7 @@ Belongs here: choosing the store for an address, and opening each product's stor
 here: what a store does (`protocol.py`).
 """
 
+import threading
 from pathlib import Path
 
 from resources.online_store.errors import StoreError
@@ -13,7 +14,7 @@ from resources.online_store.protocol import OnlineStore, checked_name
 def open_store(url: str, product: str) -> OnlineStore:
     """The online store of a product.
 
-    A process may open a product's LMDB store only once: LMDB allows no second time.
+    LMDB allows a process to open a product's store only once.
 
     Args:
         url: `lmdb:///folder` (made when it is first filled) or `redis://host:port/db`.
@@ -39,13 +40,15 @@ class OnlineStores:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._lock = threading.Lock()
         self._opened: dict[str, OnlineStore] = {}
 
     def of(self, product: str) -> OnlineStore:
         """The product's store, opened the first time."""
-        if product not in self._opened:
-            self._opened[product] = open_store(self._url, product)
-        return self._opened[product]
+        with self._lock:
+            if product not in self._opened:
+                self._opened[product] = open_store(self._url, product)
+            return self._opened[product]
 
     def close(self) -> None:
         """Closes the stores that were opened."""

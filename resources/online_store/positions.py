@@ -28,7 +28,7 @@ class StreamPosition:
 
     def to_json(self) -> bytes:
         """The position as JSON text."""
-        # Stores in use were written with this name of the watermark.
+        # Existing stores have the watermark under this name.
         values = {"offsets": dict(self.offsets), "read_until": self.watermark.isoformat()}
         return json.dumps(values, sort_keys=True).encode()
 
@@ -50,7 +50,7 @@ def watermarks(state: StoreState, positions: Mapping[str, bytes | None]) -> dict
     """For each loaded source of the mapping, the moment until which its events are known.
 
     Args:
-        positions: The stored position of each source's stream; `None` for a stream that was never read.
+        positions: For each source, the stored position of its stream; `None` for a stream that was never read.
     """
     found = {}
     for source, raw in positions.items():

@@ -1,7 +1,7 @@
 """The online store: the recent events of each entity, ready for a decision.
 
-Belongs here: what every online store does (`OnlineStore`), and the checks of the names that it is given. Does not
-belong here: the values that it takes and returns (`state.py`, `positions.py`), opening a store (`opening.py`), LMDB
+Belongs here: the protocol of every online store (`OnlineStore`), and the checks of names. Does not belong here: the
+values that a store takes and returns (`state.py`, `positions.py`), opening a store (`opening.py`), LMDB
 (`lmdb_store.py`), Redis (`redis_store.py`), features.
 
 A store holds the events of one product. It is loaded in versions: `put_events` fills a version that readers do not see,
@@ -64,9 +64,9 @@ class OnlineStore(Protocol):
                 features read.
             version: The version to fill; the same for all sources of a load.
             watermark: Events known at or after it are left out; the same for all key columns of a source.
-            lookback: Events that lie further back are left out; `None` keeps all.
+            lookback: Older events are left out; `None` keeps all.
             table_version: The version of the lake's table that the events were read from.
-            corrected: Whether later events of the source correct facts of earlier ones.
+            corrected: Whether later events of the source may be revisions of earlier ones.
 
         Raises:
             StoreError: A name, a column or the order of calls is wrong.
@@ -95,9 +95,9 @@ class OnlineStore(Protocol):
     def append_event(self, source: str, row: Mapping[str, object], event_id: str | None = None) -> bool:
         """Adds one event, durably; False if the store has it already (the same id, or else the same content).
 
-        The content excludes `known_at`, because a sender that retries may give another one. Where facts are corrected
-        the content includes `known_at`, because a correction may restore an earlier value. A correction is an event of
-        its own, and has another id than the event that it corrects.
+        The content excludes `known_at`, because a sender that retries may give another one. In a source with
+        corrections the content includes `known_at`, because a revision may restore an earlier value. A revision is a
+        separate event, with its own id.
 
         Raises:
             EventError: The event does not fit the source's columns, or is older than the load.
@@ -112,7 +112,7 @@ class OnlineStore(Protocol):
         returns how many were added.
 
         Args:
-            token: The token of the state that was read before the position from which the events were read.
+            token: The token of the store's state; read the state first, then the position, then the events.
 
         Raises:
             VersionReplaced: Another version was published since, and may need the stream read from another position;
@@ -139,7 +139,7 @@ class OnlineStore(Protocol):
         ...
 
     def expire(self, now: datetime) -> int:
-        """Removes the single events that lie further back than their source's lookback; returns how many.
+        """Removes the single events that are older than their source's lookback; returns how many.
 
         Loaded events expire with the next version, which leaves out events beyond the lookback.
 
@@ -149,7 +149,7 @@ class OnlineStore(Protocol):
         ...
 
     def erase(self, key_column: str, key: str | int) -> int:
-        """Removes every event of an entity, also from the events of other entities; returns how many.
+        """Removes every event of an entity, also where it is stored under other entities; returns how many.
 
         Events of the entity that can no longer be read are removed as well.
 
@@ -172,6 +172,28 @@ class OnlineStore(Protocol):
         """The name of the version that is read; `None` before the first. Raises StoreUnavailable."""
         ...
 
+    def verify(self) -> None:
+        """Checks the files of an embedded store by reading all of them; does nothing for a server.
+
+        Raises:
+            StoreDamaged: They are damaged; the store is not read again until it is loaded again.
+        """
+        ...
+
+    def mend(self) -> str | None:
+        """Verifies the files of an embedded store and removes damaged ones, so that a load fills them anew.
+
+        Call it before a load. Events that were posted since the last load, and came by no stream, are lost with them.
+
+        Returns:
+            The fault of the removed files; None for sound files.
+        """
+        ...
+
+    def damage(self) -> str | None:
+        """The known fault of an embedded store's files, in a sentence with its remedy; None for sound files."""
+        ...
+
     def close(self) -> None:
         """Closes connections and files."""
         ...
@@ -181,10 +203,10 @@ def checked_name(value: str, what: str) -> str:
     """Returns the value if it is a lower-case identifier.
 
     Args:
-        what: What is named, for the message.
+        what: The kind of name, for the message.
 
     Raises:
-        StoreError: It is not.
+        StoreError: The value is not one.
     """
     try:
         return naming.checked_name(value, what)
@@ -196,7 +218,7 @@ def checked_version(value: str) -> str:
     """Returns the value if it can name a version.
 
     Raises:
-        StoreError: It cannot.
+        StoreError: The value cannot.
     """
     try:
         return naming.checked_version(value)

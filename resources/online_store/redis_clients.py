@@ -1,7 +1,7 @@
 """The connections of one Redis online store.
 
-Belongs here: the two clients, their timeouts, and the rest after a failure. Does not belong here: what is asked of
-Redis (`redis_store.py`).
+Belongs here: the two clients, their timeouts, and the pause after a failure. Does not belong here: the commands that
+the clients send (`redis_store.py`).
 """
 
 import threading
@@ -23,8 +23,8 @@ _REST_SECONDS = 1.0
 class RedisClients:
     """A client for decisions, which waits at most a quarter of a second, and a patient one for loads.
 
-    After a failure of a quick call the store rests for a second, in which every quick call fails at once: a decision
-    then takes its fallback without waiting.
+    One slow answer costs one decision: the next quick call is tried. When that one fails too, the store rests for a
+    second, in which every quick call fails at once: a decision then takes its fallback without waiting.
 
     Attributes:
         quick: The client for decisions.
@@ -44,6 +44,7 @@ class RedisClients:
         )
         self.patient: Any = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=3)
         self._resting_until = 0.0
+        self._failed_at: float | None = None
         self._lock = threading.Lock()
 
     @contextmanager
@@ -56,15 +57,30 @@ class RedisClients:
         Raises:
             StoreUnavailable: Redis does not answer, or failed a quick call a moment ago.
         """
-        if quick and time.monotonic() < self._resting_until:
+        began = time.monotonic()
+        if quick and began < self._resting_until:
             raise StoreUnavailable(f"{self._label}: Redis failed a moment ago; not asked again yet")
         try:
             yield
         except redis.exceptions.RedisError as error:
             if quick:
-                with self._lock:
-                    self._resting_until = time.monotonic() + _REST_SECONDS
+                self._note_failure(began)
             raise StoreUnavailable(f"{self._label} cannot be used: {error}") from error
+        if quick and self._failed_at is not None:
+            with self._lock:
+                self._failed_at = None
+
+    def _note_failure(self, began: float) -> None:
+        """Rests if a call fails that began after an earlier failure.
+
+        Calls that were under way together fail together over one slow answer, and count as one failure.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self._failed_at is None:
+                self._failed_at = now
+            elif began >= self._failed_at:
+                self._failed_at, self._resting_until = now, now + _REST_SECONDS
 
     def close(self) -> None:
         """Closes both clients."""

@@ -21,7 +21,7 @@ from resources.online_store.event_records import key_text
 from resources.online_store.state import EntityEvents
 
 MARK = b""
-"""A field of every hash of blocks, so that a hash without entities can be told from one that Redis has dropped."""
+"""A field of every hash of blocks; it distinguishes a hash without entities from one that Redis has dropped."""
 
 
 class RedisKeys:

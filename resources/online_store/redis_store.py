@@ -127,8 +127,7 @@ class RedisStore(StoreBase):
     def _sweep(self, state: StoreState) -> None:
         """Removes the blocks and records that a published version replaces.
 
-        They are no longer read, so the removal may come late or never. Blocks of newer versions belong to a load that
-        began since.
+        They are no longer read, so the removal may come late or never. Blocks of newer versions belong to a later load.
         """
         for serial, name in self._keys.data_hashes(self._patient):
             if serial < state.serial:
@@ -218,7 +217,7 @@ class RedisStore(StoreBase):
                 added = self._append(state.token, source, loaded, [(event, record)], client=self._quick)
             if added is not None:
                 return added > 0
-            # Another version was published meanwhile: the event has to fit that one.
+            # Another version was published meanwhile: the loop tries the event on that version.
 
     def append_stream(self, source: str, events: Sequence[NewEvent], position: StreamPosition, *, token: str) -> int:
         """See `OnlineStore.append_stream`."""
@@ -233,7 +232,7 @@ class RedisStore(StoreBase):
         return added
 
     def _current_with(self, source: str) -> tuple[StoreState, SourceState]:
-        """The version that is read, and what it has of a source.
+        """The version that is read, and its state of a source.
 
         Raises:
             StoreUnavailable: There is no version, or the source was not loaded.

@@ -1,7 +1,7 @@
-"""What an online store holds: its versions, their sources, and the events that a fetch returns.
+"""The values of an online store: its versions, their sources, and the events that a fetch returns.
 
-Belongs here: these values, their JSON, and what follows from them alone. Does not belong here: what a store does
-(`protocol.py`), where it keeps the values, how far streams were read (`positions.py`).
+Belongs here: these values, their JSON, and pure functions of them. Does not belong here: the methods of a store
+(`protocol.py`), where it keeps the values, the positions of streams (`positions.py`).
 """
 
 import json
@@ -35,7 +35,7 @@ class EntityEvents(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceState:
-    """What is loaded of one source.
+    """The state of one loaded source.
 
     Attributes:
         rows: For each key column, how many events were loaded by it.
@@ -43,7 +43,8 @@ class SourceState:
         watermark: Events known before this moment were loaded.
         table_version: The version of the lake's table that was loaded; `None` when the events came from elsewhere.
         lookback: How far back events are kept; `None` keeps all.
-        corrected: Whether later events of the source correct facts of earlier ones.
+        corrected: Whether later events of the source may be revisions of earlier ones.
+        lookbacks: For each key column, how far back events are kept by it; `lookback` is the longest of them.
     """
 
     rows: Mapping[str, int]
@@ -52,6 +53,12 @@ class SourceState:
     table_version: int | None = None
     lookback: timedelta | None = None
     corrected: bool = False
+    lookbacks: Mapping[str, timedelta | None] = field(default_factory=dict)
+
+    def kept_from(self, key_column: str) -> datetime | None:
+        """The moment from which the loaded events are complete by a key column; None where all are kept."""
+        lookback = self.lookbacks.get(key_column, self.lookback)
+        return None if lookback is None else self.watermark - lookback
 
     def holders(self, source: str, row: Mapping[str, object]) -> tuple[EntityEvents, ...]:
         """The entities under which an event is kept: one for each key column that is not null in its row."""
@@ -59,7 +66,7 @@ class SourceState:
 
 
 def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes:
-    """The record of an event that was posted by itself.
+    """The record of an event that was posted to the service.
 
     Raises:
         EventError: The event does not fit the source's columns, has no entity, or is older than the load.
@@ -70,7 +77,7 @@ def encode_posted(event: NewEvent, loaded: SourceState, *, source: str) -> bytes
     if arrival_micros(record) < micros(loaded.watermark):
         raise EventError(
             f"event of {source}: known_at is before {loaded.watermark.isoformat()}, up to which the store was "
-            f"loaded from the lake; an older event comes in through the source itself"
+            f"loaded from the lake; an older event must arrive through its source"
         )
     return record
 
@@ -97,8 +104,8 @@ class StoreState:
     Attributes:
         version: The name that the loader gave it.
         serial: Increases with every version of this store.
-        writer: Identifies the process that fills the version. A load that another process took over finds another
-            writer here, and stops.
+        writer: Identifies the process that fills the version. A load stops when it finds another writer here: that
+            process took the load over.
     """
 
     version: str
@@ -127,7 +134,7 @@ class StoreState:
         return loaded is None or is_superseded(record, loaded.schema, watermark=loaded.watermark)
 
     def expiry(self, now: datetime) -> Callable[[str, bytes], bool]:
-        """Returns the test whether a source's record lies further back from `now` than the source's lookback."""
+        """Returns a test of (source, record): whether the record is older, at `now`, than the source's lookback."""
         edges = {name: now - of.lookback for name, of in self.sources.items() if of.lookback is not None}
 
         def expired(source: str, record: bytes) -> bool:
@@ -166,7 +173,9 @@ class StoreState:
             unbounded = before.lookback is None or lookback is None
             lookback = None if unbounded else max(before.lookback, lookback)  # type: ignore[type-var]
         every = {**(before.rows if before else {}), key_column: rows}
-        return replace(self, sources={**self.sources, source: replace(loaded, rows=every, lookback=lookback)})
+        lookbacks = {**(before.lookbacks if before else {}), key_column: loaded.lookback}
+        merged = replace(loaded, rows=every, lookback=lookback, lookbacks=lookbacks)
+        return replace(self, sources={**self.sources, source: merged})
 
     def source(self, name: str, key_column: str) -> SourceState:
         """The loaded source of a name.
@@ -191,11 +200,12 @@ class StoreState:
                 name: {
                     "rows": dict(state.rows),
                     "schema": schema_text(state.schema),
-                    # Stores in use were written with this name of the watermark.
+                    # Existing stores have the watermark under this name.
                     "loaded_until": state.watermark.isoformat(),
                     "table_version": state.table_version,
-                    "lookback": None if state.lookback is None else state.lookback / _SECOND,
+                    "lookback": _seconds(state.lookback),
                     "corrected": state.corrected,
+                    "lookbacks": {key: _seconds(lookback) for key, lookback in state.lookbacks.items()},
                 }
                 for name, state in self.sources.items()
             },
@@ -217,8 +227,10 @@ class StoreState:
                     schema=schema_from_text(state["schema"]),
                     watermark=datetime.fromisoformat(state["loaded_until"]),
                     table_version=state["table_version"],
-                    lookback=None if state["lookback"] is None else state["lookback"] * _SECOND,
+                    lookback=_length(state["lookback"]),
                     corrected=state.get("corrected", False),
+                    # Stores in use were written without the lookbacks of single keys.
+                    lookbacks={key: _length(lookback) for key, lookback in state.get("lookbacks", {}).items()},
                 )
                 for name, state in values["sources"].items()
             }
@@ -227,10 +239,18 @@ class StoreState:
             raise StoreUnavailable(f"the online store's state is damaged: {error!r}; load it again") from error
 
 
+def _seconds(lookback: timedelta | None) -> float | None:
+    return None if lookback is None else lookback / _SECOND
+
+
+def _length(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else seconds * _SECOND
+
+
 def restart_needed(before: StoreState | None, now: StoreState, source: str) -> bool:
     """Whether the stream of a source must be read again from the end of a new version's load.
 
-    It must if the new load ends earlier than the old one, or has columns or keys that the events read so far lack.
+    It must if the new load ends before the old one, or has columns or keys that the events read so far lack.
     """
     old, new = (before.sources.get(source) if before else None), now.sources.get(source)
     if old is None or new is None:
@@ -246,8 +266,10 @@ class Snapshot:
     Attributes:
         tables: For each wanted entity its events, in no particular order; empty for an entity that was never seen.
         watermarks: For each wanted source, the moment until which its events are known.
+        loaded: For each wanted source that was loaded, what was loaded of it.
     """
 
     version: str
     tables: Mapping[EntityEvents, pa.Table]
     watermarks: Mapping[str, datetime]
+    loaded: Mapping[str, SourceState] = field(default_factory=dict)

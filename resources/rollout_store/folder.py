@@ -1,7 +1,7 @@
 """The rollout store's files in a folder.
 
-Belongs here: reading and writing files so that a reader sees the old or the new ones. Does not belong here: the content
-of the files (`manifest.py`).
+Belongs here: reading and writing files so that a reader sees old or new files, never a mixture. Does not belong here:
+the content of the files (`manifest.py`).
 """
 
 import os
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resources.durable_files import replace_file, sync_folder
-from resources.rollout_store.manifest import RolloutUnavailable
+from resources.locks import exclusive
+from resources.rollout_store.manifest import LAST, RolloutUnavailable
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,30 @@ class FolderBackend:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, data, mode=0o644)
 
+    def swap(self, path: str, data: bytes, *, expected: bytes | None) -> bool:
+        """Compares and replaces the file under a lock."""
+        with exclusive(str(self.root), path):
+            if self.read(path) != expected:
+                return False
+            self.replace(path, data)
+            return True
+
+    def names(self, path: str) -> frozenset[str]:
+        """The names in the folder."""
+        try:
+            return frozenset(entry.name for entry in (self.root / path).iterdir())
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise RolloutUnavailable(f"rollout store {self.root / path} cannot be read: {error}") from error
+
     def upload(self, source: Path, path: str) -> None:
-        """Copies to a temporary folder beside it, then renames."""
+        """Copies to a temporary folder beside it, then renames; a folder that is there keeps its place."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            self._overwrite(source, path)
+            return
         copy = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             for file in sorted(source.iterdir()):
@@ -48,6 +69,16 @@ class FolderBackend:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
         sync_folder(target.parent)
+
+    def _overwrite(self, source: Path, path: str) -> None:
+        """Replaces each file that differs, the manifest last: a reader meanwhile finds every file, old or new."""
+        files = sorted(source.iterdir(), key=lambda entry: (entry.name == LAST, entry.name))
+        for file in files:
+            data = file.read_bytes()
+            if self.read(f"{path}/{file.name}") != data:
+                self.replace(f"{path}/{file.name}", data)
+        for name in self.names(path) - {file.name for file in files}:
+            (self.root / path / name).unlink()
 
     def download(self, path: str, landing: Path) -> Path:
         """Returns the published folder: it is on this machine already."""

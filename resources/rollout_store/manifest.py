@@ -1,4 +1,4 @@
-"""The rollout manifest of a product, and what a place for it and the bundles must do.
+"""The rollout manifest of a product, and the protocol of a backend that keeps manifests and bundles.
 
 Belongs here: the manifest and its releases as frozen values, their checks and JSON, the errors of the rollout store,
 and the protocol of a backend. Does not belong here: a backend (`folder.py`, `s3.py`), publishing and fetching
@@ -14,13 +14,20 @@ from typing import Any, Protocol, Self
 from resources import naming
 from resources.errors import LooplineError
 
+LAST = "manifest.json"
+"""The file of a bundle that names all others; it is published last, and readers ignore a folder without it."""
+
 
 class RolloutError(LooplineError):
-    """The store cannot do what was asked; the message names product, version and remedy."""
+    """A call of the store cannot succeed; the message names product, version and remedy."""
 
 
 class RolloutUnavailable(RolloutError):
     """The store cannot be reached; the same call may succeed later."""
+
+
+class LostRace(RolloutError):
+    """The product's state has moved since the caller read it. Read again and decide again."""
 
 
 def checked_product(product: str) -> str:
@@ -62,9 +69,10 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutManifest:
-    """Which bundles of a product decide.
+    """The state of a product's rollout: which bundles decide.
 
     Attributes:
+        generation: Number of the state: 1 for the first; a state replaces the one with the number before.
         champion: Decides for all entities that the challenger does not decide for.
         challenger: Decides for `challenger_share` of the entities.
         shadow: Scores silently; its answers are only logged.
@@ -81,9 +89,12 @@ class RolloutManifest:
     updated_at: datetime
     by: str
     reason: str
+    generation: int = 1
 
     def __post_init__(self) -> None:
         checked_product(self.product)
+        if self.generation < 1:
+            raise RolloutError(f"rollout of {self.product}: generation is {self.generation}; the first state is 1")
         if self.updated_at.tzinfo is None:
             raise RolloutError(f"rollout of {self.product}: updated_at has no time zone; give it in UTC")
         if not 0.0 <= self.challenger_share <= 1.0 or (self.challenger_share and self.challenger is None):
@@ -111,7 +122,7 @@ class RolloutManifest:
                     values[role] = Release(**values[role])
             values["updated_at"] = datetime.fromisoformat(values["updated_at"])
             return cls(**values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise RolloutError(f"this is not a rollout manifest: {error!r}") from error
 
 
@@ -122,12 +133,23 @@ class Backend(Protocol):
         """A file's bytes; `None` when there is none."""
         ...
 
-    def replace(self, path: str, data: bytes) -> None:
-        """Writes a small file as a whole."""
+    def swap(self, path: str, data: bytes, *, expected: bytes | None) -> bool:
+        """Replaces a small file as a whole if it still has the expected bytes (`None`: if there is no such file).
+
+        Returns:
+            Whether the file now has the new bytes; of several callers that expect the same bytes, one gets `True`.
+        """
+        ...
+
+    def names(self, path: str) -> frozenset[str]:
+        """The names of the files of a published folder; empty when there is none."""
         ...
 
     def upload(self, source: Path, path: str) -> None:
-        """Publishes a local folder of files; its manifest becomes visible last or together with the rest."""
+        """Publishes a local folder of files; its manifest becomes visible last or together with the rest.
+
+        Files of a folder that is there already are replaced one by one, and files that the new folder lacks removed.
+        """
         ...
 
     def download(self, path: str, landing: Path) -> Path:

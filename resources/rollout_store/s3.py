@@ -14,15 +14,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from resources.rollout_store.manifest import RolloutError, RolloutUnavailable
+from resources.rollout_store.manifest import LAST, RolloutError, RolloutUnavailable
 
 _ABSENT = frozenset({"NoSuchKey", "404"})
-_LAST = "manifest.json"
+_MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 @dataclass(frozen=True)
 class S3Backend:
-    """Objects of a bucket. S3 replaces an object whole, and a reader sees a write as soon as it was acknowledged."""
+    """Objects of a bucket. S3 replaces an object whole, and a reader sees a write once it is acknowledged."""
 
     client: Any
     bucket: str
@@ -48,16 +48,7 @@ class S3Backend:
 
     def read(self, path: str) -> bytes | None:
         """The object's bytes; `None` when there is none."""
-        try:
-            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + path)
-            data: bytes = answer["Body"].read()
-            return data
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
-                return None
-            raise self._unavailable(path, error) from error
-        except BotoCoreError as error:
-            raise self._unavailable(path, error) from error
+        return self._tagged(path)[0]
 
     def replace(self, path: str, data: bytes) -> None:
         """Writes the object."""
@@ -66,10 +57,34 @@ class S3Backend:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable(path, error) from error
 
+    def swap(self, path: str, data: bytes, *, expected: bytes | None) -> bool:
+        """Compares the object, and writes it on the condition that it is still the one that was compared."""
+        found, tag = self._tagged(path)
+        if found != expected:
+            return found == data
+        condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        try:
+            self.client.put_object(Bucket=self.bucket, Key=self.prefix + path, Body=data, **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _MOVED:
+                raise self._unavailable(path, error) from error
+            # An attempt whose answer was lost may have written the object before boto3 tried again.
+            return self.read(path) == data
+        except BotoCoreError as error:
+            raise self._unavailable(path, error) from error
+        return True
+
+    def names(self, path: str) -> frozenset[str]:
+        """The last parts of the keys."""
+        return frozenset(key.rsplit("/", 1)[1] for key in self._keys(f"{path}/"))
+
     def upload(self, source: Path, path: str) -> None:
         """Writes one object for each file, the manifest last: readers ignore a bundle without a manifest."""
-        for file in sorted(source.iterdir(), key=lambda entry: (entry.name == _LAST, entry.name)):
+        files = sorted(source.iterdir(), key=lambda entry: (entry.name == LAST, entry.name))
+        for file in files:
             self.replace(f"{path}/{file.name}", file.read_bytes())
+        for name in self.names(path) - {file.name for file in files}:
+            self._remove(f"{path}/{name}")
 
     def download(self, path: str, landing: Path) -> Path:
         """Fetches every object of the folder, then replaces an earlier download by the new folder."""
@@ -95,6 +110,24 @@ class S3Backend:
             for entry in page.get("CommonPrefixes", ()):
                 names.add(entry["Prefix"][len(self.prefix) :].rstrip("/"))
         return tuple(sorted(names))
+
+    def _tagged(self, path: str) -> tuple[bytes | None, str | None]:
+        """The object's bytes and its entity tag; both `None` when there is no object."""
+        try:
+            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + path)
+            return answer["Body"].read(), answer["ETag"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None, None
+            raise self._unavailable(path, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable(path, error) from error
+
+    def _remove(self, path: str) -> None:
+        try:
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + path)
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(path, error) from error
 
     def _keys(self, path: str) -> list[str]:
         return [entry["Key"] for page in self._pages(self.prefix + path) for entry in page.get("Contents", ())]

@@ -1,9 +1,9 @@
 """The rollout store: published bundles, and for each product the manifest that says which of them decide.
 
-Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a half; fetching a
-bundle to this machine. Does not belong here: what a manifest says (`manifest.py`), where the files are (`folder.py`,
-`s3.py`), what is in a bundle and whether it may be trusted (`assets.bundle.bundle`), when a release moves on
-(`assets.registry`).
+Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a mixture; fetching a
+bundle to this machine. Does not belong here: the content of a manifest (`manifest.py`), the place of the files
+(`folder.py`, `s3.py`), the content of a bundle and its signature (`assets.bundle.bundle`), promotion
+(`assets.rollout.promotion`).
 
 Layout, in a folder or under an `s3://` prefix:
 
@@ -19,15 +19,15 @@ from typing import Self
 from resources.naming import is_name
 from resources.rollout_store.folder import FolderBackend
 from resources.rollout_store.manifest import (
+    LAST,
     Backend,
+    LostRace,
     Release,
     RolloutError,
     RolloutManifest,
     checked_product,
     checked_version,
 )
-
-_BUNDLE_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -56,31 +56,41 @@ class RolloutStore:
         """The products that have a rollout manifest or a bundle, sorted."""
         return tuple(name for name in self.backend.folders() if is_name(name))
 
-    def publish_bundle(self, product: str, version: str, folder: Path) -> None:
-        """Publishes a bundle's files under its version; publishing the same bytes again changes nothing.
+    def publish_bundle(self, product: str, version: str, folder: Path, *, over_damaged: bool = False) -> None:
+        """Publishes a bundle's files under its version; publishing the same bytes again mends what has changed.
+
+        Args:
+            over_damaged: The caller found that the published copy is no bundle of anybody: it is replaced.
 
         Raises:
             RolloutError: The folder is not a bundle, or the version was published with another content.
         """
         path = _bundle_path(product, version)
-        manifest_file = folder / _BUNDLE_MANIFEST
-        if not manifest_file.is_file():
-            raise RolloutError(f"{folder} has no {_BUNDLE_MANIFEST}; write it with write_bundle")
-        manifest = manifest_file.read_bytes()
-        published = self.backend.read(f"{path}/{_BUNDLE_MANIFEST}")
-        if published == manifest:
-            return
-        if published is not None:
+        if not (folder / LAST).is_file():
+            raise RolloutError(f"{folder} has no {LAST}; write it with write_bundle")
+        published = self.backend.read(f"{path}/{LAST}")
+        if published not in (None, (folder / LAST).read_bytes()) and not over_damaged:
             raise RolloutError(
                 f"version {version} of {product} is already published with another content; a bundle never changes: "
                 f"publish this one under a new version"
             )
-        self.backend.upload(folder, path)
+        if not self._has(path, folder):
+            self.backend.upload(folder, path)
+
+    def _has(self, path: str, folder: Path) -> bool:
+        """Whether exactly these files are published, byte for byte."""
+        files = {file.name: file for file in folder.iterdir()}
+        return self.backend.names(path) == set(files) and all(
+            self.backend.read(f"{path}/{name}") == file.read_bytes() for name, file in files.items()
+        )
 
     def publish_manifest(self, product: str, manifest: RolloutManifest) -> None:
-        """Replaces the product's manifest; readers see the previous one or this one.
+        """Replaces the product's state by the one of the next generation; readers see the previous or this one.
+
+        Of several callers that read the same state, one wins and the others get LostRace.
 
         Raises:
+            LostRace: The state is not the one of the generation before.
             RolloutError: It is the manifest of another product, or names a version that is not published or has
                 another digest.
         """
@@ -89,10 +99,19 @@ class RolloutStore:
         for release in (manifest.champion, manifest.challenger, manifest.shadow):
             if release is not None:
                 self._check_published(product, release)
-        self.backend.replace(f"{product}/manifest.json", manifest.to_json())
+        path = f"{product}/manifest.json"
+        expected = self.backend.read(path)
+        replaced = None if expected is None else self._parsed(product, expected)
+        # The first state may have any number: generations go on after a state was lost.
+        moved = replaced is not None and replaced.generation != manifest.generation - 1
+        if moved or not self.backend.swap(path, manifest.to_json(), expected=expected):
+            raise LostRace(
+                f"the rollout of {product} has moved since version {manifest.champion.version} was decided on; "
+                f"read it again and decide again: loopline approve, or the job {product}_retrain"
+            )
 
     def _check_published(self, product: str, release: Release) -> None:
-        published = self.backend.read(f"{_bundle_path(product, release.version)}/{_BUNDLE_MANIFEST}")
+        published = self.backend.read(f"{_bundle_path(product, release.version)}/{LAST}")
         if published is None:
             raise RolloutError(f"version {release.version} of {product} is not published; publish its bundle first")
         found = hashlib.sha256(published).hexdigest()
@@ -111,7 +130,16 @@ class RolloutStore:
         data = self.backend.read(f"{checked_product(product)}/manifest.json")
         if data is None:
             return None
-        manifest = RolloutManifest.from_json(data)
+        return self._parsed(product, data)
+
+    def _parsed(self, product: str, data: bytes) -> RolloutManifest:
+        try:
+            manifest = RolloutManifest.from_json(data)
+        except RolloutError as error:
+            raise RolloutError(
+                f"the rollout manifest of {product} is damaged: {error}; restore {product}/manifest.json of the "
+                f"rollout store, or remove it and run: loopline repair {product}"
+            ) from error
         if manifest.product != product:
             raise RolloutError(f"the rollout manifest of {product} says it is of {manifest.product}")
         return manifest
@@ -125,8 +153,11 @@ class RolloutStore:
         """
         release = Release(version=version, digest=digest)
         path = _bundle_path(product, version)
-        if self.backend.read(f"{path}/{_BUNDLE_MANIFEST}") is None:
-            raise RolloutError(f"version {version} of {product} is not published in this rollout store")
+        if self.backend.read(f"{path}/{LAST}") is None:
+            raise RolloutError(
+                f"version {version} of {product} is not published in this rollout store; publish it again from the "
+                f"registry: loopline repair {product}"
+            )
         return self.backend.download(path, self.landing / product / f"{version}-{release.digest[:12]}")
 
 

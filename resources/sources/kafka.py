@@ -1,7 +1,7 @@
 """Kafka as a source: the messages of a topic that arrived on a day.
 
 Belongs here: finding the offsets of a day and reading exactly these. Does not belong here: the meaning of messages.
-Offsets are assigned, not subscribed to: a group would wait for its members, and the rows of a day must not depend on
+Partitions are assigned, not subscribed to: a group would wait for its members, and the rows of a day must not depend on
 other readers.
 
 A day begins, in each partition, with the first message whose timestamp is in it or later, and ends where the next day
@@ -18,7 +18,14 @@ from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.readers import (
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_object,
+    message_text,
+    objects_table,
+)
 
 _BATCH = 10_000
 _AHEAD = timedelta(days=1)
@@ -52,7 +59,7 @@ class KafkaReader:
                 "auto.offset.reset": "error",
                 # The last offsets of a partition may be marks of a transaction, which are never delivered.
                 "enable.partition.eof": True,
-                # How long the broker waits for more at the end; this reader does not need more.
+                # How long the broker waits for new messages at the end; this reader does not need them.
                 "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
@@ -92,18 +99,18 @@ class KafkaReader:
         arrived, latest = _Arrived([[] for _ in days]), -1
         for message in self._messages(days[0], partition, start, end):
             latest = max(latest, self._moment(days[0], message))
-            begun = bisect_right(moments, latest)  # how many of the days have begun; one more at the end
+            begun = bisect_right(moments, latest)  # how many days have begun; one more after the last day
             arrived.bounds += [cast(int, message.offset())] * (begun - len(arrived.bounds))
             if begun == len(moments):
                 break
             if begun:
-                arrived.texts[begun - 1].append((message.value() or b"").decode("utf-8", errors="replace"))
+                arrived.texts[begun - 1].append(message_text(message.value() or b""))
         arrived.bounds += [end] * (len(moments) - len(arrived.bounds))
         if 0 < oldest >= arrived.bounds[0]:
             raise SourceBroken(
                 f"source {self._name}, day {days[0]}: topic '{self._topic}' no longer has the messages before offset "
-                f"{oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or have the "
-                f"owner send it again"
+                f"{oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or ask the "
+                f"owner to send it again"
             )
         return arrived
 
@@ -124,7 +131,7 @@ class KafkaReader:
             raise SourceBroken(
                 f"source {self._name}, day {day}: the message at offset {message.offset()} of partition "
                 f"{message.partition()} is dated {datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}, ahead of the "
-                f"clock; have the owner of topic '{self._topic}' take it away and let the broker set the timestamps"
+                f"clock; ask the owner of topic '{self._topic}' to remove it and to let the broker set the timestamps"
             )
         return moment
 

@@ -3,7 +3,7 @@
 Belongs here: assigning partitions at the caller's offsets, detecting new partitions, and detecting the end. Does not
 belong here: days of a topic (`kafka.py`).
 
-Offsets are assigned, not committed to a group: the caller writes them in the same transaction as the events.
+No offsets are committed to a group: the caller writes them in the same transaction as the events.
 """
 
 from collections.abc import Mapping, Set
@@ -14,7 +14,7 @@ from typing import Any, cast
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from resources.sources import tails
-from resources.sources.readers import SourceBroken, SourceUnavailable
+from resources.sources.readers import SourceBroken, SourceUnavailable, message_text
 
 _WAIT_SECONDS = 0.2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,10 +71,10 @@ class KafkaTail:
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
-                text = (message.value() or b"").decode("utf-8", errors="replace")
+                text = message_text(message.value() or b"")
                 messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
-            # A broker that is down delivers no messages either, so the broker itself must name the end. It was asked
-            # before the messages, so that the end is reached even in a topic that always receives more.
+            # A broker that is down delivers no messages either, so an empty batch is not the end: the broker names
+            # the end. It is asked before the read, so that a topic that always receives more has an end too.
             at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())
             return tails.Batch(tuple(messages), dict(self._next), at_end)
 
@@ -83,12 +83,12 @@ class KafkaTail:
         self._consumer.close()
 
     def _assign(self, partitions: Set[str], offsets: Mapping[str, int]) -> None:
-        """Assigns all partitions; one that was added since starts at its beginning."""
+        """Assigns all partitions; a partition that was added since the last read starts at its beginning."""
         self._next = {partition: offsets.get(partition, 0) for partition in sorted(partitions, key=int)}
         self._consumer.assign([TopicPartition(self._topic, int(p), offset) for p, offset in self._next.items()])
 
     def _partitions(self) -> Set[str]:
-        """The partitions that the topic has now; they may be added to, so the broker is asked each time."""
+        """The partitions of the topic; the broker is asked each time, because partitions may be added."""
         found = self._consumer.list_topics(self._topic, timeout=self._timeout).topics.get(self._topic)
         error = None if found is None else found.error
         if found is None or (error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART):

@@ -4,8 +4,8 @@ Belongs here: the file system and the options with which PyArrow and delta-rs re
 credentials and region themselves, in the environment or from the machine's role. Does not belong here: the content of
 files.
 
-AWS_ENDPOINT_URL_S3, or else AWS_ENDPOINT_URL, names an S3 other than Amazon's. PyArrow and delta-rs read different ones
-of the two variables, so the endpoint is passed to both.
+AWS_ENDPOINT_URL_S3, or else AWS_ENDPOINT_URL, names an S3 other than Amazon's. PyArrow and delta-rs do not read the
+same variable, so the endpoint is passed to both.
 """
 
 import os

@@ -10,7 +10,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object, objects_table
+from resources.sources.readers import (
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_object,
+    message_text,
+    objects_table,
+)
 from resources.sources.tails import arrival_of
 
 
@@ -18,7 +25,7 @@ class StreamFileReader:
     """A file of JSON lines in the order of their arrival.
 
     The lines of a day are found by bisection, so that reading a day does not read the days before it. Days are UTC
-    days, whatever time zone a line states, as for the follower of the file (`tails.py`).
+    days, also for lines that state another time zone; the follower of the file (`tails.py`) does the same.
 
     A line without a readable arrival belongs to the day of the line before it, and at the start of the file to the
     first day, so that every line belongs to a day.
@@ -31,12 +38,12 @@ class StreamFileReader:
         """The lines of consecutive days, in the order of the file.
 
         Raises:
-            SourceUnavailable: The file does not exist.
+            SourceUnavailable: The file does not exist, or ends within a line of these days.
             SourceBroken: The file has lines, but none has a readable arrival.
         """
         if not self._path.is_file():
             raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: no stream file {self._path}; start what writes it, then run again"
+                f"source {self._name}, day {days[0]}: no stream file {self._path}; start its producer, then run again"
             )
         with self._path.open("rb") as stream:
             size = self._path.stat().st_size
@@ -49,7 +56,10 @@ class StreamFileReader:
             for day in days:
                 end = self._offset(stream, size, day + timedelta(days=1))
                 stream.seek(start)
-                yield self._parse(day, stream.read(end - start), start, end)
+                content = stream.read(end - start)
+                if end == size:
+                    self._check_whole(day, content)
+                yield self._parse(day, content, start, end)
                 start = end
 
     def _offset(self, stream: BinaryIO, size: int, day: date) -> int:
@@ -69,7 +79,7 @@ class StreamFileReader:
         return size if following is None else following[0]
 
     def _next_arrival(self, stream: BinaryIO, offset: int) -> tuple[int, date] | None:
-        """The start and the day of the first line with a readable arrival, from the start of a line on."""
+        """Start and day of the first line with a readable arrival, from an offset on at which a line starts."""
         stream.seek(offset)
         for line in stream:
             arrived = arrival_of(_text(line), self._arrival)
@@ -77,6 +87,15 @@ class StreamFileReader:
                 return offset, arrived.date()
             offset += len(line)
         return None
+
+    def _check_whole(self, day: date, content: bytes) -> None:
+        """Refuses the end of the file while its last line is being written; an object that is whole needs no break."""
+        last = content.rpartition(b"\n")[2]
+        if last and json_object(_text(last)) is None:
+            raise SourceUnavailable(
+                f"source {self._name}, day {day}: {self._path} ends within a line ({len(last)} bytes without a line "
+                f"break): it is still being written, or its writer stopped; the day waits: run it again later"
+            )
 
     def _parse(self, day: date, content: bytes, start: int, end: int) -> DayRows:
         items: list[dict[str, Any]] = []
@@ -106,5 +125,5 @@ def _to_line_start(stream: BinaryIO, offset: int) -> int:
 
 
 def _text(line: bytes) -> str:
-    """A line without its line break; bytes that are not UTF-8 become the replacement character."""
-    return line.rstrip(b"\r\n").decode("utf-8", errors="replace")
+    """A line without its line break; see `message_text`."""
+    return message_text(line.rstrip(b"\r\n"))

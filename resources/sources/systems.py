@@ -22,7 +22,7 @@ class SourceSystems:
         """Rows of a table of the operational database."""
         return DatabaseReader(name, self._environment.database_url, table, day_column)
 
-    def files(self, name: str, *, pattern: str) -> Reader:
+    def files(self, name: str, *, pattern: str) -> FilesReader:
         """Daily files of the landing zone."""
         landing = self._environment.landing
         if not landing.startswith("s3://"):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from resources.sources.readers import SourceBroken, SourceUnavailable, json_object
+from resources.sources.readers import SourceBroken, SourceUnavailable, json_object, message_text
 
 _BEFORE = "before"
 _DIGESTED_BYTES = 1024
@@ -38,7 +38,7 @@ class Batch:
     """Messages in the order of their arrival in each partition.
 
     Attributes:
-        offsets: For each partition, the offset of the next message; and other numbers that the tail needs to continue.
+        offsets: For each partition, the offset of the next message; also other numbers that the tail needs to resume.
         at_end: Whether these were all messages that had arrived when the batch was requested.
     """
 
@@ -100,7 +100,7 @@ class FileTail:
         """The arrival of the first line, from the offset on, with a readable arrival; None without such a line."""
         _line_start(stream, offset)
         for line in stream:
-            arrived = arrival_of(line.decode("utf-8", errors="replace"), self._arrival)
+            arrived = arrival_of(message_text(line), self._arrival)
             if arrived is not None:
                 return arrived
         return None
@@ -118,12 +118,12 @@ class FileTail:
             before = _digest(stream, offset)
             if offsets.get(_BEFORE, before) != before:
                 raise SourceBroken(
-                    f"source {self._name}: {self._path} was read up to byte {offset}, and the bytes before that are "
-                    f"others now: it was replaced"
+                    f"source {self._name}: {self._path} was read up to byte {offset}, and the bytes before that have "
+                    f"changed: it was replaced"
                 )
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
-                text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+                text = message_text(line.rstrip(b"\r\n"))
                 messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
                 offset += len(line)
             after = {"0": offset, _BEFORE: _digest(stream, offset)}
@@ -138,12 +138,10 @@ class FileTail:
             with self._path.open("rb") as stream:
                 yield stream
         except FileNotFoundError as error:
-            raise SourceUnavailable(
-                f"source {self._name}: no stream file {self._path}; start what writes it"
-            ) from error
+            raise SourceUnavailable(f"source {self._name}: no stream file {self._path}; start its producer") from error
         except OSError as error:
             raise SourceUnavailable(
-                f"source {self._name}: stream file {self._path} cannot be read ({error.strerror}); fix that"
+                f"source {self._name}: stream file {self._path} cannot be read ({error.strerror}); fix the file"
             ) from error
 
 
@@ -155,7 +153,7 @@ def arrival_of(text: str, field: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # an overflow: in UTC it is before the year 1, or after 9999
+    except (ValueError, OverflowError):  # an overflow: the moment in UTC is before the year 1 or after 9999
         return None
 
 

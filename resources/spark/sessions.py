@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
-# A session lives for minutes and mostly moves bytes: the JVM's second compiler costs more time than it saves.
+# A session lives for minutes and mostly moves bytes: the JVM's optimising compiler costs more time than it saves.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 
 
@@ -54,7 +54,7 @@ class SparkSessions:
             .appName("loopline")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.execution.arrow.pyspark.enabled", "true")
-            # A record is a compressed block of many rows: few make a batch, and a shuffle need not compress them again.
+            # A record is a compressed block of many rows: a batch holds few, and a shuffle need not compress again.
             .config("spark.sql.execution.arrow.maxRecordsPerBatch", "16")
             .config("spark.shuffle.compress", "false")
             .config("spark.ui.enabled", "false")

@@ -2,6 +2,6 @@
 
 from resources.tracking.run import TrackedRun
 from resources.tracking.tracking import Tracking
-from resources.tracking.versions import Alias, LostRace, RegisteredVersion, TrackingError
+from resources.tracking.versions import Alias, RegisteredVersion, TrackingError
 
-__all__ = ["Alias", "LostRace", "RegisteredVersion", "TrackedRun", "Tracking", "TrackingError"]
+__all__ = ["Alias", "RegisteredVersion", "TrackedRun", "Tracking", "TrackingError"]

@@ -1,6 +1,6 @@
 """MLflow's client, opened without its console output.
 
-Belongs here: MLflow's settings, opening the client, and the calls that must tell its errors apart. Does not belong
+Belongs here: MLflow's settings, opening the client, and the calls that depend on its error codes. Does not belong
 here: runs (`run.py`), the registry (`tracking.py`).
 
 MLflow is imported on first use, because the import takes seconds. Only its client is used, never the fluent interface:
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.locks import exclusive
+from resources.tracking.local_store import checked_store
 from resources.tracking.versions import TrackingError
 
 if TYPE_CHECKING:
@@ -35,12 +36,16 @@ _QUIET = {
 }
 
 
-def open_client(uri: str, lock: str) -> "MlflowClient":
+def open_client(uri: str, lock: str, artifacts: str, rollout: str) -> "MlflowClient":
     """A client of the store and registry at an address; makes the tables of a database.
 
     Args:
         uri: `sqlite:///…`, `postgresql+psycopg2://…` or a server's `http(s)://…`.
         lock: Address of the lock under which tables are made (`resources.locks`).
+        artifacts, rollout: The folders that a local database belongs to (`local_store.checked_store`).
+
+    Raises:
+        TrackingError: A local database does not belong to the files beside it.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -50,16 +55,20 @@ def open_client(uri: str, lock: str) -> "MlflowClient":
 
     for logger in ("mlflow", "alembic"):
         logging.getLogger(logger).setLevel(logging.WARNING)
+    if not uri.startswith("http"):
+        # Before the client, which makes an empty database where there is none.
+        with exclusive(lock, "mlflow-schema"):
+            checked_store(uri, artifacts, rollout)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     if not uri.startswith("http"):
-        # The first query makes the tables of a database; two processes that make them at once fail.
+        # The first query creates the tables of a database; two processes that create them at once fail.
         with exclusive(lock, "mlflow-schema"):
             client.search_registered_models(max_results=1)
     return client
 
 
 def experiment_id(client: "MlflowClient", name: str, artifacts: str) -> str:
-    """The experiment of a name, made if it does not exist.
+    """The id of the experiment with a name; creates the experiment if it does not exist.
 
     Args:
         artifacts: Folder or `s3://` prefix for the files of its runs; empty where the server decides.

@@ -37,6 +37,11 @@ class TrackedRun:
     client: "MlflowClient"
     run_id: str
 
+    def page(self, address: str) -> str:
+        """The run's page of the MLflow server at an address."""
+        experiment = self.client.get_run(self.run_id).info.experiment_id
+        return f"{address.rstrip('/')}/#/experiments/{experiment}/runs/{self.run_id}"
+
     def params(self, values: Mapping[str, object]) -> None:
         """Records parameters as text: a text as it is, every other value as JSON."""
         from mlflow.entities import Param
@@ -48,10 +53,10 @@ class TrackedRun:
             self.client.log_batch(self.run_id, params=params[start : start + _BATCH])
 
     def metrics(self, values: Mapping[str, float | None], *, step: int = 0) -> None:
-        """Figures. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
+        """Records metrics. One that could not be computed (`None`) is recorded as the tag `unknown.<name>`.
 
         Raises:
-            UnrecordableValue: A figure is not finite: say `None` where there is none.
+            UnrecordableValue: A metric is not finite; pass `None` for one that could not be computed.
         """
         from mlflow.entities import Metric, RunTag
 
@@ -99,10 +104,10 @@ class TrackedRun:
         return Path(self.client.download_artifacts(self.run_id, name, dst_path=str(place)))
 
     def table(self, name: str, rows: pa.Table) -> None:
-        """A small table that MLflow's pages can show, `tables/<name>.json`. Record it once: rows of one name add up.
+        """Records a small table, which MLflow shows, as `tables/<name>.json`. A second call with the name appends rows.
 
         Raises:
-            UnrecordableValue: It has more than 10,000 rows; those belong in the lake.
+            UnrecordableValue: The table has more than 10,000 rows; such tables belong in the lake.
         """
         if rows.num_rows > _TABLE_ROWS:
             raise UnrecordableValue(f"table '{name}' has {rows.num_rows} rows; at most {_TABLE_ROWS} belong in MLflow")

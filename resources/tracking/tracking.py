@@ -1,11 +1,11 @@
 """MLflow: the records of training runs, and the registry of a product's model versions.
 
-Belongs here: starting and ending runs, registering a bundle as a model version, and moving the aliases `champion` and
-`challenger` by compare-and-set. Does not belong here: what a run records (`run.py`), whether a model may be promoted
-(`assets.registry`).
+Belongs here: starting and ending runs, registering a bundle as a model version, and the aliases `champion` and
+`challenger`, which follow the rollout state. Does not belong here: what a run records (`run.py`), whether a model may
+be promoted (`assets.rollout`), which version decides (`resources.rollout_store`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from resources.environments import Environment
 from resources.locks import exclusive
 from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, unless
+from resources.tracking.local_store import checked_store
 from resources.tracking.run import TrackedRun
 from resources.tracking.versions import (
     READY_TAG,
-    REPLACED_TAG,
     RUN_TAG,
     Alias,
-    LostRace,
     RegisteredVersion,
     TrackingError,
     registered_version,
@@ -42,20 +41,35 @@ class Tracking:
             `http(s)://…`.
         artifacts: Folder or `s3://` prefix for the files of runs; empty where the server decides.
         lock: Address of the lock under which aliases move (`resources.locks.exclusive`); the same for every process.
+        rollout: Folder of the rollout store, whose bundles a local registry must know; empty for none.
         pages: Address of MLflow's pages for people; empty if there are none.
     """
 
     uri: str
     artifacts: str
     lock: str
+    rollout: str = ""
     pages: str = ""
 
     @classmethod
     def of(cls, environment: Environment) -> "Tracking":
-        """The environment's MLflow. The lock is in its database, or in the operational one where MLflow is a server."""
+        """The environment's MLflow. The lock is in its database, or among our own records where MLflow is a server."""
         uri = environment.mlflow_tracking_uri
-        lock = environment.database_url if uri.startswith("http") else uri
-        return cls(uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, pages=environment.mlflow_url)
+        lock = environment.records if uri.startswith("http") else uri
+        rollout = "" if "://" in environment.rollout else environment.rollout
+        return cls(
+            uri=uri, artifacts=environment.mlflow_artifacts, lock=lock, rollout=rollout, pages=environment.mlflow_url
+        )
+
+    def check(self) -> None:
+        """Checks a local database against the files beside it, before MLflow's server opens it.
+
+        Raises:
+            TrackingError: The database is missing or damaged, although there are runs or published bundles.
+        """
+        if not self.uri.startswith("http"):
+            with exclusive(self.lock, "mlflow-schema"):
+                checked_store(self.uri, self.artifacts, self.rollout)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
@@ -122,7 +136,7 @@ class Tracking:
             return self.version(product, known.version)
 
     def version(self, product: str, version: str) -> RegisteredVersion:
-        """The version of a number.
+        """The version with this number.
 
         Raises:
             TrackingError: The version does not exist.
@@ -144,71 +158,59 @@ class Tracking:
                 return tuple(sorted(found, key=lambda entry: int(entry.version)))
 
     def champion(self, product: str) -> RegisteredVersion | None:
-        """The version that decides; `None` if none was ever promoted."""
-        return self._holder(product, "champion")
+        """The version with the alias champion; `None` for none. Which version decides, the rollout state says."""
+        version = self._alias(product, "champion")
+        return None if version is None else self.version(product, version)
 
-    def challenger(self, product: str) -> RegisteredVersion | None:
-        """The version that decides for a share of the traffic, or only scores; `None` without one."""
-        return self._holder(product, "challenger")
-
-    def promote(self, product: str, version: str, *, expected: str | None) -> RegisteredVersion:
-        """Makes a version the champion, if the champion is still the expected one.
-
-        Of several callers that expect the same champion, one wins and the others get LostRace. The new champion records
-        the version that it replaced, and is no longer the challenger.
+    def follow(self, product: str, holders: Callable[[], Mapping[Alias, str | None]]) -> tuple[str, ...]:
+        """Gives each alias to the version that holds it by the product's rollout state.
 
         Args:
-            expected: The champion's version when the caller decided; `None` for no champion.
+            holders: Reads the state: for each alias its version, or `None` for none. It is called under the lock, so
+                that of two callers the last one follows the newest state.
+
+        Returns:
+            The aliases that were moved.
 
         Raises:
-            LostRace: The champion is not the expected one.
             TrackingError: The version does not exist or has no bundle.
         """
         with exclusive(self.lock, f"mlflow/{product}"):
-            chosen = self._ready(product, version)
-            self._require(product, "champion", expected)
-            if version == expected:
-                return chosen
-            # The tag comes first: after a crash between the two, a tag without the alias has no effect.
-            self._client.set_model_version_tag(product, version, REPLACED_TAG, expected or "")
-            self._client.set_registered_model_alias(product, "champion", version)
-            if self._alias(product, "challenger") == version:
-                self._client.delete_registered_model_alias(product, "challenger")
-            return self.version(product, version)
+            wanted = holders()
+            moved = [alias for alias, version in wanted.items() if self._alias(product, alias) != version]
+            for alias in moved:
+                version = wanted[alias]
+                if version is None:
+                    self._client.delete_registered_model_alias(product, alias)
+                else:
+                    self._client.set_registered_model_alias(product, alias, self._ready(product, version).version)
+            return tuple(moved)
 
-    def rollback(self, product: str, *, expected: str) -> RegisteredVersion:
-        """Makes the version that the champion replaced the champion again; a second rollback goes one further back.
-
-        Raises:
-            LostRace: The champion is not the expected one.
-            TrackingError: The champion replaced no other version.
-        """
-        with exclusive(self.lock, f"mlflow/{product}"):
-            self._require(product, "champion", expected)
-            previous = self.version(product, expected).replaced
-            if previous is None:
-                raise TrackingError(f"{product}: version {expected} replaced no other; there is none to go back to")
-            chosen = self.version(product, previous)
-            self._client.set_registered_model_alias(product, "champion", previous)
-            return chosen
-
-    def challenge(self, product: str, version: str | None, *, expected: str | None) -> None:
-        """Makes a version the challenger, or removes the challenger, if the challenger is still the expected one.
-
-        Args:
-            version: The new challenger; `None` removes the challenger.
-            expected: The challenger's version when the caller decided; `None` for no challenger.
+    @contextmanager
+    def alone(self, product: str) -> Iterator[None]:
+        """Within the block nobody else answers on a version of the product or moves its rollout.
 
         Raises:
-            LostRace: The challenger is not the expected one.
-            TrackingError: The version does not exist or has no bundle.
+            LockTimeout: Somebody else did for a minute.
         """
-        with exclusive(self.lock, f"mlflow/{product}"):
-            self._require(product, "challenger", expected)
-            if version is not None:
-                self._client.set_registered_model_alias(product, "challenger", self._ready(product, version).version)
-            elif expected is not None:
-                self._client.delete_registered_model_alias(product, "challenger")
+        with exclusive(self.lock, f"rollout/{product}"):
+            yield
+
+    def bundle(self, product: str, version: str, place: Path) -> Path:
+        """Copies the registry's bundle of a version into a local folder; the caller verifies it.
+
+        Raises:
+            TrackingError: The version does not exist or has no bundle, or its files cannot be read.
+        """
+        from mlflow.exceptions import MlflowException
+
+        found = self._ready(product, version)
+        try:
+            return self.resumed(found.run_id).download(_BUNDLE, place)
+        except (OSError, MlflowException) as error:
+            raise TrackingError(
+                f"{product}: the registry's bundle of version {version} (run {found.run_id}) cannot be read: {error}"
+            ) from error
 
     def annotate(self, product: str, version: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a version, such as its approver.
@@ -222,7 +224,7 @@ class Tracking:
 
     @cached_property
     def _client(self) -> "MlflowClient":
-        return open_client(self.uri, self.lock)
+        return open_client(self.uri, self.lock, self.artifacts, self.rollout)
 
     def _ready(self, product: str, version: str) -> RegisteredVersion:
         found = self.version(product, version)
@@ -231,7 +233,7 @@ class Tracking:
         return found
 
     def _reserved(self, product: str, run_id: str) -> RegisteredVersion:
-        """The run's version, made if it has none; the caller holds the lock."""
+        """The run's version; creates it if there is none. The caller holds the lock."""
         with unless(PRESENT):
             self._client.create_registered_model(product)
         for known in self.versions(product):
@@ -243,19 +245,9 @@ class Tracking:
         )
         return registered_version(made)
 
-    def _holder(self, product: str, alias: Alias) -> RegisteredVersion | None:
-        version = self._alias(product, alias)
-        return None if version is None else self.version(product, version)
-
     def _alias(self, product: str, alias: Alias) -> str | None:
-        """The version with the alias, or `None`; MLflow's own call raises the same error for none and for a typo."""
+        """The version with the alias, or `None`; MLflow's own lookup reports a missing alias as a wrong argument."""
         aliases: Mapping[str, object] = {}
         with unless(ABSENT):
             aliases = self._client.get_registered_model(product).aliases
         return str(aliases[alias]) if alias in aliases else None
-
-    def _require(self, product: str, alias: Alias, expected: str | None) -> None:
-        found = self._alias(product, alias)
-        if found != expected:
-            there, thought = found or "none", expected or "none"
-            raise LostRace(f"{product}: the {alias} is {there}, not {thought}; read again and decide again", found)

@@ -20,24 +20,10 @@ RUN_TAG = "loopline.run"
 """The run that made the version."""
 READY_TAG = "loopline.ready"
 """The bundle is registered; without the tag the version is a number that a run has reserved."""
-REPLACED_TAG = "loopline.replaced"
-"""The champion that the version replaced; empty for none."""
 
 
 class TrackingError(LooplineError):
-    """MLflow has not, or will not take, what was asked; the message names the model and the version."""
-
-
-class LostRace(TrackingError):
-    """The alias has moved since the caller read it. Read again and decide again.
-
-    Attributes:
-        found: The version that has the alias now, `None` for none.
-    """
-
-    def __init__(self, message: str, found: str | None = None) -> None:
-        super().__init__(message)
-        self.found = found
+    """MLflow lacks a record or refuses a change; the message names the model and the version."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +34,6 @@ class RegisteredVersion:
         version: A number, as text.
         run_id: The MLflow run that made the version.
         ready: Whether the bundle is registered.
-        replaced: The champion that the version replaced when it was promoted; `None` if it was never promoted, or was
-            the first champion.
         tags: The tags of the version.
     """
 
@@ -58,12 +42,11 @@ class RegisteredVersion:
     run_id: str
     created_at: datetime
     ready: bool
-    replaced: str | None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def registered_version(entry: "ModelVersion") -> RegisteredVersion:
-    """The version of an entry of MLflow's registry."""
+    """Converts an entry of MLflow's registry."""
     tags = {str(name): str(value) for name, value in entry.tags.items()}
     return RegisteredVersion(
         product=entry.name,
@@ -71,6 +54,5 @@ def registered_version(entry: "ModelVersion") -> RegisteredVersion:
         run_id=str(entry.run_id),
         created_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
         ready=READY_TAG in tags,
-        replaced=tags.get(REPLACED_TAG) or None,
         tags=tags,
     )

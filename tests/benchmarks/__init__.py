@@ -1,1 +1,1 @@
-"""Benchmarks: ratios and percentiles, measured in one run on one machine, with the machine described."""
+"""Benchmarks: ratios and percentiles, measured in one run on one machine, with a description of the machine."""

@@ -25,7 +25,7 @@ BENCHMARKS = (
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describes the machine that was measured."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
         "processor": models[0].partition(": ")[2] if models else platform.processor(),
@@ -37,7 +37,7 @@ def machine() -> dict[str, Any]:
 
 
 def main(names: list[str]) -> None:
-    """Runs the named benchmarks, or all; what each has found is told at once on standard error, and all at the end."""
+    """Runs the named benchmarks, or all; prints each result on standard error at once, and all results at the end."""
     found: dict[str, Any] = {"machine": machine()}
     for name in names or BENCHMARKS:
         print(f"==> {name}", file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
-"""How fast decisions are: over HTTP at a fixed rate, and in this process.
+"""Latency of decisions: over HTTP at a fixed rate, and in this process.
 
     python -m tests.benchmarks.bench_decisions [--seconds 20] [--rate 50] [--events 500]
 
-Prints one JSON object. The client is a process of its own and open-loop: a request is sent when its time has come,
-whatever became of those before, and its latency counts from that time.
+Prints one JSON object. The client is a separate process and open-loop: it sends each request at its planned time,
+whether or not earlier ones were answered, and measures the latency from that time.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def in_process(workspace: Workspace, events: int) -> dict[str, float]:
 
 
 def measure(rate: float = 50, seconds: float = 20, events: int = 500) -> dict[str, Any]:
-    """Starts the service, drives it from another process and measures in this one."""
+    """Measures the service, driven from another process, then the engine in this process."""
     with tempfile.TemporaryDirectory(prefix="loopline-bench-") as home:
         workspace = Workspace(Path(home), events_each=events)
         workspace.roll_out(workspace.publish(sample_parts("1")))

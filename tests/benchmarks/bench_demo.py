@@ -1,9 +1,9 @@
-"""How long the whole loop takes from nothing, and how much of it is the orchestrator.
+"""Time of the whole loop from nothing, and the orchestrator's share of it.
 
     python -m tests.benchmarks.bench_demo
 
-Prints one JSON object. The demonstration runs in a fresh home, as a stranger's does. The orchestrator's share is what
-its runs took beyond the time spent inside the assets' own functions: what calling them directly would take.
+Prints one JSON object. The demonstration runs in a fresh home, as for a new user. The orchestrator's share is the part
+of its runs' time that is spent outside the assets' own functions.
 """
 
 import json
@@ -21,7 +21,7 @@ from resources.environments import CHECKOUT
 
 
 def measure() -> dict[str, Any]:
-    """One demonstration in a fresh home, then a second one that finds everything there."""
+    """Measures a demonstration in a fresh home, then a second one that reuses everything."""
     with tempfile.TemporaryDirectory(prefix="loopline-bench-") as home:
         variables = {**os.environ, "LOOPLINE_HOME": home, "LOOPLINE_PORT_BASE": "47100"}
         first, wall = _demo(variables)

@@ -3,22 +3,22 @@
     python -m tests.benchmarks.bench_feast_join [--card FOLDER] [--rows N] [--repeats N]
 
 Prints one JSON object. The rows are card transactions: half a year of 5,000 customers from a seed, or the published
-ones in the monthly files that `--card`, or LOOPLINE_CARD_TRANSACTIONS, names. Feast does not aggregate: it joins, to
-each row, the latest row of values that were computed before. So both get the same Parquet file of values, count and
-mean amount over 1, 7 and 30 days of each customer, computed once a week, and the same Parquet file of rows, and give a
-table in memory; the kernel by six features `last`. The tables are compared, bit for bit, before any time counts.
+ones in the monthly files that `--card`, or LOOPLINE_CARD_TRANSACTIONS, names. Feast does not aggregate: it joins
+each row with the latest of its customer's precomputed values. So both sides read the same Parquet file of values (count
+and mean amount of each customer over 1, 7 and 30 days, computed once a week) and the same Parquet file of rows, and
+return a table in memory; the kernel uses six features `last`. The tables are compared bit for bit before any timing.
 
-Before Feast chooses, it puts every row beside every row of values of its customer: time and memory grow with the
-product of the two, so values of every day, rather than of every week, would take it about seven times both. It also
-keeps only one of the rows of a customer and moment, and none from before a customer's first values; so there are no
-such rows.
+Feast first joins every row with all values of its customer and then selects: time and memory grow with the product of
+the two, so daily instead of weekly values would take about seven times as much of both. Feast also keeps only one of
+several rows with the same customer and moment, and drops rows before a customer's first values; so the data has no such
+rows.
 
-`fresh` is a harder job, which Feast leaves to others: the kernel computes the same six aggregates from the transactions
+`fresh` is a harder task, which Feast does not offer: the kernel computes the same six aggregates from the transactions
 themselves, as of each row instead of as of the week before.
 
-Each runs in a process of its own that stays and has had a small run before; runs take turns, and a ratio is the median
-over their pairs. Peak memory is that of the whole process. Where memory does not suffice for Feast, fewer customers are
-taken: `rows` says how many rows remain. Feast is in an environment of its own, made from requirements-peers.lock.
+Each side runs in its own long-lived process after a small warm-up; runs alternate, and a ratio is the median over pairs
+of runs. Peak memory is that of the whole process. If memory does not suffice for Feast, fewer customers are taken:
+`rows` is the number of rows that remain. Feast has its own environment, made from requirements-peers.lock.
 """
 
 import argparse
@@ -104,14 +104,14 @@ def published(folder: Path) -> pa.Table:
 
 
 def of_some(transactions: pa.Table, rows: int) -> pa.Table:
-    """All transactions of as many customers as have about so many."""
+    """All transactions of some customers, about as many transactions as requested."""
     customer = transactions[_KEY].to_numpy()
     share = rows / len(customer)
     return transactions if share >= 1 else transactions.filter(pa.array(customer < share * (customer.max() + 1)))
 
 
 class Files:
-    """What both read: `values.parquet`, `spine.parquet` and `small.parquet`, and what `fresh` reads."""
+    """The input of both sides, `values.parquet`, `spine.parquet` and `small.parquet`, and the input of `fresh`."""
 
     def __init__(self, folder: Path, transactions: pa.Table) -> None:
         """Computes the values of all customers, once a week from the first midnight."""
@@ -123,7 +123,7 @@ class Files:
         events = transactions.append_column("known_at", transactions["event_time"])
         found = aggregates().compute({"card": events}, pa.table(grid))
         values = pa.table({_KEY: grid[_KEY], _TIME: grid["as_of"]} | dict(zip(NAMES, found.columns, strict=True)))
-        # Feast keeps one row of an entity and moment, so the rows to be joined have no two.
+        # Feast keeps one row for an entity and moment, so the rows to be joined have no duplicates.
         _, first = np.unique(np.stack([transactions[_KEY].to_numpy(), micros]), axis=1, return_index=True)
         own = transactions.take(pa.array(np.sort(first)))
         spine = pa.table({"row_id": np.arange(len(own)), _KEY: own[_KEY], _TIME: own["event_time"]})
@@ -134,7 +134,7 @@ class Files:
             pq.write_table(table, self.path(name), compression="zstd")
 
     def path(self, name: str) -> Path:
-        """Where a file is."""
+        """The path of a file."""
         return self.folder / f"{name}.parquet"
 
 
@@ -163,7 +163,7 @@ def by_kernel(kernel: Kernel, events: Path, spine: Path) -> tuple[Run, pa.Table]
 
 
 def joined(kernel: Kernel, events: Path, spine: Path) -> pa.Table:
-    """The rows of a file with their features over the events of another, which are known when they happen."""
+    """The rows of a file with features over the events of another file; the events are known when they happen."""
     (need,) = kernel.needs
     happened = pq.ParquetFile(events).read()
     happened = happened.rename_columns(["event_time" if name == _TIME else name for name in happened.schema.names])

@@ -2,17 +2,17 @@
 
     python -m tests.benchmarks.bench_feast_online [--requests N] [--rounds N]
 
-Prints one JSON object. The two do not do the same work. `feast_lookup` is Feast as it is meant: values that a job
-computed before are read from its online store, as old as that job. `loopline` fetches the entity's events and computes
-the values as of the request. `feast_on_demand` is Feast with Loopline's work: each entity's events are a row of lists,
-and an on-demand feature view of NumPy computes the values as of the request. All give a dictionary of the same thirty
-values, which are compared before any time counts: once from one Redis server, each by its own client and a database of
-its own, and once from each one's embedded default, SQLite for Feast and LMDB for Loopline.
+Prints one JSON object. The two sides do different work. `feast_lookup` is the intended use of Feast: it reads values
+that a job has precomputed from its online store. `loopline` fetches the entity's events and computes the values as of
+the request. `feast_on_demand` does Loopline's work in Feast: each entity's events are a row of lists, and an on-demand
+feature view of NumPy computes the values as of the request. All return a dictionary of the same thirty values, compared
+before any timing: once from one Redis server, each side with its own client and database, and once from each
+side's embedded default, SQLite for Feast and LMDB for Loopline.
 
-Each runs in a process of its own, one request after the other, after a warm-up; they take turns, a round each. A figure
-is the median over the rounds of a round's percentile, a ratio the median over the rounds of Feast's p50 by Loopline's:
-below 1 where Feast is quicker. Feast's registry is read once and its values never expire, which is its quickest. It is
-in an environment of its own, made from requirements-peers.lock.
+Each side runs in its own process, one request after the other, after a warm-up; the sides alternate by rounds. A figure
+is the median over rounds of the percentile in a round; a ratio is the median of Feast's p50 over Loopline's: below 1 if
+Feast is faster. Feast's fastest setting is used: its registry is read once and its values never expire. Feast has
+its own environment, made from requirements-peers.lock.
 """
 
 import argparse
@@ -49,12 +49,12 @@ _LISTS = {"event_time": "time", "amount": "event_amount", "balance_after": "bala
 
 
 def names(count: int) -> list[str]:
-    """The entities of so many requests, spread over all."""
+    """The entities of a number of requests, spread over all entities."""
     return [f"C{number * 7919 % ENTITIES}" for number in range(count)]
 
 
 def values(kernel: Kernel, table: pa.Table) -> pa.Table:
-    """A row an entity: its features as of NOW."""
+    """A row for each entity: its features as of NOW."""
     entities = [f"C{number}" for number in range(ENTITIES)]
     moments = pa.array([NOW] * ENTITIES, TIMESTAMP)
     spine = pa.table({"as_of": moments, "amount": [AMOUNT] * ENTITIES, KEY: entities})
@@ -63,7 +63,7 @@ def values(kernel: Kernel, table: pa.Table) -> pa.Table:
 
 
 def histories(table: pa.Table) -> pa.Table:
-    """A row an entity: its events as lists, moments as microseconds."""
+    """A row for each entity: its events as lists, moments as microseconds."""
     plain = table.select([KEY, *_LISTS]).rename_columns([KEY, *_LISTS.values()])
     plain = plain.set_column(1, "time", plain["time"].cast(pa.int64()))
     lists = plain.group_by(KEY).aggregate([(name, "list") for name in _LISTS.values()])
@@ -72,7 +72,7 @@ def histories(table: pa.Table) -> pa.Table:
 
 
 def decide(store: OnlineStore, kernel: Kernel, name: str) -> dict[str, Any]:
-    """What one request asks of Loopline: the events of an entity, and the features over them."""
+    """One request to Loopline: fetches the events of an entity and computes the features over them."""
     entity = EntityEvents(SOURCE, KEY, name)
     own = store.fetch_all((entity,)).tables[entity]
     spine = pa.table({"as_of": pa.array([NOW], TIMESTAMP), "amount": [AMOUNT], KEY: [name]})
@@ -80,16 +80,16 @@ def decide(store: OnlineStore, kernel: Kernel, name: str) -> dict[str, Any]:
 
 
 def ask(feast: Peer, table: str, asked: list[str]) -> dict[str, Any]:
-    """The same requests to Feast; what is computed on demand needs what the request knows."""
+    """The same requests to Feast; an on-demand view also needs the request's columns."""
     known = {"amount": AMOUNT, "as_of": int(NOW.timestamp() * 1e6)} if table == "histories" else {}
     return feast.ask("read", rows=[{KEY: name} | known for name in asked])
 
 
 def compare(store: OnlineStore, kernel: Kernel, feast: Peer, table: str) -> None:
-    """The same values for some entities, but for the order in which a sum was rounded.
+    """Checks that both give the same values for some entities, up to the rounding of sums.
 
     Raises:
-        AssertionError: They differ.
+        AssertionError: The values differ.
     """
     for name in names(_COMPARED):
         ours, theirs = decide(store, kernel, name), ask(feast, table, [name])["values"]
@@ -111,7 +111,7 @@ def timed(store: OnlineStore, kernel: Kernel, asked: list[str]) -> list[float]:
 
 
 def rounds(store: OnlineStore, kernel: Kernel, feasts: dict[str, Peer], requests: int, times: int) -> dict[str, Any]:
-    """Latencies of all, and the ratios, by turns."""
+    """The latencies of all sides, which alternate by rounds, and the ratios."""
     found: list[dict[str, dict[str, float]]] = []
     for number in range(times + 1):
         asked = names(requests if number else _WARM_UP)
@@ -133,7 +133,7 @@ def measure(requests: int = 500, times: int = 5, peers: str = PEERS) -> dict[str
     """Both kinds of store.
 
     Raises:
-        AssertionError: The two give other values.
+        AssertionError: The sides give different values.
     """
     kernel = compile_features(features(), RESOLUTIONS)
     table = events(ENTITIES, EVENTS_EACH)

@@ -1,8 +1,8 @@
-"""How quick the kernel is, against Spark's window functions and pandas' rolling windows on the same data.
+"""Speed of the kernel, compared with Spark's window functions and pandas' rolling windows on the same data.
 
 Run as `python -m tests.benchmarks.bench_features [--events N] [--rows N]`; prints one JSON object. All three compute
 counts, sums and means over three windows of one entity's events, for rows among those events; their values are compared
-before any time counts. Times are of this machine; the ratios are what to look at.
+before any timing. Times depend on the machine; the ratios matter.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def history(events: int, rows: int, entities: int) -> tuple[pa.Table, pa.Table]:
 
 
 def by_pandas(events: pd.DataFrame, spine: pd.DataFrame) -> np.ndarray:
-    """Rolling windows over every event, then the rows asked for."""
+    """Rolling windows over every event, then selects the requested rows."""
     ordered = events.sort_values(["entity", "event_time"], ignore_index=True)
     grouped = ordered.set_index("event_time").groupby("entity")["amount"]
     for n in WINDOWS:
@@ -72,7 +72,7 @@ def by_pandas(events: pd.DataFrame, spine: pd.DataFrame) -> np.ndarray:
 
 
 def by_spark(events: DataFrame, spine: DataFrame) -> DataFrame:
-    """Range windows over every event, then the rows asked for."""
+    """Range windows over every event, then selects the requested rows."""
     moment = sf.unix_micros("event_time")
     frame = events
     for n in WINDOWS:
@@ -84,7 +84,7 @@ def by_spark(events: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def timed(work: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarray]:
-    """Seconds of the quickest of some runs, and what it gave."""
+    """Seconds of the fastest of some runs, and its result."""
     best, value = np.inf, np.empty(0)
     for _ in range(repeats):
         start = time.perf_counter()
@@ -120,7 +120,7 @@ def measure(events: int = 300_000, rows: int = 30_000) -> dict[str, Any]:
     """All times and ratios.
 
     Raises:
-        AssertionError: Two of them disagree.
+        AssertionError: Two of the three disagree.
     """
     compiled = kernel()
     table, spine = history(events, rows, max(1, events // 200))

@@ -1,10 +1,10 @@
-"""How fast the online store gives an entity's events, and thirty features over them.
+"""Latency of fetching an entity's events from the online store, and of thirty features over them.
 
     python -m tests.benchmarks.bench_online
 
 Prints one JSON object: fetching and computing for an entity with 500 events, from LMDB, from Redis, and from SQLite as
-the other embedded store that comes to mind; bulk loading; one event appended; and an entity with a million events, from
-tiles and, for comparison, from all of its events. All in this process, a request after the other.
+another embedded store; bulk loading; appending one event; and an entity with a million events, from
+tiles and, for comparison, from all of its events. All in this process, one request after the other.
 """
 
 import json
@@ -66,7 +66,7 @@ def features() -> FeatureSet:
 
 
 def events(entities: int, each: int, seed: int = 3) -> pa.Table:
-    """So many events of each entity in the 90 days before NOW."""
+    """The events of each entity in the 90 days before NOW."""
     random = np.random.default_rng(seed)
     n, now = entities * each, int(NOW.timestamp() * 1e6)
     moments = pa.array(np.sort(now - random.integers(1, 90 * 86_400_000_000, n)), pa.int64()).cast(TIMESTAMP)
@@ -85,7 +85,7 @@ def events(entities: int, each: int, seed: int = 3) -> pa.Table:
 
 
 def timed(step: Callable[[int], object], times: int) -> dict[str, float]:
-    """Percentiles of one step's latency, and the median of its processor time, which a busy machine moves less."""
+    """Percentiles of one step's latency, and the median of its processor time, which other load affects less."""
     taken, worked = [], []
     for number in range(_WARM_UP + times):
         began, begun = time.perf_counter(), time.thread_time()
@@ -151,7 +151,7 @@ def of_sqlite(folder: Path, table: pa.Table) -> dict[str, Any]:
 
 
 def of_many(store: OnlineStore, kernel: Kernel, number: int) -> dict[str, Any]:
-    """A decision's features for an entity with so many events, from tiles and from all of them; they are the same."""
+    """A decision's features for an entity with many events, from tiles and from all events; the values are equal."""
     (tiling,) = tilings_of(kernel)
     table = events(1, number)
     load = SourceLoad(SOURCE, KEY, "", 1, (), NOW, timedelta(days=90))

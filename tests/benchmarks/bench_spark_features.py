@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.bench_spark_features [--events N] [--rows N] [--repeats N] [--growth]
 
-Prints one JSON object. All read the same Parquet files (a file a day) and write a Parquet file a day: count, sum and
-maximum of one entity's events over 7, 30 and 90 days. Their values are compared before any time counts. Runs are
-interleaved, and a ratio is the median over its pairs. The first run of each, and with it the start of its session, is
-not counted. The last day alone comes after the kernel, when the peers' processes have come to rest. DuckDB is in an
-environment of its own, which `make bench` makes from requirements-peers.lock.
+Prints one JSON object. All read the same Parquet files (one a day) and write one Parquet file a day: count, sum and
+maximum of one entity's events over 7, 30 and 90 days. Their values are compared before any timing. Runs alternate, and
+a ratio is the median over pairs of runs. The first run of each, which starts its session, does not count. The run of
+only the last day comes after the kernel's, when the peers' processes are idle. DuckDB has its own environment, which
+`make bench` makes from requirements-peers.lock.
 
 `--growth`, or LOOPLINE_BENCH_GROWTH=1, adds the job from one to fifty million events: seconds, memory, exponent.
 """
@@ -69,10 +69,10 @@ def kernel() -> Kernel:
 
 
 class History:
-    """Events and rows to be decided, made from a seed, as the lake keeps them: a file a day."""
+    """Events and rows to be decided, generated from a seed, in the lake's layout: a file for each day."""
 
     def __init__(self, folder: Path, events: int, rows: int, skew: float = 0.0) -> None:
-        """`skew` is the share of events and rows that are of one entity."""
+        """`skew` is the share of events and rows that belong to one entity."""
         random = np.random.default_rng(0)
         self.entities = max(1, events // 200)
         self.events = self._write(folder / "events", random, events, skew, spine=False)
@@ -96,7 +96,7 @@ class History:
 
 
 def files_of(table: str, paths: list[str]) -> DataFiles:
-    """Some files of a table that has the columns of the last one."""
+    """Some files of a table, which has the columns of the last file."""
     return DataFiles(TableVersion(table, pq.read_schema(paths[-1])), tuple(paths))
 
 
@@ -137,7 +137,7 @@ def by_kernel(compiled: Kernel, history: History) -> float:
 
 
 def by_duckdb(python: str, folder: Path, target: Path | None, cores: int) -> float:
-    """Seconds of DuckDB from files to files; without a target, of its windows alone over loaded tables."""
+    """Seconds of DuckDB from files to files; without a target, only of its windows over loaded tables."""
     given = {
         "events": f"{folder}/events/*/*.parquet", "spine": f"{folder}/spine/*/*.parquet",
         "target": None if target is None else str(target), "windows": WINDOWS, "threads": cores,
@@ -149,7 +149,7 @@ def by_duckdb(python: str, folder: Path, target: Path | None, cores: int) -> flo
 
 @contextmanager
 def spark_windows(folder: Path, cores: int) -> Iterator[Callable[[Path], float]]:
-    """Seconds of Spark's window functions, by a session of their own that stays."""
+    """Seconds of Spark's window functions, in their own long-lived session."""
     command = [sys.executable, "-m", "tests.benchmarks.peer_spark_windows", str(folder), str(cores)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
 
@@ -174,7 +174,7 @@ def session(folder: Path, cores: int) -> Iterator[SparkSession]:
 
 
 def values(target: Path) -> np.ndarray:
-    """What was written, in order of row_id: float64 [rows, 1 + features]."""
+    """The written values in order of row_id: float64 [rows, 1 + features]."""
     found = ds.dataset(target, format="parquet").to_table(columns=["row_id", *NAMES]).sort_by("row_id")
     return np.column_stack([column.cast(pa.float64()).to_numpy() for column in found.columns])
 
@@ -182,7 +182,7 @@ def values(target: Path) -> np.ndarray:
 def growth(sizes: tuple[int, ...], cores: int) -> dict[str, Any]:
     """Seconds and peak memory of the job as events and entities grow, and the exponent of the time's growth.
 
-    Each history has a session of its own. It is run twice, and so is its last day alone; the second time counts.
+    Each history has its own session. The job runs twice over all days, then twice over the last day; the second counts.
     """
     points = []
     for size in sizes:
@@ -206,7 +206,7 @@ def measure(
     """All times and ratios.
 
     Raises:
-        AssertionError: Two of them disagree.
+        AssertionError: Two of the jobs disagree.
     """
     cores, compiled = os.cpu_count() or 1, kernel()
     with tempfile.TemporaryDirectory(prefix="loopline-bench-") as name:

@@ -1,11 +1,11 @@
-"""The features of `bench_spark_features` by DuckDB: a program of its own, run by the peers' interpreter.
+"""The features of `bench_spark_features` by DuckDB: a separate program, run by the peers' interpreter.
 
 Belongs here: reading a command, running it in DuckDB, printing its seconds. It imports nothing of this repository and
 nothing but DuckDB, which is not among this project's packages.
 
     python peer_duckdb.py '{"events": "…/*.parquet", "spine": "…/*.parquet", "target": "…", "windows": [7, 30, 90]}'
 
-With `target` null the events and rows are loaded into tables first, and the seconds are those of the windows alone.
+If `target` is null, the events and rows are loaded into tables first, and the seconds cover only the windows.
 """
 
 import json
@@ -22,7 +22,7 @@ KINDS = (("count", "count(event)"), ("sum", "sum(amount)"), ("max", "max(amount)
 
 
 def query(events: str, spine: str, windows: list[int]) -> str:
-    """Range windows over events and rows together, of which the rows are kept."""
+    """Range windows over the union of events and rows; keeps only the rows."""
     columns = [f"{call} OVER w{n} AS {kind}_{n}d" for n in windows for kind, call in KINDS]
     frames = [
         f"w{n} AS (PARTITION BY entity ORDER BY moment RANGE BETWEEN INTERVAL {n * 86_400_000_000 - 1} MICROSECONDS "

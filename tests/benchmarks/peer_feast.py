@@ -1,18 +1,18 @@
-"""Feast 0.67 as it is used: a program of its own, run by the peers' interpreter.
+"""The commands of the benchmarks in Feast 0.67: a separate program, run by the peers' interpreter.
 
-Belongs here: reading commands, running them in Feast, answering with times. It imports nothing of this repository and
-nothing but Feast and what Feast brings, which is not among this project's packages. Does not belong here: the other
-side of the comparison.
+Belongs here: reading commands, running them in Feast, answering with times. It imports only Feast and Feast's
+dependencies, which are not among this project's packages, and nothing of this repository. Does not belong here: the
+other side of the comparison.
 
-    python peer_feast.py FOLDER    then a JSON object a line; each is answered by one
+    python peer_feast.py FOLDER    reads a JSON object a line, and answers each with one
 
 {"join": {"spine": FILE, "target": FILE}}    each row of FILE with the values that FOLDER/values.parquet has for it
 {"load": {"store": {"type": "redis", …}, "table": NAME}}    FOLDER/NAME.parquet into an online store
-{"read": {"rows": [{"customer_id": …}, …]}}    what was loaded last, of one entity after the other, a request each
+{"read": {"rows": [{"customer_id": …}, …]}}    the values loaded last, one request for each entity
 
-A table is a row an entity (and moment, for `join`) of values to be served as they are. The table `histories` holds
-each entity's events as lists instead, and an on-demand feature view computes the values at the request.
-Feast 0.67 sends no telemetry; a connection to another machine would be refused here.
+A table has a row of values for each entity (and moment, for `join`), which Feast serves unchanged. The table
+`histories` holds each entity's events as lists instead, and an on-demand feature view computes the values.
+Feast 0.67 sends no telemetry; this program refuses connections to other machines.
 """
 
 import json
@@ -51,7 +51,7 @@ COMPUTED = (
 def over_events(row: dict[str, Any]) -> dict[str, Any]:
     """The thirty features of `bench_online` over the events of one entity: the function of an on-demand view.
 
-    Missing is NaN: Feast tries the function to learn types, and None has none.
+    A missing value is NaN: Feast infers types by calling the function, and None has no type.
     """
     times, amounts = np.asarray(row["time"]), np.asarray(row["event_amount"])
     balances, category = np.asarray(row["balance_after"]), np.asarray(row["category"])
@@ -78,14 +78,14 @@ def over_events(row: dict[str, Any]) -> dict[str, Any]:
 
 
 class Peer:
-    """What the commands do, with the stores' files in one folder."""
+    """The commands; the stores' files are in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._online: tuple[FeatureStore, FeatureService] | None = None
 
     def join(self, spine: str, target: str) -> dict[str, Any]:
-        """The latest values of each entity as of each row, read from files to a table in memory."""
+        """The latest values of each row's entity as of the row, read from files into a table in memory."""
         store, service = self._store({"type": "sqlite", "path": str(self._folder / "unused.sqlite")}, "values")
         began, begun = time.perf_counter(), time.process_time()
         found = store.get_historical_features(entity_df=pd.read_parquet(spine), features=service).to_arrow()
@@ -112,7 +112,7 @@ class Peer:
         return {"milliseconds": taken, "values": {name: column[0] for name, column in found.items() if name != KEY}}
 
     def _store(self, online: dict[str, Any], table: str) -> tuple[FeatureStore, FeatureService]:
-        """A feature store with one table, whose registry is read once and never again."""
+        """A feature store with one table; its registry is read only once."""
         config = RepoConfig(
             project="bench",
             provider="local",
@@ -147,7 +147,7 @@ def feast_type(arrow: pa.DataType) -> Any:
 
 
 def on_demand(view: FeatureView) -> OnDemandFeatureView:
-    """Computes the features of a request from the lists of its entity, by a function over one row: its quickest."""
+    """Computes a request's features from the lists of its entity, by a function of one row, the fastest kind."""
     request = RequestSource(
         name="request", schema=[Field(name="amount", dtype=Float64), Field(name="as_of", dtype=Int64)]
     )
@@ -162,10 +162,10 @@ def on_demand(view: FeatureView) -> OnDemandFeatureView:
 
 
 def stay_here(event: str, arguments: tuple) -> None:
-    """Refuses every connection, datagram and port that is not of this machine's loopback.
+    """Refuses every connection, datagram and port outside this machine's loopback.
 
     Raises:
-        PermissionError: There is one.
+        PermissionError: Feast opens such a connection.
     """
     if event in ("socket.connect", "socket.bind", "socket.sendto"):
         address = arguments[1]
@@ -176,7 +176,7 @@ def stay_here(event: str, arguments: tuple) -> None:
 def main(folder: str) -> None:
     """Answers until standard input ends."""
     sys.addaudithook(stay_here)
-    answers, sys.stdout = sys.stdout, sys.stderr  # what Feast prints is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr  # Feast's own output is not an answer
     peer = Peer(Path(folder))
     for line in sys.stdin:
         ((command, given),) = json.loads(line).items()

@@ -1,6 +1,6 @@
-"""The features of `bench_spark_features` by Spark's window functions, with Spark's defaults: a process of its own.
+"""The features of `bench_spark_features` by Spark's window functions, with Spark's defaults: a separate process.
 
-Belongs here: a session that stays, and one run for each line of standard input. Does not belong here: what is compared.
+Belongs here: a long-lived session, and one run for each line of standard input. Does not belong here: comparisons.
 
     python -m tests.benchmarks.peer_spark_windows FOLDER CORES   then a target folder a line; seconds come back
 """
@@ -15,7 +15,7 @@ from tests.benchmarks.bench_spark_features import DAY, WINDOWS
 
 
 def write(spark: SparkSession, folder: str, target: str) -> None:
-    """Range windows over events and rows together, of which the rows are kept."""
+    """Range windows over the union of events and rows; keeps only the rows."""
     nothing = sf.lit(None)
     key = "entity long, event_time timestamp"
     events = (
@@ -44,7 +44,7 @@ def write(spark: SparkSession, folder: str, target: str) -> None:
 
 
 def main(folder: str, cores: str) -> None:
-    """Runs as often as it is asked to."""
+    """Runs once for each line of standard input."""
     spark = (
         SparkSession.builder.master(f"local[{cores}]")
         .config("spark.sql.session.timeZone", "UTC")

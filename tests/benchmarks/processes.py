@@ -1,6 +1,6 @@
-"""Processes beside the benchmarks: who is compared with, and how much memory they take.
+"""Processes beside the benchmarks: the peers, and the memory of a process.
 
-Belongs here: the interpreter of the peers, the talk with one, its memory. Does not belong here: what is compared.
+Belongs here: the interpreter of the peers, commands to a peer, peak memory. Does not belong here: comparisons.
 """
 
 import json
@@ -21,9 +21,9 @@ class Peer:
     """A program of this folder that answers each JSON object on a line of its standard input with another.
 
     Args:
-        python: The interpreter that runs it.
-        program: Its file.
-        arguments: What it is started with.
+        python: The interpreter that runs the program.
+        program: The program's file.
+        arguments: The arguments of the program.
     """
 
     def __init__(self, python: str, program: str, *arguments: str) -> None:
@@ -33,10 +33,10 @@ class Peer:
         self.process = psutil.Process(self._process.pid)
 
     def ask(self, command: str, **given: Any) -> dict[str, Any]:
-        """One command and its answer.
+        """Sends one command; returns its answer.
 
         Raises:
-            RuntimeError: The process has ended; why is on standard error.
+            RuntimeError: The process has ended; the cause is on standard error.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -44,7 +44,9 @@ class Peer:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self._name} ended with status {self._process.wait()} at '{command}'; it says why")
+            raise RuntimeError(
+                f"{self._name} ended with status {self._process.wait()} at '{command}'; see its standard error"
+            )
         return json.loads(answer)
 
     def __enter__(self) -> Self:
@@ -53,7 +55,7 @@ class Peer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends it: its standard input ends, and if that does not help, it is killed."""
+        """Ends the process: closes its standard input, and kills it if it does not end."""
         try:
             self._process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
@@ -62,11 +64,11 @@ class Peer:
 
 
 class PeakMemory:
-    """The largest sum of the resident memory of a process and all below it, looked at ten times a second.
+    """The largest total resident memory of a process and its descendants, sampled ten times a second.
 
     Args:
-        root: The process; this one unless said.
-        alone: Leave out what is below it, and look a hundred times a second.
+        root: The process; by default this one.
+        alone: Leave out the child processes, and sample a hundred times a second.
     """
 
     def __init__(self, root: psutil.Process | None = None, *, alone: bool = False) -> None:
@@ -91,6 +93,6 @@ class PeakMemory:
             for process in (self._root, *(() if self._alone else self._root.children(recursive=True))):
                 try:
                     sizes.append(process.memory_info().rss)
-                except psutil.NoSuchProcess:  # it ended while it was looked at
+                except psutil.NoSuchProcess:  # it ended during the sampling
                     continue
             self.bytes = max(self.bytes, sum(sizes))

@@ -1,4 +1,4 @@
-"""A code location whose schedules and sensors are asked, over a real instance and a real lake."""
+"""A code location whose schedules and sensors are evaluated with a real instance and a real lake."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from pipelines.connections import connections
 from pipelines.products import load_product
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.store import RolloutStore
 from tests.support.clocks import StoppedClock
 
 PRODUCT = load_product("card_fraud")
@@ -30,7 +32,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Ticking:
-    """The code location of card_fraud, and an instance that its schedules and sensors are asked in."""
+    """The code location of card_fraud, and the instance in which its schedules and sensors are evaluated."""
 
     environment: Environment
     instance: dg.DagsterInstance
@@ -42,7 +44,7 @@ class Ticking:
         return Lake(self.environment.lake)
 
     def ask(self, name: str, at: datetime = NOW) -> dg.RunRequest | str:
-        """What a schedule or sensor asks for in one tick, or why it asks for nothing."""
+        """The run request of one tick of a schedule or sensor, or its reason to skip."""
         repository = self.definitions.get_repository_def()
         known: dict[str, Any] = {**connections(PRODUCT, self.environment), "clock": self.clock}
         is_schedule = name.endswith("_schedule")
@@ -65,18 +67,25 @@ class Ticking:
         assert isinstance(request, dg.RunRequest)
         return request
 
+    def crown(self, version: str) -> None:
+        """The version decides from now on, as its rollout manifest says; sensors do not open its bundle."""
+        release = Release(version=version, digest="ab" * 32)
+        manifest = RolloutManifest(product=PRODUCT.name, champion=release, updated_at=NOW, by="tests", reason="tests")
+        store = RolloutStore.open(self.environment.rollout, self.environment.home / "fetched")
+        store.backend.replace(f"{PRODUCT.name}/manifest.json", manifest.to_json())
+
     def made(self, asset: str, *days: date) -> None:
         for partition in [day.isoformat() for day in days] or [None]:
             event = dg.AssetMaterialization(asset_key(PRODUCT, asset), partition=partition)
             self.instance.report_runless_asset_event(event)
 
     def record_drift(self, psi: dict[date, float], *, rows: int = 900, model: str = "3") -> None:
-        """Each day's figures: one feature and the score, both that far from the reference."""
+        """Records drift for each day: one feature and the score, both at the given distance from the reference."""
         by_day = {day: tuple(_figure(name, kind, value, rows) for name, kind in _COLUMNS) for day, value in psi.items()}
         self._record("drift", drift_table(by_day), list(psi), model)
 
     def record_performance(self, auc: dict[date, float], *, labelled: int = 4_000, model: str = "3") -> None:
-        """Each day's realised AUC, where 0.9 was approved."""
+        """Records each day's realised AUC; the approved AUC is 0.9."""
         common = {"rows": labelled, "labelled": labelled, "positives": labelled // 10}
         days = [{"day": day, **common, "auc": value} for day, value in auc.items()]
         table = pa.Table.from_pylist(days, schema=PERFORMANCE_SCHEMA)
@@ -106,7 +115,7 @@ def ticking(tmp_path: Path) -> Iterator[Ticking]:
 
 @pytest.fixture
 def ticking_on_disk(tmp_path: Path) -> Iterator[Ticking]:
-    """Schedules are only asked in an instance that can be opened a second time."""
+    """Evaluating a schedule needs an instance that can be opened a second time."""
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"run_retries": RETRIES}) as instance:
         yield over(instance, tmp_path)
 
@@ -114,4 +123,6 @@ def ticking_on_disk(tmp_path: Path) -> Iterator[Ticking]:
 def over(instance: dg.DagsterInstance, folder: Path) -> Ticking:
     environment, clock = load_environment({"LOOPLINE_HOME": str(folder / "home")}), StoppedClock(TODAY)
     definitions = build_pipeline(PRODUCT, environment=environment, resources={"clock": clock})
-    return Ticking(environment, instance, clock, definitions)
+    ticking = Ticking(environment, instance, clock, definitions)
+    ticking.crown("3")
+    return ticking

@@ -13,7 +13,7 @@ import pytest
 
 from assets.materialising import asset_key
 from pipelines.jobs import daily_name
-from pipelines.sensors import failure_alert
+from pipelines.sensors import approval_alert, failure_alert
 from resources.environments import CHECKOUT
 from resources.notifications import WebhookNotifier
 from resources.sources.readers import SourceUnavailable
@@ -176,3 +176,35 @@ def test_a_load_that_failed_names_the_command_that_loads(ticking: Ticking, recei
     (alert,) = receiver.alerts
     assert alert["title"] == "card_fraud: online_store failed"
     assert alert["remedy"] == "loopline load card_fraud"
+
+
+def test_a_version_that_waits_for_an_approver_is_an_alert_with_its_card_and_the_commands(
+    ticking: Ticking, receiver: Receiver
+) -> None:
+    card = "http://127.0.0.1:4701/#/experiments/1/runs/f00d/artifacts/documents/model_card.md"
+    terms = f"{PRODUCT.name} 4 --by NAME --reason TEXT"
+    waiting = {
+        "version": "4", "reason": "all 13 gates passed; waits for an approver other than risk", "model_card": card,
+        "approve": f"loopline approve {terms}", "reject": f"loopline reject {terms}",
+    }  # fmt: skip
+    sensor = approval_alert(PRODUCT)
+
+    def tick(cursor: str | None) -> str | None:
+        resources = {"notifier": WebhookNotifier(receiver.url)}
+        with dg.build_sensor_context(ticking.instance, cursor=cursor, resources=resources) as context:
+            return sensor.evaluate_tick(context).cursor
+
+    def deploy(**metadata: Any) -> None:
+        key = asset_key(PRODUCT, "deployment")
+        ticking.instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata=metadata))
+
+    cursor = tick(None)
+    deploy(champion="3")
+    cursor = tick(cursor)
+    assert receiver.alerts == []
+    deploy(champion="3", waiting=waiting)
+    cursor = tick(cursor)
+    tick(cursor)
+    (alert,) = receiver.alerts
+    assert (alert["title"], alert["severity"], alert["link"]) == ("version 4 waits for an approver", "warning", card)
+    assert all(word in alert["message"] for word in (card, waiting["approve"], waiting["reject"], waiting["reason"]))

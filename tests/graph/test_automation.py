@@ -1,19 +1,19 @@
 """What starts by itself: schedules, sensors and the online store's policy, asked over a real instance and lake."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
 from assets.materialising import asset_key
+from assets.monitoring.verdicts import Cause
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.products import load_product, product_names
+from pipelines.run_requests import Attempt, next_attempt, request_day, request_retraining
 from resources.environments import load_environment
 from resources.lake import Lake
 from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
@@ -81,6 +81,7 @@ def test_a_cause_starts_one_retraining_and_no_second(ticking: Ticking, sensor: s
     retrain(ticking, trained_at=NOW - timedelta(days=39), tags=dict(request.tags))
     assert f"already answered by a run ({request.run_key})" in str(ticking.ask(sensor))
 
+    ticking.crown("4")
     ticking.record_drift({YESTERDAY: 0.7}, model="4")
     ticking.record_performance({YESTERDAY: 0.6}, model="4")
     assert requested(ticking.ask(sensor)).run_key == f"card_fraud/{kind}/v4/2026-09-30", (
@@ -114,8 +115,9 @@ def test_a_retraining_that_is_under_way_is_waited_for(ticking: Ticking) -> None:
 
 
 def test_what_is_unknown_is_said_and_starts_nothing(ticking: Ticking) -> None:
-    assert ticking.ask(DRIFT) == "unknown: drift: no figures are recorded in the last 60 days"
-    assert ticking.ask(PERFORMANCE) == "unknown: performance: no figures are recorded in the last 60 days"
+    none = "no figures of the champion, version 3, are recorded for recent days"
+    assert ticking.ask(DRIFT) == f"unknown: drift: {none}"
+    assert ticking.ask(PERFORMANCE) == f"unknown: performance: {none}"
     retrain(ticking, trained_at=NOW - timedelta(days=40))
     ticking.record_drift({YESTERDAY: 0.6}, rows=20)
     assert "20 rows in the window; at least 500 are needed" in str(ticking.ask(DRIFT))
@@ -128,6 +130,110 @@ def _nothing_of(lake: Lake) -> pa.Table:
     return lake.schema(f"{PRODUCT.name}/drift").empty_table()
 
 
+@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
+def test_a_new_champion_is_not_judged_by_figures_of_its_predecessor(ticking: Ticking, sensor: str) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift(dict.fromkeys(days_before(4), 0.6))
+    ticking.record_performance(dict.fromkeys(days_before(4), 0.7))
+    requested(ticking.ask(sensor))
+    ticking.crown("4")
+    assert "no figures of the champion, version 4, are recorded" in str(ticking.ask(sensor))
+
+
+@pytest.mark.parametrize("sensor", [DRIFT, PERFORMANCE])
+def test_an_episode_of_months_is_one_cause(ticking: Ticking, sensor: str) -> None:
+    """Its first day stays, whatever day it is asked on."""
+    retrain(ticking, trained_at=NOW - timedelta(days=400))
+    record = ticking.record_drift if sensor == DRIFT else ticking.record_performance
+    calm, moved = (0.1, 0.6) if sensor == DRIFT else (0.9, 0.7)
+    record({TODAY - timedelta(days=n): moved if n < 200 else calm for n in range(210, 0, -1)})
+    request = requested(ticking.ask(sensor))
+    assert str(request.run_key).endswith(f"/v3/{TODAY - timedelta(days=199)}")
+    retrain(ticking, trained_at=NOW - timedelta(days=30), tags=dict(request.tags))
+    for later in range(1, 4):
+        day = TODAY + timedelta(days=later)
+        record({day - timedelta(days=1): moved})
+        ticking.clock.today = day
+        assert f"already answered by a run ({request.run_key})" in str(ticking.ask(sensor))
+
+
+def died(ticking: Ticking, job: str, request: dg.RunRequest, *, refused: bool = False) -> dg.DagsterRun:
+    """A run that a tick asked for, and that failed: in a step, or by a blocking check."""
+
+    @dg.asset(
+        check_specs=[dg.AssetCheckSpec("gate", asset="anything", blocking=True)],
+        partitions_def=dg.DailyPartitionsDefinition("2026-09-01") if request.partition_key else None,
+    )
+    def anything() -> Iterator[dg.MaterializeResult[None]]:
+        if not refused:
+            raise RuntimeError("the machine went away")
+        yield dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=False, check_name="gate")])
+
+    definitions = dg.Definitions([anything], jobs=[dg.define_asset_job(job, [anything])])
+    result = definitions.resolve_job_def(job).execute_in_process(
+        instance=ticking.instance, partition_key=request.partition_key, raise_on_error=False, run_config=QUIET,
+        tags={**request.tags, "dagster/run_key": str(request.run_key)},
+    )  # fmt: skip
+    assert not result.success
+    return result.dagster_run
+
+
+def test_a_retraining_that_died_answers_nothing_and_is_asked_for_again(ticking: Ticking) -> None:
+    retrain(ticking, trained_at=NOW - timedelta(days=40))
+    ticking.record_drift({YESTERDAY: 0.6})
+    request = requested(ticking.ask(DRIFT))
+    died(ticking, retrain_name(PRODUCT), request)
+    assert "attempt 1 ended without success at" in str(ticking.ask(DRIFT))
+    cause = Cause("drift", str(request.run_key), "retrain", ("it drifted",))
+    for number, wait in ((2, timedelta(minutes=16)), (3, timedelta(hours=2)), (4, timedelta(hours=7))):
+        soon = datetime.now(UTC) + wait
+        again = requested(request_retraining(ticking.instance, PRODUCT, cause, NOW, moment=soon))
+        assert again.run_key == f"{request.run_key}/attempt-{number}"
+        assert again.tags["loopline/causes"] == request.run_key
+        died(ticking, retrain_name(PRODUCT), again, refused=number == 4)
+    later = datetime.now(UTC) + timedelta(days=9)
+    answer = request_retraining(ticking.instance, PRODUCT, cause, NOW, moment=later)
+    assert "already answered by a run" in str(answer), "a check refused the model, which is a result"
+
+
+def test_a_day_whose_run_failed_is_asked_for_again(ticking: Ticking) -> None:
+    ticking.made("features", TODAY - timedelta(days=2))
+    land(ticking, YESTERDAY)
+    request = requested(ticking.ask(LANDING))
+    died(ticking, daily_name(PRODUCT), request)
+    assert f"{YESTERDAY}: attempt 1 ended without success at" in str(ticking.ask(LANDING))
+    for number in (2, 3):
+        later = datetime.now(UTC) + timedelta(hours=2)
+        again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=later))
+        assert (again.run_key, again.partition_key) == (f"landed:{YESTERDAY}/attempt-{number}", f"{YESTERDAY}")
+        died(ticking, daily_name(PRODUCT), again)
+
+
+def test_a_run_that_died_unrecorded_is_asked_for_again_after_a_day(ticking: Ticking) -> None:
+    """Killed with its machine, it never ends in the records."""
+    key = YESTERDAY.isoformat()
+    tags = {"dagster/partition": key, "dagster/run_key": f"landed:{key}"}
+    job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
+    ticking.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    moment = datetime.now(UTC) + timedelta(hours=23)
+    assert "is under way" in str(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    moment += timedelta(hours=2)
+    again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    assert again.run_key == f"landed:{key}/attempt-2"
+
+
+def test_attempts_wait_longer_each_time_and_at_most_a_day() -> None:
+    waits = []
+    for number in range(1, 8):
+        earlier = [("k" if n == 1 else f"k/attempt-{n}", NOW) for n in range(1, number + 1)]
+        attempt = next_attempt("k", [*earlier, ("k2", NOW), ("k2/attempt-99", NOW)], NOW)
+        assert attempt.run_key == f"k/attempt-{number + 1}"
+        assert attempt.wait_until is not None
+        waits.append((attempt.wait_until - NOW) / timedelta(minutes=15))
+    assert waits == [1, 4, 16, 64, 96, 96, 96]
+    assert next_attempt("k", [("k2", NOW), ("k/attempt-x", NOW)], NOW) == Attempt("k")
+
+
 def test_calm_figures_start_nothing(ticking: Ticking) -> None:
     retrain(ticking, trained_at=NOW - timedelta(days=40))
     ticking.record_drift({YESTERDAY: 0.1})
@@ -138,7 +244,7 @@ def test_calm_figures_start_nothing(ticking: Ticking) -> None:
 
 def test_drift_without_a_training_on_record_is_a_contradiction(ticking: Ticking) -> None:
     ticking.record_drift({YESTERDAY: 0.6})
-    assert "no training is on record" in str(ticking.ask(DRIFT))
+    assert "none is on record" in str(ticking.ask(DRIFT))
 
 
 def test_the_retrain_schedule_keeps_its_cron_and_the_cooldown(ticking_on_disk: Ticking) -> None:
@@ -181,7 +287,7 @@ def test_a_day_starts_when_all_its_files_have_landed(ticking: Ticking) -> None:
     assert ticking.ask(LANDING) == "nothing is materialised yet; start with: loopline run card_fraud"
     ticking.made("features", *days_before(10)[:-1])
     (Path(ticking.environment.landing) / "fraud_labels" / f"{YESTERDAY}.csv").unlink()
-    assert ticking.ask(LANDING) == f"{YESTERDAY} has not landed whole: fraud_labels/{YESTERDAY}.csv"
+    assert ticking.ask(LANDING) == f"{YESTERDAY} lacks files: fraud_labels/{YESTERDAY}.csv"
     land(ticking, YESTERDAY)
     request = requested(ticking.ask(LANDING))
     assert (request.partition_key, request.run_key) == ("2026-09-30", "landed:2026-09-30")
@@ -207,7 +313,7 @@ def test_files_after_the_sandboxs_end_start_nothing(ticking: Ticking) -> None:
     """A day that the bank does not have is no partition, and no tick fails over it."""
     ticking.made("features", YESTERDAY)
     land(ticking, TODAY)
-    assert str(ticking.ask(LANDING)).startswith(f"{TODAY} is no day of card_fraud:")
+    assert str(ticking.ask(LANDING)).startswith(f"card_fraud has no day {TODAY}:")
 
 
 def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking) -> None:
@@ -226,54 +332,3 @@ def test_a_day_that_is_being_made_is_not_started_again(ticking_on_disk: Ticking)
     )
     assert [str(answer).startswith(f"{YESTERDAY} is under way: run ") for answer in answers] == [True, True]
     requested(ticking.ask(LANDING))
-
-
-# ---------------------------------------------------------------------- the online store
-
-
-@dataclass
-class Automation:
-    """The ticks of the automation sensor, one after the other."""
-
-    ticking: Ticking
-    cursor: Any = None
-
-    def tick(self) -> int:
-        """How often the online store is asked for; nothing else ever is."""
-        result = dg.evaluate_automation_conditions(
-            defs=self.ticking.definitions,
-            instance=self.ticking.instance,
-            asset_selection=dg.AssetSelection.all(),
-            cursor=self.cursor,
-        )
-        self.cursor = result.cursor
-        asked = result.get_num_requested(asset_key(PRODUCT, "online_store"))
-        assert result.total_requested == asked
-        return asked
-
-
-def test_the_online_store_follows_a_validated_table_that_was_made_anew(ticking: Ticking) -> None:
-    ticking.made("validated_fraud_labels", YESTERDAY)
-    automation = Automation(ticking)
-    assert automation.tick() == 0, "what was there before the first look is no news"
-    for table in ("validated_fraud_labels", "validated_card_transactions"):
-        ticking.made(table, YESTERDAY)
-        assert [automation.tick(), automation.tick()] == [1, 0]
-    ticking.made("features", YESTERDAY)
-    ticking.made("raw_fraud_labels", YESTERDAY)
-    assert automation.tick() == 0
-
-
-def test_what_is_mended_during_a_load_is_loaded_after_it(ticking: Ticking) -> None:
-    automation = Automation(ticking)
-    automation.tick()
-    key = asset_key(PRODUCT, "online_store")
-    load = ticking.instance.create_run_for_job(
-        ticking.definitions.resolve_job_def(daily_name(PRODUCT)).get_subset(asset_selection={key}),
-        asset_selection=frozenset({key}),
-        status=dg.DagsterRunStatus.STARTED,
-    )
-    ticking.made("validated_fraud_labels", YESTERDAY)
-    assert automation.tick() == 0
-    ticking.instance.report_run_canceled(load)
-    assert [automation.tick(), automation.tick()] == [1, 0]

@@ -19,10 +19,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from assets.serving.metrics import Metrics
-from resources.environments import CHECKOUT
+from pipelines.cli.app import app
+from resources.environments import CHECKOUT, UnknownEnvironment, load_environment
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = tuple(CHECKOUT / f"requirements{what}.lock" for what in ("", "-java", "-peers"))
+RUNTIME_LOCK = CHECKOUT / "infra" / "requirements-runtime.lock"
+LOCKS = (*(CHECKOUT / f"requirements{what}.lock" for what in ("", "-java", "-peers")), RUNTIME_LOCK)
 PACKAGES = ("assets", "pipelines", "resources")
 PRODUCTS = sorted(path.parent.name for path in (CHECKOUT / "pipelines").glob("*/product.py"))
 INFRA = CHECKOUT / "infra"
@@ -54,6 +56,30 @@ def test_a_lock_has_a_hash_for_every_pin_and_names_no_place(lock: Path) -> None:
     stanzas = re.split(r"\n(?=\S)", text.strip())
     assert all("==" in stanza and "--hash=sha256:" in stanza for stanza in stanzas)
     assert not re.search(r"https?:|file:|index-url|find-links|# via", text)
+
+
+def test_the_runtime_lock_is_the_lock_without_what_tests_need() -> None:
+    def stanzas(lock: Path) -> dict[str, tuple[str, frozenset[str]]]:
+        found = {}
+        for stanza in re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8").strip()):
+            pin = Requirement(stanza.splitlines()[0].rstrip(" \\"))
+            found[canonicalize_name(pin.name)] = str(pin.specifier), frozenset(re.findall(r"sha256:\w+", stanza))
+        return found
+
+    whole, runtime = stanzas(LOCKS[0]), stanzas(RUNTIME_LOCK)
+    assert {name: whole.get(name) for name in runtime} == runtime, "make lock"
+    needed, waiting = set(), [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        for extra in ("", *requirement.extras):
+            if (name, extra) not in needed:
+                needed.add((name, extra))
+                known = map(Requirement, metadata.requires(name) or [])
+                waiting += [one for one in known if one.marker is None or one.marker.evaluate({"extra": extra})]
+    assert {name for name, _ in needed} <= set(runtime), "make lock"
+    applies = {name for name, pin in pins(RUNTIME_LOCK).items() if pin.marker is None or pin.marker.evaluate()}
+    assert applies <= {name for name, _ in needed}, "nothing that only tests need"
 
 
 def test_nothing_brings_in_torch_or_a_second_dagster() -> None:
@@ -98,7 +124,9 @@ def test_the_wheel_holds_code_contracts_and_settings(tmp_path: Path) -> None:
     modules = {str(file.relative_to(CHECKOUT)) for file in python_files(PACKAGES)}
     contracts = {str(file.relative_to(CHECKOUT)) for file in CHECKOUT.glob("pipelines/*/contracts/*.yaml")}
     settings = {f"infra/environments/{name}.yaml" for name in ("local", "staging", "prod")}
-    assert modules | contracts | settings | {"infra/dagster/local.yaml", "infra/dagster/prod.yaml"} <= names
+    shipped = {"infra/requirements-runtime.lock", "infra/spark/log4j2.properties"}
+    shipped |= {f"infra/dagster/{name}.yaml" for name in ("local", "prod", "workspace")}
+    assert modules | contracts | settings | shipped <= names
     assert not [name for name in names if name.startswith("tests/")]
 
 
@@ -133,15 +161,63 @@ def test_a_chart_template_reads_values_that_there_are(file: Path) -> None:
             found = found[part]
 
 
+def test_every_rule_has_an_owner_and_an_entry_in_a_runbook() -> None:
+    rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
+    text = (INFRA / "prometheus" / "RUNBOOK.md").read_text(encoding="utf-8")
+    entries = {heading.lower() for heading in re.findall(r"^## (\w+)$", text, re.MULTILINE)}
+    for rule in (rule for group in rules["groups"] for rule in group["rules"]):
+        assert rule["labels"]["owner"], rule["alert"]
+        file, _, entry = rule["annotations"]["runbook_url"].rpartition("#")
+        assert file.endswith("/infra/prometheus/RUNBOOK.md")
+        assert entry == rule["alert"].lower()
+        assert entry in entries, f"{rule['alert']} has no entry in infra/prometheus/RUNBOOK.md"
+
+
+def test_commands_in_runbooks_and_alerts_are_commands_of_loopline() -> None:
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    files = [*CHECKOUT.glob("pipelines/*/RUNBOOK.md"), *(INFRA / "prometheus").iterdir(), *INFRA.glob("*.md")]
+    for file in files:
+        named = set(re.findall(r"\bloopline ([a-z]+)\b(?! =)", file.read_text(encoding="utf-8")))
+        assert named <= known, f"{file.name} names {sorted(named - known)}"
+
+
+def test_prometheus_knows_an_alertmanager_that_compose_starts() -> None:
+    settings = yaml.safe_load((INFRA / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    compose = yaml.safe_load((INFRA / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    (target,) = settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert target.partition(":")[0] in compose["services"]
+
+
+def test_the_decision_service_is_given_what_it_reads_and_no_key_or_password_beyond(tmp_path: Path) -> None:
+    compose = yaml.safe_load((INFRA / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((INFRA / "helm" / "values.yaml").read_text(encoding="utf-8"))
+    chart = (INFRA / "helm" / "templates" / "decisions.yaml").read_text(encoding="utf-8")
+    given = {
+        "compose": set(compose["services"]["decisions"]["environment"]),
+        "chart": {*values["decisions"]["variables"], "LOOPLINE_ONLINE_STORE", "LOOPLINE_SIGNING_KEY"},
+    }
+    assert set(values["decisions"]["variables"]) <= set(values["environment"])
+    assert ".Values.secretName" not in chart
+    assert "}}-environment" not in chart
+    for names in given.values():
+        assert not [name for name in names if re.search("TOKENISATION|DATABASE|DAGSTER|RECORDS|MLFLOW", name)]
+        variables = dict.fromkeys(names, "x" * 32) | {"LOOPLINE_ENV": "prod", "LOOPLINE_HOME": str(tmp_path)}
+        assert load_environment(variables, part="decisions").rollout == "x" * 32
+        with pytest.raises(UnknownEnvironment, match="run the command where Dagster runs"):
+            load_environment({**variables, "LOOPLINE_PART": "decisions"})
+
+
 def test_what_is_watched_is_what_the_service_counts() -> None:
     metrics = Metrics()
-    metrics.show(dict, lambda _product: {})
+    metrics.show(dict, lambda _product: {}, lambda _product: True)
+    metrics.show_loops(tuple)
     counted = {family.name for family in metrics.registry.collect()}
     rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
     dashboard = json.loads((INFRA / "grafana" / "dashboards" / "decisions.json").read_text(encoding="utf-8"))
     expressions = [*strings_under(rules, "expr"), *strings_under(dashboard, "expr")]
     watched = {name for text in expressions for name in re.findall(r"\bloopline_[a-z_]+", text)}
-    assert {re.sub(r"_(total|bucket)$", "", name) for name in watched} == counted
+    # The failures of a loop are for people who look; its alert is that it does not work.
+    assert {re.sub(r"_(total|bucket)$", "", name) for name in watched} == counted - {"loopline_loop_failures"}
 
 
 def test_every_environment_variable_of_an_environment_is_set_by_compose_and_chart() -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.files import load_bundle
-from assets.bundle.registration import Answer
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
@@ -24,7 +23,8 @@ from assets.vocabulary import Number
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.operations.approve import deploy, record_answer
+from pipelines.operations.approve import AnswerRefused, deploy, record_answer
+from pipelines.operations.rollout import waiting_version
 from pipelines.operations.run_job import RunFailed, run_job
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
@@ -121,7 +121,7 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     (promoted,) = [entry for entry in home.audit.entries() if entry.version == "1"]
     assert (promoted.action, promoted.product) == ("promote", "card_fraud")
     assert promoted.actor.startswith("dagster run ")
-    assert promoted.details == {"digest": bundle.digest, "replaced": None}
+    assert promoted.details == {"digest": bundle.digest, "replaced": None, "generation": 1}
     assert "all 13 gates passed" in promoted.reason
 
 
@@ -140,9 +140,13 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
     """As in production: a product that decides about people, in an environment where people answer for it."""
     product = replace(PRODUCT, impact="high")
     environment = home.environment.model_copy(update={"sandbox": False})
-    said = "card_fraud version 2: wait: .*waits for an approver.*Ask for: loopline approve card_fraud 2 --by NAME"
-    with pytest.raises(RunFailed, match=said):
-        home.retrain(product, environment)
+    home.retrain(product, environment)
+    waiting = waiting_version(home.instance, product)
+    assert waiting is not None
+    assert waiting["version"] == "2"
+    assert "waits for an approver other than" in waiting["reason"]
+    assert waiting["approve"] == "loopline approve card_fraud 2 --by NAME --reason TEXT"
+    assert home.champion == "1"
 
     first, second = home.bundle("1"), home.bundle("2")
     assert without_name(second.parts.model) == without_name(first.parts.model)
@@ -152,30 +156,32 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
     (compared,) = [r for r in second.parts.metrics["gates"]["results"] if r["name"] == "champion_comparison"]
     assert (compared["passed"], compared["value"]) == (True, 0.0)
 
-    answers: list[tuple[Answer, str, str, str]] = [
-        ("reject", "Ada Risk", "the data of May are wrong", "refuse: Ada Risk rejected it: the data of May are wrong"),
-        ("approve", PRODUCT.owner, "I made it", f"wait: {PRODUCT.owner} trained it and may not approve it"),
-    ]
-    for answer, by, reason, verdict in answers:
-        record_answer(environment, product, "2", answer, by=by, reason=reason)
-        with pytest.raises(RunFailed, match=f"card_fraud version 2: {verdict}"):
-            home.deploy(product, environment, "2")
-        assert home.champion == "1"
+    record_answer(environment, product, "2", "reject", by="Ada Risk", reason="the data of May are wrong")
+    with pytest.raises(
+        RunFailed, match="card_fraud version 2: refuse: Ada Risk rejected it: the data of May are wrong"
+    ):
+        home.deploy(product, environment, "2")
+    given = {"reason": "the data of May are right after all", "overturns": "May was delivered again"}
+    with pytest.raises(AnswerRefused, match=f"{PRODUCT.owner} trained the version and may not overturn it"):
+        record_answer(environment, product, "2", "approve", by=PRODUCT.owner, **given)
+    with pytest.raises(AnswerRefused, match="The rejection stands until it is said why it no longer holds"):
+        record_answer(environment, product, "2", "approve", by="Bea Chief", reason="fine")
 
+    home.retrain(product, environment)
     with pytest.raises(RunFailed, match="card_fraud version 3: wait"):
-        home.retrain(product, environment)
-    record_answer(environment, product, "2", "approve", by="Ada Risk", reason="the data of May are right after all")
+        home.deploy(product, environment, "3")
+    assert home.champion == "1"
+    record_answer(environment, product, "2", "approve", by="Ada Risk", **given)
     home.deploy(product, environment, "2")
     assert home.champion == "2", "what was approved decides, and not the newer version that nobody looked at"
     recorded = [(entry.action, entry.actor, entry.version) for entry in home.audit.entries()]
     assert recorded[1:-1] == [
         ("reject", "Ada Risk", "2"),
-        ("approve", PRODUCT.owner, "2"),
         ("approve", "Ada Risk", "2"),
     ]
     promoted = list(home.audit.entries())[-1]
     assert (promoted.action, promoted.version) == ("promote", "2")
-    assert promoted.details == {"digest": second.digest, "replaced": "1"}
+    assert promoted.details == {"digest": second.digest, "replaced": "1", "generation": 2}
     assert promoted.reason.endswith("approved by Ada Risk: the data of May are right after all")
 
 

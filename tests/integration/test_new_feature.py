@@ -132,7 +132,7 @@ def test_it_is_served_and_its_decision_replays(home: Home) -> None:
     for row, answer in zip(rows, answers, strict=True):
         record = find_decision(home.environment.decision_log, answer["decision_id"])
         assert record.features[NAME] >= row["amount"]
-        assert replay_decision(home.environment, "card_fraud", record.id).of("identical")
+        assert replay_decision(home.environment, "card_fraud", record.id, print).of("identical")
     said = run_loopline(["replay", "card_fraud", "--json"], variables)
     assert said.status == 0, said.people
     assert (said.told["decisions"], said.told["identical"], said.told["by_feature"]) == (25, 25, {})

@@ -1,7 +1,9 @@
 """The online store loaded by its asset, from the lake of a small bank."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pyarrow.compute as pc
@@ -11,6 +13,7 @@ from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import as_stored, load_name, planned_loads
 from assets.materialising import asset_key
 from pipelines.products import load_product
+from resources.online_store.errors import StoreDamaged
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore
 from tests.integration.conftest import LAST, Small
@@ -80,3 +83,18 @@ def test_a_load_that_was_cut_short_is_gone_on_with(cards: Small) -> None:
     assert state.version == told(cards)["version"] == load_name(PRODUCT, loads)
     assert state.sources[first.source].rows == {first.key: kept}
     assert state.table_versions == versions(cards)
+
+
+def test_a_load_mends_a_cut_store(cards: Small) -> None:
+    """What the message of a damaged store says to run does mend it."""
+    cards.make(LAST, LAST, "online_store")
+    before = store_of(cards).state()
+    file = Path(cards.environment.online_store.removeprefix("lmdb://")) / "card_fraud" / "data.mdb"
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises(StoreDamaged, match="it was cut; load it again: loopline load card_fraud"):
+        store_of(cards).state()
+    cards.make(LAST, LAST, "online_store")
+    after = store_of(cards).state()
+    assert before is not None
+    assert after is not None
+    assert (after.version, after.sources) == (before.version, before.sources)

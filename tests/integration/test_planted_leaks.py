@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +22,12 @@ from assets.product import (
     Profit,
     Spine,
 )
+from assets.training.assets import training_set_asset
 from assets.training.audit import gather_evidence
 from assets.training.leakage import LeakageFinding, leakage_findings
 from assets.vocabulary import Category, Events, FeatureSet, HashedCategory, LearnedCategory, Number, Ratio, days
 from resources.lake import Lake
+from tests.support.clocks import StoppedClock
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=200)
@@ -257,6 +260,49 @@ def test_a_column_filled_in_at_its_source_is_caught_by_what_it_tells(world: Worl
     findings = replace(world, lake=lake).findings(world.with_column("status", bad), features)
     assert {(finding.check, finding.feature) for finding in findings} == {("label_proxy", "status")}
     assert all("'status'" in finding.reason and "remove it from the features" in finding.reason for finding in findings)
+
+
+def test_correct_features_pass_where_a_source_is_read_by_two_keys_and_one_is_missing(
+    world: World, tmp_path: Path
+) -> None:
+    """A run of the training set: online payments have no shop, anonymous ones no customer, and so have applications."""
+    random, lake = np.random.default_rng(8), Lake(str(tmp_path / "lake"))
+
+    def with_keys(table: pa.Table) -> pa.Table:
+        """A column of shops; a third of the shops and a tenth of the customers are missing."""
+        shops = pa.array(random.choice(["S1", "S2", "S3"], len(table)), mask=random.random(len(table)) < 0.33)
+        customers = pa.array(table["customer_id"].to_pylist(), mask=random.random(len(table)) < 0.1)
+        at = table.column_names.index("customer_id")
+        return table.set_column(at, "customer_id", customers).append_column("shop_id", shops).drop_columns(["day"])
+
+    applications, events = (
+        with_keys(world.lake.read(f"loans/validated_{name}")) for name in ("applications", "payments")
+    )
+    by_shop = Events("payments", key="shop_id")
+    history = (*FEATURES.history, by_shop.sum("amount", days(7), name="shop_7d", empty=0), by_shop.time_since_last())
+    features = replace(FEATURES, history=history)
+    product = replace(world.product, features=features)
+    spine = applications.append_column("as_of", applications["event_time"])
+    computed = compile_features(features, product.resolutions).compute({"payments": events}, spine)
+    rows = spine.select(["row_id", "customer_id", "shop_id", "as_of"])
+    for name in features.names:
+        rows = rows.append_column(name, computed[name])
+    for name, table in (("applications", applications), ("payments", events), ("outcomes", world.labels)):
+        store(lake, f"loans/validated_{name}", table)
+    lake.replace("loans/features", rows.append_column("day", rows["as_of"].cast(pa.date32())), days=_days_of(rows))
+    assert {None} < set(rows["shop_id"].to_pylist())
+    made = dg.materialize(
+        [training_set_asset(product)],
+        resources={"lake": lake, "clock": StoppedClock(NOW.date()), "io_manager": dg.InMemoryIOManager()},
+        raise_on_error=False,
+    )
+    checks = {check.check_name: check.passed for check in made.get_asset_check_evaluations()}
+    assert checks["follows_from_the_past"]
+
+
+def _days_of(rows: pa.Table) -> list[date]:
+    first, last = (pick(rows["as_of"]).as_py().date() for pick in (pc.min, pc.max))
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def test_the_cost_is_bounded_by_the_declared_sample(world: World) -> None:

@@ -1,5 +1,6 @@
 """Decisions of the real service, made again from its log and the lake: zero differences, and those that are planted."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,7 +70,7 @@ def post(service: Service, customer: str, at: datetime) -> dict[str, object]:
 
 
 def replayed(workspace: Workspace, decision: str) -> ReplayReport:
-    return replay_decision(workspace.environment, PRODUCT, decision)
+    return replay_decision(workspace.environment, PRODUCT, decision, print)
 
 
 def test_the_answers_of_a_day_replay_with_zero_differences(service: Service, workspace: Workspace) -> None:
@@ -77,7 +78,10 @@ def test_the_answers_of_a_day_replay_with_zero_differences(service: Service, wor
     for number in range(55):
         decide(service, f"C{number}", NOW - timedelta(hours=number))
     today = days(workspace.environment.decision_log, PRODUCT)[-1]
-    report = replay_day(workspace.environment, PRODUCT, today)
+    said: list[str] = []
+    report = replay_day(workspace.environment, PRODUCT, today, said.append)
+    assert re.fullmatch(r"[\d,]+ events of 55 decisions read from the lake, [\d.]+ s", said[0])
+    assert re.fullmatch(r"55 decisions of version 1 recomputed, [\d.]+ s", said[-1])
     assert (len(report.decisions), len(report.of("identical")), report.same) == (55, 55, True)
     assert report.to_dict()["by_feature"] == {}
     assert report.versions == {"validated_transactions": 0}
@@ -155,6 +159,6 @@ def test_what_cannot_be_replayed_is_said(service: Service, workspace: Workspace,
     report = replayed(workspace, decision)
     assert (len(report.of("erased")), report.same) == (1, True)
     with pytest.raises(NothingToReplay, match="has no decision on 2020-01-01"):
-        replay_day(workspace.environment, PRODUCT, datetime(2020, 1, 1, tzinfo=UTC).date())
+        replay_day(workspace.environment, PRODUCT, datetime(2020, 1, 1, tzinfo=UTC).date(), print)
     with pytest.raises(NothingToReplay, match="belongs to loans"):
-        replay_decision(workspace.environment, "other", decision)
+        replay_decision(workspace.environment, "other", decision, print)

@@ -119,7 +119,7 @@ def test_a_day_that_landed_there_is_noticed(s3: Any, environment: Environment) -
         s3.put_object(Bucket=BUCKET, Key=f"landing/card_transactions/{DAYS[1]}.csv", Body=b"")
         answer = sensor(dg.build_sensor_context(instance))
         assert isinstance(answer, dg.SkipReason)
-        assert answer.skip_message == "2026-01-02 has not landed whole: fraud_labels/2026-01-02.csv"
+        assert answer.skip_message == "2026-01-02 lacks files: fraud_labels/2026-01-02.csv"
         s3.put_object(Bucket=BUCKET, Key=f"landing/fraud_labels/{DAYS[1]}.csv", Body=b"")
         request = sensor(dg.build_sensor_context(instance))
         assert isinstance(request, dg.RunRequest)
@@ -202,14 +202,20 @@ def test_the_variable_of_s3_alone_goes_before_the_general_one(
 
 
 def test_small_values_are_kept(s3: Any) -> None:
-    values = JsonValues(folder=f"s3://{BUCKET}/values")
-    out = dg.build_output_context(asset_key=dg.AssetKey(["card_fraud", "model"]))
-    value = dg.build_input_context(asset_key=dg.AssetKey(["card_fraud", "model"]), upstream_output=out)
+    @dg.asset(key=["card_fraud", "model"])
+    def model(context: dg.AssetExecutionContext) -> dict[str, Any]:
+        return {"run": context.run.run_id, "pins": {"features": 3}}
+
+    @dg.asset(ins={"model": dg.AssetIn(key=["card_fraud", "model"])})
+    def reader(model: dict[str, Any]) -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"run": model["run"], "pins": model["pins"]["features"]})
+
+    resources = {"io_manager": JsonValues(folder=f"s3://{BUCKET}/values")}
     with pytest.raises(FileNotFoundError, match="asset card_fraud/model has no value .*materialise it first"):
-        values.load_input(value)
-    for version in ("1", "2"):
-        values.handle_output(out, {"version": version, "pins": {"features": 3}})
-        assert values.load_input(value) == {"version": version, "pins": {"features": 3}}
-    values.handle_output(out, None)
-    assert values.load_input(value)["version"] == "2"
-    assert keys(s3, "values") == ["values/card_fraud/model.json"]
+        dg.materialize([model, reader], selection=[reader], resources=resources)
+    made = [dg.materialize([model], resources=resources).run_id for _ in range(2)]
+    read = dg.materialize([model, reader], selection=[reader], resources=resources)
+    (event,) = read.asset_materializations_for_node("reader")
+    assert (event.metadata["run"].value, event.metadata["pins"].value) == (made[1], 3)
+    kept = ["values/card_fraud/model.json", *(f"values/card_fraud/model/{run_id}.json" for run_id in made)]
+    assert sorted(keys(s3, "values")) == sorted(kept)

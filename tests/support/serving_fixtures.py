@@ -1,6 +1,6 @@
 """Fixtures of the sample product: a real bundle's parts, and a store with its events.
 
-Belongs here: what the conftests of several packages import. Does not belong here: how the samples are made
+Belongs here: fixtures that the conftests of several packages import. Does not belong here: generating the samples
 (`serving_samples.py`, `card_samples.py`).
 """
 

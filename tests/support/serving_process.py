@@ -1,6 +1,6 @@
 """The real decision service in a folder of its own, for the integration test and the benchmark.
 
-Belongs here: publishing sample bundles, starting and stopping the process, asking it. Does not belong here: assertions.
+Belongs here: publishing sample bundles, starting and stopping the process, requests. Does not belong here: assertions.
 """
 
 import json
@@ -31,7 +31,7 @@ _START_SECONDS = 60.0
 
 
 class Workspace:
-    """A Loopline home with a filled online store, and bundles published as they are asked for."""
+    """A Loopline home with a filled online store, in which tests publish bundles."""
 
     def __init__(self, home: Path, *, events_each: int = 200) -> None:
         self.port = free_port()
@@ -56,9 +56,11 @@ class Workspace:
 
     def roll_out(self, champion: Release, **others: Any) -> None:
         """Makes a release the champion."""
+        replaced = self.rollout.read_manifest(PRODUCT)
         manifest = RolloutManifest(
-            product=PRODUCT, champion=champion, updated_at=NOW, by="test", reason=f"version {champion.version}"
-        )
+            product=PRODUCT, champion=champion, updated_at=NOW, by="test", reason=f"version {champion.version}",
+            generation=replaced.generation + 1 if replaced else 1,
+        )  # fmt: skip
         self.rollout.publish_manifest(PRODUCT, replace(manifest, **others))
 
 
@@ -98,14 +100,14 @@ class Service:
         self.stop()
 
     def stop(self) -> int:
-        """Asks the process to end and waits; its exit status."""
+        """Asks the process to end and waits; returns its exit status."""
         self.process.terminate()
         status = self.process.wait(20)
         self._scratch.cleanup()
         return status
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a GET; status 0 when nobody answered."""
+        """Status and text of a GET; status 0 if the service does not answer."""
         return _answer(urllib.request.Request(self.url + path))
 
     def post(self, path: str, content: Mapping[str, Any] | bytes) -> tuple[int, dict[str, Any]]:
@@ -129,5 +131,5 @@ def _answer(request: urllib.request.Request) -> tuple[int, str]:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-    except (urllib.error.URLError, ConnectionError):
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
         return 0, ""

@@ -1,7 +1,7 @@
 """A small real product for the tests of serving: a feature set, a model trained on it, its bundle, its events.
 
-Belongs here: what the unit tests, the integration test and the benchmark of the decision service share. Does not belong
-here: fixtures, assertions.
+Belongs here: samples for the unit tests, integration test and benchmark of the decision service. Does not belong here:
+fixtures, assertions.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -154,7 +154,7 @@ def trained(
 
 
 def _scorecard(encoder: Encoder) -> Scorecard:
-    """One bin edge for the ratio of amount to income, and nothing else."""
+    """A scorecard with a single bin edge, for the ratio of amount to income."""
     columns = tuple(encoder.columns)
     return Scorecard(
         columns=columns,

@@ -2,8 +2,8 @@
 
     python -m tests.support.store_loader URL FIRST LAST
 
-Version n holds, for each of its entities and in each of its two sources, n % 7 + 1 events of the value n, and says that
-it is of table version n. What a reader sees of one version is thus known. Prints a line after each step.
+Version n holds, for each entity and each of two sources, n % 7 + 1 events with the value n, and records the table
+version n, so that readers know the content of each version. Prints a line after each step.
 """
 
 import sys
@@ -37,7 +37,7 @@ def put(store: OnlineStore, source: str, number: int) -> None:
 
 
 def is_whole(snapshot: Snapshot) -> bool:
-    """Whether all that was read is of the very version that the snapshot names."""
+    """Whether everything in the snapshot belongs to the version that the snapshot names."""
     number = int(snapshot.version)
     return all(found["value"].to_pylist() == [float(number)] * (number % 7 + 1) for found in snapshot.tables.values())
 

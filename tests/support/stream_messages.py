@@ -1,6 +1,6 @@
 """Messages of the credit product's streams.
 
-Belongs here: what the tests of accepting and of following share. Does not belong here: assertions.
+Belongs here: samples for the tests of `assets.streaming`. Does not belong here: assertions.
 """
 
 import json

@@ -31,7 +31,7 @@ _TOO_FEW = {
     "std_time_between": "fewer than three",
     "slope": "fewer than two different times",
 }
-"""The number of events over which a kind has no value; for other kinds none."""
+"""The number of events over which a kind has no value; every other kind has none over no events."""
 
 FeatureKind = Literal["request", "history", "derived"]
 
@@ -43,7 +43,7 @@ class CatalogueEntry:
     Attributes:
         definition: Its definition in words, derived from its declaration, with its value over no events.
         description: Its declared description, or else the definition.
-        source: Its origin: `request`, the source of its events, or the features from which it is derived.
+        source: `request`, the source of its events, or the features from which it is derived.
         dtype: Type of its column in the feature table.
         inputs: The features from which it is derived; none for request and history features.
         columns: The columns of validated tables from which it is computed, also through its inputs:
@@ -70,7 +70,7 @@ def catalogue(
     """The entries of a feature set, in its order.
 
     Args:
-        units: The unit of each feature with those of contracts (`Product.units`); None for declared units only.
+        units: The unit of each feature, those from contracts included (`Product.units`); None for declared units only.
         spine: The source whose rows are decided; request features are its columns.
     """
     units = features.units() if units is None else units

@@ -22,8 +22,8 @@ class FeatureStatistics:
         rows: Number of rows.
         missing: Share of rows without a value, 0 to 1.
         distinct: Number of different values.
-        mean, deviation: Of a number; `None` for a category, or where every value is missing.
-        quantiles: At `QUANTILES`, lowest and highest value included; empty where `mean` is `None`.
+        mean, deviation: `None` for a category, or where every value is missing.
+        quantiles: Values at the levels `QUANTILES`, lowest and highest included; empty where `mean` is `None`.
         top: The most frequent values of a category with their shares of all rows, in descending order.
     """
 

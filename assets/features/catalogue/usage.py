@@ -1,7 +1,7 @@
 """Use of features by models.
 
-Belongs here: from the features and importances of models to the use of each feature. Does not belong here: finding the
-models (`assets.registry.uses`).
+Belongs here: deriving the use of each feature from the features and importances of models. Does not belong here:
+finding the models (`assets.registry.uses`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ class ModelUse:
     """The features of one model version.
 
     Attributes:
-        roles: Such as `champion`; empty for a version that is only registered.
+        roles: Roles such as `champion`; empty for a version that is only registered.
         features: The features that its bundle computes.
-        importance: For each of them its share of the sum of all mean absolute SHAP values; empty where unknown.
+        importance: Each feature's share of the sum of all mean absolute SHAP values; empty where unknown.
     """
 
     version: str
@@ -34,11 +34,12 @@ class FeatureUse:
     """The use of one feature.
 
     Attributes:
-        state: `used` where it or a feature derived from it has an importance above 0 (or unknown) in some model; `idle`
-            where models compute it and none has; `new` where no model computes it.
+        state: `used` where the feature, or one derived from it, has an importance above 0 (or unknown) in some model;
+            `idle` where models compute it, but it has no importance in any; `new` where no model computes it.
         versions: The models that compute it, the oldest first.
         roles: The roles of these models: `champion`, `challenger`, `shadow`.
-        importance: In the champion, or else in the newest version that computes it; `None` where unknown.
+        importance: Its importance in the champion, or else in the newest version that computes it; `None` where
+            unknown.
     """
 
     state: State

@@ -106,7 +106,7 @@ def text_codes(column: pa.Array, label: str) -> pa.DictionaryArray:
         column = column.cast(pa.string())
     if not is_text(column.type):
         raise FeatureError(
-            f"{label} is {column.type}, and is compared with text; compare with a number or change its contract"
+            f"{label} is {column.type}, but is compared with text; compare with a number or change its contract"
         )
     return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
@@ -118,7 +118,7 @@ def value_codes(column: pa.Array) -> pa.DictionaryArray:
 
 
 def comparable(column: pa.Array) -> pa.Array:
-    """The column with equal values as equal bits: null for NaN, 0.0 for -0.0, no dictionary with repeated values."""
+    """The column with equal bits for equal values: null for NaN, 0.0 for -0.0, no dictionary with repeated values."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type):
@@ -143,7 +143,7 @@ def numeric(column: pa.Array, label: str) -> tuple[np.ndarray, np.ndarray | None
     elif pa.types.is_null(kind):
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     else:
-        raise FeatureError(f"{label} is {kind}, and is used as a number; declare it so in its contract")
+        raise FeatureError(f"{label} is {kind}, but is used as a number; declare it as a number in its contract")
     if pa.types.is_floating(column.type):
         values = column.to_numpy(zero_copy_only=False)
         finite = np.isfinite(values)
@@ -229,7 +229,7 @@ def read_sequence(table: pa.Table, name: str, label: str) -> np.ndarray | None:
     """A column of whole numbers as int64; None where the table has no such column.
 
     Raises:
-        FeatureError: It is not whole numbers, or has missing values.
+        FeatureError: The column does not hold whole numbers, or has missing values.
     """
     if not table.schema.get_all_field_indices(name):
         return None

@@ -108,7 +108,7 @@ def key_type(events: pa.DataType, spine: pa.DataType, key: str, label: str) -> p
         return pa.int64()
     if is_text(events) and is_text(spine):
         return pa.string() if events == spine == pa.string() else pa.large_string()
-    raise FeatureError(f"{label}: key '{key}' is {events}, in the spine {spine}; give both the same type")
+    raise FeatureError(f"{label}: key '{key}' is {events}, but {spine} in the spine; give both the same type")
 
 
 def read_keys(events: pa.Table, spine: pa.Table, key: str, label: str) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +154,7 @@ def read_columns(
 
 
 def _as_type(values: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The values cast to the type; null where a value is not of the type, as a word among whole numbers."""
+    """The values cast to the type; null where a value cannot be cast, such as a word to a whole number."""
     try:
         return values.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -170,7 +170,7 @@ def _one_as_type(value: pa.Scalar, kind: pa.DataType) -> object:
 
 
 def _set_words(name: str, columns: Sequence[Columns], texts: Sequence[pa.DictionaryArray]) -> None:
-    """Sets a text column of events and requests as places in the order of all its values."""
+    """Sets a text column of events and requests: each value's place in the order of all values."""
     words = sorted({word for text in texts for word in text.dictionary.to_pylist()})
     place = {word: number for number, word in enumerate(words)}
     for target, text in zip(columns, texts, strict=True):

@@ -15,7 +15,7 @@ import numpy as np
 from assets.features.kernel.windows import EventArrays, RowArrays
 
 _BATCH_SIZE = 2**16
-"""Events and rows of a batch, before those of its last entity."""
+"""Events and rows of a batch, its last entity not counted."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def batches(event_entities: np.ndarray, row_entities: np.ndarray) -> Iterator[Ba
     events = _positions(event_entities, np.append(number, count), count)
     rows = _positions(row_entities, np.append(number, 0), count)
     for batch in range(count):
-        if len(rows[batch]):  # a range of time may hold events of entities that have no row in it
+        if len(rows[batch]):  # a range of time may hold events of entities without a row in that range
             yield Batch(int(firsts[batch]) if known else 0, events[batch], rows[batch])
 
 

@@ -3,7 +3,7 @@
 Belongs here: the first moment of a zone's days and months, the local time of a moment. Does not belong here:
 declarations (`assets.vocabulary.windows`), features of a local time (`derive.py`).
 
-`zoneinfo` is asked once for each day or month that occurs, and the rows are mapped to its answers.
+`zoneinfo` is called once for each day or month that occurs, and the rows are mapped to its results.
 """
 
 from datetime import date, datetime, timedelta
@@ -47,7 +47,7 @@ def _starts(numbers: np.ndarray, calendar: Calendar) -> np.ndarray:
 def _start(unit: Unit, number: int, zone: str) -> int:
     """Start of a day or month in microseconds, by its number since 1970.
 
-    Where the clock shows midnight twice, the first; where the clock skips midnight, the moment of the jump.
+    Where the clock shows midnight twice, the period starts at the first; where it skips midnight, at the jump.
     """
     try:
         if unit == "day":
@@ -65,7 +65,7 @@ def _start(unit: Unit, number: int, zone: str) -> int:
 def local(moments: np.ndarray, zone: str) -> np.ndarray:
     """Local time, int64 [m]: microseconds since 1970 on the zone's clock.
 
-    The zone's offset is looked up once for each hour that occurs, and for each moment of an hour in which it changes.
+    The zone's offset is looked up once for each hour that occurs; in an hour in which it changes, for each moment.
 
     Args:
         moments: int64 [m], microseconds since 1970 (UTC).

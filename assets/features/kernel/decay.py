@@ -5,11 +5,12 @@ Belongs here: exponential weights as whole numbers, and their sums. Does not bel
 With half-life h, a time t has the mantissa m(t) = round(2^32 * 2^((t mod h) / h)), a whole number. An event at t has
 the weight m(t) / m(as_of) * 2^-k, where k = as_of // h - t // h. This is 2^(-age / h) up to a relative error of 2^-32;
 exactly 1 at age 0 and 1/2 at age h. Half-lives are numbered from 1970 in blocks of 16: an event four or more blocks
-before the decision has weight 0. Its age is more than 48 half-lives; every age of 64 or more is included.
+before the decision has weight 0. Every age of 64 half-lives or more has weight 0, and no age of 48 or less.
 
 The mantissas are summed exactly and the quotient is rounded once, so a value depends only on the events of its window
 and on the decision time: not on the order of events, the division into batches, or events outside the window. Its error
-is at most 2^-32 times the sum of the terms' sizes. The cost is four windows per window, however many events it holds.
+is at most 2^-32 times the sum of the terms' sizes. The cost is four window sums per window, however many events it
+holds.
 """
 
 import math

@@ -45,7 +45,7 @@ def derive(features: FeatureSet, columns: Mapping[str, np.ndarray], as_of: np.nd
     """The derived features of m rows, in order.
 
     Args:
-        columns: float64 [m] of each request and history feature; of a text, NaN where it is missing and 0.0 elsewhere.
+        columns: float64 [m] for each request and history feature; for a text, NaN where missing and 0.0 elsewhere.
         as_of: int64 [m], microseconds since 1970 (UTC).
     """
     known = dict(columns)
@@ -92,7 +92,7 @@ def _value(feature: Derived, known: Mapping[str, np.ndarray], as_of: np.ndarray,
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    """Infinite results are missing values: a model cannot take them."""
+    """The values with infinite ones missing, because a model cannot take an infinity."""
     return np.where(np.isfinite(values), values + 0.0, np.nan)
 
 

@@ -18,7 +18,7 @@ def distinct(scope: Scope, measure: Measure) -> list[np.ndarray]:
     places = np.flatnonzero(codes >= 0 if mask is None else mask & (codes >= 0))
     order, previous = _occurrences(scope.events.entity[places], codes[places])
     lo, hi = scope.window(measure)
-    # From here on positions are among the events that have a value and meet the filters.
+    # From here on positions count only the events that have a value and meet the filters.
     lo, hi = np.searchsorted(places, lo), np.searchsorted(places, hi)
     is_new = None  # bool [windows, m]: whether the request has a value that the window lacks
     if scope.rows.columns is not None:

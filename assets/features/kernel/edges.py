@@ -18,7 +18,7 @@ from assets.vocabulary.windows import MICROSECOND
 class Finder:
     """Binary search for (entity, time) among ordered events, on one composite integer.
 
-    Where entities x span of time do not fit into 63 bits, slabs of entities that do are searched one by one.
+    Where (entities x span of time) exceeds 63 bits, slabs of entities that fit are searched one by one.
     """
 
     def __init__(self, events: EventArrays, rows: RowArrays, lookback: int) -> None:
@@ -55,8 +55,8 @@ def edges(
     Args:
         windows: A window of length w is (at - w, at], where `at` is the time at which the row's windows end.
         before_only: Only events strictly before the row count, by (time, sequence); for windows that end at the row.
-        end: Microseconds between the end of the windows and the row, or a calendar: windows end where its period of the
-            row begins.
+        end: Microseconds between the end of the windows and the row, or a calendar: windows end where the calendar
+            period that contains the row begins.
     """
     shape = (len(windows), len(rows))
     counts = tuple(w.count if isinstance(w, LastEvents) else 0 for w in windows)
@@ -96,7 +96,7 @@ def last_n_start(
     """Where the last n events of each window [lo, hi) begin; int64 [m].
 
     Args:
-        n: The number of events, at least 0; of each row, or of all.
+        n: The number of events, at least 0; one for each row, or one for all.
         places: Positions of the events that meet the conditions; None for all.
         ties: `tie_starts` of the events: tied events are all in a window, or none of them is.
     """

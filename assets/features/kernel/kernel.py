@@ -48,8 +48,8 @@ class Need:
     """The columns that the kernel reads of one source by one key, apart from the key itself.
 
     Attributes:
-        columns: Columns of the events, the record key among them where the source sends revisions; apart from
-            `event_time` and `known_at` (and, for sources that include the request, an optional `sequence`).
+        columns: Columns of the events, with the record key where the source sends revisions; without `event_time` and
+            `known_at` (and, for sources that include the request, without the optional `sequence`).
         lookback: The longest time before a decision at which an event can count, in microseconds; None for all history.
         includes_request: Whether requests are events of the source.
         request: Columns that the spine must have because the request counts as an event.
@@ -63,7 +63,7 @@ class Need:
     request: tuple[str, ...]
 
     def of_events(self, ordered: bool) -> tuple[str, ...]:
-        """Every column of the events that is read, apart from the key; `ordered`: whether rows have a sequence."""
+        """Every column that is read of the events, apart from the key; `ordered`: whether rows have a sequence."""
         return (*TIMES, *self.columns, *((SEQUENCE,) if self.includes_request and ordered else ()))
 
 
@@ -132,8 +132,8 @@ class Kernel:
                 range holds at most this many events, plus the other revisions of their records. If one row's window
                 alone holds over half the limit, the range may hold up to twice that window; rows of the same as-of time
                 are always in one range. For features without a finite lookback (all history, numbers of events) all
-                events of the source are held at once. Besides a range, the given tables are held, and entity, time and
-                record of every event.
+                events of the source are held at once. The given tables, and each event's entity, time and record, stay
+                in memory throughout.
         """
         values: dict[str, np.ndarray] = {}
         spine_times = read_spine_times(ColumnReader(spine, "spine"))
@@ -171,7 +171,7 @@ def compile_features(features: FeatureSet, resolutions: Mapping[str, Mapping[str
         resolutions: For each source, the resolution of each exact numeric column (cents: 0.01).
 
     Raises:
-        FeatureError: A column is added up that has no resolution.
+        FeatureError: A column without a resolution is added up.
     """
     return Kernel(features, resolutions)
 
@@ -182,8 +182,8 @@ def compute_arrays(group: Group, events: EventArrays, rows: RowArrays) -> dict[s
     latest = events if events.replaced_at is None else events.take(np.flatnonzero(events.replaced_at == NEVER))
     edge = edges(latest, rows, group.windows, group.includes_request, group.end)
     values = _group_values(group, Scope(latest, rows, edge, group.needs.exact, group.filters))
-    # These values are wrong for rows before an event of their window was known or replaced: such rows are recomputed,
-    # each from exactly the events that it may use.
+    # These values are wrong for a row decided before an event of its window was known or replaced: such rows are
+    # recomputed, each from exactly the events that it may use.
     wrong = rows_with_unknown_events(latest, rows, edge)
     if latest is not events:
         edge = edges(events, rows, group.windows, group.includes_request, group.end)
@@ -248,7 +248,7 @@ def _compute_at_once(
     values: dict[str, np.ndarray] = {}
     for batch in batches(event_entities, row_entities):
         batch_events, batch_rows = batch.of(events, rows)
-        # Sorted rows have their windows close together, which makes the searches faster.
+        # Windows of sorted rows lie close together, which makes the searches faster.
         order = np.lexsort((batch_rows.as_of, batch_rows.entity))
         for name, value in compute_arrays(group, batch_events, batch_rows.take(order)).items():
             values.setdefault(name, np.empty(len(row_entities), value.dtype))[batch.rows[order]] = value

@@ -63,8 +63,8 @@ def _ranked(
     at_rank = _at_rank(values, lo, hi, rank)
     if request_counts is None or request_steps is None:
         return at_rank
-    # One more value raises the rank of the values above it by one, so the value of a rank is between those that the
-    # rank and the rank below have without it.
+    # The request's value raises the rank of the values above it by one, so the value at a rank lies between the values
+    # that this rank and the rank below have without the request.
     above = np.where(rank < size, at_rank, WHOLE_LIMIT)
     below = np.where(rank > 0, _at_rank(values, lo, hi, rank - 1), -WHOLE_LIMIT)
     return np.where(request_counts, np.maximum(below, np.minimum(request_steps, above)), at_rank)

@@ -41,7 +41,7 @@ class Group:
         sequenced: Whether the source is the spine's, so that its events have the spine's sequence.
         record_key: The column that identifies a record, where the source sends revisions.
         names: The features, in the order of the group's values.
-        end: Where the windows end: microseconds before the decision, or a calendar whose current period begins there.
+        end: The end of the windows: microseconds before the decision, or the start of a calendar's current period.
         windows: The different windows.
         lookback: The longest time before the decision at which an event can count, in microseconds; None for all
             history.
@@ -75,7 +75,7 @@ def groups_of(features: FeatureSet, resolutions: Mapping[str, Mapping[str, float
     """The groups of a feature set, in order of first use.
 
     Raises:
-        FeatureError: A column is added up, and its contract declares no resolution.
+        FeatureError: A column without a resolution in its contract is added up.
     """
     grouped: dict[tuple[Any, ...], list[History]] = {}
     for feature in features.history:

@@ -31,8 +31,8 @@ def with_replacements(
 ) -> EventArrays:
     """The events with the time at which each is replaced (`replaced_at`).
 
-    An entity's revisions of a record are ordered by when they were known, when they happened, and sequence. Identical
-    revisions are one.
+    An entity's revisions of a record are ordered by known_at, event time and sequence. Identical revisions count as
+    one.
 
     Args:
         records: Codes, from `record_codes`.
@@ -88,5 +88,5 @@ def _check_distinguishable(
     if before.size and not events.columns.take(before).equals(events.columns.take(after)):
         raise FeatureError(
             f"events of '{source}': two revisions of the same '{record_key}' differ and have the same times, so that "
-            "neither is the later one; declare corrections in the source's contract, which keeps the first of them"
+            "neither is the later one; declare corrections in the source's contract, then the first of them is kept"
         )

@@ -4,8 +4,8 @@ Belongs here: the feature table of many rows, and the features of one request as
 history features (`kernel.py`), the arithmetic of derived features (`derive.py`), the model's matrix
 (`assets.bundle.encoder`).
 
-The features of one request are a dictionary: writing a table of thirty columns and reading it back costs more than
-computing them.
+The features of one request are a dictionary: writing a table of thirty columns and reading it back takes longer than
+computing the features.
 """
 
 from collections.abc import Mapping

@@ -57,7 +57,7 @@ class Measure:
         filters: Position in the group's filters.
         windows: Positions in the group's windows.
         all_history: Which of the windows are all history.
-        sliced: Whether `assets.features.online.one_row` computes a single row from slices, not as many rows.
+        sliced: Whether `assets.features.online.one_row` computes a single row from slices, not by the code for many.
     """
 
     family: str
@@ -87,12 +87,12 @@ class Scope:
 
     @cached_property
     def tie_starts(self) -> np.ndarray | None:
-        """int64 [n]: for each event the first of those tied with it; None where no two are tied."""
+        """int64 [n]: for each event the first event tied with it; None where no two events are tied."""
         return tie_starts(self.events)
 
     @cached_property
     def tie_ends(self) -> np.ndarray:
-        """int64 [n]: for each event the last of those tied with it."""
+        """int64 [n]: for each event the last event tied with it."""
         if self.tie_starts is None:
             return np.arange(len(self.events))
         last = len(self.events) - 1
@@ -135,7 +135,7 @@ class Scope:
         return self.edge.lo[list(measure.windows)], self.edge.hi
 
     def _last_n(self, measure: Measure, last_n: tuple[int, ...]) -> np.ndarray:
-        """lo of the measure's windows, where a window of n events begins at the nth last that meets the filters.
+        """lo of the measure's windows; a window of n events begins at the nth last event that meets the filters.
 
         A request that counts is one of the n, except in families without the request.
         """

@@ -5,8 +5,8 @@ yet. Does not belong here: finding the positions (`edges.py`), aggregates over a
 (`assets.features.columns.columns`).
 
 Times are int64 microseconds. An event has a time on the windows' axis and another time (`known_at` where windows are
-over `event_time`, and the reverse). A row may use it from the later of the two on, and where the source sends revisions
-until a later revision of the same record is known (`revisions.py`).
+over `event_time`, and the reverse). A row may use the event from the later of the two times on; where the source sends
+revisions, only until a later revision of the same record is known (`revisions.py`).
 """
 
 from collections.abc import Iterator
@@ -94,9 +94,9 @@ class Edges:
     """Windows as positions: window w of row r holds the events lo[w, r] … hi[r] - 1. int64 [windows, m] and [m].
 
     Attributes:
-        last_n: For each window of a number of events that number, 0 for every other window; None where no window is of
-            a number of events. Where such a window begins depends on conditions (`last_n_start`); until then its lo is
-            that of all history.
+        last_n: For each window its number of events, 0 for windows of time; None where every window is of time. The
+            start of a window of a number of events depends on conditions (`last_n_start`); here its lo is that of all
+            history.
     """
 
     lo: np.ndarray
@@ -212,9 +212,9 @@ def recompute_per_row(
 def ranges(times: np.ndarray, as_of: np.ndarray, lookback: int, most: int) -> Iterator[tuple[np.ndarray, int, int]]:
     """Rows in ranges of their as-of times, each with the times (first, last] of the events that its rows may use.
 
-    A range has at most `most` events. If the window of its first row alone holds over half as many, the range may have
+    A range has at most `most` events. If the window of its first row alone holds over half as many, the range may hold
     up to twice that window: it goes forward by at least as many events as it looks back, so that every event is in
-    about two ranges, whatever `most` is. Rows of the same as-of time are in one range, however many events that takes.
+    about two ranges, whatever `most` is. Rows of the same as-of time are in one range, whatever its number of events.
 
     Args:
         times: Times of all events, sorted.

@@ -1,8 +1,8 @@
 """The formulas of algebraic features for one row, on single numbers.
 
-Belongs here: from count, sums, extremes and times of a window to a feature. Does not belong here: computing these from
-events (`one_row.py`) or tiles (`tile_values.py`), many rows (`assets.features.kernel.aggregates`). A change of a
-formula there must be made here too; tests compare the two to the last bit.
+Belongs here: computing a feature from the count, sums, extremes and times of a window. Does not belong here: computing
+these from events (`one_row.py`) or tiles (`tile_values.py`), many rows (`assets.features.kernel.aggregates`). Change a
+formula in both modules; tests compare the two to the last bit.
 """
 
 import math

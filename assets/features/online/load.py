@@ -52,10 +52,10 @@ def planned_loads(
 ) -> tuple[SourceLoad, ...]:
     """The loads of a product; every source is read from one version of its table.
 
-    A source is loaded until the end of its last day: one with rows, or a quiet one that was validated without any. If a
-    day before it was not validated and a decision could use its events, the load ends there: a feature over the source
-    must not miss a day silently. Later events then come from the stream only; without a stream the source becomes
-    stale. Today is left out because it is not over.
+    A source is loaded until the end of its last day, with rows or validated without any. If an earlier day was not
+    validated and a decision could use its events, the load ends before that day: a feature over the source must not
+    miss a day silently. Later events then come from the stream only; without a stream the source becomes stale. Today
+    is left out because it is not over.
 
     Args:
         validated: For each source the validated days. Read them before the table versions, which then contain them.
@@ -95,7 +95,7 @@ def lookback_of(need: Need) -> timedelta | None:
 
 
 def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | None:
-    """The first missing day before the last known one that a window ending after the last one may hold; else None."""
+    """The first missing day that lies before the last known day and within a lookback of its end; None for none."""
     if not known:
         return None
     day, last = min(known), max(known)
@@ -108,7 +108,7 @@ def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | 
 
 
 def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
-    """The name of a load, equal for equal content: a run that finds an interrupted load of its name continues it."""
+    """The name of a load, equal for equal content: a run that finds an interrupted load of this name continues it."""
     content = [
         [load.source, load.key, load.table_version, load.watermark.isoformat(), str(load.lookback)] for load in loads
     ]
@@ -125,9 +125,9 @@ def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool
 
 
 def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tiling | None, events: pa.Table) -> int:
-    """Stores one source by one key, entities with very many events in tiles; returns the number of these.
+    """Stores one source by one key, entities with very many events in tiles; returns the number of tiled entities.
 
-    The events of the other entities are stored last: once they are there, the load of the key is complete.
+    The events of the other entities are stored last and complete the load of the key.
 
     Raises:
         StoreError: The store refuses the events.
@@ -150,7 +150,7 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
 
 
 def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
-    """The columns of a source that features read by any of its keys, and its sequence where requests are its events."""
+    """The columns of a source that features read by any key, with its sequence where requests are its events."""
     needs = [need for need in needs if need.source == source]
     read = [need.key for need in needs] + [column for need in needs for column in need.columns]
     stored = events.select(list(dict.fromkeys([*TIMES, *read])))

@@ -49,8 +49,8 @@ TIME_EXTREMES: Mapping[str, Reduction] = {
 class Nested:
     """Windows over n values, all of them up to the end.
 
-    The values between the start of a window and the next start are reduced once; the windows are combined from these
-    runs, beginning with the last.
+    The values between one window's start and the next are reduced once, as a run; a window combines all runs from its
+    start on.
 
     Args:
         starts: Where each window begins; a window that begins at n is empty.

@@ -31,7 +31,7 @@ class _Kept:
     """The events that meet some filters and have a value in some column.
 
     Attributes:
-        index: Their positions among the events up to the end of the windows; None for all of these.
+        index: Their positions among the events up to the end of the windows; None where every such event is kept.
         starts: For each window the number of kept events before it.
         size: The number of kept events.
     """
@@ -66,7 +66,7 @@ def one_row(group: Group, events: EventArrays, rows: RowArrays) -> dict[str, flo
 
 
 class OneRow:
-    """One row and the events that it may use: the `Evidence` of its windows. For arguments see `one_row`."""
+    """One row and the events that it may use: the `Evidence` of its windows. Arguments as for `one_row`."""
 
     def __init__(self, group: Group, events: EventArrays, rows: RowArrays) -> None:
         self.as_of = int(rows.as_of[0])
@@ -85,7 +85,7 @@ class OneRow:
         return values_of(self, measure, self._group.needs.exact, self.as_of)
 
     def others(self, measure: Measure) -> Sequence[float | str | None]:
-        """The features of any other measure, computed as for many rows."""
+        """The features of any other measure, by the code for many rows."""
         values = FAMILIES[measure.family](self._scope, measure)
         return [value[0] if value.dtype == object else float(value[0]) for value in values]
 
@@ -144,7 +144,7 @@ class OneRow:
 
     def _last(self, filters: int, member: Member) -> float:
         """The largest value among the last event and those tied with it."""
-        # `aggregates` computes the same for many rows; this short form saves 257 microseconds a request.
+        # `aggregates` computes the same for many rows; this short form saves 257 microseconds per request.
         kept = self._keep(filters, None)
         if kept.starts[member.span] == kept.size:
             return member.empty
@@ -155,8 +155,8 @@ class OneRow:
         return float(np.fmax.reduce(values[ties == ties[-1]]))
 
     def _distinct(self, measure: Measure) -> Sequence[float]:
-        """Number of different values of each window: of values whose last occurrence is in it; the request included."""
-        # `distinct.distinct` computes the same for many rows; this short form saves 265 microseconds a request.
+        """Number of different values of each window, counted by their last occurrence; the request included."""
+        # `distinct.distinct` computes the same for many rows; this short form saves 265 microseconds per request.
         filters, column = measure.filters, str(measure.column)
         kept, codes = self._keep(filters, column), self._events.columns.codes[column]
         request = int(self._request.codes[column][0]) if self._request_counts(filters, column) else -1
@@ -179,7 +179,7 @@ class OneRow:
 
     def _edges(self) -> tuple[np.ndarray, int]:
         """Where each window begins, int64 [windows], and where all end; windows of a number of events begin at 0."""
-        # `edges.edges` computes the same for many rows; this short form saves 84 microseconds a request.
+        # `edges.edges` computes the same for many rows; this short form saves 84 microseconds per request.
         end, windows = self._group.end, self._group.windows
         at = self._period(end) - 1 if isinstance(end, Calendar) else self.as_of - end
         bounds = [at] * (len(windows) + 1)

@@ -1,7 +1,7 @@
 """The features of one request, as the decision service computes them.
 
 Belongs here: one row over the events of its entities. Does not belong here: statistics of windows (`one_row.py`),
-revised records, which are computed as for many rows (`assets.features.kernel`), reading the store.
+records with revisions, for which the code for many rows runs (`assets.features.kernel`), reading the store.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def compute_one(
     """The features of one request, in order, None where missing: equal to those of `Kernel.compute` to the last bit.
 
     Args:
-        events: For each (source, key column) of `kernel.needs`, the events of that one entity, which need not have the
+        events: For each (source, key column) of `kernel.needs`, the events of the request's entity, with or without the
             key column; None or absent for an entity without events.
         spine: The request, as one row.
         given: History features that are already computed (`tiles.py`): all features of a group, or none.

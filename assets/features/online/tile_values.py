@@ -1,6 +1,6 @@
 """The values of one request from tiles and events.
 
-Belongs here: which tiles a window holds whole and which it cuts, and combining the statistics of tiles and events. Does
+Belongs here: which tiles a window contains or cuts, and combining the statistics of tiles and events. Does
 not belong here: building tiles (`tiles.py`), statistics of events and the request (`one_row.py`), the formulas
 (`formulas.py`).
 """
@@ -30,7 +30,7 @@ _LOW = 2**_HALF - 1
 
 
 class Cover:
-    """Which tiles a decision uses whole and which only in part (`cut`), bool [tiles] each; it uses no other.
+    """The tiles that a decision uses `whole`, and those that it uses in part (`cut`), bool [tiles] each.
 
     Args:
         windows: Lengths of all windows in microseconds; None for all history.
@@ -118,7 +118,7 @@ class TileValues:
         lengths = [length_of(window) for window in self._group.windows]
         bounds = [-NO_TIME if length is None else self._row.as_of - length for length in lengths]
         windows = Nested(first[index].searchsorted(np.array(bounds), "right").tolist(), len(index))
-        # Tiles that are neighbours in order, the usual case, are a slice, which is not copied.
+        # Neighbouring tiles, the usual case, are taken by a slice, which copies nothing.
         return (slice(index[0], index[-1] + 1) if len(index) and (np.diff(index) == 1).all() else index), windows
 
 

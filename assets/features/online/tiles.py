@@ -1,16 +1,16 @@
 """Tiles: precomputed statistics of an entity with very many events, so that a decision's cost has a bound.
 
 Belongs here: which features tiles support, and cutting a big entity's events into tiles at the load. Does not belong
-here: computing from tiles (`tile_values.py`), the kernel, and storing tiles: the online store keeps them as events of
-two more sources (`Tiling.tiles_source`, `chunks_source`). An erasure removes the subject's events from the chunks at
-once, and from other entities' tiles with the next load.
+here: computing from tiles (`tile_values.py`), the kernel, storing tiles (`resources.online_store` keeps them as events
+of two more sources, `Tiling.tiles_source` and `chunks_source`). An erasure removes the subject's events from the chunks
+at once, and from other entities' tiles with the next load.
 
 A tile is a run of events, neighbours in time, with their statistics: number, exact integer sums, sums of squares,
 extremes, first and last time. A chunk is the events of one tile. A window uses a tile whole or not at all; where an
 edge of the window is within a tile, the chunk is read. A decision therefore reads at most one chunk for each edge, one
-for the decision time, and those with an event that became known after the decision. Sums are whole numbers, and an
-extreme is one of the values: the result equals that of the kernel to the last bit (Gray et al. 1997 call such
-aggregates distributive or algebraic).
+for the decision time, and the chunks with an event that became known after the decision. Sums are whole numbers, and an
+extreme is one of the values: the result equals the kernel's to the last bit (Gray et al. 1997 call such aggregates
+distributive or algebraic).
 
 Other features (`distinct`, `last`, every kind and window without support here) need the events themselves. A source by
 a key with such a feature is not tiled, and a decision reads at most `RAW_MOST` events of it.
@@ -64,7 +64,7 @@ _TILE_PLACE = ("number", "first", "last", "latest")
 
 
 class TooManyEvents(LooplineError):
-    """An entity has more events than a decision reads; the message names the entity and the source."""
+    """An entity has more events than a decision reads; the message names source and key column, but not the key."""
 
 
 @dataclass(frozen=True)
@@ -198,15 +198,19 @@ class Tiling:
         """Keys of the chunks that a decision must read: those of tiles that a window or the decision time cuts.
 
         Raises:
-            TooManyEvents: They are too many: the as-of time is long past, and many events became known since.
+            TooManyEvents: The chunks are too many: the as-of time is long past, and many events became known since.
         """
         cut = int(cover.cut.sum())
         if cut * self.tile_rows > RAW_MOST:
             raise TooManyEvents(
-                f"{self.key} {key!r}: {cut} tiles of {self.source} hold events that were not known at "
-                f"the decision time; at most {RAW_MOST} events are read"
+                f"{self.key} has {cut} tiles of {self.source} with events that were not known at the decision time; "
+                f"at most {RAW_MOST} events are read"
             )
         return [_chunk_key(key, number) for number in cover.column("number")[cover.cut].tolist()]
+
+    def all_chunks(self, tiles: pa.Table, key: str | int) -> list[str]:
+        """Keys of the chunks of all of an entity's tiles: together they hold its loaded events."""
+        return [_chunk_key(key, number) for number in tiles["number"].to_pylist()]
 
     def compute(self, cover: Cover, events: pa.Table, spine: pa.Table) -> dict[str, float]:
         """The history features of one request, NaN where missing, as the kernel computes them from all events.
@@ -235,7 +239,7 @@ def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
 def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
     """The features over a source by a key that need the events themselves.
 
-    These are all features where the windows have two axes, or a column has the name of a column of tiles.
+    These are all its features if the windows have two axes, or if a column has the name of a tile column.
     """
     groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
     stored = [name for other in kernel.needs if other.source == need.source for name in (other.key, *other.columns)]

@@ -4,7 +4,7 @@ Belongs here: dividing tables into buckets by entity or by day, and packing them
 (`data_files.py`), computing on a block (`feature_table.py`), the order of the stages (`spark_job.py`).
 
 Spark moves a block as one binary value. Converting two million events to Spark rows and back took most of a job's time;
-a block costs a copy of its bytes, and every column keeps its type in the lake.
+a block costs a copy of its bytes, and every column keeps its lake type.
 """
 
 import zlib

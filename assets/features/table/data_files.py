@@ -32,7 +32,7 @@ class TableVersion:
 
     Attributes:
         name: The table's name in the lake.
-        schema: Its columns in that version. A file that is older than a column lacks it; no file has the day.
+        schema: Its columns in that version. A file older than a column lacks the column; no file has the column `day`.
     """
 
     name: str
@@ -42,7 +42,7 @@ class TableVersion:
         """The table's fields by the names under which they are read.
 
         Args:
-            names: For each name under which a column is read, the table's name of it.
+            names: For each name under which a column is read, its name in the table.
             label: Role of the table, for errors.
 
         Raises:
@@ -110,8 +110,7 @@ def read_batches(
     """Columns of Parquet files in their order, checksums and column names verified.
 
     Args:
-        columns: For each wanted column, the table's column. It is null where a file lacks it: tables may gain columns,
-            and their older files lack them.
+        columns: For each wanted column, the table's column. Its values are null for a file older than the column.
         alone: Whether this process has its machine to itself, and reads on all cores.
 
     Raises:

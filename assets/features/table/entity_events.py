@@ -26,16 +26,18 @@ def events_of_entities(
     sequence: str | None,
     days: tuple[date, date] = (date.min, date.max),
     row_id: str | None = None,
+    versions: Mapping[str, int] | None = None,
 ) -> dict[str, pa.Table]:
     """For each source that the kernel reads, the events of the entities by any of their keys.
 
     Args:
-        table: From a source to the lake's name of its validated table.
+        table: Returns the lake's name of a source's validated table.
         entities: For each key column of the kernel, the entities' keys.
-        sequence: The column that orders events of the same microsecond; returned as `sequence`, for sources of which
-            the request is an event.
+        sequence: The column that orders events of the same microsecond; returned as `sequence`, for sources that
+            include the request.
         days: First and last day on which the events became known.
         row_id: One more column to read where the request is an event: it identifies the request's own event.
+        versions: For each source, the version of its table to read; by default the newest.
 
     Returns:
         Tables with the key columns, `event_time`, `known_at` and the columns of `kernel.needs`.
@@ -53,7 +55,8 @@ def events_of_entities(
         of_requests = [name for name in (sequence, row_id) if includes_request and name is not None]
         columns = dict.fromkeys([*TIMES, *names, *of_requests])
         keys = {need.key: entities[need.key] for need in needs}
-        events = rows_with(lake, table(source), list(columns), keys, days=days)
+        version = None if versions is None else versions[source]
+        events = rows_with(lake, table(source), list(columns), keys, days=days, version=version)
         found[source] = events.append_column(SEQUENCE, events[str(sequence)]) if ordered else events
     return found
 
@@ -65,26 +68,31 @@ def rows_with(
     keys: Mapping[str, pa.Array],
     *,
     days: tuple[date, date] = (date.min, date.max),
+    version: int | None = None,
 ) -> pa.Table:
     """Rows with one of the given values in one of the key columns, in the order of the table.
 
-    A quarter of a year is read at a time, and only the wanted rows are kept.
+    A quarter of a year is read at a time, and only the wanted rows are kept. Days and rows are those of one version of
+    the table, by default the newest, whatever is written meanwhile.
 
     Raises:
         LakeError: The table does not exist or is damaged.
     """
-    wanted = [day for day in lake.days(table) if days[0] <= day <= days[1]]
-    version, tables = lake.version(table), []
+    pinned = lake.version(table) if version is None else version
+    wanted = [day for day in lake.days(table, pinned) if days[0] <= day <= days[1]]
+    tables = []
     for start in range(0, len(wanted), _DAYS_AT_ONCE):
-        rows = lake.read(table, days=wanted[start : start + _DAYS_AT_ONCE], version=version, columns=columns)
+        rows = lake.read(table, days=wanted[start : start + _DAYS_AT_ONCE], version=pinned, columns=columns)
         tables.append(rows.filter(_has_key(rows, keys)))
-    return pa.concat_tables(tables) if tables else lake.read(table, days=[], version=version, columns=columns)
+    return pa.concat_tables(tables) if tables else lake.read(table, days=[], version=pinned, columns=columns)
 
 
 def _has_key(rows: pa.Table, keys: Mapping[str, pa.Array]) -> pa.ChunkedArray:
     """bool [rows]: which have one of the values in one of the key columns."""
-    # Keys of requests are text, whatever the column's type.
-    first, *others = [pc.is_in(rows[key].cast(values.type), value_set=values) for key, values in keys.items()]
+    # Keys of requests are text, whatever the column's type. A null among the values is no entity.
+    first, *others = [
+        pc.is_in(rows[key].cast(values.type), value_set=values, skip_nulls=True) for key, values in keys.items()
+    ]
     for other in others:
-        first = pc.or_(first, other)
+        first = pc.or_kleene(first, other)
     return first

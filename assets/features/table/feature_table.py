@@ -137,7 +137,7 @@ class FeatureTable:
             most_bytes: Upper bound of the memory for the events of the rows' entities by one key.
 
         Raises:
-            TooLarge: The events exceed it; nothing is written.
+            TooLarge: The events exceed this bound; nothing is written.
         """
         keep_freed_memory()
         tables = list(self.read_rows(spine))
@@ -183,8 +183,8 @@ class FeatureTable:
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
             raise FeatureError(
-                f"spine: {path} has rows to be decided as of a later day than they arrived on; events known by then "
-                f"are not there yet: fix '{self.columns.as_of}' or the source's known_at"
+                f"spine: {path} has rows whose as-of day is later than the day of their arrival; the events known by "
+                f"then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
             )
         return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
 
@@ -211,7 +211,7 @@ class FeatureTable:
         return rows
 
     def write(self, rows: pa.Table) -> Iterator[WrittenFile]:
-        """Writes rows with the features of every key to one file a day."""
+        """Writes rows with the features of every key to one file per day."""
         rows = rows.sort_by([(name, "ascending") for name in (DAY, AS_OF, self.columns.row_id)])
         history = {f.name: rows[f.name].to_numpy() for f in self.kernel.features.all if isinstance(f, History)}
         features = self.kernel.finish(history, rows)

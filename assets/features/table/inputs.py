@@ -35,7 +35,7 @@ class Inputs:
 
 
 def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ...]) -> Inputs:
-    """The inputs for the rows of these days; each table's newest version is pinned once, and only that is read.
+    """The inputs for the rows of these days, all from the newest version of each table, pinned once.
 
     Raises:
         LakeError: A table does not exist, or the spine's rows of these days are damaged.
@@ -84,8 +84,8 @@ def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, las
     """The days of a source whose events can count for rows decided as of the days from `first` to `last`.
 
     Validation guarantees that no event becomes known before it happens, and that an event is in the partition of the
-    day on which it became known. Partitions older than the longest window therefore hold neither an event of a window
-    nor a revision of one, which became known even later.
+    day on which it became known. Partitions older than the longest window therefore hold no event of a window, and no
+    revision of such an event either, because a revision becomes known even later.
     """
     lookbacks = [lookback_of(need) for need in kernel.needs if need.source == source]
     finite = [lookback for lookback in lookbacks if lookback is not None]

@@ -15,7 +15,7 @@ _COMPUTATION = "computation"
 
 
 def record_of(features: FeatureSet, run_id: str, pins: Mapping[str, int]) -> dict[str, Any]:
-    """The record of a commit of feature rows: run (the folder of its files), versions read, declarations computed."""
+    """The record of a commit of feature rows: its run (the folder of its files), table versions and declarations."""
     return {
         "run_id": run_id,
         "pins": pins,
@@ -27,7 +27,7 @@ def record_of(features: FeatureSet, run_id: str, pins: Mapping[str, int]) -> dic
 def outdated_days(lake: Lake, table: str, features: FeatureSet) -> tuple[date, ...]:
     """The days whose rows were computed from other declarations than these, in order.
 
-    A day whose commit has no such record, or is no longer in the log, counts as computed from these.
+    A day whose commit has no such record, or is no longer in the log, counts as computed from these declarations.
 
     Raises:
         LakeError: The table cannot be read.

@@ -5,7 +5,7 @@ computing and writing (`feature_table.py`), the format of blocks (`blocks.py`), 
 
 There is a stage for each entity key: its events and the rows to be decided are shuffled by entity, and the kernel runs
 over all entities of a task at once. The rows pass the key's features on to the stage of the next key, so no join is
-needed. The last stage writes one file a day. The number of tasks follows from the size of the files, so a task's memory
+needed. The last stage writes a file per day. The number of tasks follows from the size of the files, so a task's memory
 stays the same as the history grows. The events of one entity are never divided: a task whose entity has half of all
 events holds them all.
 
@@ -39,7 +39,7 @@ _FEW_FILES = 31
 TASK_BYTES = 64 * 2**20
 """Size of Parquet files for one task: a few million events, computed within a gigabyte of memory."""
 _ALONE = 16
-"""How many tasks' files this process reads for a single day: tens of millions of events, some seconds on two cores."""
+"""A single day of up to this many tasks' files is read by this process: tens of millions of events, some seconds."""
 _HELD = 4
 """Upper bound of the uncompressed events of a single day's entities in memory, as a multiple of a task's files."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -77,12 +77,12 @@ def run(
         session: Returns the session; not called where no job is needed.
         events: For each source its files, all within the lookback of the rows.
         spine: Files of the spine's source.
-        days: First and last partition of the spine to compute; files of others are left out. A row is written to the
-            partition that it was read from, the day on which it arrived, even if its as-of day is earlier: every row is
-            in the table once, however often days are recomputed.
+        days: First and last partition of the spine to compute; files of other days are left out. A row is written to
+            the partition from which it was read (the day of its arrival), even if its as-of day is earlier: every row
+            is in the table once, however often days are recomputed.
         target: As in `FeatureTable`.
-        task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more:
-            see above.
+        task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more,
+            as the opening of this module says.
 
     Raises:
         FeatureError: A source's files are not given, a table lacks a column, or a row cannot be computed.
@@ -193,7 +193,7 @@ class _Stages:
         yield from blocks.packed(rows, _ROWS, bucket, self.buckets)
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """From rows of some days to one file a day."""
+        """From rows of some days to one file per day."""
         rows = blocks.unpacked(batches).get(_ROWS)
         if rows is not None:
             yield from map(_as_batch, self.table.write(rows))

@@ -1,6 +1,6 @@
 """The credit bureau's HTTP API: `python -m resources.sandbox.systems.bureau --data DIR --port N`.
 
-Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: making the reports
+Belongs here: the process that serves the reports that `fill_bank` wrote. Does not belong here: generating the reports
 (`resources.sandbox.world.bureau_reports`). It imports nothing heavy, so that it starts at once, and listens on
 127.0.0.1 only.
 
@@ -121,7 +121,7 @@ def _day(query: str) -> date:
     """The day that a query string asks for.
 
     Raises:
-        BadName: It names no day, several, or something that is not a date.
+        BadName: The query names no day, several days, or a value that is not a date.
     """
     days = parse_qs(query, keep_blank_values=True).get("day", [])
     if len(days) != 1:

@@ -1,6 +1,6 @@
 """Card payments and their fraud labels in the landing zone.
 
-Belongs here: the folders that the two feeds of card payments fill, from invented and public payments alike. Does not
+Belongs here: the folders of the two feeds of card payments, for invented and for public payments. Does not
 belong here: the feeds (`resources.sandbox.world.card_feeds`), the payments (`resources.sandbox.world.cards`,
 `handbook.py`).
 """
@@ -22,11 +22,11 @@ class CardSummary:
     """The card payments in the landing zone.
 
     Attributes:
-        origin, digest: What they were filled from; see `Origin`.
+        origin, digest: The origin of the payments; see `Origin`.
         first_day, last_day: Days with card transactions.
         last_label_day: The last day with labels.
         transactions, labels: Number of rows.
-        written: Whether this call wrote them; false if they were there before.
+        written: Whether this call wrote them; false if an earlier one did.
     """
 
     origin: OriginName

@@ -21,7 +21,7 @@ class SandboxClock:
 
     Attributes:
         landing: The landing zone's folder.
-        source: The folder of daily files whose last day counts; without it the latest last day of `_FOLDERS` counts.
+        source: The folder of daily files whose last day counts; if `None`, the latest last day of `_FOLDERS` counts.
     """
 
     landing: Path

@@ -1,9 +1,9 @@
 """The bank's operational database.
 
-Belongs here: the tables, and filling them in one transaction. Does not belong here: how the rows come about.
+Belongs here: the tables, and filling them in one transaction. Does not belong here: generating the rows.
 
-Moments are ISO-8601 text in UTC with microseconds, which sorts as text in the order of time, on SQLite and on
-PostgreSQL alike, as in an old core system.
+Moments are ISO-8601 text in UTC with microseconds, as in an old core system: the text sorts by time, on SQLite and on
+PostgreSQL.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """The delivery of a feed, and the effect of planned incidents on it.
 
 Belongs here: the effect of an outage, a bad feed and a schema change, and cutting a feed into UTC days. Does not belong
-here: how the rows come about (`resources.sandbox.world`), the places that they are written to (`landing.py`,
+here: generating the rows (`resources.sandbox.world`), the places that they are written to (`landing.py`,
 `database.py`).
 """
 
@@ -18,7 +18,7 @@ from resources.sandbox.world.incidents import Incident, SandboxError, of_kind
 from resources.sandbox.world.seasons import in_force
 from resources.sandbox.world.settings import BankSettings
 
-# For each source the column that a bad feed breaks: v becomes -1 - v, which no contract allows.
+# For each source, the column that a bad feed breaks: v becomes -1 - v, which no contract allows.
 _BROKEN_COLUMN = {
     "applications": "amount",
     "transactions": "amount",

@@ -1,7 +1,7 @@
 """Filling the bank's source systems.
 
 Belongs here: the order of filling, finding the places that are already filled, and the two entry points `fill_bank` and
-`fill_cards`. Does not belong here: how rows come about (`resources.sandbox.world`), file layouts (`landing.py`), the
+`fill_cards`. Does not belong here: generating rows (`resources.sandbox.world`), file layouts (`landing.py`), the
 public card payments (`handbook.py`).
 """
 
@@ -71,7 +71,7 @@ def fill_bank(
 ) -> BankSummary:
     """Fills database, landing zone, stream and bureau; a place that was filled from these settings is left alone.
 
-    Each place appears whole or not at all, so that the next call completes a fill that was killed.
+    Each place appears whole or not at all, so that the next call completes an interrupted fill.
 
     Args:
         database_url: SQLAlchemy address; tables `applications` and `consents`.

@@ -71,14 +71,7 @@ def _digest(files: list[Path]) -> str:
 
 
 def _read(files: list[Path]) -> Cards:
-    parts = []
-    for path in files:
-        schema = pq.read_schema(path)
-        missing = [name for name in _COLUMNS if name not in schema.names]
-        if missing:
-            raise SandboxError(f"{path} lacks {missing}; it has {schema.names}: is it a file of the Handbook?")
-        parts.append(pq.read_table(path, columns=list(_COLUMNS)))
-    table = pa.concat_tables(parts)
+    table = pa.concat_tables([_part(path) for path in files])
     for name in _COLUMNS:
         if table[name].null_count:
             raise SandboxError(
@@ -86,10 +79,38 @@ def _read(files: list[Path]) -> Cards:
             )
     if table.num_rows == 0:
         raise SandboxError(f"{files[0].parent}: the files have no rows; is the copy complete?")
-    at = table["TX_DATETIME"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
-    number = table["TRANSACTION_ID"].cast(pa.int64()).to_numpy()
+    at, number = table["TX_DATETIME"].cast(pa.int64()).to_numpy(), table["TRANSACTION_ID"].to_numpy()
     order = np.lexsort((number, at))
-    cents = pc.round(pc.multiply(table["TX_AMOUNT"], 100.0)).cast(pa.int64()).to_numpy()
-    card, terminal = (table[name].cast(pa.int64()).to_numpy() for name in ("CUSTOMER_ID", "TERMINAL_ID"))
-    fraud = table["TX_FRAUD"].cast(pa.int8()).to_numpy()
+    cents = table["TX_AMOUNT"].to_numpy()
+    card, terminal, fraud = (table[name].to_numpy() for name in ("CUSTOMER_ID", "TERMINAL_ID", "TX_FRAUD"))
     return Cards(number[order], card[order], terminal[order], at[order], cents[order], fraud[order])
+
+
+def _part(path: Path) -> pa.Table:
+    """The rows of one file: times in microseconds, amounts in cents, the rest as whole numbers.
+
+    Raises:
+        SandboxError: It is not a whole Parquet file, a column is missing or there twice, or a value is no number.
+    """
+    try:
+        schema = pq.read_schema(path)
+        missing = [name for name in _COLUMNS if name not in schema.names]
+        if missing:
+            raise SandboxError(f"{path} lacks {missing}; it has {schema.names}: is it a file of the Handbook?")
+        twice = [name for name in _COLUMNS if schema.names.count(name) > 1]
+        if twice:
+            raise SandboxError(f"{path} has {twice} more than once; have it written again")
+        rows = pq.read_table(path, columns=list(_COLUMNS))
+        cents = pc.round(pc.multiply(rows["TX_AMOUNT"].cast(pa.float64()), 100.0))
+        return pa.table(
+            {
+                **{name: rows[name].cast(pa.int64()) for name in ("TRANSACTION_ID", "CUSTOMER_ID", "TERMINAL_ID")},
+                "TX_DATETIME": rows["TX_DATETIME"].cast(pa.timestamp("us")),
+                "TX_AMOUNT": cents.cast(pa.int64()),
+                "TX_FRAUD": rows["TX_FRAUD"].cast(pa.int8()),
+            }
+        )
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise SandboxError(
+            f"{path} cannot be read ({error}): the copy was cut short, or it is no file of the Handbook; copy it again"
+        ) from error

@@ -1,6 +1,6 @@
 """Feeds written as files: a CSV for each day, a JSON array for each day, or one file of JSON lines.
 
-Belongs here: the layout of these files. Does not belong here: how the rows come about, the text of a row
+Belongs here: the layout of these files. Does not belong here: generating the rows, the text of a row
 (`rows_text.py`), the database (`database.py`).
 """
 
@@ -22,7 +22,7 @@ Progress = Callable[[str], None]
 
 
 def quiet(message: str) -> None:
-    """A progress callback that drops its messages."""
+    """A progress callback that ignores its messages."""
 
 
 def write_csv_days(folder: Path, feed: Feed, origin: Origin, incidents: Sequence[Incident]) -> None:

@@ -1,7 +1,7 @@
 """The origins of the places that the sandbox has filled.
 
 Belongs here: the marker of a filled place, the refusal to fill a place from two origins, folders that appear whole or
-not at all, and addresses of local folders. Does not belong here: what is written into them.
+not at all, and addresses of local folders. Does not belong here: the content of a place.
 """
 
 import json
@@ -23,7 +23,7 @@ MARKER = ".origin.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a place was filled from.
+    """The data from which a place was filled.
 
     Attributes:
         origin: The invented bank, or the public Fraud Detection Handbook.
@@ -85,7 +85,7 @@ def is_filled(found: Origin | None, *, origin: OriginName, digest: str, place: s
     """Whether a place was filled from this origin and digest; `found` is the origin in its marker.
 
     Raises:
-        SandboxError: It was filled from another origin or digest.
+        SandboxError: The place was filled from another origin or digest.
     """
     if found is None:
         return False
@@ -128,7 +128,7 @@ def appearing_folder(target: Path, origin: Origin) -> Iterator[Path]:
     """
     staging = target.with_name(f".{target.name}.filling")
     if staging.exists():
-        shutil.rmtree(staging)  # a fill that was killed left it
+        shutil.rmtree(staging)  # left by an interrupted fill
     staging.mkdir(parents=True)
     try:
         yield staging

@@ -1,6 +1,6 @@
 """The sandbox of one environment: which sources it has, of which days, and filling them.
 
-Belongs here: the addresses at which the sandbox delivers its feeds, the days of each, and filling those that are read.
+Belongs here: the addresses at which the sandbox delivers its feeds, the days of each, and filling requested addresses.
 Does not belong here: how a place is filled (`filling.py`, `handbook.py`), which sources a product reads.
 """
 
@@ -44,7 +44,7 @@ class Sandbox:
         database_url: SQLAlchemy address of the operational database.
         landing, stream: Folder (or `file://` address) of daily files, and of streams.
         bureau_data: Folder of the reports that the credit bureau serves.
-        handbook: Folder of the Fraud Detection Handbook's monthly files; without it card payments are invented.
+        handbook: Folder of the Fraud Detection Handbook's monthly files; if `None`, card payments are invented.
     """
 
     database_url: str
@@ -70,8 +70,8 @@ class Sandbox:
         """The first and the last day on which the sandbox has all of these sources, before anything is filled.
 
         Returns:
-            `None` if none of them is the sandbox's, or if the days are those of the Handbook's files, which are known
-            once the files are read.
+            `None` if the sandbox delivers none of them, or if the days are those of the Handbook's files, which are
+            known only after reading the files.
         """
         cards = not _CARDS.isdisjoint(sources)
         if cards and self.handbook is not None:
@@ -88,7 +88,7 @@ class Sandbox:
             The first and the last day on which the sandbox has all of the sources; `None` if it has none of them.
 
         Raises:
-            SandboxError: A place was filled from elsewhere, or is not local.
+            SandboxError: A place was filled from another origin, or is not local.
         """
         spans = []
         if not _CARDS.isdisjoint(sources):

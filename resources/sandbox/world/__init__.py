@@ -1,1 +1,1 @@
-"""The invented bank: people, accounts, loans, cards, and planned incidents; nothing here writes or reads a place."""
+"""The invented bank: people, accounts, loans, cards, and planned incidents; nothing here touches a source system."""

@@ -97,7 +97,7 @@ def _pay(settings: BankSettings, people: People, months: _Months, rng: np.random
     times = np.where(people.main[who], times, 0)
     row = np.repeat(np.arange(n), times)
     own = who[row]
-    # Payday is the 24th to 28th, each customer's own; pay that would fall on a weekend comes on the Friday before.
+    # Each customer has a payday from the 24th to the 28th; pay due on a weekend arrives on the Friday before.
     day = (
         months.start[row] // DAY_US
         + 23

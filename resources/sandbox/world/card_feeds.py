@@ -1,6 +1,6 @@
 """The two feeds of card payments.
 
-Belongs here: the feeds `card_transactions` and `fraud_labels`, of invented and of public payments alike. Does not
+Belongs here: the feeds `card_transactions` and `fraud_labels`, for invented and for public payments. Does not
 belong here: inventing payments (`cards.py`), the folders that the feeds fill (`resources.sandbox.systems.card_files`).
 """
 

@@ -72,7 +72,7 @@ def make_cards(settings: BankSettings, people: People) -> Cards:
 
 
 def _holders(settings: BankSettings, people: People, rng: np.random.Generator) -> np.ndarray:
-    """Rows of the customers with a card: customers from before the first card day, if there are enough of them."""
+    """Rows of the customers with a card; only customers from before the first card day, if there are enough."""
     there = max(settings.cards, int(np.searchsorted(people.opened, midnight_us(settings.cards_from))))
     return np.sort(rng.permutation(there)[: settings.cards])
 
@@ -101,7 +101,7 @@ def _with_fraud(settings: BankSettings, cards: Cards, numbers: np.ndarray, rng: 
 
 
 def _compromises(settings: BankSettings, how_many: int, a_day: float, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `how_many` are compromised, and from when: row numbers and microseconds. Fraud waves add to them."""
+    """Which of `how_many` are compromised, and from when: row numbers and microseconds. Fraud waves add more."""
     rng = settings.rng(f"compromises {what}")
     before = _TAMPERED_DAYS
     start, end = midnight_us(settings.cards_from) - before * DAY_US, settings.end_us

@@ -1,7 +1,7 @@
 """The rows of one source in the order of their arrival.
 
-Belongs here: a feed as a frozen value, and cutting it to a period. Does not belong here: how the rows come about, and
-what happens to them on delivery (`resources.sandbox.systems.delivery`).
+Belongs here: a feed as a frozen value, and cutting it to a period. Does not belong here: generating the rows, and
+their delivery (`resources.sandbox.systems.delivery`).
 """
 
 from dataclasses import dataclass

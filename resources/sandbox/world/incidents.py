@@ -2,7 +2,7 @@
 
 Belongs here: an incident as a frozen value, its checks, and the days on which it is in force. Does not belong here: its
 effect. The effects on a feed (outage, bad feed, schema change) are in `resources.sandbox.systems.delivery`; the effects
-on people (drift, shock, fraud wave) are in the modules that make these people.
+on people (drift, shock, fraud wave) are in the modules that generate their events.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ _LENGTH: dict[IncidentKind, int | None] = {
 
 
 class SandboxError(LooplineError):
-    """The sandbox was asked for something that it cannot do; the message names it and the remedy."""
+    """The sandbox cannot fulfil a request; the message names the problem and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)

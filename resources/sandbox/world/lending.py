@@ -50,8 +50,8 @@ class Requests:
         income, debt: float64 [n], true income a month and debt elsewhere, EUR.
         instalment: float64 [n], EUR a month.
         risk: float64 [n], the log-odds of default from the person and the loan, without the intercept.
-        usual_burden, usual_risk: float64 [n], instalment over income, and risk, without planned drift. Values that are
-            fitted to the whole period are fitted to these, so that a drift does not change the days before it.
+        usual_burden, usual_risk: float64 [n], instalment over income, and risk, without planned drift. Parameters
+            that are fitted to the whole period use these, so that a drift does not change the days before it.
     """
 
     customer: np.ndarray

@@ -4,8 +4,8 @@ Belongs here: the customers' attributes (age, sex, employment, income, housing),
 (creditworthiness, habits, times of trouble) and their invented personal data. Does not belong here: their bookings and
 loans (`accounts.py`, `lending.py`).
 
-Creditworthiness is one standard normal number for each person. With the loan itself it determines who pays back; all
-that the bank can see is correlated with it, with noise. Sex does not influence it, and changes income by only 4%; age
+Creditworthiness is one standard normal number for each person. It and the loan determine who pays back; the bank sees
+only attributes that are correlated with it. Sex does not influence creditworthiness, and changes income by only 4%; age
 has a small influence.
 """
 
@@ -99,7 +99,7 @@ def make_people(settings: BankSettings) -> People:
     """All customers who have an account on the last day."""
     rng, n = settings.rng("people"), settings.customers
     opened = _openings(settings, rng)
-    age = np.clip(18.5 + rng.gamma(2.5, 9.6, n), 18.5, 84)  # on the first day: nobody applies under age
+    age = np.clip(18.5 + rng.gamma(2.5, 9.6, n), 18.5, 84)  # on the first day, so that no applicant is a minor
     born = settings.start_us - (age * _YEAR_US).astype(np.int64)
     male = rng.random(n) < 0.5
     worth = rng.normal(size=n) + 0.07 * np.tanh((age - 38) / 14)

@@ -109,12 +109,12 @@ def _history(
     slip = 0.03 * np.exp(np.clip(0.35 * requests.risk, -1, 1.2))
     for number in range(1, settings.days // 30 + 2):
         u = rng.random(len(start))
-        # Some months are missed, and sometimes the month after too; then all is paid.
+        # Some instalments are missed, and sometimes the next one too; then all is paid.
         slips = (unpaid < 2) & (u < np.where(unpaid == 1, 0.25, slip))
         failing = (first_missed > 0) & (number >= first_missed)
         missed = failing | slips
         at = start + number * _STEP_US
-        # Drawn for every loan, running or not, so that the history of one loan does not change that of another.
+        # Drawn for every loan, running or not, so that one loan's history does not change another's.
         known = at + rng.integers(_DELAY_US, DAY_US, len(start))
         runs = granted & (number <= requests.term) & (unpaid < 4) & (at < settings.end_us)
         due = requests.instalment * (unpaid + 1)

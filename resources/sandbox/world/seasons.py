@@ -1,6 +1,6 @@
 """Effects of time: weekdays, months, December, growth, planned drift and shock.
 
-Belongs here: weights of days, moments drawn by them, calendar months, and the factors of drift and shock at a moment.
+Belongs here: weights of days, days drawn by weight, times of day, calendar months, the effects of drift and shock.
 Does not belong here: the events at these moments.
 """
 

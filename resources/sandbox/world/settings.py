@@ -15,7 +15,7 @@ import numpy as np
 from resources.moments import DAY_US, midnight_us
 from resources.sandbox.world.incidents import Incident, SandboxError
 
-# Raised by one whenever the same settings would give other bytes, so that places filled by older code are detected.
+# Increase it whenever the same settings would give other bytes, so that places filled by older code are detected.
 _GENERATION = 1
 
 

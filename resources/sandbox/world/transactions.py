@@ -27,8 +27,8 @@ _COUNTERPARTIES = (
 def transactions_feed(settings: BankSettings, people: People) -> Feed:
     """All bookings of the period in the order of arrival; transaction_id counts in that order.
 
-    1.5% arrive one to three days late. One in a thousand has a negative amount or an unknown direction, as rows in real
-    banks do; a contract must catch these.
+    1.5% arrive one to three days late. One in a thousand has a negative amount or an unknown direction, as in real
+    banks; a contract must catch these rows.
     """
     rng = settings.rng("transactions")
     bookings, opening = make_bookings(settings, people)

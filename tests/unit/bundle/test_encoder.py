@@ -70,9 +70,9 @@ def test_no_rows_make_an_empty_matrix() -> None:
 def test_a_missing_or_wrong_column_is_named() -> None:
     with pytest.raises(FeatureError, match="features: there is no column 'size'"):
         ENCODER.encode(_table(purpose=pa.array(["car"])).drop_columns("size"))
-    with pytest.raises(FeatureError, match="features.purpose is int64, and is compared with text"):
+    with pytest.raises(FeatureError, match="features.purpose is int64, but is compared with text"):
         ENCODER.encode(_table(purpose=pa.array([3])))
-    with pytest.raises(FeatureError, match="features.amount is string, and is used as a number"):
+    with pytest.raises(FeatureError, match="features.amount is string, but is used as a number"):
         ENCODER.encode(_table(purpose=pa.array(["car"]), amount=pa.array(["3"])))
 
 

@@ -1,6 +1,7 @@
 """The record of a model version, and its approval."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -27,14 +28,30 @@ APPROVAL = Approval(version="4", answer="approve", by="R. Officer", reason="revi
 
 
 def test_a_record_survives_as_tags_among_others() -> None:
-    tags = {**RECORD.to_tags(), **APPROVAL.to_tags(), "somebody": "else"}
+    tags = {**RECORD.to_tags(), **APPROVAL.to_tags(earlier=0), "somebody": "else"}
     assert all(isinstance(value, str) for value in tags.values())
     assert Registration.from_tags(tags) == RECORD
-    assert Approval.from_tags(tags) == APPROVAL
+    assert Approval.all_from_tags(tags) == (APPROVAL,)
 
 
-def test_a_version_may_have_no_approval_yet() -> None:
-    assert Approval.from_tags(RECORD.to_tags()) is None
+def test_a_version_may_have_no_answer_yet() -> None:
+    assert Approval.all_from_tags(RECORD.to_tags()) == ()
+
+
+def test_an_answer_overwrites_no_other() -> None:
+    tags: dict[str, str] = {}
+    answers = [replace(APPROVAL, reason=f"reason {n}", overturns="x" * (n % 2)) for n in range(12)]
+    for number, answer in enumerate(answers):
+        added = answer.to_tags(earlier=number)
+        assert not set(added) & set(tags)
+        tags |= added
+    assert list(Approval.all_from_tags(tags)) == answers
+
+
+def test_the_answer_of_older_code_is_the_first() -> None:
+    old = json.dumps({**asdict(APPROVAL), "at": NOW.isoformat()})
+    tags = {"loopline.approval": old.replace(', "overturns": ""', ""), **replace(APPROVAL, by="B").to_tags(earlier=1)}
+    assert Approval.all_from_tags(tags) == (APPROVAL, replace(APPROVAL, by="B"))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,7 @@ def test_an_approval_needs_a_person_a_reason_and_an_answer(change: dict[str, obj
 
 def test_an_unreadable_approval_is_no_approval() -> None:
     with pytest.raises(RegistrationError, match="cannot be read"):
-        Approval.from_tags({"loopline.approval": '{"by": "X"}'})
+        Approval.all_from_tags({"loopline.approval": '{"by": "X"}'})
 
 
 def test_a_registration_is_taken_from_the_bundle() -> None:

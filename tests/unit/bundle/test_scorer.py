@@ -36,3 +36,10 @@ def test_a_booster_of_another_model_is_refused(parts: BundleParts) -> None:
     other = sample_parts("2", seed=2)
     with pytest.raises(BundleError, match=r"booster\.ubj is not the model"):
         Scorer(bundle_of(replace(parts, booster=other.booster)))
+
+
+def test_no_rows_have_no_scores(parts: BundleParts) -> None:
+    scorer = Scorer(bundle_of(parts))
+    matrix = scorer.encode(sample_features(rows=5).slice(0, 0))
+    assert scorer.score(matrix).shape == (0,)
+    assert scorer.contributions(matrix).shape == (0, len(parts.encoder.columns))

@@ -77,7 +77,7 @@ def test_a_damaged_file_fails_the_run_with_table_day_and_remedy(lake: Lake) -> N
     remedy = f"loopline backfill card_fraud --from {FIRST} --to {FIRST} --select validated_card_transactions"
     assert str(told.description).endswith(
         f"cannot be read (could not verify page integrity, CRC checksum verification "
-        f"failed for page_ordinal 0). Make it anew: {remedy}"
+        f"failed for page_ordinal 0). Rematerialise it: {remedy}"
     )
     assert not lake.exists(TABLE)
 

@@ -151,5 +151,5 @@ def test_what_is_lacking_is_named(
 def test_a_window_of_no_days_and_a_missing_score_are_refused(profile: ReferenceProfile, by_day: Draw) -> None:
     with pytest.raises(DriftError, match="at least 1"):
         drift_by_day(profile, by_day(5, 2), [FIRST], 0)
-    with pytest.raises(DriftError, match="one score a row"):
+    with pytest.raises(DriftError, match="one score per row"):
         drift(profile, by_day(5, 2), np.zeros(3))

@@ -29,3 +29,20 @@ def test_consent_is_as_it_stood_when_the_row_became_known() -> None:
     result = apply_consent(Consent("consents", "who", "credit"), rows, consents)
     assert result.kept["n"].to_pylist() == [0, 1]
     assert result.withheld == 5
+
+
+def test_an_entry_without_a_subject_or_an_answer_grants_nothing() -> None:
+    """Rows without a subject are not the rows of an entry without one; a missing answer is not a yes."""
+    consents = pa.table(
+        {
+            "who": pa.array([None, "a", "a", "b"], pa.string()),
+            "purpose": ["credit"] * 4,
+            "granted": [True, True, None, None],
+            "known_at": at(1, 1, 5, 1),
+        }
+    )
+    rows = pa.table(
+        {"who": pa.array([None, "a", "a", "b"], pa.string()), "n": [0, 1, 2, 3], "known_at": at(9, 2, 9, 9)}
+    )
+    result = apply_consent(Consent("consents", "who", "credit"), rows, consents)
+    assert result.kept["n"].to_pylist() == [1]

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from assets.product.agreement import check_agreement
+from assets.product.agreement import check_agreement, check_consents
+from assets.product.contract import Column, ContractError
 from assets.vocabulary import Category, Events, FeatureError, FeatureSet, History, Number, days
 from pipelines.products import load_product
 
@@ -66,3 +67,22 @@ def test_a_wrong_product_is_refused_before_any_data_is_read() -> None:
     wrong = replace(PRODUCT.features, history=[*PRODUCT.features.history, MOVES.min("amonut", MONTH, name="x")])
     with pytest.raises(FeatureError, match="feature 'x' reads a column 'amonut'"):
         replace(PRODUCT, features=wrong).check()
+
+
+@pytest.mark.parametrize("wrong", ["gone", "no subject", "granted is a text"])
+def test_consents_that_cannot_be_asked_are_named(wrong: str) -> None:
+    asked = CONTRACTS["consents"]
+    if wrong == "gone":
+        contracts = {name: contract for name, contract in CONTRACTS.items() if name != "consents"}
+        message = "applications.yaml: its consents are of 'consents', which is no source of the product"
+    elif wrong == "no subject":
+        columns = tuple(column for column in asked.columns if column.name != "customer_id")
+        contracts = CONTRACTS | {"consents": replace(asked, columns=columns)}
+        message = "consents.yaml: column 'customer_id' is missing; contracts/applications.yaml .* needs it as string"
+    else:
+        columns = tuple(Column(c.name, "string", "") if c.name == "granted" else c for c in asked.columns)
+        contracts = CONTRACTS | {"consents": replace(asked, columns=columns)}
+        message = "consents.yaml: column 'granted' is string; contracts/applications.yaml .* needs it as boolean"
+    check_consents(CONTRACTS)
+    with pytest.raises(ContractError, match=message):
+        check_consents(contracts)

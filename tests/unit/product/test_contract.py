@@ -29,7 +29,7 @@ def test_corrections_need_a_key_of_one_column(tmp_path: Path) -> None:
 def test_a_contract_has_no_column_that_the_lakes_tables_add(column: str, tmp_path: Path) -> None:
     """The added column would replace the source's."""
     file = _contract_with(column, tmp_path)
-    with pytest.raises(ContractError, match=f"column '{column}': the lake's tables add one of that name; rename this"):
+    with pytest.raises(ContractError, match=f"column '{column}': the lake's tables add a column of that name; rename"):
         load_contract(file)
 
 
@@ -46,6 +46,15 @@ def test_a_time_is_not_named_as_another_column(name: str, tmp_path: Path) -> Non
     with pytest.raises(
         ContractError, match=f"{name} is read from 'other_time', but .* another column '{name}'; rename that one"
     ):
+        load_contract(file)
+
+
+@pytest.mark.parametrize("name", ["event_time", "known_at"])
+def test_the_times_of_a_row_are_required(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "card_transactions.yaml"
+    text = (load_product("card_fraud").contracts / file.name).read_text()
+    file.write_text(text.replace(f"  {name}: {{", f"  {name}: {{required: false, "))
+    with pytest.raises(ContractError, match=f"'{name}' is one of the two times of a row; remove required: false"):
         load_contract(file)
 
 

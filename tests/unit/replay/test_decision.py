@@ -50,7 +50,7 @@ def test_a_replay_names_the_altered_values(engine: Engine, parts: BundleParts) -
 
 def test_a_replay_needs_the_bundle_that_decided(engine: Engine, parts: BundleParts) -> None:
     decision = decided(engine)
-    with pytest.raises(CannotReplay, match="fetch the one that decided"):
+    with pytest.raises(CannotReplay, match="fetch the bundle that decided"):
         replay(decision, replace(bundle_of(parts), digest="ef" * 32))
     with pytest.raises(CannotReplay, match="were erased"):
         replay(replace(decision, erased=True), bundle_of(parts))

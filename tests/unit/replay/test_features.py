@@ -35,6 +35,14 @@ def test_past_decisions_have_the_same_features_from_the_lake(card_bundle: Bundle
     assert Decision.from_record(decided[0].to_record()).sequence == decided[0].row_id
 
 
+def test_rows_are_taken_from_tables_in_one_piece() -> None:
+    """The lake's tables come in hundreds of pieces, from which rows are taken a hundred times more slowly."""
+    table, labels = history()
+    pieces = pa.concat_tables([table.slice(start, 3) for start in range(0, N, 3)])
+    index = index_of(pieces, labels)
+    assert {column.num_chunks for table in index.events.tables.values() for column in table.columns} == {1}
+
+
 def test_the_event_of_the_request_itself_is_not_counted(card_bundle: Bundle, tmp_path: Path) -> None:
     """Decided 80 ms after it happened: the lake's event of the request is before the decision."""
     table, labels = history()
@@ -81,3 +89,31 @@ def test_events_older_than_the_lookback_of_the_store_are_named(card_bundle: Bund
     assert {gap.held_by for gap in explained.gaps} == {"lake"}
     assert all("this decision was as of the past" in gap.why for gap in explained.gaps)
     assert all(as_of - timedelta(days=7) < gap.known_at <= NOW - timedelta(days=7) for gap in explained.gaps)
+
+
+def test_an_event_without_a_row_id_is_not_the_request(card_bundle: Bundle, tmp_path: Path) -> None:
+    """It counts in replay as it counted in the decision."""
+    table, labels = history()
+    at = table.column_names.index("transaction_id")
+    table = table.set_column(
+        at, "transaction_id", pa.array([None, *table["transaction_id"].to_pylist()[1:]], pa.int64())
+    )
+    engine = Engine(card_bundle, filled(tmp_path, NOW), as_of_allowed=True)
+    card, index = table["card_id"][0].as_py(), index_of(table, labels)
+    row = next(row for row in reversed(table.to_pylist()) if row["card_id"] == card)
+    row["event_time"] = table["event_time"][0].as_py() + timedelta(hours=1)
+    decision = engine.decide(request(row), now=NOW)
+    held = index.of(decision, card_bundle)["card_transactions", "card_id"]
+    assert None in held["transaction_id"].to_pylist()
+    assert compare_with_lake(decision, card_bundle, index).differences == ()
+
+
+def test_a_missing_key_is_no_entity_of_that_name(card_bundle: Bundle, tmp_path: Path) -> None:
+    """A text of Python for a missing value is nobody's key."""
+    table, labels = history()
+    at = table.column_names.index("card_id")
+    named = table.set_column(at, "card_id", pa.array(["None"] * table.num_rows))
+    engine = Engine(card_bundle, filled(tmp_path, NOW), as_of_allowed=True)
+    decision = engine.decide(request(table.to_pylist()[0]), now=NOW)
+    keyless = replace(decision, keys={**decision.keys, "card_id": None})
+    assert index_of(named, labels).of(keyless, card_bundle)["card_transactions", "card_id"].num_rows == 0

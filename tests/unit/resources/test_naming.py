@@ -29,7 +29,7 @@ def test_a_version(value: str) -> None:
 @pytest.mark.parametrize("value", ["", ".1", "-1", "1/2", "1 2", "1\n", "x" * 64, None, 1])
 def test_what_is_not_a_version(value: object) -> None:
     assert not is_version(value)
-    with pytest.raises(BadName, match=r"^version .* is not one: write letters"):
+    with pytest.raises(BadName, match=r"^version .* is not valid: write letters"):
         checked_version(value)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from assets.rollout.assignment import arm_of, place
 
 
 def test_the_place_of_an_entity_is_the_same_everywhere() -> None:
-    assert place("loans", ["C1"]) == pytest.approx(0.3364790220523348, abs=1e-15)
+    assert place("loans", ["C1"]) == pytest.approx(0.3764031449512286, abs=1e-15)
     places = [place("loans", [n]) for n in range(4000)]
     assert 0.45 < sum(places) / 4000 < 0.55
     assert place("loans", ["a", "b"]) != place("loans", ["ab"])
@@ -19,3 +19,9 @@ def test_an_entity_keeps_its_arm_while_the_share_grows() -> None:
     assert taken[0.0] == set()
     assert taken[0.0] < taken[0.1] < taken[0.5] < taken[1.0]
     assert len(taken[1.0]) == 1000
+
+
+def test_another_rollout_has_other_entities() -> None:
+    """Of the entities that one rollout gives to its challenger, the next one gives its share, and not all again."""
+    first, second = ({n for n in range(4000) if arm_of(name, [n], 0.2) == "challenger"} for name in ("a/1/2", "a/1/3"))
+    assert 0.15 < len(first & second) / len(first) < 0.25

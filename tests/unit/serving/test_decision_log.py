@@ -91,6 +91,31 @@ def test_an_erasure_removes_the_subject_while_the_service_writes(tmp_path: Path)
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_an_erasure_leaves_no_key_in_the_problem_of_a_fallback(tmp_path: Path) -> None:
+    """Neither now, nor in a decision that was erased when the text still stayed."""
+    failed = another(problem="customer_id 'C1': its events are damaged", fallback="policy")
+    before = another(
+        keys={}, inputs={}, features={}, erased=True, problem="customer_id 'C9': damaged", fallback="policy"
+    )
+    others = another(keys={"customer_id": "C2"}, problem="the online store is empty", fallback="policy")
+    write(tmp_path, FIRST, failed, before, others)
+    assert erase(tmp_path, "credit_risk", "customer_id", "C1") == 3
+    (path,) = tmp_path.rglob("*.jsonl")
+    assert "C1" not in path.read_text()
+    assert "C9" not in path.read_text()
+    problems = [decision.problem for decision in scan_day(tmp_path, "credit_risk", DAY).decisions]
+    assert problems == [None, "(erased)", "(erased)", "the online store is empty"]
+    assert erase(tmp_path, "credit_risk", "customer_id", "C1") == 0
+
+
+def test_an_erasure_of_an_entity_named_none_leaves_decisions_without_keys(tmp_path: Path) -> None:
+    """A missing key is no key of that text."""
+    keyless = another(keys={})
+    write(tmp_path, keyless)
+    assert erase(tmp_path, "credit_risk", "customer_id", "None") == 0
+    assert scan_day(tmp_path, "credit_risk", DAY).decisions == (keyless,)
+
+
 def test_an_erasure_while_decisions_pour_in_loses_none(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path)
     written: list[Decision] = []

@@ -173,4 +173,4 @@ def test_tiles_of_other_features_are_not_used(bundle: Bundle, store: OnlineStore
     newer = replace(bundle, parts=trained("cards", "2", compiled, parts.policy, table, label, rounds=3))
     load(store, "tiles", tiled=True)
     decision = Engine(newer, store, as_of_allowed=True).decide(REQUEST, now=NOW)
-    assert "tiles of cards in the online store are of other features" in (decision.problem or "")
+    assert "tiles of cards in the online store lack statistics that bundle" in (decision.problem or "")

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -20,6 +21,8 @@ from assets.bundle.bundle import BundleParts
 from assets.serving.application import Application
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http import http_app, is_ready
+from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Release
 from tests.support.serving_process import Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
@@ -132,11 +135,11 @@ def test_a_decision_is_answered_and_recorded(served: Served) -> None:
         (b'{"product": "loans"}', 400, "'request' is missing"),
         (b'{"product": 1, "request": {}}', 400, "'product' must be a text"),
         (b'{"product": "loans", "request": {}, "explain": 1}', 400, "'explain' must be true or false"),
-        (b'{"product": "loans", "request": {}, "debug": true}', 400, "unknown field 'debug'"),
+        (b'{"product": "loans", "request": {}, "debug": true}', 400, r"unknown field \"debug\""),
         (b'{"product": "../x", "request": {}}', 400, "is not a name"),
         (b'{"product": "loans", "request": {"amount": NaN}}', 400, "no JSON number"),
         (b'{"product": "loans", "request": {}}', 400, "'customer_id' is missing"),
-        (b'{"product": "nothing", "request": {}}', 503, "`loopline run nothing`"),
+        (b'{"product": "nothing", "request": {}}', 404, "'nothing' is unknown; known: loans"),
         (b" " * 65_537, 413, "larger than 65536"),
     ],
 )
@@ -157,6 +160,28 @@ def test_a_body_without_an_announced_length_is_read_no_further_than_the_limit(re
     })  # fmt: skip
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def test_neither_the_log_nor_the_reason_of_a_fallback_names_the_person(
+    tmp_path: Path, parts: BundleParts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The record keeps the key where an erasure finds it, and nowhere else."""
+    running = started(tmp_path, parts)
+    store = open_store(running.workspace.environment.online_store, PRODUCT)
+    assert isinstance(store, LmdbStore)
+    with store._files.writing() as txn, txn.cursor() as cursor:
+        for name in [bytes(key) for key, _ in cursor if b"C7" in bytes(key)]:
+            txn.put(name, b"{broken")
+    store.close()
+    with running:
+        answer = running.decide()
+        assert answer["fallback"] == "policy"
+        (row,) = running.recorded()
+    problem = str(row["problem"])
+    assert "events of transactions by customer_id: stored events are damaged" in problem
+    assert not re.search(r"\bC7\b", problem)
+    assert "is a fallback" in caplog.text
+    assert not re.search(r"\bC7\b", caplog.text)
 
 
 def test_a_decision_that_cannot_be_logged_is_not_answered(served: Served) -> None:
@@ -187,6 +212,49 @@ def test_an_unforeseen_error_tells_nothing_of_the_internals(served: Served) -> N
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
     assert (status, json.loads(text)) == (500, {"error": "the service failed; its log has the details"})
     assert served.app.state.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"\ud800": 1},
+        {"product": "\ud800", "request": {}},
+        {"product": PRODUCT, "request": REQUEST | {"\ud800": 1}},
+        {"product": PRODUCT, "request": REQUEST | {"as_of": "\ud800"}},
+        {"product": PRODUCT, "request": REQUEST | {"customer_id": "C\udce9"}},
+        {"product": PRODUCT, "request": REQUEST | {"purpose": "car\udc80"}},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT | {"category": "\ud800"}},
+        {"product": PRODUCT, "source": "\ud800", "event": EVENT},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT | {"\ud800": 1}},
+        {"product": PRODUCT, "source": "transactions", "event": EVENT, "event_id": "\ud800"},
+        {"product": PRODUCT, "request": {"customer_id": [[[[]]] * 3]} | dict.fromkeys(["\x7f\u2028"], 1)},
+    ],
+)
+@pytest.mark.parametrize("route", ["/decide", "/events"])
+def test_text_that_utf8_cannot_hold_is_refused_and_the_next_request_is_answered(
+    refusing: Served, route: str, content: dict[str, object]
+) -> None:
+    """Both over one connection, as clients with a pool have it."""
+    kept = http.client.HTTPConnection("127.0.0.1", refusing.workspace.port, timeout=10)
+    kept.request("POST", route, json.dumps(content).encode())
+    answer = kept.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"]) == (400, "the request is invalid")
+    kept.request("POST", "/decide", json.dumps({"product": PRODUCT, "request": REQUEST}))
+    assert kept.getresponse().status == 200
+    kept.close()
+
+
+def test_a_known_product_without_a_champion_is_another_thing_than_an_unknown_one(served: Served) -> None:
+    """An alert fires on the first; the second is the caller's mistake."""
+    manifest = served.app.state.application.live[PRODUCT].manifest
+    built = served.workspace.environment.home / "built" / "1"
+    served.workspace.rollout.publish_bundle("other", "1", built)  # of loans, so it is refused
+    served.workspace.rollout.publish_manifest("other", replace(manifest, product="other"))
+    wait_for(lambda: served.post("/decide", {"product": "other", "request": {}})[0] == 503)
+    status, text = served.post("/decide", {"product": "another", "request": {}})
+    assert (status, json.loads(text)["error"]) == (404, "product 'another' is unknown; known: loans, other")
+    assert served.metric('loopline_requests_refused_total{why="no_champion"}') >= 1
+    assert served.metric('loopline_requests_refused_total{why="unknown_product"}') >= 1
 
 
 def test_a_posted_event_is_added_once(served: Served) -> None:
@@ -233,12 +301,12 @@ def test_a_product_that_refuses_stale_events_answers_503(tmp_path: Path, parts: 
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
-        ({"source": "../x"}, 400, "is not a name"),
-        ({"source": "nothing"}, 503, "nothing of nothing"),
+        ({"source": "../x"}, 400, "takes events of transactions"),
+        ({"source": "nothing"}, 400, "takes events of transactions"),
         ({"event": {}}, 400, "'event_time' is missing"),
         ({"event": EVENT | {"amount": "5"}}, 400, "'amount' is '5'"),
-        ({"product": "nothing"}, 503, "no champion"),
-        ({"extra": 1}, 400, "unknown field 'extra'"),
+        ({"product": "nothing"}, 404, "'nothing' is unknown; known: loans"),
+        ({"extra": 1}, 400, r"unknown field \"extra\""),
     ],
 )
 def test_a_wrong_event_is_refused(refusing: Served, change: dict[str, object], status: int, message: str) -> None:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from assets.serving.request import RequestError, parse_event, parse_event_id, parse_json, parse_request
+from assets.serving.event import parse_event, parse_event_id
+from assets.serving.request import RequestError, parse_json, parse_request
 from assets.serving.shape import RequestShape
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -118,6 +119,11 @@ def test_the_ordering_column_is_an_integer_and_not_optional() -> None:
         (b'{"a": 1, "a": 2}', '"a" is given twice'),
         (b'{"a": ' + b"9" * 5000 + b"}", "not JSON"),
         (b"[" * 60_000, "nested too deeply"),
+        (b'{"a": ' + b"[" * 20 + b"]" * 20 + b"}", "nested too deeply"),
+        (b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}", "nested too deeply"),
+        (b'{"a": {"b": ["\\ud800"]}}', "field 'b' is \"\\ud800\", with half a surrogate pair"),
+        (b'{"a": {"\\udfff": 1}}', 'a field\'s name is "\\udfff", with half a surrogate pair'),
+        (b'{"a": "\xed\xa0\x80"}', "not JSON"),
         (b'{"a": "' + b"x" * 66_000 + b'"}', "at most 65536"),
     ],
 )

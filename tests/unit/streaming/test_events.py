@@ -8,7 +8,7 @@ import pytest
 
 from assets.features.online.load import as_stored
 from assets.privacy.tokens import tokenise
-from assets.streaming.events import LeftOut, accepted
+from assets.streaming.events import ConsentsUnknown, LeftOut, accepted
 from pipelines.credit_risk.product import PRODUCT
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.sources.tails import Message
@@ -44,7 +44,7 @@ def test_an_event_that_cannot_be_stored_or_summed_is_left_out(change: dict[str, 
     row = {column.name: "1" for column in contract.columns} | {"event_time": moment, "known_at": moment}
     rows = {"2:17": row | change, "2:18": row | {"transaction_id": "2"}}
     sent = [Message(json.dumps(row), UNTIL + HOUR, place) for place, row in rows.items()]
-    found = accepted(PRODUCT, replace(contract, expectations=()), NEEDS, sent, key=KEY, consents=None)
+    found = accepted(PRODUCT, replace(contract, expectations=(), consent=None), NEEDS, sent, key=KEY, consents=None)
     assert found.left_out == (LeftOut("2:17", reason),)
     assert (len(found.events), found.quarantined) == (1, 0)
 
@@ -73,6 +73,18 @@ def test_tokens_and_consent_are_those_of_the_lake() -> None:
     assert [event.row["customer_id"] for event in found.events] == [token]
     assert (found.events[0].event_id, found.withheld, found.quarantined) == ('["A0", "2026-03-01"]', 2, 0)
     assert set(found.events[0].row) == set(as_stored(PRODUCT, NEEDS, "applications", _empty()).column_names)
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_without_consents_nothing_passes_where_the_contract_asks_for_consent(sent: int) -> None:
+    """Unknown consents are no consents; not even an empty batch is accepted."""
+    contract = PRODUCT.contract("transactions")
+    rows = [dict.fromkeys(contract.names, "1")] * sent
+    lines = [Message(json.dumps(row), UNTIL + HOUR) for row in rows]
+    with pytest.raises(
+        ConsentsUnknown, match="source transactions: .* 'credit_decision', and no consents .*: loopline"
+    ):
+        accepted(PRODUCT, contract, NEEDS, lines, key=KEY, consents=None)
 
 
 def _empty() -> pa.Table:

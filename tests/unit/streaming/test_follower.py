@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from assets.product import StreamTopic
+from assets.product import Product, StreamTopic
+from assets.product.contract import ContractError
 from assets.streaming.events import accepted
 from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
-from resources.lake import Lake
+from resources.lake import Lake, LakeError
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb_store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
@@ -48,11 +49,11 @@ class Home:
         with (self.folder / "repayments.jsonl").open("a") as file:
             file.writelines(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
 
-    def follower(self) -> Follower:
-        source = PRODUCT.source("repayments")
+    def follower(self, product: Product = PRODUCT) -> Follower:
+        source = product.source("repayments")
         assert isinstance(source, StreamTopic)
         return Follower(
-            PRODUCT, source, FileTail("repayments", self.folder, source.topic, source.arrival_field), store=self.store,
+            product, source, FileTail("repayments", self.folder, source.topic, source.arrival_field), store=self.store,
             lake=Lake(str(self.folder / "lake")), key=KEY, now=lambda: self.now,
         )  # fmt: skip
 
@@ -107,6 +108,32 @@ def test_each_revision_of_a_corrected_record_is_an_event(home: Home) -> None:
     given = [home.store.append_event("repayments", event.row, event.event_id) for event in (*found, *found)]
     assert given == [True, True, False, False]
     assert home.late == [1, 5, 9]
+
+
+def _asking(folder: Path, source: str) -> Product:
+    """The product, whose repayments ask for consents of a source."""
+    contracts = Path(shutil.copytree(PRODUCT.contracts, folder / "contracts"))
+    file = contracts / "repayments.yaml"
+    asked = f"consent: {{source: {source}, subject: customer_id, purpose: credit_decision}}\n"
+    file.write_text(asked + file.read_text())
+    return replace(PRODUCT, contracts=contracts)
+
+
+def test_a_stream_that_needs_consent_passes_nothing_without_consents(home: Home, tmp_path: Path) -> None:
+    """The position stays, so that the events are read once consents are known; an empty table withholds all."""
+    follower = home.follower(_asking(tmp_path, "consents"))
+    with pytest.raises(LakeError, match="table credit_risk/validated_consents does not exist .*; materialise"):
+        follower.step()
+    assert home.late == [1]
+    kinds = {"customer_id": pa.string(), "purpose": pa.string(), "granted": pa.bool_(), "known_at": TIMESTAMP}
+    table = pa.table({**{name: pa.array([], kind) for name, kind in kinds.items()}, "day": pa.array([], pa.date32())})
+    Lake(str(home.folder / "lake")).replace("credit_risk/validated_consents", table, days=[UNTIL.date()])
+    assert follower.step() == Step(read=2, added=0, withheld=2)
+
+
+def test_a_stream_whose_consents_are_no_source_does_not_start(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="repayments.yaml: its consents are of 'agreements', which is no source"):
+        home.follower(_asking(tmp_path, "agreements"))
 
 
 def test_what_the_lake_keeps_as_two_rows_is_two_events(home: Home) -> None:

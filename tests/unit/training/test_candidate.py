@@ -8,10 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.bundle.bundle import ReasonWords
 from assets.bundle.encoder import Encoder, bucket
 from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
-from assets.product import DailyFiles, DecisionPolicy, GatePolicy, Label, ModelSpec, Product, Profit, Spine
+from assets.product import (
+    DailyFiles,
+    DecisionPolicy,
+    GatePolicy,
+    Label,
+    ModelSpec,
+    Product,
+    ProductError,
+    Profit,
+    Spine,
+    Words,
+)
 from assets.serving.engine import Engine
 from assets.training.candidate import candidate_parts, labelled_rows
 from assets.training.candidates import train_candidates
@@ -97,6 +109,32 @@ def test_it_is_learned_from_values_and_not_from_their_order(product: Product) ->
     table = _training_set()
     order = np.random.default_rng(4).permutation(len(table))
     assert labelled_rows(product, table.take(pa.array(order)))[2] == labelled_rows(product, table)[2]
+
+
+def test_the_words_of_a_reason_carry_the_median_of_the_accepted_training_rows(product: Product, tmp_path: Path) -> None:
+    """The bundle brings them back from its files; the median is that of the rows below the threshold."""
+    words = Words(high="The amount is higher than usual", low="The amount is lower than usual")
+    product = replace(product, decision=replace(product.decision, reasons={"amount": words, "shop": "The shop"}))
+    table = _training_set()
+    rows, split, encoder = labelled_rows(product, table)
+    parts = candidate_parts(
+        product, rows, split, train_candidates(rows, split, product.model), encoder, pins={}, created_at=NOW
+    )
+    write_bundle(parts, tmp_path / "bundle", KEY)
+    bundle = load_bundle(tmp_path / "bundle", KEY, None)
+    assert bundle.policy == parts.policy
+    train = rows.take(split.train)
+    accepted = Engine(bundle, None).score(table.take(pa.array(split.train))) < bundle.policy.threshold
+    median = float(np.median(train.matrix[accepted, train.columns.index("amount")]))
+    assert dict(bundle.policy.reasons) == {"amount": ReasonWords(words.high, words.low, median), "shop": "The shop"}
+    assert 0 < accepted.sum() < len(train)
+
+
+def test_one_text_for_every_value_of_a_number_is_refused(product: Product) -> None:
+    with pytest.raises(ProductError, match=r"the reason of 'amount' must be Words\(high"):
+        replace(product, decision=replace(product.decision, reasons={"amount": "The amount is high"}))
+    with pytest.raises(ProductError, match="the reason of 'shop' must be one text"):
+        replace(product, decision=replace(product.decision, reasons={"shop": Words(high="much")}))
 
 
 def test_a_decision_sees_the_vocabulary_of_training(product: Product, tmp_path: Path) -> None:

@@ -49,6 +49,21 @@ def test_one_bad_figure_is_one_finding_that_names_feature_value_and_remedy(
     assert leakage_verdict(evidence(bad), POLICY).action == "refuse"
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [(0, "no row has a known label yet"), (64, "every row with a known label has the same one")],
+)
+def test_what_no_feature_can_be_measured_against_is_said_once(rows: int, words: str) -> None:
+    """Not once for each of many features: the reason is one, and names the command that follows."""
+    unknown = [FeatureEvidence(f"feature_{n}", auc=None, information=None, timing=None) for n in range(40)]
+    verdict = leakage_verdict(evidence(*unknown, rows=rows, wanted=rows), POLICY)
+    assert verdict.action == "refuse"
+    (reason,) = verdict.reasons
+    assert words in reason
+    assert "loopline run loans" in reason
+    assert len(reason) < 300
+
+
 def test_rows_that_could_not_be_recomputed_refuse() -> None:
     """Fewer rows than sampled, or none, are an unknown, and an unknown does not pass."""
     assert leakage_verdict(evidence(CLEAN, rows=63), POLICY).action == "refuse"

@@ -145,3 +145,12 @@ def test_the_vocabulary_needs_only_the_standard_library() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_parentheses_without_a_comma_are_named() -> None:
+    """They are no tuple: the one feature within them is named, with what to write."""
+    for part, one in (("request", Number("amount")), ("history", tx.count(days(1))), ("derived", FEATURES.derived[0])):
+        with pytest.raises(FeatureError, match=f"{part}= is the one feature .*write a comma after it: {part}="):
+            FeatureSet(**{part: one})  # type: ignore[arg-type]
+    with pytest.raises(FeatureError, match="write a tuple of features"):
+        FeatureSet(request="amount")  # type: ignore[arg-type]

@@ -21,11 +21,11 @@ def test_the_lookback_is_the_longest_age_of_an_event_in_the_window() -> None:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda: tx.share(days(1)), "a share of what"),
+        (lambda: tx.share(days(1)), "share has no condition"),
         (lambda: tx.where(day=9).count(days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another"),
         (lambda: tx.max("day", days(1), name="n"), "'n' reads a column 'day' of 'transactions'; .* another one"),
         (lambda: tx.count(days(1), empty=float("inf")), "empty=inf"),
-        (lambda: tx.streak(days(1)), "a streak of what\\? write streak\\(days"),
+        (lambda: tx.streak(days(1)), "streak has no condition; write streak\\(days"),
         (lambda: tx.mode("kind", values="cash"), "'transactions_mode_kind': values='cash'; write a tuple"),
         (lambda: tx.mode("kind", values=("a", "a")), "must be different"),
         (lambda: tx.mode("kind", values=("a",), empty=0), "empty=0.0 for a text; leave it out"),

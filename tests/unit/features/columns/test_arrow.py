@@ -53,7 +53,7 @@ def test_a_text_column_may_be_of_any_text_type() -> None:
         (
             payments((1, 1.0)).set_column(3, "amount", pa.array(["1.0"])),
             request(),
-            "tx.amount is string, and is used as a number",
+            "tx.amount is string, but is used as a number",
         ),
         (
             payments((1, 1.0)).set_column(1, "event_time", pa.array([NOON.replace(tzinfo=None)], pa.timestamp("us"))),
@@ -73,7 +73,7 @@ def test_a_text_column_may_be_of_any_text_type() -> None:
         (
             payments((1, 1.0)).set_column(0, "who", pa.array([3])),
             request(),
-            "key 'who' is int64, in the spine .*string",
+            "key 'who' is int64, but .*string in the spine",
         ),
         (payments((1, 1.0)), request().drop_columns("who"), "spine: there is no column 'who'"),
         (payments((1, 1.0)), request().drop_columns("as_of"), "spine: there is no column 'as_of'"),

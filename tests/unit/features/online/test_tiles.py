@@ -225,7 +225,7 @@ def test_a_decision_with_too_many_unknown_events_is_refused(monkeypatch: pytest.
     table = history(3)
     late = table.set_column(2, "known_at", pa.array([NOW - timedelta(seconds=1)] * N, TIMESTAMP))
     monkeypatch.setattr("assets.features.online.tiles.RAW_MOST", 20)
-    with pytest.raises(TooManyEvents, match="card_id 'big': .* tiles of cards hold events that were not known"):
+    with pytest.raises(TooManyEvents, match="card_id has .* tiles of cards with events that were not known"):
         from_tiles(
             small(kernel_of(Events("cards", key="card_id"))), late, spine(NOW - timedelta(days=1)), table.slice(0, 0)
         )

@@ -135,9 +135,9 @@ def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, event_keys: lis
     numbers, texts = pa.array([7], pa.int64()), pa.array(event_keys, pa.string())
     spine = _files(tmp_path / "orders", _keyed(ORDERS, pa.int64()), {"row_id": [1], "person": numbers})
     payments = _files(tmp_path / "payments", PAYMENTS, {"person": texts})
-    with pytest.raises(FeatureError, match="payments: key 'person' is string, in the spine int64; give both the same"):
+    with pytest.raises(FeatureError, match="payments: key 'person' is string, but int64 in the spine"):
         _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
     spine = _files(tmp_path / "texts", ORDERS, {"row_id": [1], "person": ["x"]})
     payments = _files(tmp_path / "numbers", _keyed(PAYMENTS, pa.int32()), {"person": pa.array([7], pa.int32())})
-    with pytest.raises(FeatureError, match="payments: key 'person' is int32, in the spine string"):
+    with pytest.raises(FeatureError, match="payments: key 'person' is int32, but string in the spine"):
         _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")

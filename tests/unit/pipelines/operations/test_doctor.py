@@ -26,7 +26,7 @@ def test_the_whole_of_it_looks_at_everything_and_changes_nothing(tmp_path: Path)
     home = tmp_path / "home"
     findings = doctor.diagnose(environment(home), {"PATH": "/nowhere"})
     names = [finding.name for finding in findings]
-    assert names[:6] == ["python", "packages", "bytecode", "java", "disk", "home"]
+    assert names[:7] == ["python", "packages", "bytecode", "code", "java", "disk", "home"]
     assert names.count("port 4700") == 1
     assert {"signing key", "tokenisation key", "sandbox"} <= set(names)
     assert all(finding.ok or finding.remedy for finding in findings)

@@ -23,8 +23,8 @@ def test_a_reader_of_a_folder_never_sees_half_a_manifest(tmp_path: Path) -> None
     reader = threading.Thread(target=read)
     reader.start()
     written = [character * 5000 for character in "abcdefghij"]
-    for reason in written:
-        store.publish_manifest("credit_risk", replace(FIRST, reason=reason))
+    for generation, reason in enumerate(written, start=2):
+        store.publish_manifest("credit_risk", replace(FIRST, reason=reason, generation=generation))
     stop.set()
     reader.join(10)
     assert reasons

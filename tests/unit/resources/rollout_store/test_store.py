@@ -1,11 +1,13 @@
 """The rollout store in a folder and on a real S3 server."""
 
+import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from resources.rollout_store.manifest import Release, RolloutError
+from resources.rollout_store.manifest import LostRace, Release, RolloutError
 from resources.rollout_store.store import RolloutStore
 from tests.unit.resources.rollout_store.samples import DIGEST, FIRST, bundle, release
 
@@ -60,7 +62,7 @@ def test_a_manifest_names_only_what_is_published(store: RolloutStore, tmp_path: 
 @pytest.mark.parametrize("name", ["..", "../up", "a/b", "", ".hidden", "/etc"])
 def test_names_that_lead_elsewhere_are_refused(store: RolloutStore, tmp_path: Path, name: str) -> None:
     built = bundle(tmp_path / "built")
-    with pytest.raises(RolloutError, match="is not one|is not a name"):
+    with pytest.raises(RolloutError, match="is not valid|is not a name"):
         store.publish_bundle("credit_risk", name, built)
     with pytest.raises(RolloutError, match="is not a name"):
         store.publish_bundle(name, "1", built)
@@ -72,3 +74,75 @@ def test_a_folder_without_a_manifest_is_no_bundle(store: RolloutStore, tmp_path:
     (tmp_path / "empty").mkdir()
     with pytest.raises(RolloutError, match=r"has no manifest\.json"):
         store.publish_bundle("credit_risk", "1", tmp_path / "empty")
+
+
+def test_of_writers_that_read_the_same_state_one_wins(store: RolloutStore, tmp_path: Path) -> None:
+    store.publish_bundle("credit_risk", "1", bundle(tmp_path / "one"))
+    store.publish_manifest("credit_risk", FIRST)
+    start, results = threading.Barrier(4), []
+
+    def write(number: int) -> None:
+        start.wait(30)
+        try:
+            store.publish_manifest("credit_risk", replace(FIRST, by=f"writer {number}", generation=2))
+        except LostRace:
+            return
+        results.append(f"writer {number}")
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    found = store.read_manifest("credit_risk")
+    assert found is not None
+    assert (results, found.generation) == ([found.by], 2)
+
+
+@pytest.mark.parametrize("generation", [1, 2, 4])
+def test_a_state_follows_the_one_that_its_writer_read(store: RolloutStore, tmp_path: Path, generation: int) -> None:
+    store.publish_bundle("credit_risk", "1", bundle(tmp_path / "one"))
+    store.publish_manifest("credit_risk", FIRST)
+    store.publish_manifest("credit_risk", replace(FIRST, generation=2))
+    with pytest.raises(LostRace, match="the rollout of credit_risk has moved"):
+        store.publish_manifest("credit_risk", replace(FIRST, generation=generation))
+    assert store.read_manifest("credit_risk") == replace(FIRST, generation=2)
+
+
+def test_a_state_of_older_code_has_the_first_generation(store: RolloutStore, tmp_path: Path) -> None:
+    store.publish_bundle("credit_risk", "1", bundle(tmp_path / "one"))
+    old = FIRST.to_json().replace(b'  "generation": 1,\n', b"")
+    assert store.backend.swap("credit_risk/manifest.json", old, expected=None)
+    assert store.read_manifest("credit_risk") == FIRST
+    store.publish_manifest("credit_risk", replace(FIRST, generation=2))
+
+
+def test_publishing_the_same_bundle_again_mends_it(store: RolloutStore, tmp_path: Path) -> None:
+    source = bundle(tmp_path / "one")
+    store.publish_bundle("credit_risk", "1", source)
+    other = Path(shutil.copytree(source, tmp_path / "other"))
+    (other / "model.onnx").write_bytes(b"flipped")
+    (other / "unknown").write_bytes(b"x")
+    store.backend.upload(other, "credit_risk/bundles/1")
+    store.publish_bundle("credit_risk", "1", source)
+    fetched = store.fetch_bundle("credit_risk", "1", DIGEST)
+    assert {file.name: file.read_bytes() for file in fetched.iterdir()} == {
+        file.name: file.read_bytes() for file in source.iterdir()
+    }
+
+
+def test_a_damaged_manifest_of_a_bundle_is_replaced_only_on_request(store: RolloutStore, tmp_path: Path) -> None:
+    source = bundle(tmp_path / "one")
+    store.publish_bundle("credit_risk", "1", bundle(tmp_path / "two", "2"))
+    with pytest.raises(RolloutError, match="already published with another content"):
+        store.publish_bundle("credit_risk", "1", source)
+    store.publish_bundle("credit_risk", "1", source, over_damaged=True)
+    store.publish_manifest("credit_risk", FIRST)
+
+
+def test_a_damaged_state_is_named_with_its_remedy(store: RolloutStore) -> None:
+    assert store.backend.swap("credit_risk/manifest.json", b"{", expected=None)
+    with pytest.raises(
+        RolloutError, match=r"credit_risk is damaged: .* remove it and run: loopline repair credit_risk"
+    ):
+        store.read_manifest("credit_risk")

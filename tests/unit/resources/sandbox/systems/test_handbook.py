@@ -1,6 +1,7 @@
 """The public card payments take the same way in."""
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -105,3 +106,41 @@ def test_what_is_not_the_handbook_is_refused(handbook: Path, tmp_path: Path) -> 
     with pytest.raises(SandboxError, match="1 rows have no TX_AMOUNT"):
         fill_cards_from_handbook(handbook, landing=tmp_path / "landing")
     assert not (tmp_path / "landing").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:200]), "2018-06.parquet cannot be read .*copy it again"),
+        (lambda path: path.write_bytes(b""), "2018-06.parquet cannot be read"),
+        (lambda path: path.write_text("TRANSACTION_ID,TX_AMOUNT\n1,2\n"), "2018-06.parquet cannot be read"),
+        (lambda path: rewrite(path, "TX_AMOUNT", pa.array(["1.234,56"])), "2018-06.parquet cannot be read"),
+        (lambda path: rewrite(path, "TX_AMOUNT", pa.array([float("nan")])), "2018-06.parquet cannot be read"),
+        (lambda path: rewrite(path, "TX_FRAUD_SCENARIO", pa.array([1]), "TX_FRAUD"), "TX_FRAUD'. more than once"),
+    ],
+)
+def test_a_damaged_monthly_file_is_named(
+    handbook: Path, tmp_path: Path, harm: Callable[[Path], object], said: str
+) -> None:
+    pq.write_table(month([datetime(2018, 6, 1)], 14), handbook / "2018-06.parquet")
+    harm(handbook / "2018-06.parquet")
+    with pytest.raises(SandboxError, match=said):
+        fill_cards_from_handbook(handbook, landing=tmp_path / "landing")
+    assert not (tmp_path / "landing").exists()
+
+
+def test_monthly_files_may_differ_in_types_that_hold_the_same_values(handbook: Path, tmp_path: Path) -> None:
+    """A file whose ids or times another program wrote wider or narrower has the same rows."""
+    path = handbook / "2018-05.parquet"
+    table = pq.read_table(path)
+    times = table["TX_DATETIME"].cast(pa.timestamp("ms"))
+    rewrite(path, "TX_DATETIME", times)
+    rewrite(path, "TRANSACTION_ID", table["TRANSACTION_ID"].cast(pa.string()))
+    summary = fill_cards_from_handbook(handbook, landing=tmp_path / "landing")
+    assert summary.transactions == 4
+
+
+def rewrite(path: Path, column: str, values: object, name: str | None = None) -> None:
+    """Writes the file again with another column in the place of one."""
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(column), name or column, values), path)

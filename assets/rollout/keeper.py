@@ -1,0 +1,217 @@
+"""The rollout state of a product, and what follows from it.
+
+Belongs here: verifying the published bundle and publishing it again from the registry, moving the state, and letting
+the registry's aliases and the audit log follow it. Does not belong here: whether a version may be promoted
+(`promotion.py`), MLflow itself (`resources.tracking`), the files of the state (`resources.rollout_store`).
+
+The state in the rollout store says which version decides. It moves first, by compare-and-set; the aliases and the audit
+log follow. After a crash between these steps `mend` completes them: at the start of the next deployment, or by a
+command.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from assets.bundle.bundle import Bundle, BundleError
+from assets.bundle.files import MANIFEST, SIGNATURE, load_bundle
+from assets.bundle.registration import Registration
+from assets.bundle.released import released_bundle
+from assets.bundle.signing import SignatureError, verify
+from assets.governance.audit_database import Audit
+from assets.governance.audit_entries import AuditEntry
+from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
+from resources.rollout_store.store import RolloutStore
+from resources.tracking import Alias, Tracking, TrackingError
+
+_ACTION = "promote"
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps the rollout state of products whole.
+
+    Attributes:
+        key: The signing key.
+    """
+
+    tracking: Tracking
+    rollout: RolloutStore
+    audit: Audit
+    key: bytes
+
+    def state(self, product: str) -> RolloutManifest | None:
+        """The product's state; `None` before the first rollout.
+
+        Raises:
+            RolloutError: The state cannot be read.
+        """
+        return self.rollout.read_manifest(product)
+
+    def release(self, product: str, version: str) -> Release:
+        """The release of a registered version.
+
+        Raises:
+            TrackingError: There is no such version.
+            RegistrationError: The version has no readable record.
+        """
+        registered = self.tracking.version(product, version)
+        return Release(version=version, digest=Registration.from_tags(registered.tags).digest)
+
+    def published(self, product: str, release: Release) -> tuple[Bundle, bool]:
+        """The verified published bundle, published again from the registry if its copy is damaged or missing.
+
+        Returns:
+            The bundle, and whether it was published again.
+
+        Raises:
+            BundleError: The registry's copy is damaged too; nothing was changed.
+            RolloutError: Another intact bundle is published under the version.
+        """
+        try:
+            return released_bundle(product, release, self.rollout, self.key), False
+        except RolloutUnavailable:
+            raise
+        except (BundleError, RolloutError) as error:
+            self._publish_again(product, release, error)
+        return released_bundle(product, release, self.rollout, self.key), True
+
+    def move(
+        self, product: str, release: Release, state: RolloutManifest | None, *, by: str, reason: str, at: datetime
+    ) -> RolloutManifest:
+        """Makes a release the champion, if the state is still the given one; the caller has verified its bundle.
+
+        Raises:
+            LostRace: The state has moved.
+        """
+        moved = RolloutManifest(
+            product=product,
+            champion=release,
+            updated_at=at,
+            by=by,
+            reason=reason,
+            generation=1 + (state.generation if state else self._last_generation(product)),
+        )
+        self.rollout.publish_manifest(product, moved)
+        return moved
+
+    def follow(self, product: str, *, replaced: str | None = None) -> tuple[str, ...]:
+        """Lets the registry's aliases and the audit log follow the state; returns what had to be done.
+
+        Args:
+            replaced: The version that decided before, for the entry of the audit log.
+
+        Raises:
+            TrackingError: The registry does not have the version that decides.
+        """
+        state = self.state(product)
+        if state is None:
+            return ()
+        done = [f"the alias {alias} was moved" for alias in self.tracking.follow(product, self._holders(product))]
+        if not self._is_recorded(state):
+            self.audit.append(
+                actor=state.by, action=_ACTION, product=product, version=state.champion.version, reason=state.reason,
+                at=state.updated_at,
+                details={"digest": state.champion.digest, "replaced": replaced, "generation": state.generation},
+            )  # fmt: skip
+            done.append(f"the audit log now has generation {state.generation}")
+        return tuple(done)
+
+    def mend(self, product: str, *, at: datetime) -> tuple[str, ...]:
+        """Completes what a crash or damage left undone; returns what was mended, nothing where all was whole.
+
+        A lost state is written again: the champion of the registry is the version that decided last.
+
+        Raises:
+            BundleError: The bundle that decides is damaged in the rollout store and in the registry.
+            RolloutError: The state cannot be read, or another intact bundle is published under its version.
+            TrackingError: The registry does not have the version that decides.
+        """
+        done: list[str] = []
+        state = self.state(product)
+        if state is None:
+            champion = self.tracking.champion(product)
+            if champion is None:
+                return ()
+            release = self.release(product, champion.version)
+            if self.published(product, release)[1]:
+                done.append(f"the bundle of version {champion.version} was published again from the registry")
+            reason = "the rollout state was lost; the registry's champion decides again"
+            self.move(product, release, None, by="loopline repair", reason=reason, at=at)
+            done.append(f"the lost rollout state was written again: version {champion.version} decides")
+        elif self.published(product, state.champion)[1]:
+            done.append(f"the bundle of version {state.champion.version} was published again from the registry")
+        return (*done, *self.follow(product))
+
+    def is_whole(self, product: str) -> bool:
+        """Whether the deciding bundle is intact and the last step of the last move was done; the registry is not asked.
+
+        Raises:
+            RolloutError: The state cannot be read, or the store cannot be reached.
+            AuditLogDamaged: The audit log was altered.
+        """
+        state = self.state(product)
+        if state is None:
+            return True
+        try:
+            released_bundle(product, state.champion, self.rollout, self.key)
+        except RolloutUnavailable:
+            raise
+        except (BundleError, RolloutError):
+            return False
+        return self._is_recorded(state)
+
+    def _is_recorded(self, state: RolloutManifest) -> bool:
+        return any(_is_of(entry, state) for entry in self.audit.entries(last="skipped"))
+
+    def _publish_again(self, product: str, release: Release, problem: BundleError | RolloutError) -> None:
+        with TemporaryDirectory(prefix="loopline-") as place:
+            try:
+                copy = self.tracking.bundle(product, release.version, Path(place))
+                load_bundle(copy, self.key, release.digest)
+            except (BundleError, TrackingError) as error:
+                raise BundleError(
+                    f"{product} version {release.version} is whole nowhere. Rollout store: {problem}. Registry: "
+                    f"{error}. Restore one of them from a backup, or train a new version: the job {product}_retrain"
+                ) from error
+            self.rollout.publish_bundle(
+                product, release.version, copy, over_damaged=not self._is_signed(product, release)
+            )
+
+    def _is_signed(self, product: str, release: Release) -> bool:
+        """Whether the published manifest, of whatever bundle, is signed with our key."""
+        path = f"{product}/bundles/{release.version}"
+        manifest, signature = (self.rollout.backend.read(f"{path}/{name}") for name in (MANIFEST, SIGNATURE))
+        try:
+            verify(manifest or b"", (signature or b"").decode("utf-8", "replace").strip(), self.key)
+        except SignatureError:
+            return False
+        return True
+
+    def _holders(self, product: str) -> Callable[[], Mapping[Alias, str | None]]:
+        def holders() -> Mapping[Alias, str | None]:
+            state = self.state(product)
+            if state is None:
+                return {}
+            challenger = state.challenger or state.shadow
+            return {"champion": state.champion.version, "challenger": challenger.version if challenger else None}
+
+        return holders
+
+    def _last_generation(self, product: str) -> int:
+        """The generation of the last move that the audit log has; 0 for none."""
+        entries = self.audit.entries(last="skipped")
+        moves = [entry for entry in entries if (entry.action, entry.product) == (_ACTION, product)]
+        return max((int(entry.details.get("generation", 1)) for entry in moves), default=0)
+
+
+def _is_of(entry: AuditEntry, state: RolloutManifest) -> bool:
+    """Whether an entry records the move to a state; entries of older code have no generation."""
+    if (entry.action, entry.product, entry.version) != (_ACTION, state.product, state.champion.version):
+        return False
+    generation = entry.details.get("generation")
+    return generation == state.generation or (
+        generation is None and entry.details.get("digest") == state.champion.digest
+    )

@@ -1,0 +1,132 @@
+"""`approve`, `reject` and `repair` as a person runs them, over a home with registered versions, which then moves."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.bundle.registration import Approval
+from resources.sandbox.systems.filling import fill_bank
+from resources.sandbox.world.settings import BankSettings
+from tests.integration.demo_home import Answer, run_loopline
+from tests.support.ports import free_ports
+from tests.support.registered import AUTHOR, RegisteredHome, flip
+
+PRODUCT = "credit_risk"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegisteredHome]:
+    """Version 1 is approved and decides."""
+    home = RegisteredHome(tmp_path_factory.mktemp("answers") / "home", PRODUCT)
+    environment = home.environment
+    fill_bank(
+        BankSettings.of_size(customers=50, first_day=date(2026, 9, 20), last_day=date(2026, 9, 30)),
+        database_url=environment.database_url,
+        landing=environment.landing,
+        stream=environment.stream,
+        bureau_data=environment.bank / "bureau",
+    )
+    home.register()
+    answer = loopline(home, "approve", "1", "--by", "Ada Risk", "--reason", "reviewed")
+    assert answer.status == 0, answer.people
+    assert (home.decides, home.alias) == ("1", "1")
+    yield home
+    shutil.rmtree(home.home)
+
+
+def loopline(home: RegisteredHome, command: str, *rest: str) -> Answer:
+    variables = {"LOOPLINE_HOME": str(home.home), "LOOPLINE_PORT_BASE": str(free_ports())}
+    return run_loopline([command, PRODUCT, *rest, "--json"], variables)
+
+
+def answers(home: RegisteredHome, version: str) -> list[tuple[str, str]]:
+    """Everybody's answers on a version, as the registry has them."""
+    tags = home.keeper.tracking.version(PRODUCT, version).tags
+    return [(answer.by, answer.answer) for answer in Approval.all_from_tags(tags)]
+
+
+def test_rejecting_the_live_champion_says_that_it_goes_on_deciding(home: RegisteredHome) -> None:
+    rejected = loopline(home, "reject", "1", "--by", "Bea Chief", "--reason", "unfair to the young")
+    assert rejected.status == 1
+    assert "it is the champion now and stays it" in rejected.people
+    assert "no command for rolling back yet" in rejected.people
+    assert "credit_risk_retrain" in rejected.people
+    assert (home.decides, home.alias) == ("1", "1")
+    assert answers(home, "1") == [("Ada Risk", "approve"), ("Bea Chief", "reject")]
+
+
+def test_a_rejection_stands_until_a_reason_is_recorded_against_it(home: RegisteredHome) -> None:
+    home.register(compared_with="1")
+    assert loopline(home, "reject", "2", "--by", "Ada Risk", "--reason", "May is wrong").status == 0
+    audited = len(list(home.keeper.audit.entries()))
+
+    plain = loopline(home, "approve", "2", "--by", "Bea Chief", "--reason", "looks fine")
+    assert plain.status == 1
+    assert "Ada Risk rejected it" in plain.people
+    assert "May is wrong" in plain.people
+    assert "--overturn TEXT" in plain.people
+    own = loopline(home, "approve", "2", "--by", f" {AUTHOR.upper()}", "--reason", "mine", "--overturn", "it is right")
+    assert own.status == 1
+    assert "may not overturn it" in own.people
+    assert home.decides == "1"
+    assert answers(home, "2") == [("Ada Risk", "reject")]
+    assert len(list(home.keeper.audit.entries())) == audited
+
+    why = "May was delivered again"
+    overturned = loopline(home, "approve", "2", "--by", "Bea Chief", "--reason", "looks fine", "--overturn", why)
+    assert overturned.status == 0, overturned.people
+    assert (home.decides, home.alias) == ("2", "2")
+    assert answers(home, "2") == [("Ada Risk", "reject"), ("Bea Chief", "approve")]
+    (entry,) = [entry for entry in home.keeper.audit.entries() if entry.details.get("overturns")]
+    assert (entry.actor, entry.action, entry.details["overturns"]) == ("Bea Chief", "approve", why)
+
+
+def test_a_damaged_bundle_is_not_approved_when_it_is_whole_nowhere(home: RegisteredHome) -> None:
+    home.register(compared_with="2")
+    flip(home.published("3") / "policy.json")
+    flip(home.registry_copy("3") / "kernel.json")
+    refused = loopline(home, "approve", "3", "--by", "Ada Risk", "--reason", "reviewed")
+    assert refused.status == 1
+    assert "credit_risk version 3 is whole nowhere" in refused.people
+    assert (home.decides, home.alias, answers(home, "3")) == ("2", "2", [])
+
+
+def test_the_damaged_bundle_of_the_champion_is_repaired_by_a_command(home: RegisteredHome) -> None:
+    flip(home.published("2") / "encoder.json")
+    shutil.rmtree(home.published("1"))
+    repaired = loopline(home, "repair")
+    assert repaired.status == 0, repaired.people
+    assert repaired.told["mended"] == ["the bundle of version 2 was published again from the registry"]
+    assert loopline(home, "repair").told == {"product": PRODUCT, "champion": "2", "mended": []}
+
+
+def test_a_home_that_has_moved_works_at_its_new_place(home: RegisteredHome, tmp_path: Path) -> None:
+    there = RegisteredHome(tmp_path / "elsewhere" / "home", PRODUCT)
+    there.home.parent.mkdir()
+    shutil.move(home.home, there.home)
+    try:
+        shutil.rmtree(there.published("2"))
+        repaired = loopline(there, "repair")
+        assert repaired.status == 0, repaired.people
+        assert repaired.told["mended"] == ["the bundle of version 2 was published again from the registry"]
+        release = there.register(compared_with="2")
+        assert there.registry_copy(release.version).is_dir()
+        approved = loopline(there, "approve", release.version, "--by", "Ada Risk", "--reason", "reviewed")
+        assert approved.status == 0, approved.people
+        assert not home.home.exists(), "something was written to the old place"
+    finally:
+        shutil.move(there.home, home.home)
+
+
+def test_a_database_that_is_gone_is_refused_with_a_remedy(home: RegisteredHome, tmp_path: Path) -> None:
+    copy = RegisteredHome(Path(shutil.copytree(home.home, tmp_path / "home")), PRODUCT)
+    database = copy.home / "mlflow" / "mlflow.db"
+    database.unlink()
+    refused = loopline(copy, "repair")
+    assert refused.status == 1
+    assert "it knows nothing of credit_risk" in refused.people
+    assert "Restore the database from a backup" in refused.people
+    assert not database.exists()

@@ -1,0 +1,171 @@
+"""The online store follows the lake: whatever was missed, failed or lost, the next tick sees it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import redis
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+
+from assets.features.online.load_verdict import LoadSignals, load_verdict
+from assets.materialising import asset_key
+from pipelines.build import build_pipeline
+from pipelines.connections import connections
+from pipelines.jobs import daily_name, load_job_name
+from pipelines.products import load_product
+from resources.online_store.opening import OnlineStores
+from tests.integration.conftest import LAST, Small
+from tests.support.redis_server import RedisServer
+
+pytestmark = pytest.mark.slow
+
+PRODUCT = load_product("card_fraud")
+SOURCES = tuple(PRODUCT.features.sources)
+RAW = [f"raw_{source}" for source in SOURCES]
+VALIDATED = [f"validated_{source}" for source in SOURCES]
+FIRST = LAST - timedelta(days=2)
+
+
+class Loading:
+    """The sensor's ticks, and the runs that it asks for."""
+
+    def __init__(self, small: Small, stores: OnlineStores) -> None:
+        self.small, self.stores = small, stores
+        known = {**connections(PRODUCT, small.environment), "online_stores": stores}
+        self._definitions = build_pipeline(PRODUCT, environment=small.environment, resources=known)
+        self._known: dict[str, Any] = known
+
+    def ask(self) -> dg.RunRequest | str:
+        repository = self._definitions.get_repository_def()
+        sensor = repository.get_sensor_def(f"{PRODUCT.name}_online_store_sensor")
+        resources = {key: self._known[key] for key in sensor.required_resource_keys}
+        with dg.build_sensor_context(self.small.instance, resources=resources, repository_def=repository) as context:
+            tick = sensor.evaluate_tick(context)
+        return tick.run_requests[0] if tick.run_requests else str(tick.skip_message)
+
+    def load(self) -> bool:
+        """Does what the sensor asks for."""
+        job = self._definitions.resolve_job_def(load_job_name(PRODUCT))
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return bool(
+            job.execute_in_process(instance=self.small.instance, run_config=quiet, raise_on_error=False).success
+        )
+
+    def loaded(self) -> str:
+        state = self.stores.of(PRODUCT.name).state()
+        assert state is not None
+        return state.version
+
+
+@pytest.fixture
+def loading(small: Callable[[str], Small]) -> Iterator[Loading]:
+    made = small("card_fraud")
+    made.make(FIRST, LAST, *RAW, *VALIDATED)
+    stores = OnlineStores(made.environment.online_store)
+    yield Loading(made, stores)
+    stores.close()
+
+
+def test_a_table_that_changed_is_loaded_whenever_it_changed(loading: Loading) -> None:
+    assert "never loaded" in str(loading.ask()), "the first load belongs to a run"
+    assert loading.load()
+    before = loading.loaded()
+    assert str(loading.ask()).startswith(f"none: decisions read {before}")
+
+    loading.small.make(LAST, LAST, *VALIDATED)
+    assert isinstance(loading.ask(), dg.RunRequest)
+    # It landed in the tick after a request, and again: nothing is remembered, so nothing is forgotten.
+    loading.small.make(LAST, LAST, *VALIDATED)
+    assert [isinstance(loading.ask(), dg.RunRequest) for _ in range(2)] == [True, True]
+    assert loading.load()
+    assert loading.loaded() != before
+    assert str(loading.ask()).startswith("none:")
+
+
+def test_half_a_backfill_is_not_loaded(loading: Loading) -> None:
+    assert loading.load()
+    instance = loading.small.instance
+    backfill = PartitionBackfill(
+        backfill_id="abc", status=BulkActionStatus.REQUESTED, from_failure=False, tags={}, backfill_timestamp=0.0,
+        asset_selection=[asset_key(PRODUCT, name) for name in VALIDATED], serialized_asset_backfill_data="",
+    )  # fmt: skip
+    instance.add_backfill(backfill)
+    loading.small.make(LAST, LAST, *VALIDATED)
+    assert str(loading.ask()) == "wait: not over yet: backfill abc"
+    instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
+
+    run = instance.create_run_for_job(
+        loading.small.definitions.resolve_job_def(daily_name(PRODUCT)), status=dg.DagsterRunStatus.STARTED
+    )
+    assert str(loading.ask()) == f"wait: not over yet: run {run.run_id[:8]}"
+    instance.report_run_canceled(run)
+    assert isinstance(loading.ask(), dg.RunRequest)
+
+
+def test_days_that_a_cancelled_backfill_left_half_made_are_not_loaded(loading: Loading) -> None:
+    assert loading.load()
+    loading.small.make(FIRST, LAST, *RAW)
+    loading.small.make(LAST, LAST, VALIDATED[0])
+    answer = str(loading.ask())
+    assert answer.startswith("wait: half made: ")
+    assert str(FIRST) in answer
+    assert "loopline backfill card_fraud" in answer
+    loading.small.make(FIRST, LAST, *VALIDATED)
+    assert isinstance(loading.ask(), dg.RunRequest)
+
+
+def test_a_load_that_failed_is_tried_again(loading: Loading, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loading.load()
+    loading.small.make(LAST, LAST, *VALIDATED)
+    lake = loading.small.lake
+    moved = [
+        (path, path.with_suffix(".gone")) for path in Path(lake.folder(f"card_fraud/{VALIDATED[0]}")).rglob("*.parquet")
+    ]
+    for path, gone in moved:
+        path.rename(gone)
+    assert not loading.load()
+    assert str(loading.ask()).startswith("wait: 1 loads failed; the next one starts at ")
+    for path, gone in moved:
+        gone.rename(path)
+    monkeypatch.setattr("assets.features.online.load_verdict._FIRST_PAUSE", timedelta(0))
+    assert isinstance(loading.ask(), dg.RunRequest)
+    assert loading.load()
+    assert str(loading.ask()).startswith("none:")
+
+
+def test_a_redis_that_lost_its_data_is_loaded_again(small: Callable[[str], Small], tmp_path: Path) -> None:
+    made = small("card_fraud")
+    made.make(FIRST, LAST, *RAW, *VALIDATED)
+    (tmp_path / "redis").mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        stores = OnlineStores(server.url)
+        loading = Loading(made, stores)
+        assert loading.load()
+        assert str(loading.ask()).startswith("none:")
+        with redis.Redis.from_url(server.url) as client:
+            client.flushall()
+        request = loading.ask()
+        assert isinstance(request, dg.RunRequest)
+        assert "lost its data" in request.tags["loopline/cause"]
+        assert loading.load()
+        assert str(loading.ask()).startswith("none:")
+        stores.close()
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 1), (2, 2), (4, 8), (20, 60)])
+def test_pauses_grow_to_an_hour(failures: int, minutes: int) -> None:
+    now = datetime(2026, 10, 1, tzinfo=UTC)
+    signals = LoadSignals("a", "b", ever_loaded=True, failures=failures, failed_at=now)
+    before, after = (now + timedelta(minutes=minutes, seconds=seconds) for seconds in (-1, 1))
+    assert load_verdict("p", signals, before).action == "wait"
+    assert load_verdict("p", signals, after).action == "load"
+
+
+def test_a_store_that_does_not_answer_starts_nothing(small: Callable[[str], Small]) -> None:
+    made = small("card_fraud")
+    made.make(LAST, LAST, *RAW, *VALIDATED)
+    loading = Loading(made, OnlineStores("redis://127.0.0.1:9/0"))
+    assert str(loading.ask()).startswith("unknown: online store of card_fraud cannot be used")
