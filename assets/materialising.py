@@ -97,6 +97,8 @@ def permanent(*kinds: type[Exception]) -> Iterator[None]:
 
 
 def _metadata_value(item: Any) -> Any:
+    if isinstance(item, dg.MetadataValue):
+        return item
     if isinstance(item, bytes):
         return picture(item)
     if isinstance(item, Mapping | list | tuple):

@@ -1,5 +1,6 @@
 """The loop of card_fraud over the small bank, for real: from its files to a champion, past every gate."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from assets.bundle.files import load_bundle
 from assets.governance.audit_log import AuditLog
 from assets.materialising import asset_key
 from assets.product import Product
+from assets.product.names import EVALUATION, MODEL, REGISTERED_MODEL
 from assets.serving.engine import Engine
 from assets.vocabulary import Number
 from pipelines.build import build_pipeline
@@ -121,6 +123,17 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     assert promoted.actor.startswith("dagster run ")
     assert promoted.details == {"digest": bundle.digest, "replaced": None, "generation": 1}
     assert "all 13 gates passed" in promoted.reason
+
+
+def test_the_run_in_mlflow_is_a_link(home: Home) -> None:
+    """From the pages of the model, its evaluation and its version a person follows it."""
+    for name in (MODEL, EVALUATION, REGISTERED_MODEL):
+        event = home.instance.get_latest_materialization_event(asset_key(PRODUCT, name))
+        assert event is not None
+        assert event.asset_materialization is not None
+        link = event.asset_materialization.metadata["mlflow_run"]
+        assert isinstance(link, dg.UrlMetadataValue)
+        assert re.fullmatch(r"http://127\.0\.0\.1:4701/#/experiments/\d+/runs/[0-9a-f]{32}", str(link.url))
 
 
 def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Home) -> None:

@@ -1,0 +1,56 @@
+"""One run in this process: how it ends, and where Dagster's pages have it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.jobs import PRODUCT_TAG
+from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
+from resources.dagster.executor import patient_executor
+from resources.environments import load_environment
+
+JOB = "card_fraud_daily"
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    home: Path = tmp_path_factory.mktemp("home")
+    with dagster_instance(load_environment({"LOOPLINE_HOME": str(home)})) as found:
+        yield found
+
+
+def definitions(error: Exception | None) -> dg.Definitions:
+    """A job of one asset, which ends with the error."""
+
+    @dg.asset(key=dg.AssetKey(["card_fraud", "scored"]))
+    def scored() -> None:
+        if error is not None:
+            raise error
+
+    job = dg.define_asset_job(JOB, selection=[scored], tags={PRODUCT_TAG: "card_fraud"})
+    return dg.Definitions(assets=[scored], jobs=[job], executor=patient_executor)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (dg.Failure(description="day 2026-09-30 is lacking", allow_retries=False), r"^day 2026-09-30 is lacking$"),
+        (ZeroDivisionError("division by zero"), r"^scored: ZeroDivisionError: division by zero$"),
+    ],
+)
+def test_a_step_that_failed_is_the_runs_failure(instance: dg.DagsterInstance, error: Exception, said: str) -> None:
+    with pytest.raises(RunFailed, match=said):
+        run_job(definitions(error), instance, JOB)
+
+
+def test_a_run_is_in_its_products_code_location(instance: dg.DagsterInstance) -> None:
+    """The timeline groups runs by the job of a code location, and leaves out runs without one."""
+    run = instance.get_run_by_id(run_job(definitions(None), instance, JOB))
+    assert run is not None
+    assert run.remote_job_origin is not None
+    assert run.remote_job_origin.location_name == "card_fraud"
+    assert run.remote_job_origin.repository_origin.repository_name == "__repository__"
+    assert run.tags[PRODUCT_TAG] == "card_fraud"
+    assert run.tags["dagster/max_retries"] == "0", "the daemon would run it beside the person who does"
