@@ -269,7 +269,7 @@ def test_the_environment_says_where_mlflow_is(tmp_path: Path) -> None:
     assert local.uri == local.lock == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     server = {"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_MLFLOW_URI": "http://mlflow:5000"}
     served = Tracking.of(load_environment(server))
-    assert (served.uri, served.lock) == ("http://mlflow:5000", f"sqlite:///{tmp_path}/bank/bank.db")
+    assert (served.uri, served.lock) == ("http://mlflow:5000", f"{tmp_path}/audit")
 
 
 def test_mlflows_log_speaks_of_nothing_but_trouble(tracking: Tracking) -> None:
