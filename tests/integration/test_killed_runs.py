@@ -107,19 +107,19 @@ def test_a_killed_waiter_keeps_nobody_waiting(environment: Environment, start: S
         run_job(definitions(QUICK), instance, JOB)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_wait_ends_at_a_signal_and_costs_no_processor(start: Start, number: signal.Signals) -> None:
+def test_a_wait_ends_at_a_signal_and_costs_no_processor(start: Start) -> None:
     holder = start(LONG)
     line_with(holder, "holding")
-    waiting = start(QUICK)
-    line_with(waiting, "waiting for")
-    process = psutil.Process(waiting.pid)
-    before = sum(process.cpu_times()[:2])
-    time.sleep(2)
-    assert sum(process.cpu_times()[:2]) - before < 0.5
-    waiting.send_signal(number)
-    assert "was ended by a signal" in line_with(waiting, "ended by")
-    assert waiting.wait(timeout=10) == 1
+    waiting = {number: start(QUICK) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number, one in waiting.items():
+        line_with(one, "waiting for")
+        process = psutil.Process(one.pid)
+        before = sum(process.cpu_times()[:2])
+        time.sleep(2)
+        assert sum(process.cpu_times()[:2]) - before < 0.5
+        one.send_signal(number)
+        assert "was ended by a signal" in line_with(one, "ended by")
+        assert one.wait(timeout=10) == 1
 
 
 def test_the_sensor_ends_a_dead_run_of_its_product(environment: Environment, start: Start) -> None:
