@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from weakref import WeakSet
 
 import lmdb
 
@@ -53,6 +54,11 @@ class _Condemned:
     def identity(self) -> _Identity:
         status = os.fstat(self.file.fileno())
         return status.st_dev, status.st_ino
+
+
+# LMDB lets a process open the same files only once, so all stores of a process on the same files share one environment.
+_STORES: "WeakSet[LmdbFiles]" = WeakSet()
+_OPENING = threading.RLock()
 
 
 class LmdbFiles:
@@ -118,10 +124,23 @@ class LmdbFiles:
                 return known
             # The old environment closes itself once no transaction of another thread uses it.
             known = self._opened = None
-            environment = lmdb.open(str(self._folder), map_size=_MAP_BYTES, max_readers=_READERS, create=False)
-            environment.reader_check()
-            self._opened = _Opened(environment, self._identity(), int(environment.stat()["psize"]))
+            with _OPENING:
+                self._opened = self._shared() or self._open_first()
+                _STORES.add(self)
             return self._opened
+
+    def _shared(self) -> _Opened | None:
+        """The environment that another store of this process has on the same file."""
+        if not self._file.exists():
+            return None
+        identity = self._identity()
+        known = (store._opened for store in _STORES if store is not self)
+        return next((opened for opened in known if opened is not None and opened.identity == identity), None)
+
+    def _open_first(self) -> _Opened:
+        environment = lmdb.open(str(self._folder), map_size=_MAP_BYTES, max_readers=_READERS, create=False)
+        environment.reader_check()
+        return _Opened(environment, self._identity(), int(environment.stat()["psize"]))
 
     def _identity(self) -> _Identity:
         status = os.stat(self._file)
@@ -234,9 +253,9 @@ class LmdbFiles:
             raise StoreUnavailable(f"{self._label} cannot be used: {error}") from error
 
     def close(self) -> None:
-        """Closes the environment."""
-        with self._lock:
+        """Closes the environment, unless another store of this process uses it."""
+        with self._lock, _OPENING:
             self._condemned = None
-            if self._opened is not None:
-                self._opened.environment.close()
-                self._opened = None
+            opened, self._opened = self._opened, None
+            if opened is not None and not any(store._opened is opened for store in _STORES):
+                opened.environment.close()
