@@ -44,16 +44,17 @@ def test_of_two_retrainings_at_once_each_evaluates_its_own_model(tmp_path: Path)
     both = threading.Barrier(2, timeout=60)
     results: dict[int, dg.ExecuteInProcessResult] = {}
 
-    def retrain(number: int, instance: dg.DagsterInstance) -> None:
+    def retrain(number: int) -> None:
         job = job_of(tmp_path, both.wait).resolve_job_def("retrain")
-        results[number] = job.execute_in_process(instance=instance)
+        # An instance each: two threads that write to one in-memory database lock each other out.
+        with dg.DagsterInstance.ephemeral() as instance:
+            results[number] = job.execute_in_process(instance=instance)
 
-    with dg.DagsterInstance.ephemeral() as instance:
-        threads = [threading.Thread(target=retrain, args=(number, instance)) for number in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
+    threads = [threading.Thread(target=retrain, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
     assert {number: told(result) for number, result in results.items()} == {
         number: result.run_id for number, result in results.items()
     }
