@@ -20,7 +20,7 @@ class Files(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file == "tests/properties/test_features.py":
             return nodeid
-        return "demonstration" if file.startswith("tests/integration/test_demo") else file
+        return "demonstration" if file.startswith("tests/integration/commands/test_demo") else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Files:

@@ -33,7 +33,7 @@ from assets.features.online.request import compute_one
 from assets.replay.decision import CannotReplay, Difference
 from assets.serving.decision import Decision
 from assets.serving.history import usable
-from assets.serving.shape import DecisionRequest, RequestShape, shape_of, spine_of
+from assets.serving.requests.shape import DecisionRequest, RequestShape, shape_of, spine_of
 from assets.vocabulary.times import SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 

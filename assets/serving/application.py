@@ -1,44 +1,44 @@
 """The decision service without HTTP: the parts of one process, and the answer to each call.
 
 Belongs here: opening and closing the parts, deciding, logging, shadow scoring, posted events. Does not belong here:
-status codes (`http.py`), BentoML (`service.py`), computing a decision (`engine.py`).
+status codes (`http`), BentoML (`service.py`), computing a decision (`engine.py`).
 """
 
 import gc
 import logging
 import os
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from threading import BoundedSemaphore
 from typing import Any, Self, cast
 
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from assets.serving.event import parse_event, parse_event_id
+from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
-from assets.serving.request import (
+from assets.serving.requests.event import parse_event, parse_event_id
+from assets.serving.requests.parse import (
     NoChampion,
     NotRolledOut,
     RequestError,
+    call_fields,
     parse_json,
     shown,
 )
-from assets.serving.watcher import LiveProduct, Watcher
-from assets.vocabulary.times import SEQUENCE
+from assets.serving.shadows import Shadows
+from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
-from resources.loops import Loop, LoopHealth, described
 from resources.naming import BadName, checked_name
 from resources.online_store.errors import EventError
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import StoreUnavailable
+from resources.processes.loops import Loop, LoopHealth
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
-_MOST_WAITING_SHADOWS = 64
 _FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
@@ -68,8 +68,7 @@ class Application:
         self._any_time = any_time
         self.metrics = metrics
         self._loops = [watcher.loop, log.loop]
-        self._shadow_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
-        self._shadow_slots = BoundedSemaphore(_MOST_WAITING_SHADOWS)
+        self._shadows = Shadows(log, metrics)
 
     @classmethod
     def open(cls, variables: Mapping[str, str] | None = None) -> Self:
@@ -126,7 +125,7 @@ class Application:
         """Ends the threads, closes the log and the stores; call it when every request is answered."""
         for loop in self._loops[2:]:
             loop.stop()
-        self._shadow_pool.shutdown(wait=True)
+        self._shadows.close()
         self._watcher.close()
         self._log.close()
 
@@ -141,7 +140,7 @@ class Application:
             NoChampion: No champion of the product is loaded.
             StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
-        call = _fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
+        call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
         request = live.identified(call["request"])
         engine, role = live.choose(request)
@@ -155,49 +154,13 @@ class Application:
 
     def answered(self, answer: Answer) -> None:
         """Counts a decision that is logged and answered, and has it scored by the shadow, if there is one."""
-        self._count(answer.decision)
+        self.metrics.count(answer.decision)
         if answer.live.shadow is not None:
-            self._cast_shadow(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
+            self._shadows.score(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
 
     def withdraw(self, answer: Answer) -> None:
         """Records that a decision is void: it was not logged in time, and its caller is told so."""
         self._log.append(replace(answer.decision, void=True))
-
-    def _cast_shadow(
-        self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
-    ) -> None:
-        if not self._shadow_slots.acquire(blocking=False):
-            self.metrics.shadows_dropped.inc()
-            return
-        shadow_request = {**request, engine.shape.row_id: decision.row_id}
-
-        def score() -> None:
-            try:
-                shadow = engine.decide(
-                    shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
-                )
-                self._log.append(shadow).add_done_callback(lambda logged: self._count_shadow(shadow, logged))
-            except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
-                self._shadow_failed(decision, error)
-            finally:
-                self._shadow_slots.release()
-
-        self._shadow_pool.submit(score)
-
-    def _count_shadow(self, shadow: Decision, logged: "Future[None]") -> None:
-        error = logged.exception()
-        if error is None:
-            self._count(shadow)
-        else:
-            self._shadow_failed(shadow, error)
-
-    def _shadow_failed(self, decision: Decision, error: BaseException) -> None:
-        _LOG.error("%s: the shadow of decision %s failed: %s", decision.product, decision.id, described(error))
-        self.metrics.shadow_failures.labels(decision.product).inc()
-
-    def _count(self, decision: Decision) -> None:
-        fallback = decision.fallback or "none"
-        self.metrics.decisions.labels(decision.product, decision.outcome, fallback, decision.role).inc()
 
     def _live(self, product: str) -> LiveProduct:
         try:
@@ -231,7 +194,7 @@ class Application:
             NoChampion: No champion of the product is loaded.
             StoreUnavailable: The store cannot be written.
         """
-        call = _fields(
+        call = call_fields(
             parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
         )
         live = self._live(call["product"])
@@ -251,7 +214,7 @@ class Application:
         )
         event_id = parse_event_id(call.get("event_id"))
         try:
-            added = self._watcher.store(live.product).append_event(source, _stored(event, live, source), event_id)
+            added = self._watcher.store(live.product).append_event(source, live.stored(source, event), event_id)
         except EventError as error:
             raise RequestError(str(error)) from error
         known_at = cast(datetime, event["known_at"])
@@ -313,33 +276,3 @@ def _release(engine: Engine | None) -> dict[str, str] | None:
 
 def _is_local(environment: Environment) -> bool:
     return environment.name == "local"
-
-
-def _stored(event: Mapping[str, object], live: LiveProduct, source: str) -> dict[str, object]:
-    """The event without the columns that the source's contract has but no feature reads."""
-    rules, read = live.rules(source), live.event_columns[source]
-    unread = set() if rules is None else set(rules.columns) - read
-    kept = {name: value for name, value in event.items() if name not in unread}
-    sequence = live.champion.shape.sequence
-    # The store orders the events by a column of its own name, which it fills from the product's.
-    if sequence is not None and SEQUENCE in read and SEQUENCE not in kept and sequence in event:
-        kept[SEQUENCE] = event[sequence]
-    return kept
-
-
-def _fields(call: Mapping[str, object], *, needed: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
-    """The call's fields, each of its declared type; raises RequestError with every problem."""
-    kinds = {**needed, **optional}
-    words = {str: "a text", dict: "an object", bool: "true or false"}
-    problems = [f"unknown field {shown(name)}; known: {', '.join(kinds)}" for name in call if name not in kinds]
-    problems += [
-        f"field '{name}' is missing; it must be {words[kind]}" for name, kind in needed.items() if name not in call
-    ]
-    problems += [
-        f"field '{name}' must be {words[kinds[name]]}"
-        for name, value in call.items()
-        if name in kinds and not isinstance(value, kinds[name])
-    ]
-    if problems:
-        raise RequestError(*problems)
-    return dict(call)

@@ -1,6 +1,6 @@
 """Deciding with one bundle: from a request to a decision, and from a feature table to scores.
 
-Belongs here: the request path between HTTP and the log, with its fallbacks. Does not belong here: HTTP (`http.py`),
+Belongs here: the request path between HTTP and the log, with its fallbacks. Does not belong here: HTTP (`http`),
 which bundle decides (`watcher.py`), the log (`decision_log.py`).
 """
 
@@ -20,8 +20,8 @@ from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
 from assets.serving.history import HistoryFeatures
 from assets.serving.reasons import by_feature, reasons_of
-from assets.serving.request import StaleEvents, parse_request
-from assets.serving.shape import DecisionRequest, shape_of, spine_of
+from assets.serving.requests.parse import StaleEvents, parse_request
+from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
 from assets.vocabulary import FeatureError
 from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
 

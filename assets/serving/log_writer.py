@@ -18,8 +18,8 @@ from pathlib import Path
 from assets.serving.decision import Decision
 from resources.durable_files import sync_folder
 from resources.errors import LooplineError
-from resources.loops import Loop
 from resources.naming import checked_name
+from resources.processes.loops import Loop
 
 _LOG = logging.getLogger("loopline.decisions")
 _LARGEST_BATCH = 500

@@ -11,8 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from assets.serving.watcher import LiveProduct
-from resources.loops import LoopHealth
+from assets.serving.decision import Decision
+from assets.serving.live import LiveProduct
+from resources.processes.loops import LoopHealth
 
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -59,6 +60,11 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
+
+    def count(self, decision: Decision) -> None:
+        """Counts a decision that is logged."""
+        fallback = decision.fallback or "none"
+        self.decisions.labels(decision.product, decision.outcome, fallback, decision.role).inc()
 
     def show(
         self,

@@ -1,6 +1,6 @@
 """The decision service as BentoML runs it.
 
-Belongs here: the BentoML service and its settings. Does not belong here: routes (`http.py`), answering calls
+Belongs here: the BentoML service and its settings. Does not belong here: routes (`http`), answering calls
 (`application.py`).
 
     bentoml serve assets.serving.service:DecisionService --working-dir <checkout> --host 127.0.0.1 --port 4702
@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, cast
 import bentoml
 from uvicorn.config import HTTP_PROTOCOLS
 
-from assets.serving.http import http_app, is_ready
-from assets.serving.plain_errors import PlainErrors
+from assets.serving.http.plain_errors import PlainErrors
+from assets.serving.http.routes import http_app, is_ready
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
-    from resources.loops import Loop
+    from resources.processes.loops import Loop
 
 _SUPERVISOR_SECONDS = 0.5
 _END_SECONDS = 60.0
@@ -44,7 +44,7 @@ def _open() -> "Application":
 
 def _supervisor_watch(supervisor: int) -> "Loop":
     """Ends this worker in an orderly way if its supervisor was killed: otherwise it would keep the port for ever."""
-    from resources.loops import Loop
+    from resources.processes.loops import Loop
 
     def look() -> float:
         if os.getppid() == supervisor:
@@ -56,7 +56,7 @@ def _supervisor_watch(supervisor: int) -> "Loop":
 
 
 # BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
-HTTP_PROTOCOLS["auto"] = "assets.serving.connection:BoundedProtocol"
+HTTP_PROTOCOLS["auto"] = "assets.serving.http.connection:BoundedProtocol"
 
 app = http_app(_open)
 

@@ -1,7 +1,7 @@
 """The kinds of aggregates and their properties.
 
 Belongs here: the kinds, the groups of kinds with a common property, units, checks of parameters. Does not belong here:
-the declaration of a feature (`history.py`), any arithmetic (`assets.features.kernel.aggregates`).
+the declaration of a feature (`history.py`), any arithmetic (`assets.features.kernel.aggregates.compute`).
 """
 
 from datetime import timedelta

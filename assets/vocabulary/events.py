@@ -154,7 +154,7 @@ class Events:
     def decayed_count(self, half_life: timedelta, window: Window | None = None, **options: object) -> History:
         """Number of events, each weighted by 2 ** -(age / half_life).
 
-        `assets.features.kernel.decay` states the error bound.
+        `assets.features.kernel.aggregates.decay` states the error bound.
         """
         return self._feature("decayed_count", None, window, options, half_life=half_life)
 
@@ -163,7 +163,7 @@ class Events:
     ) -> History:
         """Sum of the column, each event weighted by 2 ** -(age / half_life).
 
-        `assets.features.kernel.decay` states the error bound.
+        `assets.features.kernel.aggregates.decay` states the error bound.
         """
         return self._feature("decayed_sum", column, window, options, half_life=half_life)
 

@@ -25,7 +25,8 @@ from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
-from resources.processes import ProcessTable, is_alive, port_holder, port_is_free
+from resources.processes.ports import port_holder, port_is_free
+from resources.processes.table import ProcessTable, is_alive
 from resources.spark.java import OLDEST, java_home
 
 PYTHON = (3, 11)

@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.services.catalog import ServiceName
 from resources.environments import CHECKOUT
-from resources.processes import ServiceProcess, command_lines
+from resources.processes.table import ServiceProcess, command_lines
 
 WITH_CODE_SERVERS: tuple[ServiceName, ...] = ("dagster", "daemon")
 

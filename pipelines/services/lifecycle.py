@@ -1,7 +1,7 @@
 """Starting, probing and stopping the services of this machine.
 
 Belongs here: the order of the steps, and the criteria for each state of a service. Does not belong here: the list of
-services (`catalog.py`), the life of a process (`resources.processes`), the work of the services.
+services (`catalog.py`), the life of a process (`resources.processes.table`), the work of the services.
 """
 
 import fcntl
@@ -17,15 +17,13 @@ from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_serv
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
-from resources.processes import (
+from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.table import (
     ProcessError,
     ProcessTable,
     ServiceProcess,
-    answers,
     is_alive,
     log_tail,
-    port_holder,
-    port_is_free,
     wait_until_answers,
 )
 from resources.rollout_store.store import RolloutStore

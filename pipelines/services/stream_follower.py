@@ -21,10 +21,10 @@ from pipelines.products import load_product, product_names
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.loops import Loop, described
 from resources.online_store.errors import EventError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
+from resources.processes.loops import Loop, described
 from resources.sandbox.world.incidents import SandboxError
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems

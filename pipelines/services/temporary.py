@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pipelines.services.catalog import common_variables, services_of
 from resources.environments import CHECKOUT, Environment
-from resources.processes import ProcessTable, is_alive, wait_until_answers
+from resources.processes.table import ProcessTable, is_alive, wait_until_answers
 
 _START_SECONDS = 60.0
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from resources.process_identity import HEARTBEAT_SECONDS, ProcessIdentity
+from resources.processes.identity import HEARTBEAT_SECONDS, ProcessIdentity
 
 # A run that is executed again gets the tags of the first; each value opens with the id of the run of which it speaks.
 _OWNER = "loopline/owner"

@@ -1,7 +1,7 @@
 """The behaviour that the online stores in LMDB and in Redis share.
 
 Belongs here: the checks of arguments and versions, decoding the stored bytes, and the methods that need only other
-methods. Does not belong here: transactions and connections (`lmdb_store.py`, `redis_store.py`), removing the events of
+methods. Does not belong here: transactions and connections (`lmdb`, `redis`), removing the events of
 an entity (`erasure.py`).
 """
 

@@ -1,7 +1,7 @@
 """The head of a stored block: the length of its content before compression, and a checksum.
 
 Belongs here: writing and checking the head. Does not belong here: the content (`event_blocks.py`). Nothing heavy is
-imported: the process that reads a whole store (`lmdb_check.py`) starts with each service.
+imported: the process that reads a whole store (`lmdb.check`) starts with each service.
 
 Eight bytes: the length with its highest bit set, and the CRC-32 of the compressed bytes. Blocks written before there
 were checksums have the length alone, without that bit; they are read unchecked until the next load replaces them.

@@ -1,7 +1,7 @@
 """Removing all events of an entity from an online store.
 
 Belongs here: which entries hold events of an entity, and the order in which they are removed. Does not belong here: how
-a store reads and removes one entry (`lmdb_layout.py`, `redis_layout.py`).
+a store reads and removes one entry (`lmdb.layout`, `redis.layout`).
 
 An event is stored under every entity that takes part in it: the events of a card also under its terminals. An entity's
 own entries are removed last: they name the other holders, so that an interrupted erasure can be repeated.

@@ -1,7 +1,7 @@
 """The loaded events of one entity as bytes: the block format of the online stores.
 
 Belongs here: cutting a table by entity, encoding and decoding blocks, and the schema as text. Does not belong here:
-single events (`event_records.py`), where the bytes are kept (`lmdb_store.py`, `redis_store.py`).
+single events (`event_records.py`), where the bytes are kept (`lmdb`, `redis`).
 
 A block is one Arrow IPC record batch without its schema, compressed by LZ4, after the length of the uncompressed batch
 and a checksum (`checksums.py`); the schema is kept once for each source. 500 events of six columns are 18 KB and decode

@@ -1,8 +1,8 @@
 """Single events as JSON records: the format of the events that arrive between two loads.
 
 Belongs here: encoding and decoding one event, its identity, the text of an entity key, and the check of an event posted
-to the service. Does not belong here: loaded events (`event_blocks.py`), where the records are kept (`lmdb_store.py`,
-`redis_store.py`).
+to the service. Does not belong here: loaded events (`event_blocks.py`), where the records are kept (`lmdb`,
+`redis`).
 
 A record is a JSON object of the event's columns, times in microseconds since 1970 UTC. The name "" holds the arrival
 time, where it is known.

@@ -25,11 +25,11 @@ def open_store(url: str, product: str) -> OnlineStore:
     """
     checked_name(product, "product")
     if url.startswith("lmdb:///"):
-        from resources.online_store.lmdb_store import LmdbStore
+        from resources.online_store.lmdb.store import LmdbStore
 
         return LmdbStore(Path(url.removeprefix("lmdb://")) / product)
     if url.startswith(("redis://", "rediss://")):
-        from resources.online_store.redis_store import RedisStore
+        from resources.online_store.redis.store import RedisStore
 
         return RedisStore(url, product)
     raise StoreError(f"online store {url!r} is not an address; write lmdb:///folder or redis://host:port/db")

@@ -2,7 +2,7 @@
 
 Belongs here: the protocol of every online store (`OnlineStore`), and the checks of names. Does not belong here: the
 values that a store takes and returns (`state.py`, `positions.py`), opening a store (`opening.py`), LMDB
-(`lmdb_store.py`), Redis (`redis_store.py`), features.
+(`lmdb`), Redis (`redis`), features.
 
 A store holds the events of one product. It is loaded in versions: `put_events` fills a version that readers do not see,
 and `publish` makes it the version that they read, all its sources at once. A source is loaded from one version of its

@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from resources.processes import ProcessTable, log_tail
+from resources.processes.table import ProcessTable, log_tail
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (

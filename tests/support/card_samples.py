@@ -16,7 +16,7 @@ from assets.bundle.bundle import Bundle, Policy
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import NOW, trained
 
 CARDS = Events("card_transactions", key="card_id", includes_request=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.bundle.bundle import BundleParts
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import fill_store, sample_parts
 
 

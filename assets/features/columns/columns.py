@@ -2,7 +2,7 @@
 
 Belongs here: which columns are read in which form, entity keys as codes, codes common to events and requests. Does not
 belong here: single columns (`arrow.py`), windows (`assets.features.kernel.windows`), aggregates
-(`assets.features.kernel.aggregates`).
+(`assets.features.kernel.aggregates.compute`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Where windows begin and end among ordered events.
 
 Belongs here: binary searches for the edges of windows of every kind. Does not belong here: the order of events, which
-events a row may use (`windows.py`), aggregates over a window (`aggregates.py`).
+events a row may use (`windows.py`), aggregates over a window (`aggregates`).
 """
 
 from typing import Literal

@@ -1,7 +1,7 @@
 """The kernel: one computation of a feature set over many rows.
 
 Belongs here: compiling a feature set, and running it over Arrow tables. Does not belong here: windows (`windows.py`,
-`edges.py`), aggregates over them (`aggregates.py`), the features of one request (`assets.features.online.request`),
+`edges.py`), aggregates over them (`aggregates`), the features of one request (`assets.features.online.request`),
 Spark (`assets.features.table`), anything with state.
 
 `compile_features` does all work that needs no data, once; a computation is then a fixed number of NumPy calls, for any
@@ -18,7 +18,7 @@ import pyarrow as pa
 from assets.features.columns.arrow import read_micros
 from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import read_keys
-from assets.features.kernel.aggregates import FAMILIES
+from assets.features.kernel.aggregates.compute import FAMILIES
 from assets.features.kernel.batches import batches
 from assets.features.kernel.edges import edges
 from assets.features.kernel.group_events import SpineTimes, read_events, read_spine_times

@@ -1,7 +1,7 @@
 """The plan of a feature set: which features are computed together.
 
 Belongs here: grouping history features by the events they read, and within a group by the work they share. Does not
-belong here: computing them (`kernel.py`, `aggregates.py`).
+belong here: computing them (`kernel.py`, `aggregates`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from assets.features.columns.columns import ColumnNeeds
-from assets.features.kernel.aggregates import FAMILY_OF
+from assets.features.kernel.aggregates.compute import FAMILY_OF
 from assets.features.kernel.scope import Filters, Measure, Member
 from assets.features.kernel.windows import Span
 from assets.vocabulary import (

@@ -1,7 +1,7 @@
 """Shared inputs of the aggregates of a group.
 
 Belongs here: the measures of a compiled plan; masks, counts and prefix sums that several of them read. Does not belong
-here: the aggregates themselves (`aggregates.py`, `distinct.py`).
+here: the aggregates themselves (`aggregates`).
 """
 
 from collections.abc import Mapping

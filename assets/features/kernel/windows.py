@@ -1,7 +1,7 @@
 """Which events are in which window of which row.
 
 Belongs here: events ordered by (entity, time), windows as positions in that order, rows with events that were not known
-yet. Does not belong here: finding the positions (`edges.py`), aggregates over a window (`aggregates.py`), Arrow
+yet. Does not belong here: finding the positions (`edges.py`), aggregates over a window (`aggregates`), Arrow
 (`assets.features.columns.columns`).
 
 Times are int64 microseconds. An event has a time on the windows' axis and another time (`known_at` where windows are

@@ -13,7 +13,7 @@ import numpy as np
 
 from assets.features.columns.columns import Columns
 from assets.features.columns.limits import WHOLE_LIMIT
-from assets.features.kernel.aggregates import FAMILIES
+from assets.features.kernel.aggregates.compute import FAMILIES
 from assets.features.kernel.calendars import period_start
 from assets.features.kernel.edges import edges
 from assets.features.kernel.plan import Group

@@ -29,7 +29,7 @@ from assets.features.columns.arrow import read_micros
 from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import Columns, read_columns
 from assets.features.columns.limits import WHOLE_LIMIT
-from assets.features.kernel.exact import largest
+from assets.features.kernel.aggregates.exact import largest
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.plan import Group
 from assets.features.kernel.scope import Measure, Member

@@ -30,7 +30,7 @@ from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
 from resources.lake.parquet import write_parquet
-from resources.memory import keep_freed_memory
+from resources.processes.memory import keep_freed_memory
 from resources.sources.object_stores import open_place
 
 _EPOCH = date(1970, 1, 1)

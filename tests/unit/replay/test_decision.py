@@ -9,7 +9,7 @@ from assets.bundle.bundle import BundleParts
 from assets.replay.decision import CannotReplay, Difference, replay
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import NOW, REQUEST, bundle_of
 
 

@@ -15,9 +15,9 @@ from assets.bundle.scorer import Scorer
 from assets.replay.decision import replay
 from assets.serving.decision import Decision
 from assets.serving.engine import Engine
-from assets.serving.request import RequestError, StaleEvents
+from assets.serving.requests.parse import RequestError, StaleEvents
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import StreamPosition
 from tests.support.serving_samples import (
     FEATURES,

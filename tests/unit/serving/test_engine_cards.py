@@ -8,7 +8,7 @@ import pytest
 
 from assets.bundle.bundle import Bundle
 from assets.serving.engine import Engine
-from assets.serving.request import RequestError
+from assets.serving.requests.parse import RequestError
 from tests.support.card_samples import filled, history, kernel, request
 from tests.support.serving_samples import NOW
 

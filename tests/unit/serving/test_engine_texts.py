@@ -11,10 +11,10 @@ from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.replay.decision import replay
 from assets.serving.engine import Engine
-from assets.serving.request import RequestError
+from assets.serving.requests.parse import RequestError
 from assets.vocabulary import Events, FeatureSet, HashedCategory, Missing, Number, days
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import NOW, trained, transactions
 
 _TRANSACTIONS = Events("transactions", key="customer_id")

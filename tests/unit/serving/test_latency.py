@@ -7,7 +7,7 @@ import pyarrow as pa
 from assets.bundle.bundle import BundleParts
 from assets.serving.engine import Engine
 from assets.serving.latency import decision_latency
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import NOW, bundle_of, sample_features
 
 

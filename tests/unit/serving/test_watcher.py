@@ -11,7 +11,7 @@ from assets.bundle.bundle import BundleParts
 from assets.bundle.files import write_bundle
 from assets.serving import watcher as watcher_module
 from assets.serving.watcher import Watcher
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from resources.rollout_store.manifest import Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts

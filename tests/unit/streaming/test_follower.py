@@ -18,7 +18,7 @@ from assets.streaming.follower import Follower, Step
 from pipelines.credit_risk.product import PRODUCT
 from resources.lake import Lake, LakeError
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
 from resources.sources.tails import FileTail, Message
 from tests.support.stores import fetch

@@ -15,7 +15,7 @@ from assets.vocabulary.windows import LONGEST
 from pipelines.card_fraud.product import PRODUCT
 from resources.lake import Lake, MissingTable
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import SourceState, StoreState
 

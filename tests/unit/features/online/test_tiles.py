@@ -17,7 +17,7 @@ from assets.features.online.tiles import CHUNK, Tiling, TooManyEvents, tiling_of
 from assets.vocabulary import Events, FeatureSet, History, Number, at_least, days
 from pipelines.card_fraud.product import PRODUCT as FRAUD
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from tests.support.stores import fetch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from pipelines.cli import app
 from resources.environments import CHECKOUT
 from resources.errors import LooplineError
 from resources.online_store.state import StoreError
-from resources.processes import ProcessTableDamaged
+from resources.processes.table import ProcessTableDamaged
 from resources.tracking.run import UnrecordableValue
 from tests.unit.pipelines.cli.conftest import Refused
 

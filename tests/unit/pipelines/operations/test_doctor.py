@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.operations import doctor
 from resources.environments import Environment, load_environment
-from resources.processes import ProcessTable
+from resources.processes.table import ProcessTable
 
 
 def environment(home: Path, **variables: str) -> Environment:

@@ -16,7 +16,8 @@ import yaml
 from pipelines.services import lifecycle
 from pipelines.services.catalog import Service, local
 from resources.environments import CHECKOUT, Environment, load_environment
-from resources.processes import ProcessTable, answers
+from resources.processes.ports import answers
+from resources.processes.table import ProcessTable
 from tests.support.ports import free_ports
 
 # Answers on its port, from a child in a session of its own, as BentoML does.

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from resources.online_store.lmdb_store import LmdbStore
+from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import OnlineStore, StoreUnavailable
-from resources.online_store.redis_store import RedisStore
+from resources.online_store.redis.store import RedisStore
 from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, event, load
 

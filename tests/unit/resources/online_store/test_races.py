@@ -6,11 +6,11 @@ from datetime import timedelta
 import pyarrow as pa
 import pytest
 
-from resources.online_store import redis_store
 from resources.online_store.errors import EventError
 from resources.online_store.event_records import NewEvent
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError, StoreState, StreamPosition, VersionReplaced
+from resources.online_store.redis import store as redis_store
 from tests.support.stores import fetch
 from tests.unit.resources.online_store.samples import DAY, HISTORY, UNTIL, amounts, event, follow, load, streamed
 

@@ -1,0 +1,1 @@
+"""The aggregates of the events in a window: sums, order statistics, distinct values, decay, successions."""

@@ -1,0 +1,283 @@
+"""One client's connection: a request reaches the service when it is whole, and nobody may take too long over one.
+
+Belongs here: the limits of a connection (seconds, header fields, bytes, connections at a time) and the refusals for
+which no route is needed. Does not belong here: routes and how many requests are decided at a time (`routes.py`).
+
+Uvicorn's protocol hands a request on as soon as its head is there, waits for the rest without end, and bounds neither
+heads nor connections. Here a request's bytes are gathered first, so a client that sends half a body costs a socket and
+no place among the requests in flight.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from assets.serving.requests.parse import LARGEST_BODY
+
+REQUEST_SECONDS = 8.0
+"""A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
+MOST_FIELDS = 100
+LARGEST_HEAD = 32 * 1024
+MOST_CONNECTIONS = 512
+_ANSWER_SECONDS = 10.0
+_LINGER_SECONDS = 2.0
+# Chunks of one byte, each with an extension, take some 16 bytes for each of the body's.
+_LARGEST_MESSAGE = LARGEST_HEAD + 16 * LARGEST_BODY
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection whose requests are bounded in time and size; refusals are JSON, as those of the routes."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._since = 0.0
+        self._answered = False
+        # Of the message that is being read:
+        self._reading = False
+        self._head_is_read = False
+        self._bytes = self._head_bytes = self._fields = 0
+        self._fault: tuple[int, str] | None = None
+        # Of requests that are read:
+        self._unfinished: tuple[RequestResponseCycle, ASGI3Application] | None = None
+        self._running: RequestResponseCycle | None = None
+        # Once it is deaf, what comes in is dropped; the refusal follows the answers that are still due.
+        self._deaf = False
+        self._refusal = b""
+
+    # ------------------------------------------------------------------ the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Makes room for itself when there are too many: the one that has owed a request for longest ends."""
+        super().connection_made(transport)
+        self._since = time.monotonic()
+        self._watch()
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one._is_busy]
+            min(others, key=lambda one: (one._is_idle, one._since)).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the timers."""
+        super().connection_lost(exc)
+        for timer in (self._deadline, self._unread):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on; a message that is ill formed or beyond a limit is refused, and nothing after it is read."""
+        if self._deaf:
+            return
+        self._unset_keepalive_if_required()
+        self._bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(*(self._fault or _NOT_HTTP))
+        else:
+            if self._reading and self._bytes > (_LARGEST_MESSAGE if self._head_is_read else LARGEST_HEAD):
+                self._refuse(*(_BODY_TOO_LARGE if self._head_is_read else _HEAD_TOO_LARGE))
+        self._watch()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has sent everything may still wait for answers: the connection ends after them."""
+        if self._is_busy:
+            self._end_after_answers()
+        return self._is_busy
+
+    def shutdown(self) -> None:
+        """The server ends: requests that are whole are answered."""
+        if self._is_busy:
+            self._end_after_answers()
+        else:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers is let go in time."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(_ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+
+    # ------------------------------------------------------------------ one message
+
+    def on_message_begin(self) -> None:
+        """The first byte of a message."""
+        super().on_message_begin()
+        self._reading, self._head_is_read = True, False
+        self._bytes = self._head_bytes = self._fields = 0
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head, or of the trailers."""
+        self._fields += 1
+        self._count(len(name) + len(value))
+        if self._fields > MOST_FIELDS:
+            self._stop(431, f"the request has more than {MOST_FIELDS} header fields; send fewer")
+        if name.lower() == b"content-length" and value.isdigit() and int(value[:20]) > LARGEST_BODY:
+            self._stop(*_BODY_TOO_LARGE)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is read."""
+        if not self.parser.should_upgrade():
+            self._head_is_read = True
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        super().on_body(body)
+        if len(self.cycle.body) > LARGEST_BODY:
+            self._stop(*_BODY_TOO_LARGE)
+
+    def on_message_complete(self) -> None:
+        """The request is whole and goes to the service."""
+        if self.parser.should_upgrade():
+            return
+        super().on_message_complete()
+        self._reading = False
+        if self._unfinished is not None:
+            (cycle, app), self._unfinished = self._unfinished, None
+            self._start_asgi_task(cycle, app)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Called when the head is read and the requests before it are answered; the service waits for the body too."""
+        if not cycle.more_body:
+            self._running = cycle
+            super()._start_asgi_task(cycle, app)
+            return
+        self._unfinished = (cycle, app)
+        if cycle.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            cycle.waiting_for_100_continue = False
+
+    def on_response_complete(self) -> None:
+        """The next request's turn, or the refusal's."""
+        self._since, self._answered = time.monotonic(), True
+        super().on_response_complete()
+        if self._refusal and not self._is_busy:
+            self._write_refusal()
+
+    # ------------------------------------------------------------------ limits
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a whole request is still to be answered."""
+        return any(not cycle.more_body for cycle, _ in self.pipeline) or (
+            self._running is not None and not self._running.response_complete
+        )
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether it is kept for a next request, as clients keep connections in a pool."""
+        return self._answered and not self._reading
+
+    def _watch(self) -> None:
+        """The time runs while the client owes a request, or the rest of one, whatever bytes come meanwhile."""
+        owes = not self._deaf and (self._reading or not self._is_busy)
+        if owes and self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        elif not owes and self._deadline is not None and not self._deaf:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        if self._reading:
+            self._refuse(408, f"the request was not whole within {REQUEST_SECONDS:g} s; send it anew, faster")
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > LARGEST_HEAD:
+            self._stop(*_HEAD_TOO_LARGE)
+
+    def _stop(self, status: int, sentence: str) -> None:
+        """Stops the parser, within which this is called; `data_received` refuses."""
+        self._fault = (status, sentence)
+        raise ValueError(sentence)
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Refuses the message that is being read, after the answers to those before it."""
+        body = json.dumps({"error": sentence}).encode()
+        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self._refusal = STATUS_LINE[status] + head + body
+        self._close_ears()
+        if not self._is_busy:
+            self._write_refusal()
+
+    def _write_refusal(self) -> None:
+        """Writes the refusal and drops what still comes for a while: a client loses answers on an abrupt end."""
+        if self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        self.transport.write(self._refusal)
+        self._refusal = b""
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+    def _end_after_answers(self) -> None:
+        """Reads nothing more; the connection ends after the last whole request's answer."""
+        self._close_ears()
+        last = self.pipeline[0][0] if self.pipeline else self._running
+        if last is not None:
+            last.keep_alive = False
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """No other protocol is spoken: a request that offers one, as some clients do by default, is read as any other.
+
+        The parser skips the body of such a request, so a fresh parser reads the request without the offer.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(*_NOT_HTTP)
+            return
+        fields = [
+            (name, b"close") if name == b"connection" and b"close" in value.lower() else (name, value)
+            for name, value in self.headers
+            if name not in _OFFERS or (name == b"connection" and b"close" in value.lower())
+        ]
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % field for field in fields)]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+
+    def _close_ears(self) -> None:
+        """Nothing more is read, and a request that is not whole is forgotten."""
+        self._deaf, self._unfinished = True, None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()
+
+
+_OFFERS = (b"connection", b"upgrade", b"http2-settings")
+_NOT_HTTP = (400, "the request is not well-formed HTTP/1.1; send it anew")
+_BODY_TOO_LARGE = (413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
+_HEAD_TOO_LARGE = (431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer")

@@ -1,0 +1,87 @@
+"""The live bundles of one product, and what follows from them together.
+
+Belongs here: the choice of the bundle that decides a request, the columns of posted events. Does not belong here:
+loading and swapping bundles (`watcher.py`), deciding (`engine.py`).
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from assets.bundle.contract import SourceRules
+from assets.rollout.assignment import arm_of
+from assets.serving.decision import Role
+from assets.serving.engine import Engine
+from assets.vocabulary.times import SEQUENCE, TIMES
+from resources.rollout_store.manifest import RolloutManifest
+
+
+@dataclass(frozen=True)
+class LiveProduct:
+    """The loaded bundles of a product; immutable, replaced whole when its manifest changes."""
+
+    product: str
+    manifest: RolloutManifest
+    champion: Engine
+    challenger: Engine | None
+    shadow: Engine | None
+    loaded_at: datetime
+    also_known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        engines = (self.champion, self.challenger, self.shadow)
+        names = frozenset(name for engine in engines if engine for name in engine.shape.columns)
+        object.__setattr__(self, "also_known", names)
+
+    def resolutions(self, source: str) -> dict[str, float]:
+        """For each exact column of the source, the finest resolution in which a live bundle sums it."""
+        finest: dict[str, float] = {}
+        for engine in (self.champion, self.challenger, self.shadow):
+            declared = {} if engine is None else engine.bundle.parts.kernel.resolutions.get(source, {})
+            finest |= {column: min(step, finest.get(column, step)) for column, step in declared.items()}
+        return finest
+
+    @property
+    def event_columns(self) -> dict[str, frozenset[str]]:
+        """For each source whose events can be posted, the columns that features of the live bundles read."""
+        found: dict[str, frozenset[str]] = {}
+        for engine in (self.champion, self.challenger, self.shadow):
+            for need in () if engine is None else engine.bundle.parts.kernel.needs:
+                ordering = {SEQUENCE} if need.includes_request and engine and engine.shape.sequence else set()
+                found[need.source] = found.get(need.source, frozenset()) | {*TIMES, need.key, *need.columns, *ordering}
+        return found
+
+    def rules(self, source: str) -> SourceRules | None:
+        """The contract of a source in the champion's bundle; None in a bundle without contracts."""
+        contract = self.champion.bundle.parts.contract
+        return None if contract is None else contract.sources.get(source)
+
+    def stored(self, source: str, event: Mapping[str, object]) -> dict[str, object]:
+        """A posted event as the store takes it: without the columns of the contract that no feature reads."""
+        rules, read = self.rules(source), self.event_columns[source]
+        unread = set() if rules is None else set(rules.columns) - read
+        kept = {name: value for name, value in event.items() if name not in unread}
+        sequence = self.champion.shape.sequence
+        # The store orders the events by a column of its own name, which it fills from the product's.
+        if sequence is not None and SEQUENCE in read and SEQUENCE not in kept and sequence in event:
+            kept[SEQUENCE] = event[sequence]
+        return kept
+
+    def identified(self, request: Mapping[str, object]) -> Mapping[str, object]:
+        """The request with a row id of its own, where nothing else in it tells it from another request."""
+        row_id = self.champion.shape.row_id
+        return request if self.champion.shape.keys or row_id in request else {**request, row_id: str(uuid.uuid4())}
+
+    def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
+        """The engine that decides an identified request.
+
+        It is the same for the same entity as long as the share does not shrink. Another pair of champion and challenger
+        is another rollout, with other entities on the challenger's side.
+        """
+        if self.challenger is None:
+            return self.champion, "champion"
+        names = self.champion.shape.keys or (self.champion.shape.row_id,)
+        rollout = f"{self.product}/{self.champion.bundle.digest}/{self.challenger.bundle.digest}"
+        arm = arm_of(rollout, [request.get(name) for name in names], self.manifest.challenger_share)
+        return (self.challenger, arm) if arm == "challenger" else (self.champion, arm)

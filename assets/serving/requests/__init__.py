@@ -1,0 +1,1 @@
+"""What clients send: bodies, requests and posted events, checked."""

@@ -1,0 +1,67 @@
+"""Shadow scoring: a second bundle decides the same request, after its caller has been answered.
+
+Belongs here: the shadows that wait, what becomes of one that fails. Does not belong here: which bundle is the shadow
+(`watcher.py`), deciding (`engine.py`).
+"""
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
+
+from assets.serving.decision import Decision
+from assets.serving.engine import Engine
+from assets.serving.log_writer import DecisionLog
+from assets.serving.metrics import Metrics
+from resources.processes.loops import described
+
+_LOG = logging.getLogger("loopline.service")
+_MOST_WAITING = 64
+
+
+class Shadows:
+    """Scores shadows one after the other; those beyond 64 that wait are dropped, and counted."""
+
+    def __init__(self, log: DecisionLog, metrics: Metrics) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
+        self._slots = BoundedSemaphore(_MOST_WAITING)
+
+    def score(
+        self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
+    ) -> None:
+        """Has the engine decide the request of a decision that is answered; returns at once."""
+        if not self._slots.acquire(blocking=False):
+            self._metrics.shadows_dropped.inc()
+            return
+        shadow_request = {**request, engine.shape.row_id: decision.row_id}
+
+        def decide() -> None:
+            try:
+                shadow = engine.decide(
+                    shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
+                )
+                self._log.append(shadow).add_done_callback(lambda logged: self._count(shadow, logged))
+            except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
+                self._failed(decision, error)
+            finally:
+                self._slots.release()
+
+        self._pool.submit(decide)
+
+    def close(self) -> None:
+        """Returns when every waiting shadow is scored."""
+        self._pool.shutdown(wait=True)
+
+    def _count(self, shadow: Decision, logged: "Future[None]") -> None:
+        error = logged.exception()
+        if error is None:
+            self._metrics.count(shadow)
+        else:
+            self._failed(shadow, error)
+
+    def _failed(self, decision: Decision, error: BaseException) -> None:
+        _LOG.error("%s: the shadow of decision %s failed: %s", decision.product, decision.id, described(error))
+        self._metrics.shadow_failures.labels(decision.product).inc()

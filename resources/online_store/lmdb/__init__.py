@@ -1,0 +1,1 @@
+"""The embedded online store: files, keys, transactions."""

@@ -1,0 +1,1 @@
+"""Processes and what runs in them: their table, identity, loops, memory."""

@@ -1,0 +1,52 @@
+"""Loopback ports: whether one is free, who listens on it, whether an address answers.
+
+Belongs here: questions about a port of this machine. Does not belong here: the processes that were started here
+(`table.py`), whether a dependency of an environment answers (`resources.dependencies`).
+"""
+
+import contextlib
+import http.client
+import socket
+import urllib.error
+import urllib.request
+
+import psutil
+
+
+def answers(url: str, *, timeout_seconds: float = 2.0) -> bool:
+    """Whether an HTTP GET of the address returns a status of success."""
+    try:
+        # Proxy settings are for other machines; this address is on this machine.
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(url, timeout=timeout_seconds):
+            return True
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
+        return False
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def port_holder(port: int) -> str:
+    """The listener on a TCP port, in words: `process 12 (name)`, or `another process` if the system does not tell."""
+    try:
+        listening = [
+            connection.pid
+            for connection in psutil.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        ]
+    except psutil.AccessDenied:
+        listening = []
+    for pid in listening:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if pid is not None:
+                return f"process {pid} ({psutil.Process(pid).name()})"
+    return "another process"

@@ -1,0 +1,309 @@
+"""Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
+
+Belongs here: the life of a process and the wait for its first answer. Does not belong here: who listens
+on a port (`ports.py`), the list of services (`pipelines.services.catalog`), the order of their start
+(`pipelines.services.lifecycle`).
+"""
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from resources.durable_files import replace_file
+from resources.errors import LooplineError
+from resources.processes.ports import answers
+
+_MARK = "LOOPLINE_PROCESS"
+_TAIL_LINES = 25
+_TAIL_BYTES = 20_000
+_POLL_SECONDS = 0.2
+# The system derives the start of a process from the clock, which may be adjusted meanwhile.
+_CLOCK_SECONDS = 5.0
+
+
+class ProcessError(LooplineError):
+    """A process could not be started, died, or did not answer in time; the message has the end of its log."""
+
+
+class ProcessTableDamaged(LooplineError):
+    """The file that records the processes is not readable; the message names it."""
+
+
+@dataclass(frozen=True)
+class ServiceProcess:
+    """A process that was started here.
+
+    Attributes:
+        pid: The process id.
+        started: When the process was created, seconds since 1970 according to the system. Together with the pid it
+            identifies the process, because a pid is reused.
+        mark: Value of LOOPLINE_PROCESS in the process's environment, which its descendants inherit.
+        port: The loopback port that it listens on, if it listens.
+        log: File with its standard output and error.
+        scratch: Folder for the temporary files of the process and its descendants; removed when it is stopped.
+    """
+
+    name: str
+    pid: int
+    started: float
+    mark: str
+    port: int | None
+    log: Path
+    scratch: Path | None = None
+
+
+class ProcessTable:
+    """The processes that are recorded in the `services.json` of a folder."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._file = home / "services.json"
+
+    def all(self) -> tuple[ServiceProcess, ...]:
+        """Every recorded process, alive or not, in the order of their start.
+
+        Raises:
+            ProcessTableDamaged: The file is damaged.
+        """
+        if not self._file.exists():
+            return ()
+        try:
+            rows = json.loads(self._file.read_text(encoding="utf-8"))
+            return tuple(_process_of(row) for row in rows)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ProcessTableDamaged(
+                f"{self._file} is damaged ({error}): stop the processes it names by hand, then delete it"
+            ) from error
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        port: int | None,
+        variables: Mapping[str, str],
+        folder: Path,
+    ) -> ServiceProcess:
+        """Starts a process in a session of its own and records it; it outlives this process.
+
+        Args:
+            variables: All environment variables of the process.
+            folder: The working directory of the process.
+
+        Raises:
+            ProcessError: The program cannot be run, or a process of that name is alive.
+        """
+        for known in self.all():
+            if known.name == name and is_alive(known):
+                raise ProcessError(f"{name} is already running as process {known.pid}")
+        log = self._home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        mark = uuid.uuid4().hex
+        # Not below the home: the path of a socket may have at most about a hundred characters.
+        scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
+        try:
+            child = _spawn(
+                command, log=log, variables={**variables, _MARK: mark, "TMPDIR": str(scratch)}, folder=folder
+            )
+        except ProcessError:
+            scratch.rmdir()
+            raise
+        process = ServiceProcess(name, child.pid, child.create_time(), mark, port, log, scratch)
+        _clear_scratch(known for known in self.all() if known.name == name)
+        self._write([*(known for known in self.all() if known.name != name), process])
+        return process
+
+    def stop(self, *processes: ServiceProcess, grace_seconds: float = 15.0) -> None:
+        """Ends the processes and their descendants, and removes their records.
+
+        Sends SIGTERM to all, and kills those that are left after the grace time.
+
+        Raises:
+            ProcessError: A process is still alive after it was killed.
+        """
+        family = _family(processes)
+        _signal(family, psutil.Process.terminate)
+        left = _wait_for(family, grace_seconds)
+        # A process that the others started while they were being stopped is not in the first list.
+        left = list({*left, *_family(processes)})
+        _signal(left, psutil.Process.kill)
+        left = _wait_for(left, grace_seconds)
+        if left:
+            names = ", ".join(process.name for process in processes)
+            raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} were killed and are still alive")
+        _clear_scratch(processes)
+        self._write([known for known in self.all() if known not in processes])
+
+    def _write(self, processes: Sequence[ServiceProcess]) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        rows = [asdict(process) for process in processes]
+        text = json.dumps(rows, indent=1, default=str)
+        replace_file(self._file, text.encode(), mode=0o600)
+
+
+def _process_of(row: Mapping[str, Any]) -> ServiceProcess:
+    scratch = row.get("scratch")
+    return ServiceProcess(**{**row, "log": Path(row["log"]), "scratch": Path(scratch) if scratch else None})
+
+
+def _clear_scratch(processes: Iterable[ServiceProcess]) -> None:
+    for process in processes:
+        if process.scratch is not None and process.scratch.is_dir():
+            shutil.rmtree(process.scratch)
+
+
+def is_alive(process: ServiceProcess) -> bool:
+    """Whether the process that was started still runs; another process that got its pid later does not count."""
+    return _leader(process) is not None
+
+
+def command_lines(process: ServiceProcess) -> tuple[str, ...]:
+    """The command line of each running process that the process or its descendants started."""
+    leader, found = _leader(process), []
+    for member in [] if leader is None else _descendants(leader):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ends while it is asked; a zombie has no command line
+            found.append(" ".join(member.cmdline()))
+    return tuple(found)
+
+
+def log_tail(process: ServiceProcess) -> str:
+    """The last lines of the process's log; empty without a log."""
+    if not process.log.exists():
+        return ""
+    with process.log.open("rb") as file:
+        file.seek(max(0, process.log.stat().st_size - _TAIL_BYTES))
+        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:])
+
+
+def wait_until_answers(url: str, *, timeout_seconds: float, process: ServiceProcess) -> None:
+    """Returns once the address answers with success.
+
+    Raises:
+        ProcessError: The process died, or did not answer in time; the message has the end of the log.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while not answers(url):
+        if not is_alive(process):
+            raise ProcessError(f"{process.name} died before {url} answered.{_end_of_log(process)}")
+        if time.monotonic() > deadline:
+            raise ProcessError(
+                f"{process.name}: {url} did not answer within {timeout_seconds:.0f} s.{_end_of_log(process)}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _end_of_log(process: ServiceProcess) -> str:
+    return f" The end of {process.log}:\n{log_tail(process)}"
+
+
+def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], folder: Path) -> psutil.Process:
+    with log.open("ab") as output, _heard_signals(), warnings.catch_warnings():
+        # Python warns when the handle of a running child is dropped. This child is meant to keep running.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(variables),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ProcessError(f"cannot run {command[0]}: {error}") from error
+        process = psutil.Process(child.pid)
+        del child
+    return process
+
+
+@contextlib.contextmanager
+def _heard_signals() -> Iterator[None]:
+    """A child that is started within the block does not ignore SIGINT and SIGTERM, even if this process does.
+
+    A process that a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well. A child
+    inherits ignored signals but not handlers, so during the block an empty handler replaces each ignored signal. Only
+    the main thread may set handlers.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    asking = (signal.SIGINT, signal.SIGTERM) if alone else ()
+    ignored = [number for number in asking if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _leader(process: ServiceProcess) -> psutil.Process | None:
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < _CLOCK_SECONDS
+    except psutil.NoSuchProcess:
+        return None
+    return found if same and _runs(found) else None
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process executes; a zombie does not, it waits for its parent to collect its exit status."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _family(processes: Sequence[ServiceProcess]) -> list[psutil.Process]:
+    """The processes and their descendants that still run, including descendants of processes that have ended."""
+    leaders = [leader for process in processes if (leader := _leader(process)) is not None]
+    found = [member for leader in leaders for member in (leader, *_descendants(leader))]
+    marks = {process.mark for process in processes}
+    found += [other for other in psutil.process_iter() if _mark_of(other) in marks]
+    return [member for member in dict.fromkeys(found) if _runs(member)]
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_MARK)
+    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+        # A process of another user, or one that is ending, was not started here.
+        return None
+
+
+def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            send(process)
+
+
+def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Waits until none of the processes runs; returns those that still run when the time is over."""
+    deadline = time.monotonic() + seconds
+    left = list(processes)
+    while left:
+        _, left = psutil.wait_procs(left, timeout=_POLL_SECONDS)
+        left = [process for process in left if _runs(process)]
+        if time.monotonic() > deadline:
+            break
+    return left

@@ -1,0 +1,169 @@
+"""The feature job on a Spark cluster of three processes, and the death of one of them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyspark
+import pytest
+
+from resources.environments import CHECKOUT
+from resources.lake import DataFile, Lake
+from resources.processes.table import ProcessTable, ServiceProcess, wait_until_answers
+from resources.spark.java import use_java
+from tests.benchmarks.bench_spark_features import DAYS, History
+from tests.support.ports import free_ports
+
+pytestmark = pytest.mark.slow
+
+_SPARK_CLASS = str(Path(pyspark.__file__).parent / "bin" / "spark-class")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A master and two workers of one core each, on loopback."""
+
+    master: str
+    workers: tuple[ServiceProcess, ...]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A fresh cluster whose workers know nothing of this checkout; nothing of it is left afterwards."""
+    table = ProcessTable(tmp_path / "cluster")
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    use_java(variables, tmp_path)
+    variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1"}
+    (tmp_path / "cluster").mkdir()
+    port = free_ports(2)
+    site = f"http://127.0.0.1:{port + 1}/json/"
+
+    def start(name: str, *arguments: str, listens: int | None) -> ServiceProcess:
+        command = [_SPARK_CLASS, *arguments]
+        return table.start(name, command, port=listens, variables=variables, folder=tmp_path / "cluster")
+
+    try:
+        master = start(
+            "master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", str(port),
+            "--webui-port", str(port + 1), listens=port,
+        )  # fmt: skip
+        wait_until_answers(site, timeout_seconds=90, process=master)
+        workers = tuple(
+            start(
+                f"worker-{number}",
+                "org.apache.spark.deploy.worker.Worker",
+                "--host",
+                "127.0.0.1",
+                "--webui-port",
+                str(port + 2 + number),
+                "--cores",
+                "1",
+                "--memory",
+                "1g",
+                "--work-dir",
+                str(tmp_path / f"work-{number}"),
+                f"spark://127.0.0.1:{port}",
+                listens=None,
+            )
+            for number in range(2)
+        )
+        _wait(lambda: _state(site)["aliveworkers"] == 2, 90, "two workers")
+        yield Cluster(f"spark://127.0.0.1:{port}", workers)
+    finally:
+        table.stop(*table.all())
+
+
+def _state(site: str) -> Any:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(site, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _wait(holds: Any, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a year of events and rows, a file a day."""
+    folder = tmp_path_factory.mktemp("history")
+    History(folder, events=40_000, rows=4_000)
+    return folder
+
+
+def _start(master: str, history: Path, home: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "tests.integration.cluster_job", str(history), str(home / "lake" / "t" / "run")]
+    variables = {**os.environ, "LOOPLINE_SPARK_MASTER": master, "LOOPLINE_HOME": str(home), "PYTHONPATH": str(CHECKOUT)}
+    log = (home / "log").open("w")
+    return subprocess.Popen(command, cwd=CHECKOUT, env=variables, stdout=subprocess.PIPE, stderr=log, text=True)
+
+
+def _finish(job: "subprocess.Popen[str]", home: Path) -> dict[str, Any]:
+    answer, _ = job.communicate(timeout=240)
+    assert job.returncode == 0, (home / "log").read_text()[-3000:]
+    return dict(json.loads(answer))
+
+
+def _committed(said: dict[str, Any], home: Path) -> pa.Table:
+    """What the job wrote, as the lake gives it back once it is committed."""
+    lake = Lake(str(home / "lake"))
+    files = [
+        DataFile(f"run/{file['path']}", date.fromisoformat(file["day"]), file["rows"], file["bytes"])
+        for file in said["files"]
+    ]
+    days = sorted({file.day for file in files if file.day})
+    schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(said["schema"])))
+    lake.commit_files("t", schema, files, days=days)
+    return lake.read("t").sort_by("row_id")
+
+
+@pytest.fixture(scope="module")
+def expected(history: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """The table of a run on this machine's cores."""
+    home = tmp_path_factory.mktemp("local")
+    job = _start("local[2]", history, home)
+    return _committed(_finish(job, home), home)
+
+
+@pytest.mark.timeout(600)
+def test_a_cluster_gives_the_same_table_by_code_that_the_driver_sent(
+    cluster: Cluster, history: Path, expected: pa.Table, tmp_path: Path
+) -> None:
+    """Executors without this checkout on their path make the local run's table, bit for bit."""
+    said = _finish(_start(cluster.master, history, tmp_path), tmp_path)
+    assert "loopline-code.zip" in said["code"]
+    assert len(said["files"]) == DAYS
+    assert _committed(said, tmp_path).equals(expected)
+
+
+@pytest.mark.timeout(600)
+def test_a_worker_killed_in_the_middle_leaves_no_trace_in_the_table(
+    cluster: Cluster, history: Path, expected: pa.Table, tmp_path: Path
+) -> None:
+    """A machine that dies while days are written costs time alone: every day is there once, whole."""
+    job = _start(cluster.master, history, tmp_path)
+    target = tmp_path / "lake" / "t" / "run"
+    _wait(lambda: job.poll() is not None or len(list(target.rglob("*.parquet"))) >= 5, 200, "file of the job")
+    leader = psutil.Process(cluster.workers[0].pid)
+    family = [leader, *leader.children(recursive=True)]
+    done = len(list(target.rglob("*.parquet")))
+    for process in family:
+        process.kill()
+    assert len(family) > 1  # the executor died with its worker
+    assert done < DAYS
+    said = _finish(job, tmp_path)
+    assert len({file["day"] for file in said["files"]}) == len(said["files"]) == DAYS
+    assert _committed(said, tmp_path).equals(expected)
