@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # `--help` names the products, and these imports take seconds
     from assets.product import Product
 
 
-_FOLDER = Path(__file__).parent
+PRODUCTS = Path(__file__).parent
+"""The folder of the products' folders."""
 
 
 class UnknownProduct(LooplineError):
@@ -32,7 +33,7 @@ class BrokenProduct(LooplineError):
 
 def product_names() -> tuple[str, ...]:
     """The names of the products, sorted."""
-    return tuple(sorted(path.parent.name for path in _FOLDER.glob("*/product.py")))
+    return tuple(sorted(path.parent.name for path in PRODUCTS.glob("*/product.py")))
 
 
 def load_product(name: str) -> "Product":
@@ -46,7 +47,7 @@ def load_product(name: str) -> "Product":
     if checked_name(name, "product") not in product_names():
         raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
     product: Product | None = getattr(_module(name, "product"), "PRODUCT", None)
-    file = _FOLDER / name / "product.py"
+    file = PRODUCTS / name / "product.py"
     if product is None:
         raise BrokenProduct(f"{file} has no PRODUCT; write PRODUCT = Product(name={name!r}, ...)")
     if product.name != name:
@@ -78,7 +79,7 @@ def _module(name: str, part: str) -> ModuleType:
         if isinstance(error, LooplineError):
             raise
         last = _last_line(error)
-        if last is None or _FOLDER / name not in Path(last.filename).parents:
+        if last is None or PRODUCTS / name not in Path(last.filename).parents:
             raise
         raise BrokenProduct(
             f"{last.filename}, line {last.lineno}: {error}; correct the declaration ({last.line})"

@@ -41,9 +41,9 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     Raises:
         SchemaChanged: The rows lack a column of the contract.
     """
-    names = arrived.rows.column_names
-    missing = [name for name in contract.names if name not in names]
-    unexpected = tuple(name for name in names if name not in contract.names)
+    names, at_source = arrived.rows.column_names, contract.at_source
+    missing = [name for name in at_source.values() if name not in names]
+    unexpected = tuple(name for name in names if name not in at_source.values())
     if missing and (names or arrived.rows.num_rows):
         new = f", but new {', '.join(unexpected)}" if unexpected else ""
         raise SchemaChanged(
@@ -52,10 +52,10 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
         )
     rows, extra = arrived.rows.num_rows, len(arrived.malformed)
     columns = {
-        name: pa.chunked_array([arrived.rows[name].combine_chunks(), pa.nulls(extra, pa.string())])
-        if name in names
+        name: pa.chunked_array([arrived.rows[original].combine_chunks(), pa.nulls(extra, pa.string())])
+        if original in names
         else pa.chunked_array([pa.nulls(extra, pa.string())])
-        for name in contract.names
+        for name, original in at_source.items()
     }
     columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])
     columns[ROW_NUMBER] = pa.array(np.arange(rows + extra, dtype=np.int64))

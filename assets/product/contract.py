@@ -38,6 +38,7 @@ class Column:
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
+        original: The column's name at the source, where it is another one.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column:
     personal: Personal | None = None
     resolution: float | None = None
     required: bool = True
+    original: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,11 @@ class Contract:
     def names(self) -> tuple[str, ...]:
         """The columns' names, in the contract's order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def at_source(self) -> dict[str, str]:
+        """For each column, in the contract's order, its name at the source."""
+        return {column.name: column.original or column.name for column in self.columns}
 
     @property
     def resolutions(self) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Literal
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
+SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
 
 
@@ -88,6 +89,8 @@ class ModelSpec:
             mature row before the gap is taken.
         calibrate_share: Share of the training window, at its end, for early stopping, calibration and the threshold.
         monotone: By feature name, the direction in which a rising feature may move the score.
+        split: By `time`: the model is tested on later rows than it learned from. By `random`, a fifth of the rows is
+            tested, by a hash of the row id: for rows without time, where no figure can say how the model will age.
         trials: How many settings the search tries.
         seed: Seeds everything random.
     """
@@ -96,6 +99,7 @@ class ModelSpec:
     test_days: int
     calibrate_share: float = 0.25
     monotone: Mapping[str, Direction] = field(default_factory=dict)
+    split: SplitBy = "time"
     trials: int = 12
     seed: int = 7
 

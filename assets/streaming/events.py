@@ -125,7 +125,7 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
             others.append(message)
         else:
             # A whole day has every column in some row; a few messages may lack one in all rows.
-            items.append(dict.fromkeys(contract.names) | item)
+            items.append(dict.fromkeys(contract.at_source.values()) | item)
             objects.append(message)
     table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
     return table.cast(pa.schema([_typed(field) for field in table.schema])), objects + others

@@ -22,7 +22,7 @@ from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
 from assets.training.rows import TrainingRows, assemble, labelled
-from assets.training.split import Split, split_rows
+from assets.training.split import Split, split_at_random, split_rows
 
 CANDIDATE = "candidate"
 LABEL = "label"
@@ -45,7 +45,10 @@ def labelled_rows(
     features, row_id = training_set.drop_columns([LABEL, "label_known_at"]), product.spine.row_id
     labels = training_set.select([row_id, LABEL])
     table, y, as_of = labelled(features, labels, row_id=row_id)
-    split = split_rows(as_of, y, spec=product.model, maturity=product.label.maturity)
+    if product.model.split == "random":
+        split = split_at_random(np.asarray(table[row_id].to_numpy()), as_of, y, spec=product.model)
+    else:
+        split = split_rows(as_of, y, spec=product.model, maturity=product.label.maturity)
     if encoder is None:
         encoder = Encoder.from_features(product.features, table.take(pa.array(split.train)))
     rows = assemble(

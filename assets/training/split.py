@@ -1,9 +1,10 @@
 """Which rows train, which calibrate, which test.
 
-Belongs here: the time-ordered windows, with the purge gap before the test window. Does not belong here: a random split
-(rows of one week are not independent), anything that reads features.
+Belongs here: the time-ordered windows, with the purge gap before the test window; the random split of rows without
+time. Does not belong here: anything that reads features.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from assets.product import ModelSpec
 from resources.errors import LooplineError
 
 _DAY = np.timedelta64(1, "D")
+_TEST_SHARE = 0.2
 
 
 class SplitError(LooplineError):
@@ -102,6 +104,44 @@ def split_rows(as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: Mode
         calibrate_window=windows["calibrate"],
         test_window=windows["test"],
     )
+
+
+def split_at_random(
+    row_ids: NDArray[np.generic], as_of: NDArray[np.datetime64], y: NDArray[np.int8], *, spec: ModelSpec
+) -> Split:
+    """Splits rows by a hash of their ids: a fifth is tested, `calibrate_share` of the others calibrates.
+
+    A row stays in its part when others are added. All parts have the same window. For rows without time only: rows of
+    one week are not independent, and a random split would hide how a model ages.
+
+    Args:
+        row_ids: Row ids [n].
+        as_of: datetime64[us] [n].
+        y: int8 [n].
+
+    Raises:
+        SplitError: There are no rows, or a part has no rows or rows of one class only.
+    """
+    if len(as_of) == 0:
+        raise SplitError("there are no mature rows to split: wait for labels, or backfill earlier days")
+    place = np.array([_fraction(str(row_id)) for row_id in row_ids.tolist()])
+    border = _TEST_SHARE + (1 - _TEST_SHARE) * spec.calibrate_share
+    window = Window(as_of.min(), (as_of.max().astype("datetime64[D]") + _DAY).astype("datetime64[us]"))
+    parts = {
+        "test": place < _TEST_SHARE,
+        "calibrate": (place >= _TEST_SHARE) & (place < border),
+        "train": place >= border,
+    }
+    rows = {
+        name: _checked(name, window, np.flatnonzero(part).astype(np.int64), y, timedelta(0))
+        for name, part in parts.items()
+    }
+    return Split(**rows, train_window=window, calibrate_window=window, test_window=window)
+
+
+def _fraction(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) / 2**64
 
 
 def _checked(

@@ -13,7 +13,7 @@ import warnings
 
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, services, serving
+from pipelines.cli import approvals, console, inspect, loop, products, services, serving
 from resources.dependencies import outage_of
 from resources.errors import LooplineError
 
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 for command in (
     loop.demo,
+    products.new,
+    products.check,
     loop.run,
     loop.backfill,
     loop.load,

@@ -15,8 +15,10 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
 
     from assets.features.catalogue.survey import FeatureSurvey
     from assets.replay.features import EventGap
+    from pipelines.operations.check_product import CheckReport
     from pipelines.operations.doctor import Finding
     from pipelines.operations.load_store import Loaded
+    from pipelines.operations.new_product import NewProduct
     from pipelines.operations.replay import ReplayReport
     from pipelines.operations.run_loop import LoopReport
     from pipelines.operations.tables import TableFacts
@@ -78,6 +80,58 @@ def show_report(report: "LoopReport", to: "Console") -> None:
         for name in ("reason", "model_card", "approve", "reject"):
             console.say(f"  {name.replace('_', ' ')}: {report.waiting[name]}", to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
+
+
+def new_json(made: "NewProduct") -> dict[str, Any]:
+    """The JSON object of `new`."""
+    draft = made.draft
+    return {
+        "product": draft.name,
+        "folder": str(made.folder),
+        "files": made.lines,
+        "sources": {source.name: source.sample.pattern for source in draft.sources},
+        "guessed": list(draft.guessed),
+    }
+
+
+def show_new(made: "NewProduct", to: "Console") -> None:
+    """The files, what was guessed, and the next command."""
+    draft = made.draft
+    console.heading(f"Product {draft.name} in {made.folder}", to)
+    console.table(["file", "lines"], [[path, lines] for path, lines in made.lines.items()], to, right=["lines"])
+    console.heading("Guessed: look at these, and at the lines marked `guessed`", to)
+    for guess in draft.guessed:
+        console.say(f"  {guess}", to)
+    if draft.roles.time is None:
+        console.say(
+            "  without times nobody can say what was known at a decision: the test is on rows chosen at random, and "
+            "neither a leak from the future nor a change over time would show",
+            to,
+        )
+    console.heading("Next", to)
+    console.say(f"  loopline check {draft.name}", to)
+    console.say(f"  loopline run {draft.name}", to)
+
+
+def check_json(report: "CheckReport") -> dict[str, Any]:
+    """The JSON object of `check`."""
+    return {
+        "product": report.product,
+        "passed": report.passed,
+        "days": [day.isoformat() for day in report.days],
+        "results": [vars(result) for result in report.results],
+    }
+
+
+def show_check(report: "CheckReport", to: "Console") -> None:
+    """A line for each check."""
+    console.heading(f"{report.product}, sampled on {', '.join(map(str, report.days))}", to)
+    marks = {
+        "passed": Text("passed", "green"),
+        "failed": Text("failed", "red"),
+        "not judged": Text("not judged", "yellow"),
+    }
+    console.table(["check", "", ""], [[r.name, marks[r.state], r.detail] for r in report.results], to)
 
 
 def show_loaded(found: "Loaded", to: "Console") -> None:

@@ -1,0 +1,269 @@
+"""The draft of a product: sources, features and policies that the samples suggest.
+
+Belongs here: which source is read how, which features are proposed, from when to when. Does not belong here: reading a
+sample (`sample.py`), roles of columns (`roles.py`), the text of the files (`render.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from pipelines.drafting.columns import MOST_VALUES, ColumnFacts
+from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of
+from pipelines.drafting.sample import Sample
+
+_MOST_SUMMED = 3
+_WINDOWS = (1, 7, 30, 90)
+_ENDED = timedelta(days=3)
+"""History whose last row is older than this has ended."""
+
+
+@dataclass(frozen=True)
+class SourceDraft:
+    """One source of the draft.
+
+    Attributes:
+        sample: The sample that it is read like.
+        columns: The columns of its contract, without the two times where the reader adds them.
+        time, known_at: The columns of the two times; without `known_at` the reader adds both times.
+        known_after: How long after its time a row becomes known, where no column says so.
+        key: The columns that identify a row.
+    """
+
+    name: str
+    sample: Sample
+    columns: tuple[ColumnFacts, ...]
+    time: ColumnFacts | None
+    known_at: ColumnFacts | None
+    known_after: timedelta
+    key: tuple[ColumnFacts, ...]
+
+
+@dataclass(frozen=True)
+class HistoryDraft:
+    """Features over the events of a source: counts, means of numbers, the share of positive labels.
+
+    Attributes:
+        key: The name of the entity's column.
+        numbers: Columns whose mean is proposed.
+        label: The column whose share of positives is proposed; `None` in a source of other events.
+    """
+
+    source: str
+    key: str
+    windows: tuple[int, ...]
+    numbers: tuple[ColumnFacts, ...]
+    label: ColumnFacts | None
+    is_spine: bool
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A product, ready to be written.
+
+    Attributes:
+        request: The columns of a request that a model takes, in the order of the sample.
+        label_delay: How long after the decision the label is final.
+        positives: The share of positive labels in the sample, strictly between 0 and 1.
+        first, last: The first and the last day of the sample's rows; `last` is `None` where history goes on.
+        example: A request, from the sample's last row.
+        guessed: What was guessed, in words.
+    """
+
+    name: str
+    spine: SourceDraft
+    labels: SourceDraft
+    others: tuple[SourceDraft, ...]
+    roles: Roles
+    label: ColumnFacts
+    request: tuple[ColumnFacts, ...]
+    history: tuple[HistoryDraft, ...]
+    label_delay: timedelta
+    positives: float
+    first: date
+    last: date | None
+    test_days: int
+    example: dict[str, object]
+    guessed: tuple[str, ...]
+
+    @property
+    def sources(self) -> tuple[SourceDraft, ...]:
+        """Every source, the rows to decide first."""
+        return (self.spine, self.labels, *self.others)
+
+
+def draft_product(
+    name: str, samples: Sequence[Sample], given: Given, *, label_delay: timedelta | None, now: datetime
+) -> Draft:
+    """The draft of a product whose rows to decide are in the first sample.
+
+    Args:
+        label_delay: How long after the decision the label is final; `None` to guess it.
+
+    Raises:
+        RoleUnclear: A role cannot be guessed, or a sample lacks the column that joins it.
+    """
+    table, column = _label_place(samples, given)
+    roles = roles_of(samples[0].facts, _without_source(given, table), with_label=table is samples[0])
+    label = roles.label or _column(table, column)
+    guessed = list(roles.guessed)
+    if label_delay is None:
+        label_delay = timedelta(0) if roles.time is None else timedelta(days=7)
+        if roles.time is not None:
+            guessed.append(f"labels are final after {label_delay.days} days")
+    spine = _spine(samples[0], roles, label)
+    labels = _labels(spine, table, roles, label, label_delay)
+    others = tuple(_events(sample, roles) for sample in samples[1:] if sample is not table)
+    first, last = _period(roles, label_delay, now)
+    span = ((last or now.date()) - first - label_delay).days
+    history = _history(spine, labels, others, roles, label, span)
+    return Draft(
+        name=name,
+        spine=spine,
+        labels=labels,
+        others=others,
+        roles=roles,
+        label=label,
+        request=_request(spine, roles),
+        history=history,
+        label_delay=label_delay,
+        positives=table.positives(label),
+        first=first,
+        last=last,
+        test_days=max(1, span // 5),
+        example=samples[0].last_row(),
+        guessed=tuple(guessed),
+    )
+
+
+def _label_place(samples: Sequence[Sample], given: Given) -> tuple[Sample, str]:
+    """The sample that holds the label, and the column's name; empty where it is to be guessed."""
+    source, _, column = given.label.rpartition(".")
+    if not source:
+        return samples[0], given.label
+    for sample in samples:
+        if sample.name == source:
+            return sample, column
+    raise RoleUnclear(f"--label {given.label}: no sample is named {source}; there are {_listed(samples)}")
+
+
+def _without_source(given: Given, table: Sample) -> Given:
+    return replace(given, label=given.label.removeprefix(f"{table.name}."))
+
+
+def _column(sample: Sample, name: str) -> ColumnFacts:
+    for column in sample.facts:
+        if name in (column.name, column.original):
+            return column
+    raise RoleUnclear(f"--label {sample.name}.{name}: {sample.name} has no such column; it has {_columns(sample)}")
+
+
+def _spine(sample: Sample, roles: Roles, label: ColumnFacts) -> SourceDraft:
+    return SourceDraft(
+        name=sample.name,
+        sample=sample,
+        columns=_contracted(sample, roles.time, roles.known_at, leave_out=label),
+        time=roles.time,
+        known_at=roles.known_at,
+        known_after=timedelta(0),
+        key=(roles.row_id,),
+    )
+
+
+def _labels(spine: SourceDraft, table: Sample, roles: Roles, label: ColumnFacts, delay: timedelta) -> SourceDraft:
+    """The source of the labels: the table that holds them, or the table of decisions read once more, later known."""
+    if table is not spine.sample:
+        found = _events(table, roles, key=roles.row_id)
+        return found
+    return SourceDraft(
+        name=f"{spine.name}_labels",
+        sample=table,
+        columns=(roles.row_id, *roles.entities, label),
+        time=roles.time,
+        known_at=None,
+        known_after=delay,
+        key=(roles.row_id,),
+    )
+
+
+def _events(sample: Sample, roles: Roles, key: ColumnFacts | None = None) -> SourceDraft:
+    """A source of other events, which has a column of an entity (or of the row) under the same name."""
+    wanted = {c.original for c in ((key,) if key else roles.entities)}
+    joined = [c for c in sample.facts if c.original in wanted]
+    if not joined:
+        raise RoleUnclear(
+            f"{sample.name} has none of the columns {', '.join(sorted(wanted)) or '(no entity)'}, by which its rows "
+            f"belong to those of the first sample; rename one of {_columns(sample)}"
+        )
+    own = roles_of(sample.facts, Given(entities=(joined[0].original,)), with_label=False)
+    unique = [c for c in sample.facts if c.is_unique]
+    return SourceDraft(
+        name=sample.name,
+        sample=sample,
+        columns=_contracted(sample, own.time, own.known_at),
+        time=own.time,
+        known_at=own.known_at,
+        known_after=timedelta(0),
+        key=(own.row_id,) if unique else (joined[0],),
+    )
+
+
+def _contracted(
+    sample: Sample, time: ColumnFacts | None, known_at: ColumnFacts | None, leave_out: ColumnFacts | None = None
+) -> tuple[ColumnFacts, ...]:
+    """The columns of the contract: without the time where the reader adds both times under their own names."""
+    replaced = time if known_at is None else None
+    return tuple(c for c in sample.facts if c not in (replaced, leave_out))
+
+
+def _request(spine: SourceDraft, roles: Roles) -> tuple[ColumnFacts, ...]:
+    taken = (roles.row_id, *roles.entities, *roles.protected, roles.time, roles.known_at)
+    free = [c for c in spine.columns if c not in taken and c.personal is None and c.distinct > 1]
+    rows = spine.sample.rows
+    return tuple(c for c in free if c.is_number or (c.type == "string" and (c.values or c.distinct <= rows / 2)))
+
+
+def _history(
+    spine: SourceDraft, labels: SourceDraft, others: Sequence[SourceDraft], roles: Roles, label: ColumnFacts, span: int
+) -> tuple[HistoryDraft, ...]:
+    windows = tuple(days for days in _WINDOWS if days <= max(1, span // 4))
+    found: list[HistoryDraft] = []
+    for entity in roles.entities:
+        found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), None, is_spine=True))
+        if entity in labels.columns:
+            found.append(HistoryDraft(labels.name, entity.name, windows, (), label, is_spine=False))
+        for other in others:
+            own = next((c for c in other.columns if c.original == entity.original), None)
+            if own is not None:
+                found.append(HistoryDraft(other.name, own.name, windows, _summed(other), None, is_spine=False))
+    return tuple(found)
+
+
+def _summed(source: SourceDraft) -> tuple[ColumnFacts, ...]:
+    measured = [c for c in source.columns if c.type == "number" and c.personal is None]
+    return tuple(measured[:_MOST_SUMMED])
+
+
+def _period(roles: Roles, delay: timedelta, now: datetime) -> tuple[date, date | None]:
+    """The first day, and the last one where history has ended."""
+    if roles.time is None:
+        yesterday = (now - timedelta(days=1)).date()
+        return yesterday, yesterday
+    low, high = roles.time.low, roles.time.high
+    if not (isinstance(low, datetime) and isinstance(high, datetime)):
+        raise RoleUnclear(f"--time {roles.time.original}: the column has no times")
+    known = high.astimezone(UTC) + delay
+    return low.astimezone(UTC).date(), known.date() if now - known > _ENDED else None
+
+
+def is_category(column: ColumnFacts) -> bool:
+    """Whether a model may distinguish every value of the text column."""
+    return column.type == "string" and 0 < len(column.values) <= MOST_VALUES
+
+
+def _listed(samples: Sequence[Sample]) -> str:
+    return ", ".join(sample.name for sample in samples)
+
+
+def _columns(sample: Sample) -> str:
+    return ", ".join(c.original for c in sample.facts)

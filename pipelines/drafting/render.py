@@ -1,0 +1,363 @@
+"""The text of a draft's files.
+
+Belongs here: `product.py`, `features.py`, `definitions.py`, the runbook and the contracts as text. Does not belong
+here: what is proposed (`draft.py`), writing files (`pipelines.operations.new_product`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from pipelines.drafting.columns import ColumnFacts, ceiling
+from pipelines.drafting.draft import Draft, HistoryDraft, SourceDraft, is_category
+
+GUESSED = "  # guessed"
+"""Marks a line that a person must look at."""
+
+
+def files_of(draft: Draft) -> Mapping[str, str]:
+    """The content of each file of the product's folder, by its path within the folder."""
+    contracts = {f"contracts/{source.name}.yaml": _contract(draft, source) for source in draft.sources}
+    return {
+        "__init__.py": "",
+        "definitions.py": _definitions(draft),
+        "features.py": _features(draft),
+        "product.py": _product(draft),
+        "RUNBOOK.md": _runbook(draft),
+        **contracts,
+    }
+
+
+# ---------------------------------------------------------------------- product.py
+
+
+def _product(draft: Draft) -> str:
+    from_assets = ["DecisionPolicy", "Files", "GatePolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
+    if draft.roles.protected:
+        from_assets = sorted([*from_assets, "Protected"])
+    lines = [
+        f'"""The product `{draft.name}`: decide a row of `{draft.spine.name}`.',
+        "",
+        "Drafted from samples. Lines marked `guessed` are for a person to look at.",
+        '"""',
+        "",
+        "from datetime import date, timedelta",
+        "from pathlib import Path",
+        "",
+        f"from assets.product import {', '.join(from_assets)}",
+        f"from pipelines.{draft.name}.features import FEATURES",
+        "",
+        "PRODUCT = Product(",
+        f"    name={_text(draft.name)},",
+        f"    title={_text(_title(draft.name))},",
+        f"    question={_text(f'Will {draft.label.title} be 1?')},{GUESSED}",
+        '    owner="you@example.com",' + GUESSED,
+        '    impact="standard",' + GUESSED,
+        f"    start={_day(draft.first)},",
+        *([f"    end={_day(draft.last)},"] if draft.last else []),
+        '    contracts=Path(__file__).parent / "contracts",',
+        f"    connections={_connections(draft)},",
+        "    sources=(",
+        *(f"        {_source(source)}," for source in draft.sources),
+        "    ),",
+        f"    spine={_spine(draft)},",
+        "    label=Label(",
+        f"        source={_text(draft.labels.name)},",
+        f"        row_id={_text(_row_id_of_labels(draft))},",
+        f"        column={_text(draft.label.name)},",
+        "        at_least=1,",
+        "        horizon=timedelta(0),",
+        f"        delay={_time(draft.label_delay.days)},{GUESSED}",
+        f"        meaning={_text(f'{draft.label.title} is 1')},{GUESSED}",
+        "    ),",
+        "    features=FEATURES,",
+        f"    model={_model(draft)},",
+        "    decision=DecisionPolicy(",
+        '        accept="accept",' + GUESSED,
+        '        refuse="refuse",' + GUESSED,
+        f"        profit=Profit(good=1.0, bad={_bad(draft)}),{GUESSED}",
+        "        reasons={",
+        *(f"            {_text(name)}: {words}," for name, words in _reasons(draft)),
+        "        },",
+        "    ),",
+        f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}",
+        *_protected(draft),
+        f"    request_example={_example(draft)},",
+        ")",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _connections(draft: Draft) -> str:
+    folders = {_connection(source): str(source.sample.folder) for source in draft.sources}
+    return "{" + ", ".join(f"{_text(name)}: {_text(folder)}" for name, folder in folders.items()) + "}"
+
+
+def _connection(source: SourceDraft) -> str:
+    return f"{source.sample.name}_files"
+
+
+def _source(source: SourceDraft) -> str:
+    sample = source.sample
+    parts = [_text(source.name), f"pattern={_text(sample.pattern)}", f"connection={_text(_connection(source))}"]
+    if source.time is not None:
+        known = source.known_at or source.time
+        parts.append(f"day_column={_text(known.original)}")
+        if source.known_at is None:
+            parts.append(f"known_after={_time(source.known_after.days)}")
+    if sample.header_line != 1:
+        parts.append(f"header_line={sample.header_line}")
+    return f"Files({', '.join(parts)})"
+
+
+def _spine(draft: Draft) -> str:
+    passthrough = "".join(f"{_text(c.name)}, " for c in draft.roles.protected).rstrip()
+    kept = f", passthrough=({passthrough})" if passthrough else ""
+    return f"Spine(source={_text(draft.spine.name)}, row_id={_text(draft.roles.row_id.name)}{kept})"
+
+
+def _row_id_of_labels(draft: Draft) -> str:
+    wanted = draft.roles.row_id.original
+    return next((c.name for c in draft.labels.columns if c.original == wanted), draft.roles.row_id.name)
+
+
+def _model(draft: Draft) -> str:
+    if draft.roles.time is None:
+        return 'ModelSpec(train_days=None, test_days=1, split="random")'
+    return f"ModelSpec(train_days=None, test_days={draft.test_days}, trials=8)"
+
+
+def _bad(draft: Draft) -> str:
+    """Half of what accepting everybody could afford to lose on a bad row, to two digits."""
+    return f"{float(f'{(1 - draft.positives) / draft.positives / 2:.2g}')}"
+
+
+def _reasons(draft: Draft) -> Iterator[tuple[str, str]]:
+    for column in draft.request:
+        yield column.name, _words(column.title) if column.is_number else _text(column.title.capitalize())
+    for history in draft.history:
+        for name, title in _history_names(history):
+            yield name, _words(title)
+
+
+def _words(title: str) -> str:
+    title = title[0].upper() + title[1:]
+    return f"Words(high={_text(f'{title} is higher than usual')}, low={_text(f'{title} is lower than usual')})"
+
+
+def _protected(draft: Draft) -> list[str]:
+    if not draft.roles.protected:
+        return []
+    entries = [f"        Protected({_text(c.name)}{_bands(c)})," for c in draft.roles.protected]
+    return [f"    protected=({GUESSED}", *entries, "    ),"]
+
+
+def _bands(column: ColumnFacts) -> str:
+    is_measured = column.type in ("integer", "number") and column.distinct > 12
+    return ", bands=(30, 45, 60)" if is_measured else ""
+
+
+def _example(draft: Draft) -> str:
+    names = (*draft.roles.entities, *draft.request)
+    return "{" + ", ".join(f"{_text(c.name)}: {_value(c, draft.example[c.original])}" for c in names) + "}"
+
+
+def _value(column: ColumnFacts, text: object) -> str:
+    if text is None or text == "":
+        return "None"
+    if column.type == "boolean":
+        return str(str(text).lower() == "true")
+    if column.type == "integer":
+        return str(int(float(str(text))))
+    return repr(float(str(text))) if column.type == "number" else _text(str(text))
+
+
+# ---------------------------------------------------------------------- features.py
+
+
+def _features(draft: Draft) -> str:
+    words = {"FeatureSet"}
+    request = [_request_feature(column, words) for column in draft.request]
+    events, history = [], []
+    for item in draft.history:
+        words |= {"Events", "days"}
+        variable = _variable(item)
+        includes = ", includes_request=True" if item.is_spine else ""
+        time = ', time="known_at"' if item.label else ""
+        events.append(f"{variable} = Events({_text(item.source)}, key={_text(item.key)}{includes}{time})")
+        history += [f"        {variable}.{call}," for call in _history_calls(item)]
+    lines = [
+        f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
+        "",
+        "Drafted from samples: each line is a proposal. A new feature is one line.",
+        '"""',
+        "",
+        f"from assets.vocabulary import {', '.join(sorted(words, key=str.lower))}",
+        "",
+        *events,
+        *([""] if events else []),
+        "FEATURES = FeatureSet(",
+        f'    owner="{draft.name}",',
+        "    request=(",
+        *(f"        {line}," for line in request),
+        "    ),",
+        *(["    history=(", *history, "    ),"] if history else []),
+        ")",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _request_feature(column: ColumnFacts, words: set[str]) -> str:
+    if column.is_number:
+        words.add("Number")
+        return f"Number({_text(column.name)}, description={_text(column.title.capitalize())})"
+    if is_category(column):
+        words.add("Category")
+        values = ", ".join(_text(str(value)) for value in column.values)
+        return f"Category({_text(column.name)}, values=({values},))"
+    words.add("LearnedCategory")
+    return f"LearnedCategory({_text(column.name)}, top=20)"
+
+
+def _variable(item: HistoryDraft) -> str:
+    return f"{item.source}_of_{item.key}"
+
+
+def _history_calls(item: HistoryDraft) -> Iterator[str]:
+    if item.label is not None:
+        for days in item.windows:
+            yield f"share(days({days}), {item.label.name}=1, name={_text(_share(item, days))}, empty=0)"
+        return
+    for days in item.windows:
+        yield f"count(days({days}), name={_text(_count(item, days))})"
+    longest = item.windows[-1]
+    for column in item.numbers:
+        yield f"mean({_text(column.name)}, days({longest}), name={_text(_mean(item, column))})"
+
+
+def _history_names(item: HistoryDraft) -> Iterator[tuple[str, str]]:
+    """The name and the title of each feature that `_history_calls` declares."""
+    of = item.key.replace("_", " ")
+    for days in item.windows:
+        if item.label is not None:
+            yield _share(item, days), f"the share of {item.label.title} of this {of} in {days} days"
+        else:
+            yield _count(item, days), f"the number of {item.source.replace('_', ' ')} of this {of} in {days} days"
+    for column in () if item.label else item.numbers:
+        yield _mean(item, column), f"the mean {column.title} of this {of} in {item.windows[-1]} days"
+
+
+def _count(item: HistoryDraft, days: int) -> str:
+    return f"{item.key}_{item.source}_{days}d"
+
+
+def _share(item: HistoryDraft, days: int) -> str:
+    return f"{item.key}_{item.label.name if item.label else ''}_share_{days}d"
+
+
+def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
+    return f"{item.key}_{item.source}_{column.name}_mean_{item.windows[-1]}d"
+
+
+# ---------------------------------------------------------------------- contracts
+
+
+def _contract(draft: Draft, source: SourceDraft) -> str:
+    added = source.known_at is None
+    event_time = "event_time" if added or source.time is None else source.time.name
+    known_at = "known_at" if added or source.known_at is None else source.known_at.name
+    lines = [
+        f"source: {source.name}",
+        f"description: {_title(source.name)}.{GUESSED}",
+        f"owner: you@example.com{GUESSED}",
+        f"key: [{', '.join(c.name for c in source.key)}]",
+        f"event_time: {event_time}",
+        f"known_at: {known_at}",
+        "max_quarantined: 0.02",
+        "columns:",
+        *(f"  {_contract_column(draft, column)}" for column in source.columns),
+    ]
+    if added:
+        lines += [
+            "  event_time: {type: timestamp, description: time of the event}",
+            "  known_at: {type: timestamp, description: time at which the row could first be known}",
+        ]
+    expectations = [line for column in source.columns for line in _expectations(column, draft)]
+    return "\n".join([*lines, *(["expectations:", *expectations] if expectations else [])]) + "\n"
+
+
+def _contract_column(draft: Draft, column: ColumnFacts) -> str:
+    parts = [f"type: {column.type}", f"description: {json.dumps(column.title)}"]
+    if column.original != column.name:
+        parts.append(f"original: {json.dumps(column.original)}")
+    if column.resolution is not None:
+        parts.append(f"resolution: {column.resolution:g}")
+    if not column.required:
+        parts.append("required: false")
+    keys = (draft.roles.row_id, *draft.roles.entities)
+    mark = ""
+    if column.personal is not None:
+        parts.append(f"personal: {'token' if column in keys else 'drop'}")
+        mark = f"{GUESSED}: {column.personal}"
+    return f"{column.name}: {{{', '.join(parts)}}}{mark}"
+
+
+def _expectations(column: ColumnFacts, draft: Draft) -> Iterator[str]:
+    """The range of a number, the set of a category, as the sample has them."""
+    keys = {c.original for c in (draft.roles.row_id, *draft.roles.entities)}
+    if column.personal is not None or column.original in keys:
+        return
+    if is_category(column) or (column.is_binary and column.type == "integer"):
+        yield "  - type: expect_column_values_to_be_in_set" + GUESSED
+        yield f"    kwargs: {{column: {column.name}, value_set: {json.dumps(list(column.values), ensure_ascii=False)}}}"
+    elif column.type in ("integer", "number") and isinstance(column.high, (int, float)):
+        low = 0 if (column.low or 0) >= 0 else -ceiling(abs(float(column.low or 0)))  # type: ignore[arg-type]
+        high = ceiling(float(column.high))
+        yield "  - type: expect_column_values_to_be_between" + GUESSED
+        yield f"    kwargs: {{column: {column.name}, min_value: {low:.0f}, max_value: {max(high, 1):.0f}}}"
+
+
+# ---------------------------------------------------------------------- the rest
+
+
+def _definitions(draft: Draft) -> str:
+    return (
+        f'"""The code location `{draft.name}`."""\n\n'
+        "from pipelines.build import build_pipeline\n"
+        f"from pipelines.{draft.name}.product import PRODUCT\n"
+        "from resources.environments import load_environment\n\n"
+        "defs = build_pipeline(PRODUCT, environment=load_environment())\n"
+    )
+
+
+def _runbook(draft: Draft) -> str:
+    name = draft.name
+    return f"""# Runbook: {name}
+
+The message of a failed run names source, day and remedy. This page has the rest; add your own people
+and systems.
+
+| symptom | remedy |
+| --- | --- |
+| `source …, day …: no file …` | ask the owner named in `contracts/`, then `loopline backfill {name} --from D --to D` |
+| `… rows break the contract` | fix the source or the contract, then backfill the day |
+| `evaluation: refused by …` | a gate refused the candidate: read the checks and plots of `evaluation` |
+| answers with `"fallback": "policy"` | `loopline load {name}`; the log of the service says why |
+| anything else | `loopline doctor`, `loopline check {name}` |
+"""
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _day(day: date) -> str:
+    return f"date({day.year}, {day.month}, {day.day})"
+
+
+def _time(days: int) -> str:
+    return f"timedelta(days={days})" if days else "timedelta(0)"

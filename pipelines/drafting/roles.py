@@ -1,0 +1,132 @@
+"""The roles of the columns: which one identifies a row, an entity, the time of the decision, the label.
+
+Belongs here: the roles that were given, and the guess for each that was not. Does not belong here: the facts of a
+column (`columns.py`), asking a person (`pipelines.cli`), the draft (`draft.py`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.drafting.columns import ColumnFacts
+from resources.errors import LooplineError
+
+_ENTITY = re.compile(r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal")
+_TIME = re.compile(r"event_time|timestamp|datetime|created|_at$|time|date")
+_KNOWN = re.compile(r"known_at|recorded|loaded|ingested|arriv")
+_LABEL = re.compile(r"label|target|fraud|default|churn|outcome|^y$|^class$|chargeback|is_bad|converted")
+_PROTECTED = re.compile(r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability)$")
+
+
+class RoleUnclear(LooplineError):
+    """A role was not given and cannot be guessed; the message names the option and the candidates."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the caller said; empty where it is to be guessed. Columns by their name in the sample, or as proposed."""
+
+    row_id: str = ""
+    entities: tuple[str, ...] = ()
+    time: str = ""
+    known_at: str = ""
+    label: str = ""
+    has_time: bool = True
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns with a role.
+
+    Attributes:
+        entities: Keys of the entities whose history is counted; empty where no value comes again.
+        time: The time of the decision; `None` for a table without time.
+        known_at: When a row became known; `None` where no column says so.
+        label: The column that says how a row turned out; `None` where another table has it.
+        protected: Columns that no decision may use.
+        guessed: The roles that were guessed, in words.
+    """
+
+    row_id: ColumnFacts
+    entities: tuple[ColumnFacts, ...]
+    time: ColumnFacts | None
+    known_at: ColumnFacts | None
+    label: ColumnFacts | None
+    protected: tuple[ColumnFacts, ...]
+    guessed: tuple[str, ...]
+
+
+def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = True) -> Roles:
+    """The roles of the columns of the table of decisions.
+
+    Args:
+        with_label: Whether the table holds the label itself.
+
+    Raises:
+        RoleUnclear: A column that was given does not exist, or a role that is needed cannot be guessed.
+    """
+    guessed: list[str] = []
+
+    def said(name: str, option: str) -> ColumnFacts:
+        for column in facts:
+            if name in (column.name, column.original):
+                return column
+        raise RoleUnclear(f"{option} {name}: the sample has no such column; it has {_names(facts)}")
+
+    def guess(role: str, candidates: Sequence[ColumnFacts]) -> ColumnFacts | None:
+        if candidates:
+            guessed.append(f"{role}: {candidates[0].original}")
+        return candidates[0] if candidates else None
+
+    times = [c for c in facts if c.type == "timestamp" and c.required]
+    label = said(given.label, "--label") if given.label else None
+    if label is None and with_label:
+        label = guess("label", [c for c in facts if c.is_binary and _LABEL.search(c.name)])
+        if label is None:
+            binary = [c for c in facts if c.is_binary]
+            raise RoleUnclear(
+                "which column says how a row turned out? Write --label COLUMN (or SOURCE.COLUMN of another sample)"
+                + (f"; candidates: {_names(binary)}" if binary else "; no column of the sample holds 0 and 1 alone")
+            )
+    time = None
+    if given.has_time:
+        time = said(given.time, "--time") if given.time else guess("time", _matching(times, _TIME) or times)
+        if time is None:
+            raise RoleUnclear(
+                "when was each row decided? No column holds a time in every row; write --time COLUMN, or --template "
+                f"table for a table without time. The sample has {_names(facts)}"
+            )
+    known_at = said(given.known_at, "--known-at") if given.known_at else None
+    if known_at is None and time is not None:
+        known_at = guess("known at", [c for c in _matching(times, _KNOWN) if c != time])
+    row_id = said(given.row_id, "--row-id") if given.row_id else None
+    if row_id is None:
+        unique = [c for c in facts if c.is_unique and c.type in ("string", "integer") and c != label]
+        row_id = guess("row id", [c for c in unique if re.search(r"(^|_)(id|no|number|key)$", c.name)] or unique)
+    if row_id is None:
+        raise RoleUnclear(f"which column identifies a row? None is unique; write --row-id COLUMN of {_names(facts)}")
+    if given.entities:
+        entities = tuple(said(name, "--entity") for name in given.entities)
+    else:
+        taken = (row_id, time, known_at, label)
+        keys = [c for c in facts if c.type in ("string", "integer") and c not in taken and c.required]
+        coming_again = [c for c in _matching(keys, _ENTITY) if not c.is_unique and c.distinct > 2]
+        first = guess("entity", coming_again) if given.has_time else None
+        entities = () if first is None else (first,)
+    return Roles(
+        row_id=row_id,
+        entities=entities,
+        time=time,
+        known_at=known_at,
+        label=label,
+        protected=tuple(c for c in facts if _PROTECTED.search(c.name) and c not in entities),
+        guessed=tuple(guessed),
+    )
+
+
+def _matching(columns: Sequence[ColumnFacts], pattern: re.Pattern[str]) -> list[ColumnFacts]:
+    return [c for c in columns if pattern.search(c.name)]
+
+
+def _names(columns: Sequence[ColumnFacts]) -> str:
+    return ", ".join(c.original for c in columns)

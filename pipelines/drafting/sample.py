@@ -1,0 +1,146 @@
+"""A sample of a source: where its rows are, and what they look like.
+
+Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, the rows of
+the sample as text. Does not belong here: reading files (`resources.sources`), roles and features.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.drafting.columns import ColumnFacts, facts_of
+from resources.errors import LooplineError
+
+MOST_ROWS = 200_000
+"""A sample has at most so many rows, of its first and its last files."""
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
+
+
+class SampleUnreadable(LooplineError):
+    """A path names no file, or a file that is no table; the message names it and what to write."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a source, and how its files are named.
+
+    Attributes:
+        name: The proposed name of the source.
+        folder: The folder of its files.
+        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
+        header_line: The line of a text file that holds the names of the columns.
+        table: Its rows, all columns as text.
+    """
+
+    name: str
+    folder: Path
+    pattern: str
+    header_line: int
+    table: pa.Table = field(repr=False)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return self.table.num_rows
+
+    @cached_property
+    def facts(self) -> tuple[ColumnFacts, ...]:
+        """What it says about each column."""
+        return facts_of(self.table)
+
+    def positives(self, label: ColumnFacts) -> float:
+        """The share of rows with a positive label, kept away from 0 and 1."""
+        text = self.table[label.original]
+        positive = pc.sum(pc.is_in(pc.utf8_lower(text), pa.array(["1", "1.0", "true"]))).as_py() or 0
+        return min(max(positive / max(self.rows, 1), 0.001), 0.999)
+
+    def last_row(self) -> dict[str, str | None]:
+        """Its last row, by the names of the sample."""
+        return {name: self.table[name][-1].as_py() for name in self.table.column_names}
+
+
+def read_sample(place: str, *, name: str = "", header_line: int = 1) -> Sample:
+    """Reads a sample from a file, a folder or a pattern with `*`.
+
+    Args:
+        place: A path; of a folder, all its files.
+        name: The name of the source; otherwise that of the file or, where the file's name is a date, of its folder.
+
+    Raises:
+        SampleUnreadable: There is no such file, it is no table, or it has no rows.
+    """
+    files = _files(place)
+    pattern = _pattern([file.name for file in files])
+    tables, rows = [], 0
+    for file in (files[0], *files[:0:-1]):
+        if rows < MOST_ROWS:
+            tables.append(_rows(file, header_line))
+            rows += tables[-1].num_rows
+    table = pa.concat_tables(tables, promote_options="default").slice(0, MOST_ROWS)
+    if not table.num_rows:
+        raise SampleUnreadable(f"{place} has no rows; give a file with some, so that columns can be proposed")
+    return Sample(
+        name=name or _source_name(pattern, files[0].parent.resolve().name),
+        folder=files[0].parent.resolve(),
+        pattern=pattern,
+        header_line=header_line,
+        table=table.combine_chunks(),
+    )
+
+
+def _files(place: str) -> list[Path]:
+    path = Path(place).expanduser()
+    if path.is_dir():
+        found = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    else:
+        found = [path] if path.is_file() else sorted(path.parent.glob(path.name))
+    if not found:
+        raise SampleUnreadable(f"{place} names no file; write the path of a file, of a folder, or a pattern with *")
+    if len({file.suffix for file in found}) > 1:
+        raise SampleUnreadable(
+            f"{place} names files of several kinds: {found[0].name}, {found[-1].name}; write *{found[0].suffix}"
+        )
+    return found
+
+
+def _pattern(names: Sequence[str]) -> str:
+    """The names as one pattern; the name itself where there is one file."""
+    if len(names) == 1:
+        return names[0]
+    for form, mark in ((_DAY, "{day}"), (_MONTH, "{month}")):
+        replaced = {form.sub(mark, name, count=1) for name in names}
+        if len(replaced) == 1 and mark in (pattern := replaced.pop()):
+            return pattern
+    return f"*{Path(names[0]).suffix}"
+
+
+def _source_name(pattern: str, folder: str) -> str:
+    """A name from the file's, without dates; from the folder's where nothing is left."""
+    for text in (pattern.split(".")[0], folder):
+        words = re.sub(r"\{(day|month)\}|\*|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
+        name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+        name = re.sub("__+", "_", name)
+        if name and name[0].isalpha():
+            return name[:40].rstrip("_")
+    return "rows"
+
+
+def _rows(file: Path, header_line: int) -> pa.Table:
+    import pyarrow.csv as pv
+    import pyarrow.parquet as pq
+
+    if file.suffix == ".parquet":
+        table = pq.read_table(file)
+        return pa.table({n: c.cast(pa.string()) for n, c in zip(table.column_names, table.columns)})
+    names = pv.open_csv(file, read_options=pv.ReadOptions(skip_rows=header_line - 1)).schema.names
+    return pv.read_csv(
+        file,
+        read_options=pv.ReadOptions(skip_rows=header_line - 1),
+        convert_options=pv.ConvertOptions(column_types={n: pa.string() for n in names}),
+    )

@@ -1,0 +1,198 @@
+"""A product's description, held against a sample of its sources, before anything runs.
+
+Belongs here: which days are sampled, and the checks of sources, rows to decide and labels. Does not belong here: the
+checks that need no data (`assets.product`), the rules of a contract (`assets.validation.audit`), the command.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingestion.assets import reader_of
+from assets.ingestion.landing import SchemaChanged, as_raw
+from assets.product import Product, Source
+from assets.training.rows import RowsError, mature_labels
+from assets.validation.audit import Audit, audit
+from pipelines.operations.fill_sandbox import Progress
+from pipelines.operations.source_days import readable_days
+from pipelines.products import load_definitions, load_product
+from resources.environments import Environment
+from resources.naming import days_between
+from resources.sources.readers import SourceError
+from resources.sources.systems import SourceSystems
+
+_SAMPLED = 3
+"""How many days of a source are read, spread over its history."""
+
+State = Literal["passed", "failed", "not judged"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of one check.
+
+    Attributes:
+        detail: The figures, or what to write.
+    """
+
+    name: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The results of all checks of a product, in their order."""
+
+    product: str
+    days: tuple[date, ...]
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return all(result.state != "failed" for result in self.results)
+
+
+def check_product(name: str, environment: Environment, progress: Progress) -> CheckReport:
+    """Checks a product's description, then its sources on a few days; runs and writes nothing.
+
+    Raises:
+        UnknownProduct, BrokenProduct, ProductError, FeatureError, ContractError: The description contradicts itself;
+            the message says what to write.
+        ImpossibleDay, DependencyDown: There is no day to sample, or a server of the sources does not answer.
+    """
+    product = load_product(name)
+    load_definitions(name)
+    results = [CheckResult("description", "passed", f"{len(product.sources)} sources, {_features(product)} features")]
+    with readable_days(product, environment, (None, None), progress) as (first, last):
+        days = _sampled(first, last)
+        systems = SourceSystems(environment)
+        audits = {}
+        for source in product.sources:
+            progress(f"reading {source.name}")
+            found, audited = _source_result(product, source, systems, _days_of(product, source, days, last))
+            results.append(found)
+            if audited is not None:
+                audits[source.name] = audited
+    valid = {source: audited.valid for source, audited in audits.items()}
+    results += [*_spine_results(product, valid), *_label_results(product, valid), *_protected_results(product, valid)]
+    return CheckReport(name, days, tuple(results))
+
+
+def _features(product: Product) -> int:
+    return len(product.features.names)
+
+
+def _sampled(first: date, last: date) -> tuple[date, ...]:
+    """Days spread over the history: the first and the last, and those between."""
+    days = days_between(first, last)
+    places = {round(n * (len(days) - 1) / (_SAMPLED - 1)) for n in range(_SAMPLED)}
+    return tuple(days[place] for place in sorted(places))
+
+
+def _days_of(product: Product, source: Source, days: Sequence[date], last: date) -> tuple[date, ...]:
+    """The sampled days; of the labels, the days on which those of the sampled rows become known."""
+    if source.name != product.label.source or source.name == product.spine.source:
+        return tuple(days)
+    known = [day + timedelta(days=n) for day in days for n in range(product.label.maturity.days + 2)]
+    return tuple(sorted({day for day in (*days, *known) if day <= last}))
+
+
+def _source_result(
+    product: Product, source: Source, systems: SourceSystems, days: Sequence[date]
+) -> tuple[CheckResult, Audit | None]:
+    """Reads the days and runs the contract over them."""
+    contract, name = product.contract(source.name), f"source {source.name}"
+    try:
+        with reader_of(source, systems) as reader:
+            arrived = [as_raw(contract, next(iter(reader.read([day])))) for day in days]
+    except (SourceError, SchemaChanged) as error:
+        return CheckResult(name, "failed", str(error)), None
+    unexpected = sorted({column for day in arrived for column in day.unexpected})
+    found = audit(contract, pa.concat_tables([day.table for day in arrived]), days)
+    rows = sum(day.rows for day in found.days)
+    if not rows:
+        listed = f"{days[0]} to {days[-1]}"
+        return CheckResult(
+            name, "failed", f"no rows on the sampled days, {listed}; is start= right, or day_column=?"
+        ), None
+    extra = f"; not in the contract: {_cut(unexpected)}" if unexpected else ""
+    if found.blocked:
+        broken = ", ".join(f"{rule}: {n}" for rule, n in sorted(found.failed_by_rule.items(), key=lambda r: -r[1])[:5])
+        bad = sum(day.quarantined for day in found.days)
+        detail = f"{bad:,} of {rows:,} rows break the contract ({broken}); edit contracts/{contract.file}"
+        return CheckResult(name, "failed", detail + extra), found
+    bad = sum(day.quarantined for day in found.days)
+    return CheckResult(name, "passed", f"{rows:,} rows, {bad:,} of them break the contract{extra}"), found
+
+
+def _spine_results(product: Product, valid: Mapping[str, pa.Table]) -> list[CheckResult]:
+    """The rows to decide: ids once each, entity keys in most rows."""
+    rows = valid.get(product.spine.source)
+    if rows is None or not rows.num_rows:
+        return [CheckResult("rows to decide", "not judged", "no valid row of the sample")]
+    ids = rows[product.spine.row_id]
+    repeated = len(ids) - len(pc.unique(ids))
+    results = [
+        CheckResult(
+            "row id",
+            "failed",
+            f"{repeated:,} of {len(ids):,} rows share their {product.spine.row_id}; name a unique column",
+        )
+        if repeated
+        else CheckResult("row id", "passed", f"{product.spine.row_id}: {len(ids):,} different")
+    ]
+    for key in sorted({f.key for f in product.features.history if f.source == product.spine.source}):
+        missing = rows[key].null_count
+        state: State = "failed" if missing == rows.num_rows else "passed"
+        results.append(
+            CheckResult(f"entity {key}", state, f"{len(pc.unique(rows[key])):,} different, {missing:,} missing")
+        )
+    return results
+
+
+def _label_results(product: Product, valid: Mapping[str, pa.Table]) -> list[CheckResult]:
+    """The labels: they belong to rows, and both classes are there."""
+    rows, labels, label = valid.get(product.spine.source), valid.get(product.label.source), product.label
+    if rows is None or labels is None or not rows.num_rows:
+        return [CheckResult("label", "not judged", "no valid rows, or no valid labels, in the sample")]
+    spine = pa.table({product.spine.row_id: rows[product.spine.row_id], "as_of": rows[product.spine.as_of]})
+    try:
+        mature = mature_labels(spine, labels, label, datetime.now(UTC), row_id=product.spine.row_id)
+    except RowsError as error:
+        return [CheckResult("label", "failed", str(error))]
+    if not mature.num_rows:
+        return [CheckResult(
+            "label", "failed",
+            f"none of {labels.num_rows:,} labels belongs to a sampled row: compare {label.row_id} of {label.source} "
+            f"with {product.spine.row_id} of {product.spine.source}, and horizon= and delay= of the label",
+        )]  # fmt: skip
+    positive = pc.sum(mature["label"]).as_py()
+    state: State = "passed" if 0 < positive < mature.num_rows else "not judged"
+    return [
+        CheckResult("label", state, f"{positive:,} of {mature.num_rows:,} sampled rows are positive: {label.meaning}")
+    ]
+
+
+def _protected_results(product: Product, valid: Mapping[str, pa.Table]) -> list[CheckResult]:
+    rows = valid.get(product.spine.source)
+    if rows is None:
+        return []
+    return [
+        CheckResult(
+            f"protected {p.column}",
+            "passed",
+            f"{len(pc.unique(rows[p.column]))} values, {rows[p.column].null_count:,} missing",
+        )
+        for p in product.protected
+    ]
+
+
+def _cut(names: Sequence[str], most: int = 10) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,78 @@
+"""A new product from samples of its data.
+
+Belongs here: writing the folder of a draft and its entry in workspace.yaml, whole or not at all. Does not belong here:
+what is proposed and its text (`pipelines.drafting`), the command (`pipelines.cli.products`).
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipelines.drafting.draft import Draft, draft_product
+from pipelines.drafting.render import files_of
+from pipelines.drafting.roles import Given
+from pipelines.drafting.sample import read_sample
+from pipelines.products import PRODUCTS, load_product, product_names
+from resources.clock import WallClock
+from resources.durable_files import replace_file
+from resources.environments import CHECKOUT
+from resources.errors import LooplineError
+from resources.naming import checked_name
+
+WORKSPACE = CHECKOUT / "infra" / "dagster" / "workspace.yaml"
+
+
+class ProductExists(LooplineError):
+    """There is a folder of that name; the message names it."""
+
+
+@dataclass(frozen=True)
+class NewProduct:
+    """What was written.
+
+    Attributes:
+        lines: How many lines of each file, by its path within the folder.
+    """
+
+    draft: Draft
+    folder: Path
+    lines: dict[str, int]
+
+
+def new_product(
+    name: str, places: Sequence[str], given: Given, *, label_delay: timedelta | None, header_line: int
+) -> NewProduct:
+    """Writes the folder of a new product, and its code location in workspace.yaml.
+
+    Args:
+        places: Files, folders or patterns; the first is the table of the rows to decide.
+
+    Raises:
+        BadName, ProductExists: The name cannot be a product's, or is taken.
+        SampleUnreadable, RoleUnclear: The samples do not say enough; the message names the option.
+    """
+    checked_name(name, "product")
+    folder = PRODUCTS / name
+    if folder.exists() or name in product_names():
+        raise ProductExists(f"{folder} exists; write another name, or remove the folder")
+    samples = [read_sample(place, header_line=header_line) for place in places]
+    draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
+    files = files_of(draft)
+    with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
+        for path, text in files.items():
+            target = Path(unfinished) / path
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        shutil.copytree(unfinished, folder)
+    load_product(name)
+    _add_location(name)
+    return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
+
+
+def _add_location(name: str) -> None:
+    entry = f"  - python_module:\n      module_name: pipelines.{name}.definitions\n      location_name: {name}\n"
+    text = WORKSPACE.read_text(encoding="utf-8")
+    replace_file(WORKSPACE, (text.rstrip("\n") + "\n" + entry).encode(), mode=0o644)
