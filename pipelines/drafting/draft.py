@@ -4,7 +4,7 @@ Belongs here: which source is read how, which features are proposed, from when t
 sample (`sample.py`), roles of columns (`roles.py`), the text of the files (`render.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -83,7 +83,7 @@ class Draft:
     first: date
     last: date | None
     test_days: int
-    example: dict[str, object]
+    example: Mapping[str, object]
     guessed: tuple[str, ...]
 
     @property

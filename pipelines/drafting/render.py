@@ -310,9 +310,9 @@ def _expectations(column: ColumnFacts, draft: Draft) -> Iterator[str]:
     if is_category(column) or (column.is_binary and column.type == "integer"):
         yield "  - type: expect_column_values_to_be_in_set" + GUESSED
         yield f"    kwargs: {{column: {column.name}, value_set: {json.dumps(list(column.values), ensure_ascii=False)}}}"
-    elif column.type in ("integer", "number") and isinstance(column.high, (int, float)):
-        low = 0 if (column.low or 0) >= 0 else -ceiling(abs(float(column.low or 0)))  # type: ignore[arg-type]
-        high = ceiling(float(column.high))
+    elif isinstance(column.low, (int, float)) and isinstance(column.high, (int, float)):
+        low = 0.0 if column.low >= 0 else -ceiling(-column.low)
+        high = ceiling(column.high)
         yield "  - type: expect_column_values_to_be_between" + GUESSED
         yield f"    kwargs: {{column: {column.name}, min_value: {low:.0f}, max_value: {max(high, 1):.0f}}}"
 
