@@ -31,6 +31,7 @@ def new(
     label: Annotated[str, typer.Option(metavar="[SOURCE.]COLUMN", help="The column that says how it ended.")] = "",
     label_delay: Annotated[str, typer.Option(metavar="7d", help="How long after the decision it is final.")] = "",
     header_line: Annotated[int, typer.Option(help="The line of a text file with the names of the columns.")] = 1,
+    zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
     json_: Json = False,
 ) -> None:
@@ -42,7 +43,7 @@ def new(
         row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
         has_time=template == "events",
     )  # fmt: skip
-    made = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line)
+    made = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone)
     render.show_new(made, console.results(json_))
     if json_:
         console.print_json(render.new_json(made))

@@ -105,8 +105,13 @@ def _source(source: SourceDraft) -> str:
         parts.append(f"day_column={_text(known.original)}")
         if source.known_at is None:
             parts.append(f"known_after={_time(source.known_after.days)}")
-    if sample.header_line != 1:
-        parts.append(f"header_line={sample.header_line}")
+    form = sample.form
+    if form.header_line != 1:
+        parts.append(f"header_line={form.header_line}")
+    if form.delimiter is not None:
+        parts.append(f"delimiter={_text(form.delimiter)}")
+    if form.zone != "UTC":
+        parts.append(f"zone={_text(form.zone)}")
     return f"Files({', '.join(parts)})"
 
 

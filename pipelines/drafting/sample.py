@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
+from resources.sources.files.form import FileForm
+from resources.sources.files.formats import read_content
+from resources.sources.files.parsed import NotWhole, Unreadable
 
 MOST_ROWS = 200_000
 """A sample has at most so many rows, of its first and its last files."""
@@ -34,14 +38,14 @@ class Sample:
         name: The proposed name of the source.
         folder: The folder of its files.
         pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
-        header_line: The line of a text file that holds the names of the columns.
+        form: How its files are read: the line of the header, the delimiter, the zone of times without an offset.
         table: Its rows, all columns as text.
     """
 
     name: str
     folder: Path
     pattern: str
-    header_line: int
+    form: FileForm
     table: pa.Table = field(repr=False)
 
     @property
@@ -65,7 +69,7 @@ class Sample:
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
 
 
-def read_sample(place: str, *, name: str = "", header_line: int = 1) -> Sample:
+def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC") -> Sample:
     """Reads a sample from a file, a folder or a pattern with `*`.
 
     Args:
@@ -74,13 +78,17 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1) -> Sample:
 
     Raises:
         SampleUnreadable: There is no such file, it is no table, or it has no rows.
+        BadFileForm: The file is of a kind that is not read, or an option is wrong.
     """
     files = _files(place)
     pattern = _pattern([file.name for file in files])
+    form = FileForm(
+        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line), zone=zone
+    )
     tables, rows = [], 0
     for file in (files[0], *files[:0:-1]):
         if rows < MOST_ROWS:
-            tables.append(_rows(file, header_line))
+            tables.append(_rows(file, form))
             rows += tables[-1].num_rows
     table = pa.concat_tables(tables, promote_options="default").slice(0, MOST_ROWS)
     if not table.num_rows:
@@ -89,7 +97,7 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1) -> Sample:
         name=name or _source_name(pattern, files[0].parent.resolve().name),
         folder=files[0].parent.resolve(),
         pattern=pattern,
-        header_line=header_line,
+        form=form,
         table=table.combine_chunks(),
     )
 
@@ -131,16 +139,18 @@ def _source_name(pattern: str, folder: str) -> str:
     return "rows"
 
 
-def _rows(file: Path, header_line: int) -> pa.Table:
-    import pyarrow.csv as pv
-    import pyarrow.parquet as pq
+def _rows(file: Path, form: FileForm) -> pa.Table:
+    try:
+        return read_content(form, file.read_bytes(), settled=True).table
+    except (NotWhole, Unreadable) as error:
+        raise SampleUnreadable(f"{file} {error}") from error
 
-    if file.suffix == ".parquet":
-        table = pq.read_table(file)
-        return pa.table({n: c.cast(pa.string()) for n, c in zip(table.column_names, table.columns)})
-    names = pv.open_csv(file, read_options=pv.ReadOptions(skip_rows=header_line - 1)).schema.names
-    return pv.read_csv(
-        file,
-        read_options=pv.ReadOptions(skip_rows=header_line - 1),
-        convert_options=pv.ConvertOptions(column_types={n: pa.string() for n in names}),
-    )
+
+def _delimiter(file: Path, header_line: int) -> str | None:
+    """The character that divides the header of a CSV; `None` for the usual one."""
+    if file.suffix not in (".csv", ".txt"):
+        return None
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        header = next(islice(lines, header_line - 1, header_line), "")
+    most = max(",;\t|", key=header.count)
+    return most if most != "," and header.count(most) else None

@@ -43,7 +43,7 @@ class NewProduct:
 
 
 def new_product(
-    name: str, places: Sequence[str], given: Given, *, label_delay: timedelta | None, header_line: int
+    name: str, places: Sequence[str], given: Given, *, label_delay: timedelta | None, header_line: int, zone: str
 ) -> NewProduct:
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
@@ -58,7 +58,7 @@ def new_product(
     folder = PRODUCTS / name
     if folder.exists() or name in product_names():
         raise ProductExists(f"{folder} exists; write another name, or remove the folder")
-    samples = [read_sample(place, header_line=header_line) for place in places]
+    samples = [read_sample(place, header_line=header_line, zone=zone) for place in places]
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
