@@ -226,12 +226,13 @@ def _request(spine: SourceDraft, roles: Roles) -> tuple[ColumnFacts, ...]:
 def _history(
     spine: SourceDraft, labels: SourceDraft, others: Sequence[SourceDraft], roles: Roles, label: ColumnFacts, span: int
 ) -> tuple[HistoryDraft, ...]:
-    windows = tuple(days for days in _WINDOWS if days <= max(1, span // 4))
+    windows = tuple(days for days in _WINDOWS if days <= max(1, span // 2))
     found: list[HistoryDraft] = []
     for entity in roles.entities:
         found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), None, is_spine=True))
         if entity in labels.columns:
-            found.append(HistoryDraft(labels.name, entity.name, windows, (), label, is_spine=False))
+            # Labels become known days later: a day holds few of them.
+            found.append(HistoryDraft(labels.name, entity.name, windows[1:] or windows, (), label, is_spine=False))
         for other in others:
             own = next((c for c in other.columns if c.original == entity.original), None)
             if own is not None:

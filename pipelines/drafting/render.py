@@ -112,7 +112,7 @@ def _source(source: SourceDraft) -> str:
         parts.append(f"delimiter={_text(form.delimiter)}")
     if form.zone != "UTC":
         parts.append(f"zone={_text(form.zone)}")
-    return f"Files({', '.join(parts)})"
+    return f"Files(\n            {', '.join(parts)},\n        )"
 
 
 def _spine(draft: Draft) -> str:
@@ -140,9 +140,6 @@ def _bad(draft: Draft) -> str:
 def _reasons(draft: Draft) -> Iterator[tuple[str, str]]:
     for column in draft.request:
         yield column.name, _words(column.title) if column.is_number else _text(column.title.capitalize())
-    for history in draft.history:
-        for name, title in _history_names(history):
-            yield name, _words(title)
 
 
 def _words(title: str) -> str:
@@ -164,7 +161,8 @@ def _bands(column: ColumnFacts) -> str:
 
 def _example(draft: Draft) -> str:
     names = (*draft.roles.entities, *draft.request)
-    return "{" + ", ".join(f"{_text(c.name)}: {_value(c, draft.example[c.original])}" for c in names) + "}"
+    lines = [f"        {_text(c.name)}: {_value(c, draft.example[c.original])}," for c in names]
+    return "\n".join(["{", *lines, "    }"])
 
 
 def _value(column: ColumnFacts, text: object) -> str:
@@ -197,7 +195,7 @@ def _features(draft: Draft) -> str:
         "Drafted from samples: each line is a proposal. A new feature is one line.",
         '"""',
         "",
-        f"from assets.vocabulary import {', '.join(sorted(words, key=str.lower))}",
+        f"from assets.vocabulary import {', '.join(sorted(words, key=lambda word: (word.islower(), word)))}",
         "",
         *events,
         *([""] if events else []),
@@ -218,14 +216,19 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
         return f"Number({_text(column.name)}, description={_text(column.title.capitalize())})"
     if is_category(column):
         words.add("Category")
-        values = ", ".join(_text(str(value)) for value in column.values)
-        return f"Category({_text(column.name)}, values=({values},))"
+        values = [_text(str(value)) for value in column.values]
+        comma = "," if len(values) == 1 else ""
+        return f"Category({_text(column.name)}, values=({', '.join(values)}{comma}))"
     words.add("LearnedCategory")
     return f"LearnedCategory({_text(column.name)}, top=20)"
 
 
 def _variable(item: HistoryDraft) -> str:
-    return f"{item.source}_of_{item.key}"
+    return f"{item.source}_by_{_entity(item)}"
+
+
+def _entity(item: HistoryDraft) -> str:
+    return item.key.removesuffix("_id") or item.key
 
 
 def _history_calls(item: HistoryDraft) -> Iterator[str]:
@@ -240,28 +243,16 @@ def _history_calls(item: HistoryDraft) -> Iterator[str]:
         yield f"mean({_text(column.name)}, days({longest}), name={_text(_mean(item, column))})"
 
 
-def _history_names(item: HistoryDraft) -> Iterator[tuple[str, str]]:
-    """The name and the title of each feature that `_history_calls` declares."""
-    of = item.key.replace("_", " ")
-    for days in item.windows:
-        if item.label is not None:
-            yield _share(item, days), f"the share of {item.label.title} of this {of} in {days} days"
-        else:
-            yield _count(item, days), f"the number of {item.source.replace('_', ' ')} of this {of} in {days} days"
-    for column in () if item.label else item.numbers:
-        yield _mean(item, column), f"the mean {column.title} of this {of} in {item.windows[-1]} days"
-
-
 def _count(item: HistoryDraft, days: int) -> str:
-    return f"{item.key}_{item.source}_{days}d"
+    return f"{_entity(item)}_{item.source}_{days}d"
 
 
 def _share(item: HistoryDraft, days: int) -> str:
-    return f"{item.key}_{item.label.name if item.label else ''}_share_{days}d"
+    return f"{_entity(item)}_{item.label.name if item.label else ''}_share_{days}d"
 
 
 def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
-    return f"{item.key}_{item.source}_{column.name}_mean_{item.windows[-1]}d"
+    return f"{_entity(item)}_{item.source}_{column.name}_mean_{item.windows[-1]}d"
 
 
 # ---------------------------------------------------------------------- contracts
