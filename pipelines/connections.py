@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.governance.audit_database import open_audit
-from assets.product import DailyFiles, Product
+from assets.product import Files, Product
 from resources.clock import Clock, WallClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
@@ -30,7 +30,7 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
         "environment": environment,
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),
-        "source_systems": SourceSystems(environment),
+        "source_systems": source_systems(product, environment),
         "keys": Keys.of(environment.home),
         "spark": SparkSessions(environment.spark_master, environment.home),
         "tracking": Tracking.of(environment),
@@ -41,9 +41,14 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
     }
 
 
+def source_systems(product: Product, environment: Environment) -> SourceSystems:
+    """The source systems at the addresses of the environment and of the product."""
+    return SourceSystems(environment, product.connections, product.contracts.parent)
+
+
 def clock_of(product: Product, environment: Environment) -> Clock:
     """The machine's clock; in the sandbox, a clock that stands at the day after the sandbox's last day."""
     if not environment.sandbox:
         return WallClock()
-    files = next((source.name for source in product.sources if isinstance(source, DailyFiles)), None)
+    files = next((source.name for source in product.sources if isinstance(source, Files)), None)
     return SandboxClock(environment.bank / "landing", files)

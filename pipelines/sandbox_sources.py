@@ -4,7 +4,7 @@ Belongs here: the sandbox of an environment that has one, and the addresses of a
 here: the data at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
 """
 
-from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from resources.environments import Environment
 from resources.sandbox.systems.sandbox import Address, Sandbox
 
@@ -23,7 +23,7 @@ def _address(source: Source) -> Address:
     match source:
         case DatabaseTable():
             return Address("table", source.table)
-        case DailyFiles():
+        case Files():
             return Address("files", source.pattern)
         case HttpEndpoint():
             return Address("endpoint", source.path)

@@ -39,6 +39,9 @@ class Product:
         start: First UTC day with data.
         contracts: Folder with a `<source>.yaml` for each source.
         request_example: A request that the service answers, for documentation and smoke tests.
+        connections: Addresses of the connections that its sources name, for the local environment, where no variable
+            LOOPLINE_CONNECTION_<NAME> gives another: a folder (a relative one is within the product's folder), an
+            `s3://` prefix, or a server's address.
     """
 
     name: str
@@ -60,10 +63,12 @@ class Product:
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
+    connections: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
         self._check_tuples()
+        self._check_connections()
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
@@ -116,6 +121,15 @@ class Product:
         # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    def _check_connections(self) -> None:
+        """Checks that the names of connections can be part of a variable's name."""
+        for name in (*self.connections, *(source.connection for source in self.sources)):
+            checked_name(name, "connection")
+            if name.endswith("_token"):
+                raise ProductError(
+                    f"product {self.name}: connection '{name}' ends in _token, as variables with secrets do; rename it"
+                )
 
     def _check_tuples(self) -> None:
         """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""
