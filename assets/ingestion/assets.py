@@ -96,6 +96,6 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:
     """The reader of a source of files."""
     contract = product.contract(source.name)
-    times = tuple(column.name for column in contract.columns if column.type == "timestamp")
-    form = source.form(product.start, columns=contract.names, times=times)
+    times = tuple(column.original or column.name for column in contract.columns if column.type == "timestamp")
+    form = source.form(product.start, columns=tuple(contract.at_source.values()), times=times)
     return systems.files(form, connection=source.connection)

@@ -17,6 +17,7 @@ from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.product import Product, Source
 from assets.training.rows import RowsError, mature_labels
 from assets.validation.audit import Audit, audit
+from pipelines.connections import source_systems
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_definitions, load_product
@@ -71,7 +72,7 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     results = [CheckResult("description", "passed", f"{len(product.sources)} sources, {_features(product)} features")]
     with readable_days(product, environment, (None, None), progress) as (first, last):
         days = _sampled(first, last)
-        systems = SourceSystems(environment)
+        systems = source_systems(product, environment)
         audits = {}
         for source in product.sources:
             progress(f"reading {source.name}")
@@ -109,7 +110,7 @@ def _source_result(
     """Reads the days and runs the contract over them."""
     contract, name = product.contract(source.name), f"source {source.name}"
     try:
-        with reader_of(source, systems) as reader:
+        with reader_of(product, source, systems) as reader:
             arrived = [as_raw(contract, next(iter(reader.read([day])))) for day in days]
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
