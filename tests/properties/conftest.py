@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from resources.spark.sessions import SparkSessions
 
 settings.register_profile(
-    "everyday", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "everyday", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "campaign", max_examples=10_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from assets.bundle.bundle import Policy, ReasonWords
 from assets.product import Product, Words
@@ -23,7 +23,6 @@ NUMBERS = st.one_of(
 
 
 @pytest.mark.parametrize("name", list(PRODUCTS))
-@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_no_reason_contradicts_its_value(name: str, data: st.DataObject) -> None:
     product = PRODUCTS[name]

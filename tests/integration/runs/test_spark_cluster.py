@@ -37,9 +37,10 @@ class Cluster:
     workers: tuple[ServiceProcess, ...]
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A fresh cluster whose workers know nothing of this checkout; nothing of it is left afterwards."""
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster whose workers know nothing of this checkout; the last test kills one of them."""
+    tmp_path = tmp_path_factory.mktemp("cluster")
     table = ProcessTable(tmp_path / "cluster")
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     use_java(variables, tmp_path)
