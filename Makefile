@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := $(VENV)/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign lock clean
+.PHONY: help setup demo up down test lint bench campaign docs lock clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ campaign: setup ## the tests that take hours: ten thousand random histories, all
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
 	  tests/integration/commands/test_wheel.py
+
+docs: setup ## the reference of a product's description, from docstrings
+	@echo "==> docs/reference.md"
+	$(BIN)/python -m pipelines.drafting.reference > docs/reference.md
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -173,8 +173,7 @@ def _spine(sample: Sample, roles: Roles, label: ColumnFacts) -> SourceDraft:
 def _labels(spine: SourceDraft, table: Sample, roles: Roles, label: ColumnFacts, delay: timedelta) -> SourceDraft:
     """The source of the labels: the table that holds them, or the table of decisions read once more, later known."""
     if table is not spine.sample:
-        found = _events(table, roles, key=roles.row_id)
-        return found
+        return _events(table, roles, key=roles.row_id)
     return SourceDraft(
         name=f"{spine.name}_labels",
         sample=table,
