@@ -33,6 +33,8 @@ class Column:
     """One column of a source.
 
     Attributes:
+        name: Its name in tables, features and requests.
+        description: Its meaning, for people.
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
         unit: Unit of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
@@ -55,7 +57,11 @@ class Column:
 class Consent:
     """Rows may be used only for subjects who consented to the purpose when the row became known.
 
-    `source` holds the consents: `subject`, `purpose`, `granted` (boolean) and the two times; the last known one counts.
+    Attributes:
+        source: The source of the consents: columns `subject`'s name, `purpose`, `granted` (boolean) and the two times; the
+            last known consent counts.
+        subject: The column that names the subject, in this source and in that of the consents.
+        purpose: The purpose for which the rows are used.
     """
 
     source: str
@@ -68,6 +74,11 @@ class Contract:
     """The promise of a source.
 
     Attributes:
+        source: The name of the source; the file is `<source>.yaml`.
+        description: What a row is, for people.
+        owner: The address of the people who deliver the source.
+        columns: By name, `{type: …, description: …, …}`.
+        consent: Rows may be used only for subjects who consented; `None` where none is needed.
         key: Columns that identify a row; a second row of the same key within a day is quarantined.
         event_time, known_at: The columns of the time at which an event happened and of the time at which it could first
             be known. A row whose `known_at` lies before its event time, or on another UTC day than its arrival, is

@@ -26,6 +26,11 @@ class Profit:
 
     An accepted good row earns `good`, an accepted bad row loses `bad`, a refused row earns nothing. With `stake` (a
     numeric column of the spine) both are shares of that column; without a stake they are amounts.
+
+    Attributes:
+        good: What an accepted good row earns.
+        bad: What an accepted bad row loses; positive.
+        stake: The column of which both are shares.
     """
 
     good: float
@@ -108,7 +113,10 @@ class ModelSpec:
 class Protected:
     """A protected attribute (a passthrough column of the spine) and its groups for fairness.
 
-    `bands` are the inner edges of numeric groups (25, 40, 60 gives four); without them each value is a group.
+    Attributes:
+        column: The passthrough column.
+        bands: The inner edges of numeric groups (25, 40, 60 gives four); without them each value is a group.
+        legal_basis: Why it is protected, for the model card.
     """
 
     column: str
@@ -204,7 +212,12 @@ class Freshness:
 
 @dataclass(frozen=True)
 class RetrainPolicy:
-    """When a new model is trained: on a schedule, on drift, on performance; never twice within `cooldown`."""
+    """When a new model is trained: on a schedule, on drift, on performance.
+
+    Attributes:
+        cron: The schedule, UTC.
+        cooldown: The least time between two retrainings.
+    """
 
     cron: str = "0 4 1 * *"
     cooldown: timedelta = timedelta(days=7)

@@ -15,6 +15,8 @@ class DatabaseTable:
     """Rows of one table of a database; a UTC day has the rows that became known on it.
 
     Attributes:
+        name: The name of the source, and of its contract.
+        table: The table's name, with its schema where it is not the default one.
         day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
         connection: The name of the database's connection; `database` is the environment's own.
     """
@@ -36,6 +38,7 @@ class Files:
     Without `day_column` and without `{day}` the rows have no time: all belong to the product's first day.
 
     Attributes:
+        name: The name of the source, and of its contract.
         pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
             any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
@@ -94,6 +97,8 @@ class HttpEndpoint:
     """One JSON array per day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`.
 
     Attributes:
+        name: The name of the source, and of its contract.
+        path: The path below the connection's address.
         connection: The name of the API's connection; `bureau` is the environment's own.
     """
 
@@ -107,6 +112,9 @@ class StreamTopic:
     """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
 
     Attributes:
+        name: The name of the source, and of its contract.
+        topic: The Kafka topic, or the file `<topic>.jsonl` of a tailed folder.
+        arrival_field: The field with the time of arrival, in a tailed file; Kafka has a time of its own.
         connection: The name of the stream's connection; `stream` is the environment's own.
     """
 

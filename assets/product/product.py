@@ -36,8 +36,23 @@ class Product:
 
     Attributes:
         name: Lower-case identifier; also the folder under `pipelines/` and the prefix of its assets and tables.
+        title: The name for people, on pages and in reports.
+        question: What a decision answers, as a question about one row.
+        owner: The address of the people who answer for the product.
+        impact: `high` needs a person's approval of each version, by somebody who is not its author.
         start: First UTC day with data.
         contracts: Folder with a `<source>.yaml` for each source.
+        sources: Where rows, labels and events come from.
+        spine: The rows to be decided.
+        label: How a row turned out.
+        features: What a model sees of a row.
+        model: How candidates are trained.
+        decision: How a score becomes an outcome, with its reasons.
+        gates: What a model must meet before it is registered.
+        freshness: How old the events behind a decision may be.
+        monitoring: How far live rows may depart from those at approval.
+        retraining: When a new model is trained.
+        protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         connections: Addresses of the connections that its sources name, for the local environment, where no variable
             LOOPLINE_CONNECTION_<NAME> gives another: a folder (a relative one is within the product's folder), an
