@@ -58,7 +58,7 @@ class Consent:
     """Rows may be used only for subjects who consented to the purpose when the row became known.
 
     Attributes:
-        source: The source of the consents: columns `subject`'s name, `purpose`, `granted` (boolean) and the two times; the
+        source: The source of the consents, with the subject, `purpose`, `granted` (boolean) and the two times; the
             last known consent counts.
         subject: The column that names the subject, in this source and in that of the consents.
         purpose: The purpose for which the rows are used.

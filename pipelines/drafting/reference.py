@@ -32,8 +32,8 @@ def reference_page() -> str:
     lines = [
         "# Reference: the description of a product",
         "",
-        "Generated from the docstrings of `assets.product` by `make docs`. The words in which features are declared are",
-        "those of `assets.vocabulary`, each with its docstring.",
+        "Generated from the docstrings of `assets.product` by `make docs`. The words in which features are declared",
+        "are those of `assets.vocabulary`, each with its docstring.",
     ]
     for title, classes in _PARTS:
         lines += ["", f"## {title}"]
