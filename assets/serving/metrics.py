@@ -38,7 +38,8 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged",
+            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged; refused by "
+            "their connection: slow, body_too_large, head_too_large, not_http, connections",
             ("why",),
             registry=self.registry,
         )

@@ -69,7 +69,7 @@ def test_a_full_disk_leaves_only_whole_lines(tmp_path: Path) -> None:
 def handles_of(path: Path) -> list[int]:
     """The descriptors of this process that are open on a file."""
     links = ((int(entry.name), entry) for entry in Path("/proc/self/fd").iterdir())
-    return [number for number, link in links if link.is_symlink() and os.readlink(link).startswith(str(path))]
+    return [number for number, link in links if link.is_symlink() and str(link.readlink()).startswith(str(path))]
 
 
 def lose_handle(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_log_goes_on_after_its_file_was_lost_or_damaged(
 
 
 def test_a_line_that_was_refused_does_not_stay_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line is in the file when the sync fails, and cannot be cut off either: its caller was told that it is void."""
+    """The line is in the file when the sync fails, and cannot be cut off: its caller was told that it is void."""
     log = DecisionLog(tmp_path)
     first, refused, last = another(), another(), another()
     log.append(first).result(5)

@@ -65,7 +65,7 @@ def test_decisions_are_answered_again_after_the_logs_handle_was_lost(served: Ser
     first = served.decide()
     (path,) = served.workspace.environment.decision_log.rglob("*.jsonl")
     for link in list(Path("/proc/self/fd").iterdir()):
-        if link.is_symlink() and os.readlink(link) == str(path):
+        if link.is_symlink() and link.readlink() == path:
             os.close(int(link.name))
     later = [served.decide(), served.decide()]
     assert [row["decision_id"] for row in served.recorded()] == [row["decision_id"] for row in (first, *later)]
