@@ -78,7 +78,7 @@ class Metrics:
 
     def show_loops(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         """Adds the process's threads to every later scrape."""
-        self.registry.register(_Loops(loops))
+        self.registry.register(LoopMetrics(loops))
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -125,13 +125,14 @@ class _Live(Collector):
         yield works
 
 
-class _Loops(Collector):
-    """Asks the threads when scraped."""
+class LoopMetrics(Collector):
+    """The threads of a process; asks them when scraped."""
 
     def __init__(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         self._loops = loops
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        """One scrape."""
         works = GaugeMetricFamily("loopline_loop_works", "1 if the thread's last step succeeded", labels=("loop",))
         failures = CounterMetricFamily("loopline_loop_failures", "Steps of the thread that failed", labels=("loop",))
         for health in self._loops():
