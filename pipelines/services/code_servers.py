@@ -1,7 +1,7 @@
 """The code servers of Dagster's web server and of its daemon: one process for each code location.
 
-Belongs here: which code servers of a service are gone. Dagster does not start a killed one again, and no run of its
-location can be started or scheduled without it. Does not belong here: starting services (`lifecycle.py`), the probes of
+Belongs here: which code servers of a service are gone. The web server does not start a killed one again, the daemon at
+best after a minute, and no run of its location can be started or scheduled without it. Does not belong here: starting services (`lifecycle.py`), the probes of
 containers (`probes.py`).
 """
 
