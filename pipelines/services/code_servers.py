@@ -1,8 +1,8 @@
 """The code servers of Dagster's web server and of its daemon: one process for each code location.
 
 Belongs here: which code servers of a service are gone. The web server does not start a killed one again, the daemon at
-best after a minute, and no run of its location can be started or scheduled without it. Does not belong here: starting services (`lifecycle.py`), the probes of
-containers (`probes.py`).
+best after a minute, and no run of its location can be started or scheduled without it. Does not belong here: starting
+services (`lifecycle.py`), the probes of containers (`probes.py`).
 """
 
 from collections.abc import Sequence
