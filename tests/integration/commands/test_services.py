@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,11 +12,13 @@ from typing import Any
 import psutil
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import app
 from pipelines.products import product_names
 from pipelines.services import lifecycle
 from pipelines.services.catalog import common_variables
-from resources.environments import CHECKOUT, Environment, load_environment
+from resources.environments import Environment, load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.opening import open_store
 from tests.integration.browser import find_chromium, open_browser
@@ -138,12 +138,8 @@ def test_a_stream_that_cannot_be_followed_is_told(
 
 def loopline(environment: Environment, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Exit status and JSON of a command; without `--json` an empty object."""
-    variables = {**common_variables(environment), "PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
-        env=variables, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    return done.returncode, json.loads(done.stdout) if "--json" in arguments else {}
+    done = CliRunner().invoke(app, list(arguments), env=common_variables(environment))
+    return done.exit_code, json.loads(done.stdout) if "--json" in arguments else {}
 
 
 def processes_of(environment: Environment) -> list[str]:
