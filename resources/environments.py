@@ -39,6 +39,7 @@ class Ports(BaseModel):
     mlflow: int
     decisions: int
     bureau: int
+    stream: int
 
 
 class Environment(BaseModel):
@@ -162,7 +163,7 @@ def _ports(variables: Mapping[str, str]) -> Ports:
     if not text.isdecimal() or not 1024 <= int(text) <= 65000:
         raise UnknownEnvironment(f"LOOPLINE_PORT_BASE is {text!r}; set it to a port number from 1024 to 65000")
     base = int(text)
-    return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3)
+    return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3, stream=base + 4)
 
 
 def _with_driver(address: str) -> str:

@@ -37,6 +37,7 @@ for command in (
     services.down,
     services.status,
     services.doctor,
+    services.probe,
     inspect.features,
     inspect.replay,
     inspect.tables,

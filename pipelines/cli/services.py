@@ -1,4 +1,4 @@
-"""The commands for this machine: `up`, `down`, `status`, `doctor`.
+"""The commands for this machine: `up`, `down`, `status`, `doctor`, and for a container `probe`.
 
 Belongs here: their arguments, output and exit status. Does not belong here: the services (`pipelines.services`), the
 checks of the doctor (`pipelines.operations.doctor`).
@@ -6,11 +6,13 @@ checks of the doctor (`pipelines.operations.doctor`).
 
 import os
 from functools import partial
+from typing import Annotated
 
 import typer
 
 from pipelines.cli import console, render
 from pipelines.cli.arguments import Json
+from pipelines.services.probes import Probed
 from resources.environments import load_environment, part_of
 
 
@@ -47,6 +49,22 @@ def status(json_: Json = False) -> None:
     if json_:
         console.print_json(render.services_json(found))
     if any(service.state != "running" for service in found):
+        raise typer.Exit(1)
+
+
+def probe(
+    service: Annotated[Probed, typer.Argument(help="dagster, daemon, decisions or stream")],
+    pid: Annotated[int, typer.Option(help="Process of the service, or one above it.")] = 1,
+    json_: Json = False,
+) -> None:
+    """For a container's probe: exit status 0 only if the container's service can do its work."""
+    from pipelines.services.probes import problem_of
+
+    problem = problem_of(service, load_environment(part=part_of(os.environ)).ports, pid=pid)
+    if json_:
+        console.print_json({"service": service, "ok": problem is None, "problem": problem or ""})
+    if problem is not None:
+        console.fail(f"{service}: {problem}")
         raise typer.Exit(1)
 
 

@@ -20,6 +20,8 @@ from packaging.requirements import Requirement
 from assets.governance.audit_database import open_audit
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.run_job import dagster_instance
+from pipelines.services.lifecycle import status
+from pipelines.services.probes import problem_of, service_at
 from resources.code_version import UnknownCodeVersion, code_version
 from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
@@ -67,7 +69,8 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         code(),
     )
     if part_of(variables) == "decisions":
-        return (*everywhere, writable(environment.home), *keys(variables, environment.home, ("signing",)))
+        signing = keys(variables, environment.home, ("signing",))
+        return (*everywhere, writable(environment.home), *signing, services(environment))
     return (
         *everywhere,
         java(variables, environment.home),
@@ -79,6 +82,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *records(environment),
         sandbox(environment),
         *servers(environment, variables),
+        services(environment),
         runs(environment),
     )
 
@@ -219,6 +223,29 @@ def servers(environment: Environment, variables: Mapping[str, str]) -> tuple[Fin
     )
 
 
+def services(environment: Environment, *, first: int = 1) -> Finding:
+    """Whether each service that `loopline up` started can do its work, or that of this container.
+
+    A service that nobody started is no fault.
+
+    Args:
+        first: The first process of the container.
+    """
+    started = {process.name for process in ProcessTable(environment.home).all()}
+    own = service_at(first)
+    if not started and own is None:
+        return Finding("services", True, "none is started here")
+    if not started and own is not None:
+        problem = problem_of(own, environment.ports, pid=first)
+        remedy = "" if problem is None else "start the container again; its log has the reason"
+        return Finding("services", problem is None, f"{own} works" if problem is None else f"{own}: {problem}", remedy)
+    found = [service for service in status(environment) if service.name in started]
+    unwell = [f"{service.name} is {service.state}: {service.detail}" for service in found if service.state != "running"]
+    if not unwell:
+        return Finding("services", True, f"running: {', '.join(service.name for service in found)}")
+    return Finding("services", False, "; ".join(unwell), "loopline up, then read the log that `loopline status` names")
+
+
 def runs(environment: Environment) -> Finding:
     """The runs of the last day whose process was killed; those that are not ended yet are ended.
 
@@ -247,7 +274,7 @@ def _port(name: str, port: int, ours: set[int | None]) -> Finding:
         return Finding(label, True, f"{name}, running")
     if port_is_free(port):
         return Finding(label, True, f"{name}, free")
-    remedy = "stop it, or set LOOPLINE_PORT_BASE to the first of four free ports"
+    remedy = "stop it, or set LOOPLINE_PORT_BASE to the first of five free ports"
     return Finding(label, False, f"{name}, taken by {port_holder(port)}", remedy)
 
 

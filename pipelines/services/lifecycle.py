@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
-from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers
+from pipelines.services.code_servers import WITH_CODE_SERVERS, gone, lacking_code_servers
+from pipelines.services.stream_health import HealthUnknown, told_health
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
@@ -22,6 +23,7 @@ from resources.processes.table import (
     ProcessError,
     ProcessTable,
     ServiceProcess,
+    command_lines,
     is_alive,
     log_tail,
     wait_until_answers,
@@ -180,7 +182,7 @@ def _end_orphans(table: ProcessTable) -> None:
 def _end_crippled(table: ProcessTable) -> None:
     """Ends the services that lost a code server, which Dagster does not start again."""
     started = [process for process in table.all() if process.name in WITH_CODE_SERVERS]
-    table.stop(*(process for process in started if lacking_code_servers(process)))
+    table.stop(*(process for process in started if lacking_code_servers(command_lines(process))))
 
 
 def _refuse_taken_ports(services: Sequence[Service]) -> None:
@@ -190,7 +192,7 @@ def _refuse_taken_ports(services: Sequence[Service]) -> None:
         if service.port is not None and not port_is_free(service.port)
     ]
     if taken:
-        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of four free ports")
+        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of five free ports")
 
 
 def _start(table: ProcessTable, service: Service, environment: Environment) -> ServiceProcess:
@@ -231,15 +233,17 @@ def _state(service: Service, process: ServiceProcess | None, environment: Enviro
         return _with_code_servers(process, *_daemon_health(environment))
     if service.name == "decisions":
         return _champions(environment)
+    if service.name == "stream":
+        return _streams(environment)
     return "running", ""
 
 
 def _with_code_servers(process: ServiceProcess, state: State, detail: str) -> tuple[State, str]:
     """The state of a service of Dagster that has this state by its own account."""
-    lacking = lacking_code_servers(process) if state == "running" else ()
+    lacking = lacking_code_servers(command_lines(process)) if state == "running" else ()
     if not lacking:
         return state, detail
-    return "broken", f"the code server of {', '.join(lacking)} is gone, so no run of it can start; run: loopline up"
+    return "broken", f"{gone(lacking)}; run: loopline up"
 
 
 def _code_locations(environment: Environment) -> tuple[State, str]:
@@ -265,6 +269,15 @@ def _champions(environment: Environment) -> tuple[State, str]:
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
         return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
     return "running", "no champion is rolled out yet, so no decision is possible; run: loopline demo"
+
+
+def _streams(environment: Environment) -> tuple[State, str]:
+    try:
+        found = told_health(local(environment.ports.stream))
+    except HealthUnknown as error:
+        return "silent", str(error)
+    unwell = [one.sentence for one in found if not one.is_well]
+    return ("broken" if unwell else "running"), "; ".join(unwell or [one.sentence for one in found])
 
 
 def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:

@@ -266,7 +266,7 @@ def _position(home: Home) -> Any:
 
 def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
     """There is no load to append to; the follower waits."""
-    assert Home(tmp_path).follower().step() == Step()
+    assert Home(tmp_path).follower().step() == Step(is_loaded=False)
 
 
 def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
