@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment
 from resources.locks import exclusive
-from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, unless
-from resources.tracking.local_store import checked_store
+from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, prepare_store, unless
 from resources.tracking.run import TrackedRun
 from resources.tracking.versions import (
     READY_TAG,
@@ -62,14 +61,13 @@ class Tracking:
         )
 
     def check(self) -> None:
-        """Checks a local database against the files beside it, before MLflow's server opens it.
+        """Checks a local database against the files beside it and makes a missing one, before MLflow's server opens it.
 
         Raises:
             TrackingError: The database is missing or damaged, although there are runs or published bundles.
         """
         if not self.uri.startswith("http"):
-            with exclusive(self.lock, "mlflow-schema"):
-                checked_store(self.uri, self.artifacts, self.rollout)
+            prepare_store(self.uri, self.lock, self.artifacts, self.rollout)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.spawning import ProcessError
 from resources.processes.table import (
-    ProcessError,
     ProcessTable,
     ProcessTableDamaged,
     ServiceProcess,
