@@ -28,6 +28,9 @@ from resources.tracking.versions import (
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+DAGSTER_TAG = "dagster_run"
+"""Tag of a run in MLflow: the id of the Dagster run that it belongs to."""
+
 _BUNDLE = "bundle"
 
 
@@ -86,6 +89,21 @@ class Tracking:
             status = "FINISHED"
         finally:
             client.set_terminated(run.info.run_id, status)
+
+    def end_left_open(self, product: str, is_over: Callable[[str], bool]) -> tuple[str, ...]:
+        """Ends the product's runs that were left open because their process was killed; returns their ids.
+
+        Args:
+            is_over: Whether the Dagster run of this id, which a run's tag `dagster_run` names, has ended.
+        """
+        experiment = self._client.get_experiment_by_name(product)
+        if experiment is None:
+            return ()
+        found = self._client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'", max_results=1000)
+        left = [run for run in found if DAGSTER_TAG in run.data.tags and is_over(run.data.tags[DAGSTER_TAG])]
+        for run in left:
+            self._client.set_terminated(run.info.run_id, "KILLED")
+        return tuple(run.info.run_id for run in left)
 
     def resumed(self, run_id: str) -> TrackedRun:
         """A run that has ended, for further records; it stays ended.
