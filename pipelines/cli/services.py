@@ -18,6 +18,7 @@ from resources.environments import load_environment, part_of
 
 def up(json_: Json = False) -> None:
     """Start the local services: Dagster's UI and daemon, MLflow, the decision service, the stream follower."""
+    from pipelines.operations.run_job import dagster_instance
     from pipelines.operations.source_days import prepare_sandbox
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
@@ -25,6 +26,8 @@ def up(json_: Json = False) -> None:
     environment = load_environment()
     check_ports(environment)
     prepare_sandbox(environment, console.say)
+    with dagster_instance(environment):
+        pass  # the runs whose process is gone are ended: the daemon looks for them only after a minute
     found = start(environment, report=partial(render.show_service, to=console.results(json_)))
     if json_:
         console.print_json(render.services_json(found))

@@ -1,7 +1,7 @@
 """Checks of this machine, each with the command that fixes the problem: `loopline doctor`.
 
-Belongs here: a function for each check, which returns a finding and changes nothing. Only the check of the runs ends
-something: the runs whose process is gone, as every command does. Does not belong here: the other fixes.
+Belongs here: a function for each check, which returns a finding and changes nothing. Only the checks of services and
+runs end something: what killed commands left behind, as every command does. Does not belong here: the other fixes.
 """
 
 import os
@@ -27,6 +27,7 @@ from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
+from resources.processes.ended import ended_since
 from resources.processes.ports import port_holder, port_is_free
 from resources.processes.table import ProcessTable, is_alive
 from resources.spark.java import OLDEST, java_home
@@ -76,6 +77,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         java(variables, environment.home),
         disk_space(environment.home),
         writable(environment.home),
+        services(environment),
         *ports(environment),
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
@@ -158,6 +160,23 @@ def writable(home: Path) -> Finding:
             return Finding("home", True, str(home))
     except OSError as error:
         return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a writable folder")
+
+
+def services(environment: Environment) -> Finding:
+    """Whether each service that was started still runs, and the services of the last day that had to be ended.
+
+    A service that a killed command had started for itself is ended; one of `loopline up` waits for that command.
+    """
+    table = ProcessTable(environment.home)
+    table.end(*(process for process in table.left_behind() if process.owner is not None))
+    ended = [one.sentence for one in ended_since(environment.home, datetime.now(UTC) - timedelta(days=1))]
+    died = [
+        f"{process.name} died: process {process.pid} is gone; the end of its log is in {process.log}"
+        for process in table.left_behind()
+    ]
+    if died:
+        return Finding("services", False, "; ".join((*died, *ended)), "loopline up")
+    return Finding("services", True, "; ".join(ended) or "none was found dead")
 
 
 def ports(environment: Environment) -> tuple[Finding, ...]:
