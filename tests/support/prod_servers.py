@@ -1,7 +1,7 @@
 """The servers of prod as processes of this machine: PostgreSQL, S3, Redis, Kafka, Spark, MLflow, the credit bureau.
 
 Belongs here: starting each with its data, stopping it in three ways, and whether it answers. Does not belong here: what
-is stored in them (`bank.py`), the environment that names them (`deployment.py`).
+is stored in them, the environment that names them (`tests.campaigns.prod_like`).
 """
 
 import os
@@ -241,7 +241,7 @@ def bureau(folder: Path, data: Path) -> Server:
 
 def _forwarder(name: str, inner: int, folder: Path) -> Server:
     port = free_port()
-    command = [sys.executable, "-m", "tests.campaigns.prod_like.forwarder", str(port), str(inner)]
+    command = [sys.executable, "-m", "tests.support.forwarder", str(port), str(inner)]
     return Server(name, command, port, lambda: _listens(port), folder)
 
 
