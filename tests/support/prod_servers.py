@@ -29,7 +29,7 @@ from resources.spark.java import use_java
 from tests.support.ports import free_port
 
 Way = Literal["SIGTERM", "SIGKILL", "SIGSTOP"]
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 _END_SECONDS = 30.0
 
 
