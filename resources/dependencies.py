@@ -115,19 +115,6 @@ def require(environment: Environment, *names: DependencyName) -> None:
         raise DependencyDown("; ".join(f"{problem}: {one.remedy}" for one, problem in problems.items()))
 
 
-def outage_of(error: Exception) -> str | None:
-    """The sentence for a library's error about a server that was lost within a command; `None` for another error."""
-    lost = ("OperationalError", "ConnectionError", "ConnectTimeoutError", "EndpointConnectionError", "TimeoutError",
-            "ReadTimeoutError", "ConnectError", "ConnectTimeout", "ReadTimeout")  # fmt: skip
-    libraries = ("sqlalchemy", "psycopg2", "redis", "botocore", "requests", "urllib3", "httpx")
-    kind = type(error)
-    told = _first_line(error)
-    mlflow = kind.__module__.startswith("mlflow") and "API request to" in told
-    if not mlflow and not (kind.__module__.startswith(libraries) and kind.__name__ in lost):
-        return None
-    return f"a server was lost meanwhile ({told}); `loopline doctor` tells which, then run the same command again"
-
-
 def _question(name: DependencyName, address: str) -> Callable[[], None] | None:
     """The question to the server at an address; `None` for an address that names no server."""
     scheme = address.partition("://")[0]
