@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.events import JobFailureData
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from resources.outages import outage_in
 

@@ -24,7 +24,8 @@ def is_s3(address: str) -> bool:
 def open_place(address: str) -> tuple[pafs.FileSystem, str]:
     """The file system of a folder or an `s3://` prefix, and the path in it."""
     if is_s3(address):
-        return pafs.S3FileSystem(endpoint_override=_endpoint()), address.removeprefix(_SCHEME)
+        # A small file is one request: by itself PyArrow opens and closes an upload in parts for each, which is three.
+        return pafs.S3FileSystem(endpoint_override=_endpoint(), allow_delayed_open=True), address.removeprefix(_SCHEME)
     return pafs.LocalFileSystem(), str(Path(address))
 
 
