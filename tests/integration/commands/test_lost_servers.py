@@ -19,6 +19,8 @@ from tests.integration.conftest import LAST
 from tests.support.ports import free_ports
 from tests.support.prod_servers import Postgres, Server, redis, s3
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 BUCKET = "loopline"
 DAYS = ("--from", f"{LAST - timedelta(days=1)}", "--to", f"{LAST}")
 BACKFILL = ("backfill", "card_fraud", *DAYS, "--select", "raw_fraud_labels,validated_fraud_labels")
@@ -73,8 +75,10 @@ def prod(filled_bank: Path) -> Iterator[Prod]:
         }  # fmt: skip
         named = {f"LOOPLINE_{name}": value for name, value in variables.items()}
         found = Prod(named | {f"AWS_{name}": value for name, value in access.items()}, servers)
-        first = found.start("run", "card_fraud", *DAYS, "--through", "validation")
-        assert first.wait(180) == 0, first.stdout and first.stdout.read()
+        with found.start("run", "card_fraud", *DAYS, "--through", "validation") as first:
+            assert first.stdout is not None
+            said = first.stdout.read()
+        assert first.returncode == 0, said
         yield found
     finally:
         for server in reversed(servers.values()):
@@ -96,8 +100,8 @@ def lost(prod: Prod) -> Iterator[Callable[[str, tuple[str, ...], str], list[str]
             for line in process.stdout:
                 said.append(line)
                 if after in line and not killed:
-                    server.stop("SIGKILL")
                     killed.append(server)
+                    server.stop("SIGKILL")
                     begun = time.monotonic()
         assert killed, "".join(said)
         assert time.monotonic() - begun < ENDS_SECONDS, "".join(said)
