@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PEERS := $(VENV)/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign lock clean
+.PHONY: help setup demo up down test lint bench campaign prod-like lock clean
 
 help: ## lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
 
@@ -76,6 +76,10 @@ campaign: setup ## the tests that take hours: ten thousand random histories, all
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
 	  tests/integration/commands/test_wheel.py tests/integration/commands/test_killed_commands.py \
 	  tests/integration/commands/test_killed_services.py
+
+prod-like: setup ## a quarter of an hour: credit_risk on all real servers of prod at once, each stopped and started again
+	@echo "==> prod-like"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --timeout 3600 tests/campaigns/test_prod_like.py
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -152,7 +152,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         key: _expand(key, value, variables, places, needed=key in needed) if isinstance(value, str) else value
         for key, value in text.items()
     }
-    for key in ("database_url", "mlflow_tracking_uri"):
+    for key in ("database_url", "mlflow_tracking_uri", "records"):
         values[key] = _with_driver(values[key])
     values["records"] = values["records"] or _dagster_database(variables)
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)

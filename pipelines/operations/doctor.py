@@ -162,23 +162,6 @@ def writable(home: Path) -> Finding:
         return Finding("home", False, f"{home}: {error.strerror}", "set LOOPLINE_HOME to a writable folder")
 
 
-def services(environment: Environment) -> Finding:
-    """Whether each service that was started still runs, and the services of the last day that had to be ended.
-
-    A service that a killed command had started for itself is ended; one of `loopline up` waits for that command.
-    """
-    table = ProcessTable(environment.home)
-    table.end(*(process for process in table.left_behind() if process.owner is not None))
-    ended = [one.sentence for one in ended_since(environment.home, datetime.now(UTC) - timedelta(days=1))]
-    died = [
-        f"{process.name} died: process {process.pid} is gone; the end of its log is in {process.log}"
-        for process in table.left_behind()
-    ]
-    if died:
-        return Finding("services", False, "; ".join((*died, *ended)), "loopline up")
-    return Finding("services", True, "; ".join(ended) or "none was found dead")
-
-
 def ports(environment: Environment) -> tuple[Finding, ...]:
     """Whether each port is free or taken by a service that `loopline up` started."""
     ours = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
@@ -245,24 +228,29 @@ def servers(environment: Environment, variables: Mapping[str, str]) -> tuple[Fin
 def services(environment: Environment, *, first: int = 1) -> Finding:
     """Whether each service that `loopline up` started can do its work, or that of this container.
 
-    A service that nobody started is no fault.
+    Named are also the services of the last day that were found dead or unable to work, and ended. A service that a
+    killed command had started for itself is ended here; one of `loopline up` waits for that command. A service that
+    nobody started is no fault.
 
     Args:
         first: The first process of the container.
     """
-    started = {process.name for process in ProcessTable(environment.home).all()}
+    table = ProcessTable(environment.home)
+    table.end(*(process for process in table.left_behind() if process.owner is not None))
+    ended = [one.sentence for one in ended_since(environment.home, datetime.now(UTC) - timedelta(days=1))]
+    started = {process.name for process in table.all()}
     own = service_at(first)
-    if not started and own is None:
-        return Finding("services", True, "none is started here")
     if not started and own is not None:
         problem = problem_of(own, environment.ports, pid=first)
         remedy = "" if problem is None else "start the container again; its log has the reason"
         return Finding("services", problem is None, f"{own} works" if problem is None else f"{own}: {problem}", remedy)
     found = [service for service in status(environment) if service.name in started]
     unwell = [f"{service.name} is {service.state}: {service.detail}" for service in found if service.state != "running"]
-    if not unwell:
-        return Finding("services", True, f"running: {', '.join(service.name for service in found)}")
-    return Finding("services", False, "; ".join(unwell), "loopline up, then read the log that `loopline status` names")
+    if unwell:
+        remedy = "loopline up, then read the log that `loopline status` names"
+        return Finding("services", False, "; ".join((*unwell, *ended)), remedy)
+    running = f"running: {', '.join(service.name for service in found)}" if found else "none is started here"
+    return Finding("services", True, "; ".join((running, *ended)))
 
 
 def runs(environment: Environment) -> Finding:

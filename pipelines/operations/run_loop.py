@@ -97,7 +97,7 @@ def run_loop(
     """
     started, product = time.perf_counter(), load_product(name)
     if "training" in STAGES[: STAGES.index(through) + 1]:
-        require(environment, "MLflow", "MLflow's files")
+        require(environment, "MLflow", "MLflow's files", "records")
     with (
         readable_days(product, environment, (first, last), progress) as days,
         dagster_instance(environment) as instance,
