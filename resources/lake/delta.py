@@ -28,6 +28,8 @@ _COMMIT_ATTEMPTS = 8
 _MARK = "loopline.commit"
 DAYS = "loopline.days"
 """The days that a commit replaced, in its metadata: `<first>/<last>`."""
+CONTENT = "loopline.content"
+"""The hash of the content of each of these days, in the commit's metadata, as JSON."""
 
 
 class DeltaLogs:
