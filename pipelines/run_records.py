@@ -4,6 +4,8 @@ Belongs here: asking the instance for runs and backfills by their state. Does no
 (`run_failures.py`), run requests (`run_requests.py`), what follows from half made days (`automation.py`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,7 +49,7 @@ class HalfMade:
     lacking: Mapping[dg.AssetKey, tuple[str, ...]]
 
 
-def open_backfills(instance: dg.DagsterInstance) -> "list[PartitionBackfill]":
+def open_backfills(instance: dg.DagsterInstance) -> list[PartitionBackfill]:
     """The backfills that have not ended."""
     return [backfill for backfill in _backfills(instance) if backfill.status.value in _OPEN]
 
@@ -79,7 +81,7 @@ def half_made(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], jobs: Sequen
             yield from _left(instance, f"backfill {backfill.backfill_id}", runs, _aimed_at(backfill, keys), latest)
 
 
-def _backfills(instance: dg.DagsterInstance) -> "Sequence[PartitionBackfill]":
+def _backfills(instance: dg.DagsterInstance) -> Sequence[PartitionBackfill]:
     return instance.get_backfills(limit=_REMEMBERED)
 
 
@@ -130,7 +132,7 @@ def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun, keys: Set[dg.Asse
     return found
 
 
-def _aimed_at(backfill: "PartitionBackfill", keys: Set[dg.AssetKey]) -> set[AssetDay]:
+def _aimed_at(backfill: PartitionBackfill, keys: Set[dg.AssetKey]) -> set[AssetDay]:
     """The days that a backfill was to make; a backfill of a job, and one without data, names none of an asset."""
     data = backfill.asset_backfill_data
     if data is None:
