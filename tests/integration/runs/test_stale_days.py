@@ -93,7 +93,6 @@ def test_what_was_made_of_changed_days_is_made_again(
     assert changed(whole, mended, "scores")[0] == SECOND, "a stale day is made again, however old it is"
     assert changed(whole, mended, "outcomes") == [DAYS[8]], "seven days later the label is final"
     assert changed(whole, mended, "drift")
-    assert changed(whole, mended, "performance") == [DAYS[8]]
     assert rest() == (set(), set())
 
     bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance")
