@@ -18,7 +18,7 @@ from resources.processes.ports import answers
 
 Probed = Literal["dagster", "daemon", "decisions", "stream"]
 _ANSWER_SECONDS = 5.0
-_HEARTBEAT_SECONDS = 30.0
+_HEARTBEAT_SECONDS = 50.0
 
 
 _MARKS: tuple[tuple[str, Probed], ...] = (
