@@ -20,6 +20,8 @@ GOES_ON_SECONDS = 30.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if CAMPAIGN else 300)]
 
+campaign = pytest.mark.skipif(not CAMPAIGN, reason="takes hours: LOOPLINE_CAMPAIGN=1")
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableHome]:
@@ -28,6 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableHome]:
     found = KillableHome(load_environment(variables), variables)
     fill_small_bank(found.environment)
     yield found
+    found.done("down")
     found.kill_all()
 
 
@@ -77,7 +80,7 @@ def test_a_killed_service_is_told_and_started_again(home: KillableHome, usual: f
         before = after
 
 
-@pytest.mark.skipif(not CAMPAIGN, reason="twenty rounds: LOOPLINE_CAMPAIGN=1")
+@campaign
 def test_down_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> None:
     for after, extent in moments("down", 0.5, 6.0):
         up(home, usual)
@@ -86,6 +89,7 @@ def test_down_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> N
         assert home.strangers() == []
 
 
+@campaign
 def test_a_part_of_a_service_that_is_killed_is_replaced(home: KillableHome, usual: float) -> None:
     """Each child of a service in turn: the service replaces it by itself, or `up` starts the service again."""
     before = up(home, usual)
