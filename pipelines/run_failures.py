@@ -5,10 +5,10 @@ line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.o
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster._core.events import JobFailureData
-from dagster_shared.error import SerializableErrorInfo
 
 from resources.outages import outage_in
 
@@ -67,9 +67,9 @@ def _ending(event: dg.DagsterEvent) -> str:
     return (_lost_server(error) if error is not None else None) or event.message or ""
 
 
-def _lost_server(error: SerializableErrorInfo) -> str | None:
+def _lost_server(error: Any) -> str | None:
     """The sentence for a recorded error, or for one that caused it, about a lost server."""
-    found: SerializableErrorInfo | None = error
+    found = error
     while found is not None:
         kind, _, text = found.message.partition(": ")  # as a traceback ends
         sentence = outage_in(kind if "." in kind else f"builtins.{kind}", text)

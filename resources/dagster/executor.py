@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError, raise_execution_interrupts
@@ -25,7 +26,6 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
-from dagster_shared.error import SerializableErrorInfo
 
 from resources.dagster.run_owners import end_dead_runs, holders_of, owned
 
@@ -119,7 +119,7 @@ def _steps(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> 
 
 def _was_interrupted(event: DagsterEvent) -> bool:
     """Whether a signal ended the attempt of a step."""
-    error: SerializableErrorInfo | None = event.step_retry_data.error
+    error: Any = event.step_retry_data.error
     while error is not None:
         if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
             return True

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -183,7 +183,7 @@ def test_every_answer_is_in_the_log_and_in_the_lake(trial: Trial) -> None:
     assert answered <= kept, sorted(answered - kept)[:10]
 
 
-def _day(one: Answered) -> "datetime.date":  # type: ignore[name-defined]
+def _day(one: Answered) -> date:
     return datetime.fromisoformat(one.answer["decided_at"]).date()
 
 

@@ -182,7 +182,7 @@ def test_the_settings_of_the_instance_follow_the_environment(environment: Enviro
     assert settings["event_log_storage"]["class"] == "BatchedSqliteEventLogStorage"
     assert settings["event_log_storage"]["config"]["base_dir"] == str(home / "history" / "runs")
     lifecycle.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
-    assert "postgres" in yaml.safe_load((home / "dagster.yaml").read_text())["storage"]
+    assert "postgres_db" in yaml.safe_load((home / "dagster.yaml").read_text())["run_storage"]["config"]
 
 
 def test_processes_that_come_first_at_the_same_time_find_one_instance(environment: Environment) -> None:
