@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from assets.monitoring.assets import JUDGED_BY
 from pipelines.jobs import DATA, WATCH
 from pipelines.operations import product_jobs
 from pipelines.operations.product_jobs import ProductJobs
@@ -93,15 +92,3 @@ def test_what_was_made_of_changed_days_is_made_again(
     assert changed(whole, mended, "scores")[0] == SECOND, "a stale day is made again, however old it is"
     assert changed(whole, mended, "outcomes") == [DAYS[8]], "seven days later the label is final"
     assert changed(whole, mended, "drift")
-    assert rest() == (set(), set())
-
-    bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance")
-    assert hashes(bank) == mended, "nothing stale was left"
-    assert rest() == (set(), set())
-
-    # A run that was killed between a deployment and the days that the new champion is to judge.
-    crown(PRODUCT, bank.environment, tmp_path, version="2", seed=2)
-    assert rest()[1] >= {"scores", "drift", "performance"}
-    versions = {commit[JUDGED_BY] for commit in bank.lake.history("card_fraud/drift", 1)}
-    assert versions == {champion_digest(bank)}
-    assert rest() == (set(), set())
