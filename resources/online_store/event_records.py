@@ -45,10 +45,13 @@ def key_text(key: str | int) -> str:
         EventError: The key is empty, too long, has control characters, or is neither text nor integer.
     """
     if isinstance(key, bool) or not isinstance(key, (str, int)):
-        raise EventError(f"entity key {key!r} is a {type(key).__name__}; it must be a text or an integer")
+        raise EventError(f"an entity key is {_held(key)}; it must be a text or an integer")
     text = str(key)
     if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > _LONGEST_KEY:
-        raise EventError(f"entity key {text[:80]!r} must have 1 to {_LONGEST_KEY} bytes and no control characters")
+        # Without the key: it may be personal, and the message goes into logs.
+        raise EventError(
+            f"an entity key of {len(text)} characters: it must have 1 to {_LONGEST_KEY} bytes, no control characters"
+        )
     return text
 
 
@@ -91,10 +94,21 @@ def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequen
             if is_key and value is not None:
                 key_text(value)  # type: ignore[arg-type]
         except EventError:
-            held = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
             kind = "entity key" if is_key else f"{field.type}"
-            return f"column '{field.name}' holds {held}; the online store keeps no such {kind}"
+            return f"column '{field.name}' holds {_held(value)}; the online store keeps no such {kind}"
     return None
+
+
+def _held(value: object) -> str:
+    """A value for messages, which go into logs: its type alone, since it may be personal."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, datetime):
+        return "a time" if value.tzinfo else "a time without a zone"
+    names = {bool: "a boolean", int: "an integer", float: "a number", type(None): "null"}
+    return names.get(type(value), f"of type {type(value).__name__}")
 
 
 def _stored(value: object, field: pa.Field) -> object:
@@ -105,7 +119,7 @@ def _stored(value: object, field: pa.Field) -> object:
         return None
     if pa.types.is_timestamp(kind):
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise EventError(f"'{field.name}' is {value!r}; it must be a time with a zone")
+            raise EventError(f"'{field.name}' is {_held(value)}; it must be a time with a zone")
         return micros(value)
     if pa.types.is_boolean(kind):
         fits = isinstance(value, bool)
@@ -116,7 +130,7 @@ def _stored(value: object, field: pa.Field) -> object:
     else:
         fits = isinstance(value, str) and len(value) <= 1000
     if not fits:
-        raise EventError(f"'{field.name}' is {str(value)[:80]!r} ({type(value).__name__}); it must be a {kind}")
+        raise EventError(f"'{field.name}' is {_held(value)}; it must be a {kind}")
     return float(value) if pa.types.is_floating(kind) and isinstance(value, int) else value
 
 
