@@ -6,6 +6,7 @@ Belongs here: the list of streams, the loop over them, retries after failures. D
 stream (`assets.streaming.follower`).
 """
 
+import faulthandler
 import logging
 import signal
 import time
@@ -135,6 +136,7 @@ class Following:
 
 def main() -> None:
     """Runs the process; SIGTERM and SIGINT end it after the present step."""
+    faulthandler.enable()  # as in the decision service: a store's file that is cut while it is read ends the process
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     following = Following(load_environment(), [load_product(name) for name in product_names()])
 

@@ -4,8 +4,8 @@ Belongs here: encoding and decoding one event, its identity, the text of an enti
 to the service. Does not belong here: loaded events (`event_blocks.py`), where the records are kept (`lmdb`,
 `redis`).
 
-A record is a JSON object of the event's columns, times in microseconds since 1970 UTC. The name "" holds the arrival
-time, where it is known.
+A record is a JSON object of the event's columns with a checksum (`checksums.py`), times in microseconds since 1970 UTC.
+The name "" holds the arrival time, where it is known.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from resources.moments import micros
+from resources.online_store.checksums import sealed_record, unsealed_record
 from resources.online_store.errors import EventError
 
 _ARRIVED = ""
@@ -76,7 +77,13 @@ def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
         raise EventError(f"event of {source}: " + "; ".join(problems))
     if event.arrived_at is not None:
         values[_ARRIVED] = micros(event.arrived_at)
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return sealed_record(json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
+
+
+def _values(record: bytes) -> dict[str, Any]:
+    """The values of a record; raises ValueError for a damaged one."""
+    values: dict[str, Any] = json.loads(unsealed_record(record))
+    return values
 
 
 def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequence[str]) -> str | None:
@@ -140,7 +147,7 @@ def decode_events(records: Sequence[bytes], schema: pa.Schema, *, since: datetim
     Raises:
         ValueError, KeyError, TypeError, pyarrow.ArrowException: A record is damaged.
     """
-    first, events = micros(since), [json.loads(record) for record in records]
+    first, events = micros(since), [_values(record) for record in records]
     recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
     return _batch(recent, schema) if recent else None
 
@@ -168,31 +175,42 @@ def identity(event: bytes, given: str | None, *, corrected: bool) -> bytes:
     if given is not None:
         return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()
     aside = (_ARRIVED,) if corrected else (_ARRIVED, "known_at")
-    content = {name: value for name, value in json.loads(event).items() if name not in aside}
+    content = {name: value for name, value in _values(event).items() if name not in aside}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def entities_of(event: bytes, columns: Iterable[str]) -> dict[str, str] | None:
     """The text of the key in each of the columns that is not null in a record; None if the record cannot be read."""
     try:
-        values = json.loads(event)
+        values = _values(event)
         return {column: key_text(values[column]) for column in columns if values.get(column) is not None}
     except (EventError, ValueError, AttributeError):
         return None
 
 
 def arrival_micros(event: bytes) -> int:
-    """When a record's event arrived, in microseconds since 1970 UTC."""
-    values = json.loads(event)
+    """When a record's event arrived, in microseconds since 1970 UTC; raises ValueError for a damaged record."""
+    return _arrival(_values(event))
+
+
+def _arrival(values: Mapping[str, Any]) -> int:
     return int(values.get(_ARRIVED, values["known_at"]))
 
 
 def is_superseded(event: bytes, schema: pa.Schema, *, watermark: datetime) -> bool:
-    """Whether a load includes a record's event, or has columns that the record lacks."""
-    return arrival_micros(event) < micros(watermark) or not set(schema.names) <= set(json.loads(event))
+    """Whether a load includes a record's event, has columns that the record lacks, or finds the record damaged."""
+    try:
+        values = _values(event)
+        return _arrival(values) < micros(watermark) or not set(schema.names) <= set(values)
+    except (ValueError, KeyError, TypeError):
+        # No decision can read it, and the load is the remedy that its error names.
+        return True
 
 
 def is_expired(event: bytes, *, before: datetime) -> bool:
-    """Whether a record's event happened, and became known, before a moment."""
-    values = json.loads(event)
-    return max(values["event_time"], values["known_at"]) < micros(before)
+    """Whether a record's event happened, and became known, before a moment; never for a damaged one, which stays."""
+    try:
+        values = _values(event)
+        return bool(max(values["event_time"], values["known_at"]) < micros(before))
+    except (ValueError, KeyError, TypeError):
+        return False

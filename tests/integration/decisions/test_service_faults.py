@@ -1,6 +1,7 @@
 """The decision service as a process beside damaged files: it answers, says why, and is repaired without a restart."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -119,3 +120,13 @@ def overwrite(workspace: Workspace) -> None:
     with file.open("rb+") as opened:
         opened.seek(2 * 4096)
         opened.write(os.urandom(file.stat().st_size - 2 * 4096))
+
+
+def test_a_worker_that_a_bus_error_kills_says_so_and_is_replaced(service: Service) -> None:
+    """The file was cut in the microseconds between the check of its size and the read, which nothing can prevent."""
+    (killed,) = psutil.Process(service.process.pid).children(recursive=True)
+    killed.send_signal(signal.SIGBUS)
+    killed.wait(10)
+    service.wait_until_ready()
+    assert decide(service)["outcome"] in ("approve", "decline", "review")
+    assert "Fatal Python error: Bus error" in service.log.read_text()
