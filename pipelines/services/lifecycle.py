@@ -161,7 +161,7 @@ def _create_databases(home: Path) -> None:
     Two processes that open a new instance at the same time both write the version of its schema, and Dagster cannot
     read an instance with two versions.
     """
-    marker = home / "databases-made"
+    marker = home / "databases-created"
     if not marker.exists():
         from dagster import DagsterInstance
 
