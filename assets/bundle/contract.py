@@ -199,7 +199,7 @@ class BundleContract:
 
 
 def _record(rule: ColumnRule) -> dict[str, Any]:
-    """What a rule says, without what it leaves open."""
+    """A rule as JSON values, without the fields that have their default."""
     default = asdict(ColumnRule(rule.type))
     return {"type": rule.type} | {name: value for name, value in asdict(rule).items() if value != default[name]}
 
