@@ -12,6 +12,7 @@ BentoML's own request metrics are off: they keep a series for every path that a 
 the decision log says more. BentoML's supervisor imports this module too, so the module imports nothing heavy.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -37,6 +38,8 @@ _SWITCH_SECONDS = 0.0005
 def _open() -> "Application":
     from assets.serving.application import Application
 
+    # A store's file that is cut while it is read ends the process (SIGBUS): its last words in the log name the place.
+    faulthandler.enable()
     # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open()

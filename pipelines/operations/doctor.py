@@ -164,8 +164,8 @@ def writable(home: Path) -> Finding:
 
 def ports(environment: Environment) -> tuple[Finding, ...]:
     """Whether each port is free or taken by a service that `loopline up` started."""
-    ours = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
-    return tuple(_port(name, port, ours) for name, port in environment.ports.model_dump().items())
+    service_ports = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
+    return tuple(_port(name, port, service_ports) for name, port in environment.ports.model_dump().items())
 
 
 def keys(variables: Mapping[str, str], home: Path, names: tuple[str, ...] = _KEYS) -> tuple[Finding, ...]:
@@ -275,9 +275,9 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _port(name: str, port: int, ours: set[int | None]) -> Finding:
+def _port(name: str, port: int, service_ports: set[int | None]) -> Finding:
     label = f"port {port}"
-    if port in ours:
+    if port in service_ports:
         return Finding(label, True, f"{name}, running")
     if port_is_free(port):
         return Finding(label, True, f"{name}, free")

@@ -191,9 +191,9 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to monitor: so many that the outcomes of a whole window have matured on the last day."""
-    reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
-    return max(days[0], days[1] - reach), days[1]
+    """The days to monitor: enough for the outcomes of a whole window to have matured by the last day."""
+    lookback = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
+    return max(days[0], days[1] - lookback), days[1]
 
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:

@@ -7,10 +7,9 @@ services (`lifecycle.py`), the probes of containers (`probes.py`).
 
 from collections.abc import Sequence
 
-import yaml
-
 from pipelines.services.catalog import ServiceName
 from resources.environments import CHECKOUT
+from resources.yaml_files import read_yaml
 
 WITH_CODE_SERVERS: tuple[ServiceName, ...] = ("dagster", "daemon")
 
@@ -21,7 +20,7 @@ def lacking_code_servers(running: Sequence[str]) -> tuple[str, ...]:
     Args:
         running: The command lines of the processes below a web server or a daemon.
     """
-    workspace = yaml.safe_load((CHECKOUT / "infra" / "dagster" / "workspace.yaml").read_text(encoding="utf-8"))
+    workspace = read_yaml(CHECKOUT / "infra" / "dagster" / "workspace.yaml")
     modules = [entry["python_module"] for entry in workspace["load_from"]]
     return tuple(
         module["location_name"]

@@ -169,7 +169,7 @@ def _create_databases(home: Path, template: str) -> None:
 
     Dagster cannot read an instance whose creation was cut off, nor one that two processes created at the same time.
     """
-    marker = home / "databases-made"
+    marker = home / "databases-created"
     if marker.exists():
         return
     from dagster import DagsterInstance

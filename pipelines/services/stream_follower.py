@@ -7,6 +7,7 @@ stream (`assets.streaming.follower`), the pages on which the process tells how i
 """
 
 import argparse
+import faulthandler
 import logging
 import re
 import signal
@@ -184,6 +185,7 @@ def _health(one: _Followed) -> StreamHealth:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the process; SIGTERM and SIGINT end it after the present step. Exit status 1 if its port is taken."""
+    faulthandler.enable()  # as in the decision service: a store's file that is cut while it is read ends the process
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     environment = load_environment()
     parser = argparse.ArgumentParser(

@@ -88,13 +88,15 @@ def read_csv(content: bytes, *, settled: bool) -> CsvRows:
                 column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=True, null_values=[""]
             ),
         )
-    except pa.ArrowInvalid as error:
-        raise NotCsv(f"is not a CSV file ({error})") from error
+    except pa.ArrowInvalid:
+        # Without Arrow's error: it may quote a row.
+        raise NotCsv("is not a CSV file: Arrow cannot read its rows") from None
     if not ended:
         _check_last_row(content, broken, settled=settled)
     first = [] if table.num_rows == 0 else [value or "" for value in table.slice(0, 1).to_pylist()[0].values()]
     if first != names:
-        raise NotCsv(f"is not a CSV file: its header is read in two ways, {names} and {first}")
+        # Without the names: a file that lacks its header begins with a row.
+        raise NotCsv("is not a CSV file: its first line is read in two ways; it may have a quote too many")
     # A quote that is missing joins lines: each of them counts as a row that cannot be read.
     malformed = tuple(line for row in broken for line in _LINE_BREAK.split(row.text) if line)
     return CsvRows(table.slice(1).rename_columns(names), malformed)
@@ -144,7 +146,8 @@ def _header(content: bytes) -> list[str]:
         raise NotCsv("is not a CSV file in UTF-8 (its header has bytes that are zero, as UTF-16 has)")
     twice = [name for name, count in Counter(names).items() if count > 1 and name]
     if twice:
-        raise NotCsv(f"has the column {', '.join(map(repr, twice))} more than once in its header")
+        places = [number for number, name in enumerate(names, start=1) if name in twice]
+        raise NotCsv(f"has the same name in columns {', '.join(map(str, places))} of its header")
     return names
 
 

@@ -1,6 +1,7 @@
 """The decision service as a process beside damaged files: it answers, says why, and is repaired without a restart."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -149,3 +150,13 @@ def test_a_connection_is_kept_for_longer_than_a_pool_of_clients_rests(service: S
             time.sleep(pause)
             one.send([b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"])
             assert one.read("GET", seconds=5).status == 200
+
+
+def test_a_worker_that_a_bus_error_kills_says_so_and_is_replaced(service: Service) -> None:
+    """The file was cut in the microseconds between the check of its size and the read, which nothing can prevent."""
+    (killed,) = psutil.Process(service.process.pid).children(recursive=True)
+    killed.send_signal(signal.SIGBUS)
+    killed.wait(10)
+    service.wait_until_ready()
+    assert decide(service)["outcome"] in ("approve", "decline", "review")
+    assert "Fatal Python error: Bus error" in service.log.read_text()
