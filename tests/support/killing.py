@@ -74,7 +74,7 @@ class KillableHome:
 
     def active_runs(self) -> set[str]:
         """The runs that are recorded as under way, and those that hold or await a slot; this look ends nothing."""
-        if not (self.environment.dagster_home / "databases-made").exists():
+        if not (self.environment.dagster_home / "databases-created").exists():
             return set()
         with dg.DagsterInstance.from_config(str(self.environment.dagster_home)) as instance:
             runs = {run.run_id for run in instance.get_runs() if not run.is_finished}
