@@ -92,3 +92,8 @@ def test_what_was_made_of_changed_days_is_made_again(
     assert changed(whole, mended, "scores")[0] == SECOND, "a stale day is made again, however old it is"
     assert changed(whole, mended, "outcomes") == [DAYS[8]], "seven days later the label is final"
     assert changed(whole, mended, "drift")
+    assert rest() == (set(), set())
+
+    bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance")
+    assert hashes(bank) == mended, "nothing stale was left"
+    assert rest() == (set(), set())
