@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PEERS := $(VENV)/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign docs lock clean
+.PHONY: help setup demo up down test lint bench campaign prod-like docs lock clean
 
 help: ## lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.complete ## the virtual environment in .venv, as requirements.lock pins it
 
@@ -70,11 +70,16 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests
+campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests, kill -9
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
-	  tests/integration/commands/test_wheel.py
+	  tests/integration/commands/test_wheel.py tests/integration/commands/test_killed_commands.py \
+	  tests/integration/commands/test_killed_services.py
+
+prod-like: setup ## a quarter of an hour: credit_risk on all real servers of prod at once, each stopped and started again
+	@echo "==> prod-like"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --timeout 3600 tests/campaigns/test_prod_like.py
 
 docs: setup ## the reference of a product's description, from docstrings
 	@echo "==> docs/reference.md"

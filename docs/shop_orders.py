@@ -1,6 +1,6 @@
 """Writes the example data of the tutorial: the orders of an invented shop, and whether each was returned.
 
-    python docs/shop_orders.py FILE
+python docs/shop_orders.py FILE
 """
 
 import csv

@@ -8,11 +8,10 @@ case decisions would go on with other events than the lake has. The sensor remem
 can be missed: it compares the name of the load that decisions read with the name that a load would have now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import load_name, planned_loads
@@ -21,18 +20,12 @@ from assets.materialising import asset_key, materialised_days
 from assets.product import Product
 from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
+from pipelines.run_records import ACTIVE, half_made, open_backfills, selects
 from resources.clock import Clock
 from resources.lake import Lake, LakeError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
 
-_NOT_OVER = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _REMEMBERED_LOADS = 20
 
@@ -64,12 +57,14 @@ def online_store_sensor(product: Product) -> dg.SensorDefinition:
         except (LakeError, StoreError) as error:
             return dg.SkipReason(f"unknown: {error}")
         failures, failed_at = _failures(instance, product)
+        loaded, current = state.version if state else None, load_name(product, loads)
         signals = LoadSignals(
-            loaded=state.version if state else None,
-            current=load_name(product, loads),
+            loaded=loaded,
+            current=current,
             ever_loaded=instance.get_latest_materialization_event(asset_key(product, ONLINE_STORE)) is not None,
             under_way=under_way,
-            half_made=tuple(_half_made(instance, product)),
+            # Asks for many runs; at most ticks nothing has changed.
+            half_made=() if loaded == current else tuple(_half_made(instance, product)),
             failures=failures,
             failed_at=failed_at,
         )
@@ -87,33 +82,38 @@ def _under_way(instance: dg.DagsterInstance, product: Product) -> Iterator[str]:
     keys |= {asset_key(product, raw_name(source)) for source in product.features.sources}
     keys.add(asset_key(product, ONLINE_STORE))
     jobs = (daily_name(product), load_job_name(product))
-    for run in instance.get_runs(dg.RunsFilter(statuses=_NOT_OVER)):
-        touched = keys & run.asset_selection if run.asset_selection else run.job_name in jobs
-        if touched:
+    for run in instance.get_runs(dg.RunsFilter(statuses=list(ACTIVE))):
+        if selects(run, keys, jobs):
             yield f"run {run.run_id[:8]}"
-    for backfill in instance.get_backfills(filters=_open_backfills()):
+    for backfill in open_backfills(instance):
         selected = set(backfill.asset_selection or ())
         origin = backfill.partition_set_origin
         if keys & selected or (origin is not None and origin.partition_set_name.startswith(daily_name(product))):
             yield f"backfill {backfill.backfill_id}"
 
 
-def _open_backfills() -> BulkActionsFilter:
-    return BulkActionsFilter(
-        statuses=[BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
-    )
-
-
 def _half_made(instance: dg.DagsterInstance, product: Product) -> Iterator[str]:
-    """Days that were validated before, and whose raw rows have been replaced since."""
+    """Days that were validated before, and whose raw rows were replaced since, or which a run did not validate again.
+
+    A run of validated tables alone leaves no newer raw rows: if it made some days or tables and not the others, those
+    do not belong together, although each is whole.
+    """
     made = dg.DagsterEventType.ASSET_MATERIALIZATION
     for source in product.features.sources:
         raw = instance.get_latest_storage_id_by_partition(asset_key(product, raw_name(source)), made)
         validated = instance.get_latest_storage_id_by_partition(asset_key(product, validated_name(source)), made)
         days = sorted(day for day, at in validated.items() if raw.get(day, 0) > at)
         if days:
-            more = f" and {len(days) - 3} more" if len(days) > 3 else ""
-            yield f"{source} of {', '.join(days[:3])}{more}"
+            yield f"{source} of {_some(days)}"
+    names = {asset_key(product, validated_name(source)): source for source in product.features.sources}
+    for left in half_made(instance, names.keys(), [daily_name(product)]):
+        for key, lacking in left.lacking.items():
+            yield f"{names[key]} of {_some(lacking)}, which {left.name} did not validate again"
+
+
+def _some(days: Sequence[str]) -> str:
+    more = f" and {len(days) - 3} more" if len(days) > 3 else ""
+    return f"{', '.join(days[:3])}{more}"
 
 
 def _failures(instance: dg.DagsterInstance, product: Product) -> tuple[int, datetime | None]:

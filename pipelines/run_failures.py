@@ -5,8 +5,12 @@ line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.o
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
+from dagster._core.events import JobFailureData
+
+from resources.outages import outage_in
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     failed = next(iter(run_events(instance, run_id, dg.DagsterEventType.STEP_FAILURE)), None)
     if failed is None:
         ended = run_events(instance, run_id, dg.DagsterEventType.RUN_FAILURE)
-        message = next((event.message for event in ended if event.message), "the run failed before its first step")
+        message = next((_ending(event) for event in ended), "") or "the run failed before its first step"
         return RunFailure("", message, complete=False)
     # The key of an asset's step is `<product>__<asset>`.
     asset = (failed.step_key or "").removeprefix(f"{product}__")
@@ -51,7 +55,28 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     error = failure.error
     if error is not None and error.cause is not None:  # the outer error is Dagster's own
         error = error.cause
-    return RunFailure(asset, error.message.strip() if error is not None else "the step failed", complete=False)
+    if error is None:
+        return RunFailure(asset, "the step failed", complete=False)
+    return RunFailure(asset, _lost_server(error) or error.message.strip(), complete=False)
+
+
+def _ending(event: dg.DagsterEvent) -> str:
+    """Why a run failed outside its steps."""
+    data = event.event_specific_data
+    error = data.error if isinstance(data, JobFailureData) else None
+    return (_lost_server(error) if error is not None else None) or event.message or ""
+
+
+def _lost_server(error: Any) -> str | None:
+    """The sentence for a recorded error, or for one that caused it, about a lost server."""
+    found = error
+    while found is not None:
+        kind, _, text = found.message.partition(": ")  # as a traceback ends
+        sentence = outage_in(kind if "." in kind else f"builtins.{kind}", text)
+        if sentence is not None:
+            return sentence
+        found = found.cause or found.context
+    return None
 
 
 def planned_days(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:

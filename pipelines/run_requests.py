@@ -20,19 +20,13 @@ from assets.product import Product
 from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import refusals, run_events
+from pipelines.run_records import ACTIVE
 
 _CAUSES = "loopline/causes"
 _RUN_KEY = "dagster/run_key"
 _ATTEMPT = "/attempt-"
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(days=1)
 _LONGEST = timedelta(days=1)
-_ACTIVE = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def request_retraining(
@@ -143,7 +137,9 @@ def _active_run(
 
     A run whose process was killed never ends in the records, so only runs of the last day count.
     """
-    wanted = dg.RunsFilter(job_name=job_name, statuses=_ACTIVE, tags=dict(tags or {}), created_after=moment - _LONGEST)
+    wanted = dg.RunsFilter(
+        job_name=job_name, statuses=list(ACTIVE), tags=dict(tags or {}), created_after=moment - _LONGEST
+    )
     return next((run.run_id for run in instance.get_runs(wanted, limit=1)), None)
 
 

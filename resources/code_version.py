@@ -27,9 +27,9 @@ def code_version() -> str:
     Raises:
         UnknownCodeVersion: There is neither the variable, nor a usable checkout, nor an installed wheel.
     """
-    told = os.environ.get("LOOPLINE_CODE_VERSION", "").strip()
-    if told:
-        return told
+    version = os.environ.get("LOOPLINE_CODE_VERSION", "").strip()
+    if version:
+        return version
     if not (CHECKOUT / ".git").exists():
         return _installed()
     commit = _git("rev-parse", "--short=12", "HEAD")

@@ -24,7 +24,7 @@ from resources.loopback import is_loopback
 
 DependencyName = Literal[
     "database", "landing zone", "bureau", "stream", "lake", "bundles", "online store", "Spark", "MLflow",
-    "MLflow's files", "Dagster's storage", "webhook",
+    "MLflow's files", "records", "Dagster's storage", "webhook",
 ]  # fmt: skip
 
 SECONDS = 3.0
@@ -81,6 +81,7 @@ def dependencies_of(environment: Environment, variables: Mapping[str, str] = os.
         ("Spark", environment.spark_master, "LOOPLINE_SPARK_MASTER"),
         ("MLflow", environment.mlflow_tracking_uri, "LOOPLINE_MLFLOW_URI"),
         ("MLflow's files", environment.mlflow_artifacts, "LOOPLINE_MLFLOW_ARTIFACTS"),
+        ("records", environment.records, _variable_of_records(variables)),
         ("webhook", environment.webhook, "LOOPLINE_WEBHOOK"),
     ]
     addresses += [
@@ -120,19 +121,6 @@ def require(environment: Environment, *names: DependencyName, connections: Colle
         raise DependencyDown("; ".join(f"{problem}: {one.remedy}" for one, problem in problems.items()))
 
 
-def outage_of(error: Exception) -> str | None:
-    """The sentence for a library's error about a server that was lost within a command; `None` for another error."""
-    lost = ("OperationalError", "ConnectionError", "ConnectTimeoutError", "EndpointConnectionError", "TimeoutError",
-            "ReadTimeoutError", "ConnectError", "ConnectTimeout", "ReadTimeout")  # fmt: skip
-    libraries = ("sqlalchemy", "psycopg2", "redis", "botocore", "requests", "urllib3", "httpx")
-    kind = type(error)
-    told = _first_line(error)
-    mlflow = kind.__module__.startswith("mlflow") and "API request to" in told
-    if not mlflow and not (kind.__module__.startswith(libraries) and kind.__name__ in lost):
-        return None
-    return f"a server was lost meanwhile ({told}); `loopline doctor` tells which, then run the same command again"
-
-
 def _connection(name: str) -> str:
     return f"connection {name}"
 
@@ -156,6 +144,11 @@ def _question(name: str, address: str) -> Callable[[], None] | None:
 def _place(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _variable_of_records(variables: Mapping[str, str]) -> str:
+    """Where LOOPLINE_RECORDS is unset, the records are in the database of Dagster's storage."""
+    return "LOOPLINE_RECORDS" if variables.get("LOOPLINE_RECORDS") else "LOOPLINE_DAGSTER_DB_HOST"
 
 
 def _dagster_storage(variables: Mapping[str, str]) -> str:

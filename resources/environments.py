@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import quote
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from resources.errors import LooplineError
+from resources.yaml_files import YamlError, read_yaml
 
 EnvironmentName = Literal["local", "staging", "prod"]
 Part = Literal["all", "decisions"]
@@ -49,6 +49,7 @@ class Ports(BaseModel):
     mlflow: int
     decisions: int
     bureau: int
+    stream: int
 
 
 class Environment(BaseModel):
@@ -168,7 +169,8 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
         part: `decisions` for the decision service: the addresses that it does not use may be unset, and are then empty.
 
     Raises:
-        UnknownEnvironment: The name is unknown, a variable without a default is unset, or a port is not a number.
+        UnknownEnvironment: The name is unknown, a variable without a default is unset, a port is not a number, or the
+            environment's file is wrong.
     """
     variables = os.environ if variables is None else variables
     name = variables.get("LOOPLINE_ENV", "local")
@@ -184,7 +186,7 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
             f"LOOPLINE_HOME is {home}, which is not a folder; set it to a folder, or to a path that does not exist yet"
         )
     ports = _ports(variables)
-    text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
+    text = _addresses(CHECKOUT / "infra" / "environments" / f"{name}.yaml")
     places = {"home": str(home), "bureau_port": str(ports.bureau), "dagster_port": str(ports.dagster)}
     connections = _connections(variables)
     needed = (_FOR_DECISIONS if part == "decisions" else set(text)) - {_OWN_CONNECTIONS.get(c, "") for c in connections}
@@ -194,11 +196,30 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
     }
     for connection, key in _OWN_CONNECTIONS.items():
         values[key] = connections.pop(connection, values[key])
-    for key in ("database_url", "mlflow_tracking_uri"):
+    for key in ("database_url", "mlflow_tracking_uri", "records"):
         values[key] = _with_driver(values[key])
     values["connections"] = connections
     values["records"] = values["records"] or _dagster_database(variables)
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
+
+
+def _addresses(file: Path) -> Mapping[str, str | bool]:
+    """The addresses as they are written; all that an environment has, and no others."""
+    try:
+        text = read_yaml(file)
+    except YamlError as error:
+        raise UnknownEnvironment(str(error)) from error
+    if not isinstance(text, Mapping):
+        raise UnknownEnvironment(f"{file} is {text!r}; write its addresses as NAME: VALUE")
+    known = {name for name in Environment.model_fields if name not in ("name", "home", "ports")}
+    for name, faults in (("lacks", known - set(text)), ("has unknown keys", set(text) - known)):
+        if faults:
+            raise UnknownEnvironment(f"{file} {name} {', '.join(sorted(map(str, faults)))}")
+    for name, value in text.items():
+        if not isinstance(value, bool if name == "sandbox" else str):
+            wanted = "true or false" if name == "sandbox" else "a text"
+            raise UnknownEnvironment(f"{file}: {name} is {value!r}; write {wanted}")
+    return text
 
 
 def _ports(variables: Mapping[str, str]) -> Ports:
@@ -206,7 +227,7 @@ def _ports(variables: Mapping[str, str]) -> Ports:
     if not text.isdecimal() or not 1024 <= int(text) <= 65000:
         raise UnknownEnvironment(f"LOOPLINE_PORT_BASE is {text!r}; set it to a port number from 1024 to 65000")
     base = int(text)
-    return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3)
+    return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3, stream=base + 4)
 
 
 def _connections(variables: Mapping[str, str]) -> dict[str, str]:

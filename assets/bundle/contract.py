@@ -17,6 +17,11 @@ from resources.errors import LooplineError
 
 Kind = Literal["string", "integer", "number", "boolean", "timestamp"]
 Value = str | float | bool
+_TOKEN = re.compile(r"tok:[0-9a-f]{8}:[0-9a-f]{32}")
+_SEND_TOKENS = (
+    "its contract tokenises it, and this service has no tokenisation key: send the token that the lake has "
+    "(tok:, 8 hexadecimal digits, a colon, 32 digits), or null if the event may be without it"
+)
 _WORDS: dict[str, str] = {
     "string": "a text",
     "integer": "a whole number",
@@ -43,6 +48,7 @@ class ColumnRule:
         shortest, longest: The bounds of a text's length, in characters.
         patterns: Regular expressions, each of which a text must contain.
         excluded_patterns: Regular expressions that a text must not contain.
+        tokenised: The lake replaces the values by tokens (`assets.privacy.tokens`); `type` is then `string`.
     """
 
     type: Kind
@@ -57,11 +63,14 @@ class ColumnRule:
     longest: int | None = None
     patterns: tuple[str, ...] = ()
     excluded_patterns: tuple[str, ...] = ()
+    tokenised: bool = False
 
     def breach(self, value: object) -> str | None:
         """What a value of JSON must be, if it breaks the rule: `it must be from 3 to 120`; None if it keeps it."""
         if value is None:
             return f"it must not be null, but {_WORDS[self.type]}" if self.required else None
+        if self.tokenised:
+            return None if isinstance(value, str) and _TOKEN.fullmatch(value) else _SEND_TOKENS
         if not self._has_type(value):
             return f"it must be {_WORDS[self.type]}{'' if self.required else ', or null'}"
         if isinstance(value, str):
@@ -118,18 +127,22 @@ class SourceRules:
 
     Attributes:
         event_time, known_at: The columns with the two times of an event, as the source names them.
-        columns: For each column its rule; None where nothing is said of a single value, as of personal ones, which the
-            lake replaces or drops.
+        columns: For each column its rule; None for a personal one that the lake drops, and in older bundles for every
+            personal one.
     """
 
     event_time: str
     known_at: str
     columns: Mapping[str, ColumnRule | None]
 
-    def breach(self, column: str, value: object) -> str | None:
-        """See `ColumnRule.breach`; None for a column that has no rule."""
-        rule = self.columns.get(column)
-        return None if rule is None else rule.breach(value)
+    def read_rule(self, column: str) -> ColumnRule | None:
+        """The rule of a column that features read; None for a column that the contract does not have.
+
+        Features read no dropped column: a personal one that they read is tokenised, in older bundles too.
+        """
+        if column not in self.columns:
+            return None
+        return self.columns[column] or ColumnRule("string", required=False, tokenised=True)
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ class BundleContract:
 
 
 def _record(rule: ColumnRule) -> dict[str, Any]:
-    """What a rule says, without what it leaves open."""
+    """A rule as JSON values, without the fields that have their default."""
     default = asdict(ColumnRule(rule.type))
     return {"type": rule.type} | {name: value for name, value in asdict(rule).items() if value != default[name]}
 

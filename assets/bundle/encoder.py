@@ -160,7 +160,8 @@ class Encoder:
         if value is None:
             return [np.nan] * self._widths[name]
         if isinstance(value, str) != (name in self.categories or name in self.hashed):
-            raise FeatureError(f"features.{name} is {value!r}; write a text for a category, else a number")
+            kind = "text" if isinstance(value, str) else type(value).__name__
+            raise FeatureError(f"features.{name} is a {kind}; write a text for a category, else a number")
         if not isinstance(value, str):
             return [value]
         place = self._place(value, name)

@@ -22,7 +22,7 @@ from assets.bundle.profile import build_profile
 from assets.evaluation.checks import gate_checks, gate_results
 from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
-from assets.governance.audit_database import Audit
+from assets.governance.audit import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.product.names import EVALUATION, MODEL, ONLINE_STORE, TRAINING_SET, table_name

@@ -34,7 +34,7 @@ from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_n
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
 from resources.lake import DataFile, Lake, LakeError
-from resources.lake.origins import made_from
+from resources.lake.origins import Reading, made_from
 from resources.online_store.opening import OnlineStores
 from resources.spark.sessions import SparkSessions
 
@@ -71,10 +71,14 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
                 spark.session, kernel, events=inputs.events, spine=inputs.spine, days=(days[0], days[-1]),
                 columns=_spine_columns(product), target=f"{lake.folder(table)}/{context.run.run_id}",
             )  # fmt: skip
-        read = {validated_table(product.name, source): version for source, version in inputs.versions.items()}
+        read = {
+            validated_table(product.name, source): Reading(version, inputs.before[source])
+            for source, version in inputs.versions.items()
+        }
         record = {**record_of(product.features, context.run.run_id, inputs.versions), **made_from(read)}
         files = [
-            DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes) for file in written.files
+            DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes, file.content)
+            for file in written.files
         ]
         commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
         return watch.result(

@@ -21,6 +21,7 @@ from assets.training.rows import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Lake, LakeError
+from resources.lake.origins import Reading, made_from
 
 _LATE_DAYS = 30
 """How many days after the maturity of its label a score is still looked for."""
@@ -78,14 +79,19 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         with permanent(LakeError, RowsError):
             # A label is final at its maturity, or some days later if the event that decides it arrived late. A score is
             # in the partition of the day on which its row arrived, which may be long after the decision.
-            first = days[0] - label.maturity - timedelta(days=_LATE_DAYS)
-            scored = lake.read(scores, days=[day for day in lake.days(scores) if first <= day <= days[-1]])
-            events = lake.read(labels, days=[day for day in lake.days(labels) if first <= day])
+            before = label.maturity.days + _LATE_DAYS
+            first = days[0] - timedelta(days=before)
+            pins = {table: lake.version(table) for table in (scores, labels)}
+            of_scores = [day for day in lake.days(scores, pins[scores]) if first <= day <= days[-1]]
+            scored = lake.read(scores, days=of_scores, version=pins[scores])
+            of_labels = [day for day in lake.days(labels, pins[labels]) if first <= day]
+            events = lake.read(labels, days=of_labels, version=pins[labels])
             joined = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
         of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
-        commit = lake.replace(
-            table_name(product.name, name), of_days, days=days, metadata={"run_id": context.run.run_id}
-        )
+        # Labels of later days are read too, but each belongs to the outcomes of its own day.
+        readings = {table: Reading(version, before) for table, version in pins.items()}
+        record = {"run_id": context.run.run_id, **made_from(readings)}
+        commit = lake.replace(table_name(product.name, name), of_days, days=days, metadata=record)
         return watch.result(rows=commit.rows, version=commit.version, days=len(days))
 
     return outcomes

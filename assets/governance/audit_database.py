@@ -1,7 +1,7 @@
 """The audit log in PostgreSQL: one chain for all machines of an environment, which no container takes with it.
 
-Belongs here: appending in one transaction, reading back, verifying the chain, and the choice between file and database.
-Does not belong here: the form of an entry (`audit_entries.py`), the log in a file (`audit_log.py`).
+Belongs here: appending in one transaction, reading back, the choice between file and database. Does not belong here:
+the form of an entry (`audit_entries.py`), what all logs do (`audit.py`), the log in a file (`audit_log.py`).
 
 A row holds the line that a file would hold, so that the chain of both is the same. The database refuses to change or
 remove a row; the chain shows it where somebody did so with the owner's rights.
@@ -12,22 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from assets.governance.audit_entries import (
-    START,
-    AuditEntry,
-    AuditLogError,
-    LastEntry,
-    checked_texts,
-    in_order,
-    line_after,
-    read_line,
-    verified,
-)
+from assets.governance.audit import Audit
+from assets.governance.audit_entries import AuditEntry, AuditLogError, LastEntry, in_order, line_after, read_line
 from assets.governance.audit_log import AuditLog
 from resources.postgres import engine_of, is_postgres, place_of, reason_of
 
@@ -42,36 +33,6 @@ _MAKE = (
 )
 
 
-class Audit(Protocol):
-    """An audit log, in a file or in a database."""
-
-    def append(
-        self,
-        *,
-        actor: str,
-        action: str,
-        product: str,
-        version: str,
-        reason: str,
-        at: datetime,
-        details: Mapping[str, Any] | None = None,
-    ) -> AuditEntry:
-        """Writes an entry; it is durable when this returns."""
-        ...
-
-    def entries(self, *, last: LastEntry = "whole") -> Iterator[AuditEntry]:
-        """Every entry in order, each verified against the one before."""
-        ...
-
-    def head(self) -> str:
-        """Hash of the last entry; zeros for an empty log."""
-        ...
-
-    def verify(self, *, known: str | None = None) -> int:
-        """Verifies the whole log and returns its number of entries."""
-        ...
-
-
 def open_audit(records: str) -> Audit:
     """The audit log among the records of an environment; nothing is opened before its first use.
 
@@ -82,37 +43,19 @@ def open_audit(records: str) -> Audit:
 
 
 @dataclass(frozen=True)
-class DatabaseAuditLog:
+class DatabaseAuditLog(Audit):
     """One log, one table; any number of processes on any machines may append."""
 
     address: str
 
-    def append(
-        self,
-        *,
-        actor: str,
-        action: str,
-        product: str,
-        version: str,
-        reason: str,
-        at: datetime,
-        details: Mapping[str, Any] | None = None,
-    ) -> AuditEntry:
-        """Writes an entry; it is committed when this returns.
-
-        Raises:
-            AuditLogError: A name or the reason is empty, the time has no time zone, a detail is no JSON value, or the
-                database cannot be used.
-            AuditLogDamaged: The last entry does not match its hash.
-        """
-        texts = checked_texts(actor=actor, action=action, product=product, version=version, reason=reason, at=at)
+    def _append(self, texts: Mapping[str, str], at: datetime, details: Mapping[str, Any]) -> AuditEntry:
         with self._connected() as connection, connection.begin():
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             if not _is_made(connection):
                 for statement in _MAKE:
                     connection.execute(sa.text(statement))
             last = _last(connection, self._where)
-            line = line_after(last, texts, at, dict(details or {}))
+            line = line_after(last, texts, at, details)
             entry = read_line(line, self._where)
             connection.execute(
                 sa.text("INSERT INTO loopline_audit (number, line) VALUES (:number, :line)"),
@@ -121,35 +64,15 @@ class DatabaseAuditLog:
         return entry
 
     def entries(self, *, last: LastEntry = "whole") -> Iterator[AuditEntry]:
-        """Every entry in order, each verified against the one before; none when there is no log yet.
-
-        A transaction writes an entry whole or not at all, so `last` makes no difference here.
-
-        Raises:
-            AuditLogDamaged: An entry was changed, removed, inserted or moved.
-            AuditLogError: The database cannot be used.
-        """
+        """See `Audit.entries`. A transaction writes an entry whole or not at all: `last` makes no difference here."""
         with self._connected() as connection:
             if _is_made(connection):
                 rows = connection.execute(sa.text("SELECT line FROM loopline_audit ORDER BY number"))
                 yield from in_order((line.encode() for (line,) in rows), self._where)
 
-    def head(self) -> str:
-        """Hash of the last entry; zeros for an empty log. It covers all entries: note it elsewhere."""
+    def _last(self) -> AuditEntry | None:
         with self._connected() as connection:
-            last = _last(connection, self._where) if _is_made(connection) else None
-        return last.hash if last else START
-
-    def verify(self, *, known: str | None = None) -> int:
-        """Verifies the whole log and returns its number of entries.
-
-        Args:
-            known: A head that was noted earlier; it must still be in the chain.
-
-        Raises:
-            AuditLogDamaged: An entry was altered, or the known head is gone: the end was cut off.
-        """
-        return verified(self.entries(), known, self._where)
+            return _last(connection, self._where) if _is_made(connection) else None
 
     @property
     def _where(self) -> str:

@@ -113,7 +113,7 @@ def read_line(line: bytes, where: str) -> AuditEntry:
 
 
 LastEntry = Literal["whole", "skipped"]
-"""What an incomplete last entry is, which was never acknowledged: damage, or left out."""
+"""How a reader takes the log's last entry: it must be whole, or an incomplete one, never acknowledged, is skipped."""
 
 
 def in_order(lines: Iterable[bytes], where: str) -> Iterator[AuditEntry]:

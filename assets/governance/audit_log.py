@@ -1,7 +1,8 @@
 """The audit log in a file: append-only, each entry chained to the one before.
 
-Belongs here: appending durably to a file, reading back, verifying the chain. Does not belong here: the form of an entry
-(`audit_entries.py`), the log of an environment with many machines (`audit_database.py`), the actions themselves.
+Belongs here: appending durably to a file, reading back. Does not belong here: the form of an entry
+(`audit_entries.py`), what all logs do (`audit.py`), the log of an environment with many machines
+(`audit_database.py`), the actions themselves.
 
 The file is JSON lines. The chain alone does not show that its end was cut off: note the last hash (`head`) elsewhere,
 and pass it to `verify`.
@@ -15,17 +16,15 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from assets.governance.audit import Audit
 from assets.governance.audit_entries import (
-    START,
     AuditEntry,
     AuditLogDamaged,
     AuditLogError,
     LastEntry,
-    checked_texts,
     in_order,
     line_after,
     read_line,
-    verified,
 )
 from resources.durable_files import sync_folder
 from resources.locks import exclusive
@@ -37,73 +36,45 @@ __all__ = ["AuditEntry", "AuditLog", "AuditLogDamaged", "AuditLogError"]
 
 
 @dataclass(frozen=True)
-class AuditLog:
+class AuditLog(Audit):
     """One log, one file; any number of processes may append."""
 
     path: Path
 
-    def append(
-        self,
-        *,
-        actor: str,
-        action: str,
-        product: str,
-        version: str,
-        reason: str,
-        at: datetime,
-        details: Mapping[str, Any] | None = None,
-    ) -> AuditEntry:
-        """Writes an entry; it is on disk when this returns.
+    def _append(self, texts: Mapping[str, str], at: datetime, details: Mapping[str, Any]) -> AuditEntry:
+        """See `Audit._append`.
 
         A crash may leave an incomplete last line, which was never acknowledged: the line is cut off, and an entry
         records the repair.
-
-        Raises:
-            AuditLogError: A name or the reason is empty, the time has no time zone, or a detail is no JSON value.
-            AuditLogDamaged: The last entry does not match its hash.
         """
-        texts = checked_texts(actor=actor, action=action, product=product, version=version, reason=reason, at=at)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(str(self.path.parent), self.path.name), self.path.open("a+b", buffering=0) as file:
             last = _last_entry(file, self.path)
             torn = _cut_torn_tail(file)
             if torn:
-                note = {"actor": "audit log", "action": _REPAIRED, "product": product, "version": ""}
+                note = {"actor": "audit log", "action": _REPAIRED, "product": texts["product"], "version": ""}
                 last = _write(
                     file, last, {**note, "reason": f"{torn} bytes of an incomplete entry were cut off"}, at, {}
                 )
-            return _write(file, last, texts, at, dict(details or {}))
+            return _write(file, last, texts, at, details)
 
     def entries(self, *, last: LastEntry = "whole") -> Iterator[AuditEntry]:
-        """Every entry in order, each verified against the one before; none when there is no log yet.
-
-        Raises:
-            AuditLogDamaged: A line was changed, removed, inserted or moved, or is incomplete.
-        """
+        """See `Audit.entries`."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             lines = (line for line in file if last == "whole" or line.endswith(b"\n"))
             yield from in_order(lines, str(self.path))
 
-    def head(self) -> str:
-        """Hash of the last entry, which covers all entries; zeros for an empty log. Note it outside the log."""
+    def _last(self) -> AuditEntry | None:
         if not self.path.exists():
-            return START
+            return None
         with self.path.open("rb", buffering=0) as file:
-            last = _last_entry(file, self.path)
-        return last.hash if last else START
+            return _last_entry(file, self.path)
 
-    def verify(self, *, known: str | None = None) -> int:
-        """Verifies the whole log and returns its number of entries.
-
-        Args:
-            known: A head that was noted earlier; it must still be in the chain.
-
-        Raises:
-            AuditLogDamaged: A line was altered, or the known head is gone: the end was cut off.
-        """
-        return verified(self.entries(), known, str(self.path))
+    @property
+    def _where(self) -> str:
+        return str(self.path)
 
 
 def _write(

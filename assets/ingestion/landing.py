@@ -44,6 +44,13 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     names, at_source = arrived.rows.column_names, contract.at_source
     missing = [name for name in at_source.values() if name not in names]
     unexpected = tuple(name for name in names if name not in at_source.values())
+    if len(missing) == len(contract.columns) and names:
+        # Without the names: a file that lacks its header begins with a row.
+        raise SchemaChanged(
+            f"source {contract.source}, day {arrived.day}: none of its {len(names)} columns is in the contract: its "
+            f"header may be missing. Ask {contract.owner} to deliver it again, or edit contracts/{contract.file}, "
+            f"then run the day again"
+        )
     if missing and (names or arrived.rows.num_rows):
         new = f", but new {', '.join(unexpected)}" if unexpected else ""
         raise SchemaChanged(

@@ -24,9 +24,12 @@ from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMA
 from assets.serving.engine import Engine
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.lake.origins import made_from
+from resources.lake.origins import Reading, made_from
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
+
+JUDGED_BY = "bundle"
+"""The key, in a commit's metadata, of the digest of the champion that judged its days."""
 
 
 def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -62,7 +65,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             .append_column("outcome", pa.array(scored.outcomes, pa.string()))
         )
         table = with_constant(table, "model_version", bundle.version, pa.string())
-        record = {"run_id": context.run.run_id, "bundle": bundle.digest, **made_from({features: version})}
+        record = _record(context, bundle, features, Reading(version))
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)
@@ -92,13 +95,14 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            rows = lake.read(table_name(product.name, FEATURES), days=_window(lake, product, days))
+            rows, reading = _window(lake, product, days, FEATURES)
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
         # Not read from `scores`: rows of the whole window are scored by the present champion.
         scored = rows.append_column("score", pa.array(Engine(bundle, None).score(rows), pa.float64()))
         figures = drift_by_day(profile, scored, days, policy.window_days)
         table = with_constant(figures, "model_version", bundle.version, pa.string())
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
+        record = _record(context, bundle, table_name(product.name, FEATURES), reading)
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         last = drift_of_day(figures, days[-1])
         return watch.result(
             rows=commit.rows, version=commit.version, champion=bundle.version,
@@ -134,7 +138,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
-            outcomes = lake.read(table_name(product.name, OUTCOMES), days=_window(lake, product, days, OUTCOMES))
+            outcomes, reading = _window(lake, product, days, OUTCOMES)
         figures = performance_by_model(
             outcomes, days, policy.window_days, champion=bundle.version,
             accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
@@ -145,7 +149,8 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         approved_auc = pc.if_else(is_champion, pa.scalar(approved, pa.float64()), pa.scalar(None, pa.float64()))
         table = figures.drop_columns(["model_version"]).append_column("approved_auc", approved_auc)
         table = table.append_column("model_version", figures["model_version"])
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
+        record = _record(context, bundle, table_name(product.name, OUTCOMES), reading)
+        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         own = figures.filter(is_champion)
         plot = performance_over_time(own, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
         return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
@@ -165,10 +170,17 @@ def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bund
     return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 
-def _window(lake: Lake, product: Product, days: tuple[date, ...], table: str = FEATURES) -> list[date]:
-    """The table's days within the windows that end on these days."""
-    first = days[0] - timedelta(days=product.monitoring.window_days - 1)
-    return [day for day in lake.days(table_name(product.name, table)) if first <= day <= days[-1]]
+def _window(lake: Lake, product: Product, days: tuple[date, ...], name: str) -> tuple[pa.Table, Reading]:
+    """The table's rows within the windows that end on these days, and what each day has read of it."""
+    table, before = table_name(product.name, name), product.monitoring.window_days - 1
+    version, first = lake.version(table), days[0] - timedelta(days=before)
+    within = [day for day in lake.days(table, version) if first <= day <= days[-1]]
+    return lake.read(table, days=within, version=version), Reading(version, before)
+
+
+def _record(context: dg.AssetExecutionContext, bundle: Bundle, table: str, reading: Reading) -> dict[str, str]:
+    """The record of a commit of days that the bundle has judged."""
+    return {"run_id": context.run.run_id, JUDGED_BY: bundle.digest, **made_from({table: reading})}
 
 
 def _stake(product: Product) -> list[str]:

@@ -5,14 +5,14 @@ fail) and the checks of its file. Does not belong here: running it (`assets.vali
 (`assets.privacy`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from resources.errors import LooplineError
+from resources.yaml_files import YamlError, read_yaml
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
@@ -131,23 +131,23 @@ def load_contract(path: Path) -> Contract:
     """Reads a contract file.
 
     Raises:
-        ContractError: The file is missing, is not YAML, or lacks or misspells a part.
+        ContractError: The file is missing, is not YAML, gives a key twice, or lacks or misspells a part.
     """
     if not path.is_file():
         raise ContractError(f"contract {path} does not exist; every source of a product needs one")
     try:
-        text = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ContractError(f"contract {path} is not YAML in UTF-8: {error}") from error
+        text = read_yaml(path)
+    except YamlError as error:
+        raise ContractError(f"contract {error}") from error
     parts = dict(_parts(str(path), text, Contract, leave_out=("entity_keys", "file")))
-    for name in ("source", "description", "owner", "event_time", "known_at"):
-        if not isinstance(parts[name], str) or not parts[name]:
-            raise ContractError(f"{path}: {name} is {parts[name]!r}; write a text")
+    _check_texts(str(path), parts, ("source", "description", "owner", "event_time", "known_at"))
     for name in ("key", "expectations"):
         if name in parts and not isinstance(parts[name], list):
             raise ContractError(f"{path}: {name} is {parts[name]!r}; write a list: {name}: [...]")
-    if not parts["key"]:
-        raise ContractError(f"{path}: key is empty; name the columns that name a row")
+    if not parts["key"] or not all(isinstance(name, str) for name in parts["key"]):
+        raise ContractError(f"{path}: key is {parts['key']!r}; name the columns that identify a row")
+    if len(set(parts["key"])) < len(parts["key"]):
+        raise ContractError(f"{path}: key is {parts['key']!r}; name each column once")
     share = parts["max_quarantined"]
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
         raise ContractError(f"{path}: max_quarantined is {share!r}; write a share from 0 to 1")
@@ -159,8 +159,8 @@ def load_contract(path: Path) -> Contract:
     contract = Contract(
         columns=tuple(_column(path, name, spec) for name, spec in parts.pop("columns").items()),
         expectations=tuple(parts.pop("expectations", ())),
-        key=tuple(map(str, parts.pop("key"))),
-        consent=None if consent is None else Consent(**_parts(f"{path}: consent", consent, Consent)),
+        key=tuple(parts.pop("key")),
+        consent=None if consent is None else _consent(f"{path}: consent", consent),
         file=path.name,
         **parts,
     )
@@ -188,11 +188,31 @@ def _parts(where: str, given: object, kind: type[Any], leave_out: Sequence[str] 
     return given
 
 
+def _check_texts(where: str, parts: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if not isinstance(parts[name], str) or not parts[name]:
+            raise ContractError(f"{where}: {name} is {parts[name]!r}; write a text, in quotes where YAML reads another")
+
+
+def _consent(where: str, given: object) -> Consent:
+    parts = _parts(where, given, Consent)
+    _check_texts(where, parts, ("source", "subject", "purpose"))
+    return Consent(**parts)
+
+
 def _column(path: Path, name: object, spec: object) -> Column:
     if not isinstance(name, str):
         raise ContractError(f"{path}: column {name!r} is no text; write its name in quotes")
     where = f"{path}: column {name}"
     given = {"name": name, **_parts(where, spec, Column, leave_out=("name",))}
+    _check_texts(where, given, ("description",))
+    if "unit" in given and not isinstance(given["unit"], str):
+        raise ContractError(f"{where}: unit is {given['unit']!r}; write a text")
+    if not isinstance(given.get("required", True), bool):
+        raise ContractError(f"{where}: required is {given['required']!r}; write true or false")
+    step = given.get("resolution")
+    if step is not None and (isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 < step < math.inf):
+        raise ContractError(f"{where}: resolution is {step!r}; write a number above 0, as 0.01")
     column = Column(**given)
     if column.type not in get_args(ColumnType):
         raise ContractError(f"{where} has type {column.type!r}; one of {get_args(ColumnType)}")
@@ -231,4 +251,27 @@ def _check(path: Path, contract: Contract) -> None:
         if not isinstance(expectation, Mapping):
             raise ContractError(f"{path}: expectation {number} is {expectation!r}; write type and kwargs")
         if set(expectation) - {"type", "kwargs", "meta"} or "type" not in expectation:
-            raise ContractError(f"{path}: expectation {number} has keys {sorted(expectation)}; write type and kwargs")
+            keys = sorted(map(str, expectation))
+            raise ContractError(f"{path}: expectation {number} has keys {keys}; write type and kwargs")
+        if not isinstance(expectation.get("kwargs", {}), Mapping):
+            raise ContractError(f"{path}: expectation {number} has kwargs {expectation['kwargs']!r}; write NAME: VALUE")
+        _check_values(f"{path}: expectation {number}", contract, expectation.get("kwargs", {}))
+
+
+def _check_values(where: str, contract: Contract, kwargs: Mapping[str, Any]) -> None:
+    """Values that YAML reads as another type: no row could have the value false of a text column, written as NO."""
+    column = next((column for column in contract.columns if column.name == kwargs.get("column")), None)
+    if column is None or column.type not in ("string", "number", "integer"):
+        return
+    members = kwargs.get("value_set", ())
+    if not isinstance(members, (list, tuple)):
+        raise ContractError(f"{where}: value_set is {members!r}; write a list: [...]")
+    is_text = column.type == "string"
+    bounds = () if is_text else [kwargs[name] for name in ("min_value", "max_value") if kwargs.get(name) is not None]
+    for value in (*members, *bounds):
+        fits = isinstance(value, str) if is_text else isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value is not None and not fits:
+            remedy = "write it in quotes" if is_text else "write a number without quotes"
+            raise ContractError(
+                f"{where}: {value!r} is a {type(value).__name__}, but column '{column.name}' a {column.type}; {remedy}"
+            )

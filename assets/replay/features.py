@@ -190,10 +190,10 @@ def explain(
 
 def _alike(need: Need, lake: EntityTables, store: EntityTables) -> tuple[pa.Table, pa.Table]:
     """The events of lake and store with the same columns: times, and what features read."""
-    ours, theirs = lake[need.source, need.key], store[need.source, need.key]
-    read = ("event_time", "known_at", *need.columns, SEQUENCE)
-    names = [name for name in dict.fromkeys(read) if name in ours.column_names and name in theirs.column_names]
-    return ours.select(names), theirs.select(names)
+    lake_events, store_events = lake[need.source, need.key], store[need.source, need.key]
+    read = dict.fromkeys(("event_time", "known_at", *need.columns, SEQUENCE))
+    names = [name for name in read if name in lake_events.column_names and name in store_events.column_names]
+    return lake_events.select(names), store_events.select(names)
 
 
 def compute_features(record: Decision, bundle: Bundle, events: EntityTables) -> dict[str, Value]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration, RegistrationError
-from assets.governance.audit_database import Audit
+from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditLogDamaged
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product, Verdict

@@ -20,7 +20,7 @@ from assets.bundle.files import MANIFEST, SIGNATURE, load_bundle
 from assets.bundle.registration import Registration
 from assets.bundle.released import released_bundle
 from assets.bundle.signing import SignatureError, verify
-from assets.governance.audit_database import Audit
+from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditEntry
 from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore

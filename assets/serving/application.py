@@ -25,8 +25,8 @@ from assets.serving.requests.parse import (
     RequestError,
     call_fields,
     parse_json,
-    shown,
 )
+from assets.serving.requests.wording import shown
 from assets.serving.shadows import Shadows
 from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
@@ -211,6 +211,8 @@ class Application:
             any_time=self._any_time,
             resolutions=live.resolutions(source),
             rules=rules,
+            read=live.event_columns[source],
+            keys=live.event_keys(source),
         )
         event_id = parse_event_id(call.get("event_id"))
         try:

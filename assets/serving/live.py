@@ -52,6 +52,12 @@ class LiveProduct:
                 found[need.source] = found.get(need.source, frozenset()) | {*TIMES, need.key, *need.columns, *ordering}
         return found
 
+    def event_keys(self, source: str) -> frozenset[str]:
+        """The columns of the source by whose values features of the live bundles find events."""
+        engines = [engine for engine in (self.champion, self.challenger, self.shadow) if engine is not None]
+        needs = (need for engine in engines for need in engine.bundle.parts.kernel.needs)
+        return frozenset(need.key for need in needs if need.source == source)
+
     def rules(self, source: str) -> SourceRules | None:
         """The contract of a source in the champion's bundle; None in a bundle without contracts."""
         contract = self.champion.bundle.parts.contract

@@ -4,6 +4,7 @@ Belongs here: appending, with one sync for all waiting decisions. Does not belon
 fields of a decision (`decision.py`).
 """
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -12,7 +13,7 @@ import queue
 import uuid
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assets.serving.decision import Decision
@@ -25,6 +26,7 @@ _LOG = logging.getLogger("loopline.decisions")
 _LARGEST_BATCH = 500
 _OPEN_FILES = 16
 _SPACE = 2**20
+_READ = 2**16
 
 
 class DecisionLogError(LooplineError):
@@ -42,7 +44,7 @@ class DecisionLog:
     """Appends decisions; one object per process.
 
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
-    fails, the file is cut back to its last complete line and the futures raise.
+    fails, the file is cut back to its last logged line, opened again and tried once more; then the futures raise.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +52,7 @@ class DecisionLog:
         self._process = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._open: dict[Path, _File] = {}
+        self._ends: dict[Path, _End] = {}
         self.loop = Loop("decision-log", self._turn, retry=0.0)
         self.loop.start()
 
@@ -96,16 +99,13 @@ class DecisionLog:
             batch.setdefault(line.path, []).append(line)
         for path, of_path in batch.items():
             self._append(path, of_path)
-        if len(self._open) > _OPEN_FILES or last:
+        if len(self._open) + len(self._ends) > _OPEN_FILES or last:
             self._close_but(() if last else batch)
 
     def _append(self, path: Path, lines: list[_Line]) -> None:
+        data = b"".join(line.data for line in lines)
         try:
-            file = self._locked(path)
-            try:
-                file.append(b"".join(line.data for line in lines))
-            finally:
-                file.unlock()
+            self._written(path, data)
         except OSError as error:
             failure = DecisionLogError(f"decision log {path} cannot be written: {error}; repair its disk or folder")
             _LOG.error("%s", failure)
@@ -114,23 +114,71 @@ class DecisionLog:
             return
         for line in lines:
             line.logged.set_result(None)
-        file.allocate()
+        if path in self._open:
+            self._open[path].allocate()
+
+    def _written(self, path: Path, data: bytes) -> None:
+        """Appends to the open file; where that fails, once more to the file opened anew.
+
+        A handle may be lost for good while the file is well: on a network volume that was away, for example. So no
+        handle is used again after a failure.
+        """
+        is_old = path in self._open
+        try:
+            self._write_once(path, data)
+        except OSError as error:
+            self._drop(path)
+            if not is_old:
+                raise
+            _LOG.warning("decision log %s: %s; it is opened again", path, error)
+            try:
+                self._write_once(path, data)
+            except OSError:
+                self._drop(path)
+                raise
+
+    def _write_once(self, path: Path, data: bytes) -> None:
+        file = self._locked(path)
+        file.append(data)
+        try:
+            file.unlock()
+        except OSError as error:  # the lines are on disk and must not be written twice; closing unlocks as well
+            _LOG.warning("decision log %s: %s; it is opened again", path, error)
+            self._drop(path)
 
     def _locked(self, path: Path) -> "_File":
-        """The file, open and locked; opened again if an erasure replaced it."""
+        """The file, open and locked; opened again if an erasure replaced it, or if somebody cut or removed it."""
         while True:
             file = self._open.get(path)
             if file is None:
-                file = self._open[path] = _File(path)
+                file = self._open[path] = _File(path, self._ends.get(path))
+                self._ends.pop(path, None)
             file.lock()
-            if is_at(file.descriptor, path):
+            if is_at(file.descriptor, path) and file.is_whole():
                 return file
-            self._open.pop(path)
-            os.close(file.descriptor)
+            self._drop(path)
+
+    def _drop(self, path: Path) -> None:
+        """Closes the file as it is; how far it was logged is known until it is opened again."""
+        file = self._open.pop(path, None)
+        if file is not None:
+            self._ends[path] = file.end
+            _close(file.descriptor, path)
 
     def _close_but(self, used: Collection[Path]) -> None:
         for path in [path for path in self._open if path not in used]:
             self._open.pop(path).close()
+        for path in [path for path in self._ends if path not in used]:
+            self._ends.pop(path)
+
+
+@dataclass(frozen=True)
+class _End:
+    """How far a file was logged: no line after that was ever promised to a caller."""
+
+    device: int
+    number: int
+    length: int
 
 
 class _File:
@@ -140,13 +188,40 @@ class _File:
     its sync need not wait for the file system's journal: on a busy machine slow syncs become four times rarer.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, end: _End | None = None) -> None:
+        """Opens the file, new or not.
+
+        Args:
+            end: How far it was logged when it was last open. It is cut there, or after its last whole line where it is
+                another file by now or this is unknown.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self.descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o640)
-        sync_folder(path.parent)
         self._path = path
-        self._length = os.fstat(self.descriptor).st_size
-        self._size = self._length
+        try:
+            sync_folder(path.parent)
+            found = os.fstat(self.descriptor)
+            is_same = end is not None and (end.device, end.number) == (found.st_dev, found.st_ino)
+            logged = min(found.st_size, end.length) if end is not None and is_same else found.st_size
+            length = _whole_length(self.descriptor, logged)
+            self.end = _End(found.st_dev, found.st_ino, length)
+            self._size = found.st_size
+            if self._size > length:
+                self._cut()
+        except OSError:
+            _close(self.descriptor, path)
+            raise
+
+    @property
+    def _length(self) -> int:
+        return self.end.length
+
+    def is_whole(self) -> bool:
+        """Whether nobody cut it: a line written beyond its end would leave a gap of zero bytes before it."""
+        lacking = self._size - os.fstat(self.descriptor).st_size
+        if lacking > self._size - self._length:
+            _LOG.error("decision log %s was cut by another program; restore its decisions from a backup", self._path)
+        return lacking <= 0
 
     def lock(self) -> None:
         """Locks out an erasure, which would replace the file."""
@@ -157,13 +232,14 @@ class _File:
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def append(self, data: bytes) -> None:
-        """Writes complete lines and syncs; on a failure the file is as before."""
+        """Writes complete lines and syncs; after a failure the file must be closed, and is as before once reopened."""
         try:
             self._write(data, self._length)
         except OSError:
-            self._cut()
+            with contextlib.suppress(OSError):  # it is cut when it is opened again; the first failure says more
+                self._cut()
             raise
-        self._length += len(data)
+        self.end = replace(self.end, length=self._length + len(data))
         self._size = max(self._size, self._length)
 
     def allocate(self) -> None:
@@ -178,9 +254,12 @@ class _File:
             self._size = self._length
 
     def close(self) -> None:
-        """Cuts the allocated space off and closes."""
-        self._cut()
-        os.close(self.descriptor)
+        """Cuts the allocated space off and closes; where it cannot be cut, readers leave that space out."""
+        try:
+            self._cut()
+        except OSError as error:
+            _LOG.warning("decision log %s: its allocated space cannot be cut off: %s", self._path, error)
+        _close(self.descriptor, self._path)
 
     def _write(self, data: bytes, at: int) -> None:
         written = 0
@@ -191,6 +270,25 @@ class _File:
     def _cut(self) -> None:
         os.ftruncate(self.descriptor, self._length)
         self._size = self._length
+
+
+def _whole_length(descriptor: int, size: int) -> int:
+    """The length up to the end of the last whole line; allocated space and the rest of a failed write follow it."""
+    end = size
+    while end > 0:
+        start = max(0, end - _READ)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _close(descriptor: int, path: Path) -> None:
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        _LOG.warning("decision log %s: its handle cannot be closed: %s", path, error)
 
 
 def is_at(descriptor: int, path: Path) -> bool:

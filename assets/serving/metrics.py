@@ -38,7 +38,8 @@ class Metrics:
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged",
+            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged; refused by "
+            "their connection: slow, body_too_large, head_too_large, not_http, connections",
             ("why",),
             registry=self.registry,
         )
@@ -77,7 +78,7 @@ class Metrics:
 
     def show_loops(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         """Adds the process's threads to every later scrape."""
-        self.registry.register(_Loops(loops))
+        self.registry.register(LoopMetrics(loops))
 
     def text(self) -> bytes:
         """All metrics in Prometheus's text format."""
@@ -124,13 +125,14 @@ class _Live(Collector):
         yield works
 
 
-class _Loops(Collector):
-    """Asks the threads when scraped."""
+class LoopMetrics(Collector):
+    """The threads of a process; asks them when scraped."""
 
     def __init__(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         self._loops = loops
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        """One scrape."""
         works = GaugeMetricFamily("loopline_loop_works", "1 if the thread's last step succeeded", labels=("loop",))
         failures = CounterMetricFamily("loopline_loop_failures", "Steps of the thread that failed", labels=("loop",))
         for health in self._loops():

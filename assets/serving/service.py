@@ -12,16 +12,19 @@ BentoML's own request metrics are off: they keep a series for every path that a 
 the decision log says more. BentoML's supervisor imports this module too, so the module imports nothing heavy.
 """
 
+import faulthandler
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import bentoml
 from uvicorn.config import HTTP_PROTOCOLS
 
+from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
-from assets.serving.http.routes import http_app, is_ready
+from assets.serving.http.routes import count_refusal, http_app, is_ready
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -35,6 +38,8 @@ _SWITCH_SECONDS = 0.0005
 def _open() -> "Application":
     from assets.serving.application import Application
 
+    # A store's file that is cut while it is read ends the process (SIGBUS): its last words in the log name the place.
+    faulthandler.enable()
     # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open()
@@ -55,10 +60,10 @@ def _supervisor_watch(supervisor: int) -> "Loop":
     return Loop("supervisor-watch", look)
 
 
-# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
-HTTP_PROTOCOLS["auto"] = "assets.serving.http.connection:BoundedProtocol"
-
 app = http_app(_open)
+
+# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
+cast(Any, HTTP_PROTOCOLS)["auto"] = partial(BoundedProtocol, refused=partial(count_refusal, app))
 
 
 @bentoml.asgi_app(app)

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from assets.bundle.bundle import BundleError
-from assets.bundle.files import load_bundle
+from assets.bundle.released import released_bundle
 from assets.serving.engine import Engine
 from assets.serving.live import LiveProduct
 from resources.online_store.errors import StoreDamaged
@@ -162,8 +161,7 @@ class Watcher:
         if loaded is not None:
             return loaded
         try:
-            folder = self._rollout.fetch_bundle(product, release.version, release.digest)
-            return self._load(product, release, folder)
+            return self._load(product, release)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others decide
             self._refuse(product, error)
             self._refused[product] = _Refusal(manifest=manifest, retry_at=time.monotonic() + _RETRY_SECONDS)
@@ -176,12 +174,12 @@ class Watcher:
                 return engine
         return None
 
-    def _load(self, product: str, release: Release, folder: Path) -> Engine:
-        bundle = load_bundle(folder, self._key, release.digest)
+    def _load(self, product: str, release: Release) -> Engine:
+        bundle = released_bundle(product, release, self._rollout, self._key)
         if (bundle.product, bundle.version) != (product, release.version):
             raise BundleError(
-                f"{folder} holds {bundle.full_name}; the rollout manifest of {product} names it as version "
-                f"{release.version}"
+                f"the bundle that is published as version {release.version} of {product} is {bundle.full_name}; "
+                f"publish it again from the registry: loopline repair {product}"
             )
         if product not in self._stores:
             self._stores[product] = self._verified(product)

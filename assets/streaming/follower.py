@@ -8,8 +8,9 @@ the store was lost, or loaded again up to an earlier watermark, the follower rea
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow as pa
 from assets.features.kernel.kernel import compile_features
 from assets.product import Product, StreamTopic
 from assets.product.names import validated_table
-from assets.streaming.events import accepted
+from assets.streaming.events import LeftOut, accepted
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StreamPosition, VersionReplaced
 from resources.sources.readers import SourceBroken
@@ -36,6 +37,7 @@ class Step:
         read: Messages that were read.
         added: Events that were new to the store.
         quarantined, withheld, left_out: Messages that became no event; see `events.Accepted`.
+        is_loaded: Whether the store has a load of the source; without one there is nothing to append to.
     """
 
     read: int = 0
@@ -43,6 +45,16 @@ class Step:
     quarantined: int = 0
     withheld: int = 0
     left_out: int = 0
+    is_loaded: bool = True
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """When the stream was last asked, by both clocks, and until when the store then knew it."""
+
+    monotonic: float
+    at: datetime
+    known: datetime
 
 
 class Follower:
@@ -75,6 +87,17 @@ class Follower:
         self._contract = product.contract(source.name)
         self._needs = compile_features(product.features, product.resolutions).needs
         self._consents: tuple[int, pa.Table] | None = None
+        self._asked: _Asked | None = None
+        self._told: frozenset[str] = frozenset()
+
+    @property
+    def lag(self) -> timedelta | None:
+        """How far the store is behind the clock, failed steps included; `None` before it is known."""
+        asked = self._asked
+        if asked is None:
+            return None
+        since = timedelta(seconds=time.monotonic() - asked.monotonic)
+        return max(asked.at - asked.known, timedelta()) + since
 
     def step(self) -> Step:
         """Reads the messages since the last step and appends their events to the store.
@@ -88,12 +111,14 @@ class Follower:
         """
         state = self._store.state()
         if state is None or self._source not in state.sources:
-            return Step()  # the store has no load of the source to append to
+            self._asked = None
+            return Step(is_loaded=False)
         watermark = state.sources[self._source].watermark
         position = self._store.position(self._source)
         started = self._now()
-        batch = self._read(position, watermark)
         before = position.watermark if position else watermark
+        self._asked = _Asked(time.monotonic(), started, before)
+        batch = self._read(position, watermark)
         known = max(started, before) if batch.at_end else before
         if not batch.messages and position is not None and known - before < _HEARTBEAT:
             return Step()
@@ -106,8 +131,8 @@ class Follower:
         except VersionReplaced as replaced:
             _LOG.info("%s: %s; the next step reads from the end of that version's load", self.name, replaced)
             return Step()
-        for event in result.left_out:
-            _LOG.warning("%s: the event at %s is left out: %s", self.name, event.place, event.reason)
+        self._asked = replace(self._asked, known=known)
+        self._tell_left_out(result.left_out)
         return Step(len(batch.messages), added, result.quarantined, result.withheld, len(result.left_out))
 
     def close(self) -> None:
@@ -119,8 +144,17 @@ class Follower:
             try:
                 return self._tail.read(position.offsets, _MOST)
             except SourceBroken as error:
+                batch = self._tail.read(self._tail.offsets_at(watermark), _MOST)
                 _LOG.warning("%s; the stream is read again from %s", error, watermark)
+                return batch
         return self._tail.read(self._tail.offsets_at(watermark), _MOST)
+
+    def _tell_left_out(self, events: Sequence[LeftOut]) -> None:
+        """A line for the first event of each reason; later ones are in the counts of the steps."""
+        for event in events:
+            if event.reason not in self._told:
+                _LOG.warning("%s: the event at %s is left out: %s", self.name, event.place, event.reason)
+                self._told |= {event.reason}
 
     def _known_consents(self) -> pa.Table | None:
         """The consents in the lake now, `None` where none are needed; one that is not in the lake does not count."""

@@ -30,6 +30,7 @@ from resources.clock import Clock
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.tracking import Tracking
+from resources.tracking.tracking import DAGSTER_TAG
 
 
 def training_set_asset(product: Product) -> dg.AssetsDefinition:
@@ -101,8 +102,9 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         with permanent(LakeError, RowsError, SplitError, TrainingError):
             rows, split, encoder = labelled_rows(product, lake.read(source, version=training_set["version"]))
             candidates = train_candidates(rows, split, product.model)
+        tracking.end_left_open(product.name, lambda run_id: _is_over(context.instance, run_id))
         with tracking.run(
-            product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={"dagster_run": context.run.run_id}
+            product.name, f"{product.name} {clock.now():%Y-%m-%d}", tags={DAGSTER_TAG: context.run.run_id}
         ) as run:
             run.params(parameters(product, candidates))
             run.dataset(source, training_set["version"], context="training", uri=lake.folder(source), rows=len(rows))
@@ -123,6 +125,12 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         )  # fmt: skip
 
     return model
+
+
+def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run has ended; one that this instance does not know may be under way in another."""
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.is_finished
 
 
 def _refusal(product: Product, audit: dict[str, Any]) -> str:

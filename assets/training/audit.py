@@ -77,7 +77,7 @@ def audit_summary(evidence: AuditEvidence, policy: GatePolicy) -> dict[str, Any]
     """The summary of the audit for later stages and for the pins of the bundle."""
     verdict = leakage_verdict(evidence, policy)
     changed = sum(bool(feature.changed) for feature in evidence.features)
-    return {**verdict.to_dict(), "rows_computed_again": evidence.rows, "changed_features": float(changed)}
+    return {**verdict.to_dict(), "rows_recomputed": evidence.rows, "changed_features": float(changed)}
 
 
 def strongest(evidence: AuditEvidence) -> dict[str, Any]:

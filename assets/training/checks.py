@@ -32,7 +32,7 @@ def leakage_results(evidence: AuditEvidence, policy: GatePolicy) -> Sequence[dg.
                 severity=dg.AssetCheckSeverity.ERROR,
                 description="; ".join(finding.reason for finding in of_check) or description,
                 metadata={
-                    "rows_computed_again": evidence.rows,
+                    "rows_recomputed": evidence.rows,
                     "findings": dg.MetadataValue.json([finding.to_dict() for finding in of_check]),
                 },
             )

@@ -29,8 +29,11 @@ def _rules(contract: Contract) -> SourceRules:
 
 
 def _rule(column: Column, contract: Contract) -> ColumnRule | None:
-    if column.personal is not None:
+    if column.personal == "drop":
         return None
+    if column.personal == "token":
+        # The expectations are about the values before they are replaced.
+        return ColumnRule("string", column.required, tokenised=True)
     rule = ColumnRule(column.type, column.required)
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})

@@ -241,8 +241,11 @@ def _known_events(
     try:
         row_ids = _column(events, label.row_id, where).combine_chunks().cast(ids.type)
         values = _column(events, label.column, where).cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise RowsError(f"{where}: {label.row_id} or {label.column} is of a wrong type: {error}") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Without Arrow's error: it quotes the value that it cannot read.
+        raise RowsError(
+            f"{where}: {label.row_id} must be {ids.type}, as in the spine, and {label.column} a number"
+        ) from None
     positions = pc.index_in(row_ids, value_set=ids, skip_nulls=True).to_numpy(zero_copy_only=False)
     event_times, arrivals = _micros(events, "event_time", where), _micros(events, "known_at", where)
     # An event of a row outside this spine has a null position, which turns the array into floats with NaN.

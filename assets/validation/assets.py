@@ -4,7 +4,7 @@ Belongs here: running the audit, writing the quarantine, publishing the valid ro
 blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -20,7 +20,7 @@ from assets.validation.audit import Audit, ContractCannotRun, audit
 from assets.validation.checks import contract_check, contract_result
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
-from resources.lake.origins import made_from
+from resources.lake.origins import Reading, made_from
 
 
 def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -51,7 +51,6 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         with permanent(LakeError, ContractCannotRun):
             version = lake.version(raw)
             outcome = audit(contract, lake.read(raw, days=days, version=version), days)
-        record = {"run_id": context.run.run_id, **made_from({raw: version})}
         quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         check = contract_result(contract, outcome)
@@ -59,7 +58,8 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             yield check
             raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
-        allowed = _with_consent(product, source, lake, rows, days[-1])
+        allowed, consents = _with_consent(product, source, lake, rows, days[-1])
+        record = {"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})}
         commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
         yield watch.result(
             rows=commit.rows,
@@ -73,15 +73,22 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     return validated
 
 
-def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date) -> ConsentResult:
-    """The rows that the consents of days up to the last day allow."""
+def _with_consent(
+    product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date
+) -> tuple[ConsentResult, Mapping[str, Reading]]:
+    """The rows that the consents of days up to the last day allow, and what was read for it.
+
+    Consents that became known after a row say nothing about it: each day reads the days before it, and not those after.
+    """
     consent = product.contract(source.name).consent
     if consent is None:
-        return ConsentResult(rows, 0)
+        return ConsentResult(rows, 0), {}
     table = validated_table(product.name, consent.source)
     with permanent(LakeError):
-        known = [day for day in lake.days(table) if day <= last_day]
-        return apply_consent(consent, rows, lake.read(table, days=known))
+        version = lake.version(table)
+        known = [day for day in lake.days(table, version) if day <= last_day]
+        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version))
+    return allowed, {table: Reading(version, before=None)}
 
 
 def _blocked(product: Product, source: Source, outcome: Audit) -> str:

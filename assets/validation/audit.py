@@ -181,13 +181,30 @@ def _failed_expectations(contract: Contract, frame: pa.Table, suspect: np.ndarra
         config = result.expectation_config
         if not result.success and "unexpected_index_list" not in result.result:
             raise ContractCannotRun(
-                f"contract {contract.source}: {config.type} {config.kwargs} named no rows: {result.exception_info}"
+                f"contract {contract.source}: {config.type} of {_columns(config.kwargs)} cannot be evaluated"
+                f"{_why(contract, config.kwargs, result.exception_info)}; fix it in contracts/{contract.file}"
             )
         rows = positions[np.asarray(result.result.get("unexpected_index_list", []), dtype=np.int64)]
         column = config.kwargs.get("column") or config.kwargs.get("column_A") or ""
         if len(rows):
             failures.append(Failure(config.type, column, rows))
     return failures
+
+
+def _columns(kwargs: Mapping[str, Any]) -> str:
+    names = [value for name, value in kwargs.items() if name.startswith("column") and value]
+    return ", ".join(str(name) for value in names for name in (value if isinstance(value, list) else [value]))
+
+
+def _why(contract: Contract, kwargs: Mapping[str, Any], info: Mapping[str, Any]) -> str:
+    """The message of the failed evaluation; empty where it could quote a personal value or an entity key."""
+    private = {c.name for c in contract.columns if c.personal} | set(contract.entity_keys)
+    if private & set(_columns(kwargs).split(", ")):
+        return ""
+    # One error, or one for each metric.
+    infos = [info] if "exception_message" in info else list(info.values())
+    messages = dict.fromkeys(str(one["exception_message"]).strip() for one in infos if one.get("exception_message"))
+    return f" ({'; '.join(messages)[:300]})" if messages else ""
 
 
 def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:

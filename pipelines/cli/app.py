@@ -14,8 +14,8 @@ import warnings
 import typer
 
 from pipelines.cli import approvals, console, inspect, loop, products, services, serving
-from resources.dependencies import outage_of
 from resources.errors import LooplineError
+from resources.outages import outage_of
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
@@ -39,6 +39,7 @@ for command in (
     services.down,
     services.status,
     services.doctor,
+    services.probe,
     inspect.features,
     inspect.replay,
     inspect.tables,

@@ -42,8 +42,16 @@ class ProgressLines(logging.Handler):
             say(f"{record.getMessage():<32}{rows:>12,} rows {seconds:>8.1f} s", mark="done")
 
 
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a line of the root log is for people: not Dagster's three lines at each attempt to reach its database."""
+    return not str(record.msg).startswith("Retrying failed database connection")
+
+
 def show_progress() -> None:
     """Prints the progress log in this terminal."""
+    root = logging.getLogger()
+    if _is_wanted not in root.filters:
+        root.addFilter(_is_wanted)
     log = logging.getLogger("loopline.progress")
     log.setLevel(logging.INFO)
     log.propagate = False

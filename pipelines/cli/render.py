@@ -3,7 +3,7 @@
 Belongs here: a function for each kind of result. Does not belong here: the terminal (`console.py`), commands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from pipelines.operations.run_loop import LoopReport
     from pipelines.operations.tables import TableFacts
     from pipelines.services.lifecycle import ServiceStatus
+    from resources.dependencies import Dependency
 
 _SHOWN = 20
 """The largest number of decisions that a replay lists."""
@@ -205,6 +206,28 @@ def show_service(service: "ServiceStatus", to: "Console") -> None:
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:
     """The JSON object of `up`, `down` and `status`."""
     return {"services": [vars(service) for service in found]}
+
+
+def show_elsewhere(
+    here: Sequence[str], elsewhere: "Sequence[Dependency]", problems: "Mapping[Dependency, str]", to: "Console"
+) -> None:
+    """What `up` starts on this machine, and a line for each server that must run elsewhere."""
+    console.say(f"starts here: {', '.join(here)}; these servers must run already, and are not started:", to)
+    for one in elsewhere:
+        if one in problems:
+            console.say(f"{problems[one]}: {one.remedy}", to, mark="warning")
+        else:
+            console.say(f"{one.name:<18} {one.place}", to, mark="done")
+
+
+def elsewhere_json(
+    elsewhere: "Sequence[Dependency]", problems: "Mapping[Dependency, str]"
+) -> list[dict[str, str | None]]:
+    """Those servers in the JSON object of `up`; `problem` is null for a server that answers."""
+    return [
+        {"name": one.name, "place": one.place, "variable": one.variable, "problem": problems.get(one)}
+        for one in elsewhere
+    ]
 
 
 def show_features(found: "FeatureSurvey", to: "Console") -> None:

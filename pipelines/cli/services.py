@@ -1,4 +1,4 @@
-"""The commands for this machine: `up`, `down`, `status`, `doctor`.
+"""The commands for this machine: `up`, `down`, `status`, `doctor`, and for a container `probe`.
 
 Belongs here: their arguments, output and exit status. Does not belong here: the services (`pipelines.services`), the
 checks of the doctor (`pipelines.operations.doctor`).
@@ -6,26 +6,42 @@ checks of the doctor (`pipelines.operations.doctor`).
 
 import os
 from functools import partial
+from typing import Annotated
 
 import typer
 
 from pipelines.cli import console, render
 from pipelines.cli.arguments import Json
+from pipelines.services.probes import Probed
+from resources.dependencies import dependencies_of, problems_of, require
 from resources.environments import load_environment, part_of
 
 
 def up(json_: Json = False) -> None:
-    """Start the local services: Dagster's UI and daemon, MLflow, the decision service, the stream follower."""
+    """Start this project's services here: Dagster's UI and daemon, MLflow, the decision service, the stream follower.
+
+    It says which servers of the environment must run elsewhere; it starts none of those.
+    """
+    from pipelines.operations.run_job import dagster_instance
     from pipelines.operations.source_days import prepare_sandbox
+    from pipelines.services.catalog import services_of
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start
 
-    environment = load_environment()
+    environment, to = load_environment(), console.results(json_)
+    elsewhere = dependencies_of(environment)
+    problems = problems_of(elsewhere)
+    if elsewhere:
+        render.show_elsewhere([service.name for service in services_of(environment)], elsewhere, problems, to)
+    # Without its storage Dagster would be waited for during minutes; the other services wait for their servers.
+    require(environment, "Dagster's storage")
     check_ports(environment)
     prepare_sandbox(environment, console.say)
-    found = start(environment, report=partial(render.show_service, to=console.results(json_)))
+    with dagster_instance(environment):
+        pass  # the runs whose process is gone are ended: the daemon looks for them only after a minute
+    found = start(environment, report=partial(render.show_service, to=to))
     if json_:
-        console.print_json(render.services_json(found))
+        console.print_json({**render.services_json(found), "elsewhere": render.elsewhere_json(elsewhere, problems)})
 
 
 def down(json_: Json = False) -> None:
@@ -47,6 +63,22 @@ def status(json_: Json = False) -> None:
     if json_:
         console.print_json(render.services_json(found))
     if any(service.state != "running" for service in found):
+        raise typer.Exit(1)
+
+
+def probe(
+    service: Annotated[Probed, typer.Argument(help="dagster, daemon, decisions or stream")],
+    pid: Annotated[int, typer.Option(help="Process of the service, or one above it.")] = 1,
+    json_: Json = False,
+) -> None:
+    """For a container's probe: exit status 0 only if the container's service can do its work."""
+    from pipelines.services.probes import problem_of
+
+    problem = problem_of(service, load_environment(part=part_of(os.environ)).ports, pid=pid)
+    if json_:
+        console.print_json({"service": service, "ok": problem is None, "problem": problem or ""})
+    if problem is not None:
+        console.fail(f"{service}: {problem}")
         raise typer.Exit(1)
 
 

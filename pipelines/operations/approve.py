@@ -47,10 +47,10 @@ def answer_version(
         StillDecides: The rejected version decides now, and goes on deciding.
         RunFailed: The version is approved, but may not be promoted; the message says why.
         UnknownProduct: There is no product of that name.
-        DependencyDown: MLflow, the lock's database or the store of bundles does not answer; nothing is recorded.
+        DependencyDown: MLflow, the records or the store of bundles does not answer; nothing is recorded.
     """
     product = load_product(name)
-    require(environment, "MLflow", "MLflow's files", "database", "bundles", "Dagster's storage")
+    require(environment, "MLflow", "MLflow's files", "records", "bundles", "Dagster's storage")
     record_answer(environment, product, version, answer, by=by, reason=reason, overturns=overturns)
     if answer == "approve":
         with dagster_instance(environment) as instance:

@@ -1,7 +1,7 @@
 """Checks of this machine, each with the command that fixes the problem: `loopline doctor`.
 
-Belongs here: a function for each check, which returns a finding and changes nothing. Only the check of the runs ends
-something: the runs whose process is gone, as every command does. Does not belong here: the other fixes.
+Belongs here: a function for each check, which returns a finding and changes nothing. Only the checks of services and
+runs end something: what killed commands left behind, as every command does. Does not belong here: the other fixes.
 """
 
 import os
@@ -20,11 +20,14 @@ from packaging.requirements import Requirement
 from assets.governance.audit_database import open_audit
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.run_job import dagster_instance
+from pipelines.services.lifecycle import status
+from pipelines.services.probes import problem_of, service_at
 from resources.code_version import UnknownCodeVersion, code_version
 from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
 from resources.keys import MissingKey, signing_key
+from resources.processes.ended import ended_since
 from resources.processes.ports import port_holder, port_is_free
 from resources.processes.table import ProcessTable, is_alive
 from resources.spark.java import OLDEST, java_home
@@ -67,18 +70,21 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         code(),
     )
     if part_of(variables) == "decisions":
-        return (*everywhere, writable(environment.home), *keys(variables, environment.home, ("signing",)))
+        signing = keys(variables, environment.home, ("signing",))
+        return (*everywhere, writable(environment.home), *signing, services(environment))
     return (
         *everywhere,
         java(variables, environment.home),
         disk_space(environment.home),
         writable(environment.home),
+        services(environment),
         *ports(environment),
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
         *records(environment),
         sandbox(environment),
         *servers(environment, variables),
+        services(environment),
         runs(environment),
     )
 
@@ -158,8 +164,8 @@ def writable(home: Path) -> Finding:
 
 def ports(environment: Environment) -> tuple[Finding, ...]:
     """Whether each port is free or taken by a service that `loopline up` started."""
-    ours = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
-    return tuple(_port(name, port, ours) for name, port in environment.ports.model_dump().items())
+    service_ports = {process.port for process in ProcessTable(environment.home).all() if is_alive(process)}
+    return tuple(_port(name, port, service_ports) for name, port in environment.ports.model_dump().items())
 
 
 def keys(variables: Mapping[str, str], home: Path, names: tuple[str, ...] = _KEYS) -> tuple[Finding, ...]:
@@ -219,6 +225,34 @@ def servers(environment: Environment, variables: Mapping[str, str]) -> tuple[Fin
     )
 
 
+def services(environment: Environment, *, first: int = 1) -> Finding:
+    """Whether each service that `loopline up` started can do its work, or that of this container.
+
+    Named are also the services of the last day that were found dead or unable to work, and ended. A service that a
+    killed command had started for itself is ended here; one of `loopline up` waits for that command. A service that
+    nobody started is no fault.
+
+    Args:
+        first: The first process of the container.
+    """
+    table = ProcessTable(environment.home)
+    table.end(*(process for process in table.left_behind() if process.owner is not None))
+    ended = [one.sentence for one in ended_since(environment.home, datetime.now(UTC) - timedelta(days=1))]
+    started = {process.name for process in table.all()}
+    own = service_at(first)
+    if not started and own is not None:
+        problem = problem_of(own, environment.ports, pid=first)
+        remedy = "" if problem is None else "start the container again; its log has the reason"
+        return Finding("services", problem is None, f"{own} works" if problem is None else f"{own}: {problem}", remedy)
+    found = [service for service in status(environment) if service.name in started]
+    unwell = [f"{service.name} is {service.state}: {service.detail}" for service in found if service.state != "running"]
+    if unwell:
+        remedy = "loopline up, then read the log that `loopline status` names"
+        return Finding("services", False, "; ".join((*unwell, *ended)), remedy)
+    running = f"running: {', '.join(service.name for service in found)}" if found else "none is started here"
+    return Finding("services", True, "; ".join((running, *ended)))
+
+
 def runs(environment: Environment) -> Finding:
     """The runs of the last day whose process was killed; those that are not ended yet are ended.
 
@@ -241,13 +275,13 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _port(name: str, port: int, ours: set[int | None]) -> Finding:
+def _port(name: str, port: int, service_ports: set[int | None]) -> Finding:
     label = f"port {port}"
-    if port in ours:
+    if port in service_ports:
         return Finding(label, True, f"{name}, running")
     if port_is_free(port):
         return Finding(label, True, f"{name}, free")
-    remedy = "stop it, or set LOOPLINE_PORT_BASE to the first of four free ports"
+    remedy = "stop it, or set LOOPLINE_PORT_BASE to the first of five free ports"
     return Finding(label, False, f"{name}, taken by {port_holder(port)}", remedy)
 
 

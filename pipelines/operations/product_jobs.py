@@ -10,14 +10,15 @@ from datetime import date
 import dagster as dg
 
 from assets.materialising import materialised_days
+from assets.monitoring.assets import JUDGED_BY
 from assets.product import Product
-from assets.product.names import table_name
+from assets.product.names import DEPLOYMENT, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
 from pipelines.operations.run_job import run_job
 from pipelines.products import load_definitions
 from resources.errors import LooplineError
 from resources.lake import Lake
-from resources.lake.origins import stale_days
+from resources.lake.origins import days_made_with_another, stale_days
 from resources.naming import days_between
 
 
@@ -38,10 +39,24 @@ class ProductJobs:
         self._definitions = load_definitions(product.name)
         self._graph = self._definitions.resolve_asset_graph()
 
-    def run_days(self, stages: Sequence[Stage], days: tuple[date, date], *, again: bool) -> tuple[str, ...]:
+    def run_days(
+        self,
+        stages: Sequence[Stage],
+        days: tuple[date, date],
+        *,
+        again: bool,
+        stale_from: date | None = None,
+        judge: str | None = None,
+    ) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
-        Of an interrupted run only the rest is done: an asset that has every day runs only if one before it runs.
+        Of an interrupted run only the rest is done: an asset that has every day runs only if one before it runs. If a
+        run changed the content of days that others were made from, those are stale, and another run follows.
+
+        Args:
+            days: The days that must be there.
+            stale_from: From which day on stale days are materialised, if that is before `days`.
+            judge: Digest of the champion; days that another one has judged are materialised again. `None` for any.
 
         Raises:
             RunFailed: A step or a blocking check failed.
@@ -49,15 +64,13 @@ class ProductJobs:
         keys = self.keys(stages)
         if again:
             return self._run_daily(keys, days) if keys else ()
-        missing = {key: self._missing(key, days) for key in keys if self._is_daily(key)}
-        wanted = sorted({day for lacking in missing.values() for day in lacking})
-        if not wanted:
-            return ()
-        chosen: list[dg.AssetKey] = []
-        for key in keys:
-            if missing.get(key) or self._graph.get(key).parent_keys & set(chosen):
-                chosen.append(key)
-        return self._run_daily(chosen, (wanted[0], wanted[-1]))
+        ran: list[str] = []
+        for _ in keys:  # each run may make stale what comes after its last asset, so there are no more runs than assets
+            chosen, wanted = self._to_do(keys, days, min(days[0], stale_from or days[0]), judge)
+            if not chosen:
+                break
+            ran += self._run_daily(chosen, wanted)
+        return tuple(dict.fromkeys(ran))
 
     def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
         """Materialises the days of the named assets again.
@@ -83,6 +96,20 @@ class ProductJobs:
             run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys)
         return tuple(key.path[-1] for key in keys)
 
+    def run_deployment(self, version: str) -> tuple[str, ...]:
+        """Deploys a registered version, if deployment is one of this object's stages.
+
+        Raises:
+            RunFailed: The version may not be promoted; the message says why.
+        """
+        keys = [key for key in self.keys(MODEL) if key.path[-1] == DEPLOYMENT]
+        for key in keys:
+            run_job(
+                self._definitions, self._instance, retrain_name(self._product), selection=[key],
+                config={key: {"version": version}},
+            )  # fmt: skip
+        return tuple(key.path[-1] for key in keys)
+
     def keys(self, stages: Sequence[Stage]) -> list[dg.AssetKey]:
         """The assets of these stages that are also stages of this object, in the order of the loop."""
         wanted = [stage for stage in stages if stage in self._stages]
@@ -99,8 +126,33 @@ class ProductJobs:
     def _is_daily(self, key: dg.AssetKey) -> bool:
         return self._graph.get(key).partitions_def is not None
 
-    def _missing(self, key: dg.AssetKey, days: tuple[date, date]) -> list[date]:
-        """The days that the asset lacks, or that were made from older data than the present."""
-        stale = stale_days(self._lake, table_name(self._product.name, key.path[-1]))
-        have = materialised_days(self._instance, key) - stale
-        return [day for day in days_between(*days) if day not in have]
+    def _to_do(
+        self, keys: Sequence[dg.AssetKey], days: tuple[date, date], stale_from: date, judge: str | None
+    ) -> tuple[list[dg.AssetKey], tuple[date, date]]:
+        """The assets that lack days or have stale ones, with those after them, and the range of these days."""
+        daily = [key for key in keys if self._is_daily(key)]
+        stale = self._stale(daily)
+        wanted: set[date] = set()
+        chosen: list[dg.AssetKey] = []
+        for key in keys:
+            lacking: set[date] = set()
+            if key in daily:
+                have = materialised_days(self._instance, key) - self._judged_by_another(key, judge)
+                lacking = {day for day in days_between(*days) if day not in have}
+                lacking |= {day for day in stale[key] if stale_from <= day <= days[1]}
+            if lacking or self._graph.get(key).parent_keys & set(chosen):
+                chosen.append(key)
+            wanted |= lacking
+        return (chosen, (min(wanted), max(wanted))) if wanted else ([], days)
+
+    def _judged_by_another(self, key: dg.AssetKey, judge: str | None) -> frozenset[date]:
+        """The asset's days that another champion has judged."""
+        if judge is None:
+            return frozenset()
+        return days_made_with_another(self._lake, table_name(self._product.name, key.path[-1]), JUDGED_BY, judge)
+
+    def _stale(self, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, frozenset[date]]:
+        """For each asset its days that were made from other data than the present."""
+        tables = {key: table_name(self._product.name, key.path[-1]) for key in keys}
+        stale = stale_days(self._lake, tables.values())
+        return {key: stale[table] for key, table in tables.items()}

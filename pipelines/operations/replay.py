@@ -168,13 +168,13 @@ def _replayed(
     found: dict[str, Replayed] = {}
     versions: dict[str, int] = {}
     try:
-        for (version, digest), mine in by_bundle.items():
+        for (version, digest), records_of_bundle in by_bundle.items():
             bundle = released_bundle(product, Release(version=version, digest=digest), rollout, key)
             for source in bundle.parts.kernel.features.sources:
                 # One version of each table for all bundles, whatever is written meanwhile.
                 versions.setdefault(source, lake.version(validated_table(product, source)))
             replays = _BundleReplays(bundle, lake, store, versions, ticker)
-            found |= {one.decision_id: one for one in replays.of(mine)}
+            found |= {one.decision_id: one for one in replays.of(records_of_bundle)}
     finally:
         store.close()
     decisions = tuple(found[record.id] for record in records)

@@ -17,6 +17,7 @@ from assets.product import Product
 from assets.product.names import DEPLOYMENT
 from assets.rollout.keeper import Keeper
 from pipelines.products import load_product
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.rollout_store.store import RolloutStore
@@ -55,8 +56,11 @@ def repair(name: str, environment: Environment) -> Repair:
         RolloutError: The state cannot be read.
         TrackingError: The registry does not have the version that decides.
         UnknownProduct: There is no product of that name.
+        DependencyDown: MLflow, the database of the records or the store of bundles does not answer.
     """
-    product, keeper = load_product(name), keeper_of(environment)
+    product = load_product(name)
+    require(environment, "MLflow", "MLflow's files", "records", "bundles")
+    keeper = keeper_of(environment)
     with keeper.tracking.alone(product.name):
         repaired = keeper.repair(product.name, at=datetime.now(UTC))
         state = keeper.state(product.name)

@@ -3,9 +3,10 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days and stale days, of which another table, from which they were made, has newer data.
-It trains a model only if days were added or there is no champion. Days whose features were computed by other
-declarations than the present ones are outdated: they are materialised again, and a model is trained on them.
+A run materialises only missing days and stale days: those made from days of another table that have other content now.
+It trains a model only if the tables have other content than those of the champion, or there is no champion. Days whose
+features were computed by other declarations than the present ones are outdated: they are materialised again, and a
+model is trained on them.
 """
 
 import time
@@ -21,8 +22,9 @@ from assets.features.table.provenance import outdated_days
 from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
-from pipelines.jobs import DATA, STAGES, WATCH, Stage
+from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
 from pipelines.operations.fill_sandbox import Progress
+from pipelines.operations.model_state import model_signals, model_verdict
 from pipelines.operations.product_jobs import ProductJobs
 from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
 from pipelines.operations.run_job import dagster_instance
@@ -97,7 +99,7 @@ def run_loop(
     """
     started, product = time.perf_counter(), load_product(name)
     if "training" in STAGES[: STAGES.index(through) + 1]:
-        require(environment, "MLflow", "MLflow's files")
+        require(environment, "MLflow", "MLflow's files", "records")
     with (
         readable_days(product, environment, (first, last), progress) as days,
         dagster_instance(environment) as instance,
@@ -109,14 +111,14 @@ def run_loop(
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         _repair(product, environment, progress)
-        waiting = waiting_version(instance, product)
-        decided = _champion(product, environment) is not None or unanswered(product, environment, waiting)
-        if materialised or not decided:
-            materialised += jobs.run_model()
-            waiting = waiting_version(instance, product)
-        champion = _champion(product, environment)
+        again = again and bool(materialised)
+        materialised += _run_model(jobs, product, environment, instance, again=again, progress=progress)
+        waiting, champion = waiting_version(instance, product), _champion(product, environment)
         if champion is not None:  # else a version waits for an approver, and there is nothing to watch
-            materialised += jobs.run_days(WATCH, _watched(product, days), again=bool(materialised))
+            watched = _watched(product, days)
+            if materialised:
+                materialised += jobs.run_days(WATCH, watched, again=True)
+            materialised += jobs.run_days(WATCH, watched, again=False, stale_from=days[0], judge=champion.digest)
         return LoopReport(
             product=product,
             first=days[0],
@@ -124,7 +126,7 @@ def run_loop(
             stages=_facts(instance, jobs.keys(STAGES)),
             champion=champion,
             waiting=waiting if unanswered(product, environment, waiting) else None,
-            materialised=materialised,
+            materialised=tuple(dict.fromkeys(materialised)),
             wall_seconds=time.perf_counter() - started,
         )
 
@@ -145,6 +147,37 @@ def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment,
     return jobs.run_days(("features",), (outdated[0], outdated[-1]), again=True)
 
 
+def _run_model(
+    jobs: ProductJobs,
+    product: Product,
+    environment: Environment,
+    instance: dg.DagsterInstance,
+    *,
+    again: bool,
+    progress: Progress,
+) -> tuple[str, ...]:
+    """Trains and deploys a model of the present tables, or deploys the one that a killed run has registered.
+
+    Args:
+        again: Whether days were given: then a model is trained even if their content is equal.
+    """
+    if not jobs.keys(MODEL):
+        return ()
+    if again:
+        return jobs.run_model()
+    waiting = waiting_version(instance, product)
+    waits = waiting["version"] if waiting is not None and unanswered(product, environment, waiting) else None
+    signals = model_signals(product, environment, instance, _champion(product, environment), waits)
+    verdict = model_verdict(signals)
+    if verdict.action == "train":
+        return jobs.run_model()
+    if not signals.champion_current:
+        progress(f"{product.name}: {'; '.join(verdict.reasons)}")
+    if verdict.action == "deploy" and signals.candidate is not None:
+        return jobs.run_deployment(signals.candidate.version)
+    return ()
+
+
 def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[StageFacts, ...]:
     """The figures of each asset's last materialisation; an asset without one is left out."""
     found = []
@@ -158,9 +191,9 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
 
 
 def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
-    """The days to monitor: so many that the outcomes of a whole window have matured on the last day."""
-    reach = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
-    return max(days[0], days[1] - reach), days[1]
+    """The days to monitor: enough for the outcomes of a whole window to have matured by the last day."""
+    lookback = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
+    return max(days[0], days[1] - lookback), days[1]
 
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:

@@ -48,7 +48,7 @@ def services_of(environment: Environment) -> tuple[Service, ...]:
 
 def planned_services(environment: Environment) -> tuple[Service, ...]:
     """All services of the environment, including a bureau whose sandbox is not filled yet."""
-    found = [_dagster(environment), _daemon(), _decisions(environment), _stream()]
+    found = [_dagster(environment), _daemon(), _decisions(environment), _stream(environment)]
     if not environment.mlflow_tracking_uri.startswith(("http://", "https://")):
         found.insert(0, _mlflow(environment))
     if environment.bureau_url == local(environment.ports.bureau):
@@ -136,10 +136,16 @@ def _decisions(environment: Environment) -> Service:
     )
 
 
-def _stream() -> Service:
+def _stream(environment: Environment) -> Service:
     """Follows the products' streams into the online stores; it waits for streams and stores that do not exist yet."""
-    command = (sys.executable, "-m", "pipelines.services.stream_follower")
-    return Service(name="stream", command=command, port=None, address="", probe="")
+    port = environment.ports.stream
+    return Service(
+        name="stream",
+        command=(sys.executable, "-m", "pipelines.services.stream_follower", "--port", str(port)),
+        port=port,
+        address=local(port),
+        probe=f"{local(port)}/livez",
+    )
 
 
 def _workspace() -> tuple[str, str]:

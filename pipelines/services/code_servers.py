@@ -1,25 +1,34 @@
 """The code servers of Dagster's web server and of its daemon: one process for each code location.
 
-Belongs here: which code servers of a service are gone. Dagster does not start a killed one again, and no run of its
-location can be started or scheduled without it. Does not belong here: starting services (`lifecycle.py`).
+Belongs here: which code servers of a service are gone. The web server does not start a killed one again, the daemon at
+best after a minute, and no run of its location can be started or scheduled without it. Does not belong here: starting
+services (`lifecycle.py`), the probes of containers (`probes.py`).
 """
 
-import yaml
+from collections.abc import Sequence
 
 from pipelines.services.catalog import ServiceName
 from resources.environments import CHECKOUT
-from resources.processes.table import ServiceProcess, command_lines
+from resources.yaml_files import read_yaml
 
 WITH_CODE_SERVERS: tuple[ServiceName, ...] = ("dagster", "daemon")
 
 
-def lacking_code_servers(process: ServiceProcess) -> tuple[str, ...]:
-    """The code locations of the workspace whose code server does not run below this process."""
-    running = command_lines(process)
-    workspace = yaml.safe_load((CHECKOUT / "workspace.yaml").read_text(encoding="utf-8"))
+def lacking_code_servers(running: Sequence[str]) -> tuple[str, ...]:
+    """The code locations of the workspace whose code server is not among the running processes.
+
+    Args:
+        running: The command lines of the processes below a web server or a daemon.
+    """
+    workspace = read_yaml(CHECKOUT / "infra" / "dagster" / "workspace.yaml")
     modules = [entry["python_module"] for entry in workspace["load_from"]]
     return tuple(
         module["location_name"]
         for module in modules
         if not any(module["module_name"] in line.replace("=", " ").split() for line in running)
     )
+
+
+def gone(locations: Sequence[str]) -> str:
+    """What it means that the code servers of these locations are gone."""
+    return f"the code server of {', '.join(locations)} is gone, so no run of it can start"

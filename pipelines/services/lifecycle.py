@@ -5,23 +5,26 @@ services (`catalog.py`), the life of a process (`resources.processes.table`), th
 """
 
 import fcntl
+import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
-from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers
+from pipelines.services.code_servers import WITH_CODE_SERVERS, gone, lacking_code_servers
+from pipelines.services.stream_health import HealthUnknown, told_health
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
 from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.spawning import ProcessError
 from resources.processes.table import (
-    ProcessError,
     ProcessTable,
     ServiceProcess,
+    command_lines,
     is_alive,
     log_tail,
     wait_until_answers,
@@ -35,6 +38,9 @@ State = Literal["running", "silent", "broken", "died", "stopped"]
 _START_SECONDS = 240.0
 # A service that answers may still be loading a bundle or a code location.
 _SETTLE_SECONDS = 20.0
+# A service that is older and does not answer has not just been started.
+_YOUNG_SECONDS = 40.0
+_ANSWER_SECONDS = 6.0
 
 
 class ServiceError(LooplineError):
@@ -70,7 +76,8 @@ def _unreported(_: ServiceStatus) -> None:
 def up(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
     """Starts the services that do not run, and returns once all answer; running services are left alone.
 
-    A web server or daemon of Dagster that lost a code server is started again.
+    A web server or daemon of Dagster that lost a code server is started again, and so is a service that lives but does
+    not answer any more. What a killed command or service left behind is ended first.
 
     A service that answers may still be `broken`: a code location does not load, a bundle is refused.
 
@@ -85,8 +92,9 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     table = ProcessTable(environment.home)
     services = services_of(environment)
     with _alone(environment.home):
-        _end_orphans(table)
-        _end_crippled(table)
+        table.end(*table.left_behind())
+        _end_crippled(table, services)
+        _take_over(table)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
@@ -112,7 +120,7 @@ def check_ports(environment: Environment) -> None:
     """
     table = ProcessTable(environment.home)
     with _alone(environment.home):
-        _end_orphans(table)
+        table.end(*table.left_behind())
         running = {process.name for process in table.all()}
         _refuse_taken_ports([service for service in planned_services(environment) if service.name not in running])
 
@@ -143,7 +151,8 @@ def prepare_dagster_home(environment: Environment) -> Path:
     """Creates the folder of the Dagster instance with its settings, and returns it, the value of DAGSTER_HOME."""
     home = environment.dagster_home
     template = CHECKOUT / "infra" / "dagster" / ("local.yaml" if environment.name == "local" else "prod.yaml")
-    settings = template.read_text(encoding="utf-8").replace("${DAGSTER_HOME}", str(home))
+    text = template.read_text(encoding="utf-8")
+    settings = text.replace("${DAGSTER_HOME}", str(home))
     target = home / "dagster.yaml"
     with _alone(home):
         if not target.exists() or target.read_text(encoding="utf-8") != settings:
@@ -151,36 +160,66 @@ def prepare_dagster_home(environment: Environment) -> Path:
             beside.write_text(settings, encoding="utf-8")
             beside.replace(target)
         if environment.name == "local":
-            _create_databases(home)
+            _create_databases(home, text)
     return home
 
 
-def _create_databases(home: Path) -> None:
-    """Creates the SQLite databases of the instance, once.
+def _create_databases(home: Path, template: str) -> None:
+    """Creates the SQLite databases of the instance, once; each of its folders appears whole or not at all.
 
-    Two processes that open a new instance at the same time both write the version of its schema, and Dagster cannot
-    read an instance with two versions.
+    Dagster cannot read an instance whose creation was cut off, nor one that two processes created at the same time.
     """
-    marker = home / "databases-made"
-    if not marker.exists():
-        from dagster import DagsterInstance
+    marker = home / "databases-created"
+    if marker.exists():
+        return
+    from dagster import DagsterInstance
 
-        with DagsterInstance.from_config(str(home)) as instance:
-            for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
-                if storage is not None:
-                    storage.alembic_version()
-        marker.touch()
+    making = home / ".making"
+    if making.exists():
+        shutil.rmtree(making)  # left by a killed process
+    making.mkdir()
+    (making / "dagster.yaml").write_text(template.replace("${DAGSTER_HOME}", str(making)), encoding="utf-8")
+    with DagsterInstance.from_config(str(making)) as instance:
+        for storage in (instance.run_storage, instance.event_log_storage, instance.schedule_storage):
+            if storage is not None:
+                storage.alembic_version()
+    for folder in [entry for entry in making.iterdir() if entry.is_dir()]:
+        if not (home / folder.name).exists():
+            folder.rename(home / folder.name)
+    shutil.rmtree(making)
+    marker.touch()
 
 
-def _end_orphans(table: ProcessTable) -> None:
-    """Ends the children of services that died: they may still hold a port."""
-    table.stop(*(process for process in table.all() if not is_alive(process)))
+def _end_crippled(table: ProcessTable, services: Sequence[Service]) -> None:
+    """Ends the services that lost a part of themselves: a code server, which Dagster does not start again, or a worker.
+
+    A service that does not answer is given time to start: a killed `loopline up` may have started it a moment ago.
+    """
+    probes: Mapping[str, str] = {service.name: service.probe for service in services}
+    for process in table.all():
+        lacking = lacking_code_servers(command_lines(process)) if process.name in WITH_CODE_SERVERS else ()
+        probe = probes.get(process.name)
+        if lacking:
+            table.end(process, why=f"the code server of {', '.join(lacking)} was gone")
+        elif probe and not _answers_soon(probe, process.started):
+            table.end(process, why="it did not answer any more")
 
 
-def _end_crippled(table: ProcessTable) -> None:
-    """Ends the services that lost a code server, which Dagster does not start again."""
-    started = [process for process in table.all() if process.name in WITH_CODE_SERVERS]
-    table.stop(*(process for process in started if lacking_code_servers(process)))
+def _answers_soon(probe: str, started: float) -> bool:
+    """Whether the address answers within a few seconds, or until its service, started at a moment, is not young."""
+    deadline = max(time.time() + _ANSWER_SECONDS, started + _YOUNG_SECONDS)
+    while not answers(probe):
+        if time.time() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def _take_over(table: ProcessTable) -> None:
+    """Keeps the services that a command which still runs has started for itself: its end does not stop them."""
+    for process in table.all():
+        if process.owner is not None:
+            table.keep(process)
 
 
 def _refuse_taken_ports(services: Sequence[Service]) -> None:
@@ -190,7 +229,7 @@ def _refuse_taken_ports(services: Sequence[Service]) -> None:
         if service.port is not None and not port_is_free(service.port)
     ]
     if taken:
-        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of four free ports")
+        raise ServiceError(f"{'; '.join(taken)}: stop it, or set LOOPLINE_PORT_BASE to the first of five free ports")
 
 
 def _start(table: ProcessTable, service: Service, environment: Environment) -> ServiceProcess:
@@ -231,15 +270,17 @@ def _state(service: Service, process: ServiceProcess | None, environment: Enviro
         return _with_code_servers(process, *_daemon_health(environment))
     if service.name == "decisions":
         return _champions(environment)
+    if service.name == "stream":
+        return _streams(environment)
     return "running", ""
 
 
 def _with_code_servers(process: ServiceProcess, state: State, detail: str) -> tuple[State, str]:
     """The state of a service of Dagster that has this state by its own account."""
-    lacking = lacking_code_servers(process) if state == "running" else ()
+    lacking = lacking_code_servers(command_lines(process)) if state == "running" else ()
     if not lacking:
         return state, detail
-    return "broken", f"the code server of {', '.join(lacking)} is gone, so no run of it can start; run: loopline up"
+    return "broken", f"{gone(lacking)}; run: loopline up"
 
 
 def _code_locations(environment: Environment) -> tuple[State, str]:
@@ -265,6 +306,15 @@ def _champions(environment: Environment) -> tuple[State, str]:
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
         return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
     return "running", "no champion is rolled out yet, so no decision is possible; run: loopline demo"
+
+
+def _streams(environment: Environment) -> tuple[State, str]:
+    try:
+        found = told_health(local(environment.ports.stream))
+    except HealthUnknown as error:
+        return "silent", str(error)
+    unwell = [one.sentence for one in found if not one.is_well]
+    return ("broken" if unwell else "running"), "; ".join(unwell or [one.sentence for one in found])
 
 
 def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:

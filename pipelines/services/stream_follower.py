@@ -1,16 +1,20 @@
 """The process that follows every stream of every product into the online stores.
 
-    python -m pipelines.services.stream_follower
+    python -m pipelines.services.stream_follower [--host 127.0.0.1] [--port 4704]
 
 Belongs here: the list of streams, the loop over them, retries after failures. Does not belong here: the step of one
-stream (`assets.streaming.follower`).
+stream (`assets.streaming.follower`), the pages on which the process tells how it fares (`stream_health.py`).
 """
 
+import argparse
+import faulthandler
 import logging
+import re
 import signal
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from assets.product import Product, StreamTopic
@@ -18,13 +22,15 @@ from assets.streaming.follower import Follower
 from assets.validation.audit import ContractCannotRun
 from pipelines.connections import clock_of, source_systems
 from pipelines.products import load_product, product_names
+from pipelines.services.stream_health import PortTaken, StreamHealth, Why, told
 from resources.environments import Environment, load_environment
+from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.online_store.errors import EventError
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import StoreError
-from resources.processes.loops import Loop, described
+from resources.processes.loops import Loop, LoopHealth, described
 from resources.sandbox.world.incidents import SandboxError
 from resources.sources.readers import SourceError
 from resources.sources.tails import Tail
@@ -34,7 +40,10 @@ _PAUSE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
 _EXPIRY_SECONDS = 3600.0
 # The messages of these errors contain a remedy and no personal data.
-_FORESEEN = (SourceError, StoreError, LakeError, EventError, ContractCannotRun, SandboxError)
+_FORESEEN: tuple[tuple[type[LooplineError], Why], ...] = (
+    (SourceError, "stream"), (StoreError, "store"), (EventError, "store"), (LakeError, "lake"),
+    (ContractCannotRun, "contract"), (SandboxError, "clock"),
+)  # fmt: skip
 
 
 def followed(product: Product) -> tuple[StreamTopic, ...]:
@@ -51,9 +60,18 @@ def _tail(product: Product, source: StreamTopic, environment: Environment) -> Ta
 
 @dataclass
 class _Followed:
+    """A stream and how it fares.
+
+    Attributes:
+        problem: The last failure; empty while it is followed.
+        told: The failures that the log has since it was last followed, without their numbers.
+    """
+
     follower: Follower
     retry_at: float = 0.0
     problem: str = ""
+    why: Why | None = "starting"
+    told: set[str] = field(default_factory=set)
 
 
 class Following:
@@ -62,6 +80,8 @@ class Following:
     def __init__(self, environment: Environment, products: Sequence[Product]) -> None:
         self._loop = Loop("streams", self._turn, retry=_RETRY_SECONDS)
         self._expire_at = time.monotonic() + _EXPIRY_SECONDS
+        self._moved = time.monotonic()
+        self._unexpired: dict[str, str] = {}
         self._stores = OnlineStores(environment.online_store)
         self._clocks = {product.name: clock_of(product, environment) for product in products}
         lake, keys = Lake(environment.lake), Keys.of(environment.home)
@@ -92,27 +112,40 @@ class Following:
         """Ends `run` after the present step."""
         self._loop.stop()
 
+    def health(self) -> tuple[StreamHealth, ...]:
+        """How each stream is followed; safe to call from any thread."""
+        return tuple(_health(one) for one in self._followed)
+
+    def loop_health(self) -> LoopHealth:
+        """How the loop over the streams fares."""
+        return self._loop.health()
+
+    def silent_seconds(self) -> float:
+        """For how long no step has ended."""
+        return time.monotonic() - self._moved
+
     def _turn(self) -> float:
         """One step of every stream; seconds to pause before the next."""
         busy = [one for one in self._followed if self._step(one)]
         if time.monotonic() > self._expire_at:
             self._expire_at = time.monotonic() + _EXPIRY_SECONDS
             self._expire()
+        self._moved = time.monotonic()
         return 0.0 if busy else _PAUSE_SECONDS
 
     def _step(self, one: _Followed) -> bool:
         """Whether the step read messages."""
+        self._moved = time.monotonic()
         if time.monotonic() < one.retry_at:
             return False
         try:
             done = one.follower.step()
-        except _FORESEEN as error:
-            return self._failed(one, str(error))
         except Exception as error:  # noqa: BLE001 - a fault of the code in one stream must not stop the others
-            return self._failed(one, f"{described(error)}; the other streams are still followed")
+            return self._failed(one, error)
         if one.problem:
             _LOG.warning("%s is followed again", one.follower.name)
-            one.problem = ""
+        one.problem, one.why = "", None if done.is_loaded else "not_loaded"
+        one.told.clear()
         if done.read:
             _LOG.info(
                 "%s: %d messages, %d new events, %d quarantined, %d withheld, %d left out",
@@ -120,10 +153,15 @@ class Following:
             )  # fmt: skip
         return done.read > 0
 
-    def _failed(self, one: _Followed, problem: str) -> bool:
-        if problem != one.problem:
+    def _failed(self, one: _Followed, error: Exception) -> bool:
+        """Tells each failure once until the stream is followed again, also where two of them take turns."""
+        why = next((why for kind, why in _FORESEEN if isinstance(error, kind)), None)
+        problem = f"{described(error)}; the other streams are still followed" if why is None else str(error)
+        kind = re.sub(r"\d+", "#", problem)
+        if kind not in one.told:
             _LOG.error("%s is not followed: %s", one.follower.name, problem)
-        one.problem, one.retry_at = problem, time.monotonic() + _RETRY_SECONDS
+            one.told.add(kind)
+        one.problem, one.why, one.retry_at = problem, why or "fault", time.monotonic() + _RETRY_SECONDS
         return False
 
     def _expire(self) -> None:
@@ -132,25 +170,51 @@ class Following:
                 store = self._stores.of(name)
                 removed = store.expire(clock.now()) if store.state() else 0
             except StoreError as error:
-                _LOG.warning("%s: expired events are not removed yet: %s", name, error)
+                self._not_expired(name, str(error))
             except Exception as error:  # noqa: BLE001 - as in a step
-                _LOG.error("%s: expired events are not removed yet: %s", name, described(error))
+                self._not_expired(name, described(error))
             else:
+                self._unexpired.pop(name, None)
                 _LOG.info("%s: removed %d events older than every window", name, removed)
 
+    def _not_expired(self, name: str, problem: str) -> None:
+        if self._unexpired.get(name) != problem:
+            _LOG.warning("%s: expired events are not removed yet: %s", name, problem)
+        self._unexpired[name] = problem
 
-def main() -> None:
-    """Runs the process; SIGTERM and SIGINT end it after the present step."""
+
+def _health(one: _Followed) -> StreamHealth:
+    lag = one.follower.lag
+    seconds = None if lag is None else round(lag.total_seconds(), 1)
+    return StreamHealth(one.follower.name, one.why, one.problem, seconds)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the process; SIGTERM and SIGINT end it after the present step. Exit status 1 if its port is taken."""
+    faulthandler.enable()  # as in the decision service: a store's file that is cut while it is read ends the process
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    following = Following(load_environment(), [load_product(name) for name in product_names()])
+    environment = load_environment()
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.services.stream_follower", description="Follows the streams into the online stores."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="where /livez, /readyz and /metrics are answered")
+    parser.add_argument("--port", type=int, default=environment.ports.stream)
+    options = parser.parse_args(arguments)
+    following = Following(environment, [load_product(name) for name in product_names()])
 
     def end(_number: int, _frame: FrameType | None) -> None:
         following.stop()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    following.run()
+    try:
+        with told(following, options.host, options.port):
+            following.run()
+    except PortTaken as error:
+        _LOG.error("%s", error)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

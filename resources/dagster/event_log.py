@@ -85,7 +85,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             stored = list(zip(events, self._insert(connection, events), strict=True))
             assets = [(entry, number) for entry, number in stored if entry.dagster_event_type not in ASSET_CHECK_EVENTS]
             self._store_asset_event_tags(connection, [entry for entry, _ in assets], [number for _, number in assets])
-            for entry, number in _last_of_each_kind(assets):
+            for entry, number in last_of_each_kind(assets):
                 self._store_asset_event(connection, entry, number)
         for entry, number in stored:
             if entry.dagster_event_type in ASSET_CHECK_EVENTS:
@@ -132,7 +132,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 self._open.connections = {}
 
 
-def _last_of_each_kind(stored: Sequence[tuple[EventLogEntry, int]]) -> list[tuple[EventLogEntry, int]]:
+def last_of_each_kind(stored: Sequence[tuple[EventLogEntry, int]]) -> list[tuple[EventLogEntry, int]]:
     """The last event of each type for each asset, in their order.
 
     The row of an asset keeps only the last event of each type, so storing these is equal to storing all.

@@ -3,7 +3,8 @@
 Belongs here: how a run is executed in its process, and how a step waits for a slot of its pool. Does not belong here:
 which process executes which run (`run_owners.py`), starting runs (`pipelines.operations`).
 
-Dagster's own executor waits for a pool without a pause, and hears neither SIGTERM nor SIGINT meanwhile.
+Dagster's own executor waits for a pool without a pause, and hears neither SIGTERM nor SIGINT meanwhile. It also starts
+a step again that a signal has ended, where the step has a retry policy.
 """
 
 import logging
@@ -12,9 +13,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Any
 
 import dagster as dg
-from dagster._core.errors import raise_execution_interrupts
+from dagster._core.errors import DagsterExecutionInterruptedError, raise_execution_interrupts
 from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
@@ -108,4 +110,18 @@ def patient_executor(_context: dg.InitExecutorContext) -> PatientExecutor:
 
 def _steps(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
     with PatientPools(job_context.instance, job_context.dagster_run) as pools:
-        yield from inner_plan_execution_iterator(job_context, execution_plan, pools)
+        for event in inner_plan_execution_iterator(job_context, execution_plan, pools):
+            yield event
+            if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY and _was_interrupted(event):
+                # Dagster counts a signal as a failure of a step with a retry policy, and the run would go on.
+                raise DagsterExecutionInterruptedError
+
+
+def _was_interrupted(event: DagsterEvent) -> bool:
+    """Whether a signal ended the attempt of a step."""
+    error: Any = event.step_retry_data.error
+    while error is not None:
+        if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+            return True
+        error = error.cause or error.context
+    return False

@@ -8,6 +8,7 @@ Dagster ends no run whose process was killed: it stays `STARTED`, its slots stay
 one of them waits for ever.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from resources.outages import outage_of
 from resources.processes.identity import HEARTBEAT_SECONDS, ProcessIdentity
+from resources.processes.loops import described
+
+_LOG = logging.getLogger("loopline.runs")
 
 # A run that is executed again gets the tags of the first; each value opens with the id of the run of which it speaks.
 _OWNER = "loopline/owner"
@@ -75,7 +80,12 @@ def owned(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
     def beat() -> None:
         while not over.wait(HEARTBEAT_SECONDS):
-            instance.add_run_tags(run_id, {_HEARTBEAT: f"{run_id} {datetime.now(UTC).isoformat()}"})
+            try:
+                instance.add_run_tags(run_id, {_HEARTBEAT: f"{run_id} {datetime.now(UTC).isoformat()}"})
+            except Exception as error:  # noqa: BLE001 - without later heartbeats other machines would end a living run
+                _LOG.warning(
+                    "the heartbeat of run %s is not recorded yet: %s", run_id, outage_of(error) or described(error)
+                )
 
     heart = threading.Thread(target=beat, name=f"heartbeat of run {run_id}", daemon=True)
     heart.start()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.fs as pafs
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
@@ -28,6 +28,12 @@ _COMMIT_ATTEMPTS = 8
 _MARK = "loopline.commit"
 DAYS = "loopline.days"
 """The days that a commit replaced, in its metadata: `<first>/<last>`."""
+CONTENT = "loopline.content"
+"""The hash of the content of each of these days, in the commit's metadata, as JSON."""
+
+# By default the log of a table loses its entries after thirty days and a hundred commits, and with them the versions
+# that models pin, and the origins of days.
+_KEEP_ALL = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 class DeltaLogs:
@@ -114,7 +120,7 @@ class DeltaLogs:
             try:
                 opened.create_write_transaction(
                     [*adds], "overwrite", self.schema(table), partition_by,
-                    partition_filters=filters, commit_properties=properties,
+                    partition_filters=filters, commit_properties=properties, post_commithook_properties=_KEEP_ALL,
                 )  # fmt: skip
                 return self._version_of(table, mark, since)
             except CommitFailedError:
@@ -174,4 +180,5 @@ class DeltaLogs:
                 )
         new = [field for field in schema if known.get_field_index(field.name) < 0]
         if new:
-            self.opened(table).alter.add_columns(Schema.from_arrow(pa.schema(new)).fields)
+            fields = Schema.from_arrow(pa.schema(new)).fields
+            self.opened(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)

@@ -23,7 +23,8 @@ import pyarrow.fs as pafs
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
-from resources.lake.delta import DeltaLogs
+from resources.lake.content import ordered_hash
+from resources.lake.delta import CONTENT, DeltaLogs
 from resources.lake.errors import LakeError, SchemaConflict
 from resources.lake.parquet import CHECKED, write_parquet
 from resources.lake.reading import damaged, read_files
@@ -199,7 +200,10 @@ class Lake:
         days: Sequence[date] | None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Commit:
-        """Makes files in the table's folder the whole content of the given days, in one commit."""
+        """Makes files in the table's folder the whole content of the given days, in one commit.
+
+        The commit records a hash of each day's content, so that the log alone says which days were changed.
+        """
         actions = [
             AddAction(
                 path=file.path,
@@ -211,7 +215,8 @@ class Lake:
             )
             for file in files
         ]
-        version = self._logs.commit(table, schema, actions, days, metadata or {})
+        record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(_contents(files, days))})}
+        version = self._logs.commit(table, schema, actions, days, record)
         rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
         return Commit(table, version, rows, size, len(files), tuple(days or ()))
 
@@ -222,11 +227,21 @@ class Lake:
         if not is_s3(self.uri):  # S3 has no folders
             self._logs.files.create_dir(full.rpartition("/")[0], recursive=True)
         write_parquet(data, full, self._logs.files)
-        return DataFile(path, day, data.num_rows, self._logs.files.get_file_info(full).size)
+        content = "" if day is None else ordered_hash(data)
+        return DataFile(path, day, data.num_rows, self._logs.files.get_file_info(full).size, content)
 
     def _discard(self, table: str, files: Iterable[DataFile]) -> None:
         for file in files:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
+
+
+def _contents(files: Sequence[DataFile], days: Sequence[date]) -> dict[str, str]:
+    """The hash of each day's content, empty for a day without rows; a day whose files have no hash is left out."""
+    hashes: dict[date | None, list[str]] = {day: [] for day in days}
+    for file in files:
+        hashes.setdefault(file.day, []).append(file.content)
+    # A day usually has one file; of several the hashes stand side by side, whatever the files are called.
+    return {str(day): "+".join(sorted(found)) for day, found in hashes.items() if all(found)}
 
 
 def _by_day(table: str, data: pa.Table, days: Sequence[date]) -> list[tuple[date | None, pa.Table]]:

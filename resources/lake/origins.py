@@ -1,61 +1,148 @@
-"""The origin of each day of a table: the versions of other tables from which it was made.
+"""The origin of each day of a table: what was read of other tables when the day was made.
 
-Belongs here: recording these versions in a commit, and finding the days that were made from older versions than the
-present ones. Does not belong here: which table is made from which (`assets`), making days again (`pipelines`).
+Belongs here: recording it in a commit, and finding the days that were made from other content than the present one.
+Does not belong here: which table is made from which (`assets`), making days again (`pipelines`).
+
+Only the tables' logs are read. A commit records the hash of each day that it replaced, so a day that was made again
+with equal content makes nothing stale.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import date
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
-from resources.lake.delta import DAYS
+from resources.lake.delta import CONTENT, DAYS
 from resources.lake.lake import Lake
 from resources.naming import days_between
 
 _READ = "loopline.read"
 
 
-def made_from(versions: Mapping[str, int]) -> dict[str, str]:
-    """The metadata of a commit whose days were made from the same days of these versions of tables."""
-    return {_READ: json.dumps(dict(versions), sort_keys=True)}
+@dataclass(frozen=True)
+class Reading:
+    """What every day of a commit read of another table.
+
+    Attributes:
+        version: The version of the other table.
+        before: How many days before the day were read besides the day itself; `None` for all earlier days.
+    """
+
+    version: int
+    before: int | None = 0
 
 
-def stale_days(lake: Lake, table: str) -> frozenset[date]:
-    """The days of a table of which another table, from which they were made, has newer content now.
+def made_from(readings: Mapping[str, Reading]) -> dict[str, str]:
+    """The metadata of a commit whose days were made from these readings of other tables, by table."""
+    return {_READ: json.dumps({table: [read.version, read.before] for table, read in readings.items()}, sort_keys=True)}
 
-    A day whose commit does not name its origin, or is no longer in the log, counts as up to date.
+
+def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:
+    """For each table the days that were made from days of other tables which have other content now.
+
+    A day whose commit does not name its origin, or is no longer in the log, counts as up to date. Of a day that was
+    replaced by code that recorded no hashes, each version counts as other content.
 
     Raises:
         LakeError: A log cannot be read.
     """
-    if not lake.exists(table):
-        return frozenset()
-    origins: dict[date, Mapping[str, int]] = {}
+    origins = {table: _origins(lake, table) for table in tables}
+    read = {upstream for of_days in origins.values() for readings in of_days.values() for upstream in readings}
+    changes = {upstream: _Changes(_contents(lake, upstream)) for upstream in read}
+    return {
+        table: frozenset(
+            day
+            for day, readings in of_days.items()
+            if any(changes[upstream].between(day, reading) for upstream, reading in readings.items())
+        )
+        for table, of_days in origins.items()
+    }
+
+
+def changed_days(lake: Lake, table: str, version: int) -> tuple[date, ...]:
+    """The days of a table, in order, whose content now is not what it was at a version.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    return tuple(_Changes(_contents(lake, table)).since(version))
+
+
+def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[date]:
+    """The days of a table whose last commit recorded another value than this one under the name.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    recorded: dict[date, str] = {}
     for commit, days in _commits(lake, table):
-        read: Mapping[str, int] = json.loads(commit.get(_READ, "{}"))
         for day in days:
-            origins.setdefault(day, read)
-    newest = {upstream: _newest(lake, upstream) for upstream in {name for read in origins.values() for name in read}}
-    return frozenset(
-        day
-        for day, read in origins.items()
-        if any(newest[upstream].get(day, -1) > version for upstream, version in read.items())
-    )
+            recorded.setdefault(day, str(commit.get(name, value)))
+    return frozenset(day for day, found in recorded.items() if found != value)
 
 
-def _newest(lake: Lake, table: str) -> dict[date, int]:
-    """The last version that replaced each day."""
-    found: dict[date, int] = {}
-    for commit, days in _commits(lake, table) if lake.exists(table) else ():
+@dataclass(frozen=True)
+class _Changes:
+    """The changes of a table's days.
+
+    Attributes:
+        contents: For each day its versions, the newest first, each with its content.
+    """
+
+    contents: Mapping[date, Sequence[tuple[int, str]]]
+    # The answers so far, by version: many days were made from the same version.
+    _known: dict[int, list[date]] = field(default_factory=dict, repr=False, compare=False)
+
+    def since(self, version: int) -> list[date]:
+        """The days, in order, whose content now is not what it was at the version."""
+        if version not in self._known:
+            self._known[version] = sorted(
+                day for day, contents in self.contents.items() if contents[0][1] != _content_at(contents, version)
+            )
+        return self._known[version]
+
+    def between(self, day: date, reading: Reading) -> bool:
+        """Whether a day that was read for this one has other content now."""
+        changed = self.since(reading.version)
+        first = date.min if reading.before is None else day - timedelta(days=reading.before)
+        place = bisect_left(changed, first)
+        return place < len(changed) and changed[place] <= day
+
+
+def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
+    """The content at a version; that of a day that was not there yet is the same as that of a day without rows."""
+    return next((content for made, content in contents if made <= version), "")
+
+
+def _origins(lake: Lake, table: str) -> dict[date, Mapping[str, Reading]]:
+    """For each day what its last commit read of other tables."""
+    origins: dict[date, Mapping[str, Reading]] = {}
+    for commit, days in _commits(lake, table):
+        readings = {name: _reading(value) for name, value in json.loads(commit.get(_READ, "{}")).items()}
         for day in days:
-            found.setdefault(day, int(commit["version"]))
+            origins.setdefault(day, readings)
+    return origins
+
+
+def _reading(value: Any) -> Reading:
+    """Older code recorded the version alone, and the day's own readings alone."""
+    return Reading(value) if isinstance(value, int) else Reading(*value)
+
+
+def _contents(lake: Lake, table: str) -> dict[date, list[tuple[int, str]]]:
+    found: dict[date, list[tuple[int, str]]] = {}
+    for commit, days in _commits(lake, table):
+        version, hashes = int(commit["version"]), json.loads(commit.get(CONTENT, "{}"))
+        for day in days:
+            found.setdefault(day, []).append((version, hashes.get(str(day), f"unknown, of version {version}")))
     return found
 
 
 def _commits(lake: Lake, table: str) -> Iterator[tuple[Mapping[str, Any], tuple[date, ...]]]:
     """The commits that replaced days, newest first, each with its days."""
-    for commit in lake.history(table):
+    for commit in lake.history(table) if lake.exists(table) else ():
         if DAYS in commit:
             first, last = str(commit[DAYS]).split("/")
             yield commit, tuple(days_between(date.fromisoformat(first), date.fromisoformat(last)))

@@ -18,12 +18,15 @@ class DataFile:
     Attributes:
         path: Relative to the table's folder.
         day: Its partition; `None` for a table without days.
+        content: Hash of its rows (`resources.lake.content.ordered_hash`), if it is about to be committed; empty if
+            nobody computed it.
     """
 
     path: str
     day: date | None
     rows: int
     bytes: int
+    content: str = ""
 
 
 @dataclass(frozen=True)

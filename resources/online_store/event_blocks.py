@@ -111,7 +111,9 @@ def decode(block: bytes | None, records: Sequence[bytes], schema: pa.Schema, *, 
         if records and (recent := decode_events(records, schema, since=since)) is not None:
             batches.append(recent)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise EventError(f"stored events are damaged: {error}; load the online store again") from error
+        # An error of Arrow may quote a value, a ValueError of the checksum quotes none.
+        why = f"{error}" if type(error) is ValueError else type(error).__name__
+        raise EventError(f"stored events are damaged ({why}); load the online store again") from None
     return pa.Table.from_batches(batches, schema=schema)
 
 

@@ -4,8 +4,8 @@ Belongs here: encoding and decoding one event, its identity, the text of an enti
 to the service. Does not belong here: loaded events (`event_blocks.py`), where the records are kept (`lmdb`,
 `redis`).
 
-A record is a JSON object of the event's columns, times in microseconds since 1970 UTC. The name "" holds the arrival
-time, where it is known.
+A record is a JSON object of the event's columns with a checksum (`checksums.py`), times in microseconds since 1970 UTC.
+The name "" holds the arrival time, where it is known.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from resources.moments import micros
+from resources.online_store.checksums import sealed_record, unsealed_record
 from resources.online_store.errors import EventError
 
 _ARRIVED = ""
@@ -45,10 +46,13 @@ def key_text(key: str | int) -> str:
         EventError: The key is empty, too long, has control characters, or is neither text nor integer.
     """
     if isinstance(key, bool) or not isinstance(key, (str, int)):
-        raise EventError(f"entity key {key!r} is a {type(key).__name__}; it must be a text or an integer")
+        raise EventError(f"an entity key is {_held(key)}; it must be a text or an integer")
     text = str(key)
     if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > _LONGEST_KEY:
-        raise EventError(f"entity key {text[:80]!r} must have 1 to {_LONGEST_KEY} bytes and no control characters")
+        # Without the key: it may be personal, and the message goes into logs.
+        raise EventError(
+            f"an entity key of {len(text)} characters: it must have 1 to {_LONGEST_KEY} bytes, no control characters"
+        )
     return text
 
 
@@ -73,7 +77,13 @@ def encode_event(event: NewEvent, schema: pa.Schema, *, source: str) -> bytes:
         raise EventError(f"event of {source}: " + "; ".join(problems))
     if event.arrived_at is not None:
         values[_ARRIVED] = micros(event.arrived_at)
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return sealed_record(json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode())
+
+
+def _values(record: bytes) -> dict[str, Any]:
+    """The values of a record; raises ValueError for a damaged one."""
+    values: dict[str, Any] = json.loads(unsealed_record(record))
+    return values
 
 
 def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequence[str]) -> str | None:
@@ -91,10 +101,21 @@ def unkeepable(row: Mapping[str, object], schema: pa.Schema, key_columns: Sequen
             if is_key and value is not None:
                 key_text(value)  # type: ignore[arg-type]
         except EventError:
-            held = f"a text of {len(value)} characters" if isinstance(value, str) else type(value).__name__
             kind = "entity key" if is_key else f"{field.type}"
-            return f"column '{field.name}' holds {held}; the online store keeps no such {kind}"
+            return f"column '{field.name}' holds {_held(value)}; the online store keeps no such {kind}"
     return None
+
+
+def _held(value: object) -> str:
+    """A value for messages, which go into logs: its type alone, since it may be personal."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, datetime):
+        return "a time" if value.tzinfo else "a time without a zone"
+    names = {bool: "a boolean", int: "an integer", float: "a number", type(None): "null"}
+    return names.get(type(value), f"of type {type(value).__name__}")
 
 
 def _stored(value: object, field: pa.Field) -> object:
@@ -105,7 +126,7 @@ def _stored(value: object, field: pa.Field) -> object:
         return None
     if pa.types.is_timestamp(kind):
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise EventError(f"'{field.name}' is {value!r}; it must be a time with a zone")
+            raise EventError(f"'{field.name}' is {_held(value)}; it must be a time with a zone")
         return micros(value)
     if pa.types.is_boolean(kind):
         fits = isinstance(value, bool)
@@ -116,7 +137,7 @@ def _stored(value: object, field: pa.Field) -> object:
     else:
         fits = isinstance(value, str) and len(value) <= 1000
     if not fits:
-        raise EventError(f"'{field.name}' is {str(value)[:80]!r} ({type(value).__name__}); it must be a {kind}")
+        raise EventError(f"'{field.name}' is {_held(value)}; it must be a {kind}")
     return float(value) if pa.types.is_floating(kind) and isinstance(value, int) else value
 
 
@@ -126,7 +147,7 @@ def decode_events(records: Sequence[bytes], schema: pa.Schema, *, since: datetim
     Raises:
         ValueError, KeyError, TypeError, pyarrow.ArrowException: A record is damaged.
     """
-    first, events = micros(since), [json.loads(record) for record in records]
+    first, events = micros(since), [_values(record) for record in records]
     recent = [event for event in events if event.get(_ARRIVED, event["known_at"]) >= first]
     return _batch(recent, schema) if recent else None
 
@@ -154,31 +175,42 @@ def identity(event: bytes, given: str | None, *, corrected: bool) -> bytes:
     if given is not None:
         return hashlib.blake2b(b"id:" + given.encode(), digest_size=16).digest()
     aside = (_ARRIVED,) if corrected else (_ARRIVED, "known_at")
-    content = {name: value for name, value in json.loads(event).items() if name not in aside}
+    content = {name: value for name, value in _values(event).items() if name not in aside}
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def entities_of(event: bytes, columns: Iterable[str]) -> dict[str, str] | None:
     """The text of the key in each of the columns that is not null in a record; None if the record cannot be read."""
     try:
-        values = json.loads(event)
+        values = _values(event)
         return {column: key_text(values[column]) for column in columns if values.get(column) is not None}
     except (EventError, ValueError, AttributeError):
         return None
 
 
 def arrival_micros(event: bytes) -> int:
-    """When a record's event arrived, in microseconds since 1970 UTC."""
-    values = json.loads(event)
+    """When a record's event arrived, in microseconds since 1970 UTC; raises ValueError for a damaged record."""
+    return _arrival(_values(event))
+
+
+def _arrival(values: Mapping[str, Any]) -> int:
     return int(values.get(_ARRIVED, values["known_at"]))
 
 
 def is_superseded(event: bytes, schema: pa.Schema, *, watermark: datetime) -> bool:
-    """Whether a load includes a record's event, or has columns that the record lacks."""
-    return arrival_micros(event) < micros(watermark) or not set(schema.names) <= set(json.loads(event))
+    """Whether a load includes a record's event, has columns that the record lacks, or finds the record damaged."""
+    try:
+        values = _values(event)
+        return _arrival(values) < micros(watermark) or not set(schema.names) <= set(values)
+    except (ValueError, KeyError, TypeError):
+        # No decision can read it, and the load is the remedy that its error names.
+        return True
 
 
 def is_expired(event: bytes, *, before: datetime) -> bool:
-    """Whether a record's event happened, and became known, before a moment."""
-    values = json.loads(event)
-    return max(values["event_time"], values["known_at"]) < micros(before)
+    """Whether a record's event happened, and became known, before a moment; never for a damaged one, which stays."""
+    try:
+        values = _values(event)
+        return bool(max(values["event_time"], values["known_at"]) < micros(before))
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -1,22 +1,20 @@
 """Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
 
-Belongs here: the life of a process and the wait for its first answer. Does not belong here: who listens
-on a port (`ports.py`), the list of services (`pipelines.services.catalog`), the order of their start
-(`pipelines.services.lifecycle`).
+Belongs here: the life of a process and the wait for its first answer. Does not belong here: starting it
+(`spawning.py`), who listens on a port (`ports.py`), the list of services (`pipelines.services.catalog`), the order of
+their start (`pipelines.services.lifecycle`).
 """
 
 import contextlib
 import json
 import shutil
-import signal
-import subprocess
 import tempfile
-import threading
 import time
 import uuid
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,11 @@ import psutil
 
 from resources.durable_files import replace_file
 from resources.errors import LooplineError
+from resources.locks import exclusive
+from resources.processes.ended import EndedProcess, append_ended
+from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers
+from resources.processes.spawning import ProcessError, spawn
 
 _MARK = "LOOPLINE_PROCESS"
 _TAIL_LINES = 25
@@ -32,10 +34,8 @@ _TAIL_BYTES = 20_000
 _POLL_SECONDS = 0.2
 # The system derives the start of a process from the clock, which may be adjusted meanwhile.
 _CLOCK_SECONDS = 5.0
-
-
-class ProcessError(LooplineError):
-    """A process could not be started, died, or did not answer in time; the message has the end of its log."""
+# A process is recorded before it is started: if its starter is killed in between, it is found by its mark.
+_NOT_STARTED = 0
 
 
 class ProcessTableDamaged(LooplineError):
@@ -47,13 +47,14 @@ class ServiceProcess:
     """A process that was started here.
 
     Attributes:
-        pid: The process id.
+        pid: The process id; 0 if its starter was killed before it recorded it.
         started: When the process was created, seconds since 1970 according to the system. Together with the pid it
             identifies the process, because a pid is reused.
         mark: Value of LOOPLINE_PROCESS in the process's environment, which its descendants inherit.
         port: The loopback port that it listens on, if it listens.
         log: File with its standard output and error.
         scratch: Folder for the temporary files of the process and its descendants; removed when it is stopped.
+        owner: The command for whose duration the process was started; `None` if it was started to stay.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ServiceProcess:
     port: int | None
     log: Path
     scratch: Path | None = None
+    owner: ProcessIdentity | None = None
 
 
 class ProcessTable:
@@ -96,35 +98,66 @@ class ProcessTable:
         port: int | None,
         variables: Mapping[str, str],
         folder: Path,
+        owner: ProcessIdentity | None = None,
     ) -> ServiceProcess:
         """Starts a process in a session of its own and records it; it outlives this process.
 
         Args:
             variables: All environment variables of the process.
             folder: The working directory of the process.
+            owner: The command for whose duration it is started; once that is gone, the process is left behind.
 
         Raises:
             ProcessError: The program cannot be run, or a process of that name is alive.
         """
-        for known in self.all():
-            if known.name == name and is_alive(known):
-                raise ProcessError(f"{name} is already running as process {known.pid}")
         log = self._home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        mark = uuid.uuid4().hex
-        # Not below the home: the path of a socket may have at most about a hundred characters.
-        scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
-        try:
-            child = _spawn(
-                command, log=log, variables={**variables, _MARK: mark, "TMPDIR": str(scratch)}, folder=folder
-            )
-        except ProcessError:
-            scratch.rmdir()
-            raise
-        process = ServiceProcess(name, child.pid, child.create_time(), mark, port, log, scratch)
-        _clear_scratch(known for known in self.all() if known.name == name)
-        self._write([*(known for known in self.all() if known.name != name), process])
+        with self._alone():
+            others = [known for known in self.all() if known.name != name]
+            former = [known for known in self.all() if known.name == name]
+            for known in former:
+                if is_alive(known):
+                    raise ProcessError(f"{name} is already running as process {known.pid}")
+            # Not below the home: the path of a socket may have at most about a hundred characters.
+            scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
+            process = ServiceProcess(name, _NOT_STARTED, 0.0, uuid.uuid4().hex, port, log, scratch, owner)
+            self._write([*others, process])
+            marked = {**variables, _MARK: process.mark, "TMPDIR": str(scratch)}
+            try:
+                child = spawn(command, log=log, variables=marked, folder=folder)
+            except ProcessError:
+                scratch.rmdir()
+                self._write([*others, *former])
+                raise
+            _clear_scratch(former)
+            process = replace(process, pid=child.pid, started=child.create_time())
+            self._write([*others, process])
         return process
+
+    def left_behind(self) -> tuple[ServiceProcess, ...]:
+        """The recorded processes that died, and those whose command is gone; their descendants may still run."""
+        return tuple(process for process in self.all() if not is_alive(process) or _is_abandoned(process))
+
+    def end(self, *processes: ServiceProcess, why: str = "") -> None:
+        """Stops processes that nobody asked to stop, and records that they were ended (`ended.py`).
+
+        Args:
+            why: Why each had to be ended; by default that it died, or that its command is gone.
+
+        Raises:
+            ProcessError: A process is still alive after it was killed.
+        """
+        if not processes:
+            return
+        reasons = {process: why or _reason(process) for process in processes}
+        self.stop(*processes)
+        now = datetime.now(UTC)
+        append_ended(self._home, [EndedProcess(one.name, one.pid, reasons[one], now) for one in processes])
+
+    def keep(self, process: ServiceProcess) -> None:
+        """Lets a process stay that was started for a command alone: the end of the command does not stop it."""
+        with self._alone():
+            self._write([replace(known, owner=None) if known == process else known for known in self.all()])
 
     def stop(self, *processes: ServiceProcess, grace_seconds: float = 15.0) -> None:
         """Ends the processes and their descendants, and removes their records.
@@ -145,7 +178,13 @@ class ProcessTable:
             names = ", ".join(process.name for process in processes)
             raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} were killed and are still alive")
         _clear_scratch(processes)
-        self._write([known for known in self.all() if known not in processes])
+        with self._alone():
+            marks = {process.mark for process in processes}
+            self._write([known for known in self.all() if known.mark not in marks])
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Within the block no other command changes the records."""
+        return exclusive(str(self._home), "services.json")
 
     def _write(self, processes: Sequence[ServiceProcess]) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
@@ -155,8 +194,30 @@ class ProcessTable:
 
 
 def _process_of(row: Mapping[str, Any]) -> ServiceProcess:
-    scratch = row.get("scratch")
-    return ServiceProcess(**{**row, "log": Path(row["log"]), "scratch": Path(scratch) if scratch else None})
+    scratch, owner = row.get("scratch"), row.get("owner")
+    return ServiceProcess(
+        **{
+            **row,
+            "log": Path(row["log"]),
+            "scratch": Path(scratch) if scratch else None,
+            "owner": ProcessIdentity(**owner) if owner else None,
+        }
+    )
+
+
+def _is_abandoned(process: ServiceProcess) -> bool:
+    """Whether the command for which the process was started is gone."""
+    now = datetime.now(UTC)
+    return process.owner is not None and process.owner.is_dead(now, now)
+
+
+def _reason(process: ServiceProcess) -> str:
+    if process.pid == _NOT_STARTED:
+        return "the command that started it was killed meanwhile"
+    if not is_alive(process):
+        return "it had died, and what it had started was ended"
+    owner = process.owner.pid if process.owner else None
+    return f"the command for which it was started, process {owner}, is gone"
 
 
 def _clear_scratch(processes: Iterable[ServiceProcess]) -> None:
@@ -209,48 +270,9 @@ def _end_of_log(process: ServiceProcess) -> str:
     return f" The end of {process.log}:\n{log_tail(process)}"
 
 
-def _spawn(command: Sequence[str], *, log: Path, variables: Mapping[str, str], folder: Path) -> psutil.Process:
-    with log.open("ab") as output, _heard_signals(), warnings.catch_warnings():
-        # Python warns when the handle of a running child is dropped. This child is meant to keep running.
-        warnings.simplefilter("ignore", ResourceWarning)
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(variables),
-                cwd=folder,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ProcessError(f"cannot run {command[0]}: {error}") from error
-        process = psutil.Process(child.pid)
-        del child
-    return process
-
-
-@contextlib.contextmanager
-def _heard_signals() -> Iterator[None]:
-    """A child that is started within the block does not ignore SIGINT and SIGTERM, even if this process does.
-
-    A process that a script starts in the background ignores SIGINT, and Dagster then ignores SIGTERM as well. A child
-    inherits ignored signals but not handlers, so during the block an empty handler replaces each ignored signal. Only
-    the main thread may set handlers.
-    """
-    alone = threading.current_thread() is threading.main_thread()
-    asking = (signal.SIGINT, signal.SIGTERM) if alone else ()
-    ignored = [number for number in asking if signal.getsignal(number) is signal.SIG_IGN]
-    for number in ignored:
-        signal.signal(number, lambda *_: None)
-    try:
-        yield
-    finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-
-
 def _leader(process: ServiceProcess) -> psutil.Process | None:
+    if process.pid == _NOT_STARTED:
+        return None
     try:
         found = psutil.Process(process.pid)
         same = abs(found.create_time() - process.started) < _CLOCK_SECONDS

@@ -24,16 +24,23 @@ def is_s3(address: str) -> bool:
 def open_place(address: str) -> tuple[pafs.FileSystem, str]:
     """The file system of a folder or an `s3://` prefix, and the path in it."""
     if is_s3(address):
-        return pafs.S3FileSystem(endpoint_override=_endpoint()), address.removeprefix(_SCHEME)
+        # A small file is one request: by itself PyArrow opens and closes an upload in parts for each, which is three.
+        return pafs.S3FileSystem(endpoint_override=_endpoint(), allow_delayed_open=True), address.removeprefix(_SCHEME)
     return pafs.LocalFileSystem(), str(Path(address))
 
 
 def delta_options(address: str) -> dict[str, str]:
-    """The options that delta-rs needs besides the address; none for a folder."""
+    """The options that delta-rs needs besides the address; none for a folder.
+
+    A server that takes a request and never answers is given up after about a minute; by itself delta-rs asks for three.
+    """
     endpoint = _endpoint()
-    if not is_s3(address) or endpoint is None:
+    if not is_s3(address):
         return {}
-    return {"aws_endpoint": endpoint, "aws_allow_http": str(endpoint.startswith("http://")).lower()}
+    patience = {"retry_timeout": "30s", "connect_timeout": "5s"}
+    if endpoint is None:
+        return patience
+    return patience | {"aws_endpoint": endpoint, "aws_allow_http": str(endpoint.startswith("http://")).lower()}
 
 
 def _endpoint() -> str | None:

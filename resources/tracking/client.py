@@ -9,13 +9,14 @@ there is no active run in a global, no call of git, and nothing is written to th
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.locks import exclusive
-from resources.tracking.local_store import checked_store
+from resources.tracking.local_store import checked_store, is_made
 from resources.tracking.versions import TrackingError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ABSENT = "RESOURCE_DOES_NOT_EXIST"
 PRESENT = "RESOURCE_ALREADY_EXISTS"
 
+_SQLITE = "sqlite:///"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -47,24 +49,51 @@ def open_client(uri: str, lock: str, artifacts: str, rollout: str) -> "MlflowCli
     Raises:
         TrackingError: A local database does not belong to the files beside it.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    from mlflow import MlflowClient
-
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
     if not uri.startswith("http"):
-        # Before the client, which makes an empty database where there is none.
-        with exclusive(lock, "mlflow-schema"):
-            checked_store(uri, artifacts, rollout)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        prepare_store(uri, lock, artifacts, rollout)
+    client = _quiet_client(uri)
     if not uri.startswith("http"):
         # The first query creates the tables of a database; two processes that create them at once fail.
         with exclusive(lock, "mlflow-schema"):
             client.search_registered_models(max_results=1)
     return client
+
+
+def prepare_store(uri: str, lock: str, artifacts: str, rollout: str) -> None:
+    """Checks a database against the files beside it, and makes an SQLite database that does not exist.
+
+    The arguments are those of `open_client`. The database appears whole: MLflow makes it by dozens of migrations, and
+    can neither use nor complete one whose making was cut off.
+
+    Raises:
+        TrackingError: The database does not belong to the files beside it.
+    """
+    with exclusive(lock, "mlflow-schema"):
+        checked_store(uri, artifacts, rollout)
+        if not uri.startswith(_SQLITE):
+            return
+        database = Path(uri.removeprefix(_SQLITE))
+        if is_made(database):
+            return
+        making = database.parent / ".making"
+        if making.exists():
+            shutil.rmtree(making)  # left by a killed process
+        making.mkdir(parents=True)
+        client = _quiet_client(f"{_SQLITE}{making / database.name}")
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)
+        (making / database.name).replace(database)
+        shutil.rmtree(making)
+
+
+def _quiet_client(uri: str) -> "MlflowClient":
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def experiment_id(client: "MlflowClient", name: str, artifacts: str) -> str:

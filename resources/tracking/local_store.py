@@ -67,6 +67,13 @@ def _reading(database: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
+def is_made(database: Path) -> bool:
+    """Whether MLflow made the database to its end: the last step is the experiment `Default`."""
+    with _reading(database) as connection:
+        tables = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return bool(_names(connection, "experiments", tables))
+
+
 def _folders(place: Path) -> list[Path]:
     """The folders in a folder, without hidden ones; none when it does not exist."""
     if not place.is_dir():

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment
 from resources.locks import exclusive
-from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, unless
-from resources.tracking.local_store import checked_store
+from resources.tracking.client import ABSENT, PRESENT, experiment_id, open_client, prepare_store, unless
 from resources.tracking.run import TrackedRun
 from resources.tracking.versions import (
     READY_TAG,
@@ -28,6 +27,9 @@ from resources.tracking.versions import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+DAGSTER_TAG = "dagster_run"
+"""Tag of a run in MLflow: the id of the Dagster run that it belongs to."""
 
 _BUNDLE = "bundle"
 
@@ -62,14 +64,13 @@ class Tracking:
         )
 
     def check(self) -> None:
-        """Checks a local database against the files beside it, before MLflow's server opens it.
+        """Checks a local database against the files beside it and makes a missing one, before MLflow's server opens it.
 
         Raises:
             TrackingError: The database is missing or damaged, although there are runs or published bundles.
         """
         if not self.uri.startswith("http"):
-            with exclusive(self.lock, "mlflow-schema"):
-                checked_store(self.uri, self.artifacts, self.rollout)
+            prepare_store(self.uri, self.lock, self.artifacts, self.rollout)
 
     @contextmanager
     def run(self, product: str, name: str, *, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
@@ -88,6 +89,21 @@ class Tracking:
             status = "FINISHED"
         finally:
             client.set_terminated(run.info.run_id, status)
+
+    def end_left_open(self, product: str, is_over: Callable[[str], bool]) -> tuple[str, ...]:
+        """Ends the product's runs that were left open because their process was killed; returns their ids.
+
+        Args:
+            is_over: Whether the Dagster run of this id, which a run's tag `dagster_run` names, has ended.
+        """
+        experiment = self._client.get_experiment_by_name(product)
+        if experiment is None:
+            return ()
+        found = self._client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'", max_results=1000)
+        left = [run for run in found if DAGSTER_TAG in run.data.tags and is_over(run.data.tags[DAGSTER_TAG])]
+        for run in left:
+            self._client.set_terminated(run.info.run_id, "KILLED")
+        return tuple(run.info.run_id for run in left)
 
     def resumed(self, run_id: str) -> TrackedRun:
         """A run that has ended, for further records; it stays ended.

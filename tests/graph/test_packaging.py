@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,10 +18,13 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
 
 from assets.serving.metrics import Metrics
 from pipelines.cli.app import app
+from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT, UnknownEnvironment, load_environment
+from tests.support.ports import free_ports
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME_LOCK = CHECKOUT / "infra" / "requirements-runtime.lock"
@@ -212,12 +216,59 @@ def test_what_is_watched_is_what_the_service_counts() -> None:
     metrics.show(dict, lambda _product: {}, lambda _product: True)
     metrics.show_loops(tuple)
     counted = {family.name for family in metrics.registry.collect()}
+    counted |= {family.name for family in StreamMetrics(tuple).collect()}
     rules = yaml.safe_load((INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
     dashboard = json.loads((INFRA / "grafana" / "dashboards" / "decisions.json").read_text(encoding="utf-8"))
     expressions = [*strings_under(rules, "expr"), *strings_under(dashboard, "expr")]
     watched = {name for text in expressions for name in re.findall(r"\bloopline_[a-z_]+", text)}
     # The failures of a loop are for people who look; its alert is that it does not work.
     assert {re.sub(r"_(total|bucket)$", "", name) for name in watched} == counted - {"loopline_loop_failures"}
+
+
+def test_every_long_running_process_has_probes_whose_commands_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the process, each command says so with exit status 1; of pages, the port is the container's."""
+    compose = yaml.safe_load((INFRA / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    ours = {name for name, service in compose.items() if service.get("image", "").startswith("loopline-")} - {"bucket"}
+    asked = {name: compose[name]["healthcheck"]["test"][1:] for name in ours}
+    monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOOPLINE_PORT_BASE", str(free_ports()))
+    for name in sorted(ours - {"mlflow"}):
+        assert asked[name] == ["loopline", "probe", name]
+    containers = {
+        container["name"]: container
+        for file in HELM
+        for document in yaml.safe_load_all(crudely_rendered(file))
+        if document["kind"] == "Deployment"
+        for container in document["spec"]["template"]["spec"]["containers"]
+    }
+    assert containers.keys() == {"webserver", "daemon", "stream", "decisions", "mlflow"}
+    paths = {}
+    for name, container in containers.items():
+        probes = [container[kind] for kind in ("startupProbe", "livenessProbe", "readinessProbe") if kind in container]
+        assert container["livenessProbe"] in probes
+        ports = {port["name"] for port in container.get("ports", ())}
+        assert {probe["httpGet"]["port"] for probe in probes if "httpGet" in probe} <= ports
+        paths[name] = {probe["httpGet"]["path"] for probe in probes if "httpGet" in probe}
+        asked |= {f"chart {name}": probe["exec"]["command"] for probe in probes if "exec" in probe}
+    assert paths["stream"] == paths["decisions"] == {"/livez", "/readyz"}
+    assert paths["webserver"] == {"/server_info"}
+    for name, command in asked.items():
+        if command[0] != "python":
+            done = CliRunner().invoke(app, [*command[1:], "--pid", str(os.getpid())])
+            assert (command[0], done.exit_code) == ("loopline", 1), (name, done.output)
+
+
+def test_prometheus_asks_where_the_processes_answer() -> None:
+    settings = yaml.safe_load((INFRA / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    compose = yaml.safe_load((INFRA / "docker" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    ports = load_environment({}).ports
+    targets = {one["job_name"]: one["static_configs"][0]["targets"][0] for one in settings["scrape_configs"]}
+    assert targets == {"decisions": f"decisions:{ports.decisions}", "stream": f"stream:{ports.stream}"}
+    assert compose["stream"]["command"][-2:] == ["--host", "0.0.0.0"]
+    rules = (INFRA / "prometheus" / "alerts.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r'up\{job="(\w+)"\}', rules)) == targets.keys()
 
 
 def test_every_environment_variable_of_an_environment_is_set_by_compose_and_chart() -> None:

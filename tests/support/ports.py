@@ -12,7 +12,7 @@ def free_port() -> int:
     return free_ports(1)
 
 
-def free_ports(count: int = 4) -> int:
+def free_ports(count: int = 5) -> int:
     """The first of some consecutive free ports, drawn at random so that parallel tests draw others.
 
     Raises:

@@ -178,10 +178,10 @@ def as_steps(values: np.ndarray, valid: np.ndarray | None, resolution: Fraction,
         steps[~valid] = 0.0
     largest = max(steps.max(initial=0.0), -steps.min(initial=0.0))
     if largest >= MAX_STEPS:
-        worst = values[np.argmax(np.abs(steps))]
+        # Without the value: it may be personal, and the message goes into logs.
         raise FeatureError(
-            f"{label} holds {worst!r}, 2^53 or more steps of its resolution {float(resolution)}: it cannot be added "
-            "exactly; bound the column in its contract"
+            f"{label} holds 2^53 or more steps of its resolution {float(resolution)}, which cannot be added exactly; "
+            "bound the column in its contract"
         )
     return Exact(steps.astype(np.int64), valid, int(largest))
 
@@ -220,8 +220,8 @@ def read_micros(table: pa.Table, name: str, label: str) -> np.ndarray:
     if column.type.unit != "us":
         try:
             column = column.cast(pa.timestamp("us", tz=column.type.tz))
-        except pa.ArrowInvalid as error:
-            raise FeatureError(f"{label}: '{name}' is finer than a microsecond: {error}") from error
+        except pa.ArrowInvalid:
+            raise FeatureError(f"{label}: '{name}' is finer than a microsecond; cut its times") from None
     return column.to_numpy(zero_copy_only=False).view(np.int64)
 
 

@@ -25,7 +25,8 @@ class LoadSignals:
         current: Name that a load of the lake's present tables would have.
         ever_loaded: Whether the store was ever loaded; the first load belongs to the run that makes the tables.
         under_way: Runs and backfills that have not ended and change the validated tables, or load the store.
-        half_made: Days whose raw rows are newer than the validated ones that were made of them, by table.
+        half_made: Days whose raw rows are newer than the validated ones that were made of them, by table, and days that
+            a run left as they were although it validated others again; not asked for if nothing is to be loaded.
         failures: Number of loads that failed since the last success.
         failed_at: When the last of them ended; None without any.
     """

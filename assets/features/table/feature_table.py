@@ -29,6 +29,7 @@ from assets.vocabulary import FeatureError, History
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
+from resources.lake.content import ordered_hash
 from resources.lake.parquet import write_parquet
 from resources.processes.memory import keep_freed_memory
 from resources.sources.object_stores import open_place
@@ -53,12 +54,13 @@ class SpineColumns:
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """One Parquet file; `path` is relative to the table's target."""
+    """One Parquet file; `path` is relative to the table's target, `content` is the hash of its rows in their order."""
 
     path: str
     day: date
     rows: int
     bytes: int
+    content: str
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ class FeatureTable:
         files, full = open_place(f"{self.target}/{path}")
         files.create_dir(full.rpartition("/")[0], recursive=True)
         write_parquet(table, full, files)
-        return WrittenFile(path, day, table.num_rows, files.get_file_info(full).size)
+        return WrittenFile(path, day, table.num_rows, files.get_file_info(full).size, ordered_hash(table))
 
     @property
     def _order(self) -> list[str]:

@@ -16,7 +16,7 @@ from assets.features.online.load import lookback_of
 from assets.features.table.data_files import DataFiles, TableVersion
 from assets.product import Product
 from assets.product.names import validated_table
-from resources.lake import Lake
+from resources.lake import DAY, Lake
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,13 @@ class Inputs:
 
     Attributes:
         versions: For each source, the version of its validated table.
+        before: For each source, how many days before the day of a row its events are read; `None` for all of them.
         spine: Files with the rows to be decided.
         events: For each source of events, the files within the lookback of these rows.
     """
 
     versions: Mapping[str, int]
+    before: Mapping[str, int | None]
     spine: DataFiles
     events: Mapping[str, DataFiles]
 
@@ -43,12 +45,15 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
     sources = dict.fromkeys((product.spine.source, *product.features.sources))
     tables = {source: _pinned(lake, validated_table(product.name, source)) for source in sources}
     spine = tables[product.spine.source]
-    earliest = _earliest(spine, product.spine.as_of, days)
+    earliest, latest_by = _lateness(spine, product.spine.as_of, days)
+    reach = {source: _reach(kernel, source) for source in product.features.sources}
     events = {
-        source: tables[source].files(_history(kernel, source, tables[source].days(), earliest, days[-1]))
+        source: tables[source].files(_history(reach[source], tables[source].days(), earliest, days[-1]))
         for source in product.features.sources
     }
-    return Inputs({source: table.version for source, table in tables.items()}, spine.files(days), events)
+    before = {source: None if days_back is None else days_back + latest_by for source, days_back in reach.items()}
+    versions = {source: table.version for source, table in tables.items()}
+    return Inputs(versions, {product.spine.source: 0, **before}, spine.files(days), events)
 
 
 @dataclass(frozen=True)
@@ -66,29 +71,44 @@ class _Pinned:
         paths = self.lake.paths(self.name, days=days, version=self.version)
         return DataFiles(TableVersion(self.name, self.lake.schema(self.name, self.version)), tuple(paths))
 
-    def column(self, name: str, days: Sequence[date]) -> pa.ChunkedArray:
-        return self.lake.read(self.name, days=days, version=self.version, columns=[name])[name]
+    def rows(self, columns: Sequence[str], days: Sequence[date]) -> pa.Table:
+        return self.lake.read(self.name, days=days, version=self.version, columns=columns)
 
 
 def _pinned(lake: Lake, table: str) -> _Pinned:
     return _Pinned(lake, table, lake.version(table))
 
 
-def _earliest(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> date:
-    """The earliest as-of day of rows that arrived on these days: a late row is decided as of an earlier day."""
-    earliest = pc.min(spine.column(as_of, days)).as_py()
-    return days[0] if earliest is None else min(days[0], earliest.date())
+def _lateness(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> tuple[date, int]:
+    """The earliest as-of day of rows that arrived on these days, and the most days that one of them came late.
+
+    A late row is decided as of an earlier day.
+    """
+    rows = spine.rows([as_of, DAY], days)
+    decided = rows[as_of].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
+    earliest = pc.min(decided).as_py()
+    if earliest is None:
+        return days[0], 0
+    late = pc.max(pc.subtract(rows[DAY].cast(pa.int32()), decided.cast(pa.int32()))).as_py()
+    return min(days[0], earliest), max(0, late)
 
 
-def _history(kernel: Kernel, source: str, days: Sequence[date], first: date, last: date) -> list[date]:
+def _reach(kernel: Kernel, source: str) -> int | None:
+    """How many days before the as-of day of a row a source's events can count; `None` for all of them."""
+    lookbacks = [lookback_of(need) for need in kernel.needs if need.source == source]
+    finite = [lookback for lookback in lookbacks if lookback is not None]
+    if len(finite) < len(lookbacks):
+        return None
+    # A window may end at any time of the day, so it may begin a day earlier.
+    return (max(finite) + timedelta(days=1)).days
+
+
+def _history(reach: int | None, days: Sequence[date], first: date, last: date) -> list[date]:
     """The days of a source whose events can count for rows decided as of the days from `first` to `last`.
 
     Validation guarantees that no event becomes known before it happens, and that an event is in the partition of the
     day on which it became known. Partitions older than the longest window therefore hold no event of a window, and no
     revision of such an event either, because a revision becomes known even later.
     """
-    lookbacks = [lookback_of(need) for need in kernel.needs if need.source == source]
-    finite = [lookback for lookback in lookbacks if lookback is not None]
-    # A window may end at any time of the first day, so it may begin a day earlier.
-    oldest = date.min if len(finite) < len(lookbacks) else first - max(finite) - timedelta(days=1)
+    oldest = date.min if reach is None else first - timedelta(days=reach)
     return [day for day in days if oldest <= day <= last]

@@ -43,8 +43,10 @@ _ALONE = 16
 _HELD = 4
 """Upper bound of the uncompressed events of a single day's entities in memory, as a multiple of a task's files."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-_WRITTEN_DDL = "path string, day date, rows long, bytes long"
-_WRITTEN = pa.schema([("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64())])
+_WRITTEN_DDL = "path string, day date, rows long, bytes long, content string"
+_WRITTEN = pa.schema(
+    [("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64()), ("content", pa.string())]
+)
 
 
 @dataclass(frozen=True)
@@ -210,7 +212,7 @@ def _as_batch(file: WrittenFile) -> pa.RecordBatch:
 
 def _collected(written: DataFrame) -> list[WrittenFile]:
     try:
-        return [WrittenFile(file.path, file.day, file.rows, file.bytes) for file in written.collect()]
+        return [WrittenFile(*file) for file in written.collect()]
     except PySparkException as error:
         raised = _raised_in_task(error)
         if raised is None:

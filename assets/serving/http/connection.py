@@ -11,7 +11,8 @@ no place among the requests in flight.
 import asyncio
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -23,6 +24,9 @@ from assets.serving.requests.parse import LARGEST_BODY
 
 REQUEST_SECONDS = 8.0
 """A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
+KEEP_SECONDS = 65.0
+"""A connection is kept this long after an answer: longer than load balancers and pools of clients keep one (60 s); they
+would otherwise send a request while the connection is being closed."""
 MOST_FIELDS = 100
 LARGEST_HEAD = 32 * 1024
 MOST_CONNECTIONS = 512
@@ -32,8 +36,16 @@ _LINGER_SECONDS = 2.0
 _LARGEST_MESSAGE = LARGEST_HEAD + 16 * LARGEST_BODY
 
 
+Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections"]
+"""Why a connection refused a request: `connections` when there were too many of them."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection whose requests are bounded in time and size; refusals are JSON, as those of the routes."""
+    """A connection whose requests are bounded in time and size; refusals are JSON, as those of the routes.
+
+    Args:
+        refused: Called with the reason of each refusal.
+    """
 
     def __init__(
         self,
@@ -41,9 +53,14 @@ class BoundedProtocol(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        refused: Callable[[Why], None] = lambda _why: None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._count_refusal = refused
+        self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._deadline: asyncio.TimerHandle | None = None
+        self._awaits: Literal["request", "next request"] | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._answered = False
@@ -51,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = False
         self._head_is_read = False
         self._bytes = self._head_bytes = self._fields = 0
-        self._fault: tuple[int, str] | None = None
+        self._fault: _Refusal | None = None
         # Of requests that are read:
         self._unfinished: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._running: RequestResponseCycle | None = None
@@ -62,13 +79,17 @@ class BoundedProtocol(HttpToolsProtocol):
     # ------------------------------------------------------------------ the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Makes room for itself when there are too many: the one that has owed a request for longest ends."""
+        """Makes room for itself when there are too many: the one that is nearest to its deadline ends.
+
+        Of those that owe a request and those that are kept for a next one, it is the one that has used the largest part
+        of its time; a connection of which a whole request is still to be answered stays.
+        """
         super().connection_made(transport)
         self._since = time.monotonic()
         self._watch()
         if len(self.connections) > MOST_CONNECTIONS:
             others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one._is_busy]
-            min(others, key=lambda one: (one._is_idle, one._since)).transport.abort()
+            max(others, key=lambda one: one._part_of_its_time).turn_away()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the timers."""
@@ -123,6 +144,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a message."""
         super().on_message_begin()
+        if self._is_idle:
+            self._since = time.monotonic()
         self._reading, self._head_is_read = True, False
         self._bytes = self._head_bytes = self._fields = 0
 
@@ -136,7 +159,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._fields += 1
         self._count(len(name) + len(value))
         if self._fields > MOST_FIELDS:
-            self._stop(431, f"the request has more than {MOST_FIELDS} header fields; send fewer")
+            self._stop("head_too_large", 431, f"the request has more than {MOST_FIELDS} header fields; send fewer")
         if name.lower() == b"content-length" and value.isdigit() and int(value[:20]) > LARGEST_BODY:
             self._stop(*_BODY_TOO_LARGE)
         super().on_header(name, value)
@@ -159,6 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._reading = False
+        self._end_deadline()
         if self._unfinished is not None:
             (cycle, app), self._unfinished = self._unfinished, None
             self._start_asgi_task(cycle, app)
@@ -178,6 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The next request's turn, or the refusal's."""
         self._since, self._answered = time.monotonic(), True
         super().on_response_complete()
+        self._watch()
         if self._refusal and not self._is_busy:
             self._write_refusal()
 
@@ -195,19 +220,46 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whether it is kept for a next request, as clients keep connections in a pool."""
         return self._answered and not self._reading
 
+    @property
+    def _part_of_its_time(self) -> float:
+        """How much of its time a connection without a whole request has used, from 0 to 1."""
+        return (time.monotonic() - self._since) / (KEEP_SECONDS if self._is_idle else REQUEST_SECONDS)
+
+    def turn_away(self) -> None:
+        """Ends the connection in favour of another one; a client within a request is told."""
+        if self._reading and not self.transport.is_closing():
+            self._refuse(*_TOO_MANY)
+            self.transport.close()
+        else:
+            if not self._is_idle:
+                self._count_refusal("connections")
+            self.transport.abort()
+
     def _watch(self) -> None:
         """The time runs while the client owes a request, or the rest of one, whatever bytes come meanwhile."""
-        owes = not self._deaf and (self._reading or not self._is_busy)
-        if owes and self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self._give_up)
-        elif not owes and self._deadline is not None and not self._deaf:
+        if self._deaf or self.transport.is_closing():
+            return
+        awaits: Literal["request", "next request"] | None = None
+        if self._reading or not self._is_busy:
+            awaits = "next request" if self._is_idle else "request"
+        if awaits == self._awaits:
+            return
+        self._end_deadline()
+        if awaits is not None:
+            seconds = KEEP_SECONDS if awaits == "next request" else REQUEST_SECONDS
+            self._deadline = self.loop.call_later(seconds, self._give_up)
+        self._awaits = awaits
+
+    def _end_deadline(self) -> None:
+        """The client has sent what it owed; what it owes next has time of its own."""
+        if self._deadline is not None:
             self._deadline.cancel()
-            self._deadline = None
+        self._deadline, self._awaits = None, None
 
     def _give_up(self) -> None:
         self._deadline = None
         if self._reading:
-            self._refuse(408, f"the request was not whole within {REQUEST_SECONDS:g} s; send it anew, faster")
+            self._refuse("slow", 408, f"the request was not whole within {REQUEST_SECONDS:g} s; send it anew, faster")
         elif not self.transport.is_closing():
             self.transport.close()
 
@@ -216,13 +268,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > LARGEST_HEAD:
             self._stop(*_HEAD_TOO_LARGE)
 
-    def _stop(self, status: int, sentence: str) -> None:
+    def _stop(self, why: Why, status: int, sentence: str) -> None:
         """Stops the parser, within which this is called; `data_received` refuses."""
-        self._fault = (status, sentence)
+        self._fault = (why, status, sentence)
         raise ValueError(sentence)
 
-    def _refuse(self, status: int, sentence: str) -> None:
+    def _refuse(self, why: Why, status: int, sentence: str) -> None:
         """Refuses the message that is being read, after the answers to those before it."""
+        self._count_refusal(why)
         body = json.dumps({"error": sentence}).encode()
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self._refusal = STATUS_LINE[status] + head + body
@@ -270,14 +323,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def _close_ears(self) -> None:
         """Nothing more is read, and a request that is not whole is forgotten."""
         self._deaf, self._unfinished = True, None
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._end_deadline()
         if self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
 
 
 _OFFERS = (b"connection", b"upgrade", b"http2-settings")
-_NOT_HTTP = (400, "the request is not well-formed HTTP/1.1; send it anew")
-_BODY_TOO_LARGE = (413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
-_HEAD_TOO_LARGE = (431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer")
+_Refusal = tuple[Why, int, str]
+_NOT_HTTP: _Refusal = ("not_http", 400, "the request is not well-formed HTTP/1.1; send it anew")
+_BODY_TOO_LARGE: _Refusal = ("body_too_large", 413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
+_HEAD_TOO_LARGE: _Refusal = (
+    "head_too_large", 431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer",
+)  # fmt: skip
+_TOO_MANY: _Refusal = ("connections", 503, "the service has too many connections; send the request anew, later")

@@ -29,6 +29,7 @@ from resources.online_store.protocol import StoreError
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
+    from assets.serving.http.connection import Why
 
 _LOG = logging.getLogger("loopline.service")
 _THREADS = 4
@@ -77,6 +78,13 @@ def is_ready(app: Starlette) -> bool:
     return application is not None and application.ready
 
 
+def count_refusal(app: Starlette, why: "Why") -> None:
+    """Counts a request that its connection refused, before any route saw it."""
+    application: Application | None = getattr(app.state, "application", None)
+    if application is not None:
+        application.metrics.refused.labels(why).inc()
+
+
 _Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
 
@@ -92,7 +100,7 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
         try:
             body = await _body(request)
         except _BodyTooLarge as error:
-            metrics.refused.labels("invalid").inc()
+            metrics.refused.labels("body_too_large").inc()
             return _error(413, str(error))
         except ClientDisconnect:
             return Response(status_code=499)

@@ -5,7 +5,7 @@ Does not belong here: JSON, and the errors of a body (`parse.py`); a source's co
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from assets.bundle.contract import SourceRules
@@ -15,11 +15,11 @@ from assets.serving.requests.parse import (
     RequestError,
     as_object,
     is_unicode,
-    kind_of,
     moment,
     plain_text,
-    shown,
 )
+from assets.serving.requests.wording import field_is
+from assets.vocabulary.times import TIMES
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
@@ -31,6 +31,8 @@ def parse_event(
     any_time: bool,
     resolutions: Mapping[str, float] | None = None,
     rules: SourceRules | None = None,
+    read: Collection[str] = (),
+    keys: Collection[str] = (),
 ) -> dict[str, object]:
     """Checks the times and the values of a posted event; the store checks its columns.
 
@@ -41,6 +43,8 @@ def parse_event(
         resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
             decision that reads it fail.
         rules: The source's contract, which also names the two times; None where the bundle has none.
+        read: The columns that features read. A tokenised one of them must hold a token; another is left out anyway.
+        keys: The columns of entity keys. Messages quote no value of them, nor of a column that is personal or unknown.
 
     Returns:
         The event with `event_time` and `known_at` as datetimes, UTC.
@@ -54,22 +58,15 @@ def parse_event(
         fields = {times_of.get(name, name): value for name, value in fields.items()}
     problems: list[str] = []
     for name, value in fields.items():
+        rule = None if rules is None else rules.read_rule(name) if name in read else rules.columns.get(name)
+        is_private = rule is None or rule.tokenised or name in keys
+        breach = None
         # An event may be posted before all of it is known: null is allowed in every column that is read.
-        is_checked = rules is not None and value is not None and name not in ("event_time", "known_at")
-        breach = rules.breach(name, value) if rules is not None and is_checked else None
-        if breach is not None:
-            problems.append(f"field '{name}' is {shown(value)} ({kind_of(value)}); {breach}")
-            continue
-        if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
-            problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            problems.append(f"field '{name}' is {shown(value)}; it must be within 64 bits")
-        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
-            problems.append(f"field '{name}' is {shown(value)}; it must be below 2^53 steps of its resolution")
-        if isinstance(value, str) and not is_unicode(value):
-            problems.append(f"field '{name}' is {shown(value)}, with half a surrogate pair; send whole characters")
-        if isinstance(value, (dict, list)):
-            problems.append(f"field '{name}' is a {type(value).__name__}; it must be a plain value")
+        if rule is not None and value is not None and name not in TIMES and (name in read or not rule.tokenised):
+            breach = rule.breach(value)
+        breach = breach or _breach(value, (resolutions or {}).get(name, math.inf))
+        if breach is not None and name not in TIMES:
+            problems.append(f"{field_is(name, value, private=is_private)}; {breach}")
     if "event_time" not in fields:
         problems.append("field 'event_time' is missing; write when the event happened, as 2026-03-01T12:00:00Z")
     times: dict[str, datetime] = {"known_at": now}
@@ -88,6 +85,21 @@ def parse_event(
     if not any_time and times["known_at"] > now + _CLOCK_TOLERANCE:
         raise RequestError(f"'known_at' {times['known_at'].isoformat()} is in the future; leave it out")
     return fields | times
+
+
+def _breach(value: object, resolution: float) -> str | None:
+    """What a value of any column must be, if it is not that; None if it is."""
+    if isinstance(value, (dict, list)):
+        return "it must be a plain value"
+    if isinstance(value, str):
+        return None if is_unicode(value) else "it has half a surrogate pair; send whole characters"
+    if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
+        return f"it must be finite and within ±{LARGEST_NUMBER:g}"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "it must be within 64 bits"
+    if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * resolution:
+        return "it must be below 2^53 steps of its resolution"
+    return None
 
 
 def parse_event_id(value: object) -> str | None:

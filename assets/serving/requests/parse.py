@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from assets.serving.requests.shape import DecisionRequest, RequestShape
+from assets.serving.requests.wording import field_is, kind_of, shown
 from resources.errors import LooplineError
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
 _LONGEST_TEXT = 255
+_PLAIN = f"a text of 1 to {_LONGEST_TEXT} bytes without control characters"
 _LONGEST_CATEGORY = 1000
 _DEEPEST = 16
 _TOO_DEEP = "the body is nested too deeply; send a flat object"
@@ -88,7 +90,7 @@ def _check_depth(value: object) -> None:
 def _check_texts(value: object, field: str = "the body") -> None:
     """Refuses halves of surrogate pairs, in names and values: JSON can escape them, but UTF-8 cannot hold them."""
     if isinstance(value, str) and not is_unicode(value):
-        raise RequestError(f"{field} is {shown(value)}, with half a surrogate pair; send whole characters")
+        raise RequestError(f"{field} has half a surrogate pair; send whole characters")
     if isinstance(value, dict):
         for name, inner in value.items():
             _check_texts(name, "a field's name")
@@ -155,17 +157,20 @@ def _checked(
     rule = shape.rules.get(name)
     # The contract comes first: what it says of a column is narrower than what holds for every column.
     breach = None if rule is None else rule.breach(value)
+    if breach is None and name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
+        breach = "it must be an integer"
+    if breach is None and name in shape.numbers:
+        value = float(value) if rule is not None and isinstance(value, bool) else value
+        breach = _number_breach(value)
+    elif breach is None and name in shape.categories:
+        breach = _category_breach(value, shape.categories[name]) if rule is None else _text_breach(value)
+    elif breach is None and not (name in shape.labels and value is None):
+        breach = _key_breach(value)
     if breach is not None:
-        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {breach}")
-    if name == shape.sequence and (isinstance(value, bool) or not isinstance(value, int)):
-        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer")
-    if name in shape.numbers:
-        return _number(name, float(value) if rule is not None and isinstance(value, bool) else value)
-    if name in shape.categories:
-        return _category(name, value, shape.categories[name]) if rule is None else _any_text(name, value)
-    if name in shape.labels and value is None:
-        return None
-    return _key(name, value)
+        raise RequestError(f"{field_is(name, value, private=name in shape.private)}; {breach}")
+    if name in shape.numbers and value is not None:
+        return float(value)  # type: ignore[arg-type]
+    return value  # type: ignore[return-value]
 
 
 def as_object(value: object, what: str) -> Mapping[str, object]:
@@ -175,41 +180,32 @@ def as_object(value: object, what: str) -> Mapping[str, object]:
     return value
 
 
-def _number(name: str, value: object) -> float | None:
+def _number_breach(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a number or null")
-    if not abs(value) <= LARGEST_NUMBER:
-        raise RequestError(f"field '{name}' is {shown(value)}; it must be finite and within ±{LARGEST_NUMBER:g}")
-    return float(value)
+        return "it must be a number or null"
+    return None if abs(value) <= LARGEST_NUMBER else f"it must be finite and within ±{LARGEST_NUMBER:g}"
 
 
-def _category(name: str, value: object, allowed: tuple[str, ...]) -> str | None:
-    if value is None:
+def _category_breach(value: object, allowed: tuple[str, ...]) -> str | None:
+    if value is None or (isinstance(value, str) and (value in allowed if allowed else _is_plain(value))):
         return None
-    if not allowed:
-        return plain_text(name, value)
-    if not isinstance(value, str) or value not in allowed:
-        raise RequestError(f"field '{name}' is {shown(value)}; it must be one of {', '.join(allowed)}, or null")
-    return value
+    return f"it must be one of {', '.join(allowed)}, or null" if allowed else f"it must be {_PLAIN}, or null"
 
 
-def _any_text(name: str, value: object) -> str | None:
+def _text_breach(value: object) -> str | None:
     """A category whose contract was kept: rows with such texts have trained, so a request may have them too."""
     if value is None or (isinstance(value, str) and len(value) <= _LONGEST_CATEGORY and is_unicode(value)):
-        return value
-    raise RequestError(f"field '{name}' is {shown(value)}; it must be a text of at most {_LONGEST_CATEGORY} characters")
+        return None
+    return f"it must be a text of at most {_LONGEST_CATEGORY} characters"
 
 
 def plain_text(name: str, value: object) -> str:
-    """The value, if it is a short text without control characters; raises RequestError."""
+    """The value, if it is a short text without control characters; raises RequestError, without quoting the value."""
     if isinstance(value, str) and _is_plain(value):
         return value
-    raise RequestError(
-        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be a text of 1 to {_LONGEST_TEXT} bytes without "
-        f"control characters, or null"
-    )
+    raise RequestError(f"{field_is(name, value, private=True)}; it must be {_PLAIN}, or null")
 
 
 def _is_plain(value: str) -> bool:
@@ -221,15 +217,10 @@ def is_unicode(value: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _key(name: str, value: object) -> str | int:
+def _key_breach(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
-        return value
-    if isinstance(value, str) and _is_plain(value):
-        return value
-    raise RequestError(
-        f"field '{name}' is {shown(value)} ({kind_of(value)}); it must be an integer, or a text of 1 to "
-        f"{_LONGEST_TEXT} bytes without control characters"
-    )
+        return None
+    return None if isinstance(value, str) and _is_plain(value) else f"it must be an integer, or {_PLAIN}"
 
 
 def _as_of(value: object, *, allowed: bool) -> datetime:
@@ -242,7 +233,7 @@ def moment(name: str, value: object) -> datetime:
     """The time that a text names, UTC; raises RequestError."""
     remedy = "it must be an ISO-8601 time with a zone, as 2026-03-01T12:00:00Z"
     if not isinstance(value, str):
-        raise RequestError(f"field '{name}' is {shown(value)} ({kind_of(value)}); {remedy}")
+        raise RequestError(f"{field_is(name, value, private=False)}; {remedy}")
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
@@ -263,21 +254,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(text: str) -> object:
     raise RequestError(f"the body has {text}, which is no JSON number; write null for a missing value")
-
-
-def kind_of(value: object) -> str:
-    """The kind of a value of JSON, for messages."""
-    names = {dict: "object", list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), "null")
-
-
-def shown(value: object) -> str:
-    """A value for messages, cut to 80 letters; letters that cannot be printed, or written as UTF-8, are escaped."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    text = text if len(text) <= 80 else f"{text[:77]}..."
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def call_fields(

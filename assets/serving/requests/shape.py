@@ -39,6 +39,12 @@ class RequestShape:
     labels: tuple[str, ...] = ()
     sequence: str | None = None
     rules: Mapping[str, ColumnRule] = field(default_factory=dict)
+    personal: frozenset[str] = frozenset()
+
+    @property
+    def private(self) -> frozenset[str]:
+        """The columns whose values no message quotes: entity keys and personal columns."""
+        return self.personal | set(self.keys)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -88,8 +94,6 @@ def shape_of(bundle: Bundle) -> RequestShape:
                 categories.setdefault(name, ())
             elif name not in known:
                 (numbers if name in numeric else labels)[name] = None
-    contract = bundle.parts.contract
-    rules = {} if contract is None else contract.request.columns
     shape = RequestShape(
         row_id=policy.row_id,
         keys=features.keys,
@@ -98,9 +102,10 @@ def shape_of(bundle: Bundle) -> RequestShape:
         labels=tuple(name for name in labels if name not in numbers and name not in categories),
         sequence=policy.sequence,
     )
-    return replace(
-        shape, rules={name: rule for name, rule in rules.items() if rule and name in shape.columns - {AS_OF}}
-    )
+    contract = bundle.parts.contract
+    rules = {} if contract is None else {name: contract.request.read_rule(name) for name in shape.columns - {AS_OF}}
+    kept = {name: rule for name, rule in rules.items() if rule is not None}
+    return replace(shape, rules=kept, personal=frozenset(name for name, rule in kept.items() if rule.tokenised))
 
 
 def spine_of(shape: RequestShape, request: DecisionRequest) -> pa.Table:

@@ -12,7 +12,7 @@ import sys
 
 import lmdb
 
-from resources.online_store.checksums import unsealed
+from resources.online_store.checksums import unsealed, unsealed_record
 
 _MAP_BYTES = 64 * 2**30
 
@@ -40,7 +40,7 @@ def _check(key: bytes, value: bytes) -> None:
     if key.startswith(b"d"):
         unsealed(value)
     else:
-        json.loads(value)
+        json.loads(unsealed_record(value) if key.startswith(b"a") else value)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from weakref import WeakSet
 
 import lmdb
 
+from resources.environments import CHECKOUT
 from resources.online_store.errors import StoreDamaged, StoreError, StoreUnavailable
 
 _MAP_BYTES = 64 * 2**30
 _READERS = 512
 _META_PAGES = 2
 _SECOND_LOOK = 0.01
-_CHECKOUT = Path(__file__).parents[2]
 
 _Identity = tuple[int, int]
 
@@ -176,7 +176,7 @@ class LmdbFiles:
         if not self.exist():
             return
         command = (sys.executable, "-m", "resources.online_store.lmdb.check", str(self._folder))
-        found = subprocess.run(command, cwd=_CHECKOUT, capture_output=True, text=True, check=False)
+        found = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
         if found.returncode == 0:
             return
         fault = found.stdout.strip() or f"a process that read all of it ended with status {found.returncode}"

@@ -11,6 +11,7 @@ closed, and one that is closed on a later line in the middle of a value.
 import csv
 import io
 import re
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -26,7 +27,13 @@ _LINE_BREAK = re.compile(r"[\r\n]+")
 
 
 def read_csv(
-    content: bytes, *, settled: bool, delimiter: str = ",", header_line: int = 1, encoding: str = "utf-8"
+    content: bytes,
+    *,
+    settled: bool,
+    delimiter: str = ",",
+    header_line: int = 1,
+    encoding: str = "utf-8",
+    known: Collection[str] = (),
 ) -> FileRows:
     """Reads the content of a file with a header, with or without a byte order mark.
 
@@ -34,6 +41,7 @@ def read_csv(
         settled: Whether the file has stopped changing. Until then a file without a line break at its end may lack a
             part of its last value.
         header_line: The line of the header, from 1; the lines before it are left out.
+        known: The columns of the contract, which a message may name.
 
     Raises:
         NotWhole: The file is empty, or ends within a row.
@@ -49,7 +57,7 @@ def read_csv(
     ended = content.endswith((b"\n", b"\r"))
     _check_text(content, ended=ended)
     _check_quotes(content, delimiter)
-    names = _header(content, delimiter)
+    names = _header(content, delimiter, known)
     broken: list[Any] = []
 
     def keep(row: Any) -> str:
@@ -69,13 +77,15 @@ def read_csv(
                 column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=True, null_values=[""]
             ),
         )
-    except pa.ArrowInvalid as error:
-        raise Unreadable(f"is not a CSV file ({error})") from error
+    except pa.ArrowInvalid:
+        # Without Arrow's error: it may quote a row.
+        raise Unreadable("is not a CSV file: Arrow cannot read its rows") from None
     if not ended:
         _check_last_row(content, broken, settled=settled)
     first = [] if table.num_rows == 0 else [value or "" for value in table.slice(0, 1).to_pylist()[0].values()]
     if first != names:
-        raise Unreadable(f"is not a CSV file: its header is read in two ways, {names} and {first}")
+        # Without the names: a file that lacks its header begins with a row.
+        raise Unreadable("is not a CSV file: its first line is read in two ways; it may have a quote too many")
     # A quote that is missing joins lines: each of them counts as a row that cannot be read.
     malformed = tuple(line for row in broken for line in _LINE_BREAK.split(row.text) if line)
     return FileRows(table.slice(1).rename_columns(names), malformed)
@@ -127,7 +137,7 @@ def _check_quotes(content: bytes, delimiter: str) -> None:
             )
 
 
-def _header(content: bytes, delimiter: str) -> list[str]:
+def _header(content: bytes, delimiter: str, known: Collection[str]) -> list[str]:
     """The names of the columns.
 
     Raises:
@@ -140,7 +150,7 @@ def _header(content: bytes, delimiter: str) -> list[str]:
         raise Unreadable(f"is not a CSV file: its header cannot be read ({error})") from error
     if any("\0" in name for name in names):
         raise Unreadable("is not a CSV file in UTF-8 (its header has bytes that are zero, as UTF-16 has)")
-    checked_columns(names)
+    checked_columns(names, known)
     return names
 
 

@@ -5,6 +5,7 @@ Does not belong here: CSV (`csv_files.py`), fetching a file (`places.py`), the d
 """
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ def read_content(form: FileForm, content: bytes, *, settled: bool) -> FileRows:
     if form.compression is not None:
         content = _decompressed(content, form.compression)
     if form.file_format == "parquet":
-        return FileRows(_parquet(content, form.zone))
+        return FileRows(_parquet(content, form.zone, form.columns))
     if form.file_format == "jsonl":
         return _json_lines(content, form.encoding, settled=settled)
     return read_csv(
@@ -44,6 +45,7 @@ def read_content(form: FileForm, content: bytes, *, settled: bool) -> FileRows:
         delimiter=form.separator,
         header_line=form.header_line,
         encoding=form.encoding,
+        known=form.columns,
     )
 
 
@@ -98,7 +100,7 @@ def _json_array(content: bytes) -> FileRows:
         raise Unreadable(f"is not JSON ({error})") from error
 
 
-def _parquet(content: bytes, zone: str) -> pa.Table:
+def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
     if not content.endswith(_PARQUET_MARK):
         if content and not content.startswith(_PARQUET_MARK):
             raise Unreadable("is not a Parquet file")
@@ -107,7 +109,7 @@ def _parquet(content: bytes, zone: str) -> pa.Table:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
-    checked_columns(table.column_names)
+    checked_columns(table.column_names, known)
     return pa.table({name: _as_text(name, table[name], zone) for name in table.column_names})
 
 

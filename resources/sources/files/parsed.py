@@ -3,6 +3,7 @@
 Belongs here: the result and the two refusals that every format shares. Does not belong here: a format.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -31,12 +32,17 @@ class FileRows:
     malformed: tuple[str, ...] = ()
 
 
-def checked_columns(names: list[str]) -> None:
+def checked_columns(names: list[str], known: Collection[str]) -> None:
     """Refuses columns of the same name; columns without a name, as trailing commas make them, are no fault.
+
+    Args:
+        known: The columns of the contract. Other names are not repeated in the message: a file that lacks its header
+            begins with a row, which may be personal.
 
     Raises:
         Unreadable: A name is there twice.
     """
     twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
     if twice:
-        raise Unreadable(f"has the column {', '.join(map(repr, twice))} more than once in its header")
+        told = [repr(name) if name in known else f"of place {names.index(name) + 1}" for name in twice]
+        raise Unreadable(f"has the column {', '.join(told)} more than once in its header")

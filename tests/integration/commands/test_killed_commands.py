@@ -1,104 +1,124 @@
 """Commands that are killed at random moments, and the same command again.
 
-With `LOOPLINE_CAMPAIGN=1` each command is killed at twenty moments; otherwise two short ones at one moment each.
+With `LOOPLINE_CAMPAIGN=1` each command is killed at twenty moments in a home of the demonstration, `demo` and `run` in
+an empty one; otherwise one command is killed once in a small home. The services are in `test_killed_services.py`, a
+run that holds or awaits a pool in `test_killed_runs.py`. LOOPLINE_CAMPAIGN_HOME names a home in which `loopline demo`
+and `loopline run card_fraud` ran, and which is copied; LOOPLINE_CAMPAIGN_SEED gives other moments.
 """
 
 import os
-import random
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from datetime import timedelta
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
 
-import dagster as dg
 import pytest
 
-from resources.environments import CHECKOUT, Environment, load_environment
-from tests.integration.conftest import LAST
+from resources.environments import load_environment
+from resources.lake import Lake
+from resources.lake.content import content_hash
 from tests.integration.demo_home import run_loopline, variables_of
+from tests.support.killing import CAMPAIGN, KillableHome, moments
+from tests.support.small_bank import LAST, fill_small_bank
 
-CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
-MOMENTS = 20 if CAMPAIGN else 1
 GOES_ON_SECONDS = 30.0
-DAYS = ("--from", (LAST - timedelta(days=2)).isoformat(), "--to", LAST.isoformat())
-PREPARED = ("run", "card_fraud", *DAYS, "--through", "validation")
-COMMANDS = {
-    "backfill": ("backfill", "card_fraud", *DAYS, "--select", "raw_fraud_labels,validated_fraud_labels"),
+FIRST = LAST - timedelta(days=2)
+DAYS = ("--from", FIRST.isoformat(), "--to", LAST.isoformat())
+EVERYDAY = {"backfill": ("backfill", "card_fraud", *DAYS)}
+THOROUGH = {
+    **EVERYDAY,
     "load": ("load", "card_fraud"),
-    **({"run": PREPARED, "backfill with features": ("backfill", "card_fraud", *DAYS)} if CAMPAIGN else {}),
+    "run": ("run", "card_fraud", *DAYS),
+    "run of credit": ("run", "credit_risk", *DAYS, "--through", "features"),
+    "demo": ("demo",),
+    "replay": ("replay", "credit_risk"),
+    "approve": ("approve", "credit_risk", "1", "--by", "Ada", "--reason", "seen"),
+    "repair": ("repair", "credit_risk"),
+    "doctor": ("doctor",),
+    "features": ("features", "card_fraud", "--page", "features.html"),
+    "export": ("export", "card_fraud", "features", "features.parquet"),
+    "tables": ("tables", "card_fraud"),
+    "status": ("status",),
+    # Last: afterwards the rejection stands.
+    "reject": ("reject", "credit_risk", "1", "--by", "Ada", "--reason", "seen"),
 }
-_KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
+# The version that decides goes on deciding, which is told by the exit status; `status` says that no service runs.
+STATUS = {"reject": 1, "status": 1}
+COMMANDS = THOROUGH if CAMPAIGN else EVERYDAY
 
-
-@dataclass(frozen=True)
-class Home:
-    """A home with the sandbox's card payments and a few days of card_fraud."""
-
-    environment: Environment
-    variables: dict[str, str]
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", *command],
-            cwd=CHECKOUT, env=_KEPT | self.variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def whole(self, *command: str) -> tuple[float, float]:
-        """Runs the command to its end; seconds to its first asset, and in all."""
-        begun = time.monotonic()
-        first = None
-        with self.start(*command) as process:
-            assert process.stderr is not None
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                if first is None and "rows" in line:
-                    first = time.monotonic() - begun
-        assert process.returncode == 0, "".join(said)
-        assert first is not None, "".join(said)
-        return first, time.monotonic() - begun
-
-    def killed(self, after: float, *command: str) -> int:
-        """Kills the command after some seconds; its pid."""
-        with self.start(*command) as process:
-            try:
-                process.wait(timeout=after)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        return process.pid
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if CAMPAIGN else 300)]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    variables = variables_of(tmp_path_factory.mktemp("killed"))
-    found = Home(load_environment(variables), variables)
-    found.whole(*PREPARED)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableHome]:
+    folder = tmp_path_factory.mktemp("killed") / "home"
+    variables = variables_of(folder)
+    found = KillableHome(load_environment(variables), variables)
+    if CAMPAIGN:
+        prepared = os.environ.get("LOOPLINE_CAMPAIGN_HOME")
+        if prepared:
+            shutil.copytree(prepared, folder)
+        for command in (["demo"], ["run", "card_fraud"]) if not prepared else ():
+            answer = run_loopline(command, variables, 3600)
+            assert answer.status == 0, answer.people
+    else:
+        fill_small_bank(found.environment)
+    yield found
+    found.kill_all()
+
+
+def content(home: KillableHome, first: date = FIRST) -> dict[str, str]:
+    """For each table of data that the home has, the hash of the rows of the three days."""
+    lake, found = Lake(home.environment.lake), {}
+    days = [first + timedelta(days=number) for number in range(3)]
+    for folder in sorted(Path(home.environment.lake).glob("*/*/_delta_log")):
+        product, name = folder.parts[-3:-1]
+        if name == "features" or name.startswith(("raw_", "validated_")):
+            found[f"{product}/{name}"] = content_hash(lake.read(f"{product}/{name}", days=days))
     return found
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_same_command_goes_on_after_it_was_killed(home: Home, name: str) -> None:
-    command = COMMANDS[name]
-    usual, duration = home.whole(*command)
-    chance = random.Random(name)
-    for _ in range(MOMENTS):
-        after = chance.uniform(usual / 2, duration)
-        pid = home.killed(after, *command)
-        with_run = active_runs(home)
-        first, _ = home.whole(*command)
-        assert first - usual < GOES_ON_SECONDS, f"killed after {after:.1f} s, it went on only after {first:.0f} s"
-        assert active_runs(home) == set()
-        answer = run_loopline(["doctor", "--json"], home.variables)
-        (told,) = [finding["detail"] for finding in answer.told["findings"]
-                   if finding["name"] == "runs"]  # fmt: skip
-        for run_id in with_run:
-            assert run_id in told
-            assert f"process {pid} is gone" in told
+def test_the_same_command_goes_on_after_it_was_killed(home: KillableHome, name: str, tmp_path: Path) -> None:
+    command = tuple(str(tmp_path / word) if word.startswith("features.") else word for word in COMMANDS[name])
+    undisturbed, usual = home.done(*command)
+    assert undisturbed.status == STATUS.get(name, 0), undisturbed.people
+    before = content(home)
+    for after, extent in moments(name, usual / 4, usual):
+        where = f"{name} killed {extent} after {after:.1f} of {usual:.1f} s"
+        pid = home.killed(after, extent, *command)
+        left = home.active_runs()
+        again, seconds = home.done(*command)
+        assert again.status == undisturbed.status, f"{where}: {again.people}"
+        assert seconds - usual < GOES_ON_SECONDS, f"{where}: the same command took {seconds:.0f} s"
+        assert home.active_runs() == set(), where
+        assert home.open_trainings() == [], where
+        assert content(home) == before, where
+        told = home.findings()
+        assert [run_id for run_id in left if run_id not in told["runs"]] == [], f"{where}: {told}"
+        assert not left or f"process {pid} is gone" in told["runs"], f"{where}: {told}"
+        assert home.strangers() == [], where
+        print(f"{where}: {len(left)} runs ended, again {seconds:.1f} s; {told['services']}", flush=True)
 
 
-def active_runs(home: Home) -> set[str]:
-    """The runs that are recorded as under way, and those that hold or await a slot; nothing is ended by this look."""
-    with dg.DagsterInstance.from_config(str(home.environment.dagster_home)) as instance:
-        runs = {run.run_id for run in instance.get_runs() if not run.is_finished}
-        return runs | instance.event_log_storage.get_concurrency_run_ids()
+@pytest.mark.skipif(not CAMPAIGN, reason="fills the whole bank and trains a model: LOOPLINE_CAMPAIGN=1")
+def test_a_demonstration_that_is_killed_again_and_again_reaches_its_decision(
+    home: KillableHome, tmp_path: Path
+) -> None:
+    """Each attempt lives a little; the tables are those of the undisturbed home in the end."""
+    folder = tmp_path / "home"
+    variables = variables_of(folder)
+    killed = KillableHome(load_environment(variables), variables)
+    try:
+        for after, extent in moments("demo from nothing", 3.0, 90.0):
+            killed.killed(after, extent, "demo")
+        answer = run_loopline(["demo", "--json"], variables, 3600)
+        assert answer.status == 0, answer.people
+        assert answer.told["decision"]["fallback"] is None
+        assert killed.active_runs() == set()
+        assert killed.open_trainings() == []
+        ours = {name: rows for name, rows in content(home).items() if name.startswith("credit_risk/")}
+        assert content(killed) == ours
+        assert killed.strangers() == []
+    finally:
+        killed.kill_all()

@@ -1,15 +1,26 @@
 """The real services: brought up from nothing, seen through a browser, taken down without a trace."""
 
+import json
 import os
+import time
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import app
 from pipelines.products import product_names
 from pipelines.services import lifecycle
+from pipelines.services.catalog import common_variables
 from resources.environments import Environment, load_environment
+from resources.online_store.event_blocks import TIMESTAMP
+from resources.online_store.opening import open_store
 from tests.integration.browser import find_chromium, open_browser
 from tests.support.ports import free_ports
 
@@ -74,17 +85,68 @@ def test_a_person_sees_mlflow(up: dict[str, lifecycle.ServiceStatus], tmp_path: 
 def test_a_killed_code_server_is_told_and_started_again_by_up(
     environment: Environment, up: dict[str, lifecycle.ServiceStatus]
 ) -> None:
-    """Dagster's web server does not start it again, and no run can be launched."""
+    """By status, doctor and the probes of containers. The web server never starts one again; the daemon may."""
     gone, *_ = product_names()
-    webserver = psutil.Process(up["dagster"].pid)
-    (server,) = [child for child in webserver.children() if f"pipelines.{gone}.definitions" in child.cmdline()]
-    server.kill()
-    psutil.wait_procs([server], timeout=10)
-    found = {status.name: status for status in lifecycle.status(environment)}
-    assert found["dagster"].state == "broken"
-    assert f"the code server of {gone} is gone" in found["dagster"].detail
-    assert "loopline up" in found["dagster"].detail
+    for service in ("dagster", "daemon"):
+        pid = up[service].pid
+        assert pid is not None
+        wait_until_well(environment, service, pid)
+        (server,) = [
+            child for child in psutil.Process(pid).children() if f"pipelines.{gone}.definitions" in child.cmdline()
+        ]
+        server.kill()
+        psutil.wait_procs([server], timeout=10)
+        status, told = loopline(environment, "probe", service, "--pid", str(pid), "--json")
+        assert (status, told["ok"]) == (1, False)
+        assert f"the code server of {gone} is gone" in told["problem"]
+    status, told = loopline(environment, "status", "--json")
+    found = {row["name"]: row for row in told["services"]}
+    assert (status, found["dagster"]["state"]) == (1, "broken")
+    assert f"the code server of {gone} is gone" in found["dagster"]["detail"]
+    assert "loopline up" in found["dagster"]["detail"]
+    assert found["stream"]["state"] == "running"
+    assert "credit_risk/repayments waits for a load: loopline load credit_risk" in found["stream"]["detail"]
+    _, told = loopline(environment, "doctor", "--json")
+    (finding,) = [one for one in told["findings"] if one["name"] == "services"]
+    assert not finding["ok"]
+    assert f"dagster is broken: the code server of {gone} is gone" in finding["detail"]
     assert {status.name: status.state for status in lifecycle.up(environment)} == dict.fromkeys(up, "running")
+
+
+def test_a_stream_that_cannot_be_followed_is_told(
+    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
+) -> None:
+    """A store that is loaded, and no stream: status, probe and metrics tell, each with the reason."""
+    store = open_store(environment.online_store, "credit_risk")
+    nothing = {"event_time": TIMESTAMP, "known_at": TIMESTAMP, "customer_id": pa.string(), "days_past_due": pa.int64()}
+    table = pa.table({name: pa.array([], kind) for name, kind in nothing.items()})
+    until = datetime(2026, 3, 1, tzinfo=UTC)
+    store.put_events("repayments", "customer_id", table, version="1", watermark=until)
+    store.publish("1")
+    store.close()
+    deadline = time.monotonic() + 30
+    while loopline(environment, "probe", "stream")[0] == 0:
+        assert time.monotonic() < deadline
+    status, told = loopline(environment, "status", "--json")
+    (row,) = [row for row in told["services"] if row["name"] == "stream"]
+    assert (status, row["state"]) == (1, "broken")
+    assert "credit_risk/repayments is not followed" in row["detail"]
+    with urllib.request.urlopen(f"{up['stream'].address}/metrics", timeout=10) as answer:
+        rows = [line for line in answer.read().decode().splitlines() if line.startswith("loopline_stream_not_followed")]
+    assert [row for row in rows if row.endswith(" 1.0") and 'why="starting"' not in row and "not_loaded" not in row]
+
+
+def wait_until_well(environment: Environment, service: str, pid: int) -> None:
+    """Until the probe passes: on a busy machine an answer may be late."""
+    deadline = time.monotonic() + 120
+    while loopline(environment, "probe", service, "--pid", str(pid))[0] != 0:
+        assert time.monotonic() < deadline, service
+
+
+def loopline(environment: Environment, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Exit status and JSON of a command; without `--json` an empty object."""
+    done = CliRunner().invoke(app, list(arguments), env=common_variables(environment))
+    return done.exit_code, json.loads(done.stdout) if "--json" in arguments else {}
 
 
 def processes_of(environment: Environment) -> list[str]:

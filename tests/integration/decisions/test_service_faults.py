@@ -1,6 +1,7 @@
 """The decision service as a process beside damaged files: it answers, says why, and is repaired without a restart."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from resources.online_store.opening import open_store
+from tests.campaigns.wire import Connection
 from tests.support.serving_process import Service, Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, fill_store, sample_parts
 
@@ -119,3 +121,42 @@ def overwrite(workspace: Workspace) -> None:
     with file.open("rb+") as opened:
         opened.seek(2 * 4096)
         opened.write(os.urandom(file.stat().st_size - 2 * 4096))
+
+
+def test_requests_that_their_connection_refused_are_counted(service: Service) -> None:
+    """Those that no route sees: too slow, too large, no HTTP. One with a whole head is slow too."""
+    head = b"POST /decide HTTP/1.1\r\nHost: a\r\n"
+    sent = {
+        "slow": head + b"Content-Length: 2\r\n\r\nx",
+        "body_too_large": head + b"Content-Length: 70000\r\n\r\n",
+        "head_too_large": head + b"X: x\r\n" * 101 + b"\r\n",
+        "not_http": b"garbage\r\n\r\n",
+    }
+    connections = {why: Connection(("127.0.0.1", service.workspace.port)) for why in sent}
+    for why, one in connections.items():
+        one.send([sent[why]])
+    statuses = {why: one.read("POST", seconds=12).status for why, one in connections.items()}
+    assert statuses == {"slow": 408, "body_too_large": 413, "head_too_large": 431, "not_http": 400}
+    _, metrics = service.get("/metrics")
+    for why, one in connections.items():
+        assert f'loopline_requests_refused_total{{why="{why}"}} 1.0' in metrics
+        one.close()
+
+
+def test_a_connection_is_kept_for_longer_than_a_pool_of_clients_rests(service: Service) -> None:
+    """Uvicorn's own 5 s would close it while the next request is on its way."""
+    with Connection(("127.0.0.1", service.workspace.port), seconds=10) as one:
+        for pause in (0.0, 8.5):
+            time.sleep(pause)
+            one.send([b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"])
+            assert one.read("GET", seconds=5).status == 200
+
+
+def test_a_worker_that_a_bus_error_kills_says_so_and_is_replaced(service: Service) -> None:
+    """The file was cut in the microseconds between the check of its size and the read, which nothing can prevent."""
+    (killed,) = psutil.Process(service.process.pid).children(recursive=True)
+    killed.send_signal(signal.SIGBUS)
+    killed.wait(10)
+    service.wait_until_ready()
+    assert decide(service)["outcome"] in ("approve", "decline", "review")
+    assert "Fatal Python error: Bus error" in service.log.read_text()

@@ -1,7 +1,7 @@
 """The online store follows the lake: whatever was missed, failed or lost, the next tick sees it."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from assets.materialising import asset_key
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.jobs import daily_name, load_job_name
+from pipelines.operations.run_job import RunFailed
 from pipelines.products import load_product
 from resources.online_store.opening import OnlineStores
 from tests.integration.conftest import LAST, Small
@@ -27,6 +28,7 @@ SOURCES = tuple(PRODUCT.features.sources)
 RAW = [f"raw_{source}" for source in SOURCES]
 VALIDATED = [f"validated_{source}" for source in SOURCES]
 FIRST = LAST - timedelta(days=2)
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Loading:
@@ -49,9 +51,8 @@ class Loading:
     def load(self) -> bool:
         """Does what the sensor asks for."""
         job = self._definitions.resolve_job_def(load_job_name(PRODUCT))
-        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return bool(
-            job.execute_in_process(instance=self.small.instance, run_config=quiet, raise_on_error=False).success
+            job.execute_in_process(instance=self.small.instance, run_config=QUIET, raise_on_error=False).success
         )
 
     def loaded(self) -> str:
@@ -114,6 +115,76 @@ def test_days_that_a_cancelled_backfill_left_half_made_are_not_loaded(loading: L
     assert str(FIRST) in answer
     assert "loopline backfill card_fraud" in answer
     loading.small.make(FIRST, LAST, *VALIDATED)
+    assert isinstance(loading.ask(), dg.RunRequest)
+
+
+def cancelled_backfill(loading: Loading, name: str, made: Sequence[date]) -> None:
+    """A backfill of the validated tables alone, as the UI starts it, cancelled when these days were made."""
+    instance, days = loading.small.instance, [FIRST, FIRST + timedelta(days=1), LAST]
+    keys = [asset_key(PRODUCT, validated) for validated in VALIDATED]
+    backfill = PartitionBackfill.from_asset_partitions(
+        name, loading.small.definitions.resolve_asset_graph(), [day.isoformat() for day in days], keys,
+        datetime.now(UTC).timestamp(), {}, instance,
+        all_partitions=False, title=None, description=None, run_config=None,
+    )  # fmt: skip
+    instance.add_backfill(backfill)
+    job = loading.small.definitions.resolve_job_def(daily_name(PRODUCT))
+    for day in made:
+        done = job.execute_in_process(
+            instance=instance, partition_key=day.isoformat(), asset_selection=keys, run_config=QUIET,
+            tags={"dagster/backfill": name},
+        )  # fmt: skip
+        assert done.success
+    instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELED))
+
+
+def test_a_cancelled_backfill_of_validated_tables_alone_is_not_loaded(loading: Loading) -> None:
+    """The raw rows are not newer, and each table and day is whole; but the days do not belong together."""
+    assert loading.load()
+    cancelled_backfill(loading, "early", [])
+    assert str(loading.ask()).startswith("none:"), "it had made nothing"
+    cancelled_backfill(loading, "late", [LAST])
+    answer = str(loading.ask())
+    assert answer.startswith("wait: half made: ")
+    for source in SOURCES:
+        days = f"{source} of {FIRST}, {FIRST + timedelta(days=1)}, which backfill late did not validate again"
+        assert days in answer
+    assert "loopline backfill card_fraud" in answer
+    loading.small.make(FIRST, LAST - timedelta(days=1), VALIDATED[0])
+    assert f"half made: {SOURCES[1]} of {FIRST}" in str(loading.ask())
+    loading.small.make(FIRST, LAST - timedelta(days=1), VALIDATED[1])
+    assert isinstance(loading.ask(), dg.RunRequest)
+
+
+def test_tables_of_which_a_killed_run_validated_one_alone_are_not_loaded(loading: Loading) -> None:
+    """A range is one run: it commits one table after the other, and dies between them."""
+    assert loading.load()
+    lake = loading.small.lake
+    # The table that is validated last fails.
+    broken = [Path(path) for path in lake.paths("card_fraud/raw_fraud_labels", days=[LAST])]
+    for path in broken:
+        path.rename(path.with_suffix(".gone"))
+    with pytest.raises(RunFailed, match="raw_fraud_labels"):
+        loading.small.make(FIRST, LAST, *VALIDATED)
+    assert lake.version("card_fraud/validated_card_transactions") == 1
+    answer = str(loading.ask())
+    assert answer.startswith("wait: half made: fraud_labels of ")
+    assert "did not validate again" in answer
+    for path in broken:
+        path.with_suffix(".gone").rename(path)
+    loading.small.make(FIRST, LAST, VALIDATED[1])
+    assert isinstance(loading.ask(), dg.RunRequest)
+
+
+def test_a_day_that_was_never_validated_is_no_half(loading: Loading) -> None:
+    """A new day that is blocked in one source caps what is loaded of it, and keeps nothing else out."""
+    assert loading.load()
+    day = FIRST - timedelta(days=1)
+    loading.small.make(day, day, *RAW)
+    for path in loading.small.lake.paths("card_fraud/raw_fraud_labels", days=[day]):
+        Path(path).unlink()
+    with pytest.raises(RunFailed, match="raw_fraud_labels"):
+        loading.small.make(day, day, *VALIDATED)
     assert isinstance(loading.ask(), dg.RunRequest)
 
 

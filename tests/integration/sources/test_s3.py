@@ -25,6 +25,7 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
 from resources.sources.files.form import FileForm
+from resources.sources.object_stores import open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
 from tests.support.ports import free_port
@@ -148,6 +149,15 @@ def test_days_of_the_lake_are_replaced_and_read(s3: Any, environment: Environmen
     assert lake.read(TABLE)["word"].to_pylist() == [None] * 6 + ["x"] * 3
     lake.replace("card_fraud/training_set", rows(DAYS[0]).drop_columns(["day"]), days=None)
     assert lake.tables("card_fraud") == ("card_fraud/raw_card_transactions", "card_fraud/training_set")
+
+
+def test_a_small_file_is_written_by_one_request(s3: Any, environment: Environment) -> None:
+    """An upload in parts has three requests: a first load of two years and ten tables would make 24,000."""
+    files, root = open_place(f"{environment.lake}/one")
+    with files.open_output_stream(f"{root}.parquet") as out:
+        out.write(b"content")
+    # The tag of an object that was uploaded in parts ends in their number.
+    assert "-" not in s3.head_object(Bucket=BUCKET, Key="lake/one.parquet")["ETag"]
 
 
 @pytest.mark.parametrize("place", ["s3", "folder"])

@@ -5,8 +5,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from pipelines.run_failures import RunFailure, first_failure
+from tests.support.ports import free_port
 
 KEY = dg.AssetKey(["loans", "model"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -40,6 +42,21 @@ def test_an_error_is_its_own_message_with_the_asset(instance: dg.DagsterInstance
         raise ZeroDivisionError("division by zero")
 
     assert failure_of(instance, model).sentence == "model: ZeroDivisionError: division by zero"
+
+
+def test_a_server_that_was_lost_is_one_sentence_with_a_remedy(instance: dg.DagsterInstance) -> None:
+    """SQLAlchemy says it in five lines, of which the last is a link to its documentation."""
+    address = f"postgresql+psycopg2://bank:secret@127.0.0.1:{free_port()}/bank"
+
+    @dg.asset(key=KEY)
+    def model() -> None:
+        sa.create_engine(address).connect()
+
+    said = failure_of(instance, model).sentence
+    assert said.startswith("model: a server was lost meanwhile (")
+    assert said.endswith("`loopline doctor` tells which, then run the same command again")
+    assert "\n" not in said
+    assert "secret" not in said
 
 
 def test_checks_that_refused_are_named_with_the_asset(instance: dg.DagsterInstance) -> None:

@@ -65,3 +65,57 @@ def _contract_with(column: str, folder: Path) -> Path:
     file.write_text(text.replace("columns:\n", f"columns:\n  {column}: {{type: timestamp, description: one more}}\n"))
     assert column in file.read_text()
     return file
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "message"),
+    [
+        (
+            "  amount: {",
+            "  customer_id: {type: integer, description: a second one}\n  amount: {",
+            "line .*already given",
+        ),
+        ("owner: ", "owner: a\nowner: ", "'owner' is already given in line 3; give it once"),
+        (
+            "{column: amount, min_value: 0.01",
+            "{column: amount, min_value: 0.01, column: direction",
+            "'column' is already",
+        ),
+        ("max_value: 10000000", "max_value: 1e7", "1e7 is read as a text; write a number with a point"),
+        ("max_value: 10000000", "max_value: '10000000'", "'10000000' is a str, but column 'amount' a number"),
+        ("[credit, debit]", "[credit, NO]", "False is a bool, but column 'direction' a string; write it in quotes"),
+        ("[credit, debit]", "credit", "value_set is 'credit'; write a list"),
+        (
+            "resolution: 0.01}\n  direction",
+            "resolution: '0.01'}\n  direction",
+            "amount: resolution is '0.01'; write a n",
+        ),
+        (
+            "resolution: 0.01}\n  direction",
+            "resolution: 0}\n  direction",
+            "column amount: resolution is 0; write a number",
+        ),
+        ("unit: EUR, resolution: 0.01}\n  dir", "unit: 1}\n  dir", "column amount: unit is 1; write a text"),
+        (
+            "description: its owner",
+            "description: its owner, required: 'false'",
+            "required is 'false'; write true or false",
+        ),
+        ("description: its owner", "description: 17", "column customer_id: description is 17; write a text"),
+        ("description: its owner", "description: its owner, requierd: no", "has requierd, which no contract has"),
+        ("max_quarantined: 0.05", "max_quarantined: '0.05'", "max_quarantined is '0.05'; write a share"),
+        ("key: [transaction_id]", "key: [transaction_id, transaction_id]", "name each column once"),
+        ("key: [transaction_id]", "key: [17]", r"key is \[17\]; name the columns that identify a row"),
+        ("purpose: credit_decision", "purpose: yes", "consent: purpose is True; write a text, in quotes"),
+        ("columns:\n", "columns:\n\tid: {type: string}\n", "line 10: a tab; indent with spaces"),
+    ],
+)
+def test_what_yaml_would_pass_silently_is_refused(given: str, written: str, message: str, tmp_path: Path) -> None:
+    """A second key would win, a number in quotes or with a bare exponent would be a text, and NO would be false."""
+    file = tmp_path / "transactions.yaml"
+    text = (load_product("credit_risk").contracts / file.name).read_text()
+    assert given in text
+    file.write_text(text.replace(given, written, 1))
+    with pytest.raises(ContractError, match=message) as refused:
+        load_contract(file)
+    assert str(file) in str(refused.value)

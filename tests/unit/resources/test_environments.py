@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from resources import environments
 from resources.environments import UnknownEnvironment, load_environment
 
 
@@ -40,3 +41,33 @@ def test_a_postgresql_address_without_a_driver_means_the_one_that_is_there(addre
     assert environment.mlflow_tracking_uri == "postgresql+psycopg2://bank:5432/db"
     named = {**variables, "LOOPLINE_DATABASE_URL": "postgresql+psycopg://bank/db"}
     assert load_environment(named).database_url == "postgresql+psycopg://bank/db"
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "message"),
+    [
+        (
+            "sandbox: true",
+            "sandbox: true\nlake: /elsewhere",
+            "line .*: 'lake' is already given in line 2; give it once",
+        ),
+        ("sandbox: true", "sandbox: 'true'", "sandbox is 'true'; write true or false"),
+        ("sandbox: true\n", "", "lacks sandbox"),
+        ("sandbox: true", "sandbox: true\nlaek: /elsewhere", "has unknown keys laek"),
+        ("webhook: ", "webhook: 17\n#", "webhook is 17; write a text"),
+        ("lake: ", "\tlake: ", "line 2: a tab; indent with spaces"),
+    ],
+)
+def test_a_wrong_file_of_addresses_is_refused(
+    given: str, written: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two addresses would win silently."""
+    text = (environments.CHECKOUT / "infra" / "environments" / "local.yaml").read_text()
+    assert given in text
+    file = tmp_path / "infra" / "environments" / "local.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text.replace(given, written, 1))
+    monkeypatch.setattr(environments, "CHECKOUT", tmp_path)
+    with pytest.raises(UnknownEnvironment, match=message) as refused:
+        load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
+    assert str(file) in str(refused.value)

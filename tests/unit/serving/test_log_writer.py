@@ -1,8 +1,12 @@
 """Decisions written to the log: on disk before they are answered, whole or not at all."""
 
+import errno
+import os
 import resource
+import shutil
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
 
@@ -60,6 +64,71 @@ def test_a_full_disk_leaves_only_whole_lines(tmp_path: Path) -> None:
     kept = [decision for decision, failure in zip(written, failures, strict=True) if failure is None]
     assert {type(failure) for failure in failures} == {type(None), DecisionLogError}
     assert (scanned.decisions, scanned.torn) == ((*kept, last), ())
+
+
+def handles_of(path: Path) -> list[int]:
+    """The descriptors of this process that are open on a file."""
+    links = ((int(entry.name), entry) for entry in Path("/proc/self/fd").iterdir())
+    return [number for number, link in links if link.is_symlink() and str(link.readlink()).startswith(str(path))]
+
+
+def lose_handle(path: Path) -> None:
+    (descriptor,) = handles_of(path)
+    os.close(descriptor)
+
+
+def cut_within_a_line(path: Path) -> None:
+    os.truncate(path, path.read_bytes().rstrip(b"\0").rfind(b"}") - 20)
+
+
+def cut_to_nothing(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(path.parents[1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "left"), [(lose_handle, 2), (cut_within_a_line, 1), (cut_to_nothing, 0), (remove, 0)]
+)
+def test_the_log_goes_on_after_its_file_was_lost_or_damaged(
+    tmp_path: Path, damage: Callable[[Path], None], left: int
+) -> None:
+    """No later decision is refused, and every line that is left can be read."""
+    log = DecisionLog(tmp_path)
+    before, after = [another(), another()], [another(), another()]
+    for decision in before:
+        log.append(decision).result(5)
+    (path,) = tmp_path.rglob("*.jsonl")
+    damage(path)
+    for decision in after:
+        log.append(decision).result(5)
+    assert len(handles_of(path)) == 1
+    log.close()
+    scanned = scan_day(tmp_path, "credit_risk", DAY)
+    assert (scanned.decisions, scanned.torn) == ((*before[:left], *after), ())
+
+
+def test_a_line_that_was_refused_does_not_stay_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is in the file when the sync fails, and cannot be cut off: its caller was told that it is void."""
+    log = DecisionLog(tmp_path)
+    first, refused, last = another(), another(), another()
+    log.append(first).result(5)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        patched.setattr(os, "ftruncate", fail)
+        with pytest.raises(DecisionLogError, match="Input/output error"):
+            log.append(refused).result(5)
+    (path,) = tmp_path.rglob("*.jsonl")
+    assert refused.id in path.read_text()
+    log.append(last).result(5)
+    log.close()
+    assert scan_day(tmp_path, "credit_risk", DAY).decisions == (first, last)
 
 
 def test_space_allocated_in_advance_is_never_read_and_is_cut_off(tmp_path: Path) -> None:

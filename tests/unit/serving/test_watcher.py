@@ -91,12 +91,14 @@ def test_going_back_needs_no_new_load(bench: Bench) -> None:
     assert bench.watcher.live[PRODUCT].champion is engine
 
 
-def test_a_tampered_champion_is_refused_and_the_old_stays(bench: Bench) -> None:
+def test_a_tampered_champion_is_refused_and_the_old_stays(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """The log names the command that publishes the bundle again."""
     bench.roll_out(bench.publish("1"))
     bad = bench.publish("2")
     bench.damage(bad)
     bench.roll_out(bad)
     assert (bench.champion, bench.failures) == ("1", [PRODUCT])
+    assert f"publish it again from the registry: loopline repair {PRODUCT}" in caplog.text
     bench.watcher.poll()
     assert bench.failures == [PRODUCT]
 

@@ -220,7 +220,7 @@ def test_an_event_that_the_store_cannot_take_is_left_out_and_logged(
         assert follower.step() == Step(read=4, added=3, left_out=1)
         assert follower.step() == Step()
     assert home.late == [1, 2, 3, 5]
-    reason = "column 'days_past_due' holds int; the online store keeps no such int64"
+    reason = "column 'days_past_due' holds an integer; the online store keeps no such int64"
     assert caplog.messages == [f"credit_risk/repayments: the event at 0:{place} is left out: {reason}"]
 
 
@@ -266,7 +266,7 @@ def _position(home: Home) -> Any:
 
 def test_without_a_load_nothing_is_read(tmp_path: Path) -> None:
     """There is no load to append to; the follower waits."""
-    assert Home(tmp_path).follower().step() == Step()
+    assert Home(tmp_path).follower().step() == Step(is_loaded=False)
 
 
 def test_a_load_that_is_published_during_a_step_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,10 +25,11 @@ def test_ranges_sets_and_nullability_travel(credit: Product) -> None:
     assert columns["housing"] == ColumnRule("string", members=("own", "mortgage", "rent"))
 
 
-def test_personal_columns_are_known_but_have_no_rule(credit: Product) -> None:
+def test_personal_columns_are_known_as_dropped_or_tokenised(credit: Product) -> None:
     """The lake replaces or drops their values, so the contract's rules are not those of what decisions see."""
     columns = contract_of(credit).request.columns
-    assert [columns[name] for name in ("name", "email", "national_id")] == [None, None, None]
+    assert columns["name"] is None
+    assert columns["email"] == columns["national_id"] == ColumnRule("string", tokenised=True)
 
 
 def test_every_source_travels(credit: Product) -> None:

@@ -45,6 +45,15 @@ def test_a_late_row_has_the_history_of_its_as_of_time(tmp_path: Path) -> None:
     assert _days(late) == DAYS[-82:]
 
 
+def test_the_days_that_were_read_are_recorded(tmp_path: Path) -> None:
+    """A late row read days before its as-of day, so they lie that much further before the day of its arrival."""
+    for late, before in ((0, 31), (50, 81)):
+        lake = Lake(str(tmp_path / str(late)))
+        _fill(lake, timedelta(days=late))
+        assert inputs_of(PRODUCT, KERNEL, lake, (LAST,)).before == {"card_transactions": before, "fraud_labels": before}
+        assert inputs_of(PRODUCT, KERNEL, lake, tuple(DAYS[-2:])).before["card_transactions"] == before
+
+
 def test_a_day_without_rows_has_its_own_lookback(tmp_path: Path) -> None:
     """It has no late row."""
     lake = Lake(str(tmp_path))

@@ -15,6 +15,8 @@ MLFLOW = "LOOPLINE_MLFLOW_URI", "http://127.0.0.1:{port}"
 REDIS = "LOOPLINE_ONLINE_STORE", "redis://127.0.0.1:{port}/0"
 DATABASE = "LOOPLINE_DATABASE_URL", "postgresql://bank:secret@127.0.0.1:{port}/bank"
 LAKE = "LOOPLINE_LAKE", "s3://lake/loopline"
+BUNDLES = "LOOPLINE_ROLLOUT", "s3://bundles/loopline"
+RECORDS = "LOOPLINE_RECORDS", "postgresql://loopline:secret@127.0.0.1:{port}/loopline"
 DAYS = "--from 2026-09-01 --to 2026-09-02"
 
 
@@ -39,6 +41,11 @@ def down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         ("reject credit_risk 1 --by Ada --reason why", MLFLOW),
         ("approve credit_risk 1 --by Ada --reason why", MLFLOW),
+        ("repair credit_risk", MLFLOW),
+        ("repair credit_risk", BUNDLES),
+        ("repair credit_risk", RECORDS),
+        ("reject credit_risk 1 --by Ada --reason why", RECORDS),
+        ("run credit_risk", RECORDS),
         ("features credit_risk", MLFLOW),
         ("run credit_risk", MLFLOW),
         ("run credit_risk --through validation", DATABASE),
@@ -69,7 +76,7 @@ def test_a_server_that_is_down_is_one_sentence(
 def test_doctor_asks_every_server(
     down: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    servers = dict((MLFLOW, REDIS, DATABASE, LAKE))
+    servers = dict((MLFLOW, REDIS, DATABASE, LAKE, BUNDLES, RECORDS))
     for name, address in servers.items():
         monkeypatch.setenv(name, address.format(port=down))
     monkeypatch.setattr("sys.argv", ["loopline", "doctor", "--json"])

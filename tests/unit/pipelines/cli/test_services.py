@@ -1,11 +1,14 @@
 """The commands over this machine, where something is in their way."""
 
 import json
+import time
+from pathlib import Path
 
 import pytest
 
 from pipelines.cli import app
 from resources.environments import Environment
+from tests.support.ports import free_port, free_ports
 from tests.unit.pipelines.cli.conftest import Refused
 
 
@@ -26,3 +29,38 @@ def test_services_that_do_not_run_are_status_1(
     assert end.value.code == 1
     states = {service["name"]: service["state"] for service in json.loads(capsys.readouterr().out)["services"]}
     assert states == dict.fromkeys(["mlflow", "dagster", "daemon", "decisions", "stream"], "stopped")
+
+
+@pytest.fixture
+def prod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The port of every server of an environment prod, at which nobody listens."""
+    port = free_port()
+    for name, value in {
+        "ENV": "prod", "HOME": str(tmp_path), "PORT_BASE": str(free_ports()), "LAKE": "s3://bank/lake",
+        "DATABASE_URL": f"postgresql://bank:secret@127.0.0.1:{port}/bank", "LANDING": "s3://bank",
+        "BUREAU_URL": f"http://127.0.0.1:{port}", "STREAM": f"kafka://127.0.0.1:{port}",
+        "MLFLOW_URI": f"http://127.0.0.1:{port}", "MLFLOW_ARTIFACTS": "s3://bank/mlflow",
+        "ONLINE_STORE": f"redis://127.0.0.1:{port}/0", "ROLLOUT": "s3://bank/rollout",
+        "DECISION_LOG": str(tmp_path / "decisions"), "SPARK_MASTER": f"spark://127.0.0.1:{port}",
+        "WEBHOOK": f"http://127.0.0.1:{port}/secret", "DAGSTER_DB_HOST": "127.0.0.1", "DAGSTER_DB_PORT": str(port),
+        "DAGSTER_DB_NAME": "dagster", "DAGSTER_DB_USER": "dagster", "DAGSTER_DB_PASSWORD": "secret",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"LOOPLINE_{name}", value)
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return str(port)
+
+
+def test_up_in_prod_says_what_it_starts_and_what_must_run_already(prod: str, refused: Refused) -> None:
+    """Nothing is started beside a dead storage of Dagster, and the reason comes within seconds."""
+    begun = time.monotonic()
+    said = refused("up --json")
+    assert time.monotonic() - begun < 15
+    assert "starts here: dagster, daemon, decisions, stream; these servers must run already" in said
+    for name in ("database", "landing zone", "bureau", "stream", "lake", "bundles", "online store", "Spark", "MLflow",
+                 "MLflow's files", "records", "Dagster's storage", "webhook"):  # fmt: skip
+        assert f"! {name} at " in said
+    assert said.splitlines()[-1].startswith(f"✗ Dagster's storage at postgresql://127.0.0.1:{prod} does not answer")
+    assert "secret" not in said

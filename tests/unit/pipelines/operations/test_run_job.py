@@ -1,13 +1,17 @@
 """One run in this process: how it ends, and where Dagster's pages have it."""
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets.materialising import TRY_AGAIN
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
+from pipelines.operations.run_job import RunFailed, RunInterrupted, dagster_instance, run_job
 from resources.dagster.executor import patient_executor
 from resources.environments import load_environment
 
@@ -43,6 +47,26 @@ def definitions(error: Exception | None) -> dg.Definitions:
 def test_a_step_that_failed_is_the_runs_failure(instance: dg.DagsterInstance, error: Exception, said: str) -> None:
     with pytest.raises(RunFailed, match=said):
         run_job(definitions(error), instance, JOB)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_whose_step_would_be_tried_again(instance: dg.DagsterInstance, number: int) -> None:
+    """The daily assets are tried again after a failure; what a person ends stays ended."""
+    attempts = []
+
+    @dg.asset(key=dg.AssetKey(["card_fraud", "scored"]), retry_policy=TRY_AGAIN)
+    def scored() -> None:
+        attempts.append(1)
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    job = dg.define_asset_job(JOB, selection=[scored], tags={PRODUCT_TAG: "card_fraud"})
+    found = dg.Definitions(assets=[scored], jobs=[job], executor=patient_executor)
+    with pytest.raises(RunInterrupted, match=f"of {JOB} was ended by a signal; the same command goes on with it"):
+        run_job(found, instance, JOB)
+    assert len(attempts) == 1
+    (run,) = instance.get_runs(limit=1)
+    assert run.is_finished
 
 
 def test_a_run_is_in_its_products_code_location(instance: dg.DagsterInstance) -> None:

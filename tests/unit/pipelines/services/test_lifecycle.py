@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pytest
 import yaml
 
 from pipelines.services import lifecycle
-from pipelines.services.catalog import Service, local
+from pipelines.services.catalog import Service, common_variables, local
 from resources.environments import CHECKOUT, Environment, load_environment
+from resources.processes.ended import ended_since
+from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers
 from resources.processes.table import ProcessTable
 from tests.support.ports import free_ports
@@ -95,6 +99,48 @@ def test_up_starts_a_service_again_that_was_killed(environment: Environment, two
     assert after[1].pid == before[1].pid
 
 
+def test_up_starts_a_service_again_that_lives_but_does_not_answer(
+    environment: Environment, two: tuple[Service, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server does whose worker was killed."""
+    before = lifecycle.up(environment)
+    assert before[0].pid is not None
+    for worker in psutil.Process(before[0].pid).children():
+        worker.kill()
+    monkeypatch.setattr(lifecycle, "_YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr(lifecycle, "_ANSWER_SECONDS", 0.5)
+    after = lifecycle.up(environment)
+    assert [status.state for status in after] == ["running", "running"]
+    assert after[0].pid != before[0].pid
+    assert after[1].pid == before[1].pid
+    (told,) = ended_since(environment.home, datetime.now(UTC) - timedelta(minutes=5))
+    assert told.sentence.startswith(f"mlflow (process {before[0].pid}) was ended at ")
+    assert told.sentence.endswith("it did not answer any more")
+
+
+def test_up_takes_over_what_a_living_command_started_for_itself(
+    environment: Environment, two: tuple[Service, ...]
+) -> None:
+    process = ProcessTable(environment.home).start(
+        two[0].name, two[0].command, port=two[0].port, variables=common_variables(environment), folder=CHECKOUT,
+        owner=ProcessIdentity.of_this_process(),
+    )  # fmt: skip
+    assert lifecycle.up(environment)[0].pid == process.pid
+    assert {one.owner for one in ProcessTable(environment.home).all()} == {None}
+
+
+def test_an_instance_whose_making_was_killed_is_made_again(environment: Environment) -> None:
+    """Dagster's databases appear whole: a folder in which a killed process made them is not used."""
+    unfinished = environment.dagster_home / ".making" / "history"
+    unfinished.mkdir(parents=True)
+    (unfinished / "runs.db").write_bytes(b"half")
+    lifecycle.prepare_dagster_home(environment)
+    with dg.DagsterInstance.from_config(str(environment.dagster_home)) as instance:
+        assert instance.get_runs() == []
+        assert Path(instance.root_directory) == environment.dagster_home
+    assert not (environment.dagster_home / ".making").exists()
+
+
 def test_a_taken_port_is_named_and_nothing_is_started(environment: Environment, two: tuple[Service, ...]) -> None:
     message = r"port \d+ \(bureau\) is taken by process .*LOOPLINE_PORT_BASE"
     with (
@@ -136,7 +182,7 @@ def test_the_settings_of_the_instance_follow_the_environment(environment: Enviro
     assert settings["event_log_storage"]["class"] == "BatchedSqliteEventLogStorage"
     assert settings["event_log_storage"]["config"]["base_dir"] == str(home / "history" / "runs")
     lifecycle.prepare_dagster_home(environment.model_copy(update={"name": "staging"}))
-    assert "postgres" in yaml.safe_load((home / "dagster.yaml").read_text())["storage"]
+    assert "postgres_db" in yaml.safe_load((home / "dagster.yaml").read_text())["run_storage"]["config"]
 
 
 def test_processes_that_come_first_at_the_same_time_find_one_instance(environment: Environment) -> None:

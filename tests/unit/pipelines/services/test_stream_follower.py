@@ -2,6 +2,10 @@
 
 import json
 import logging
+import socket
+import time
+import urllib.error
+import urllib.request
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +14,13 @@ import pyarrow as pa
 import pytest
 
 from pipelines.credit_risk.product import PRODUCT
+from pipelines.services import stream_health
 from pipelines.services.stream_follower import Following
 from resources.clock import WallClock
 from resources.environments import load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import OnlineStore
+from tests.support.ports import free_port
 from tests.support.stores import fetch
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
@@ -48,6 +54,111 @@ def say(folder: Path, number: int) -> None:
     }  # fmt: skip
     with (folder / "repayments.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def page(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def step_all(following: Following) -> None:
+    for one in following._followed:
+        one.retry_at = 0.0
+        following._step(one)
+
+
+def metric(port: int, line: str) -> float:
+    status, text = page(port, "/metrics")
+    assert status == 200
+    return float(next(row.split()[-1] for row in text.splitlines() if row.startswith(line)))
+
+
+def test_a_stream_that_is_not_followed_is_told_with_its_reason_and_lag(
+    following: Following, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over HTTP, as probes and Prometheus ask; what fails again and again is one line of the log until it changes."""
+    port, stream = free_port(), tmp_path / "repayments.jsonl"
+    labels = '{product="credit_risk",source="repayments"'
+    lag, why = f"loopline_stream_lag_seconds{labels}", f"loopline_stream_not_followed{labels}"
+    with stream_health.told(following, "127.0.0.1", port):
+        assert page(port, "/livez")[0] == 200
+        assert page(port, "/readyz")[0] == 200
+        assert metric(port, why + ',why="starting"') == 1
+        step_all(following)
+        assert metric(port, lag) < 5
+        assert metric(port, why + ',why="stream"') == 0
+        text = stream.read_bytes()
+        for number in range(4):
+            # Two failures take turns, as those of a broker do.
+            stream.unlink() if number % 2 == 0 else stream.mkdir()
+            step_all(following)
+            status, told = page(port, "/readyz")
+            assert status == 503
+            (first, _) = json.loads(told)["streams"]
+            assert (first["name"], first["why"]) == ("credit_risk/repayments", "stream")
+            assert ("no stream file" in first["problem"]) == (number % 2 == 0)
+            assert metric(port, why + ',why="stream"') == 1
+            if number % 2:
+                stream.rmdir()
+                stream.touch()
+        assert page(port, "/livez")[0] == 200
+        lines = [line for line in caplog.messages if line.startswith("credit_risk/repayments is not followed")]
+        assert len(lines) == 2
+        stream.write_bytes(text)
+        step_all(following)
+        assert page(port, "/readyz")[0] == 200
+        assert metric(port, why + ',why="stream"') == 0
+        assert stream_health.told_health(f"http://127.0.0.1:{port}")[0].sentence.startswith(
+            "credit_risk/repayments is followed"
+        )
+
+
+def test_the_lag_grows_while_a_stream_cannot_be_read(
+    following: Following, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step_all(following)
+    (tmp_path / "repayments.jsonl").unlink()
+    later = datetime.now(UTC) + timedelta(hours=2)
+    for one in following._followed:
+        monkeypatch.setattr(one.follower, "_now", lambda: later)
+    step_all(following)
+    lags = [one.lag_seconds for one in following.health()]
+    assert all(lag is not None and 7100 < lag < 7300 for lag in lags)
+
+
+def test_a_follower_that_hangs_is_not_alive(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    with stream_health.told(following, "127.0.0.1", port):
+        monkeypatch.setattr(stream_health, "_STUCK_SECONDS", 0.2)
+        time.sleep(0.3)
+        assert page(port, "/livez")[0] == 503
+        following._turn()
+        assert page(port, "/livez")[0] == 200
+
+
+def test_a_store_without_a_load_is_waited_for(following: Following, tmp_path: Path) -> None:
+    """As in a home that is new: that is no fault, and the command that loads is named."""
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path / "new"), "LOOPLINE_STREAM": f"file://{tmp_path}"})
+    new = Following(environment, [replace(PRODUCT, name="third")])
+    step_all(new)
+    (health,) = new.health()
+    assert health.is_well
+    assert health.sentence == "third/repayments waits for a load: loopline load third"
+
+
+def test_a_taken_port_is_named(following: Following) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(stream_health.PortTaken, match=f"port {port}.*--port"),
+            stream_health.told(following, "127.0.0.1", port),
+        ):
+            pass
+        with pytest.raises(stream_health.HealthUnknown, match="does not answer"):
+            stream_health.told_health("http://127.0.0.1:1")
 
 
 def test_an_unforeseen_error_in_one_stream_leaves_the_others(

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from resources.lake.content import content_hash, content_hashes
+from resources.lake.content import content_hash, content_hashes, ordered_hash
 
 TABLE = pa.table(
     {
@@ -21,6 +21,14 @@ def test_the_order_of_rows_columns_and_chunks_does_not_matter() -> None:
     other = TABLE.take([3, 1, 0, 2]).select(["ok", "at", "value", "word", "id"])
     chunked = pa.concat_tables([other.slice(0, 1), other.slice(1)])
     assert content_hash(chunked) == content_hash(TABLE)
+
+
+def test_the_hash_of_rows_in_their_order_knows_the_order_and_not_the_chunks() -> None:
+    chunked = pa.concat_tables([TABLE.slice(0, 1), TABLE.slice(1)]).select(["ok", "at", "value", "word", "id"])
+    assert ordered_hash(chunked) == ordered_hash(TABLE)
+    assert ordered_hash(TABLE.take([1, 0, 2, 3])) != ordered_hash(TABLE)
+    nothing = pa.table({"a": pa.nulls(3)})
+    assert ordered_hash(nothing) != ordered_hash(nothing.slice(1))
 
 
 @pytest.mark.parametrize("column", TABLE.column_names)

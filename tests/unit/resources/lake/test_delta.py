@@ -1,5 +1,10 @@
 """The log of a table: its versions, its columns and what a commit records."""
 
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -26,3 +31,18 @@ def test_what_does_not_exist_is_named(lake: Lake) -> None:
 
 def test_the_commit_keeps_what_its_writer_recorded(lake: Lake) -> None:
     assert lake.history("p/t")[-1]["run_id"] == "r1"
+
+
+def test_old_versions_stay_when_the_log_gets_a_checkpoint(lake: Lake, tmp_path: Path) -> None:
+    """Models pin versions for years; Delta's own rule removes entries after thirty days and a hundred commits."""
+    log = tmp_path / "p" / "t" / "_delta_log"
+    for _ in range(98):
+        lake.replace("p/t", rows(DAYS[:1]), days=DAYS[:1])
+    long_ago = time.time() - timedelta(days=40).total_seconds()
+    for entry in log.iterdir():
+        os.utime(entry, (long_ago, long_ago))
+    for _ in range(3):
+        lake.replace("p/t", rows(DAYS[:1]), days=DAYS[:1])
+    assert list(log.glob("*.checkpoint.parquet"))
+    assert lake.read("p/t", version=0).num_rows == 15
+    assert len(lake.history("p/t")) == 102

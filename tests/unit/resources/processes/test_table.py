@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from resources.processes.ended import EndedProcess, append_ended, ended_since
+from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.spawning import ProcessError
 from resources.processes.table import (
-    ProcessError,
     ProcessTable,
     ProcessTableDamaged,
     ServiceProcess,
@@ -189,3 +192,52 @@ def test_temporary_files_of_a_process_go_with_it(table: ProcessTable, killed: bo
     assert not left.exists()
     assert process.scratch is not None
     assert not process.scratch.exists()
+
+
+def test_a_process_whose_starter_was_killed_before_it_recorded_the_pid_is_found(
+    table: ProcessTable, tmp_path: Path
+) -> None:
+    starter = f"""
+import os, signal, sys
+from pathlib import Path
+from resources.processes import table
+spawn = table.spawn
+def killed(*arguments, **named):
+    print(spawn(*arguments, **named).pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+table.spawn = killed
+command = [sys.executable, "-c", "import time; time.sleep(600)"]
+place = table.ProcessTable(Path({str(tmp_path)!r}))
+place.start("sleeper", command, port=None, variables=dict(os.environ), folder=Path("."))
+"""
+    done = subprocess.run([sys.executable, "-c", starter], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    pid = int(done.stdout)
+    assert runs(pid)
+    (left,) = table.left_behind()
+    table.end(left)
+    assert not runs(pid)
+    (told,) = ended_since(tmp_path, datetime.now(UTC) - timedelta(minutes=1))
+    assert "sleeper" in told.sentence
+    assert "the command that started it was killed" in told.sentence
+
+
+def test_a_process_of_a_command_that_is_gone_is_left_behind_unless_it_is_kept(table: ProcessTable) -> None:
+    me = ProcessIdentity.of_this_process()
+    gone = ProcessIdentity(me.place, me.pid, me.started - 3600)
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    started = [
+        table.start(name, sleep, port=None, variables=dict(os.environ), folder=Path.cwd(), owner=owner)
+        for name, owner in (("mine", me), ("abandoned", gone), ("kept", gone), ("staying", None))
+    ]
+    table.keep(started[2])
+    assert [process.name for process in table.left_behind()] == ["abandoned"]
+
+
+def test_a_record_that_a_crash_cut_off_is_passed_over(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    append_ended(tmp_path, [EndedProcess("daemon", 7, "it had died", now - timedelta(days=2))])
+    append_ended(tmp_path, [EndedProcess("bureau", 8, "it had died", now)])
+    with (tmp_path / "services-ended.jsonl").open("a") as file:
+        file.write('{"name": "dag')
+    assert [one.pid for one in ended_since(tmp_path, now - timedelta(days=1))] == [8]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from resources.tracking import Tracking, TrackingError
+from resources.tracking.local_store import is_made
 from tests.support.registered import RegisteredHome
 
 
@@ -84,4 +85,18 @@ def test_a_database_that_is_not_of_this_home_is_refused(
 
 def test_a_new_home_has_nothing_to_compare_with(tmp_path: Path) -> None:
     RegisteredHome(tmp_path / "new").keeper.tracking.check()
-    assert not (tmp_path / "new" / "mlflow" / "mlflow.db").exists()
+    assert is_made(tmp_path / "new" / "mlflow" / "mlflow.db")
+
+
+def test_a_database_whose_making_was_killed_is_made_again(tmp_path: Path) -> None:
+    """MLflow makes it by migrations, each committed by itself, and cannot complete a part of them."""
+    folder = tmp_path / "new" / "mlflow"
+    folder.mkdir(parents=True)
+    (folder / ".making").mkdir()
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        connection.execute("CREATE TABLE experiments (experiment_id INTEGER, name VARCHAR(256))")
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+    tracking = RegisteredHome(tmp_path / "new").keeper.tracking
+    tracking.check()
+    assert tracking.versions("loans") == ()
+    assert not (folder / ".making").exists()

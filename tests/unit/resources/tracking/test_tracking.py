@@ -19,6 +19,7 @@ import pytest
 from resources.environments import load_environment
 from resources.tracking import RegisteredVersion, Tracking, TrackingError
 from resources.tracking.run import UnrecordableValue
+from resources.tracking.tracking import DAGSTER_TAG
 
 ROOT = Path(__file__).parents[4]
 
@@ -275,3 +276,18 @@ def test_the_environment_says_where_mlflow_is(tmp_path: Path) -> None:
 def test_mlflows_log_speaks_of_nothing_but_trouble(tracking: Tracking) -> None:
     assert tracking.versions("nothing") == ()
     assert logging.getLogger("mlflow").level == logging.WARNING
+
+
+def test_runs_of_killed_processes_are_ended(tracking: Tracking, product: str) -> None:
+    """A killed training leaves its run open for ever; one that is under way, or of another origin, is left alone."""
+    client = tracking._client
+    with tracking.run(product, "ended", tags={DAGSTER_TAG: "over"}):
+        pass
+    experiment = client.get_experiment_by_name(product)
+    assert experiment is not None
+    origins = [{DAGSTER_TAG: "over"}, {DAGSTER_TAG: "under way"}, {}]
+    killed, *others = [client.create_run(experiment.experiment_id, tags=tags).info.run_id for tags in origins]
+    assert tracking.end_left_open(product, lambda run_id: run_id == "over") == (killed,)
+    assert kept(tracking, killed).info.status == "KILLED"
+    assert {kept(tracking, run_id).info.status for run_id in others} == {"RUNNING"}
+    assert tracking.end_left_open("never_trained", lambda _: True) == ()

@@ -4,6 +4,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
@@ -23,10 +25,15 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Echo:
-    """A service that answers with the body's length, after a while if asked; counts the requests that reached it."""
+    """A service that answers with the body's length, after a while if asked; counts the requests that reached it.
+
+    Attributes:
+        refused: Why its connections refused requests.
+    """
 
     def __init__(self) -> None:
         self.reached = 0
+        self.refused: list[connection.Why] = []
         self.app = Starlette(routes=[Route("/echo", self._echo, methods=["GET", "POST"])])
 
     async def _echo(self, request: Request) -> JSONResponse:
@@ -44,9 +51,11 @@ class Echo:
 def echo() -> Iterator[tuple[Echo, tuple[str, int]]]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(connection, "REQUEST_SECONDS", 0.6)
+        patched.setattr(connection, "KEEP_SECONDS", 1.5)
         patched.setattr(connection, "MOST_CONNECTIONS", 12)
         service, port = Echo(), free_port()
-        server = uvicorn.Server(uvicorn.Config(service.app, port=port, http=BoundedProtocol, log_config=None))
+        protocol: Any = partial(BoundedProtocol, refused=service.refused.append)
+        server = uvicorn.Server(uvicorn.Config(service.app, port=port, http=protocol, log_config=None))
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:
@@ -95,10 +104,11 @@ def test_a_request_that_is_not_whole_reaches_nobody_and_is_refused_in_time(
     echo: tuple[Echo, tuple[str, int]], sent: bytes, whole: str
 ) -> None:
     service, address = echo
+    service.refused.clear()
     before, started = service.reached, time.monotonic()
     assert "not whole within 0.6 s" in refused(asked(address, sent)[0], 408)
     assert 0.5 < time.monotonic() - started < 2
-    assert service.reached == before
+    assert (service.reached, service.refused) == (before, ["slow"])
 
 
 @pytest.mark.parametrize("drip", [b"\r\n", b"X-Slow: s\r\n"])
@@ -135,8 +145,13 @@ def test_a_connection_without_a_request_ends(address: tuple[str, int]) -> None:
         (HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
     ],
 )
-def test_what_is_too_large_or_no_http_is_refused_in_json(address: tuple[str, int], sent: bytes, status: int) -> None:
+def test_what_is_too_large_or_no_http_is_refused_in_json_and_counted(
+    echo: tuple[Echo, tuple[str, int]], sent: bytes, status: int
+) -> None:
+    service, address = echo
+    service.refused.clear()
     assert len(refused(asked(address, sent)[0], status).split()) > 5
+    assert service.refused == [{431: "head_too_large", 413: "body_too_large", 400: "not_http"}[status]]
 
 
 def test_many_megabytes_are_refused_and_the_refusal_arrives(address: tuple[str, int]) -> None:
@@ -189,7 +204,12 @@ def test_an_upgrade_is_answered_as_any_request(address: tuple[str, int], upgrade
         assert [json.loads(answer.body) for answer in answers] == [{"got": len(body)}, {"got": 2}]
 
 
-def test_a_connection_too_many_ends_the_one_that_owes_its_request_for_longest(address: tuple[str, int]) -> None:
+def test_a_connection_too_many_ends_the_one_that_owes_its_request_for_longest(
+    echo: tuple[Echo, tuple[str, int]],
+) -> None:
+    """Its client, which is within a request, is told so."""
+    service, address = echo
+    service.refused.clear()
     slow = [Connection(address) for _ in range(12)]
     for number, one in enumerate(slow):
         one.send([WHOLE[: 30 + number]])
@@ -197,10 +217,57 @@ def test_a_connection_too_many_ends_the_one_that_owes_its_request_for_longest(ad
     started = time.monotonic()
     assert asked(address, WHOLE)[0].status == 200
     assert time.monotonic() - started < 0.4
+    assert "too many connections" in refused(slow[0].read("POST", seconds=0.1), 503)
     assert slow[0].is_ended(0.1)
     assert not slow[1].is_ended(0.05)
+    assert service.refused == ["connections"]
     for one in slow:
         one.close()
+
+
+def test_connections_that_are_kept_leave_room_for_new_ones(echo: tuple[Echo, tuple[str, int]]) -> None:
+    """As many kept ones as there may be: a new client is answered, and costs the one that is kept for longest."""
+    service, address = echo
+    service.refused.clear()
+    kept = [Connection(address) for _ in range(12)]
+    for one in kept:
+        one.send([WHOLE])
+        assert one.read("POST", seconds=1).status == 200
+    for _ in range(3):
+        assert asked(address, WHOLE)[0].status == 200
+    assert kept[0].is_ended(0.1)
+    for one in kept[3:]:
+        one.send([WHOLE])
+        assert one.read("POST", seconds=1).status == 200
+        one.close()
+    assert service.refused == []
+
+
+@pytest.mark.parametrize("drip", [b"", b"\r\n"])
+def test_a_connection_is_kept_for_a_next_request_beyond_the_time_for_one(address: tuple[str, int], drip: bytes) -> None:
+    """For 1.5 s here, and no longer, although a request must be whole within 0.6 s; blank lines win no time."""
+    with Connection(address) as one:
+        one.send([WHOLE])
+        assert one.read("POST", seconds=1).status == 200
+        for _ in range(10):
+            one.send([drip], pause=0.1)
+        one.send([WHOLE])
+        assert one.read("POST", seconds=1).status == 200
+        answered = time.monotonic()
+        while time.monotonic() - answered < 3 and one.send([drip], pause=0.1) and not one.is_ended(0.01):
+            pass
+        assert 1.3 < time.monotonic() - answered < 2
+
+
+def test_a_request_on_a_kept_connection_has_its_own_time(echo: tuple[Echo, tuple[str, int]]) -> None:
+    _, address = echo
+    with Connection(address) as one:
+        one.send([WHOLE])
+        assert one.read("POST", seconds=1).status == 200
+        started = time.monotonic()
+        one.send([WHOLE[:-1]])
+        refused(one.read("POST", seconds=3), 408)
+        assert 0.5 < time.monotonic() - started < 1
 
 
 def test_a_client_that_does_not_read_is_let_go(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

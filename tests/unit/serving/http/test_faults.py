@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -57,6 +58,17 @@ def test_a_decision_that_is_called_void_is_void_in_the_log(served: Served, monke
     assert [row["decision_id"] for row in served.recorded()] == [first["decision_id"], last["decision_id"]]
     assert served.metric("loopline_decisions_total") == 2
     assert served.metric('loopline_requests_refused_total{why="unlogged"}') == 1
+
+
+def test_decisions_are_answered_again_after_the_logs_handle_was_lost(served: Served) -> None:
+    """As on a network volume that was away: the file is well, and every use of the open handle fails."""
+    first = served.decide()
+    (path,) = served.workspace.environment.decision_log.rglob("*.jsonl")
+    for link in list(Path("/proc/self/fd").iterdir()):
+        if link.is_symlink() and link.readlink() == path:
+            os.close(int(link.name))
+    later = [served.decide(), served.decide()]
+    assert [row["decision_id"] for row in served.recorded()] == [row["decision_id"] for row in (first, *later)]
 
 
 def test_a_shadow_that_fails_is_told_and_the_next_one_scores(
