@@ -15,6 +15,7 @@ from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, 
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
+from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
@@ -78,9 +79,11 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
     """The reader of a source in this environment."""
     match source:
         case DatabaseTable():
-            return systems.database(
-                source.name, table=source.table, day_column=source.day_column, connection=source.connection
-            )
+            rows = DatabaseRows(
+                source.name, source.table, source.day_column, source.query, source.zone, _times(product, source),
+                product.start,
+            )  # fmt: skip
+            return systems.database(rows, connection=source.connection)
         case Files():
             return files_of(product, source, systems)
         case HttpEndpoint():
@@ -95,7 +98,10 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
 
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:
     """The reader of a source of files."""
-    contract = product.contract(source.name)
-    times = tuple(column.name for column in contract.columns if column.type == "timestamp")
-    form = source.form(product.start, columns=contract.names, times=times)
+    form = source.form(product.start, columns=product.contract(source.name).names, times=_times(product, source))
     return systems.files(form, connection=source.connection)
+
+
+def _times(product: Product, source: Source) -> tuple[str, ...]:
+    """The columns of the source's contract that hold times."""
+    return tuple(column.name for column in product.contract(source.name).columns if column.type == "timestamp")

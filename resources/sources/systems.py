@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from resources.environments import Environment, token_of
-from resources.sources.database import DatabaseReader
+from resources.sources.database import DatabaseReader, DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
@@ -40,9 +40,9 @@ class SourceSystems:
         """
         return self._environment.address_of(connection, self._declared)
 
-    def database(self, name: str, *, table: str, day_column: str, connection: str = "database") -> Reader:
-        """Rows of a table of a database."""
-        return DatabaseReader(name, self.address(connection), table, day_column)
+    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> Reader:
+        """Rows of a table, or of a query, of a database."""
+        return DatabaseReader(self.address(connection), wanted)
 
     def files(self, form: FileForm, *, connection: str = "landing") -> FilesReader:
         """Files of a folder or a prefix."""

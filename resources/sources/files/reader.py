@@ -110,8 +110,7 @@ class FilesReader(Closing):
 
     def _assembled(self, day: date, found: _Day) -> DayRows:
         self._check_columns(day, found)
-        tables = [part.table for _, part in found.parts]
-        rows = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+        rows = _joined([part.table for _, part in found.parts])
         malformed = tuple(line for _, part in found.parts for line in part.malformed)
         return DayRows(day, rows, malformed, self._origin(found, rows, malformed))
 
@@ -143,6 +142,14 @@ class FilesReader(Closing):
 
     def _where(self, day: date) -> str:
         return f"source {self._form.source}, day {day}"
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all files; columns without a name, which trailing commas make, are of no use to several files."""
+    if len(tables) == 1:
+        return tables[0]
+    named = [table.select([name for name in table.column_names if name]) for table in tables]
+    return pa.concat_tables(named, promote_options="default") if named else pa.table({})
 
 
 def stamp_of(files: Sequence[FoundFile]) -> dict[str, Any]:
