@@ -90,8 +90,9 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
             return systems.http(source.name, path=source.path, connection=source.connection)
         case StreamTopic():
             return systems.stream(
-                source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection
-            )
+                source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
+                connection=source.connection,
+            )  # fmt: skip
         case _:
             assert_never(source)
 

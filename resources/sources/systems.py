@@ -5,6 +5,7 @@ Belongs here: from the name of a connection to a reader at its address. Does not
 """
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from resources.environments import Environment, token_of
@@ -52,14 +53,16 @@ class SourceSystems:
         """Days of an API."""
         return HttpReader(name, self.address(connection), path, token=token_of(connection))
 
-    def stream(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Reader:
+    def stream(
+        self, name: str, *, topic: str, arrival_field: str, first_day: date, connection: str = "stream"
+    ) -> Reader:
         """Days of a stream: a tailed file, or a Kafka topic."""
         address = self.address(connection)
         if not address.startswith("kafka://"):
-            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field)
+            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field, first_day)
         from resources.sources.kafka import KafkaReader
 
-        return KafkaReader(name, address.removeprefix("kafka://"), topic)
+        return KafkaReader(name, address.removeprefix("kafka://"), topic, first_day)
 
     def tail(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Tail:
         """The messages of a stream as they arrive: a tailed file, or a Kafka topic."""
