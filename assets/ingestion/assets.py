@@ -15,6 +15,7 @@ from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, 
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
+from resources.lake.origins import read_from
 from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import Reader, SourceBroken
@@ -64,8 +65,8 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
         data = pa.concat_tables([day.table for day in raw_days])
-        # By the origin (file, query or offsets) the lake recognises a commit whose acknowledgement was lost.
-        origin = {"run_id": context.run.run_id, "first": fetched[0].origin, "last": fetched[-1].origin}
+        # By the origin (digest, size, offset) of a day it is known later whether its source has changed.
+        origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
         commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.result(

@@ -4,7 +4,7 @@ Belongs here: the choice of a job's assets and days. Does not belong here: one r
 (`run_loop.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -38,10 +38,20 @@ class ProductJobs:
         self._definitions = load_definitions(product.name)
         self._graph = self._definitions.resolve_asset_graph()
 
-    def run_days(self, stages: Sequence[Stage], days: tuple[date, date], *, again: bool) -> tuple[str, ...]:
+    def run_days(
+        self,
+        stages: Sequence[Stage],
+        days: tuple[date, date],
+        *,
+        again: bool,
+        changed: Mapping[str, Collection[date]] | None = None,
+    ) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
         Of an interrupted run only the rest is done: an asset that has every day runs only if one before it runs.
+
+        Args:
+            changed: For assets by name, days of which the source has changed; they are materialised again.
 
         Raises:
             RunFailed: A step or a blocking check failed.
@@ -49,7 +59,9 @@ class ProductJobs:
         keys = self.keys(stages)
         if again:
             return self._run_daily(keys, days) if keys else ()
-        missing = {key: self._missing(key, days) for key in keys if self._is_daily(key)}
+        missing = {
+            key: self._missing(key, days, (changed or {}).get(key.path[-1], ())) for key in keys if self._is_daily(key)
+        }
         wanted = sorted({day for lacking in missing.values() for day in lacking})
         if not wanted:
             return ()
@@ -99,8 +111,8 @@ class ProductJobs:
     def _is_daily(self, key: dg.AssetKey) -> bool:
         return self._graph.get(key).partitions_def is not None
 
-    def _missing(self, key: dg.AssetKey, days: tuple[date, date]) -> list[date]:
+    def _missing(self, key: dg.AssetKey, days: tuple[date, date], changed: Collection[date]) -> list[date]:
         """The days that the asset lacks, or that were made from older data than the present."""
         stale = stale_days(self._lake, table_name(self._product.name, key.path[-1]))
-        have = materialised_days(self._instance, key) - stale
+        have = materialised_days(self._instance, key) - stale - set(changed)
         return [day for day in days_between(*days) if day not in have]

@@ -3,7 +3,8 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days and stale days, of which another table, from which they were made, has newer data.
+A run materialises only missing days and stale days: of these another table, from which they were made, has newer data,
+or their source has other rows than were read.
 It trains a model only if days were added or there is no champion. Days whose features were computed by other
 declarations than the present ones are outdated: they are materialised again, and a model is trained on them.
 """
@@ -22,6 +23,7 @@ from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, STAGES, WATCH, Stage
+from pipelines.operations.changed_sources import changed_days
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.product_jobs import ProductJobs
 from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
@@ -105,7 +107,8 @@ def run_loop(
         stages = STAGES[: STAGES.index(through) + 1]
         jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
         again = (first is not None or last is not None) and not missing
-        materialised = jobs.run_days(DATA, days, again=again)
+        changed = {} if again else changed_days(product, environment, days, progress)
+        materialised = jobs.run_days(DATA, days, again=again, changed=changed)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         _repair(product, environment, progress)

@@ -31,6 +31,8 @@ _BEGINS_WITH_A_DAY = (
 )
 """A text that sorts by its day: one of the years 1971 to 2199 that is in every year's calendar."""
 _DRIVERS = {"mysql": "pymysql", "mariadb": "pymysql", "duckdb": "duckdb-engine", "postgresql": "psycopg2-binary"}
+_OVERLAP = 3
+"""How many of the last days are asked for again."""
 _Row = tuple[str | None, ...]
 
 
@@ -80,6 +82,22 @@ class DatabaseReader(Closing):
             relation = self._relation(connection)
             names, rows = self._rows(connection, relation, days)
         yield from self._parted(days, rows, names)
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """See `Reader.changed`. Asks for the first day, which has the rows without a time, and for the last days.
+
+        Rows that a transaction committed after its day was read are of the last days.
+        """
+        last = sorted(recorded)[-_OVERLAP:]
+        asked = (
+            last if self._wanted.first_day in last else [d for d in (self._wanted.first_day, *last) if d in recorded]
+        )
+        now = [found for day in asked for found in self.read([day])]
+        return frozenset(
+            found.day
+            for found in now
+            if recorded[found.day].get("digest", found.origin["digest"]) != found.origin["digest"]
+        )
 
     def _relation(self, connection: sa.Connection) -> sa.FromClause:
         if not self._wanted.query:

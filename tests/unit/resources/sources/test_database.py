@@ -134,3 +134,16 @@ def test_a_query_that_fails_says_what_the_database_says(tmp_path: Path) -> None:
     url = filled(f"sqlite:///{tmp_path}/t.db", "TEXT", {})
     with pytest.raises(SourceBroken, match="its query has no column 'at'"):
         read(url, query="SELECT id FROM t")
+
+
+def test_rows_that_come_late_make_their_day_stale(tmp_path: Path) -> None:
+    """Those of the last days, and those without a time, which are of the first day."""
+    url = filled(f"sqlite:///{tmp_path}/t.db", "TEXT", {name: at for name, (at, _) in TEXTS.items()})
+    reader = DatabaseReader(url, DatabaseRows("t", "t", "at", first_day=START))
+    recorded = {day.day: day.origin for day in reader.read(DAYS)}
+    assert reader.changed(recorded) == frozenset()
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO t VALUES ('late', '2026-01-05T03:00:00Z'), ('undated', NULL)"))
+    engine.dispose()
+    assert reader.changed(recorded) == {START, DAYS[-1]}
