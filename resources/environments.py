@@ -131,7 +131,7 @@ class Environment(BaseModel):
         if connection in _OWN_CONNECTIONS:
             return str(getattr(self, _OWN_CONNECTIONS[connection]))
         if self.name == "local" and connection in declared:
-            return declared[connection]
+            return _with_driver(declared[connection])
         product = f", or write Product(connections={{'{connection}': '…'}})" if self.name == "local" else ""
         raise UnknownConnection(
             f"connection '{connection}' has no address; set {_CONNECTION}{connection.upper()} to a folder, an s3:// "

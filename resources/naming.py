@@ -1,11 +1,13 @@
 """The allowed forms of names, versions, digests and days.
 
-Belongs here: the allow-lists for names from outside that become part of a path, a table, a partition key or a command.
+Belongs here: the allow-lists for names from outside that become part of a path, a table, a partition key or a command,
+and of time zones.
 Does not belong here: opening the named things; the errors of one stage, which wrap `BadName`.
 """
 
 import re
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from resources.errors import LooplineError
 
@@ -71,6 +73,21 @@ def checked_day(value: str) -> date:
         return date.fromisoformat(value)
     except ValueError as error:
         raise BadName(f"day {value!r} is not in the calendar: {error}") from error
+
+
+def checked_zone(value: str, where: str) -> str:
+    """Returns the value if it names a time zone.
+
+    Args:
+        where: What has the zone, for the message.
+
+    Raises:
+        BadName: It does not.
+    """
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadName(f"{where}: zone {value!r} is unknown; write a name such as Europe/Berlin") from error
 
 
 def days_between(first: date, last: date) -> tuple[date, ...]:

@@ -15,6 +15,8 @@ from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, 
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
+from resources.lake.origins import read_from
+from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
@@ -63,8 +65,8 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
         data = pa.concat_tables([day.table for day in raw_days])
-        # By the origin (file, query or offsets) the lake recognises a commit whose acknowledgement was lost.
-        origin = {"run_id": context.run.run_id, "first": fetched[0].origin, "last": fetched[-1].origin}
+        # By the origin (digest, size, offset) of a day it is known later whether its source has changed.
+        origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
         commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.result(
@@ -78,24 +80,31 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
     """The reader of a source in this environment."""
     match source:
         case DatabaseTable():
-            return systems.database(
-                source.name, table=source.table, day_column=source.day_column, connection=source.connection
-            )
+            rows = DatabaseRows(
+                source.name, source.table, source.day_column, source.query, source.zone, _times(product, source),
+                product.start,
+            )  # fmt: skip
+            return systems.database(rows, connection=source.connection)
         case Files():
             return files_of(product, source, systems)
         case HttpEndpoint():
             return systems.http(source.name, path=source.path, connection=source.connection)
         case StreamTopic():
             return systems.stream(
-                source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection
-            )
+                source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
+                connection=source.connection,
+            )  # fmt: skip
         case _:
             assert_never(source)
 
 
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:
     """The reader of a source of files."""
-    contract = product.contract(source.name)
-    times = tuple(column.original or column.name for column in contract.columns if column.type == "timestamp")
-    form = source.form(product.start, columns=tuple(contract.at_source.values()), times=times)
+    columns = tuple(product.contract(source.name).at_source.values())
+    form = source.form(product.start, columns=columns, times=_times(product, source))
     return systems.files(form, connection=source.connection)
+
+
+def _times(product: Product, source: Source) -> tuple[str, ...]:
+    """The columns of the source that hold times, by their names there."""
+    return tuple(c.original or c.name for c in product.contract(source.name).columns if c.type == "timestamp")

@@ -7,24 +7,37 @@ them (`product.py`), reading a source (`resources.sources`).
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from assets.product.policies import ProductError
+from resources.naming import checked_zone
 from resources.sources.files.form import FileForm, FileFormat
 
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """Rows of one table of a database; a UTC day has the rows that became known on it.
+    """Rows of one table, or of a query, of a database; a UTC day has the rows that became known on it.
+
+    A row whose time is missing or cannot be read belongs to the product's first day, where validation quarantines it.
 
     Attributes:
         name: The name of the source, and of its contract.
-        table: The table's name, with its schema where it is not the default one.
+        table: The table, also `schema.table`.
         day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
         connection: The name of the database's connection; `database` is the environment's own.
+        query: A SELECT statement whose rows are read in the place of a table's.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
     """
 
     name: str
-    table: str
+    table: str = ""
     day_column: str = "known_at"
-    connection: str = "database"
+    connection: str = field(default="database", kw_only=True)
+    query: str = field(default="", kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if bool(self.table) == bool(self.query):
+            raise ProductError(f"source {self.name}: write either table= or query=, whose rows are read")
+        checked_zone(self.zone, f"source {self.name}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Belongs here: the choice of a job's assets and days. Does not belong here: one r
 (`run_loop.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -47,6 +47,7 @@ class ProductJobs:
         again: bool,
         stale_from: date | None = None,
         judge: str | None = None,
+        changed: Mapping[str, Collection[date]] | None = None,
     ) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
@@ -57,6 +58,7 @@ class ProductJobs:
             days: The days that must be there.
             stale_from: From which day on stale days are materialised, if that is before `days`.
             judge: Digest of the champion; days that another one has judged are materialised again. `None` for any.
+            changed: For assets by name, days of which the source has changed; they are materialised again.
 
         Raises:
             RunFailed: A step or a blocking check failed.
@@ -66,10 +68,11 @@ class ProductJobs:
             return self._run_daily(keys, days) if keys else ()
         ran: list[str] = []
         for _ in keys:  # each run may make stale what comes after its last asset, so there are no more runs than assets
-            chosen, wanted = self._to_do(keys, days, min(days[0], stale_from or days[0]), judge)
+            chosen, wanted = self._to_do(keys, days, min(days[0], stale_from or days[0]), judge, changed or {})
             if not chosen:
                 break
             ran += self._run_daily(chosen, wanted)
+            changed = None  # they have been read again
         return tuple(dict.fromkeys(ran))
 
     def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
@@ -127,7 +130,12 @@ class ProductJobs:
         return self._graph.get(key).partitions_def is not None
 
     def _to_do(
-        self, keys: Sequence[dg.AssetKey], days: tuple[date, date], stale_from: date, judge: str | None
+        self,
+        keys: Sequence[dg.AssetKey],
+        days: tuple[date, date],
+        stale_from: date,
+        judge: str | None,
+        changed: Mapping[str, Collection[date]],
     ) -> tuple[list[dg.AssetKey], tuple[date, date]]:
         """The assets that lack days or have stale ones, with those after them, and the range of these days."""
         daily = [key for key in keys if self._is_daily(key)]
@@ -139,6 +147,7 @@ class ProductJobs:
             if key in daily:
                 have = materialised_days(self._instance, key) - self._judged_by_another(key, judge)
                 lacking = {day for day in days_between(*days) if day not in have}
+                lacking |= {day for day in changed.get(key.path[-1], ()) if days[0] <= day <= days[1]}
                 lacking |= {day for day in stale[key] if stale_from <= day <= days[1]}
             if lacking or self._graph.get(key).parent_keys & set(chosen):
                 chosen.append(key)

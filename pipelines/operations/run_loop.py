@@ -3,10 +3,10 @@
 Belongs here: the order of the jobs, and the report on the result. Does not belong here: the choice of a job's assets
 and days (`product_jobs.py`), materialising days again (`backfill.py`), output (`pipelines.cli`).
 
-A run materialises only missing days and stale days: those made from days of another table that have other content now.
-It trains a model only if the tables have other content than those of the champion, or there is no champion. Days whose
-features were computed by other declarations than the present ones are outdated: they are materialised again, and a
-model is trained on them.
+A run materialises only missing days and stale days: those made from days of another table that have other content now,
+or whose source has other rows than were read. It trains a model only if the tables have other content than those of the
+champion, or there is no champion. Days whose features were computed by other declarations than the present ones are
+outdated: they are materialised again, and a model is trained on them.
 """
 
 import time
@@ -23,6 +23,7 @@ from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
+from pipelines.operations.changed_sources import days_changed_at_source
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.model_state import model_signals, model_verdict
 from pipelines.operations.product_jobs import ProductJobs
@@ -107,7 +108,8 @@ def run_loop(
         stages = STAGES[: STAGES.index(through) + 1]
         jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
         again = (first is not None or last is not None) and not missing
-        materialised = jobs.run_days(DATA, days, again=again)
+        changed = {} if again else days_changed_at_source(product, environment, days, progress)
+        materialised = jobs.run_days(DATA, days, again=again, changed=changed)
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         _repair(product, environment, progress)

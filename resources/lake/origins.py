@@ -1,7 +1,8 @@
 """The origin of each day of a table: what was read of other tables when the day was made.
 
-Belongs here: recording it in a commit, and finding the days that were made from other content than the present one.
-Does not belong here: which table is made from which (`assets`), making days again (`pipelines`).
+Belongs here: recording it in a commit, for a raw table also where its days were read from; finding the days that were
+made from other content than the present one. Does not belong here: which table is made from which (`assets`), making
+days again (`pipelines`).
 
 Only the tables' logs are read. A commit records the hash of each day that it replaced, so a day that was made again
 with equal content makes nothing stale.
@@ -19,6 +20,7 @@ from resources.lake.lake import Lake
 from resources.naming import days_between
 
 _READ = "loopline.read"
+_SOURCE = "loopline.source"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,25 @@ class Reading:
 def made_from(readings: Mapping[str, Reading]) -> dict[str, str]:
     """The metadata of a commit whose days were made from these readings of other tables, by table."""
     return {_READ: json.dumps({table: [read.version, read.before] for table, read in readings.items()}, sort_keys=True)}
+
+
+def read_from(origins: Mapping[date, Mapping[str, Any]]) -> dict[str, str]:
+    """The metadata of a commit whose days were read from a source, with the origin of each."""
+    return {_SOURCE: json.dumps({day.isoformat(): origin for day, origin in origins.items()}, sort_keys=True)}
+
+
+def source_origins(lake: Lake, table: str) -> dict[date, Mapping[str, Any]]:
+    """The origin of each day of a table that was read from a source; days without a recorded one are left out.
+
+    Raises:
+        LakeError: A log cannot be read.
+    """
+    found: dict[date, Mapping[str, Any] | None] = {}
+    for commit, days in _commits(lake, table) if lake.exists(table) else ():
+        recorded: Mapping[str, Mapping[str, Any]] = json.loads(commit.get(_SOURCE, "{}"))
+        for day in days:
+            found.setdefault(day, recorded.get(day.isoformat()))
+    return {day: origin for day, origin in found.items() if origin is not None}
 
 
 def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:

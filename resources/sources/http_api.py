@@ -3,8 +3,9 @@
 Belongs here: asking an API for a day, and what its answer means. Does not belong here: the meaning of columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import httpx
 
@@ -23,6 +24,10 @@ class HttpReader(Closing):
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         for day in days:
             yield self._day(day)
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """See `Reader.changed`. None: an API is not asked for all its days again."""
+        return frozenset()
 
     def _day(self, day: date) -> DayRows:
         where = f"source {self._name}, day {day}: {self._client.base_url}{self._path}"

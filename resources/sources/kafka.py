@@ -4,20 +4,31 @@ Belongs here: finding the offsets of a day and reading exactly these. Does not b
 Partitions are assigned, not subscribed to: a group would wait for its members, and the rows of a day must not depend on
 other readers.
 
-A day begins, in each partition, with the first message whose timestamp is in it or later, and ends where the next day
-begins. So each message belongs to one day, even if a producer's clock went back, and a range of days has the same rows
-as its days one by one. The broker is asked only for the start, which may be too early; the end is found in the
-messages themselves.
+A message belongs to the UTC day of its timestamp. Where the broker sets the timestamps, they rise, and the reader
+stops after the last day; where producers set them, it reads to the end, since a clock may be ahead or behind. A
+timestamp that is not believed (`arrivals.py`) leaves the message to the day of the message before it. So each message
+belongs to one day, and a range of days has the same rows as its days one by one.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import tee
 from typing import Any, Self, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
+from resources.moments import EPOCH
+from resources.sources.arrivals import READ_TO, believed_day, days_of
 from resources.sources.readers import (
     DayRows,
     SourceBroken,
@@ -28,15 +39,15 @@ from resources.sources.readers import (
 )
 
 _BATCH = 10_000
-_AHEAD = timedelta(days=1)
+_BEFORE = 100
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Arrived:
-    """The messages of one partition: the texts of each day, and the offsets at which the days and the end begin."""
+    """The messages of one partition: the texts of each day, and the offset up to which it was read."""
 
-    texts: list[list[str]]
-    bounds: list[int] = field(default_factory=list)
+    texts: dict[date, list[str]]
+    end: int
 
 
 class KafkaReader:
@@ -45,11 +56,14 @@ class KafkaReader:
     Args:
         name: The source's name, for messages.
         bootstrap: `host:port`, several separated by commas.
+        first_day: No message arrived before this day.
         timeout: Seconds that the broker may take for an answer or for the next message.
     """
 
-    def __init__(self, name: str, bootstrap: str, topic: str, *, timeout: float = 20.0) -> None:
-        self._name, self._topic, self._timeout = name, topic, timeout
+    def __init__(
+        self, name: str, bootstrap: str, topic: str, first_day: date = date.min, *, timeout: float = 20.0
+    ) -> None:
+        self._name, self._topic, self._first_day, self._timeout = name, topic, first_day, timeout
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -72,18 +86,38 @@ class KafkaReader:
             SourceUnavailable: The broker does not answer, or stops before the last offset.
             SourceBroken: The topic does not exist, or no longer holds the whole of the first day.
         """
-        try:
+        with self._answers(days[0]):
             found = {partition: self._arrived(partition, days) for partition in self._partitions(days[0])}
-        except KafkaException as error:
-            raise SourceUnavailable(
-                f"source {self._name}, day {days[0]}: the broker does not answer ({error.args[0]}); run it again later"
-            ) from error
-        for position, day in enumerate(days):
-            origin = {
-                "start_offsets": {partition: arrived.bounds[position] for partition, arrived in found.items()},
-                "end_offsets": {partition: arrived.bounds[position + 1] for partition, arrived in found.items()},
-            }
-            yield _parsed(day, [text for arrived in found.values() for text in arrived.texts[position]], origin)
+        for day in days:
+            origin = {READ_TO: {partition: arrived.end for partition, arrived in found.items()}}
+            yield _parsed(day, [text for arrived in found.values() for text in arrived.texts[day]], origin)
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """Those of the days for which messages came after they were read.
+
+        Args:
+            recorded: The origin of each day, as `read` gave it.
+
+        Raises:
+            SourceUnavailable, SourceBroken: As `read`.
+        """
+        read_to = {
+            day: {int(partition): int(offset) for partition, offset in dict(origin[READ_TO]).items()}
+            for day, origin in recorded.items()
+            if READ_TO in origin
+        }
+        if not read_to:
+            return frozenset()
+        day = min(read_to)
+        late: set[date] = set()
+        with self._answers(day):
+            for partition in self._partitions(day):
+                since = min(offsets.get(partition, 0) for offsets in read_to.values())
+                oldest, end = self._watermarks(partition)
+                for offset, of_day, _ in self._dated(day, partition, max(since, oldest), end):
+                    if of_day in read_to and offset >= read_to[of_day].get(partition, 0):
+                        late.add(of_day)
+        return frozenset(late)
 
     def _partitions(self, day: date) -> tuple[int, ...]:
         topics = self._consumer.list_topics(self._topic, timeout=self._timeout).topics
@@ -93,26 +127,37 @@ class KafkaReader:
         return tuple(sorted(found.partitions))
 
     def _arrived(self, partition: int, days: Sequence[date]) -> _Arrived:
-        """Reads the partition once, from the first day's first message to the first message after the last day."""
-        moments = [_millis(day) for day in (*days, days[-1] + timedelta(days=1))]
-        oldest, start, end = self._stretch(partition, moments[0])
-        arrived, latest = _Arrived([[] for _ in days]), -1
-        for message in self._messages(days[0], partition, start, end):
-            latest = max(latest, self._moment(days[0], message))
-            begun = bisect_right(moments, latest)  # how many days have begun; one more after the last day
-            arrived.bounds += [cast(int, message.offset())] * (begun - len(arrived.bounds))
-            if begun == len(moments):
+        """Reads the partition once, from the first message that may be of these days."""
+        oldest, start, end = self._stretch(partition, _millis(days[0]))
+        texts: dict[date, list[str]] = {day: [] for day in days}
+        first, read_to = end, start
+        # Some messages before the start tell the day of messages whose own timestamp is not believed.
+        for offset, day, message in self._dated(days[0], partition, max(oldest, start - _BEFORE), end):
+            read_to = offset + 1
+            if day is not None and day > days[-1] and message.timestamp()[0] == TIMESTAMP_LOG_APPEND_TIME:
+                read_to = offset
                 break
-            if begun:
-                arrived.texts[begun - 1].append(message_text(message.value() or b""))
-        arrived.bounds += [end] * (len(moments) - len(arrived.bounds))
-        if 0 < oldest >= arrived.bounds[0]:
+            if day is not None and day >= days[0]:
+                first = min(first, offset)
+            if day in texts:
+                texts[day].append(message_text(message.value() or b""))
+        else:
+            read_to = end
+        if 0 < oldest >= first:
             raise SourceBroken(
                 f"source {self._name}, day {days[0]}: topic '{self._topic}' no longer has the messages before offset "
                 f"{oldest} of partition {partition}, perhaps a part of the day; leave the day as it is, or ask the "
                 f"owner to send it again"
             )
-        return arrived
+        return _Arrived(texts, read_to)
+
+    def _dated(self, asked: date, partition: int, offset: int, end: int) -> Iterator[tuple[int, date | None, Message]]:
+        """Each message with its offset and its day."""
+        now = datetime.now(UTC)
+        one, other = tee(self._messages(asked, partition, offset, end))
+        days = days_of(believed_day(_at(message), self._first_day, now) for message in other)
+        for message, day in zip(one, days, strict=True):
+            yield cast(int, message.offset()), day, message  # a message that was consumed has an offset
 
     def _stretch(self, partition: int, moment: int) -> tuple[int, int, int]:
         """The oldest offset; an offset before which all messages are older than the moment (ms since 1970); the end."""
@@ -121,19 +166,23 @@ class KafkaReader:
         )
         if asked.error is not None:
             raise KafkaException(asked.error)
-        oldest, end = self._consumer.get_watermark_offsets(asked, timeout=self._timeout)
+        oldest, end = self._watermarks(partition)
         return oldest, (end if asked.offset < 0 else max(asked.offset, oldest)), end
 
-    def _moment(self, day: date, message: Message) -> int:
-        """The message's timestamp; refuses one ahead of the clock, which would make every later day look empty."""
-        moment = int(message.timestamp()[1])
-        if moment > (datetime.now(UTC) + _AHEAD).timestamp() * 1000:
-            raise SourceBroken(
-                f"source {self._name}, day {day}: the message at offset {message.offset()} of partition "
-                f"{message.partition()} is dated {datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}, ahead of the "
-                f"clock; ask the owner of topic '{self._topic}' to remove it and to let the broker set the timestamps"
-            )
-        return moment
+    def _watermarks(self, partition: int) -> tuple[int, int]:
+        """The oldest offset that the broker has, and the offset of the next message."""
+        place = TopicPartition(self._topic, partition)
+        oldest, end = self._consumer.get_watermark_offsets(place, timeout=self._timeout)
+        return oldest, end
+
+    @contextmanager
+    def _answers(self, day: date) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            raise SourceUnavailable(
+                f"source {self._name}, day {day}: the broker does not answer ({error.args[0]}); run it again later"
+            ) from error
 
     def _messages(self, day: date, partition: int, offset: int, end: int) -> Iterator[Message]:
         if offset >= end:
@@ -168,6 +217,15 @@ class KafkaReader:
 def _is_end(message: Message) -> bool:
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF
+
+
+def _at(message: Message) -> datetime | None:
+    """The message's timestamp; `None` without one, or with one that is not a moment."""
+    kind, millis = message.timestamp()
+    try:
+        return None if kind == TIMESTAMP_NOT_AVAILABLE else EPOCH + timedelta(milliseconds=millis)
+    except OverflowError:  # a producer may write any number
+        return None
 
 
 def _millis(day: date) -> int:

@@ -11,7 +11,7 @@ act first.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, Self
@@ -42,7 +42,7 @@ class DayRows:
     Attributes:
         rows: All columns of type string; the rows in the order in which they arrived.
         malformed: Lines that could not be read as a row, as text.
-        origin: Where the rows came from (file, query, offsets), for the commit's metadata.
+        origin: Where the rows came from (file, query, offsets) and a digest of them, for the commit's metadata.
     """
 
     day: date
@@ -55,6 +55,17 @@ class Reader(Protocol):
     """Reads the rows of days, in order; a context manager, because a reader may hold a connection."""
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]: ...
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """Those of the days of which the source has other rows now than when they were read.
+
+        Args:
+            recorded: The origin of each day, as `read` gave it.
+
+        Raises:
+            SourceError: As `read`.
+        """
+        ...
 
     def __enter__(self) -> Self: ...
 

@@ -1,16 +1,19 @@
 """A stream in a file: the lines that arrived on a day.
 
-Belongs here: finding the lines of a day and reading exactly these. Does not belong here: the meaning of lines, a broker
-(`kafka.py`).
+Belongs here: finding the lines of days, and the days for which lines came later. Does not belong here: which arrivals
+are believed (`arrivals.py`), the meaning of lines, a broker (`kafka.py`).
 """
 
-import io
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any
 
+from resources.sources.arrivals import READ_TO, believed_day, days_of
 from resources.sources.readers import (
+    Closing,
     DayRows,
     SourceBroken,
     SourceUnavailable,
@@ -21,18 +24,21 @@ from resources.sources.readers import (
 from resources.sources.tails import arrival_of
 
 
-class StreamFileReader:
-    """A file of JSON lines in the order of their arrival.
+class StreamFileReader(Closing):
+    """A file of JSON lines.
 
-    The lines of a day are found by bisection, so that reading a day does not read the days before it. Days are UTC
-    days, also for lines that state another time zone; the follower of the file (`tails.py`) does the same.
+    A line belongs to the UTC day of its arrival, also if it states another time zone; the follower of the file
+    (`tails.py`) does the same. A line without a believable arrival belongs to the day of the line before it, and at the
+    start of the file to the first day, so that every line belongs to a day.
 
-    A line without a readable arrival belongs to the day of the line before it, and at the start of the file to the
-    first day, so that every line belongs to a day.
+    Args:
+        first_day: No message arrived before this day.
     """
 
-    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str) -> None:
+    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str, first_day: date = date.min) -> None:
         self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
+        self._first_day, self._name_in_json = first_day, json.dumps(arrival_field).encode()
+        self._stated = re.compile(re.escape(self._name_in_json) + rb'\s*:\s*"([^"\\]*)"')
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         """The lines of consecutive days, in the order of the file.
@@ -45,83 +51,76 @@ class StreamFileReader:
             raise SourceUnavailable(
                 f"source {self._name}, day {days[0]}: no stream file {self._path}; start its producer, then run again"
             )
-        with self._path.open("rb") as stream:
-            size = self._path.stat().st_size
-            if size and self._next_arrival(stream, 0) is None:
-                raise SourceBroken(
-                    f"source {self._name}, day {days[0]}: no line of {self._path} is a JSON object with a day in "
-                    f"'{self._arrival}'; ask the owner of the stream"
-                )
-            start = self._offset(stream, size, days[0])
-            for day in days:
-                end = self._offset(stream, size, day + timedelta(days=1))
-                stream.seek(start)
-                content = stream.read(end - start)
-                if end == size:
-                    self._check_whole(day, content)
-                yield self._parse(day, content, start, end)
-                start = end
+        size = self._path.stat().st_size
+        found: dict[date, list[bytes]] = {day: [] for day in days}
+        last, line = None, b""
+        for _, line, last in self._dated(size):
+            if last in found:
+                found[last].append(line)
+        if size and last is None:
+            raise SourceBroken(
+                f"source {self._name}, day {days[0]}: no line of {self._path} is a JSON object with a day in "
+                f"'{self._arrival}'; ask the owner of the stream"
+            )
+        for day in days:
+            if day == last:
+                self._check_whole(day, line)
+            yield self._parse(day, found[day], size)
 
-    def _offset(self, stream: BinaryIO, size: int, day: date) -> int:
-        """Byte offset of the first line that arrived on this day or later; the end of the file without such a line."""
-        low, high = 0, size
-        while low < high:
-            middle = (low + high) // 2
-            found = self._next_arrival(stream, _to_line_start(stream, middle))
-            if found is None or found[1] >= day:
-                high = middle
-            else:
-                low = found[0] + 1
-        start = _to_line_start(stream, low)
-        if start == 0:
-            return 0
-        following = self._next_arrival(stream, start)
-        return size if following is None else following[0]
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """Those of the days for which lines came after they were read.
 
-    def _next_arrival(self, stream: BinaryIO, offset: int) -> tuple[int, date] | None:
-        """Start and day of the first line with a readable arrival, from an offset on at which a line starts."""
-        stream.seek(offset)
-        for line in stream:
-            arrived = arrival_of(_text(line), self._arrival)
-            if arrived is not None:
-                return offset, arrived.date()
+        Args:
+            recorded: The origin of each day, as `read` gave it.
+        """
+        if not recorded or not self._path.is_file():
+            return frozenset()
+        size = self._path.stat().st_size
+        read_to = {day: int(origin.get(READ_TO, size)) for day, origin in recorded.items()}
+        if size <= min(read_to.values()):
+            return frozenset()
+        return frozenset(day for offset, _, day in self._dated(size) if day in read_to and offset >= read_to[day])
+
+    def _dated(self, size: int) -> Iterator[tuple[int, bytes, date | None]]:
+        """Each line of the first bytes of the file, with its offset and its day."""
+        now, offset = datetime.now(UTC), 0
+        believed = (believed_day(self._arrived(line), self._first_day, now) for line in self._lines(size))
+        for line, day in zip(self._lines(size), days_of(believed), strict=True):
+            yield offset, line, day
             offset += len(line)
-        return None
 
-    def _check_whole(self, day: date, content: bytes) -> None:
+    def _lines(self, size: int) -> Iterator[bytes]:
+        with self._path.open("rb") as stream:
+            while size > 0 and (line := stream.readline(size)):
+                size -= len(line)
+                yield line
+
+    def _arrived(self, line: bytes) -> datetime | None:
+        """The arrival of a line. Of a flat object it is found without reading all of the line."""
+        stated = self._stated.findall(line)
+        if len(stated) == 1 and line.count(b"{") == line.count(self._name_in_json) == 1 and b"\\" not in line:
+            return arrival_of(f'{{"{self._arrival}": "{message_text(stated[0])}"}}', self._arrival)
+        return arrival_of(_text(line), self._arrival)
+
+    def _check_whole(self, day: date, line: bytes) -> None:
         """Refuses the end of the file while its last line is being written; an object that is whole needs no break."""
-        last = content.rpartition(b"\n")[2]
-        if last and json_object(_text(last)) is None:
+        if not line.endswith(b"\n") and line and json_object(_text(line)) is None:
             raise SourceUnavailable(
-                f"source {self._name}, day {day}: {self._path} ends within a line ({len(last)} bytes without a line "
+                f"source {self._name}, day {day}: {self._path} ends within a line ({len(line)} bytes without a line "
                 f"break): it is still being written, or its writer stopped; the day waits: run it again later"
             )
 
-    def _parse(self, day: date, content: bytes, start: int, end: int) -> DayRows:
+    def _parse(self, day: date, lines: Sequence[bytes], size: int) -> DayRows:
         items: list[dict[str, Any]] = []
         malformed: list[str] = []
-        for line in io.BytesIO(content):
+        for line in lines:
             text = _text(line)
             item = json_object(text)
             if item is None:
                 malformed.append(text)
             else:
                 items.append(item)
-        return DayRows(day, objects_table(items), tuple(malformed), {"start_offset": start, "end_offset": end})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        return None
-
-
-def _to_line_start(stream: BinaryIO, offset: int) -> int:
-    """Seeks the first line that starts at the offset or after it; returns its start."""
-    stream.seek(max(offset - 1, 0))
-    if offset:
-        stream.readline()
-    return int(stream.tell())
+        return DayRows(day, objects_table(items), tuple(malformed), {"lines": len(lines), READ_TO: size})
 
 
 def _text(line: bytes) -> str:

@@ -5,10 +5,11 @@ Belongs here: from the name of a connection to a reader at its address. Does not
 """
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from resources.environments import Environment, token_of
-from resources.sources.database import DatabaseReader
+from resources.sources.database import DatabaseReader, DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
@@ -40,9 +41,9 @@ class SourceSystems:
         """
         return self._environment.address_of(connection, self._declared)
 
-    def database(self, name: str, *, table: str, day_column: str, connection: str = "database") -> Reader:
-        """Rows of a table of a database."""
-        return DatabaseReader(name, self.address(connection), table, day_column)
+    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> Reader:
+        """Rows of a table, or of a query, of a database."""
+        return DatabaseReader(self.address(connection), wanted)
 
     def files(self, form: FileForm, *, connection: str = "landing") -> FilesReader:
         """Files of a folder or a prefix."""
@@ -52,14 +53,16 @@ class SourceSystems:
         """Days of an API."""
         return HttpReader(name, self.address(connection), path, token=token_of(connection))
 
-    def stream(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Reader:
+    def stream(
+        self, name: str, *, topic: str, arrival_field: str, first_day: date, connection: str = "stream"
+    ) -> Reader:
         """Days of a stream: a tailed file, or a Kafka topic."""
         address = self.address(connection)
         if not address.startswith("kafka://"):
-            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field)
+            return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field, first_day)
         from resources.sources.kafka import KafkaReader
 
-        return KafkaReader(name, address.removeprefix("kafka://"), topic)
+        return KafkaReader(name, address.removeprefix("kafka://"), topic, first_day)
 
     def tail(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Tail:
         """The messages of a stream as they arrive: a tailed file, or a Kafka topic."""

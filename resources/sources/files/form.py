@@ -9,9 +9,9 @@ import codecs
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from resources.errors import LooplineError
+from resources.naming import checked_zone
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
 Compression = Literal["gzip", "zstd", "bz2"]
@@ -83,10 +83,7 @@ class FileForm:
             codecs.lookup(self.encoding)
         except LookupError as error:
             raise BadFileForm(f"{where}: encoding {self.encoding!r} is unknown; write 'latin-1', 'cp1252' …") from error
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise BadFileForm(f"{where}: zone {self.zone!r} is unknown; write a name such as Europe/Berlin") from error
+        checked_zone(self.zone, where)
 
     @property
     def is_whole(self) -> bool:

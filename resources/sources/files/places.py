@@ -6,7 +6,7 @@ here: the content of files (`formats.py`).
 
 import fnmatch
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +58,10 @@ class Place(Protocol):
         """
         ...
 
+    def find_each(self, names: Sequence[str], where: str) -> Mapping[str, tuple[FoundFile, ...]]:
+        """As `find` for each of many names, with few requests."""
+        ...
+
     def read(self, found: FoundFile, where: str) -> ReadFile:
         """The content of a file.
 
@@ -83,6 +87,10 @@ class Folder:
             path = self._folder / name
             return (_found(path),) if path.is_file() else ()
         return tuple(_found(path) for path in sorted(self._folder.glob(name)) if path.is_file())
+
+    def find_each(self, names: Sequence[str], where: str) -> Mapping[str, tuple[FoundFile, ...]]:
+        """See `Place.find_each`."""
+        return {name: self.find(name, where) for name in names}
 
     def read(self, found: FoundFile, where: str) -> ReadFile:
         """See `Place.read`."""
@@ -118,23 +126,30 @@ class Bucket:
 
     def find(self, name: str, where: str) -> tuple[FoundFile, ...]:
         """See `Place.find`."""
-        key = f"{self._prefix}{name}"
-        place = f"s3://{self._bucket}/{key}"
+        return self.find_each([name], where)[name]
+
+    def find_each(self, names: Sequence[str], where: str) -> Mapping[str, tuple[FoundFile, ...]]:
+        """See `Place.find_each`. One listing of what the names have in common."""
+        keys = {name: f"{self._prefix}{name}" for name in names}
+        common = _common_start([key.partition("*")[0] for key in keys.values()])
+        place = f"s3://{self._bucket}/{next(iter(keys.values())) if len(keys) == 1 else common}"
         try:
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=key.partition("*")[0]
-            )
-            items = [item for page in pages for item in page.get("Contents", ())]
+            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=common)
+            items = {item["Key"]: item for page in pages for item in page.get("Contents", ())}
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchKey":
-                return ()
+                return dict.fromkeys(names, ())
             raise self._error(where, place, error) from error
-        found = [
-            FoundFile(f"s3://{self._bucket}/{item['Key']}", item["Size"], item["LastModified"].timestamp())
-            for item in items
-            if _matches(item["Key"], key)
-        ]
-        return tuple(sorted(found, key=lambda file: file.place))
+        files = {
+            key: FoundFile(f"s3://{self._bucket}/{key}", item["Size"], item["LastModified"].timestamp())
+            for key, item in sorted(items.items())
+        }
+        return {
+            name: tuple(file for found, file in files.items() if _matches(found, key))
+            if "*" in key
+            else tuple(files[found] for found in (key,) if found in files)
+            for name, key in keys.items()
+        }
 
     def read(self, found: FoundFile, where: str) -> ReadFile:
         """See `Place.read`."""
@@ -177,6 +192,12 @@ def place_at(address: str) -> Place:
 def _found(path: Path) -> FoundFile:
     stat = path.stat()
     return FoundFile(str(path), stat.st_size, stat.st_mtime)
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    """The longest text with which all of them begin."""
+    low, high = min(texts), max(texts)
+    return low[: next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
 
 
 def _matches(key: str, pattern: str) -> bool:

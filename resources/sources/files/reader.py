@@ -6,7 +6,7 @@ belong here: the day of a row (`choice.py`), formats (`formats.py`), places (`pl
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from io import BytesIO
@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
+from resources.naming import days_between
 from resources.sources.files.choice import Unit, is_plain, parted, units, with_times
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
@@ -57,6 +58,36 @@ class FilesReader(Closing):
                 self._read_unit(unit, stretch, found)
             for day in stretch:
                 yield self._assembled(day, found[day])
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """See `Reader.changed`. A file is read again only if its size or its time differs; a lost one is no change."""
+        known = {day: origin for day, origin in recorded.items() if "digest" in origin}
+        if not known:
+            return frozenset()
+        first, last = min(known), max(known)
+        there = self._place.find_each(
+            [unit.name for unit in units(self._form, days_between(first, last))], self._where(first)
+        )
+        suspect = [day for day in sorted(known) if self._suspect(day, known[day], there)]
+        if not suspect:
+            return frozenset()
+        if is_plain(self._form):
+            return frozenset(day for day in suspect if self._digest(day) != known[day]["digest"])
+        read = self.read(days_between(suspect[0], suspect[-1]))
+        return frozenset(
+            found.day for found in read if known.get(found.day, found.origin)["digest"] != found.origin["digest"]
+        )
+
+    def _suspect(self, day: date, origin: Mapping[str, Any], there: Mapping[str, tuple[FoundFile, ...]]) -> bool:
+        files = [file for unit in units(self._form, [day]) for file in there[unit.name]]
+        stamp = stamp_of(files)
+        return bool(files) and any(origin.get(name) != stamp[name] for name in ("bytes", "changed"))
+
+    def _digest(self, day: date) -> str:
+        """The digest of the files of a day, whether or not they can be read as rows."""
+        where = self._where(day)
+        files = [file for unit in units(self._form, [day]) for file in self._place.find(unit.name, where)]
+        return _digest_of([self._place.read(file, where).digest for file in files])
 
     def missing(self, day: date) -> tuple[str, ...]:
         """The names of the files that the day lacks; empty where they are optional."""
@@ -110,8 +141,7 @@ class FilesReader(Closing):
 
     def _assembled(self, day: date, found: _Day) -> DayRows:
         self._check_columns(day, found)
-        tables = [part.table for _, part in found.parts]
-        rows = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+        rows = _joined([part.table for _, part in found.parts])
         malformed = tuple(line for _, part in found.parts for line in part.malformed)
         return DayRows(day, rows, malformed, self._origin(found, rows, malformed))
 
@@ -128,14 +158,11 @@ class FilesReader(Closing):
 
     def _origin(self, found: _Day, rows: pa.Table, malformed: Sequence[str]) -> dict[str, Any]:
         """Which files, and a digest of what was read of them for the day."""
-        digest = hashlib.sha256()
         if is_plain(self._form):
-            for file in found.files:
-                digest.update(file.digest.encode())
+            digest = _digest_of([file.digest for file in found.files])
         else:
-            digest.update(_canonical(rows))
-            digest.update("\n".join(malformed).encode())
-        return {"digest": digest.hexdigest(), **stamp_of([file.found for file in found.files])}
+            digest = hashlib.sha256(_canonical(rows) + "\n".join(malformed).encode()).hexdigest()
+        return {"digest": digest, **stamp_of([file.found for file in found.files])}
 
     def _may_lack(self, unit: Unit) -> bool:
         """Whether a unit without files is a unit without rows: they are optional, or of before the product's days."""
@@ -143,6 +170,18 @@ class FilesReader(Closing):
 
     def _where(self, day: date) -> str:
         return f"source {self._form.source}, day {day}"
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all files; columns without a name, which trailing commas make, are of no use to several files."""
+    if len(tables) == 1:
+        return tables[0]
+    named = [table.select([name for name in table.column_names if name]) for table in tables]
+    return pa.concat_tables(named, promote_options="default") if named else pa.table({})
+
+
+def _digest_of(digests: Sequence[str]) -> str:
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def stamp_of(files: Sequence[FoundFile]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ MESSAGES: list[tuple[int, float, bytes]] = [
     (1, 30, '{"n": 5, "kind": "überfällig"}'.encode()),
     (0, 29, b'{"n": 6}'),
     (0, 72, b'{"n": 7}'),
-    # Its producer's clock went back a day: it arrived on the fourth all the same.
+    # Its producer's clock went back: it is of the second day, which its own time names.
     (0, 40, b'{"n": 8}'),
     (1, 95, b""),
 ]
@@ -110,9 +109,9 @@ def numbers(found: DayRows) -> list[Any]:
 
 def test_each_day_has_what_arrived_on_it(mixed: str) -> None:
     found = {day.day: day for day in read(mixed, DAYS)}
-    assert [numbers(found[day]) for day in DAYS] == [[], ["0", "1"], ["3", "6", "5"], [], ["7", "8"], []]
+    assert [numbers(found[day]) for day in DAYS] == [[], ["0", "1"], ["3", "6", "8", "5"], [], ["7"], []]
     assert found[FIRST].rows.to_pydict() == {"n": ["0", "1"], "kind": ["paid", None], "amount": [None, "12.5"]}
-    assert found[DAYS[2]].rows["kind"].to_pylist() == [None, None, "überfällig"], "text stays what it was"
+    assert found[DAYS[2]].rows["kind"].to_pylist() == [None, None, None, "überfällig"], "text stays what it was"
 
 
 def test_what_is_no_object_is_kept_as_it_is(mixed: str) -> None:
@@ -122,19 +121,23 @@ def test_what_is_no_object_is_kept_as_it_is(mixed: str) -> None:
 
 def test_days_one_by_one_are_the_range(mixed: str) -> None:
     def content(found: DayRows) -> tuple[Any, ...]:
-        return found.day, found.rows.to_pydict(), found.malformed, found.origin
+        return found.day, found.rows.to_pydict(), found.malformed
 
     one_by_one = [found for day in DAYS for found in read(mixed, [day])]
     assert [content(found) for found in one_by_one] == [content(found) for found in read(mixed, DAYS)]
     assert [content(found) for found in read(mixed, DAYS[2:4])] == [content(f) for f in one_by_one[2:4]]
 
 
-def test_the_offsets_of_consecutive_days_meet(mixed: str) -> None:
-    origins = [found.origin for found in read(mixed, DAYS)]
-    assert origins[0]["start_offsets"] == {0: 0, 1: 0}
-    assert origins[-1]["end_offsets"] == {0: 6, 1: 4}
-    for day, following in pairwise(origins):
-        assert day["end_offsets"] == following["start_offsets"]
+def test_a_message_that_comes_late_makes_its_own_day_stale(broker: str) -> None:
+    make_topic(broker, "late", partitions=2)
+    send(broker, "late", [(0, 1, b'{"n": 1}'), (1, 30, b'{"n": 2}')])
+    recorded = {found.day: found.origin for found in read(broker, DAYS, "late")}
+    with KafkaReader("repayments", broker, "late", timeout=10) as reader:
+        assert reader.changed(recorded) == frozenset()
+        send(broker, "late", [(1, 2, b'{"n": 3}'), (0, 24 * 365 * 60, b'{"n": 4}')])
+        assert reader.changed(recorded) == {FIRST}, "a time that no clock shows is of the day of the message before it"
+    found = {day.day: numbers(day) for day in read(broker, DAYS, "late")}
+    assert (found[FIRST], found[DAYS[2]]) == (["1", "4", "3"], ["2"])
 
 
 def test_a_topic_without_messages_has_empty_days(broker: str) -> None:
@@ -152,7 +155,7 @@ def test_the_marks_of_a_transaction_are_no_messages(broker: str) -> None:
     producer.commit_transaction(20)
     began = time.monotonic()
     (found,) = read(broker, [FIRST], "ledger")
-    assert (numbers(found), found.origin["end_offsets"]) == (["1"], {0: 2})
+    assert (numbers(found), found.origin["read_to"]) == (["1"], {0: 2})
     assert time.monotonic() - began < 5, "the last offset is never delivered; it must not be waited for"
 
 
@@ -161,12 +164,14 @@ def test_an_unknown_topic_is_broken(broker: str) -> None:
         read(broker, [FIRST], "nothing")
 
 
-def test_a_message_from_the_future_is_refused(broker: str) -> None:
-    """Else every later day would look empty until then."""
+def test_a_message_from_the_future_ends_no_day(broker: str) -> None:
+    """Its clock is wrong: it is of the day of the message before it, and the messages after it are of their own."""
     make_topic(broker, "ahead", partitions=1)
-    send(broker, "ahead", [(0, 1, b'{"n": 1}'), (0, 24 * 365 * 60, b'{"n": 2}')])
-    with pytest.raises(SourceBroken, match="the message at offset 1 of partition 0 is dated 2085-.*ahead of the clock"):
-        read(broker, [FIRST], "ahead")
+    ahead = [(0, 24 * 365 * 60, b'{"n": 2}'), (0, 49, b'{"n": 3}')]
+    send(broker, "ahead", [(0, 1, b'{"n": 1}'), *ahead, (0, 2, b'{"n": 4}'), (0, 50, b'{"n": 5}')])
+    found = {day.day: numbers(day) for day in read(broker, DAYS, "ahead")}
+    assert [found[day] for day in DAYS] == [[], ["1", "2", "4"], [], ["3", "5"], [], []]
+    assert [numbers(day) for one in DAYS for day in read(broker, [one], "ahead")] == list(found.values())
 
 
 def test_a_topic_gives_the_raw_table_that_the_tailed_file_gives(

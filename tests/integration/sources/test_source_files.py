@@ -19,6 +19,7 @@ import dagster as dg
 import pytest
 
 from pipelines.build import build_pipeline
+from pipelines.operations.changed_sources import days_changed_at_source
 from pipelines.operations.run_job import RunFailed
 from pipelines.products import load_product
 from pipelines.sensors import landing_sensor
@@ -243,6 +244,23 @@ def test_a_day_whose_file_still_grows_is_not_published(bank: Bank) -> None:
     with pytest.raises(RunFailed, match=f"source {SOURCE}, day {day}: .*{said}.*the day waits"):
         bank.run()
     assert (bank.table("raw"), bank.table("validated")) == ([], [])
+
+
+def test_a_file_that_changed_after_it_was_read_is_read_again(bank: Bank) -> None:
+    """The 45 rows of a file that was still growing are not the day for ever."""
+    product, told = load_product("credit_risk"), list[str]()
+    day = bank.deliver(text_of(bank.rows(count=45)))
+    bank.run()
+    assert days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"] == frozenset()
+    file = bank.credit.landing_file(SOURCE, day)
+    file.write_bytes(text_of(bank.rows(count=89)).replace(b"DAY", str(day).encode()))
+    found = days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)
+    assert (found[f"raw_{SOURCE}"], told) == (
+        {day}, [f"source {SOURCE} has changed since it was read: day {day} is read again"]
+    )  # fmt: skip
+    bank.run()
+    assert len(bank.table("validated")) == 89
+    assert days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"] == frozenset()
 
 
 def test_the_sensor_waits_for_a_file_that_still_grows(bank: Bank) -> None:

@@ -124,6 +124,19 @@ def test_days_whose_window_has_a_day_with_other_content_run_again(
     assert set(runs) == {("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 4)))}
 
 
+def test_days_whose_source_has_changed_run_again_with_all_that_is_made_of_them(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    for name in (*RAW, *(raw.replace("raw", "validated") for raw in RAW)):
+        materialise(instance, name, 1, 2, 3, 4, 5)
+    jobs = ProductJobs(PRODUCT, instance, lake)
+    changed = {RAW[1]: {date(2026, 1, 3)}}
+    assert jobs.run_days(("ingestion", "validation"), DAYS, again=False, changed=changed) == (
+        RAW[1], "validated_fraud_labels",
+    )  # fmt: skip
+    assert runs == [("card_fraud_daily", (date(2026, 1, 3), date(2026, 1, 3)))]
+
+
 def test_of_an_interrupted_first_load_only_the_rest_is_done(
     instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
 ) -> None:

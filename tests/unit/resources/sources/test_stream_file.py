@@ -37,16 +37,16 @@ def line_of(day: date, number: int) -> bytes:
 
 def test_a_stream_file_is_parted_by_arrival_without_loss(tmp_path: Path) -> None:
     """Each line is in the day of its arrival, once, whichever days are asked for together."""
-    chance, moment, lines = random.Random(3), datetime(2026, 1, 1, tzinfo=UTC), []
+    chance, moment, lines = random.Random(3), datetime(2020, 1, 1, tzinfo=UTC), []
     for number in range(1500):
         moment += timedelta(minutes=chance.choice([0, 1, 60, 3000]))
         lines.append({"known_at": moment.isoformat(), "number": number, "pad": "x" * chance.randint(0, 60)})
     (tmp_path / "s.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    days = [date(2026, 1, 1) + timedelta(days=n) for n in range((moment.date() - date(2026, 1, 1)).days + 1)]
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range((moment.date() - date(2020, 1, 1)).days + 1)]
     got = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), days)
     assert [number for day in got for number in day.rows.to_pydict().get("number", [])] == [str(n) for n in range(1500)]
     assert all(str(row["known_at"])[:10] == day.day.isoformat() for day in got for row in day.rows.to_pylist())
-    assert [day.origin["end_offset"] for day in got[:-1]] == [day.origin["start_offset"] for day in got[1:]]
+    assert sum(day.origin["lines"] for day in got) == 1500
     (again,) = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [days[len(days) // 2]])
     assert again == got[len(days) // 2]
 
@@ -93,6 +93,38 @@ def test_a_line_of_another_zone_is_in_the_utc_day_of_its_arrival(tmp_path: Path)
     assert (first.rows["n"].to_pylist(), second.rows["n"].to_pylist()) == (["0", "1"], ["2"])
     followed = FileTail("s", tmp_path, "s", "known_at").read({}, 9).messages
     assert [message.arrived_at.date() for message in followed if message.arrived_at] == [DAY, DAY, second.day]
+
+
+@pytest.mark.parametrize("ahead", ["2026-01-03T09:00:00Z", "2085-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_line_whose_clock_is_ahead_ends_no_day(tmp_path: Path, ahead: str, count: int) -> None:
+    """A clock that is a day ahead is of its own day; one that no clock shows is of the day in which it stands."""
+    lines = [line_of(DAY - timedelta(days=1), -1), *(line_of(DAY, number) for number in range(325))]
+    lines += [json.dumps({"known_at": ahead, "n": f"ahead{n}"}).encode() for n in range(count)]
+    lines += [line_of(DAY, number) for number in range(325, 356)] + [line_of(DAY + timedelta(days=1), 356)]
+    (tmp_path / "s.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    days = [DAY, DAY + timedelta(days=1)]
+    got = read_all(StreamFileReader("s", tmp_path, "s", "known_at"), days)
+    numbers = [[n for n in day.rows["n"].to_pylist() if not n.startswith("ahead")] for day in got]
+    assert numbers == [[str(n) for n in range(356)], ["356"]]
+    assert [day.rows.num_rows - len(n) for day, n in zip(got, numbers, strict=True)] == (
+        [0, count] if ahead.startswith("2026") else [count, 0]
+    )
+    assert [read_all(StreamFileReader("s", tmp_path, "s", "known_at"), [day]) for day in days] == [[day] for day in got]
+
+
+def test_a_line_whose_clock_is_behind_is_of_its_own_day_and_is_told(tmp_path: Path) -> None:
+    """A day that was read before its last line came is stale, and a day before the first is no day."""
+    reader = StreamFileReader("s", tmp_path, "s", "known_at", DAY)
+    (tmp_path / "s.jsonl").write_bytes(line_of(DAY, 0) + b"\n" + line_of(DAY + timedelta(days=1), 1) + b"\n")
+    recorded = {day.day: day.origin for day in read_all(reader, [DAY, DAY + timedelta(days=1)])}
+    assert reader.changed(recorded) == frozenset()
+    with (tmp_path / "s.jsonl").open("ab") as stream:
+        stream.write(line_of(DAY, 2) + b"\n" + line_of(date(1970, 1, 1), 3) + b"\n")
+    assert reader.changed(recorded) == {DAY}
+    (again,) = read_all(reader, [DAY])
+    assert again.rows["n"].to_pylist() == ["0", "2", "3"]
+    assert reader.changed(recorded | {DAY: again.origin}) == frozenset()
 
 
 def test_a_row_without_its_arrival_is_a_row_of_the_day_before_it(tmp_path: Path) -> None:

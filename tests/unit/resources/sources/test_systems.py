@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.environments import Environment, UnknownConnection, load_environment
+from resources.sources.database import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.systems import SourceSystems
 
@@ -44,7 +45,7 @@ def test_two_databases_and_two_folders_are_read_side_by_side(tmp_path: Path) -> 
         (tmp_path / folder / "2026-01-02.csv").write_text(f"id\n{folder}\n")
     found = {}
     for connection in ("core", "database", "local_db"):
-        with systems.database("t", table="t", day_column="known_at", connection=connection) as reader:
+        with systems.database(DatabaseRows("t", "t", "known_at"), connection=connection) as reader:
             found[connection] = next(iter(reader.read([DAY]))).rows["id"].to_pylist()
     assert found == {"core": ["core"], "database": ["own"], "local_db": ["third"]}
     for connection, folder in (("landing", "landing"), ("scores", "data/scores")):

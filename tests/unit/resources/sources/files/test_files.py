@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from resources.errors import LooplineError
 from resources.naming import days_between
-from resources.sources.files.form import BadFileForm, FileForm
+from resources.sources.files.form import FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
@@ -177,7 +179,7 @@ def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_form_that_contradicts_itself_is_refused(pattern: str, terms: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadFileForm, match=f"source f: pattern '.*{said}"):
+    with pytest.raises(LooplineError, match=f"source f: pattern '.*{said}"):
         FileForm("f", pattern, **terms)
 
 
@@ -199,3 +201,46 @@ def test_files_of_a_day_with_other_columns_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "b/2026-02-26.csv", b"id,at,new\n1,2026-02-26T01:00:00Z,2\n")
     with pytest.raises(SourceBroken, match="day 2026-02-26: .*b/2026-02-26.csv lacks the column amount"):
         list(reader(tmp_path, "*/{day}.csv", columns=("id", "amount", "at")).read([START]))
+
+
+def origins(found: FilesReader, days: tuple[date, ...] = DAYS) -> dict[date, Any]:
+    return {day.day: json.loads(json.dumps(day.origin)) for day in found.read(days)}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "parquet"])
+def test_a_file_that_changed_after_it_was_read_makes_its_day_stale(tmp_path: Path, suffix: str) -> None:
+    written, at = FORMATS[suffix], START + timedelta(days=2)
+    for day in DAYS:
+        write(tmp_path, f"{day}.{suffix}", written(rows_of(day)))
+    by_day = reader(tmp_path, f"{{day}}.{suffix}")
+    recorded = origins(by_day)
+    assert by_day.changed(recorded) == frozenset()
+    os.utime(tmp_path / f"{END}.{suffix}", (0, 0))
+    (tmp_path / f"{START}.{suffix}").unlink()
+    assert by_day.changed(recorded) == frozenset(), "another time is no other content, and a lost file is no change"
+    write(tmp_path, f"{at}.{suffix}", written(rows_of(at, count=2)))
+    assert by_day.changed(recorded) == {at}
+    assert by_day.changed(recorded | origins(by_day, (at,))) == frozenset()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_of_a_file_of_all_days_only_the_days_whose_rows_changed_are_stale(tmp_path: Path, suffix: str) -> None:
+    rows = [row for day in DAYS[:-1] for row in rows_of(day)]
+    write(tmp_path, f"all.{suffix}", FORMATS[suffix](rows))
+    whole = reader(tmp_path, f"all.{suffix}", day_column="at")
+    recorded = origins(whole, DAYS[:-1])
+    write(tmp_path, f"all.{suffix}", FORMATS[suffix]([*rows, *rows_of(END)]))
+    assert whole.changed(recorded) == frozenset(), "a new day changes no other"
+    late = {**rows[0], "id": "late", "at": "2026-02-28T00:00:00+00:00"}
+    undated = {**rows[0], "id": "undated", "at": "no time"}
+    write(tmp_path, f"all.{suffix}", FORMATS[suffix]([*rows, late, undated]))
+    assert whole.changed(recorded) == {START, date(2026, 2, 28)}
+
+
+def test_a_range_of_days_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "all.csv", csv_of([row for day in DAYS for row in rows_of(day)]))
+    opened: list[Path] = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or read_bytes(path))
+    assert sum(day.rows.num_rows for day in reader(tmp_path, "all.csv", day_column="at").read(DAYS)) == 3 * len(DAYS)
+    assert len(opened) == 1

@@ -1,0 +1,42 @@
+"""The day of a message, from the time at which it says that it arrived.
+
+Belongs here: which of these times are believed. Does not belong here: reading a stream (`stream_file.py`, `kafka.py`).
+
+A producer's clock may be wrong, so the order of a stream is not the order of these times. Every message belongs to the
+UTC day of its own time, wherever it stands: one whose clock is ahead ends no day. A time ahead of this machine's clock,
+or before the product's first day, is not believed: such a message belongs to the day of the message before it, where
+validation quarantines it with a reason.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+READ_TO = "read_to"
+"""In the origin of a day: the end of the stream when the day was read."""
+_AHEAD = timedelta(days=1)
+"""How far a clock may be ahead of this machine's."""
+
+
+def believed_day(arrived: datetime | None, first_day: date, now: datetime) -> date | None:
+    """The UTC day of an arrival; `None` if it is missing or not believed."""
+    if arrived is None or arrived > now + _AHEAD:
+        return None
+    day = arrived.astimezone(UTC).date()
+    return day if day >= first_day else None
+
+
+def days_of(believed: Iterable[date | None]) -> Iterator[date | None]:
+    """The day of each message in the order of its stream.
+
+    Messages before the first with a day belong to the day of that one; `None` while there is no such message.
+    """
+    waiting, before = 0, None
+    for day in believed:
+        if before is None and day is None:
+            waiting += 1
+            continue
+        before = day or before
+        yield from [before] * waiting
+        waiting = 0
+        yield before
+    yield from [None] * waiting
