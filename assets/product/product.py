@@ -37,8 +37,12 @@ class Product:
     Attributes:
         name: Lower-case identifier; also the folder under `pipelines/` and the prefix of its assets and tables.
         start: First UTC day with data.
+        end: Last UTC day with data, of a history that has ended; `None` where new days arrive.
         contracts: Folder with a `<source>.yaml` for each source.
         request_example: A request that the service answers, for documentation and smoke tests.
+        sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
+            folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
+        connections: By the name of a connection, the folder or address that it has in the local environment.
     """
 
     name: str
@@ -60,9 +64,19 @@ class Product:
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
+    end: date | None = None
+    sandbox: bool = False
+    connections: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        for connection in self.connections:
+            checked_name(connection, "connection")
+        if self.end is not None and self.end < self.start:
+            raise ProductError(
+                f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
+                "leave end out where new days arrive"
+            )
         self._check_tuples()
         names = [source.name for source in self.sources]
         for name in names:
