@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.governance.audit_database import open_audit
-from assets.product import DailyFiles, Product
-from pipelines.sandbox_sources import sandbox_of
+from assets.product import Files, Product
+from pipelines.sandbox_sources import sandbox_of, source_systems
 from resources.clock import Clock, HistoryClock, WallClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
@@ -19,7 +19,6 @@ from resources.notifications import notifier_for
 from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
 from resources.sandbox.systems.clock import SandboxClock
-from resources.sources.systems import SourceSystems
 from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 
@@ -31,7 +30,7 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
         "environment": environment,
         "io_manager": JsonValues(folder=f"{environment.rollout.rstrip('/')}/.values"),
         "lake": Lake(environment.lake),
-        "source_systems": SourceSystems(environment),
+        "source_systems": source_systems(product, environment),
         "keys": Keys.of(environment.home),
         "spark": SparkSessions(environment.spark_master, environment.home),
         "tracking": Tracking.of(environment),
@@ -46,6 +45,6 @@ def clock_of(product: Product, environment: Environment) -> Clock:
     """The machine's clock; at the end of the sandbox's data or of the product's history, a clock that stands still."""
     clock: Clock = WallClock()
     if sandbox_of(product, environment) is not None:
-        files = next((source.name for source in product.sources if isinstance(source, DailyFiles)), None)
+        files = next((source.name for source in product.sources if isinstance(source, Files)), None)
         clock = SandboxClock(environment.bank / "landing", files)
     return clock if product.end is None else HistoryClock(product.end, clock)

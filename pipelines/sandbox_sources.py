@@ -1,15 +1,16 @@
 """The sandbox as the provider of a product's sources.
 
-Belongs here: whether the sandbox delivers a product's sources, and the addresses of the sources. Does not belong here:
+Belongs here: where a product's sources are read, and whether the sandbox delivers them. Does not belong here:
 the data at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
 
 The sandbox delivers the sources of a product that declares it, in an environment that has it, as long as each of the
 sources is read from the sandbox's own place under LOOPLINE_HOME. Any other place belongs to somebody else.
 """
 
-from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from resources.environments import Environment
 from resources.sandbox.systems.sandbox import Address, Sandbox
+from resources.sources.systems import SourceSystems
 
 
 def sandbox_of(product: Product, environment: Environment) -> Sandbox | None:
@@ -26,8 +27,8 @@ def left_alone(product: Product, environment: Environment) -> str:
     if not elsewhere:
         return ""
     return (
-        f"the sandbox fills nothing for {product.name}, and leaves the configured {' and '.join(elsewhere)} alone: the "
-        "sources are read as they are (without these settings the sandbox delivers them)"
+        f"the sandbox fills nothing for {product.name}, and leaves the configured {' and '.join(elsewhere)} alone: its "
+        "sources are read as they are; unset the variables of these addresses, and the sandbox delivers the sources"
     )
 
 
@@ -40,24 +41,28 @@ def _is_asked(product: Product, environment: Environment) -> bool:
     return environment.sandbox and product.sandbox
 
 
+def source_systems(product: Product, environment: Environment) -> SourceSystems:
+    """The source systems at the addresses of the environment and of the product."""
+    return SourceSystems(environment, product.connections, product.contracts.parent)
+
+
 def _elsewhere(product: Product, environment: Environment) -> tuple[str, ...]:
-    """The kinds of places of the product's sources that are not the sandbox's own, each with its variable."""
-    own = Sandbox.of(environment)
-    places = {
-        "table": ("database (LOOPLINE_DATABASE_URL)", environment.database_url == own.database_url),
-        "files": ("landing zone (LOOPLINE_LANDING)", environment.landing == own.landing),
-        "endpoint": ("API (LOOPLINE_BUREAU_URL)", environment.bureau_url == own.bureau_url),
-        "stream": ("stream (LOOPLINE_STREAM)", environment.stream == own.stream),
-    }
-    read = [places[address.kind] for address in sorted(addresses_of(product))]
-    return tuple(dict.fromkeys(place for place, is_own in read if not is_own))
+    """The connections of the product's sources that do not lead to the sandbox's own places."""
+    own, systems = Sandbox.of(environment), source_systems(product, environment)
+    return tuple(
+        dict.fromkeys(
+            source.connection
+            for source in product.sources
+            if systems.address(source.connection) != own.place(_address(source).kind)
+        )
+    )
 
 
 def _address(source: Source) -> Address:
     match source:
         case DatabaseTable():
             return Address("table", source.table)
-        case DailyFiles():
+        case Files():
             return Address("files", source.pattern)
         case HttpEndpoint():
             return Address("endpoint", source.path)

@@ -5,29 +5,28 @@ killed, the alert for a failed run. Each sensor reads recorded signals and acts 
 the verdicts (`assets.monitoring.verdicts`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import pyarrow.fs as pafs
 
+from assets.ingestion.assets import files_of
 from assets.materialising import asset_key
 from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause
-from assets.product import DailyFiles, Product
+from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
 from pipelines.alerts import approval_wanted, run_failure
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
+from pipelines.sandbox_sources import source_systems
 from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
-from resources.sources.object_stores import open_place
-from resources.sources.systems import SourceSystems
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -48,12 +47,12 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
-    """Materialises a day as soon as all its files have landed; `None` for a product without daily files.
+    """Materialises a day as soon as all its files have landed; `None` for a product without files of days.
 
     The sensor starts only the day after the newest materialised day, and the next day once that one is materialised:
     runs of two days at the same time would not see each other's events. `loopline backfill` fills gaps, in one run.
     """
-    sources = [source for source in product.sources if isinstance(source, DailyFiles)]
+    sources = [source for source in product.sources if isinstance(source, Files) and source.by_day]
     if not sources:
         return None
 
@@ -71,11 +70,12 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
             return dg.SkipReason(f"{product.name} has no day {day}: the day is not over, or after the sandbox's end")
-        missing = _not_landed(environment.landing, [source.pattern.format(day=day) for source in sources])
+        systems = source_systems(product, environment)
+        readers = [files_of(product, source, systems) for source in sources]
+        missing = [name for reader in readers for name in reader.missing(day)]
         if missing:
             return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
-        systems = SourceSystems(environment)
-        unfinished = [systems.files(source.name, pattern=source.pattern).unfinished(day) for source in sources]
+        unfinished = [reader.unfinished(day) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))
         return request_day(context.instance, product, day, why="landed", moment=datetime.now(UTC))
@@ -161,10 +161,3 @@ def _retraining_sensor(
         return request_retraining(context.instance, product, cause, now, moment=datetime.now(UTC))
 
     return retraining
-
-
-def _not_landed(landing: str, names: Sequence[str]) -> list[str]:
-    """The files that the landing zone lacks."""
-    files, root = open_place(landing)
-    infos = files.get_file_info([f"{root}/{name}" for name in names])
-    return [name for name, info in zip(names, infos, strict=True) if info.type is not pafs.FileType.File]

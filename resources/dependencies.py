@@ -11,7 +11,7 @@ import os
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -40,12 +40,13 @@ class Dependency:
     """A server that the environment names.
 
     Attributes:
+        name: A `DependencyName`, or that of a named connection.
         place: Its address without user, password and path.
         variable: The environment variable that gives the address.
         ask: Asks the server one question; raises `DependencyDown` with the reason alone if it does not answer.
     """
 
-    name: DependencyName
+    name: str
     place: str
     variable: str
     ask: Callable[[], None]
@@ -70,7 +71,7 @@ def dependencies_of(environment: Environment, variables: Mapping[str, str] = os.
     Args:
         variables: Environment variables, from which the address of Dagster's storage is read.
     """
-    addresses: list[tuple[DependencyName, str, str]] = [
+    addresses: list[tuple[str, str, str]] = [
         ("database", environment.database_url, "LOOPLINE_DATABASE_URL"),
         ("landing zone", environment.landing, "LOOPLINE_LANDING"),
         ("stream", environment.stream, "LOOPLINE_STREAM"),
@@ -81,6 +82,10 @@ def dependencies_of(environment: Environment, variables: Mapping[str, str] = os.
         ("MLflow", environment.mlflow_tracking_uri, "LOOPLINE_MLFLOW_URI"),
         ("MLflow's files", environment.mlflow_artifacts, "LOOPLINE_MLFLOW_ARTIFACTS"),
         ("webhook", environment.webhook, "LOOPLINE_WEBHOOK"),
+    ]
+    addresses += [
+        (_connection(name), address, f"LOOPLINE_CONNECTION_{name.upper()}")
+        for name, address in environment.connections.items()
     ]
     if environment.bureau_url != f"http://127.0.0.1:{environment.ports.bureau}":
         addresses.append(("bureau", environment.bureau_url, "LOOPLINE_BUREAU_URL"))
@@ -103,13 +108,14 @@ def problems_of(found: Sequence[Dependency]) -> Mapping[Dependency, str]:
         return {one: problem for one, problem in problems if problem is not None}
 
 
-def require(environment: Environment, *names: DependencyName) -> None:
-    """Returns if those of the named dependencies that are servers answer.
+def require(environment: Environment, *names: DependencyName, connections: Collection[str] = ()) -> None:
+    """Returns if those of the named dependencies, and of the named connections, that are servers answer.
 
     Raises:
         DependencyDown: At least one does not; the message names each.
     """
-    problems = problems_of([known for known in dependencies_of(environment) if known.name in names])
+    wanted = {*names, *connections, *map(_connection, connections)}
+    problems = problems_of([known for known in dependencies_of(environment) if known.name in wanted])
     if problems:
         raise DependencyDown("; ".join(f"{problem}: {one.remedy}" for one, problem in problems.items()))
 
@@ -127,7 +133,11 @@ def outage_of(error: Exception) -> str | None:
     return f"a server was lost meanwhile ({told}); `loopline doctor` tells which, then run the same command again"
 
 
-def _question(name: DependencyName, address: str) -> Callable[[], None] | None:
+def _connection(name: str) -> str:
+    return f"connection {name}"
+
+
+def _question(name: str, address: str) -> Callable[[], None] | None:
     """The question to the server at an address; `None` for an address that names no server."""
     scheme = address.partition("://")[0]
     if scheme.startswith("postgresql"):

@@ -26,6 +26,16 @@ _FOR_DECISIONS = {"rollout", "online_store", "decision_log"}
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:\{[a-z_]+\}|[^{}])*))?\}")
 
 
+_CONNECTION = "LOOPLINE_CONNECTION_"
+_TOKEN = "_TOKEN"
+_OWN_CONNECTIONS = {"database": "database_url", "landing": "landing", "bureau": "bureau_url", "stream": "stream"}
+"""The connections that every environment has, and its attribute for each."""
+
+
+class UnknownConnection(LooplineError):
+    """A source names a connection that has no address; the message names the variable to set."""
+
+
 class UnknownEnvironment(LooplineError):
     """The environment is unknown, or lacks an address; the message names the variable to set."""
 
@@ -63,6 +73,8 @@ class Environment(BaseModel):
         sandbox: Whether the sandbox bank of this machine delivers the sources; it is filled on first use.
         card_transactions: Folder of the Fraud Detection Handbook's monthly Parquet files, which replace the sandbox's
             invented card payments; if empty, the sandbox invents them.
+        connections: The addresses that LOOPLINE_CONNECTION_<NAME> give, by name in lower case; one for `database`,
+            `landing`, `bureau` or `stream` is in the attribute of these.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,6 +98,7 @@ class Environment(BaseModel):
     records: str
     sandbox: bool
     card_transactions: str
+    connections: dict[str, str] = {}
 
     @property
     def dagster_home(self) -> Path:
@@ -102,6 +115,33 @@ class Environment(BaseModel):
     def bank(self) -> Path:
         """The sandbox bank's folder."""
         return self.home / "bank"
+
+    def address_of(self, connection: str, declared: Mapping[str, str]) -> str:
+        """The address of a connection by its name.
+
+        Args:
+            declared: The addresses that the product declares, which count in `local` alone.
+
+        Raises:
+            UnknownConnection: It has none.
+        """
+        if connection in self.connections:
+            return self.connections[connection]
+        if connection in _OWN_CONNECTIONS:
+            return str(getattr(self, _OWN_CONNECTIONS[connection]))
+        if self.name == "local" and connection in declared:
+            return declared[connection]
+        product = f", or write Product(connections={{'{connection}': '…'}})" if self.name == "local" else ""
+        raise UnknownConnection(
+            f"connection '{connection}' has no address; set {_CONNECTION}{connection.upper()} to a folder, an s3:// "
+            f"prefix or a server's address{product}"
+        )
+
+
+def token_of(connection: str, variables: Mapping[str, str] | None = None) -> str | None:
+    """The secret that LOOPLINE_CONNECTION_<NAME>_TOKEN gives for a connection; `None` without one."""
+    variables = os.environ if variables is None else variables
+    return variables.get(f"{_CONNECTION}{connection.upper()}{_TOKEN}") or None
 
 
 def is_checkout() -> bool:
@@ -146,13 +186,17 @@ def load_environment(variables: Mapping[str, str] | None = None, *, part: Part =
     ports = _ports(variables)
     text = yaml.safe_load((CHECKOUT / "infra" / "environments" / f"{name}.yaml").read_text(encoding="utf-8"))
     places = {"home": str(home), "bureau_port": str(ports.bureau), "dagster_port": str(ports.dagster)}
-    needed = _FOR_DECISIONS if part == "decisions" else set(text)
+    connections = _connections(variables)
+    needed = (_FOR_DECISIONS if part == "decisions" else set(text)) - {_OWN_CONNECTIONS.get(c, "") for c in connections}
     values: dict[str, Any] = {
         key: _expand(key, value, variables, places, needed=key in needed) if isinstance(value, str) else value
         for key, value in text.items()
     }
+    for connection, key in _OWN_CONNECTIONS.items():
+        values[key] = connections.pop(connection, values[key])
     for key in ("database_url", "mlflow_tracking_uri"):
         values[key] = _with_driver(values[key])
+    values["connections"] = connections
     values["records"] = values["records"] or _dagster_database(variables)
     return Environment(name=cast(EnvironmentName, name), home=home, ports=ports, **values)
 
@@ -163,6 +207,15 @@ def _ports(variables: Mapping[str, str]) -> Ports:
         raise UnknownEnvironment(f"LOOPLINE_PORT_BASE is {text!r}; set it to a port number from 1024 to 65000")
     base = int(text)
     return Ports(dagster=base, mlflow=base + 1, decisions=base + 2, bureau=base + 3)
+
+
+def _connections(variables: Mapping[str, str]) -> dict[str, str]:
+    """The addresses of named connections; secrets, whose variables end in _TOKEN, are read where they are used."""
+    return {
+        name.removeprefix(_CONNECTION).lower(): _with_driver(address)
+        for name, address in variables.items()
+        if name.startswith(_CONNECTION) and not name.endswith(_TOKEN) and address
+    }
 
 
 def _with_driver(address: str) -> str:

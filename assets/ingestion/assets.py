@@ -11,13 +11,15 @@ import pyarrow as pa
 
 from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent
-from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from assets.product.names import raw_name, source_name, table_name
+from resources.environments import UnknownConnection
 from resources.lake import Lake
+from resources.sources.files.reader import FilesReader
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", DailyFiles: "csv", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {DatabaseTable: "sql", Files: "files", HttpEndpoint: "http", StreamTopic: "kafka"}
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -54,7 +56,10 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
         watch, days = Stopwatch(name), days_of(context)
-        with permanent(SourceBroken, SchemaChanged), reader_of(source, source_systems) as reader:
+        with (
+            permanent(SourceBroken, SchemaChanged, UnknownConnection),
+            reader_of(product, source, source_systems) as reader,
+        ):
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
         data = pa.concat_tables([day.table for day in raw_days])
@@ -69,16 +74,28 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
     return raw
 
 
-def reader_of(source: Source, systems: SourceSystems) -> Reader:
+def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reader:
     """The reader of a source in this environment."""
     match source:
         case DatabaseTable():
-            return systems.database(source.name, table=source.table, day_column=source.day_column)
-        case DailyFiles():
-            return systems.files(source.name, pattern=source.pattern)
+            return systems.database(
+                source.name, table=source.table, day_column=source.day_column, connection=source.connection
+            )
+        case Files():
+            return files_of(product, source, systems)
         case HttpEndpoint():
-            return systems.http(source.name, path=source.path)
+            return systems.http(source.name, path=source.path, connection=source.connection)
         case StreamTopic():
-            return systems.stream(source.name, topic=source.topic, arrival_field=source.arrival_field)
+            return systems.stream(
+                source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection
+            )
         case _:
             assert_never(source)
+
+
+def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:
+    """The reader of a source of files."""
+    contract = product.contract(source.name)
+    times = tuple(column.name for column in contract.columns if column.type == "timestamp")
+    form = source.form(product.start, columns=contract.names, times=times)
+    return systems.files(form, connection=source.connection)

@@ -20,13 +20,37 @@ from assets.product.policies import (
     WhenStale,
     Words,
 )
-from assets.product.problem import DailyFiles, DatabaseTable, HttpEndpoint, Label, Source, Spine, StreamTopic
+from assets.product.problem import DatabaseTable, Files, HttpEndpoint, Label, Source, Spine, StreamTopic
 from assets.product.product import Impact, Product
 from assets.product.verdict import Verdict
 
 __all__ = [
-    "Column", "ColumnType", "Consent", "Contract", "ContractError", "DailyFiles", "DatabaseTable", "DecisionPolicy",
-    "Direction", "Freshness", "GatePolicy", "HttpEndpoint", "Impact", "Label", "ModelSpec", "MonitoringPolicy",
-    "Product", "ProductError", "Profit", "Protected", "RetrainPolicy", "Source", "Spine", "StreamTopic", "Verdict",
-    "WhenStale", "Words", "load_contract",
+    "Column",
+    "ColumnType",
+    "Consent",
+    "Contract",
+    "ContractError",
+    "DatabaseTable",
+    "DecisionPolicy",
+    "Direction",
+    "Files",
+    "Freshness",
+    "GatePolicy",
+    "HttpEndpoint",
+    "Impact",
+    "Label",
+    "ModelSpec",
+    "MonitoringPolicy",
+    "Product",
+    "ProductError",
+    "Profit",
+    "Protected",
+    "RetrainPolicy",
+    "Source",
+    "Spine",
+    "StreamTopic",
+    "Verdict",
+    "WhenStale",
+    "Words",
+    "load_contract",
 ]  # fmt: skip

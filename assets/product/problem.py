@@ -4,49 +4,119 @@ Belongs here: sources, the spine, the label. Does not belong here: thresholds (`
 them (`product.py`), reading a source (`resources.sources`).
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from resources.sources.files.form import FileForm, FileFormat
 
 
 @dataclass(frozen=True)
 class DatabaseTable:
-    """Rows of one table of the environment's operational database; a UTC day has the rows that became known on it.
+    """Rows of one table of a database; a UTC day has the rows that became known on it.
 
-    `day_column` holds the time at which a row became known (ISO-8601, UTC).
+    Attributes:
+        day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
+        connection: The name of the database's connection; `database` is the environment's own.
     """
 
     name: str
     table: str
     day_column: str = "known_at"
+    connection: str = "database"
 
 
 @dataclass(frozen=True)
-class DailyFiles:
-    """CSV files with a header in the landing zone, one per UTC day; `{day}` in the pattern is ISO-8601."""
+class Files:
+    """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines or Parquet, compressed or not.
+
+    With `{day}` in the pattern the rows of a file are those of that day. Otherwise a row belongs to the UTC day on
+    which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
+    and their labels, which become known later.
+
+    Without `day_column` and without `{day}` the rows have no time: all belong to the product's first day.
+
+    Attributes:
+        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
+            any text, where several files make a day.
+        connection: The name of the folder's connection; `landing` is the environment's landing zone.
+        format: `csv`, `jsonl` or `parquet`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
+        day_column: Column with the time of a row.
+        known_after: How long after that time a row becomes known, where no column says so. The source then has the
+            columns `event_time` and `known_at`, unless the files have columns of these names.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        header_line: The line of a CSV's header, from 1; lines before it are left out.
+        delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
+        encoding: Of a text file.
+        optional: Whether a day, or a month, may have no file; it then has no rows.
+    """
 
     name: str
     pattern: str
+    connection: str = field(default="landing", kw_only=True)
+    format: FileFormat | None = field(default=None, kw_only=True)
+    day_column: str | None = field(default=None, kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
+    header_line: int = field(default=1, kw_only=True)
+    delimiter: str | None = field(default=None, kw_only=True)
+    encoding: str = field(default="utf-8", kw_only=True)
+    optional: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.form()
+
+    @property
+    def by_day(self) -> bool:
+        """Whether each day has files of its own."""
+        return "{day}" in self.pattern
+
+    def form(
+        self, first_day: date = date.min, *, columns: tuple[str, ...] = (), times: tuple[str, ...] = ()
+    ) -> FileForm:
+        """The form of the files for their reader.
+
+        Args:
+            first_day: The product's first day.
+            columns: The columns of the source's contract.
+            times: Those of them that hold times.
+
+        Raises:
+            BadFileForm: The declaration contradicts itself.
+        """
+        return FileForm(
+            self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
+            self.delimiter, self.encoding, self.optional, first_day, columns, times,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HttpEndpoint:
-    """One JSON array per day from an HTTP API of the environment: GET `{base}{path}?day=YYYY-MM-DD`."""
+    """One JSON array per day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`.
+
+    Attributes:
+        connection: The name of the API's connection; `bureau` is the environment's own.
+    """
 
     name: str
     path: str
-    api: str = "bureau"
+    connection: str = "bureau"
 
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it."""
+    """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
+
+    Attributes:
+        connection: The name of the stream's connection; `stream` is the environment's own.
+    """
 
     name: str
     topic: str
     arrival_field: str = "known_at"
+    connection: str = "stream"
 
 
-Source = DatabaseTable | DailyFiles | HttpEndpoint | StreamTopic
+Source = DatabaseTable | Files | HttpEndpoint | StreamTopic
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ class Product:
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
             folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
-        connections: By the name of a connection, the folder or address that it has in the local environment.
+        connections: Addresses of the connections that its sources name, for the local environment, where no variable
+            LOOPLINE_CONNECTION_<NAME> gives another: a folder (a relative one is within the product's folder), an
+            `s3://` prefix, or a server's address.
     """
 
     name: str
@@ -70,14 +72,13 @@ class Product:
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
-        for connection in self.connections:
-            checked_name(connection, "connection")
         if self.end is not None and self.end < self.start:
             raise ProductError(
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
                 "leave end out where new days arrive"
             )
         self._check_tuples()
+        self._check_connections()
         names = [source.name for source in self.sources]
         for name in names:
             checked_name(name, "source")
@@ -130,6 +131,15 @@ class Product:
         # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    def _check_connections(self) -> None:
+        """Checks that the names of connections can be part of a variable's name."""
+        for name in (*self.connections, *(source.connection for source in self.sources)):
+            checked_name(name, "connection")
+            if name.endswith("_token"):
+                raise ProductError(
+                    f"product {self.name}: connection '{name}' ends in _token, as variables with secrets do; rename it"
+                )
 
     def _check_tuples(self) -> None:
         """Checks what has to be a tuple: parentheses around one value without a comma do not make one."""

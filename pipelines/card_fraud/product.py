@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from assets.product import (
-    DailyFiles,
     DecisionPolicy,
+    Files,
     GatePolicy,
     Label,
     ModelSpec,
@@ -31,8 +31,8 @@ PRODUCT = Product(
     sandbox=True,
     contracts=Path(__file__).parent / "contracts",
     sources=(
-        DailyFiles("card_transactions", pattern="card_transactions/{day}.csv"),
-        DailyFiles("fraud_labels", pattern="fraud_labels/{day}.csv"),
+        Files("card_transactions", pattern="card_transactions/{day}.csv"),
+        Files("fraud_labels", pattern="fraud_labels/{day}.csv"),
     ),
     spine=Spine(source="card_transactions", row_id="transaction_id", sequence="transaction_id"),
     label=Label(

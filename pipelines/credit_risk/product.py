@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from assets.product import (
-    DailyFiles,
     DatabaseTable,
     DecisionPolicy,
+    Files,
     GatePolicy,
     HttpEndpoint,
     Label,
@@ -36,7 +36,7 @@ PRODUCT = Product(
     sources=(
         DatabaseTable("consents", table="consents"),
         DatabaseTable("applications", table="applications"),
-        DailyFiles("transactions", pattern="transactions/{day}.csv"),
+        Files("transactions", pattern="transactions/{day}.csv"),
         HttpEndpoint("bureau_reports", path="/reports"),
         StreamTopic("repayments", topic="repayments"),
     ),

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, timedelta
 
-from assets.product import DailyFiles, DatabaseTable, HttpEndpoint, Product, StreamTopic
+from assets.product import HttpEndpoint, Product, Source
 from pipelines.connections import clock_of
 from pipelines.operations.fill_sandbox import Progress, fill_sandbox
 from pipelines.products import load_product, product_names
 from pipelines.services.temporary import needed
-from resources.dependencies import DependencyName, require
+from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
 
@@ -36,7 +36,8 @@ def readable_days(
         ProcessError: A service of the sandbox does not start.
         DependencyDown: A server of the sources, or one to which their days go, does not answer.
     """
-    require(environment, *_sources_of(product), "lake", "bundles", "online store", "Spark", "Dagster's storage")
+    sources = {_own_name(source) for source in product.sources}
+    require(environment, "lake", "bundles", "online store", "Spark", "Dagster's storage", connections=sources)
     with _sources(product, environment, progress) as there:
         yield _possible(product, there, (asked[0] or max(product.start, there[0]), asked[1] or there[1]))
 
@@ -66,15 +67,9 @@ def _possible(product: Product, there: tuple[date, date], days: tuple[date, date
     return days
 
 
-def _sources_of(product: Product) -> tuple[DependencyName, ...]:
-    """The servers that the product's sources are read from, if they are servers."""
-    kinds: dict[type, DependencyName] = {
-        DatabaseTable: "database",
-        DailyFiles: "landing zone",
-        HttpEndpoint: "bureau",
-        StreamTopic: "stream",
-    }
-    return tuple(dict.fromkeys(kinds[type(source)] for source in product.sources))
+def _own_name(source: Source) -> str:
+    """The name of a source's connection among the servers of an environment."""
+    return "landing zone" if source.connection == "landing" else source.connection
 
 
 @contextmanager

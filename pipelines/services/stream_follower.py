@@ -18,6 +18,7 @@ from assets.streaming.follower import Follower
 from assets.validation.audit import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product, product_names
+from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
@@ -27,7 +28,7 @@ from resources.online_store.protocol import StoreError
 from resources.processes.loops import Loop, described
 from resources.sandbox.world.incidents import SandboxError
 from resources.sources.readers import SourceError
-from resources.sources.systems import SourceSystems
+from resources.sources.tails import Tail
 
 _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5
@@ -41,6 +42,12 @@ def followed(product: Product) -> tuple[StreamTopic, ...]:
     """The product's streams whose events its features read."""
     streams = (source for source in product.sources if isinstance(source, StreamTopic))
     return tuple(source for source in streams if source.name in product.features.sources)
+
+
+def _tail(product: Product, source: StreamTopic, environment: Environment) -> Tail:
+    return source_systems(product, environment).tail(
+        source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection
+    )
 
 
 @dataclass
@@ -58,13 +65,13 @@ class Following:
         self._expire_at = time.monotonic() + _EXPIRY_SECONDS
         self._stores = OnlineStores(environment.online_store)
         self._clocks = {product.name: clock_of(product, environment) for product in products}
-        lake, systems, keys = Lake(environment.lake), SourceSystems(environment), Keys.of(environment.home)
+        lake, keys = Lake(environment.lake), Keys.of(environment.home)
         self._followed = [
             _Followed(
                 Follower(
                     product,
                     source,
-                    systems.tail(source.name, topic=source.topic, arrival_field=source.arrival_field),
+                    _tail(product, source, environment),
                     store=self._stores.of(product.name),
                     lake=lake,
                     key=keys.tokenisation,

@@ -1,54 +1,81 @@
-"""The source systems of an environment: a reader for each kind, at the environment's address.
+"""The source systems of an environment: a reader for each kind, at the address of a named connection.
 
-Belongs here: the address of each kind of source. Does not belong here: reading (`readers.py`, `stream_file.py`,
-`kafka.py`), which sources a product has.
+Belongs here: from the name of a connection to a reader at its address. Does not belong here: reading (`files`,
+`database.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from resources.environments import Environment
-from resources.sources.readers import DatabaseReader, FilesReader, HttpReader, Reader
+from resources.environments import Environment, token_of
+from resources.sources.database import DatabaseReader
+from resources.sources.files.form import FileForm
+from resources.sources.files.places import place_at
+from resources.sources.files.reader import FilesReader
+from resources.sources.http_api import HttpReader
+from resources.sources.readers import Reader
 from resources.sources.stream_file import StreamFileReader
 from resources.sources.tails import FileTail, Tail
 
 
 class SourceSystems:
-    """Makes readers; opens no connection itself."""
+    """Makes readers; opens no connection itself.
 
-    def __init__(self, environment: Environment) -> None:
+    Args:
+        declared: The addresses of connections that a product declares; see `Environment.address_of`.
+        folder: The folder of relative paths among these.
+    """
+
+    def __init__(
+        self, environment: Environment, declared: Mapping[str, str] | None = None, folder: Path | None = None
+    ) -> None:
         self._environment = environment
+        self._declared = {name: _within(folder, address) for name, address in (declared or {}).items()}
 
-    def database(self, name: str, *, table: str, day_column: str) -> Reader:
-        """Rows of a table of the operational database."""
-        return DatabaseReader(name, self._environment.database_url, table, day_column)
+    def address(self, connection: str) -> str:
+        """The address of a connection.
 
-    def files(self, name: str, *, pattern: str) -> FilesReader:
-        """Daily files of the landing zone."""
-        landing = self._environment.landing
-        if not landing.startswith("s3://"):
-            return FilesReader(name, landing, pattern)
-        from dagster_aws.s3 import S3Resource  # takes a third of a second to import, and only S3 needs it
+        Raises:
+            UnknownConnection: It has none; the message names the variable to set.
+        """
+        return self._environment.address_of(connection, self._declared)
 
-        return FilesReader(name, landing, pattern, S3Resource().get_client())
+    def database(self, name: str, *, table: str, day_column: str, connection: str = "database") -> Reader:
+        """Rows of a table of a database."""
+        return DatabaseReader(name, self.address(connection), table, day_column)
 
-    def http(self, name: str, *, path: str) -> Reader:
-        """Days of the credit bureau's API."""
-        return HttpReader(name, self._environment.bureau_url, path)
+    def files(self, form: FileForm, *, connection: str = "landing") -> FilesReader:
+        """Files of a folder or a prefix."""
+        return FilesReader(form, place_at(self.address(connection)))
 
-    def stream(self, name: str, *, topic: str, arrival_field: str) -> Reader:
+    def http(self, name: str, *, path: str, connection: str = "bureau") -> Reader:
+        """Days of an API."""
+        return HttpReader(name, self.address(connection), path, token=token_of(connection))
+
+    def stream(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Reader:
         """Days of a stream: a tailed file, or a Kafka topic."""
-        address = self._environment.stream
-        if address.startswith("file://"):
+        address = self.address(connection)
+        if not address.startswith("kafka://"):
             return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field)
         from resources.sources.kafka import KafkaReader
 
         return KafkaReader(name, address.removeprefix("kafka://"), topic)
 
-    def tail(self, name: str, *, topic: str, arrival_field: str) -> Tail:
+    def tail(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Tail:
         """The messages of a stream as they arrive: a tailed file, or a Kafka topic."""
-        address = self._environment.stream
-        if address.startswith("file://"):
+        address = self.address(connection)
+        if not address.startswith("kafka://"):
             return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)
         from resources.sources.kafka_tail import KafkaTail
 
         return KafkaTail(name, address.removeprefix("kafka://"), topic)
+
+
+def _within(folder: Path | None, address: str) -> str:
+    """The address with a relative path made one of the folder; a server's address and a whole path stay."""
+    if folder is None:
+        return address
+    for scheme in ("sqlite:///", "file://"):
+        if address.startswith(scheme):
+            return f"{scheme}{folder / address.removeprefix(scheme)}"
+    return address if "://" in address else str(folder / Path(address).expanduser())

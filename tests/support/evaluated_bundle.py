@@ -18,8 +18,8 @@ from assets.features.kernel.kernel import compile_features
 from assets.metrics.profit import ThresholdChoice
 from assets.metrics.ranking import Metrics
 from assets.product import (
-    DailyFiles,
     DecisionPolicy,
+    Files,
     GatePolicy,
     Label,
     ModelSpec,
@@ -44,7 +44,7 @@ PRODUCT = Product(
     impact="high",
     start=date(2024, 1, 1),
     contracts=Path("nowhere"),
-    sources=(DailyFiles("applications", "a/{day}.csv"), DailyFiles("payments", "p/{day}.csv")),
+    sources=(Files("applications", "a/{day}.csv"), Files("payments", "p/{day}.csv")),
     spine=Spine(source="applications", row_id="application_id", passthrough=("sex",)),
     label=Label("payments", "application_id", "late", 90, timedelta(days=180), timedelta(days=2), "90 days late"),
     features=FEATURES,

@@ -17,11 +17,13 @@ from resources.sandbox.systems.landing import Progress, quiet
 from resources.sandbox.world.incidents import SandboxError
 from resources.sandbox.world.settings import BankSettings
 
+Kind = Literal["table", "files", "endpoint", "stream"]
+
 
 class Address(NamedTuple):
     """Where a source is read: a table's name, a pattern of daily files, an endpoint's path, or a stream's topic."""
 
-    kind: Literal["table", "files", "endpoint", "stream"]
+    kind: Kind
     name: str
 
 
@@ -82,6 +84,11 @@ class Sandbox:
     def bureau_data(self) -> Path:
         """Folder of the reports that the credit bureau serves."""
         return self.folder / "bureau"
+
+    def place(self, kind: Kind) -> str:
+        """The address of the sandbox's own system of that kind."""
+        places = {"table": self.database_url, "files": self.landing, "endpoint": self.bureau_url, "stream": self.stream}
+        return places[kind]
 
     def delivers(self, sources: Collection[Address]) -> bool:
         """Whether the sandbox has any of these sources."""

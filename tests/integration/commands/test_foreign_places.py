@@ -30,6 +30,14 @@ from tests.support.ports import free_ports
 FIRST = date(2018, 4, 1)
 DAYS = tuple(FIRST + timedelta(days=n) for n in range(3))
 
+CONNECTIONS = {
+    "LOOPLINE_DATABASE_URL": "database",
+    "LOOPLINE_LANDING": "landing",
+    "LOOPLINE_STREAM": "stream",
+    "LOOPLINE_BUREAU_URL": "bureau",
+    "LOOPLINE_CONNECTION_DATABASE": "database",
+}
+
 
 @dataclass(frozen=True)
 class Foreign:
@@ -44,6 +52,7 @@ class Foreign:
     def addresses(self) -> dict[str, str]:
         return {
             "LOOPLINE_DATABASE_URL": f"sqlite:///{self.folder}/core.db",
+            "LOOPLINE_CONNECTION_DATABASE": f"sqlite:///{self.folder}/core.db",
             "LOOPLINE_LANDING": str(self.folder / "landing"),
             "LOOPLINE_STREAM": f"file://{self.folder}/stream",
             "LOOPLINE_BUREAU_URL": self.api,
@@ -160,7 +169,7 @@ def test_one_foreign_place_is_enough(name: str, foreign: Foreign, monkeypatch: p
     prepare_sandbox(load_environment(), said.append)  # as `up` does
     assert foreign.contents() == before
     assert not (foreign.home / "bank").exists()
-    assert all(name in sentence for sentence in said)
+    assert all(f"the configured {CONNECTIONS[name]} alone" in sentence for sentence in said)
     assert len(said) == (2 if name == "LOOPLINE_LANDING" else 1)
 
 

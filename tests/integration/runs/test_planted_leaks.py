@@ -13,8 +13,8 @@ import pytest
 
 from assets.features.kernel.kernel import compile_features
 from assets.product import (
-    DailyFiles,
     DecisionPolicy,
+    Files,
     GatePolicy,
     Label,
     ModelSpec,
@@ -152,7 +152,7 @@ def product_with(contracts: Path) -> Product:
     return Product(
         name="loans", title="Loans", question="?", owner="tests@bank.example", impact="standard",
         start=date(2026, 1, 1), contracts=contracts,
-        sources=tuple(DailyFiles(name, "") for name in ("applications", "payments", "outcomes")),
+        sources=tuple(Files(name, f"{name}/{{day}}.csv") for name in ("applications", "payments", "outcomes")),
         spine=Spine("applications", row_id="row_id"),
         label=Label("outcomes", "row_id", "is_bad", 1, timedelta(days=30), timedelta(days=1), "bad within 30 days"),
         features=FEATURES,

@@ -24,6 +24,7 @@ from pipelines.sensors import landing_sensor
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
+from resources.sources.files.form import FileForm
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
 from tests.support.ports import free_port
@@ -98,7 +99,7 @@ def rows(*days: date, offset: int = 0) -> pa.Table:
 def test_daily_files_are_read_from_the_landing_zone(s3: Any, environment: Environment) -> None:
     for day in DAYS[:2]:
         s3.put_object(Bucket=BUCKET, Key=f"landing/cards/{day}.csv", Body=f"id,amount\n{day.day},007.50\n".encode())
-    with SourceSystems(environment).files("cards", pattern="cards/{day}.csv") as reader:
+    with SourceSystems(environment).files(FileForm("cards", "cards/{day}.csv")) as reader:
         found = list(reader.read(DAYS[:2]))
         assert [day.rows.to_pylist() for day in found] == [[{"id": str(n), "amount": "007.50"}] for n in (1, 2)]
         assert found[0].origin["file"] == f"s3://{BUCKET}/landing/cards/2026-01-01.csv"

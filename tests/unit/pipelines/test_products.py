@@ -48,7 +48,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         ("features.py", "history=(", "history=card.count(days(1)) or (", "history= is the one feature"),
         ("product.py", f'name="{NAME}"', 'name="other"', "declares the product 'other', but its folder is"),
         ("product.py", "PRODUCT = Product(", "PRODUKT = Product(", "has no PRODUCT; write PRODUCT = "),
-        ("product.py", "sources=(", "sources=DailyFiles('a', pattern='a') or (", "sources is DailyFiles"),
+        ("product.py", "sources=(", "sources=Files('a', pattern='a.csv') or (", "sources is Files"),
         ("product.py", 'row_id="transaction_id", s', 'row_id="transaction_id", passthrough=("amount"), s',
          "spine.passthrough is 'amount' and not a tuple; write a comma after it"),
         ("product.py", '    impact="standard",\n', "", "product.py, line 24: .*missing 1 required .* 'impact'"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.product import DailyFiles, Product, ProductError
+from assets.product import Files, Product, ProductError
 from pipelines.products import load_product
 
 
@@ -80,6 +80,6 @@ def test_a_spine_column_with_the_name_of_a_feature_is_refused() -> None:
 def test_a_source_with_two_underscores_is_refused() -> None:
     """The store would take it for a source of tiles, without a version and a time until which it is known."""
     product = load_product("card_fraud")
-    more = (*product.sources, DailyFiles("card__limits", "{day}.csv"))
+    more = (*product.sources, Files("card__limits", "{day}.csv"))
     with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
         replace(product, sources=more)

@@ -13,8 +13,8 @@ from assets.bundle.encoder import Encoder, bucket
 from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.product import (
-    DailyFiles,
     DecisionPolicy,
+    Files,
     GatePolicy,
     Label,
     ModelSpec,
@@ -59,7 +59,7 @@ def product(tmp_path: Path) -> Product:
     (tmp_path / "applications.yaml").write_text(CONTRACT)
     return Product(
         name="loans", title="Loans", question="Bad?", owner="risk", impact="standard", start=date(2026, 1, 1),
-        contracts=tmp_path, sources=(DailyFiles("applications", "a/{day}.csv"),),
+        contracts=tmp_path, sources=(Files("applications", "a/{day}.csv"),),
         spine=Spine(source="applications", row_id="application_id"),
         label=Label("applications", "application_id", "late", 1, timedelta(days=4), timedelta(days=1), "late"),
         features=FEATURES, model=ModelSpec(train_days=None, test_days=20, trials=2),

@@ -1,6 +1,7 @@
 """Readers: the rows of a day exactly as they arrived, or an error that names source, day and remedy."""
 
 import json
+import re
 import threading
 import traceback
 from collections.abc import Iterator
@@ -14,14 +15,12 @@ import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 
-from resources.sources.readers import (
-    DatabaseReader,
-    DayRows,
-    FilesReader,
-    HttpReader,
-    SourceBroken,
-    SourceUnavailable,
-)
+from resources.sources.database import DatabaseReader
+from resources.sources.files.form import FileForm
+from resources.sources.files.places import Bucket, place_at
+from resources.sources.files.reader import FilesReader
+from resources.sources.http_api import HttpReader
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 
 DAY = date(2026, 1, 2)
 
@@ -125,7 +124,7 @@ def test_postgresql_tells_of_rights_and_names_but_not_of_values(postgres: str) -
 
 def test_file_values_stay_text_and_broken_lines_are_kept(tmp_path: Path) -> None:
     (tmp_path / "2026-01-02.csv").write_text("id,amount,word\n1,007.50,\nno row\n2,x,ü\n")
-    (got,) = read_all(FilesReader("f", str(tmp_path), "{day}.csv"), [DAY])
+    (got,) = read_all(FilesReader(FileForm("f", "{day}.csv"), place_at(str(tmp_path))), [DAY])
     assert got.rows.to_pylist() == [
         {"id": "1", "amount": "007.50", "word": None},
         {"id": "2", "amount": "x", "word": "ü"},
@@ -134,7 +133,7 @@ def test_file_values_stay_text_and_broken_lines_are_kept(tmp_path: Path) -> None
 
 
 def test_a_missing_file_and_an_empty_one_say_what_to_do(tmp_path: Path) -> None:
-    reader = FilesReader("f", str(tmp_path), "{day}.csv")
+    reader = FilesReader(FileForm("f", "{day}.csv"), place_at(str(tmp_path)))
     with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: no file .*2026-01-02.csv; ask the owner"):
         read_all(reader, [DAY])
     (tmp_path / "2026-01-02.csv").write_text("")
@@ -238,7 +237,7 @@ class _Refusing(BaseHTTPRequestHandler):
     """An S3 whose buckets are named for what it answers."""
 
     def do_GET(self) -> None:
-        code = self.path.split("/")[1].partition(".")[0]
+        code = re.split(r"[/.?]", self.path)[1]
         status = {"access-denied": 403, "no-such-bucket": 404, "no-such-key": 404, "slow-down": 503}[code]
         words = "".join(word.title() for word in code.split("-"))
         content = f"<Error><Code>{words}</Code><Message>no</Message></Error>".encode()
@@ -274,29 +273,30 @@ KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     ("bucket", "kind", "said"),
     [
         ("access-denied", SourceBroken, r"refused it \(AccessDenied\); ask the owner of bucket"),
-        ("no-such-bucket", SourceBroken, "there is no bucket no-such-bucket; set LOOPLINE_LANDING"),
+        ("no-such-bucket", SourceBroken, "there is no bucket no-such-bucket; correct the connection's address"),
         ("no-such-key", SourceBroken, "no file s3://no-such-key/f/2026-01-02.csv; ask the owner to deliver it"),
         ("slow-down", SourceUnavailable, "S3 answered SlowDown; run the day again later"),
     ],
 )
 def test_refusals_of_s3_are_told_apart(refusing: str, bucket: str, kind: type[Exception], said: str) -> None:
     """What passes by itself is tried again, what somebody must fix is not, and both name source, day and remedy."""
-    reader = FilesReader("f", f"s3://{bucket}", "f/{day}.csv", s3_at(refusing, **KEYS))
+    reader = FilesReader(FileForm("f", "f/{day}.csv"), Bucket(f"s3://{bucket}", s3_at(refusing, **KEYS)))
     with pytest.raises(kind, match=f"source f, day 2026-01-02: .*{said}"):
         read_all(reader, [DAY])
 
 
 def test_an_s3_that_is_down_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """No connection is a passing trouble; no credentials are none."""
+    unreachable = s3_at("http://127.0.0.1:9", **KEYS)
     with pytest.raises(SourceUnavailable, match="source f, day 2026-01-02: .*S3 does not answer"):
-        read_all(FilesReader("f", "s3://landing", "{day}.csv", s3_at("http://127.0.0.1:9", **KEYS)), [DAY])
+        read_all(FilesReader(FileForm("f", "{day}.csv"), Bucket("s3://landing", unreachable)), [DAY])
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(SourceBroken, match="source f, day 2026-01-02: .*Unable to locate credentials"):
-        read_all(FilesReader("f", "s3://landing", "{day}.csv", s3_at("http://127.0.0.1:9")), [DAY])
+        read_all(FilesReader(FileForm("f", "{day}.csv"), Bucket("s3://landing", s3_at("http://127.0.0.1:9"))), [DAY])
 
 
 @pytest.mark.parametrize("content", [b"id,word\n1,\xff\xfe\n", b"id,\xff\n1,2\n"])
@@ -304,4 +304,4 @@ def test_a_file_that_is_no_text_is_the_owners_fault(tmp_path: Path, content: byt
     """Bytes that are no UTF-8 are named with file, source and day."""
     (tmp_path / "2026-01-02.csv").write_bytes(content)
     with pytest.raises(SourceBroken, match=r"source f, day 2026-01-02: .*2026-01-02.csv is not a CSV file in UTF-8"):
-        read_all(FilesReader("f", str(tmp_path), "{day}.csv"), [DAY])
+        read_all(FilesReader(FileForm("f", "{day}.csv"), place_at(str(tmp_path))), [DAY])

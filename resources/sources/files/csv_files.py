@@ -1,7 +1,7 @@
 """A CSV file as a table of text.
 
-Belongs here: byte order mark, header, quoted line breaks, and telling a file that is whole from one that is still being
-written. Does not belong here: fetching a file (`readers.py`), the meaning of columns.
+Belongs here: byte order mark, encoding, header, quoted line breaks, and telling a file that is whole from one that is
+still being written. Does not belong here: fetching a file (`places.py`), the meaning of columns.
 
 Arrow reads the rows. The header is read as a row like any other, so that quoted names are names and every column is
 text. Two faults are searched for beforehand, because Arrow would join rows without a word: a quote that is never
@@ -11,64 +11,45 @@ closed, and one that is closed on a later line in the middle of a value.
 import csv
 import io
 import re
-from collections import Counter
-from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from resources.errors import LooplineError
+from resources.sources.files.parsed import FileRows, NotWhole, Unreadable, checked_columns
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LARGEST_BLOCK = 2**30
 """A row must lie within one block; a file up to this size is one block."""
-_QUOTED = re.compile(rb'"(?:(?<=[,\r\n]")|(?<=\A"))(?:[^"]++|"")*+(?:"(?=[,\r\n]|\Z)|(?P<odd>")|(?P<open>\Z))')
-"""A quoted value: closed at the end of its column, closed in the middle of it (`odd`), or never closed (`open`)."""
-
-
 _LINE_BREAK = re.compile(r"[\r\n]+")
 
 
-class NotCsv(LooplineError):
-    """The content is no CSV file that can be read without a guess; the message completes a sentence about the file."""
-
-
-class NotWhole(LooplineError):
-    """The file ends before its last row does; the message completes a sentence about the file."""
-
-
-@dataclass(frozen=True)
-class CsvRows:
-    """The rows of a CSV file.
-
-    Attributes:
-        table: All columns of type string; an empty value is null.
-        malformed: Lines that do not have as many values as the header, as text.
-    """
-
-    table: pa.Table
-    malformed: tuple[str, ...]
-
-
-def read_csv(content: bytes, *, settled: bool) -> CsvRows:
-    """Reads the content of a file with commas and a header, in UTF-8 with or without a byte order mark.
+def read_csv(
+    content: bytes, *, settled: bool, delimiter: str = ",", header_line: int = 1, encoding: str = "utf-8"
+) -> FileRows:
+    """Reads the content of a file with a header, with or without a byte order mark.
 
     Args:
         settled: Whether the file has stopped changing. Until then a file without a line break at its end may lack a
             part of its last value.
+        header_line: The line of the header, from 1; the lines before it are left out.
 
     Raises:
         NotWhole: The file is empty, or ends within a row.
-        NotCsv: The file is not UTF-8, a column is in the header twice, or a quote is missing.
+        Unreadable: The file is not of that encoding, a column is in the header twice, or a quote is missing.
     """
+    if encoding != "utf-8":
+        content = _transcoded(content, encoding)
     content = content.removeprefix(_BYTE_ORDER_MARK)
+    for _ in range(header_line - 1):
+        content = content.partition(b"\n")[2]
     if not content.strip():
         raise NotWhole("is empty and has no header")
     ended = content.endswith((b"\n", b"\r"))
     _check_text(content, ended=ended)
-    _check_quotes(content)
-    names = _header(content)
+    _check_quotes(content, delimiter)
+    names = _header(content, delimiter)
     broken: list[Any] = []
 
     def keep(row: Any) -> str:
@@ -83,21 +64,39 @@ def read_csv(content: bytes, *, settled: bool) -> CsvRows:
             read_options=pcsv.ReadOptions(
                 column_names=positions, use_threads=False, block_size=min(len(content) + 1, _LARGEST_BLOCK)
             ),
-            parse_options=pcsv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
+            parse_options=pcsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
             convert_options=pcsv.ConvertOptions(
                 column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=True, null_values=[""]
             ),
         )
     except pa.ArrowInvalid as error:
-        raise NotCsv(f"is not a CSV file ({error})") from error
+        raise Unreadable(f"is not a CSV file ({error})") from error
     if not ended:
         _check_last_row(content, broken, settled=settled)
     first = [] if table.num_rows == 0 else [value or "" for value in table.slice(0, 1).to_pylist()[0].values()]
     if first != names:
-        raise NotCsv(f"is not a CSV file: its header is read in two ways, {names} and {first}")
+        raise Unreadable(f"is not a CSV file: its header is read in two ways, {names} and {first}")
     # A quote that is missing joins lines: each of them counts as a row that cannot be read.
     malformed = tuple(line for row in broken for line in _LINE_BREAK.split(row.text) if line)
-    return CsvRows(table.slice(1).rename_columns(names), malformed)
+    return FileRows(table.slice(1).rename_columns(names), malformed)
+
+
+def _transcoded(content: bytes, encoding: str) -> bytes:
+    """The content in UTF-8."""
+    try:
+        return content.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"is not a CSV file in {encoding} (byte {error.start} is 0x{content[error.start]:02x})"
+        ) from error
+
+
+@cache
+def _quoted(delimiter: str) -> re.Pattern[bytes]:
+    """A quoted value: closed at the end of its column, closed in the middle of it (`odd`), or never closed (`open`)."""
+    mark = re.escape(delimiter).encode()
+    start = rb'"(?:(?<=[%b\r\n]")|(?<=\A"))(?:[^"]++|"")*+' % mark
+    return re.compile(start + rb'(?:"(?=[%b\r\n]|\Z)|(?P<odd>")|(?P<open>\Z))' % mark)
 
 
 def _check_text(content: bytes, *, ended: bool) -> None:
@@ -107,14 +106,14 @@ def _check_text(content: bytes, *, ended: bool) -> None:
         if not ended and error.reason == "unexpected end of data":
             raise NotWhole("ends within a character") from error
         line, byte = _line(content, error.start), content[error.start]
-        raise NotCsv(f"is not a CSV file in UTF-8 (line {line} has the byte 0x{byte:02x})") from error
+        raise Unreadable(f"is not a CSV file in UTF-8 (line {line} has the byte 0x{byte:02x})") from error
 
 
-def _check_quotes(content: bytes) -> None:
+def _check_quotes(content: bytes, delimiter: str) -> None:
     """Refuses quotes by which lines would be joined that are rows of their own."""
     if b'"' not in content:
         return
-    for value in _QUOTED.finditer(content):
+    for value in _quoted(delimiter).finditer(content):
         if value["open"] is not None:
             raise NotWhole(
                 f"ends within a quoted value that begins on line {_line(content, value.start())}; unless the rest "
@@ -122,29 +121,26 @@ def _check_quotes(content: bytes) -> None:
             )
         if value["odd"] is not None and re.search(rb"[\r\n]", value.group()):
             first, last = _line(content, value.start()), _line(content, value.end())
-            raise NotCsv(
+            raise Unreadable(
                 f"has a quoted value that begins on line {first} and is followed by other text on line {last}: a "
                 f"quote is missing between them"
             )
 
 
-def _header(content: bytes) -> list[str]:
+def _header(content: bytes, delimiter: str) -> list[str]:
     """The names of the columns.
 
     Raises:
-        NotCsv: A name is there twice, or has bytes that are zero. Columns without a name, as trailing commas make them,
-            are no fault.
+        Unreadable: A name is there twice, or has bytes that are zero.
     """
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
     try:
-        names = next(row for row in csv.reader(text) if row)
+        names = next(row for row in csv.reader(text, delimiter=delimiter) if row)
     except csv.Error as error:
-        raise NotCsv(f"is not a CSV file: its header cannot be read ({error})") from error
+        raise Unreadable(f"is not a CSV file: its header cannot be read ({error})") from error
     if any("\0" in name for name in names):
-        raise NotCsv("is not a CSV file in UTF-8 (its header has bytes that are zero, as UTF-16 has)")
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
-    if twice:
-        raise NotCsv(f"has the column {', '.join(map(repr, twice))} more than once in its header")
+        raise Unreadable("is not a CSV file in UTF-8 (its header has bytes that are zero, as UTF-16 has)")
+    checked_columns(names)
     return names
 
 

@@ -1,0 +1,138 @@
+"""The days of the rows of a file.
+
+Belongs here: which files may hold rows of a day, the day of each row, and the times that a source adds to its rows.
+Does not belong here: reading a file (`formats.py`), finding it (`places.py`).
+
+Every row belongs to exactly one day, whatever days are asked for. A row whose time cannot be read belongs to the first
+day that its file covers, or to the product's first day where files are not split by time: validation quarantines it
+there with a reason. So does a row that is dated outside of the day or the month in its file's name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resources.sources.files.form import DAY, MONTH, FileForm
+from resources.sources.files.parsed import FileRows, Unreadable
+from resources.sources.times import MOMENT, as_text, covered_days, day_start, days, moments, with_offsets
+
+EVENT_TIME, KNOWN_AT = "event_time", "known_at"
+_ONE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The files of one name, once day and month are filled in.
+
+    Attributes:
+        name: The pattern with the day or the month.
+        first, last: The days of its name in the form's zone; both are `None` for files that are not split by time.
+        covered: The UTC days on which its rows became known; `None` for every day.
+        odd_day: The day of its rows whose time cannot be read, or is outside of the covered days.
+    """
+
+    name: str
+    first: date | None
+    last: date | None
+    covered: tuple[date, date] | None
+    odd_day: date
+
+    def asked(self, asked: Sequence[date]) -> tuple[date, ...]:
+        """Those of the asked days that its rows may belong to."""
+        if self.covered is None:
+            return tuple(asked)
+        return tuple(day for day in asked if self.covered[0] <= day <= self.covered[1])
+
+
+def is_plain(form: FileForm) -> bool:
+    """Whether all rows of a file are of the UTC day in its name."""
+    return DAY in form.pattern and form.known_after is None and (form.zone == "UTC" or form.day_column is None)
+
+
+def units(form: FileForm, asked: Sequence[date]) -> Iterator[Unit]:
+    """The units that may hold rows of consecutive days, in the order of time."""
+    if form.is_whole:
+        yield Unit(form.pattern, None, None, None, form.first_day)
+        return
+    after = form.known_after or timedelta(0)
+    day, end = asked[0] - after - 2 * _ONE, asked[-1] - after + 2 * _ONE
+    while day <= end:
+        if MONTH in form.pattern:
+            first = day.replace(day=1)
+            last = (first + 31 * _ONE).replace(day=1) - _ONE
+        else:
+            first = last = day
+        name = form.pattern.replace(DAY, first.isoformat()).replace(MONTH, f"{first:%Y-%m}")
+        covered = (first, last) if is_plain(form) else covered_days(first, last, form.zone, after)
+        unit = Unit(name, first, last, covered, max(covered[0], form.first_day))
+        if unit.asked(asked):
+            yield unit
+        day = last + _ONE
+
+
+def with_times(form: FileForm, unit: Unit, rows: FileRows) -> tuple[FileRows, pa.ChunkedArray | None]:
+    """The rows with the times that the form adds, and the UTC day of each (date32, null where it is the odd day).
+
+    Returns:
+        `None` in the place of the days where all rows are of the unit's odd day.
+
+    Raises:
+        Unreadable: The rows lack the day column.
+    """
+    table = rows.table
+    if not table.num_columns:
+        return rows, None
+    if form.day_column is not None and form.day_column not in table.column_names:
+        raise Unreadable(
+            f"has no column '{form.day_column}', which day_column names; it has {', '.join(table.column_names)}"
+        )
+    if form.zone != "UTC":
+        for name in dict.fromkeys([*form.times, *([form.day_column] if form.day_column else [])]):
+            if name in table.column_names:
+                at = table.column_names.index(name)
+                table = table.set_column(at, name, with_offsets(table[name], form.zone))
+    if form.day_column is None:
+        if is_plain(form):
+            return FileRows(table, rows.malformed), None
+        start = day_start(unit.first or form.first_day, form.zone if unit.first else "UTC")
+        moment = pa.chunked_array([pa.repeat(pa.scalar(start, MOMENT), table.num_rows)])
+        texts = as_text(moment)
+    else:
+        texts = with_offsets(table[form.day_column], form.zone)
+    happened = moments(texts, form.zone)
+    known = happened if not form.known_after else pc.add(happened, pa.scalar(form.known_after, pa.duration("us")))
+    if form.known_after is not None or form.day_column is None:
+        for name, text in ((EVENT_TIME, texts), (KNOWN_AT, pc.coalesce(as_text(known), texts))):
+            if name not in table.column_names:
+                table = table.append_column(name, text)
+    rows = FileRows(table, rows.malformed)
+    if is_plain(form) or (form.day_column is None and form.is_whole):
+        return rows, None
+    found = days(known)
+    if unit.covered is not None:
+        first, last = (pa.scalar(day, pa.date32()) for day in unit.covered)
+        within = pc.and_(pc.greater_equal(found, first), pc.less_equal(found, last))
+        found = pc.if_else(within, found, pa.scalar(None, pa.date32()))
+    return rows, found
+
+
+def parted(unit: Unit, rows: FileRows, found: pa.ChunkedArray | None, asked: Sequence[date]) -> Mapping[date, FileRows]:
+    """The rows of each of the asked days, in the order of the file; days without rows are left out."""
+    table = rows.table
+    if found is None:
+        return {unit.odd_day: rows} if unit.odd_day in asked else {}
+    numbers = pc.fill_null(found, pa.scalar(unit.odd_day, pa.date32())).cast(pa.int32()).to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    parts: dict[date, FileRows] = {}
+    for day in asked:
+        number = (day - date(1970, 1, 1)).days
+        low, high = np.searchsorted(ordered, [number, number + 1])
+        malformed = rows.malformed if day == unit.odd_day else ()
+        if high > low or malformed:
+            parts[day] = FileRows(table.take(pa.array(order[low:high])), malformed)
+    return parts

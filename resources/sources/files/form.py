@@ -1,0 +1,117 @@
+"""How a source's files are named and written.
+
+Belongs here: the declared form of the files of one source, its defaults by the files' names, and refusing a form that
+contradicts itself. It imports nothing heavy, because a product's description checks its forms when it is loaded. Does
+not belong here: reading files (`formats.py`), the days of rows (`choice.py`).
+"""
+
+import codecs
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from resources.errors import LooplineError
+
+FileFormat = Literal["csv", "jsonl", "parquet"]
+Compression = Literal["gzip", "zstd", "bz2"]
+
+_SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+_COMPRESSED: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+DAY, MONTH = "{day}", "{month}"
+
+
+class BadFileForm(LooplineError, ValueError):
+    """The declared form of a source's files contradicts itself; the message names the source and what to write."""
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """The names and the form of a source's files; `assets.product.Files` describes each field for people.
+
+    Attributes:
+        first_day: The first day of the product: the day of rows whose time cannot be read, where nothing else tells it.
+        columns: The columns that the source's contract needs; a file of a day must not lack one that another has.
+        times: The columns that hold times; a time without an offset is read in `zone`.
+    """
+
+    source: str
+    pattern: str
+    format: FileFormat | None = None
+    day_column: str | None = None
+    known_after: timedelta | None = None
+    zone: str = "UTC"
+    header_line: int = 1
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    optional: bool = False
+    first_day: date = date(1970, 1, 1)
+    columns: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        where = f"source {self.source}: pattern '{self.pattern}'"
+        if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
+            raise BadFileForm(f"{where}: write a path within the connection's folder, such as 'clients.csv'")
+        rest = self.pattern.replace(DAY, "").replace(MONTH, "")
+        if "{" in rest or "}" in rest or (DAY in self.pattern and MONTH in self.pattern):
+            raise BadFileForm(f"{where}: it may hold {DAY} (2026-03-01) or {MONTH} (2026-03), and * for any text")
+        if self.name_suffix in _SPREADSHEETS:
+            raise BadFileForm(f"{where}: spreadsheets are not read; save the sheet as CSV, and name that file")
+        if self.format is not None and self.format not in get_args(FileFormat):
+            raise BadFileForm(f"{where}: format is {self.format!r}; write one of {', '.join(get_args(FileFormat))}")
+        if self.format is None and self.name_suffix not in _SUFFIXES:
+            raise BadFileForm(
+                f"{where}: its name does not tell the format; end it in one of {', '.join(_SUFFIXES)}, or write "
+                f"format='csv', 'jsonl' or 'parquet'"
+            )
+        if self.known_after is not None and self.known_after < timedelta(0):
+            raise BadFileForm(f"{where}: known_after is {self.known_after}; nothing is known before it happened")
+        if self.is_whole and self.known_after is not None and self.day_column is None:
+            raise BadFileForm(f"{where}: known_after counts from a time; write day_column=, the column that holds it")
+        if MONTH in self.pattern and self.day_column is None:
+            raise BadFileForm(f"{where}: a month has many days; write day_column=, the column with a row's time")
+        if self.header_line < 1 or (self.header_line > 1 and self.file_format != "csv"):
+            raise BadFileForm(f"{where}: header_line is {self.header_line}; it is the line of a CSV's header, from 1")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise BadFileForm(f"{where}: delimiter is {self.delimiter!r}; write one character, such as ';'")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError as error:
+            raise BadFileForm(f"{where}: encoding {self.encoding!r} is unknown; write 'latin-1', 'cp1252' …") from error
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise BadFileForm(f"{where}: zone {self.zone!r} is unknown; write a name such as Europe/Berlin") from error
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the files are not split by time: every file may hold rows of every day."""
+        return DAY not in self.pattern and MONTH not in self.pattern
+
+    @property
+    def compression(self) -> Compression | None:
+        """By the last suffix of the pattern."""
+        return next((kind for suffix, kind in _COMPRESSED.items() if self.pattern.endswith(suffix)), None)
+
+    @property
+    def name_suffix(self) -> str:
+        """The suffix that tells the format, without that of a compression."""
+        name = self.pattern.rpartition("/")[2].lower()
+        for suffix in _COMPRESSED:
+            name = name.removesuffix(suffix)
+        return "." + name.rpartition(".")[2] if "." in name else ""
+
+    @property
+    def file_format(self) -> FileFormat:
+        """The declared format, or that of the suffix."""
+        return self.format or _SUFFIXES[self.name_suffix]
+
+    @property
+    def separator(self) -> str:
+        """The character between two values of a CSV."""
+        return self.delimiter or ("\t" if self.name_suffix == ".tsv" else ",")

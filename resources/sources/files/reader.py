@@ -1,0 +1,161 @@
+"""The reader of files.
+
+Belongs here: the rows of days from the files of a place, which files a day lacks, and which are incomplete. Does not
+belong here: the day of a row (`choice.py`), formats (`formats.py`), places (`places.py`).
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+
+from resources.sources.files.choice import Unit, is_plain, parted, units, with_times
+from resources.sources.files.form import FileForm
+from resources.sources.files.formats import read_content
+from resources.sources.files.parsed import FileRows, NotWhole, Unreadable
+from resources.sources.files.places import FoundFile, Place, ReadFile
+from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable
+
+SETTLED_SECONDS = 60
+"""A file without an end that shows counts as whole when it has not been changed for so long."""
+
+
+@dataclass
+class _Day:
+    """What was found for one day: the rows of each file, and the files."""
+
+    parts: list[tuple[str, FileRows]] = field(default_factory=list)
+    files: list[ReadFile] = field(default_factory=list)
+
+
+class FilesReader(Closing):
+    """Rows of files: of the day in their name, or chosen by a column with their time.
+
+    A range of days reads each file once.
+    """
+
+    def __init__(self, form: FileForm, place: Place) -> None:
+        self._form, self._place = form, place
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        """The rows of consecutive days.
+
+        Raises:
+            SourceUnavailable: A file is incomplete, or the place does not answer.
+            SourceBroken: A file is missing, or cannot be read.
+        """
+        stretches = [(day,) for day in days] if is_plain(self._form) else [tuple(days)]
+        for stretch in stretches:
+            found = {day: _Day() for day in stretch}
+            for unit in units(self._form, stretch):
+                self._read_unit(unit, stretch, found)
+            for day in stretch:
+                yield self._assembled(day, found[day])
+
+    def missing(self, day: date) -> tuple[str, ...]:
+        """The names of the files that the day lacks; empty where they are optional."""
+        where = self._where(day)
+        return tuple(
+            unit.name
+            for unit in units(self._form, [day])
+            if not self._may_lack(unit) and not self._place.find(unit.name, where)
+        )
+
+    def unfinished(self, day: date) -> str:
+        """Why the day's files are incomplete; empty if they are whole, or if more data would not complete them."""
+        try:
+            list(self.read([day]))
+        except SourceUnavailable as error:
+            return str(error)
+        except SourceBroken:
+            return ""
+        return ""
+
+    def _read_unit(self, unit: Unit, asked: Sequence[date], found: dict[date, _Day]) -> None:
+        days = unit.asked(asked)
+        where = self._where(days[0])
+        files = self._place.find(unit.name, where)
+        if not files and not self._may_lack(unit):
+            raise SourceBroken(
+                f"{where}: no file {self._place}/{unit.name}; ask the owner to deliver it, then run the day again"
+            )
+        for file in files:
+            read = self._place.read(file, where)
+            rows, of_rows = self._rows(unit, read, where)
+            parts = parted(unit, rows, of_rows, days)
+            for day in days:
+                found[day].files.append(ReadFile(read.found, b"") if not is_plain(self._form) else read)
+                part = parts.get(day, FileRows(rows.table.slice(0, 0)))
+                found[day].parts.append((file.place, part))
+
+    def _rows(self, unit: Unit, read: ReadFile, where: str) -> tuple[FileRows, pa.ChunkedArray | None]:
+        settled = time.time() - read.found.changed > SETTLED_SECONDS
+        try:
+            return with_times(self._form, unit, read_content(self._form, read.content, settled=settled))
+        except NotWhole as error:
+            raise SourceUnavailable(
+                f"{where}: {read.found.place} {error}; it is still being written, or its delivery was cut short: the "
+                f"day waits; run it again once the file is whole, or ask the owner to deliver it again"
+            ) from error
+        except Unreadable as error:
+            raise SourceBroken(
+                f"{where}: {read.found.place} {error}; ask the owner to deliver it again, then run the day again"
+            ) from error
+
+    def _assembled(self, day: date, found: _Day) -> DayRows:
+        self._check_columns(day, found)
+        tables = [part.table for _, part in found.parts]
+        rows = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+        malformed = tuple(line for _, part in found.parts for line in part.malformed)
+        return DayRows(day, rows, malformed, self._origin(found, rows, malformed))
+
+    def _check_columns(self, day: date, found: _Day) -> None:
+        """Refuses a day if one of its files lacks a column of the contract that another has."""
+        there = {name for _, part in found.parts for name in part.table.column_names}
+        for place, part in found.parts:
+            lacks = [name for name in self._form.columns if name in there and name not in part.table.column_names]
+            if lacks and part.table.num_columns:
+                raise SourceBroken(
+                    f"{self._where(day)}: {place} lacks the column {', '.join(lacks)}, which other files of the day "
+                    f"have; ask the owner to deliver them alike, then run the day again"
+                )
+
+    def _origin(self, found: _Day, rows: pa.Table, malformed: Sequence[str]) -> dict[str, Any]:
+        """Which files, and a digest of what was read of them for the day."""
+        digest = hashlib.sha256()
+        if is_plain(self._form):
+            for file in found.files:
+                digest.update(file.digest.encode())
+        else:
+            digest.update(_canonical(rows))
+            digest.update("\n".join(malformed).encode())
+        return {"digest": digest.hexdigest(), **stamp_of([file.found for file in found.files])}
+
+    def _may_lack(self, unit: Unit) -> bool:
+        """Whether a unit without files is a unit without rows: they are optional, or of before the product's days."""
+        return self._form.optional or (unit.last is not None and unit.last < self._form.first_day)
+
+    def _where(self, day: date) -> str:
+        return f"source {self._form.source}, day {day}"
+
+
+def stamp_of(files: Sequence[FoundFile]) -> dict[str, Any]:
+    """What tells at a glance whether files have changed: their places, sizes and times."""
+    return {
+        "file": files[0].place if len(files) == 1 else f"{len(files)} files",
+        "bytes": sum(file.bytes for file in files),
+        "changed": max((file.changed for file in files), default=0.0),
+    }
+
+
+def _canonical(rows: pa.Table) -> bytes:
+    """The rows as bytes that are the same wherever the same rows are read; a null differs from an empty text."""
+    written = BytesIO()
+    pcsv.write_csv(rows, written)
+    return written.getvalue()

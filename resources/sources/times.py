@@ -1,0 +1,92 @@
+"""The time of a row, read from its text.
+
+Belongs here: texts as moments, the day to which a moment belongs, and writing a time without an offset as one with it.
+Does not belong here: whether a row may be used (`assets.validation`), finding rows (`files`, `database.py`).
+
+A reader needs only the day of a row. A text that cannot be read here is no fault here: the row is delivered on a day
+that the reader chooses, and validation says what is wrong with it.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MOMENT = pa.timestamp("us", tz="UTC")
+_NAIVE = pa.timestamp("us")
+_HAS_OFFSET = r"\d[T ]?\d\d:?\d\d.*(Z|z|[+-]\d\d(:?\d\d)?)\s*$"
+FIRST_PLAUSIBLE, LAST_PLAUSIBLE = date(1970, 1, 2), date(2199, 12, 31)
+"""Days outside of these are default dates of other systems (1900-01-01, 1970-01-01, 9999-12-31): no row became known
+then, so a reader treats such a row as one whose time cannot be read."""
+
+
+def moments(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    """Texts as moments in UTC (timestamp[us, UTC]); null where a text is null or cannot be read.
+
+    Args:
+        texts: Strings; ISO-8601, with or without an offset.
+        zone: The zone of times without an offset.
+    """
+    with_offset = pc.fill_null(pc.match_substring_regex(texts, _HAS_OFFSET), False)
+    try:
+        if not pc.any(with_offset).as_py():
+            return _in_utc(pc.cast(texts, _NAIVE), zone)
+        if pc.all(pc.or_kleene(with_offset, pc.is_null(texts))).as_py():
+            return pc.cast(texts, MOMENT)
+    except pa.ArrowInvalid:
+        pass  # one text is not of the form that Arrow reads at once: each is read by itself
+    found = {text: _moment(text, zone) for text in pc.unique(texts).to_pylist()}
+    return pa.chunked_array([pa.array([found[text] for text in texts.to_pylist()], MOMENT)])
+
+
+def days(known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The UTC day of each moment (date32); null for a null, and for a day that no row became known on."""
+    found = pc.cast(known, pa.date32(), safe=False)
+    plausible = pc.and_(
+        pc.greater_equal(found, pa.scalar(FIRST_PLAUSIBLE)), pc.less_equal(found, pa.scalar(LAST_PLAUSIBLE))
+    )
+    return pc.if_else(plausible, found, pa.scalar(None, pa.date32()))
+
+
+def as_text(found: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Moments as ISO-8601 with an offset, `2026-03-01T12:00:00.000000Z`."""
+    return pc.replace_substring(pc.cast(found, pa.string()), " ", "T")
+
+
+def with_offsets(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    """Texts whose times without an offset are moments of the zone now; a text that cannot be read stays as it is."""
+    with_offset = pc.fill_null(pc.match_substring_regex(texts, _HAS_OFFSET), False)
+    return pc.if_else(with_offset, texts, pc.coalesce(as_text(moments(texts, zone)), texts))
+
+
+def day_start(day: date, zone: str) -> datetime:
+    """The moment at which a day begins in a zone."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def day_of(moment: datetime) -> date:
+    """The UTC day of a moment."""
+    return moment.astimezone(UTC).date()
+
+
+def covered_days(first: date, last: date, zone: str, after: timedelta) -> tuple[date, date]:
+    """The first and the last UTC day on which rows of these days of a zone became known, `after` later."""
+    start = day_start(first, zone) + after
+    end = day_start(last + timedelta(days=1), zone) + after
+    return day_of(start), day_of(end - timedelta(microseconds=1))
+
+
+def _in_utc(naive: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    # An hour that a zone's clock shows twice is the first of both; one that it skips is moved on.
+    return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest").cast(MOMENT)
+
+
+def _moment(text: str | None, zone: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError):  # an overflow: the moment in UTC is before the year 1 or after 9999
+        return None

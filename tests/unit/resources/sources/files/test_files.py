@@ -1,0 +1,201 @@
+"""Files of every format and of every way to choose a day: each row on exactly one day, none lost."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from resources.naming import days_between
+from resources.sources.files.form import BadFileForm, FileForm
+from resources.sources.files.places import Folder
+from resources.sources.files.reader import FilesReader
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+
+START, END = date(2026, 2, 26), date(2026, 3, 4)
+DAYS = days_between(START, END)
+Row = dict[str, Any]
+
+
+def rows_of(day: date, count: int = 3) -> list[Row]:
+    at = datetime(day.year, day.month, day.day, 1, tzinfo=UTC)
+    times = [at + timedelta(hours=7 * n) for n in range(count)]
+    return [{"id": f"{day}/{n}", "amount": "1.50", "at": time.isoformat()} for n, time in enumerate(times)]
+
+
+def csv_of(rows: list[Row], delimiter: str = ",") -> bytes:
+    lines = [delimiter.join(rows[0]), *(delimiter.join("" if v is None else v for v in row.values()) for row in rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def jsonl_of(rows: list[Row]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def parquet_of(rows: list[Row]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return bytes(sink.getvalue())
+
+
+def zstd_of(content: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue())
+
+
+FORMATS: dict[str, Callable[[list[Row]], bytes]] = {
+    "csv": csv_of,
+    "tsv": lambda rows: csv_of(rows, "\t"),
+    "csv.gz": lambda rows: gzip.compress(csv_of(rows)),
+    "csv.zst": lambda rows: zstd_of(csv_of(rows)),
+    "jsonl": jsonl_of,
+    "ndjson.gz": lambda rows: gzip.compress(jsonl_of(rows)),
+    "json": lambda rows: json.dumps(rows).encode(),
+    "parquet": parquet_of,
+}
+
+
+def reader(folder: Path, pattern: str, **terms: Any) -> FilesReader:
+    return FilesReader(FileForm("f", pattern, first_day=START, **terms), Folder(str(folder)))
+
+
+def ids(read: Iterator[DayRows]) -> dict[date, list[str]]:
+    return {day.day: day.rows["id"].to_pylist() if day.rows.num_rows else [] for day in read}
+
+
+def write(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_by_day_by_month_and_whole(tmp_path: Path, suffix: str) -> None:
+    """The same rows from files of a day, of a month, of several a day, and from one file for all."""
+    written, expected = FORMATS[suffix], {day: [row["id"] for row in rows_of(day)] for day in DAYS}
+    everything = [row for day in DAYS for row in rows_of(day)]
+    for day in DAYS:
+        write(tmp_path, f"d/{day}.{suffix}", written(rows_of(day)))
+        write(tmp_path, f"s/{day}/a.{suffix}", written(rows_of(day)[:1]))
+        write(tmp_path, f"s/{day}/b.{suffix}", written(rows_of(day)[1:]))
+    for month in ("2026-02", "2026-03"):
+        write(tmp_path, f"m/{month}.{suffix}", written([row for row in everything if row["at"].startswith(month)]))
+    write(tmp_path, f"all.{suffix}", written(everything[::-1]))
+    for pattern, terms in {
+        f"d/{{day}}.{suffix}": {}, f"s/{{day}}/*.{suffix}": {}, f"m/{{month}}.{suffix}": {"day_column": "at"},
+        f"m/*.{suffix}": {"day_column": "at"}, f"all.{suffix}": {"day_column": "at"},
+    }.items():  # fmt: skip
+        found = ids(reader(tmp_path, pattern, **terms).read(DAYS))
+        assert {day: sorted(rows) for day, rows in found.items()} == expected, pattern
+        alone = {day: ids(reader(tmp_path, pattern, **terms).read([day]))[day] for day in DAYS}
+        assert alone == found, f"{pattern}: a day by itself has the rows that it has in a range"
+
+
+def test_a_row_without_a_readable_time_is_delivered_on_one_day(tmp_path: Path) -> None:
+    odd = [None, "", "yesterday", "1900-01-01", "9999-12-31T00:00:00Z", "2026-02-30", "0001-01-01"]
+    rows = rows_of(START)[:1] + [{"id": f"odd{n}", "amount": "1", "at": at or ""} for n, at in enumerate(odd)]
+    write(tmp_path, "all.csv", csv_of([*rows, *rows_of(END)]) + b"only one value\n")
+    write(tmp_path, "m/2026-02.csv", csv_of([*rows, *rows_of(END)[:1]]))
+    write(tmp_path, "m/2026-03.csv", csv_of([*rows_of(END)[1:], {"id": "x", "amount": "1", "at": "no"}]))
+    whole = list(reader(tmp_path, "all.csv", day_column="at").read(DAYS))
+    assert {day.day: day.rows.num_rows for day in whole if day.rows.num_rows} == {START: 1 + len(odd), END: 3}
+    assert [day.malformed for day in whole] == [("only one value",), *[()] * 6]
+    monthly = ids(reader(tmp_path, "m/{month}.csv", day_column="at").read(DAYS))
+    assert len(monthly[START]) == 2 + len(odd), "the row of March in February's file is February's"
+    assert (monthly[date(2026, 3, 1)], len(monthly[END])) == (["x"], 2)
+    assert sum(map(len, monthly.values())) == len(rows) + 4
+
+
+def test_labels_of_the_same_files_become_known_later(tmp_path: Path) -> None:
+    for day in DAYS:
+        write(tmp_path, f"{day}.parquet", parquet_of(rows_of(day)))
+    write(tmp_path, "all.csv", csv_of([row for day in DAYS for row in rows_of(day)]))
+    terms = {"day_column": "at", "known_after": timedelta(days=2)}
+    for pattern in ("{day}.parquet", "all.csv"):
+        read = {day.day: day for day in reader(tmp_path, pattern, **terms).read(DAYS)}
+        assert [day.rows.num_rows for day in read.values()] == [0, 0, 3, 3, 3, 3, 3]
+        (first, *_) = read[START + timedelta(days=2)].rows.to_pylist()
+        assert first["id"] == f"{START}/0"
+        assert datetime.fromisoformat(first["event_time"]) == datetime(2026, 2, 26, 1, tzinfo=UTC)
+        assert datetime.fromisoformat(first["known_at"]) == datetime(2026, 2, 28, 1, tzinfo=UTC)
+
+
+def test_times_without_an_offset_are_of_the_zone(tmp_path: Path) -> None:
+    """Berlin's day begins an hour before UTC's: no row is lost at its edge, and none is there twice."""
+    local = [{"id": f"{day}T{hour:02}", "at": f"{day} {hour:02}:30:00"} for day in DAYS for hour in range(24)]
+    for day in DAYS:
+        write(tmp_path, f"{day}.csv", csv_of([row for row in local if row["at"].startswith(str(day))]))
+    write(tmp_path, "all.csv", csv_of(local))
+    expected = {
+        day: [f"{day}T{hour:02}" for hour in range(1, 24)] + [f"{day + timedelta(days=1)}T00"] for day in DAYS[:-1]
+    }
+    for pattern in ("{day}.csv", "all.csv"):
+        berlin = reader(tmp_path, pattern, day_column="at", zone="Europe/Berlin")
+        found = {day.day: day.rows for day in berlin.read(DAYS[:-1])}
+        assert {day: rows["id"].to_pylist() for day, rows in found.items()} == expected
+        assert found[START]["at"][0].as_py() == "2026-02-26T00:30:00.000000Z"
+
+
+def test_rows_without_any_time_are_of_the_first_day(tmp_path: Path) -> None:
+    write(tmp_path, "clients.csv", b"about,the,file\nid;amount\n1;2,5\n2;3\n")
+    read = list(reader(tmp_path, "clients.csv", header_line=2, delimiter=";").read(DAYS))
+    start = "2026-02-26T00:00:00.000000Z"
+    assert read[0].rows.to_pylist() == [
+        {"id": "1", "amount": "2,5", "event_time": start, "known_at": start},
+        {"id": "2", "amount": "3", "event_time": start, "known_at": start},
+    ]
+    assert all(day.rows.num_rows == 0 for day in read[1:])
+
+
+def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
+    write(tmp_path, f"{END}.csv", csv_of(rows_of(END)))
+    with pytest.raises(SourceBroken, match="source f, day 2026-02-26: no file .*2026-02-26.csv; ask the owner"):
+        list(reader(tmp_path, "{day}.csv").read(DAYS))
+    found = ids(reader(tmp_path, "{day}.csv", optional=True).read(DAYS))
+    assert [len(rows) for rows in found.values()] == [0] * 6 + [3]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "terms", "said"),
+    [
+        ("a.xlsx", {}, "save the sheet as CSV"),
+        ("a", {}, "does not tell the format"),
+        ("{month}.csv", {}, "write day_column="),
+        ("{week}.csv", {}, "it may hold {day}"),
+        ("../a.csv", {}, "a path within the connection's folder"),
+        ("a.csv", {"known_after": timedelta(days=1)}, "write day_column="),
+        ("a.csv", {"zone": "Berlin"}, "zone 'Berlin' is unknown"),
+        ("a.csv", {"encoding": "latin-99"}, "encoding 'latin-99' is unknown"),
+        ("a.csv", {"delimiter": ";;"}, "write one character"),
+        ("a.parquet", {"header_line": 2}, "header_line is 2"),
+    ],
+)
+def test_a_form_that_contradicts_itself_is_refused(pattern: str, terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadFileForm, match=f"source f: pattern '.*{said}"):
+        FileForm("f", pattern, **terms)
+
+
+CUT: dict[str, Callable[[bytes], bytes]] = {
+    "csv.gz": lambda content: content[:-6], "csv.zst": lambda content: content[:-2],
+    "parquet": lambda content: content[:-9], "jsonl": lambda content: content[:-6], "json": lambda c: c[:-3],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", CUT)
+def test_a_file_that_is_cut_short_waits_in_every_format(tmp_path: Path, suffix: str) -> None:
+    write(tmp_path, f"all.{suffix}", CUT[suffix](FORMATS[suffix](rows_of(START))))
+    with pytest.raises(SourceUnavailable, match=f"source f, day 2026-02-26: .*all.{suffix} .*the day waits"):
+        list(reader(tmp_path, f"all.{suffix}", day_column="at").read(DAYS))
+
+
+def test_files_of_a_day_with_other_columns_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "a/2026-02-26.csv", csv_of(rows_of(START)))
+    write(tmp_path, "b/2026-02-26.csv", b"id,at,new\n1,2026-02-26T01:00:00Z,2\n")
+    with pytest.raises(SourceBroken, match="day 2026-02-26: .*b/2026-02-26.csv lacks the column amount"):
+        list(reader(tmp_path, "*/{day}.csv", columns=("id", "amount", "at")).read([START]))
