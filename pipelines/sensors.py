@@ -69,9 +69,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(
-                f"{product.name} has no day {day}: the day is not over, or after the end of its history"
-            )
+            return dg.SkipReason(f"{product.name} has no day {day}: it is not over, or after the end of its history")
         systems = source_systems(product, environment)
         readers = [files_of(product, source, systems) for source in sources]
         missing = [name for reader in readers for name in reader.missing(day)]

@@ -103,8 +103,8 @@ class _Live(Collector):
         shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
         known = GaugeMetricFamily(
             "loopline_events_watermark_seconds",
-            "Time until which the online store knows a source's events, in seconds since 1970; absent once a history has "
-            "ended",
+            "Time until which the online store knows a source's events, in seconds since 1970; absent once a "
+            "history has ended",
             labels=("product", "source"),
         )
         works = GaugeMetricFamily(

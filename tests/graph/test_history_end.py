@@ -32,6 +32,7 @@ def environment(tmp_path: Path) -> Environment:
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """Evaluating a schedule needs an instance that can be opened a second time."""
+    (tmp_path / "dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as found:
         yield found
 
@@ -81,7 +82,7 @@ def test_nothing_is_asked_for_after_its_end(environment: Environment, instance: 
     made(instance, "model", trained_at=MIDNIGHT.isoformat())
     assert "2018-04-20 is materialised already" in answer(instance, environment, "card_fraud_daily_schedule")
     landed = answer(instance, environment, "card_fraud_landing_sensor")
-    assert landed == "card_fraud has no day 2018-04-21: the day is not over, or after the end of its history"
+    assert landed == "card_fraud has no day 2018-04-21: it is not over, or after the end of its history"
     assert "wait until 2018-04-28" in answer(instance, environment, "card_fraud_retrain_schedule")
 
 
