@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from assets.product import HttpEndpoint, Product, Source
 from pipelines.connections import clock_of
 from pipelines.operations.fill_sandbox import Progress, fill_sandbox
-from pipelines.products import load_product, product_names
+from pipelines.products import load_product
 from pipelines.services.temporary import needed
+from pipelines.workspace import served_products
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -43,8 +44,8 @@ def readable_days(
 
 
 def prepare_sandbox(environment: Environment, progress: Progress) -> None:
-    """Fills the source systems of every product that the sandbox delivers."""
-    for name in product_names():
+    """Fills the source systems of every product of the workspace that the sandbox delivers."""
+    for name in served_products():
         fill_sandbox(load_product(name), environment, progress)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
-from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers
+from pipelines.services.code_servers import lacking_code_servers, runs_workspace
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
@@ -70,7 +70,8 @@ def _unreported(_: ServiceStatus) -> None:
 def up(environment: Environment, *, report: Report = _unreported) -> tuple[ServiceStatus, ...]:
     """Starts the services that do not run, and returns once all answer; running services are left alone.
 
-    A web server or daemon of Dagster that lost a code server is started again.
+    A service of Dagster that lost a code server is started again; so is each service that runs another workspace than
+    the present one, after a product was added or removed.
 
     A service that answers may still be `broken`: a code location does not load, a bundle is refused.
 
@@ -86,7 +87,7 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     services = services_of(environment)
     with _alone(environment.home):
         _end_orphans(table)
-        _end_crippled(table)
+        _end_outdated(table, services)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
         _refuse_taken_ports(missing)
@@ -177,10 +178,11 @@ def _end_orphans(table: ProcessTable) -> None:
     table.stop(*(process for process in table.all() if not is_alive(process)))
 
 
-def _end_crippled(table: ProcessTable) -> None:
-    """Ends the services that lost a code server, which Dagster does not start again."""
-    started = [process for process in table.all() if process.name in WITH_CODE_SERVERS]
-    table.stop(*(process for process in started if lacking_code_servers(process)))
+def _end_outdated(table: ProcessTable, services: Sequence[Service]) -> None:
+    """Ends the services that lost a code server, which Dagster does not start again, or run another workspace."""
+    known = {service.name: service for service in services}
+    started = [process for process in table.all() if process.name in known]
+    table.stop(*(process for process in started if not runs_workspace(known[process.name], process)))
 
 
 def _refuse_taken_ports(services: Sequence[Service]) -> None:

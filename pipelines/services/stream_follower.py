@@ -1,6 +1,6 @@
-"""The process that follows every stream of every product into the online stores.
+"""The process that follows every stream of some products into the online stores, by default of the workspace's.
 
-    python -m pipelines.services.stream_follower
+    python -m pipelines.services.stream_follower [PRODUCT ...]
 
 Belongs here: the list of streams, the loop over them, retries after failures. Does not belong here: the step of one
 stream (`assets.streaming.follower`).
@@ -8,6 +8,7 @@ stream (`assets.streaming.follower`).
 
 import logging
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
 from assets.validation.audit import ContractCannotRun
 from pipelines.connections import clock_of
-from pipelines.products import load_product, product_names
+from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems
+from pipelines.workspace import served_products
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
@@ -143,7 +145,7 @@ class Following:
 def main() -> None:
     """Runs the process; SIGTERM and SIGINT end it after the present step."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    following = Following(load_environment(), [load_product(name) for name in product_names()])
+    following = Following(load_environment(), [load_product(name) for name in sys.argv[1:] or served_products()])
 
     def end(_number: int, _frame: FrameType | None) -> None:
         following.stop()

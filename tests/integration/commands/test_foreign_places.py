@@ -165,7 +165,7 @@ def test_one_foreign_place_is_enough(name: str, foreign: Foreign, monkeypatch: p
     before, said = foreign.contents(), list[str]()
     monkeypatch.setattr("resources.sandbox.systems.sandbox.fill_cards", lambda *_, **__: pytest.fail("filled"))
     if name != "LOOPLINE_LANDING":  # the other example reads files alone
-        monkeypatch.setattr("pipelines.operations.source_days.product_names", lambda: ("credit_risk",))
+        monkeypatch.setattr("pipelines.operations.source_days.served_products", lambda: ("credit_risk",))
     prepare_sandbox(load_environment(), said.append)  # as `up` does
     assert foreign.contents() == before
     assert not (foreign.home / "bank").exists()
