@@ -24,6 +24,7 @@ from pipelines.sandbox_sources import source_systems
 from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
+from resources.errors import listed
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
@@ -74,7 +75,7 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         readers = [files_of(product, source, systems) for source in sources]
         missing = [name for reader in readers for name in reader.missing(day)]
         if missing:
-            return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
+            return dg.SkipReason(f"{day} lacks files: {listed(missing)}")
         unfinished = [reader.unfinished(day) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))

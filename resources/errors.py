@@ -23,7 +23,7 @@ class LooplineError(RuntimeError):
     """
 
 
-def listed(items: Collection[object], *, shown: int = _LISTED) -> str:
+def listed(items: Collection[object], *, shown: int = _LISTED, separator: str = ", ") -> str:
     """A list for a message: the first items, and how many more there are.
 
     Args:
@@ -31,4 +31,4 @@ def listed(items: Collection[object], *, shown: int = _LISTED) -> str:
     """
     first = [str(item) for _, item in zip(range(shown), items, strict=False)]
     more = len(items) - len(first)
-    return ", ".join(first) + (f" and {more:,} more" if more else "")
+    return separator.join(first) + (f" and {more:,} more" if more else "")

@@ -25,6 +25,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, Source, Spine
 from assets.vocabulary import FeatureSet
+from resources.errors import listed
 from resources.naming import checked_name
 
 Impact = Literal["high", "standard"]
@@ -106,7 +107,9 @@ class Product:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
-                raise ProductError(f"product {self.name}: '{feature}' is not a feature; known: {self.features.names}")
+                raise ProductError(
+                    f"product {self.name}: '{feature}' is not a feature; known: {listed(self.features.names)}"
+                )
         for feature, words in self.decision.reasons.items():
             is_number = feature not in self.features.categories
             if is_number is isinstance(words, str):

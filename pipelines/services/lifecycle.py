@@ -180,7 +180,7 @@ def _end_orphans(table: ProcessTable) -> None:
 
 def _end_outdated(table: ProcessTable, services: Sequence[Service]) -> None:
     """Ends the services that lost a code server, which Dagster does not start again, or run another workspace."""
-    known = {service.name: service for service in services}
+    known: dict[str, Service] = {service.name: service for service in services}
     started = [process for process in table.all() if process.name in known]
     table.stop(*(process for process in started if not runs_workspace(known[process.name], process)))
 
