@@ -9,7 +9,8 @@ from typing import Any
 
 from assets.governance.audit_database import open_audit
 from assets.product import Files, Product
-from resources.clock import Clock, WallClock
+from pipelines.sandbox_sources import sandbox_of, source_systems
+from resources.clock import Clock, HistoryClock, WallClock
 from resources.dagster.json_values import JsonValues
 from resources.environments import Environment
 from resources.keys import Keys
@@ -18,7 +19,6 @@ from resources.notifications import notifier_for
 from resources.online_store.opening import OnlineStores
 from resources.rollout_store.store import RolloutStore
 from resources.sandbox.systems.clock import SandboxClock
-from resources.sources.systems import SourceSystems
 from resources.spark.sessions import SparkSessions
 from resources.tracking import Tracking
 
@@ -41,14 +41,10 @@ def connections(product: Product, environment: Environment) -> Mapping[str, Any]
     }
 
 
-def source_systems(product: Product, environment: Environment) -> SourceSystems:
-    """The source systems at the addresses of the environment and of the product."""
-    return SourceSystems(environment, product.connections, product.contracts.parent)
-
-
 def clock_of(product: Product, environment: Environment) -> Clock:
-    """The machine's clock; in the sandbox, a clock that stands at the day after the sandbox's last day."""
-    if not environment.sandbox:
-        return WallClock()
-    files = next((source.name for source in product.sources if isinstance(source, Files)), None)
-    return SandboxClock(environment.bank / "landing", files)
+    """The machine's clock; at the end of the sandbox's data or of the product's history, a clock that stands still."""
+    clock: Clock = WallClock()
+    if sandbox_of(product, environment) is not None:
+        files = next((source.name for source in product.sources if isinstance(source, Files)), None)
+        clock = SandboxClock(environment.bank / "landing", files)
+    return clock if product.end is None else HistoryClock(product.end, clock)

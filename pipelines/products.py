@@ -45,7 +45,8 @@ def load_product(name: str) -> "Product":
         FeatureError, ProductError, ContractError: The product's declaration is wrong; the message says what to write.
     """
     if checked_name(name, "product") not in product_names():
-        raise UnknownProduct(f"there is no product '{name}'; this checkout has {', '.join(product_names())}")
+        known = ", ".join(product_names()) or "none yet: `loopline new` writes one from samples of your data"
+        raise UnknownProduct(f"there is no product '{name}'; this checkout has {known}")
     product: Product | None = getattr(_module(name, "product"), "PRODUCT", None)
     file = PRODUCTS / name / "product.py"
     if product is None:
@@ -53,7 +54,7 @@ def load_product(name: str) -> "Product":
     if product.name != name:
         raise BrokenProduct(
             f"{file} declares the product '{product.name}', but its folder is named '{name}'; write name={name!r}, or "
-            f"rename the folder and its entry in workspace.yaml"
+            f"rename the folder and its line in workspace.yaml"
         )
     product.check()
     return product

@@ -1,7 +1,7 @@
 """The cause of a failed run.
 
-Belongs here: finding the first failure in the events that Dagster recorded for a run, for alerts and for the command
-line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
+Belongs here: finding the first failure and the gates in the events that Dagster recorded for a run, for alerts and the
+command line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import JobFailureData
 
+from assets.product.names import EVALUATION
+from resources.errors import listed
 from resources.outages import outage_in
 
 
@@ -33,6 +35,36 @@ class RunFailure:
         return f"{self.asset}: {self.message}" if self.asset and not self.complete else self.message
 
 
+@dataclass(frozen=True)
+class GateTable:
+    """The gates of the model that a run evaluated.
+
+    Attributes:
+        results: For each gate `name`, `value` (`None` if it could not be computed), `comparison`, `threshold`,
+            `passed`.
+        report: Address of the evaluation's report for people; empty if it is not recorded.
+    """
+
+    results: tuple[dict[str, Any], ...] = ()
+    report: str = ""
+
+
+def gate_table(instance: dg.DagsterInstance, run_id: str) -> GateTable:
+    """The gates of a run; empty if it evaluated no model."""
+    found = []
+    for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        check = event.asset_check_evaluation_data
+        if check.asset_key.path[-1] == EVALUATION:
+            terms = {name: value.value for name, value in check.metadata.items()}
+            known = {name: terms.get(name) for name in ("value", "comparison", "threshold")}
+            found.append({"name": check.check_name, **known, "passed": check.passed})
+    for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION):
+        page = event.step_materialization_data.materialization.metadata.get("mlflow_run")
+        if event.asset_key is not None and event.asset_key.path[-1] == EVALUATION and page is not None:
+            return GateTable(tuple(found), str(page.value))
+    return GateTable(tuple(found))
+
+
 def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> RunFailure:
     """The first failure of a failed run.
 
@@ -51,7 +83,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
         return RunFailure(asset, failure.user_failure_data.description, complete=True)
     refused_by = refusals(instance, run_id)
     if refused_by:
-        return RunFailure(asset, f"refused by {'; '.join(refused_by)}", complete=False)
+        return RunFailure(asset, f"refused by {listed(refused_by, separator='; ')}", complete=False)
     error = failure.error
     if error is not None and error.cause is not None:  # the outer error is Dagster's own
         error = error.cause

@@ -1,22 +1,61 @@
 """The sandbox as the provider of a product's sources.
 
-Belongs here: the sandbox of an environment that has one, and the addresses of a product's sources. Does not belong
-here: the data at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
+Belongs here: where a product's sources are read, and whether the sandbox delivers them. Does not belong here:
+the data at an address (`resources.sandbox`), which days are partitions (`partitions.py`).
+
+The sandbox delivers the sources of a product that declares it, in an environment that has it, as long as each of the
+sources is read from the sandbox's own place under LOOPLINE_HOME. Any other place belongs to somebody else.
 """
 
 from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from resources.environments import Environment
 from resources.sandbox.systems.sandbox import Address, Sandbox
+from resources.sources.systems import SourceSystems
 
 
-def sandbox_of(environment: Environment) -> Sandbox | None:
-    """The sandbox that fills the environment's source systems; `None` where the sources are real."""
-    return Sandbox.of(environment) if environment.sandbox else None
+def sandbox_of(product: Product, environment: Environment) -> Sandbox | None:
+    """The sandbox that delivers the product's sources; `None` where they are read from other places."""
+    if not _is_asked(product, environment) or _elsewhere(product, environment):
+        return None
+    sandbox = Sandbox.of(environment)
+    return sandbox if sandbox.delivers(addresses_of(product)) else None
+
+
+def left_alone(product: Product, environment: Environment) -> str:
+    """The sentence on what the sandbox leaves alone; empty if the sandbox fills the sources, or is not asked to."""
+    elsewhere = _elsewhere(product, environment) if _is_asked(product, environment) else ()
+    if not elsewhere:
+        return ""
+    return (
+        f"the sandbox fills nothing for {product.name}, and leaves the configured {' and '.join(elsewhere)} alone: its "
+        "sources are read as they are; unset the variables of these addresses, and the sandbox delivers the sources"
+    )
 
 
 def addresses_of(product: Product) -> frozenset[Address]:
     """The addresses from which the product's sources are read."""
     return frozenset(_address(source) for source in product.sources)
+
+
+def _is_asked(product: Product, environment: Environment) -> bool:
+    return environment.sandbox and product.sandbox
+
+
+def source_systems(product: Product, environment: Environment) -> SourceSystems:
+    """The source systems at the addresses of the environment and of the product."""
+    return SourceSystems(environment, product.connections, product.contracts.parent)
+
+
+def _elsewhere(product: Product, environment: Environment) -> tuple[str, ...]:
+    """The connections of the product's sources that do not lead to the sandbox's own places."""
+    own, systems = Sandbox.of(environment), source_systems(product, environment)
+    return tuple(
+        dict.fromkeys(
+            source.connection
+            for source in product.sources
+            if systems.address(source.connection) != own.place(_address(source).kind)
+        )
+    )
 
 
 def _address(source: Source) -> Address:

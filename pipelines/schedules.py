@@ -18,8 +18,8 @@ from resources.clock import Clock
 def daily_schedule(product: Product) -> dg.ScheduleDefinition:
     """Materialises yesterday at 02:00 UTC, when its data have arrived.
 
-    Yesterday is by the product's clock; the sandbox's clock stands at the end of its data. A day that is already
-    materialised is skipped.
+    Yesterday is by the product's clock, which stands still at the end of a history (`Product.end`) and of the sandbox's
+    data. A day that is already materialised is skipped.
     """
 
     @dg.schedule(
@@ -43,8 +43,8 @@ def daily_schedule(product: Product) -> dg.ScheduleDefinition:
 def retrain_schedule(product: Product) -> dg.ScheduleDefinition:
     """Starts a retraining on the product's cron, unless the cooldown of the last training is running.
 
-    The cooldown is measured by the product's clock: in the sandbox no time passes, and there are no new data to learn
-    from.
+    The cooldown is measured by the product's clock: at the end of a history, as in the sandbox, no time passes, and
+    there are no new data to learn from.
     """
 
     @dg.schedule(

@@ -17,13 +17,14 @@ from assets.monitoring.verdicts import Cause
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
 from pipelines.alerts import approval_wanted, run_failure
-from pipelines.connections import source_systems
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
 from pipelines.partitions import daily
 from pipelines.run_requests import materialised_days_of, request_day, request_retraining
+from pipelines.sandbox_sources import source_systems
 from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs
 from resources.environments import Environment
+from resources.errors import listed
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
@@ -69,12 +70,12 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(done) + timedelta(days=1)
         if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(f"{product.name} has no day {day}: the day is not over, or after the sandbox's end")
+            return dg.SkipReason(f"{product.name} has no day {day}: it is not over, or after the end of its history")
         systems = source_systems(product, environment)
         readers = [files_of(product, source, systems) for source in sources]
         missing = [name for reader in readers for name in reader.missing(day)]
         if missing:
-            return dg.SkipReason(f"{day} lacks files: {', '.join(missing)}")
+            return dg.SkipReason(f"{day} lacks files: {listed(missing)}")
         unfinished = [reader.unfinished(day) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))

@@ -7,7 +7,7 @@ Belongs here: the parts of a bundle and the checks that they agree. Does not bel
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +63,7 @@ class Policy:
         scale: The meaning of the score.
         max_age_seconds: The longest time from a source's watermark to the decision.
         when_stale: The result when a watermark is older: the fallback outcome, or no decision.
+        last_day: The last UTC day with data (ISO-8601), of a history that has ended; `None` where new days arrive.
     """
 
     threshold: float
@@ -76,6 +77,7 @@ class Policy:
     scale: str = "probability of the bad outcome, 0 to 1"
     max_age_seconds: float = 3 * 86_400.0
     when_stale: Literal["fallback", "refuse"] = "fallback"
+    last_day: str | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):
@@ -91,6 +93,14 @@ class Policy:
             )
         if self.reasons_shown < 0:
             raise BundleError(f"policy: reasons_shown is {self.reasons_shown}; it must not be negative")
+        try:
+            date.fromisoformat(self.last_day or "2000-01-01")
+        except ValueError as error:
+            raise BundleError(f"policy: last_day is {self.last_day!r} ({error}); write YYYY-MM-DD") from error
+
+    def expects_events(self, watermark: datetime) -> bool:
+        """Whether events after the watermark (UTC) may still come: not after the last day of a history."""
+        return self.last_day is None or watermark.date() <= date.fromisoformat(self.last_day)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 
 BINS = 10
 SAMPLE = 256
@@ -205,7 +205,7 @@ def category_values(table: pa.Table, name: str) -> pa.ChunkedArray:
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
-        raise ProfileError(f"there is no column '{name}'; the table has {', '.join(table.column_names)}")
+        raise ProfileError(f"there is no column '{name}'; the table has {listed(table.column_names)}")
     return table[name]
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from assets.product import Label
 from assets.training.rows import RowsError, mature_labels
+from resources.errors import listed
 
 _TIME = pa.timestamp("us", tz="UTC")
 _ADDED = ("label", "matured_at")
@@ -54,7 +55,7 @@ def join_outcomes(
     if taken:
         raise RowsError(f"the decisions already have {taken}: join decisions, not outcomes")
     if row_id not in decisions.column_names:
-        raise RowsError(f"the decisions have no column '{row_id}'; they have {decisions.column_names}")
+        raise RowsError(f"the decisions have no column '{row_id}'; they have {listed(decisions.column_names)}")
     labels = _labels(decisions, label_events, label, now, row_id=row_id, as_of=as_of)
     due = _due(decisions[as_of], label)
     matured = pc.coalesce(labels["known_at"], due)

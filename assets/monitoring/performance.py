@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Profit
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 
 PERFORMANCE_SCHEMA = pa.schema(
     [
@@ -262,7 +262,7 @@ def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     if name not in table.column_names:
-        raise PerformanceError(f"there is no column '{name}'; the table has {', '.join(table.column_names)}")
+        raise PerformanceError(f"there is no column '{name}'; the table has {listed(table.column_names)}")
     return table[name]
 
 

@@ -25,6 +25,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, Source, Spine
 from assets.vocabulary import FeatureSet
+from resources.errors import listed
 from resources.naming import checked_name
 
 Impact = Literal["high", "standard"]
@@ -41,6 +42,7 @@ class Product:
         owner: The address of the people who answer for the product.
         impact: `high` needs a person's approval of each version, by somebody who is not its author.
         start: First UTC day with data.
+        end: Last UTC day with data, of a history that has ended; `None` where new days arrive.
         contracts: Folder with a `<source>.yaml` for each source.
         sources: Where rows, labels and events come from.
         spine: The rows to be decided.
@@ -54,6 +56,8 @@ class Product:
         retraining: When a new model is trained.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
+        sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
+            folder under LOOPLINE_HOME, and nothing where an address of the sources is configured.
         connections: Addresses of the connections that its sources name, for the local environment, where no variable
             LOOPLINE_CONNECTION_<NAME> gives another: a folder (a relative one is within the product's folder), an
             `s3://` prefix, or a server's address.
@@ -78,10 +82,17 @@ class Product:
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
+    end: date | None = None
+    sandbox: bool = False
     connections: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked_name(self.name, "product")
+        if self.end is not None and self.end < self.start:
+            raise ProductError(
+                f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
+                "leave end out where new days arrive"
+            )
         self._check_tuples()
         self._check_connections()
         names = [source.name for source in self.sources]
@@ -111,7 +122,9 @@ class Product:
                 raise ProductError(f"product {self.name}: protected '{protected.column}' must not be a feature")
         for feature in (*self.model.monotone, *self.decision.reasons):
             if feature not in self.features.names:
-                raise ProductError(f"product {self.name}: '{feature}' is not a feature; known: {self.features.names}")
+                raise ProductError(
+                    f"product {self.name}: '{feature}' is not a feature; known: {listed(self.features.names)}"
+                )
         for feature, words in self.decision.reasons.items():
             is_number = feature not in self.features.categories
             if is_number is isinstance(words, str):

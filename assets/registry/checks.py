@@ -14,6 +14,7 @@ from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import FEATURES
 from assets.registry.uses import live_models
+from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
@@ -34,7 +35,7 @@ def unused_features_check(product: Product) -> dg.AssetChecksDefinition:
         catalogue = survey(product, lake, live_models(product.name, rollout, keys))
         text = f"all {len(catalogue.entries)} features are used" if catalogue.models else "no model decides yet"
         if catalogue.unused:
-            text = f"no deciding model uses {', '.join(catalogue.unused)}; train with them, or remove their lines"
+            text = f"no deciding model uses {listed(catalogue.unused)}; train with them, or remove their lines"
         metadata: dict[str, Any] = {
             "unused": dg.MetadataValue.json(list(catalogue.unused)),
             "catalogue": dg.MetadataValue.md(to_markdown(catalogue)),

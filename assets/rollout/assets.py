@@ -142,9 +142,9 @@ def _verdict(
 def _answers(
     product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
 ) -> tuple[Approval, ...]:
-    """The version's answers. The sandbox has no approver, so there it is approved under the name `sandbox`."""
+    """The version's answers. A product of the sandbox has no approver: it is approved under the name `sandbox`."""
     recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
-    if recorded or not environment.sandbox or product.impact != "high":
+    if recorded or not (environment.sandbox and product.sandbox) or product.impact != "high":
         return recorded
     reason, at = "the sandbox has no risk officer; elsewhere a person approves", datetime.now(UTC)
     automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)

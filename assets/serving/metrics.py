@@ -104,7 +104,8 @@ class _Live(Collector):
         shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
         known = GaugeMetricFamily(
             "loopline_events_watermark_seconds",
-            "Time until which the online store knows a source's events, in seconds since 1970",
+            "Time until which the online store knows a source's events, in seconds since 1970; absent once a "
+            "history has ended",
             labels=("product", "source"),
         )
         works = GaugeMetricFamily(
@@ -113,7 +114,8 @@ class _Live(Collector):
         for product, live in self._live().items():
             works.add_metric([product], float(self._store_works(product)))
             for source, until in self._watermarks(product).items():
-                known.add_metric([product, source], until.timestamp())
+                if live.champion.bundle.policy.expects_events(until):  # else an alert would miss events for ever
+                    known.add_metric([product, source], until.timestamp())
             roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
             for role, engine in roles:
                 if engine is not None:

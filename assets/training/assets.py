@@ -27,6 +27,7 @@ from assets.training.rows import RowsError, mature_labels
 from assets.training.search import TrainingError
 from assets.training.split import SplitError
 from resources.clock import Clock
+from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.tracking import Tracking
@@ -134,7 +135,7 @@ def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _refusal(product: Product, audit: dict[str, Any]) -> str:
-    return f"{product.name}: no model is trained on this training set: {'; '.join(audit['reasons'])}"
+    return f"{product.name}: no model is trained on this training set: {listed(audit['reasons'], separator='; ')}"
 
 
 def _first_day(product: Product, now: datetime) -> date:

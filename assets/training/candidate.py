@@ -104,6 +104,7 @@ def candidate_parts(
             scale=decision.scale,
             max_age_seconds=product.freshness.max_age.total_seconds(),
             when_stale=product.freshness.when_stale,
+            last_day=None if product.end is None else product.end.isoformat(),
         ),
         reference={},
         metrics={},

@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.product import GatePolicy
 from assets.training.leakage import CHECKS, AuditEvidence, leakage_findings
+from resources.errors import listed
 
 
 def leakage_checks(key: dg.AssetKey) -> Sequence[dg.AssetCheckSpec]:
@@ -30,7 +31,7 @@ def leakage_results(evidence: AuditEvidence, policy: GatePolicy) -> Sequence[dg.
                 check_name=name,
                 passed=not of_check,
                 severity=dg.AssetCheckSeverity.ERROR,
-                description="; ".join(finding.reason for finding in of_check) or description,
+                description=listed([finding.reason for finding in of_check], separator="; ") or description,
                 metadata={
                     "rows_recomputed": evidence.rows,
                     "findings": dg.MetadataValue.json([finding.to_dict() for finding in of_check]),

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Label
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 from resources.moments import DAY_US, micros
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -267,7 +267,7 @@ def _earliest(times: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> 
 
 def _column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:
     if name not in table.column_names:
-        raise RowsError(f"{where} has no column '{name}'; it has {table.column_names}")
+        raise RowsError(f"{where} has no column '{name}'; it has {listed(table.column_names)}")
     return table.column(name)
 
 

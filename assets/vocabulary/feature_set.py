@@ -21,6 +21,7 @@ from assets.vocabulary.records import DERIVED, REQUEST, Derived, Feature, featur
 from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from assets.vocabulary.units import Columns, units_of
+from resources.errors import listed
 
 _ROW_COLUMNS = (AS_OF, SEQUENCE)
 _DOCUMENTATION = ("description", "owner", "unit")
@@ -106,7 +107,7 @@ class FeatureSet:
         for feature in self.all:
             if feature.name == name:
                 return feature
-        raise FeatureError(f"'{name}' is not a feature; known: {self.names}")
+        raise FeatureError(f"'{name}' is not a feature; known: {listed(self.names)}")
 
     def define(self, name: str) -> str:
         """The definition of a feature in words, derived from its declaration."""

@@ -28,6 +28,7 @@ PRODUCT = Product(
     owner="fraud@bank.example",
     impact="standard",
     start=date(2018, 4, 1),
+    sandbox=True,
     contracts=Path(__file__).parent / "contracts",
     sources=(
         Files("card_transactions", pattern="card_transactions/{day}.csv"),

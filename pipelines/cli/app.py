@@ -3,17 +3,18 @@
 Belongs here: the list of commands in the order of `--help`, and the handling of errors. Does not belong here: the
 commands (a module for each group) and the work that they start (`pipelines.operations`, `pipelines.services`).
 
-Every command takes `--json`: one JSON object on standard output instead of text, everything else on standard error. The
-exit status is 0 only if the request succeeded.
+Every command takes `--json`: one JSON object on standard output instead of text, also if the command fails, everything
+else on standard error. The exit status is 0 only if the request succeeded.
 """
 
 import os
 import sys
 import warnings
 
+import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, services, serving
+from pipelines.cli import approvals, console, inspect, loop, products, render, services, serving
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -48,23 +49,39 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command. A `LooplineError` and a lost server end it with one sentence and status 1.
+    """Runs the command. A `LooplineError`, a wrong argument and a lost server end it with one sentence.
 
-    Any other error ends it with a traceback.
+    Any other error ends it with a traceback. With `--json` the one JSON object is printed in each case.
     """
     # Materialisations of a range are written in batches (resources/dagster/event_log.py).
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=Warning)
     console.show_progress()
     try:
-        app()
+        status = app(standalone_mode=False)
+    except click.UsageError as error:
+        _tell(error, error.format_message())
+        error.show(sys.stderr)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        console.fail("interrupted")
+        sys.exit(1)
     except LooplineError as error:
-        console.fail(str(error))
+        _tell(error, str(error))
+        render.show_failure(error)
         sys.exit(1)
     except Exception as error:
         # A server that dies within a command is met by the libraries, each with errors of its own.
         outage = outage_of(error)
+        _tell(error, outage or str(error))
         if outage is None:
             raise
         console.fail(outage)
         sys.exit(1)
+    sys.exit(status or 0)
+
+
+def _tell(error: Exception, message: str) -> None:
+    """Prints the JSON object of a failure, if the command line asks for JSON."""
+    if "--json" in sys.argv[1:]:
+        console.print_json(render.failure_json(error, message))

@@ -10,7 +10,7 @@ import typer
 from pipelines.products import product_names
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help=f"{', '.join(product_names())}, or your own.")]
+ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help=", ".join(product_names()) or "One of your own.")]
 FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
 LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
 FirstDayIfAny = Annotated[str | None, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]

@@ -25,9 +25,11 @@ _DEMONSTRATED = "credit_risk"
 def demo(json_: Json = False) -> None:
     """The whole loop on the sandbox, from source systems to a live decision."""
     from pipelines.operations.decide import decide_example
+    from pipelines.operations.fill_sandbox import require_sandbox
     from pipelines.operations.run_loop import run_loop
 
     environment = load_environment()
+    require_sandbox(_DEMONSTRATED, environment)
     console.heading(f"Loopline: {_DEMONSTRATED}, from source systems to a live decision")
     report = run_loop(_DEMONSTRATED, environment, progress=console.say)
     decision = decide_example(report.product, environment)
@@ -61,7 +63,8 @@ def run(
     )  # fmt: skip
     render.show_report(report, console.results(json_))
     found = render.report_json(report)
-    if report.champion is not None and through == "feedback" and environment.sandbox:
+    exemplified = report.product.request_example and environment.sandbox
+    if report.champion is not None and through == "feedback" and exemplified:
         decision = decide_example(report.product, environment)
         found["decision"] = render.decision_json(decision)
         render.show_decision(decision, console.results(json_))

@@ -60,17 +60,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
         right=["rows", "seconds"],
     )
     if report.champion is not None:
-        console.heading("Gates of the champion", to)
-        console.table(
-            ["gate", "value", "", "threshold", ""],
-            [
-                [g["name"], f"{g['value']:.4g}", "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
-                 Text("passed", "green") if g["passed"] else Text("failed", "red")]
-                for g in report.gates
-            ],
-            to,
-            right=["value"],
-        )  # fmt: skip
+        show_gates("Gates of the champion", report.gates, to)
         test = report.champion.parts.metrics["metrics"]["test"]
         console.heading(
             f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows",
@@ -133,6 +123,38 @@ def show_check(report: "CheckReport", to: "Console") -> None:
         "not judged": Text("not judged", "yellow"),
     }
     console.table(["check", "", ""], [[r.name, marks[r.state], r.detail] for r in report.results], to)
+
+
+def show_gates(heading: str, gates: Sequence[Mapping[str, Any]], to: "Console") -> None:
+    """A line for each gate; a value that could not be computed is unknown."""
+    console.heading(heading, to)
+    console.table(
+        ["gate", "value", "", "threshold", ""],
+        [
+            [g["name"], "unknown" if g["value"] is None else f"{g['value']:.4g}",
+             "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
+             Text("passed", "green") if g["passed"] else Text("failed", "red")]
+            for g in gates
+        ],
+        to,
+        right=["value"],
+    )  # fmt: skip
+
+
+def failure_json(error: Exception, message: str) -> dict[str, Any]:
+    """The JSON object of a command that failed: kind and message, and the gates that refused a model."""
+    found: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message}}
+    gates = getattr(error, "gates", None)
+    return found | ({"gates": list(gates.results), "report": gates.report} if gates and gates.results else {})
+
+
+def show_failure(error: Exception) -> None:
+    """The sentence of an error, below the gates and the report where gates refused a model."""
+    gates = getattr(error, "gates", None)
+    if gates and gates.results:
+        show_gates("Gates of the refused model", gates.results, console.PROGRESS)
+        console.say(f"  report: {gates.report} (after `loopline up`)", console.PROGRESS)
+    console.fail(str(error))
 
 
 def show_loaded(found: "Loaded", to: "Console") -> None:

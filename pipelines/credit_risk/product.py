@@ -31,6 +31,7 @@ PRODUCT = Product(
     owner="credit-risk@bank.example",
     impact="high",
     start=date(2024, 10, 1),
+    sandbox=True,
     contracts=Path(__file__).parent / "contracts",
     sources=(
         DatabaseTable("consents", table="consents"),

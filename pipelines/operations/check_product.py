@@ -17,10 +17,10 @@ from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.product import Product, Source
 from assets.training.rows import RowsError, mature_labels
 from assets.validation.audit import Audit, audit
-from pipelines.connections import source_systems
 from pipelines.operations.fill_sandbox import Progress
 from pipelines.operations.source_days import readable_days
 from pipelines.products import load_definitions, load_product
+from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
 from resources.naming import days_between
 from resources.sources.readers import SourceError

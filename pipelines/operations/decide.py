@@ -72,14 +72,15 @@ def ask_service(
 def decide_example(product: Product, environment: Environment) -> dict[str, Any]:
     """Sends the product's example request to the service, which is started for the call unless it runs.
 
-    In the sandbox the request is as of the day after the sandbox's last day: its customers have no later history.
+    In the local environment the request is as of now by the product's clock: a history that has ended, as that of the
+    sandbox, has nothing later.
 
     Raises:
         NoAnswer: The product's bundle is not loaded in time, or the service refused the request.
         ProcessError: The service does not start.
     """
     request: dict[str, Any] = dict(product.request_example)
-    if environment.sandbox:
+    if environment.name == "local":
         request["as_of"] = clock_of(product, environment).now().isoformat()
     with needed(environment, ["decisions"]):
         _wait_until_live(environment, product.name)

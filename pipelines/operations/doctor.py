@@ -20,12 +20,15 @@ from packaging.requirements import Requirement
 from assets.governance.audit_database import open_audit
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
 from pipelines.operations.run_job import dagster_instance
+from pipelines.products import product_names
 from pipelines.services.lifecycle import status
 from pipelines.services.probes import problem_of, service_at
+from pipelines.workspace import listed_products
 from resources.code_version import UnknownCodeVersion, code_version
 from resources.dagster.run_owners import dead_runs_since
 from resources.dependencies import DependencyDown, dependencies_of, problems_of
 from resources.environments import CHECKOUT, Environment, is_checkout, part_of
+from resources.errors import listed
 from resources.keys import MissingKey, signing_key
 from resources.processes.ended import ended_since
 from resources.processes.ports import port_holder, port_is_free
@@ -82,6 +85,7 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),
         *records(environment),
+        products(),
         sandbox(environment),
         *servers(environment, variables),
         services(environment),
@@ -195,6 +199,17 @@ def records(environment: Environment) -> tuple[Finding, ...]:
     except (AuditLogError, AuditLogDamaged) as error:
         return (Finding("audit log", False, str(error), "set LOOPLINE_RECORDS, or compare the log with its backup"),)
     return (Finding("audit log", True, f"{entries} entries, the chain is whole"),)
+
+
+def products() -> Finding:
+    """Whether each product of the workspace has its folder; a folder that the workspace leaves out is named."""
+    names, served = product_names(), listed_products()
+    gone = [name for name in served if name not in names]
+    if gone:
+        return Finding("products", False, f"no folder of {listed(gone)}", "delete the lines of workspace.yaml")
+    left_out = [name for name in names if name not in served]
+    note = f"; not in workspace.yaml, so no service runs them: {listed(left_out)}" if left_out else ""
+    return Finding("products", True, (listed(served) or "none yet; `loopline new` writes one") + note)
 
 
 def sandbox(environment: Environment) -> Finding:

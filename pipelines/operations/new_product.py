@@ -16,13 +16,11 @@ from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
 from pipelines.drafting.sample import read_sample
 from pipelines.products import PRODUCTS, load_product, product_names
+from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock
 from resources.durable_files import replace_file
-from resources.environments import CHECKOUT
 from resources.errors import LooplineError
 from resources.naming import checked_name
-
-WORKSPACE = CHECKOUT / "infra" / "dagster" / "workspace.yaml"
 
 
 class ProductExists(LooplineError):
@@ -73,6 +71,6 @@ def new_product(
 
 
 def _add_location(name: str) -> None:
-    entry = f"  - python_module:\n      module_name: pipelines.{name}.definitions\n      location_name: {name}\n"
+    entry = f"  - python_module: {{module_name: pipelines.{name}.definitions, location_name: {name}}}\n"
     text = WORKSPACE.read_text(encoding="utf-8")
     replace_file(WORKSPACE, (text.rstrip("\n") + "\n" + entry).encode(), mode=0o644)

@@ -21,7 +21,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.run_failures import first_failure
+from pipelines.run_failures import GateTable, first_failure, gate_table
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.dagster.run_owners import end_dead_runs, owner_tags
 from resources.dependencies import require
@@ -35,7 +35,15 @@ _PROGRESS = logging.getLogger("loopline.progress")
 
 
 class RunFailed(LooplineError):
-    """A run failed; the message is that of its first failure."""
+    """A run failed; the message is that of its first failure.
+
+    Attributes:
+        gates: All gates of the model that the run evaluated, and the address of the report.
+    """
+
+    def __init__(self, message: str, gates: GateTable | None = None) -> None:
+        super().__init__(message)
+        self.gates = gates or GateTable()
 
 
 class RunInterrupted(LooplineError):
@@ -105,7 +113,7 @@ def run_job(
     if ended is None or not ended.is_success:
         if interrupted:
             raise RunInterrupted(f"run {run_id} of {job_name} was ended by a signal; the same command goes on with it")
-        raise RunFailed(first_failure(instance, run_id, product).sentence)
+        raise RunFailed(first_failure(instance, run_id, product).sentence, gate_table(instance, run_id))
     return run_id
 
 

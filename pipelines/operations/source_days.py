@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from assets.product import HttpEndpoint, Product, Source
 from pipelines.connections import clock_of
 from pipelines.operations.fill_sandbox import Progress, fill_sandbox
-from pipelines.products import load_product, product_names
+from pipelines.products import load_product
 from pipelines.services.temporary import needed
+from pipelines.workspace import served_products
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -43,10 +44,9 @@ def readable_days(
 
 
 def prepare_sandbox(environment: Environment, progress: Progress) -> None:
-    """Fills the source systems of every product, in an environment with the sandbox."""
-    if environment.sandbox:
-        for name in product_names():
-            fill_sandbox(load_product(name), environment, progress)
+    """Fills the source systems of every product of the workspace that the sandbox delivers."""
+    for name in served_products():
+        fill_sandbox(load_product(name), environment, progress)
 
 
 def _possible(product: Product, there: tuple[date, date], days: tuple[date, date]) -> tuple[date, date]:
@@ -59,11 +59,10 @@ def _possible(product: Product, there: tuple[date, date], days: tuple[date, date
         ImpossibleDay: They lack a day, or the last day is before the first.
     """
     first, last = max(product.start, there[0]), there[1]
+    why = "the last one that is over" if last != product.end else "the last one, the end= of its history"
     for day in days:
         if not first <= day <= last:
-            raise ImpossibleDay(
-                f"{product.name} has no day {day}: the first is {first}, and {last} is the last one that is over"
-            )
+            raise ImpossibleDay(f"{product.name} has no day {day}: the first is {first}, and {last} is {why}")
     if days[1] < days[0]:
         raise ImpossibleDay(f"--to {days[1]} is before --from {days[0]}; {product.name} has {first} to {last}")
     return days
@@ -77,12 +76,10 @@ def _own_name(source: Source) -> str:
 @contextmanager
 def _sources(product: Product, environment: Environment, progress: Progress) -> Iterator[tuple[date, date]]:
     """The first and the last day of the sources; within the block the sources answer."""
-    if not environment.sandbox:
-        yesterday = clock_of(product, environment).now().date() - timedelta(days=1)
-        yield product.start, yesterday
-        return
-    there = fill_sandbox(product, environment, progress)
-    asks = any(isinstance(source, HttpEndpoint) for source in product.sources)
+    filled = fill_sandbox(product, environment, progress)
+    yesterday = clock_of(product, environment).now().date() - timedelta(days=1)
+    there = (product.start, yesterday) if filled is None else (filled[0], min(filled[1], product.end or filled[1]))
+    asks = filled is not None and any(isinstance(source, HttpEndpoint) for source in product.sources)
     bureau: AbstractContextManager[None] = needed(environment, ["bureau"]) if asks else nullcontext()
     with bureau:
         yield there

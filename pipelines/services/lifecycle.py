@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
-from pipelines.services.code_servers import WITH_CODE_SERVERS, gone, lacking_code_servers
+from pipelines.services.code_servers import WITH_CODE_SERVERS, gone, lacking_code_servers, runs_another_workspace
 from pipelines.services.stream_health import HealthUnknown, told_health
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
@@ -77,7 +77,8 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     """Starts the services that do not run, and returns once all answer; running services are left alone.
 
     A web server or daemon of Dagster that lost a code server is started again, and so is a service that lives but does
-    not answer any more. What a killed command or service left behind is ended first.
+    not answer any more, and one that runs another workspace than the present one, after a product was added or removed.
+    What a killed command or service left behind is ended first.
 
     A service that answers may still be `broken`: a code location does not load, a bundle is refused.
 
@@ -195,13 +196,15 @@ def _end_crippled(table: ProcessTable, services: Sequence[Service]) -> None:
 
     A service that does not answer is given time to start: a killed `loopline up` may have started it a moment ago.
     """
-    probes: Mapping[str, str] = {service.name: service.probe for service in services}
+    known: Mapping[str, Service] = {service.name: service for service in services}
     for process in table.all():
+        service = known.get(process.name)
         lacking = lacking_code_servers(command_lines(process)) if process.name in WITH_CODE_SERVERS else ()
-        probe = probes.get(process.name)
         if lacking:
             table.end(process, why=f"the code server of {', '.join(lacking)} was gone")
-        elif probe and not _answers_soon(probe, process.started):
+        elif service is not None and runs_another_workspace(service, process):
+            table.end(process, why="it ran another workspace: a product was added or removed")
+        elif service is not None and service.probe and not _answers_soon(service.probe, process.started):
             table.end(process, why="it did not answer any more")
 
 

@@ -1,6 +1,6 @@
-"""The process that follows every stream of every product into the online stores.
+"""The process that follows every stream of some products into the online stores, by default of the workspace's.
 
-    python -m pipelines.services.stream_follower [--host 127.0.0.1] [--port 4704]
+    python -m pipelines.services.stream_follower [--host 127.0.0.1] [--port 4704] [PRODUCT ...]
 
 Belongs here: the list of streams, the loop over them, retries after failures. Does not belong here: the step of one
 stream (`assets.streaming.follower`), the pages on which the process tells how it fares (`stream_health.py`).
@@ -20,9 +20,11 @@ from types import FrameType
 from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
 from assets.validation.audit import ContractCannotRun
-from pipelines.connections import clock_of, source_systems
-from pipelines.products import load_product, product_names
+from pipelines.connections import clock_of
+from pipelines.products import load_product
+from pipelines.sandbox_sources import source_systems
 from pipelines.services.stream_health import PortTaken, StreamHealth, Why, told
+from pipelines.workspace import served_products
 from resources.environments import Environment, load_environment
 from resources.errors import LooplineError
 from resources.keys import Keys
@@ -199,8 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", default="127.0.0.1", help="where /livez, /readyz and /metrics are answered")
     parser.add_argument("--port", type=int, default=environment.ports.stream)
+    parser.add_argument("products", nargs="*", help="by default those of the workspace")
     options = parser.parse_args(arguments)
-    following = Following(environment, [load_product(name) for name in product_names()])
+    following = Following(environment, [load_product(name) for name in options.products or served_products()])
 
     def end(_number: int, _frame: FrameType | None) -> None:
         following.stop()

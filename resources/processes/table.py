@@ -240,6 +240,12 @@ def command_lines(process: ServiceProcess) -> tuple[str, ...]:
     return tuple(found)
 
 
+def command_line(process: ServiceProcess) -> tuple[str, ...]:
+    """The process's own command line; empty once it has ended."""
+    leader = _leader(process)
+    return () if leader is None else tuple(leader.cmdline())
+
+
 def log_tail(process: ServiceProcess) -> str:
     """The last lines of the process's log; empty without a log."""
     if not process.log.exists():

@@ -13,6 +13,8 @@ import socket
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,7 +36,7 @@ class SparkSessions:
         self._master, self._home = master, home
 
     def session(self) -> "SparkSession":
-        """The running session, or a new one (5 to 8 seconds)."""
+        """The running session, or a new one (5 to 8 seconds); its log is `spark/spark.log` of the home."""
         from pyspark.sql import SparkSession
 
         from resources.spark.java import use_java
@@ -72,7 +74,8 @@ class SparkSessions:
         )
         if cluster:
             builder = builder.config("spark.submit.pyFiles", str(_packed_code(local)))
-        return builder.getOrCreate()
+        with _quiet_processes(local / "spark.log"):
+            return builder.getOrCreate()
 
     def stop(self) -> None:
         """Ends the session if one is running."""
@@ -81,6 +84,29 @@ class SparkSessions:
         running = SparkSession.getActiveSession()
         if running is not None:
             running.stop()
+
+
+@contextmanager
+def _quiet_processes(log: Path) -> Iterator[None]:
+    """Processes that are started within the block write their standard error to a file; after a failure it is shown.
+
+    The Java virtual machine inherits standard error, and writes to it before its settings are read.
+    """
+    inherited, start = os.dup(2), log.stat().st_size if log.exists() else 0
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(inherited, 2)
+    except Exception:
+        with log.open("rb") as file:
+            file.seek(start)
+            sys.stderr.write(file.read().decode("utf-8", "replace"))
+        raise
+    finally:
+        os.close(inherited)
 
 
 def _address_toward(master: str) -> str:

@@ -117,7 +117,7 @@ class TrackedRun:
         """Records a table of the lake that the run read.
 
         Args:
-            table: The table's name, such as `credit_risk.training_set`.
+            table: The table's name, such as `<product>.training_set`.
             version: The Delta version that was read.
             context: The purpose: "training", "evaluation".
             uri: Address of the table, which precedes `@<version>` in the recorded source.

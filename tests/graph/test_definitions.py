@@ -14,12 +14,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from assets.vocabulary import FeatureError, Sum
 from pipelines.build import build_pipeline
 from pipelines.partitions import daily
 from pipelines.products import load_product, product_names
+from pipelines.workspace import code_locations, served_products
 from resources.environments import CHECKOUT, load_environment
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -58,9 +58,8 @@ def test_a_code_location_loads_in_a_fresh_interpreter(product: str, tmp_path: Pa
 
 
 def test_the_workspace_has_one_location_a_product() -> None:
-    workspace = yaml.safe_load((CHECKOUT / "workspace.yaml").read_text(encoding="utf-8"))
-    found = {entry["python_module"]["module_name"] for entry in workspace["load_from"]}
-    assert found == {f"pipelines.{name}.definitions" for name in product_names()}
+    assert sorted(served_products()) == list(product_names())
+    assert [location.name for location in code_locations()] == list(served_products())
 
 
 @pytest.mark.parametrize("product", product_names())

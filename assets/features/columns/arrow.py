@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.vocabulary import FeatureError, Predicate
+from resources.errors import listed
 
 MAX_STEPS = 2**53
 """From this number on, a double cannot distinguish neighbouring steps of a resolution."""
@@ -46,7 +47,7 @@ def one_column(table: pa.Table, name: str, label: str) -> pa.Array:
     """
     index = table.schema.get_field_index(name)
     if index < 0:
-        raise FeatureError(f"{label}: there is no column '{name}'; it has {table.column_names}")
+        raise FeatureError(f"{label}: there is no column '{name}'; it has {listed(table.column_names)}")
     column = table.column(index)
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 

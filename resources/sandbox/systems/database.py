@@ -13,6 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from resources.errors import listed
 from resources.sandbox.systems.origin import Origin
 from resources.sandbox.world.feeds import Feed
 from resources.sandbox.world.incidents import SandboxError
@@ -69,10 +70,16 @@ def database_origins(database_url: str) -> dict[str, Origin]:
     """For each table that the sandbox has filled, its origin; empty for a database without such a table.
 
     Raises:
-        SandboxError: A table has rows that the sandbox did not write.
+        SandboxError: A table is not the sandbox's, or has rows that the sandbox did not write.
     """
     with _engine(database_url) as engine, engine.connect() as connection:
         present = set(sa.inspect(connection).get_table_names())
+        foreign = sorted(present - {table.name for table in _METADATA.sorted_tables})
+        if foreign:
+            raise SandboxError(
+                f"database {engine.url!r} has tables that the sandbox did not write ({listed(foreign)}); move the "
+                "database, or fill another one"
+            )
         found: dict[str, Origin] = {}
         if _ORIGINS.name in present:
             for row in connection.execute(sa.select(_ORIGINS)):

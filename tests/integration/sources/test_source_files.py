@@ -251,7 +251,10 @@ def test_a_file_that_changed_after_it_was_read_is_read_again(bank: Bank) -> None
     product, told = load_product("credit_risk"), list[str]()
     day = bank.deliver(text_of(bank.rows(count=45)))
     bank.run()
-    assert days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"] == frozenset()
+    assert (
+        days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"]
+        == frozenset()
+    )
     file = bank.credit.landing_file(SOURCE, day)
     file.write_bytes(text_of(bank.rows(count=89)).replace(b"DAY", str(day).encode()))
     found = days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)
@@ -260,7 +263,10 @@ def test_a_file_that_changed_after_it_was_read_is_read_again(bank: Bank) -> None
     )  # fmt: skip
     bank.run()
     assert len(bank.table("validated")) == 89
-    assert days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"] == frozenset()
+    assert (
+        days_changed_at_source(product, bank.credit.environment, (FIRST, day), told.append)[f"raw_{SOURCE}"]
+        == frozenset()
+    )
 
 
 def test_the_sensor_waits_for_a_file_that_still_grows(bank: Bank) -> None:

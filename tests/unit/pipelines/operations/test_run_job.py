@@ -9,7 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.evaluation.checks import gate_checks, gate_results
+from assets.evaluation.gates import GateSignals, evaluate
 from assets.materialising import TRY_AGAIN
+from assets.product import GatePolicy
+from pipelines.cli import render
 from pipelines.jobs import PRODUCT_TAG
 from pipelines.operations.run_job import RunFailed, RunInterrupted, dagster_instance, run_job
 from resources.dagster.executor import patient_executor
@@ -78,3 +82,32 @@ def test_a_run_is_in_its_products_code_location(instance: dg.DagsterInstance) ->
     assert run.remote_job_origin.repository_origin.repository_name == "__repository__"
     assert run.tags[PRODUCT_TAG] == "card_fraud"
     assert run.tags["dagster/max_retries"] == "0", "the daemon would run it beside the person who does"
+
+
+def test_a_refused_gate_comes_with_every_gate_and_the_report(
+    instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table tells how near the others were; a gate whose value is unknown has not passed."""
+    key = dg.AssetKey(["card_fraud", "evaluation"])
+    verdict = evaluate(GateSignals(auc=0.6), GatePolicy(min_auc=0.7))
+
+    @dg.asset(key=key, check_specs=gate_checks(key, GatePolicy(min_auc=0.7)))
+    def evaluation() -> Iterator[dg.MaterializeResult[None]]:
+        page = dg.MetadataValue.url("http://127.0.0.1:4701/#/experiments/1/runs/ab")
+        yield dg.MaterializeResult(metadata={"mlflow_run": page}, check_results=gate_results(verdict))
+
+    job = dg.define_asset_job("card_fraud_retrain", selection=[evaluation], tags={PRODUCT_TAG: "card_fraud"})
+    refusing = dg.Definitions(assets=[evaluation], jobs=[job], executor=patient_executor)
+    with pytest.raises(RunFailed, match=r"evaluation: refused by .* and \d+ more") as failure:
+        run_job(refusing, instance, "card_fraud_retrain")
+    gates = {gate["name"]: gate for gate in failure.value.gates.results}
+    assert list(gates) == [gate.name for gate in verdict.results]
+    assert gates["auc"] == {
+        "name": "auc", "value": 0.6, "comparison": "at_least", "threshold": 0.7, "passed": False
+    }  # fmt: skip
+    render.show_failure(failure.value)
+    said = capsys.readouterr().err
+    assert [line.split()[0] for line in said.splitlines() if line.endswith(("passed", "failed"))] == list(gates)
+    assert "unknown" in said
+    assert "report: http://127.0.0.1:4701/#/experiments/1/runs/ab" in said
+    assert render.failure_json(failure.value, "refused")["gates"] == list(failure.value.gates.results)

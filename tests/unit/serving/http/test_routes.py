@@ -288,6 +288,15 @@ def test_the_state_of_the_online_store_is_described(served: Served) -> None:
     assert served.metric(gauge) == datetime.fromisoformat(until).timestamp()
 
 
+@pytest.mark.parametrize(("last_day", "late"), [("2026-03-01", True), ("2026-02-28", False)])
+def test_a_history_that_has_ended_is_never_late(tmp_path: Path, parts: BundleParts, last_day: str, late: bool) -> None:
+    """The alert on old events asks for a watermark; once the last day is known, there is none to ask for."""
+    with started(tmp_path, replace(parts, policy=replace(parts.policy, last_day=last_day))) as served:
+        shown = served.metric('loopline_events_watermark_seconds{product="loans",source="transactions"}')
+        assert (shown > 0) is late
+        assert '"transactions": "2026-03-01T12:00' in served.get("/products").replace('":"', '": "')
+
+
 def test_a_product_that_refuses_stale_events_answers_503(tmp_path: Path, parts: BundleParts) -> None:
     """The answer says until when events are known, and no decision is recorded."""
     with started(tmp_path, replace(parts, policy=replace(parts.policy, when_stale="refuse"))) as served:

@@ -21,13 +21,7 @@ SETTINGS = replace(
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
-    return Sandbox(
-        database_url=f"sqlite:///{tmp_path}/bank.db",
-        landing=str(tmp_path / "landing"),
-        stream=f"file://{tmp_path}/stream",
-        bureau_data=tmp_path / "bureau",
-        settings=SETTINGS,
-    )
+    return Sandbox(folder=tmp_path, bureau_url="http://127.0.0.1:4703", settings=SETTINGS)
 
 
 def test_the_days_are_those_that_all_of_the_sources_have(sandbox: Sandbox) -> None:
