@@ -16,8 +16,9 @@ from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name, validated_table
-from assets.validation.audit import Audit, ContractCannotRun, audit
+from assets.validation.audit import Audit, audit
 from assets.validation.checks import contract_check, contract_result
+from assets.validation.expectations import ContractCannotRun
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import made_from
@@ -66,7 +67,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             checks=[check],
             version=commit.version,
             days=len(days),
-            quarantined=outcome.quarantine.num_rows,
+            quarantined=sum(day.quarantined for day in outcome.days),
             withheld_without_consent=allowed.withheld,
         )
 
@@ -85,11 +86,14 @@ def _with_consent(product: Product, source: Source, lake: Lake, rows: pa.Table, 
 
 
 def _blocked(product: Product, source: Source, outcome: Audit) -> str:
-    worst = max(outcome.blocked, key=lambda day: day.share)
+    worst = max(outcome.blocked, key=lambda day: (day.share > day.allowed_share, day.share))
     others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
     rules = ", ".join(
         f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4]
     )
+    if worst.failures:
+        failure = worst.failures[0]
+        rules = f"{failure.rule} observed {failure.observed}; {rules}"
     return (
         f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
         f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "

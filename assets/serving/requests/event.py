@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from assets.bundle.contract import SourceRules
-from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.requests.parse import (
     LARGEST_NUMBER,
     RequestError,
@@ -20,6 +19,7 @@ from assets.serving.requests.parse import (
     plain_text,
     shown,
 )
+from assets.vocabulary.base import MAX_STEPS
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
