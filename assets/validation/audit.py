@@ -126,7 +126,7 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date], *, whole_days
     bad = _marked(raw.num_rows, failures)
     return Audit(
         valid=_renamed(contract, frame.filter(pa.array(~bad))),
-        quarantine=pa.concat_tables([_quarantine(contract, raw, failures), _quarantine_days(contract, of_days)]),
+        quarantine=pa.concat_tables([_quarantine(contract, raw, failures), _quarantine_days(of_days)]),
         days=_verdicts(contract, raw["day"], bad, days, of_days),
         failed_by_rule=_by_rule(failures, of_days),
     )
@@ -221,13 +221,16 @@ def _broken_expectations(
     judged = frame.select([*used, "day"]).take(positions)
     rows = [Failure(f.rule, f.column, positions[f.rows]) for f in judge.rows(judged)]
     of_days: list[DayFailure] = []
+    personal = {column.name for column in contract.columns if column.personal}
     if judge.needs_days:
         row_days = np.asarray(judged["day"].to_numpy(), dtype="datetime64[D]")
         for day in days:
             of_day = np.flatnonzero(row_days == np.datetime64(day))
             found, broken = judge.day(judged.take(of_day))
             rows.extend(Failure(f.rule, f.column, positions[of_day[f.rows]]) for f in found)
-            of_days.extend(DayFailure(day, b.rule, b.column, b.observed) for b in broken)
+            of_days.extend(
+                DayFailure(day, b.rule, b.column, _HIDDEN if b.column in personal else b.observed) for b in broken
+            )
     return [failure for failure in rows if len(failure.rows)], of_days
 
 
@@ -270,14 +273,13 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
     return pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table()
 
 
-def _quarantine_days(contract: Contract, failures: Sequence[DayFailure]) -> pa.Table:
-    personal = {column.name for column in contract.columns if column.personal}
+def _quarantine_days(failures: Sequence[DayFailure]) -> pa.Table:
     rows = [
         {
             "row_ref": str(failure.day),
             "rule": failure.rule,
             "column": failure.column,
-            "value": _HIDDEN if failure.column in personal else failure.observed,
+            "value": failure.observed,
             "row": None,
             "day": failure.day,
         }

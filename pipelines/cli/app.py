@@ -13,7 +13,7 @@ import warnings
 
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, services, serving
+from pipelines.cli import approvals, console, inspect, loop, quarantine, services, serving
 from resources.dependencies import outage_of
 from resources.errors import LooplineError
 
@@ -29,6 +29,7 @@ for command in (
     loop.backfill,
     loop.load,
     serving.decide,
+    quarantine.quarantine,
     inspect.export,
     approvals.approve,
     approvals.reject,
