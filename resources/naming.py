@@ -36,6 +36,11 @@ def is_digest(value: object) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
+def is_day(value: object) -> bool:
+    """Whether the value is written as a day, YYYY-MM-DD."""
+    return isinstance(value, str) and _DAY.fullmatch(value) is not None
+
+
 def checked_name(value: str, what: str) -> str:
     """Returns the value if `is_name` holds.
 

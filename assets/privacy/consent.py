@@ -15,10 +15,15 @@ from assets.product import Consent
 
 @dataclass(frozen=True)
 class ConsentResult:
-    """Rows that may be used, and how many were withheld."""
+    """Rows that may be used, and those that were withheld."""
 
     kept: pa.Table
-    withheld: int
+    refused: pa.Table
+
+    @property
+    def withheld(self) -> int:
+        """How many rows were withheld."""
+        return int(self.refused.num_rows)
 
 
 def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> ConsentResult:
@@ -41,7 +46,7 @@ def apply_consent(consent: Consent, rows: pa.Table, consents: pa.Table) -> Conse
     allowed = np.zeros(rows.num_rows, dtype=bool)
     has_entry = last_entry >= 0
     allowed[has_entry] = granted[last_entry[has_entry]]
-    return ConsentResult(rows.filter(pa.array(allowed)), int((~allowed).sum()))
+    return ConsentResult(rows.filter(pa.array(allowed)), rows.filter(pa.array(~allowed)))
 
 
 def _codes(values: pa.ChunkedArray, subjects: pa.Array) -> np.ndarray:

@@ -5,7 +5,8 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 (`assets.vocabulary`).
 """
 
-from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError, load_contract
+from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
+from assets.product.contract_file import load_contract
 from assets.product.policies import (
     DecisionPolicy,
     Direction,

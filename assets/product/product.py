@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from assets.product.agreement import check_agreement, check_consents
-from assets.product.contract import Contract, load_contract
+from assets.product.contract import Contract
+from assets.product.contract_file import load_contract
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,

@@ -3,17 +3,17 @@
 Belongs here: the rules of the lake (contract, types, tokens, consent) applied to messages as they arrive, so that an
 event is the same from the stream and from the table. Does not belong here: reading and storing (`follower.py`).
 
-One rule needs a whole day and is not applied here: a day with too many rows that break the contract is not published.
+Rules that need a whole day are not applied here: expectations on several rows or on days, and that a day with too many
+rows that break the contract is not published.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from assets.features.columns.arrow import MAX_STEPS
 from assets.features.kernel.kernel import Need
 from assets.features.online.load import as_stored
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER, as_raw
@@ -35,7 +35,7 @@ class ConsentsUnknown(LooplineError):
 
 @dataclass(frozen=True)
 class LeftOut:
-    """An event that keeps the contract, but that the online store cannot keep or the kernel cannot sum exactly.
+    """An event that keeps the contract, but that the online store cannot keep.
 
     Attributes:
         place: Place of its message in the stream.
@@ -101,7 +101,7 @@ def accepted(
         return Accepted((), without_time, 0)
     raw_days = [_raw(contract, day, of_day) for day, of_day in by_day.items()]
     raw = pa.concat_tables([table for table, _ in raw_days])
-    outcome = audit(contract, raw, list(by_day))
+    outcome = audit(contract, raw, list(by_day), whole_days=False)
     broken = set(outcome.quarantine["row_ref"].to_pylist())
     row_refs = zip(raw["day"].to_pylist(), raw[ROW_NUMBER].to_pylist(), strict=True)
     ordered = [message for _, of_day in raw_days for message in of_day]
@@ -162,18 +162,9 @@ def _events(
     row_messages = [messages[index] for index in rows[_MESSAGE].to_pylist()]
     events, left_out = [], []
     for row, key, message in zip(stored.to_pylist(), record_keys, row_messages, strict=True):
-        reason = unkeepable(row, stored.schema, entities) or _too_large(contract, row)
+        reason = unkeepable(row, stored.schema, entities)
         if reason is None:
             events.append(NewEvent(row, event_name(contract, key, row["known_at"]), message.arrived_at))
         else:
             left_out.append(LeftOut(message.place, reason))
     return tuple(events), tuple(left_out)
-
-
-def _too_large(contract: Contract, row: Mapping[str, object]) -> str | None:
-    """Names a column whose value is too large to sum exactly, so that decisions would fail; None if all values fit."""
-    for name, step in contract.resolutions.items():
-        value = row.get(name)
-        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * step:
-            return f"column '{name}' holds 2^53 or more steps of its resolution {step:g}; bound it in the contract"
-    return None

@@ -4,7 +4,8 @@ Belongs here: running the audit, writing the quarantine, publishing the valid ro
 blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,8 +17,11 @@ from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name, validated_table
-from assets.validation.audit import Audit, ContractCannotRun, audit
-from assets.validation.checks import contract_check, contract_result
+from assets.validation.audit import Audit, audit
+from assets.validation.balance import DayBalance, balances
+from assets.validation.checks import balance_check, balance_result, contract_check, contract_result
+from assets.validation.expectations import ContractCannotRun
+from assets.validation.reasons import reason_of
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import Reading, made_from
@@ -41,7 +45,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         group_name="validation",
         description=f"{contract.description} Rows that keep the contract; personal data replaced by tokens.",
         kinds={"great_expectations", "deltalake"},
-        check_specs=[contract_check(key, contract)],
+        check_specs=[contract_check(key, contract), balance_check(key)],
     )
     def validated(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], keys: dg.ResourceParam[Keys]
@@ -53,20 +57,28 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             outcome = audit(contract, lake.read(raw, days=days, version=version), days)
         quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
-        check = contract_result(contract, outcome)
+        checks = [contract_result(contract, outcome)]
         if outcome.blocked:
-            yield check
+            yield checks[0]
             raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed, consents = _with_consent(product, source, lake, rows, days[-1])
+        arrived = _raw_rows(lake, raw, days, version)
+        found = balances(
+            days, raw=arrived, validated=allowed.kept, quarantine=outcome.quarantine, withheld=allowed.refused
+        )
+        checks.append(balance_result(found))
+        if not checks[-1].passed:
+            yield from checks
+            raise dg.Failure(description=_unbalanced(product, source, found), allow_retries=False)
         record = {"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})}
         commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
         yield watch.result(
             rows=commit.rows,
-            checks=[check],
+            checks=checks,
             version=commit.version,
             days=len(days),
-            quarantined=outcome.quarantine.num_rows,
+            quarantined=sum(day.quarantined for day in outcome.days),
             withheld_without_consent=allowed.withheld,
         )
 
@@ -82,7 +94,7 @@ def _with_consent(
     """
     consent = product.contract(source.name).consent
     if consent is None:
-        return ConsentResult(rows, 0), {}
+        return ConsentResult(rows, rows.slice(0, 0)), {}
     table = validated_table(product.name, consent.source)
     with permanent(LakeError):
         version = lake.version(table)
@@ -91,15 +103,45 @@ def _with_consent(
     return allowed, {table: Reading(version, before=None)}
 
 
-def _blocked(product: Product, source: Source, outcome: Audit) -> str:
-    worst = max(outcome.blocked, key=lambda day: day.share)
-    others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
-    rules = ", ".join(
-        f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4]
-    )
+def _raw_rows(lake: Lake, raw: str, days: Sequence[date], version: int) -> Counter[date]:
+    """The rows of each day by the log of the raw table: what the run read is held against them."""
+    rows: Counter[date] = Counter()
+    for file in lake.files(raw, days=days, version=version):
+        if file.day is not None:
+            rows[file.day] += file.rows
+    return rows
+
+
+def _unbalanced(product: Product, source: Source, found: Sequence[DayBalance]) -> str:
+    wrong = [day for day in found if day.missing]
+    day = max(wrong, key=lambda balance: abs(balance.missing))
+    others = f" (and {len(wrong) - 1} more days)" if len(wrong) > 1 else ""
     return (
-        f"source {source.name}, day {worst.day}{others}: {worst.quarantined} of {worst.rows} rows break the contract "
-        f"({worst.share:.1%}, allowed {worst.allowed_share:.1%}); {rules}. Nothing was published. See the table "
-        f"{quarantine_name(source.name)}, have the source fixed or the contract changed, then: "
+        f"source {source.name}, day {day.day}{others}: {day.raw} rows arrived, but {day.validated} are valid, "
+        f"{day.quarantined} quarantined and {day.withheld} withheld without consent: {abs(day.missing)} rows "
+        f"{'are nowhere' if day.missing > 0 else 'too many'}. Nothing was published; fetch the day again: "
+        f"loopline backfill {product.name} --from {day.day} --to {day.day}"
+    )
+
+
+def _blocked(product: Product, source: Source, outcome: Audit) -> str:
+    worst = max(outcome.blocked, key=lambda day: (day.share > day.allowed_share, day.share))
+    others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
+    if worst.share > worst.allowed_share:
+        rules = ", ".join(
+            f"{rule}: {count}" for rule, count in sorted(outcome.failed_by_rule.items(), key=lambda r: -r[1])[:4]
+        )
+        broken = (
+            f"{worst.quarantined} of {worst.rows} rows break the contract ({worst.share:.1%}, allowed "
+            f"{worst.allowed_share:.1%}); {rules}"
+        )
+    else:
+        contract = product.contract(source.name)
+        broken = "the day as a whole breaks the contract: " + "; ".join(
+            f"{f.rule} observed {f.observed} ({reason_of(contract, f.rule, f.column)})" for f in worst.failures
+        )
+    return (
+        f"source {source.name}, day {worst.day}{others}: {broken}. Nothing was published. See the rows: loopline "
+        f"quarantine {product.name} {source.name}. Have the source fixed or the contract changed, then: "
         f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
     )

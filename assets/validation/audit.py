@@ -1,28 +1,28 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
-Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, key that cannot be stored, repeated key,
-expectations), the quarantine table, and the verdict on each day. Great Expectations judges the expectations and names
-the rows that fail them. Does not belong here: reading contracts, personal data, the lake.
+Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, not exact, key that cannot be stored,
+repeated key, expectations), the quarantine table, and the verdict on each day. Does not belong here: evaluating
+expectations (`expectations.py`), rules on single values (`values.py`), reading contracts, personal data, the lake.
+
+The verdict on a day depends on that day alone: it is the same within a range.
 """
 
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
+from assets.product.expectations import columns_of, scope_of
 from assets.validation.entity_keys import refused_keys
+from assets.validation.expectations import ContractCannotRun, Judge
 from assets.validation.typing import typed
-from resources.errors import LooplineError
+from assets.validation.values import between_steps, default_dates, out_of_bounds, too_large
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -37,10 +37,6 @@ QUARANTINE_SCHEMA = pa.schema(
 _HIDDEN = "(personal)"
 
 
-class ContractCannotRun(LooplineError):
-    """An expectation of the contract cannot be evaluated; the message names it."""
-
-
 @dataclass(frozen=True)
 class Failure:
     """The rows, by position, that break one rule on one column."""
@@ -51,8 +47,18 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class DayFailure:
+    """An expectation on a whole day that the day fails; `observed` is the figure that was expected otherwise."""
+
+    day: date
+    rule: str
+    column: str
+    observed: str
+
+
+@dataclass(frozen=True)
 class DayVerdict:
-    """Whether a day may be published: its share of quarantined rows is within the contract's limit.
+    """Whether a day may be published: its share of quarantined rows is within the limit, and it fails no expectation.
 
     Not a `Verdict`: the reason is written for a whole run, from its worst day and the rules that all its days broke.
     """
@@ -61,6 +67,7 @@ class DayVerdict:
     rows: int
     quarantined: int
     allowed_share: float
+    failures: tuple[DayFailure, ...] = ()
 
     @property
     def share(self) -> float:
@@ -69,8 +76,8 @@ class DayVerdict:
 
     @property
     def blocked(self) -> bool:
-        """Whether too many rows failed; then no row of the day is published."""
-        return self.share > self.allowed_share
+        """Whether too many rows failed, or the day as a whole; then no row of the day is published."""
+        return self.share > self.allowed_share or bool(self.failures)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ class Audit:
 
     Attributes:
         valid: Rows that keep the contract, typed, with `event_time` and `known_at` under these names, and `day`.
-        quarantine: One row for each row and rule that it breaks (QUARANTINE_SCHEMA); personal values are hidden.
+        quarantine: One row for each row and rule that it breaks (QUARANTINE_SCHEMA); personal values are hidden. A rule
+            that a whole day breaks has one row, whose `row_ref` is the day and whose `value` is the observed figure.
         failed_by_rule: For each broken rule, how many rows broke it.
     """
 
@@ -94,11 +102,12 @@ class Audit:
         return tuple(day for day in self.days if day.blocked)
 
 
-def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
+def audit(contract: Contract, raw: pa.Table, days: Sequence[date], *, whole_days: bool = True) -> Audit:
     """Runs the contract over the raw rows of the given days.
 
     Args:
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
+        whole_days: Whether these are all rows of the days; else expectations on several rows or on days do not apply.
 
     Raises:
         ContractCannotRun: An expectation could not be evaluated (for example, it names a missing column).
@@ -107,16 +116,19 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date]) -> Audit:
     columns, failures = _typed_columns(contract, raw)
     frame = pa.table({**columns, "day": raw["day"]})
     failures.extend(_mistimed(contract, frame))
+    failures.extend(_implausible(contract, frame))
+    failures.extend(_not_exact(contract, frame))
     failures.extend(_not_storable(contract, frame))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
-    failures.extend(_failed_expectations(contract, frame, suspect))
+    rows, of_days = _broken_expectations(contract, frame, suspect, days, whole_days)
+    failures.extend(rows)
     bad = _marked(raw.num_rows, failures)
     return Audit(
         valid=_renamed(contract, frame.filter(pa.array(~bad))),
-        quarantine=_quarantine(contract, raw, failures),
-        days=_verdicts(contract, raw["day"], bad, days),
-        failed_by_rule={f"{f.rule}({f.column})" if f.column else f.rule: len(f.rows) for f in failures},
+        quarantine=pa.concat_tables([_quarantine(contract, raw, failures), _quarantine_days(of_days)]),
+        days=_verdicts(contract, raw["day"], bad, days, of_days),
+        failed_by_rule=_by_rule(failures, of_days),
     )
 
 
@@ -160,6 +172,32 @@ def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
     return [failure for failure in failures if len(failure.rows)]
 
 
+def _implausible(contract: Contract, frame: pa.Table) -> list[Failure]:
+    """Rows with a time that its contract's bounds exclude; one that another system writes for no time has its own rule.
+
+    A time that the contract's own bounds allow is no default date.
+    """
+    failures = []
+    for column in contract.columns:
+        if column.type == "timestamp":
+            beyond = out_of_bounds(contract, column, frame[column.name])
+            default = default_dates(frame[column.name])
+            failures.append(Failure("time_is_no_default", column.name, np.flatnonzero(beyond & default)))
+            failures.append(Failure("time_is_within_bounds", column.name, np.flatnonzero(beyond & ~default)))
+    return [failure for failure in failures if len(failure.rows)]
+
+
+def _not_exact(contract: Contract, frame: pa.Table) -> list[Failure]:
+    """Rows with a number that the kernel cannot add exactly: too large for its resolution, or between two steps."""
+    failures = []
+    for name, resolution in contract.resolutions.items():
+        large = too_large(frame[name], resolution)
+        failures.append(Failure("number_can_be_summed", name, np.flatnonzero(large)))
+        between = between_steps(frame[name], resolution) & ~large
+        failures.append(Failure("number_fits_resolution", name, np.flatnonzero(between)))
+    return [failure for failure in failures if len(failure.rows)]
+
+
 def _not_storable(contract: Contract, frame: pa.Table) -> list[Failure]:
     """Rows whose entity key the online store refuses: training would count events that no decision sees."""
     texts = [c.name for c in contract.columns if c.name in contract.entity_keys and c.type == "string"]
@@ -167,69 +205,33 @@ def _not_storable(contract: Contract, frame: pa.Table) -> list[Failure]:
     return [failure for failure in failures if len(failure.rows)]
 
 
-def _failed_expectations(contract: Contract, frame: pa.Table, suspect: np.ndarray) -> list[Failure]:
-    """Rows that fail an expectation, by Great Expectations, among those that broke no rule before."""
-    positions = np.flatnonzero(~suspect)
-    if not contract.expectations or not len(positions):
-        return []
-    used = sorted({str(v) for e in contract.expectations for k, v in e["kwargs"].items() if k.startswith("column")})
+def _broken_expectations(
+    contract: Contract, frame: pa.Table, suspect: np.ndarray, days: Sequence[date], whole_days: bool
+) -> tuple[list[Failure], list[DayFailure]]:
+    """The rows and the days that fail an expectation, among the rows that broke no rule before."""
+    rules = [e for e in contract.expectations if whole_days or scope_of(e) == "row"]
+    used = sorted({name for rule in rules for name in columns_of(rule)})
     unknown = [name for name in used if name not in frame.column_names]
     if unknown:
         raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, not among its columns")
-    failures = []
-    for result in _expectation_results(contract, frame.select(used).take(positions).to_pandas()):
-        config = result.expectation_config
-        if not result.success and "unexpected_index_list" not in result.result:
-            raise ContractCannotRun(
-                f"contract {contract.source}: {config.type} of {_columns(config.kwargs)} cannot be evaluated"
-                f"{_why(contract, config.kwargs, result.exception_info)}; fix it in contracts/{contract.file}"
+    if not rules:
+        return [], []
+    positions = np.flatnonzero(~suspect)
+    judge = Judge(contract.source, rules)
+    judged = frame.select([*used, "day"]).take(positions)
+    rows = [Failure(f.rule, f.column, positions[f.rows]) for f in judge.rows(judged)]
+    of_days: list[DayFailure] = []
+    personal = {column.name for column in contract.columns if column.personal}
+    if judge.needs_days:
+        row_days = np.asarray(judged["day"].to_numpy(), dtype="datetime64[D]")
+        for day in days:
+            of_day = np.flatnonzero(row_days == np.datetime64(day))
+            found, broken = judge.day(judged.take(of_day))
+            rows.extend(Failure(f.rule, f.column, positions[of_day[f.rows]]) for f in found)
+            of_days.extend(
+                DayFailure(day, b.rule, b.column, _HIDDEN if b.column in personal else b.observed) for b in broken
             )
-        rows = positions[np.asarray(result.result.get("unexpected_index_list", []), dtype=np.int64)]
-        column = config.kwargs.get("column") or config.kwargs.get("column_A") or ""
-        if len(rows):
-            failures.append(Failure(config.type, column, rows))
-    return failures
-
-
-def _columns(kwargs: Mapping[str, Any]) -> str:
-    names = [value for name, value in kwargs.items() if name.startswith("column") and value]
-    return ", ".join(str(name) for value in names for name in (value if isinstance(value, list) else [value]))
-
-
-def _why(contract: Contract, kwargs: Mapping[str, Any], info: Mapping[str, Any]) -> str:
-    """The message of the failed evaluation; empty where it could quote a personal value or an entity key."""
-    private = {c.name for c in contract.columns if c.personal} | set(contract.entity_keys)
-    if private & set(_columns(kwargs).split(", ")):
-        return ""
-    # One error, or one for each metric.
-    infos = [info] if "exception_message" in info else list(info.values())
-    messages = dict.fromkeys(str(one["exception_message"]).strip() for one in infos if one.get("exception_message"))
-    return f" ({'; '.join(messages)[:300]})" if messages else ""
-
-
-def _expectation_results(contract: Contract, frame: pd.DataFrame) -> Sequence[Any]:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at the first import; no usage data leave the machine
-    main = sys.modules["__main__"]
-    if not hasattr(main, "__file__"):
-        # The import below imports PySpark, which takes a process without `__file__` (a run's worker) for its doctests
-        # and ends it.
-        main.__file__ = __file__
-    import great_expectations as gx  # takes half a second: only where a contract runs
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
-
-    # Without these defaults each context would leave a folder of documentation pages behind.
-    settings = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False))
-    context = gx.get_context(mode="ephemeral", project_config=settings)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("rows").add_dataframe_asset(contract.source)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    # Each expectation only names its failing rows; their share is judged by day, in `_verdicts`.
-    suite = gx.ExpectationSuite(name=contract.source, expectations=[dict(e) for e in contract.expectations])
-    return list(batch.validate(suite, result_format="COMPLETE").results)
+    return [failure for failure in rows if len(failure.rows)], of_days
 
 
 def _marked(rows: int, failures: Sequence[Failure]) -> np.ndarray:
@@ -271,12 +273,45 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
     return pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table()
 
 
+def _quarantine_days(failures: Sequence[DayFailure]) -> pa.Table:
+    rows = [
+        {
+            "row_ref": str(failure.day),
+            "rule": failure.rule,
+            "column": failure.column,
+            "value": failure.observed,
+            "row": None,
+            "day": failure.day,
+        }
+        for failure in failures
+    ]
+    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+
+
+def _by_rule(failures: Sequence[Failure], of_days: Sequence[DayFailure]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for rule, column, rows in [(f.rule, f.column, len(f.rows)) for f in failures] + [
+        (f.rule, f.column, 1) for f in of_days
+    ]:
+        name = f"{rule}({column})" if column else rule
+        counts[name] = counts.get(name, 0) + rows
+    return counts
+
+
 def _verdicts(
-    contract: Contract, day: pa.ChunkedArray, bad: np.ndarray, days: Sequence[date]
+    contract: Contract, day: pa.ChunkedArray, bad: np.ndarray, days: Sequence[date], of_days: Sequence[DayFailure]
 ) -> tuple[DayVerdict, ...]:
     table = pa.table({"day": day, "bad": pa.array(bad.astype(np.int64))}).group_by("day")
     counts = {
         row["day"]: (row["bad_count"], row["bad_sum"])
         for row in table.aggregate([("bad", "count"), ("bad", "sum")]).to_pylist()
     }
-    return tuple(DayVerdict(d, *counts.get(d, (0, 0)), allowed_share=contract.max_quarantined) for d in days)
+    return tuple(
+        DayVerdict(
+            d,
+            *counts.get(d, (0, 0)),
+            allowed_share=contract.max_quarantined,
+            failures=tuple(failure for failure in of_days if failure.day == d),
+        )
+        for d in days
+    )

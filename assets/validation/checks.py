@@ -1,13 +1,19 @@
 """Checks of validation, built from contracts.
 
-Belongs here: the spec and the result of the check `contract` of each `validated_<source>`. Does not belong here:
-running a contract (`audit.py`).
+Belongs here: the specs and the results of the checks `contract` and `balance` of each `validated_<source>`. Does not
+belong here: running a contract (`audit.py`), counting rows (`balance.py`).
 """
+
+from collections.abc import Sequence
 
 import dagster as dg
 
 from assets.product import Contract
 from assets.validation.audit import Audit
+from assets.validation.balance import DayBalance
+
+_LISTED = 10
+"""The largest number of days that a result lists."""
 
 
 def contract_check(key: dg.AssetKey, contract: Contract) -> dg.AssetCheckSpec:
@@ -35,3 +41,33 @@ def contract_result(contract: Contract, outcome: Audit) -> dg.AssetCheckResult:
             "blocked_days": dg.MetadataValue.json([str(day.day) for day in outcome.blocked]),
         },
     )
+
+
+def balance_check(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The blocking check that no row is lost."""
+    return dg.AssetCheckSpec(
+        "balance",
+        asset=key,
+        blocking=True,
+        description="The raw rows of each day are those published, quarantined or withheld without consent.",
+    )
+
+
+def balance_result(found: Sequence[DayBalance]) -> dg.AssetCheckResult:
+    """The result of the check, from the balances of a run's days."""
+    wrong = [day for day in found if day.missing]
+    return dg.AssetCheckResult(
+        check_name="balance",
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{len(wrong)} of {len(found)} days do not balance" if wrong else f"{len(found)} days balance",
+        metadata={
+            **{name: sum(getattr(day, name) for day in found) for name in _FIGURES},
+            "unbalanced_days": dg.MetadataValue.json(
+                [{name: str(getattr(day, name)) for name in ("day", *_FIGURES, "missing")} for day in wrong[:_LISTED]]
+            ),
+        },
+    )
+
+
+_FIGURES = ("raw", "validated", "quarantined", "withheld")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from assets.vocabulary.conditions import FeatureError, checked
 from assets.vocabulary.times import AS_OF, SEQUENCE, TIMES
 
+MAX_STEPS = 2**53
+"""From this number on, a double cannot distinguish neighbouring steps of a resolution."""
 DAY = "day"
 """The partition column of the lake's tables."""
 RESERVED = (AS_OF, DAY, *TIMES, SEQUENCE)

@@ -14,7 +14,7 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, render, services, serving
+from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -32,6 +32,7 @@ for command in (
     loop.backfill,
     loop.load,
     serving.decide,
+    quarantine.quarantine,
     inspect.export,
     approvals.approve,
     approvals.reject,

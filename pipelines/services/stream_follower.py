@@ -19,7 +19,7 @@ from types import FrameType
 
 from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
-from assets.validation.audit import ContractCannotRun
+from assets.validation.expectations import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems

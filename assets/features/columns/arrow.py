@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.vocabulary import FeatureError, Predicate
+from assets.vocabulary.base import MAX_STEPS
 from resources.errors import listed
 
-MAX_STEPS = 2**53
-"""From this number on, a double cannot distinguish neighbouring steps of a resolution."""
 _CLOSE = 2**20
 """A lookup table of this many bytes stays in the cache of a processor's core."""
 

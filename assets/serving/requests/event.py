@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from assets.bundle.contract import SourceRules
-from assets.features.columns.arrow import MAX_STEPS
 from assets.serving.requests.parse import (
     LARGEST_NUMBER,
     RequestError,
@@ -19,6 +18,7 @@ from assets.serving.requests.parse import (
     plain_text,
 )
 from assets.serving.requests.wording import field_is
+from assets.vocabulary.base import MAX_STEPS
 from assets.vocabulary.times import TIMES
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)

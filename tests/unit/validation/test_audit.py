@@ -1,7 +1,7 @@
 """Audit: rows that break the contract are quarantined with the reason, and too many of them block the day."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,8 @@ import pytest
 
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
-from assets.validation.audit import Audit, ContractCannotRun, audit
+from assets.validation.audit import Audit, audit
+from assets.validation.expectations import ContractCannotRun
 from resources.lake.content import content_hash
 from resources.sources.readers import DayRows
 
@@ -77,6 +78,14 @@ def test_good_rows_are_typed_and_the_times_get_their_names() -> None:
         ({"amount": "-1"}, "expect_column_values_to_be_between", "amount"),
         ({"kind": "c"}, "expect_column_values_to_be_in_set", "kind"),
         ({"at": "2026-01-02T10:00:00.000001Z"}, "known_at_is_not_before_event_time", "seen"),
+        ({"at": "0001-01-01T00:00:00Z"}, "time_is_no_default", "at"),
+        ({"at": "1753-01-01"}, "time_is_no_default", "at"),
+        ({"at": "1899-12-30T00:00:00+01:00"}, "time_is_no_default", "at"),
+        ({"at": "1970-01-01T01:00:00+01:00"}, "time_is_no_default", "at"),
+        ({"at": "1969-07-20T20:17:40Z"}, "time_is_within_bounds", "at"),
+        ({"amount": "1e17"}, "number_can_be_summed", "amount"),
+        ({"amount": "-90071992547409.92"}, "number_can_be_summed", "amount"),
+        ({"amount": "1.005"}, "number_fits_resolution", "amount"),
         ({"seen": "2026-01-03T00:00:00Z"}, "known_at_is_on_its_day", "seen"),
         ({"at": "2026-01-01T10:00:00Z", "seen": "2026-01-01T23:59:59.999999Z"}, "known_at_is_on_its_day", "seen"),
     ],
@@ -87,6 +96,30 @@ def test_a_broken_row_is_quarantined_with_rule_and_value(change: dict[str, str],
     assert (quarantined["row_ref"], quarantined["rule"], quarantined["column"]) == ("2026-01-02#1", rule, column)
     assert quarantined["value"] == {**row(id="2"), **change}[column]
     assert outcome.valid["id"].to_pylist() == ["1"]
+
+
+def test_a_time_at_the_end_of_the_calendar_is_a_default_date() -> None:
+    """It also lies after the time at which the row was known."""
+    outcome = run([row(), row(id="2", at="9999-12-31T23:59:59Z"), row(id="3", at="9999-12-31")])
+    found = {(r["row_ref"], r["rule"]) for r in outcome.quarantine.to_pylist()}
+    assert ("2026-01-02#2", "time_is_no_default") in found
+    assert ("2026-01-02#1", "time_is_within_bounds") in found
+    assert outcome.valid["id"].to_pylist() == ["1"]
+
+
+def test_bounds_of_the_contract_widen_those_of_every_contract() -> None:
+    """A default date within them is a time like any other, and a time beyond them is not allowed."""
+    columns = tuple(
+        replace(c, earliest=datetime(1970, 1, 1, tzinfo=UTC)) if c.name == "at" else c for c in contract().columns
+    )
+    rows = [row(at="1970-01-01"), row(id="2", at="1969-12-31T23:59:59Z")]
+    assert run(rows, columns=columns).valid["id"].to_pylist() == ["1"]
+
+
+@pytest.mark.parametrize("amount", ["0.30000000000000004", "1.1500000000000001", "90071992547409.91", "-3", "57.16"])
+def test_a_number_that_is_a_step_but_for_the_noise_of_arithmetic_is_valid(amount: str) -> None:
+    """A source that adds cents as floating numbers writes such numbers."""
+    assert run([row(amount=amount)], expectations=()).quarantine.num_rows == 0
 
 
 def test_a_correction_is_a_row_of_its_own_where_the_contract_allows_it() -> None:
@@ -104,14 +137,16 @@ def test_a_day_is_the_same_alone_and_beside_a_bad_one() -> None:
     """What is unreadable on one day of a run changes no value of another day's content."""
     schema = pa.schema([(name, pa.string()) for name in contract().names])
     then = T.replace("-02T", "-03T")
+    columns = tuple(replace(column, resolution=None) for column in contract().columns)
+    terms = contract(columns=columns)
     long = row(amount="0.13436424411240122", count="1234567890123456789")
     bad = row(amount="ten", count="many", at=then, seen=then)
     good, other = (
-        as_raw(contract(), DayRows(day, pa.Table.from_pylist([one], schema=schema))).table
+        as_raw(terms, DayRows(day, pa.Table.from_pylist([one], schema=schema))).table
         for day, one in ((DAY, long), (NEXT, bad))
     )
-    alone = audit(contract(), good, [DAY]).valid
-    among = audit(contract(), pa.concat_tables([good, other]), [DAY, NEXT]).valid
+    alone = audit(terms, good, [DAY]).valid
+    among = audit(terms, pa.concat_tables([good, other]), [DAY, NEXT]).valid
     assert content_hash(among) == content_hash(alone)
     assert alone["count"].to_pylist() == [1234567890123456789]
 

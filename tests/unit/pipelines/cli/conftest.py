@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cli import app, approvals, console, inspect, loop, services, serving
+from pipelines.cli import app, approvals, console, inspect, loop, quarantine, services, serving
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 
@@ -31,7 +31,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def use(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes it the environment of every command."""
-    for module in (approvals, inspect, loop, services, serving):
+    for module in (approvals, inspect, loop, quarantine, services, serving):
         monkeypatch.setattr(module, "load_environment", lambda: environment)
 
 

@@ -1,0 +1,75 @@
+"""Rules on single values that hold without an expectation: plausible times, numbers that can be added exactly.
+
+Belongs here: default dates of other systems, bounds of times, resolutions. Does not belong here: reading text as values
+(`typing.py`), expectations (`expectations.py`), quarantining rows (`audit.py`).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.product import Column, Contract
+from assets.vocabulary.base import MAX_STEPS
+
+_DEFAULT_DATES = ("0001-01-01", "1601-01-01", "1753-01-01", "1858-11-17", "1899-12-30", "1899-12-31", "1900-01-01",
+                  "1970-01-01", "9999-12-31")  # fmt: skip
+"""What .NET, Windows, SQL Server, VMS, spreadsheets and Unix write for a time that is not known, and for ever."""
+_ZONES = timedelta(hours=14)
+"""The largest offset of a time zone: midnight there is within so many hours of midnight in UTC."""
+_NOISE = 1e-6
+"""A share of a step: what the arithmetic of a source may leave behind, as in 0.30000000000000004."""
+
+
+def default_dates(times: pa.ChunkedArray) -> np.ndarray:
+    """Marks midnight, in any time zone, of the default dates of other systems: bool [rows]; False where missing."""
+    micros, valid = _micros(times)
+    found = np.zeros(len(micros), dtype=bool)
+    for text in _DEFAULT_DATES:
+        midnight = int(np.datetime64(text, "us").astype(np.int64))
+        near = valid & (np.abs(micros - midnight) <= int(_ZONES / timedelta(microseconds=1)))
+        # Offsets of time zones are whole quarters of an hour; times of day beside them are real.
+        found |= near & ((micros - midnight) % 900_000_000 == 0)
+    return found
+
+
+def out_of_bounds(contract: Contract, column: Column, times: pa.ChunkedArray) -> np.ndarray:
+    """Marks times before the earliest or after the latest that the contract allows: bool [rows]."""
+    micros, valid = _micros(times)
+    earliest, latest = contract.bounds(column)
+    broken = np.zeros(len(micros), dtype=bool)
+    if earliest is not None:
+        broken |= micros < _micro(earliest)
+    if latest is not None:
+        broken |= micros > _micro(latest)
+    return broken & valid
+
+
+def too_large(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
+    """Marks numbers of 2^53 or more steps of the resolution, which cannot be added exactly: bool [rows]."""
+    values, valid = _floats(numbers)
+    return valid & (np.abs(values) >= MAX_STEPS * resolution)
+
+
+def between_steps(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
+    """Marks numbers that are no whole number of steps of the resolution: bool [rows]."""
+    values, valid = _floats(numbers)
+    steps = values / resolution
+    off = np.abs(steps - np.rint(steps))
+    # A large number is as close to its step as a double can be.
+    return valid & (off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
+
+
+def _floats(numbers: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    valid = np.asarray(pc.is_valid(numbers).to_numpy())
+    return np.asarray(pc.fill_null(numbers, 0).to_numpy(), dtype=np.float64), valid
+
+
+def _micros(times: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    valid = np.asarray(pc.is_valid(times).to_numpy())
+    return np.asarray(pc.fill_null(times.cast(pa.int64()), 0).to_numpy()), valid
+
+
+def _micro(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

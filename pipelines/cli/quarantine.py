@@ -1,0 +1,83 @@
+"""The command about refused rows: `quarantine`.
+
+Belongs here: its arguments, output and exit status. Does not belong here: counting and validating again
+(`pipelines.operations.quarantine`).
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli import console
+from pipelines.cli.arguments import FirstDayIfAny, Json, LastDayIfAny, ProductName
+from resources.dependencies import require
+from resources.environments import load_environment
+from resources.naming import checked_day
+
+if TYPE_CHECKING:
+    from pipelines.operations.quarantine import Readmission, RefusedRows
+
+
+def quarantine(
+    product: ProductName,
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="One source; all by default.")] = None,
+    first: FirstDayIfAny = None,
+    last: LastDayIfAny = None,
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Validate the days of the rows again, under the present contract.")
+    ] = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="With --readmit: fetch the days from the corrected source first.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="With --readmit: your name; it is recorded.")] = "",
+    reason: Annotated[str, typer.Option(help="With --readmit: what was fixed; it is recorded.")] = "",
+    json_: Json = False,
+) -> None:
+    """Rows that were refused, by rule and day, with the reason; --readmit after a fix."""
+    from pipelines.operations import quarantine as operation
+    from pipelines.products import load_product
+    from resources.lake import Lake
+
+    if reread and not readmit:
+        raise typer.BadParameter("--reread goes with --readmit")
+    if readmit and not (source and by.strip() and reason.strip()):
+        raise typer.BadParameter("--readmit needs SOURCE, --by NAME and --reason TEXT")
+    environment, found = load_environment(), load_product(product)
+    require(environment, "lake")
+    days = (None if first is None else checked_day(first), None if last is None else checked_day(last))
+    result: dict[str, object] = {"product": product}
+    to = console.results(json_)
+    if readmit and source:
+        done = operation.readmit(
+            found, environment, source, *days, reread=reread, by=by, reason=reason, progress=console.say
+        )
+        console.say(_readmitted(product, done), to, mark="done")
+        result["readmitted"] = done.to_dict()
+    rows = operation.refused_rows(found, Lake(environment.lake), source, *days)
+    _show(rows, json_)
+    if json_:
+        console.print_json({**result, "rules": [row.to_dict() for row in rows]})
+
+
+def _readmitted(product: str, done: "Readmission") -> str:
+    return (
+        f"{done.source}: {len(done.days)} days validated again, {done.before:,} rows were quarantined, {done.after:,} "
+        f"are now; what was made from these days is made again by: loopline run {product}"
+    )
+
+
+def _show(rows: "tuple[RefusedRows, ...]", json_: bool) -> None:
+    to = console.results(json_)
+    if not rows:
+        console.say("no row is quarantined", to)
+        return
+    console.table(
+        ["source", "rule", "column", "rows", "days", "first", "last", "reason"],
+        [
+            [r.source, r.rule, r.column, f"{r.rows:,}" if r.rows else "whole day", len(r.days), min(r.days),
+             max(r.days), r.reason]
+            for r in rows
+        ],
+        to,
+        right=["rows", "days"],
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""Rows that were refused: `loopline quarantine`.
+
+Belongs here: counting quarantined rows by rule and day, and validating their days again after a fix. Does not belong
+here: the rules (`assets.validation.audit`), output (`pipelines.cli`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.governance.audit_database import open_audit
+from assets.product import Product
+from assets.product.names import quarantine_name, raw_name, table_name, validated_name
+from assets.validation.reasons import reason_of
+from pipelines.operations.fill_sandbox import Progress
+from pipelines.operations.product_jobs import ProductJobs
+from pipelines.operations.run_job import dagster_instance
+from pipelines.operations.source_days import readable_days
+from resources.environments import Environment
+from resources.errors import LooplineError
+from resources.lake import Lake
+from resources.naming import is_day
+
+
+class NothingToReadmit(LooplineError):
+    """No row is quarantined where rows should be admitted again; the message says where."""
+
+
+@dataclass(frozen=True)
+class RefusedRows:
+    """The rows of one source that broke one rule on one column; values are not repeated.
+
+    Attributes:
+        reason: What the rule means.
+        days: How many rows of each day, by day; 0 where the day as a whole broke the rule.
+    """
+
+    source: str
+    rule: str
+    column: str
+    reason: str
+    days: dict[date, int]
+
+    @property
+    def rows(self) -> int:
+        """The rows of all days."""
+        return sum(self.days.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        days = {str(day): rows for day, rows in self.days.items()}
+        return {
+            "source": self.source, "rule": self.rule, "column": self.column, "reason": self.reason, "rows": self.rows,
+            "days": days,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Readmission:
+    """What validating the quarantined days of a source again did.
+
+    Attributes:
+        days: The days that were validated again.
+        before, after: Quarantined rows of these days.
+    """
+
+    source: str
+    days: tuple[date, ...]
+    before: int
+    after: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "source": self.source,
+            "days": [str(day) for day in self.days],
+            "quarantined_before": self.before,
+            "quarantined_after": self.after,
+        }
+
+
+def refused_rows(
+    product: Product, lake: Lake, source: str | None, first: date | None, last: date | None
+) -> tuple[RefusedRows, ...]:
+    """The quarantined rows of a product, by source, rule and column.
+
+    Args:
+        source: One source; `None` for all.
+        first, last: The days to look at; `None` for the first and the last.
+
+    Raises:
+        ProductError: The product has no source of that name.
+        DamagedPartition: The quarantine cannot be read.
+    """
+    sources = [product.source(source)] if source else list(product.sources)
+    found = []
+    for one in sources:
+        contract = product.contract(one.name)
+        counts: dict[tuple[str, str], dict[date, int]] = {}
+        for row in _entries(lake, product, one.name, first, last).to_pylist():
+            days = counts.setdefault((row["rule"], row["column"]), {})
+            days[row["day"]] = days.get(row["day"], 0) + (0 if is_day(row["row_ref"]) else 1)
+        for (rule, column), days in sorted(counts.items()):
+            found.append(RefusedRows(one.name, rule, column, reason_of(contract, rule, column), days))
+    return tuple(found)
+
+
+def readmit(
+    product: Product,
+    environment: Environment,
+    source: str,
+    first: date | None,
+    last: date | None,
+    *,
+    reread: bool,
+    by: str,
+    reason: str,
+    progress: Progress,
+) -> Readmission:
+    """Validates the days with quarantined rows again, under the present contract, and records who asked for it.
+
+    What was made from these days is stale then: `loopline run` makes it again.
+
+    Args:
+        reread: Whether the days are fetched from the source again first, because the source was corrected.
+
+    Raises:
+        NothingToReadmit: No row of the source is quarantined on these days.
+        AuditLogError: The name or the reason is empty.
+        RunFailed: A day still breaks the contract as a whole; the days of its run stay as they were.
+    """
+    lake = Lake(environment.lake)
+    entries = _entries(lake, product, product.source(source).name, first, last)
+    days = tuple(sorted(set(entries["day"].to_pylist())))
+    if not days:
+        raise NothingToReadmit(f"{product.name}: no row of {source} is quarantined on these days; nothing was run")
+    before = _rows(entries)
+    log = open_audit(environment.records)
+    details = {"source": source, "days": [str(day) for day in days], "quarantined": before, "reread": reread}
+    log.append(
+        actor=by, action="readmit", product=product.name, version="", reason=reason, at=datetime.now(UTC),
+        details=details,
+    )  # fmt: skip
+    assets = [raw_name(source)] if reread else []
+    with ExitStack() as stack:
+        if reread:
+            stack.enter_context(readable_days(product, environment, (days[0], days[-1]), progress))
+        instance = stack.enter_context(dagster_instance(environment))
+        jobs = ProductJobs(product, instance, lake)
+        for run in _runs(days):
+            jobs.run_assets([*assets, validated_name(source)], run)
+    after = _rows(_entries(lake, product, source, days[0], days[-1]))
+    log.append(
+        actor=by, action="readmitted", product=product.name, version="", reason=reason, at=datetime.now(UTC),
+        details={**details, "quarantined": after},
+    )  # fmt: skip
+    return Readmission(source, days, before, after)
+
+
+def _entries(lake: Lake, product: Product, source: str, first: date | None, last: date | None) -> pa.Table:
+    """`row_ref`, `rule`, `column` and `day` of the entries of a source's quarantine."""
+    table = table_name(product.name, quarantine_name(source))
+    names = ["row_ref", "rule", "column", "day"]
+    if not lake.exists(table):
+        return pa.table({**{name: pa.array([], pa.string()) for name in names[:3]}, "day": pa.array([], pa.date32())})
+    days = [day for day in lake.days(table) if (first or date.min) <= day <= (last or date.max)]
+    return lake.read(table, days=days, columns=names)
+
+
+def _rows(entries: pa.Table) -> int:
+    """The rows among the entries; a row that breaks several rules counts once."""
+    return sum(not is_day(reference) for reference in pc.unique(entries["row_ref"]).to_pylist())
+
+
+def _runs(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """The days as ranges of consecutive days: the days between them are not touched."""
+    start = days[0]
+    for day, following in zip(days, [*days[1:], None], strict=True):
+        if following != day + timedelta(days=1):
+            yield start, day
+            start = following or day
