@@ -211,7 +211,7 @@ def _addresses(file: Path) -> Mapping[str, str | bool]:
         raise UnknownEnvironment(str(error)) from error
     if not isinstance(text, Mapping):
         raise UnknownEnvironment(f"{file} is {text!r}; write its addresses as NAME: VALUE")
-    known = {name for name in Environment.model_fields if name not in ("name", "home", "ports")}
+    known = {name for name in Environment.model_fields if name not in ("name", "home", "ports", "connections")}
     for name, faults in (("lacks", known - set(text)), ("has unknown keys", set(text) - known)):
         if faults:
             raise UnknownEnvironment(f"{file} {name} {', '.join(sorted(map(str, faults)))}")
