@@ -104,7 +104,8 @@ def draft_product(
         RoleUnclear: A role cannot be guessed, or a sample lacks the column that joins it.
     """
     table, column = _label_place(samples, given)
-    roles = roles_of(samples[0].facts, _without_source(given, table), with_label=table is samples[0])
+    own = table is samples[0]
+    roles = roles_of(samples[0].facts, replace(given, label=column if own else ""), with_label=own)
     label = roles.label or _column(table, column)
     guessed = list(roles.guessed)
     if label_delay is None:
@@ -145,10 +146,6 @@ def _label_place(samples: Sequence[Sample], given: Given) -> tuple[Sample, str]:
         if sample.name == source:
             return sample, column
     raise RoleUnclear(f"--label {given.label}: no sample is named {source}; there are {_listed(samples)}")
-
-
-def _without_source(given: Given, table: Sample) -> Given:
-    return replace(given, label=given.label.removeprefix(f"{table.name}."))
 
 
 def _column(sample: Sample, name: str) -> ColumnFacts:

@@ -116,8 +116,8 @@ def _source(source: SourceDraft) -> str:
 
 
 def _spine(draft: Draft) -> str:
-    passthrough = "".join(f"{_text(c.name)}, " for c in draft.roles.protected).rstrip()
-    kept = f", passthrough=({passthrough})" if passthrough else ""
+    names = [_text(c.name) for c in draft.roles.protected]
+    kept = f", passthrough=({', '.join(names)}{',' if len(names) == 1 else ''})" if names else ""
     return f"Spine(source={_text(draft.spine.name)}, row_id={_text(draft.roles.row_id.name)}{kept})"
 
 

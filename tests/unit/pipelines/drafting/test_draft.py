@@ -1,0 +1,142 @@
+"""The draft of a product: from files to the text of its folder, which Python and the contracts' reader understand."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.product.contract_file import load_contract
+from assets.vocabulary import FeatureSet
+from pipelines.drafting.draft import Draft, draft_product
+from pipelines.drafting.render import files_of
+from pipelines.drafting.roles import Given, RoleUnclear
+from pipelines.drafting.sample import SampleUnreadable, read_sample
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+FIRST = datetime(2026, 6, 1)
+
+
+def write(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]], delimiter: str = ",") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="") as lines:
+        csv.writer(lines, delimiter=delimiter).writerows([header, *rows])
+    return file
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """A thousand orders of fifty customers over a hundred days."""
+    rows = [
+        (
+            f"O{n}",
+            f"C{n % 50}",
+            FIRST + timedelta(hours=2.4 * n),
+            f"{n % 97}.50",
+            "web" if n % 3 else "app",
+            int(n % 5 == 0),
+        )
+        for n in range(1000)
+    ]
+    return write(
+        tmp_path / "data" / "orders.csv",
+        ("Order ID", "customer_id", "ordered_at", "amount", "channel", "returned"),
+        rows,
+    )
+
+
+def draft(*places: Path, given: Given, delay: int | None = 7) -> Draft:
+    samples = [read_sample(str(place)) for place in places]
+    return draft_product("shop", samples, given, label_delay=None if delay is None else timedelta(days=delay), now=NOW)
+
+
+def loaded(files: dict[str, str], folder: Path) -> FeatureSet:
+    """Every module compiles, every contract is read; the features, as Python runs their module."""
+    for path, text in files.items():
+        if path.endswith(".py"):
+            compile(text, path, "exec")
+        if path.startswith("contracts/"):
+            (folder / "contracts").mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+            load_contract(folder / path)
+    names: dict[str, object] = {}
+    exec(files["features.py"], names)
+    features = names["FEATURES"]
+    assert isinstance(features, FeatureSet)
+    return features
+
+
+def test_one_table_becomes_its_rows_and_their_labels_which_are_known_later(orders: Path, tmp_path: Path) -> None:
+    found = draft(orders, given=Given(label="returned"))
+    assert [source.name for source in found.sources] == ["orders", "orders_labels"]
+    assert (found.spine.known_after, found.labels.known_after) == (timedelta(0), timedelta(days=7))
+    assert (found.first, found.last) == (date(2026, 6, 1), date(2026, 9, 15))
+    assert [c.name for c in found.request] == ["amount", "channel"]
+    files = dict(files_of(found))
+    assert 'original: "Order ID"' in files["contracts/orders.yaml"]
+    assert "returned" not in files["contracts/orders.yaml"]
+    assert "end=date(2026, 9, 15)" in files["product.py"]
+    features = loaded(files, tmp_path)
+    assert {"amount", "channel", "customer_orders_7d", "customer_returned_share_30d"} <= set(features.names)
+
+
+def test_history_that_goes_on_has_no_end(orders: Path) -> None:
+    samples = [read_sample(str(orders))]
+    given = Given(label="returned")
+    going_on = draft_product("shop", samples, given, label_delay=timedelta(0), now=datetime(2026, 9, 10, tzinfo=UTC))
+    assert going_on.last is None
+    assert "end=" not in files_of(going_on)["product.py"]
+
+
+def test_a_label_table_and_other_events_are_joined_by_their_columns(orders: Path, tmp_path: Path) -> None:
+    visits = [(f"C{n % 50}", FIRST + timedelta(hours=5 * n), f"{n % 7}.25") for n in range(400)]
+    returns = [(f"O{n}", FIRST + timedelta(hours=2.4 * n, days=9), int(n % 4 == 0)) for n in range(1000)]
+    found = draft(
+        orders,
+        write(tmp_path / "visits.csv", ("customer_id", "visited_at", "minutes"), visits),
+        write(tmp_path / "returns.csv", ("Order ID", "known", "came_back"), returns),
+        given=Given(label="returns.came_back", entities=("customer_id",)),
+    )
+    assert [source.name for source in found.sources] == ["orders", "returns", "visits"]
+    features = loaded(dict(files_of(found)), tmp_path)
+    assert {"customer_visits_7d", "customer_visits_minutes_mean_30d"} <= set(features.names)
+
+
+def test_a_table_without_time_is_split_at_random_and_has_no_history(tmp_path: Path) -> None:
+    rows = [(n, n % 70, 1 + n % 2, int(n % 6 == 0)) for n in range(500)]
+    file = write(tmp_path / "clients.csv", ("ID", "AGE", "SEX", "default payment next month"), rows)
+    found = draft(file, given=Given(label="default payment next month", has_time=False), delay=None)
+    files = dict(files_of(found))
+    assert 'split="random"' in files["product.py"]
+    assert 'passthrough=("age", "sex")' in files["product.py"]
+    assert found.history == ()
+    assert loaded(files, tmp_path).names == ()
+
+
+def test_files_of_days_and_months_are_one_pattern(orders: Path, tmp_path: Path) -> None:
+    content = orders.read_bytes()
+    for name in ("2026-01", "2026-02"):
+        (tmp_path / "payments").mkdir(exist_ok=True)
+        (tmp_path / "payments" / f"{name}.csv").write_bytes(content)
+    sample = read_sample(str(tmp_path / "payments"))
+    assert (sample.name, sample.pattern, sample.rows) == ("payments", "{month}.csv", 2000)
+    (tmp_path / "payments" / "2026-02.csv").rename(tmp_path / "payments" / "more.csv")
+    assert read_sample(str(tmp_path / "payments" / "*.csv")).pattern == "*.csv"
+
+
+def test_a_semicolon_is_found(tmp_path: Path) -> None:
+    sample = read_sample(str(write(tmp_path / "a.csv", ("id", "price"), [(1, "2,5"), (2, "3,5")], delimiter=";")))
+    assert (sample.form.delimiter, sample.table.column_names) == (";", ["id", "price"])
+
+
+def test_what_cannot_be_drafted_says_what_to_write(orders: Path, tmp_path: Path) -> None:
+    with pytest.raises(SampleUnreadable, match="names no file; write the path"):
+        read_sample(str(tmp_path / "nowhere.csv"))
+    with pytest.raises(SampleUnreadable, match="has no rows"):
+        read_sample(str(write(tmp_path / "empty.csv", ("id", "price"), [])))
+    with pytest.raises(RoleUnclear, match="--label visits.x: no sample is named visits; there are orders"):
+        draft(orders, given=Given(label="visits.x"))
+    other = write(tmp_path / "other.csv", ("who", "at"), [("a", FIRST)])
+    with pytest.raises(RoleUnclear, match="other has none of the columns customer_id"):
+        draft(orders, other, given=Given(label="returned"))
