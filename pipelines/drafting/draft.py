@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pipelines.drafting.columns import MOST_VALUES, ColumnFacts
-from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of
+from pipelines.drafting.roles import Given, RoleUnclear, Roles, roles_of, times_of_events
 from pipelines.drafting.sample import Sample
 
 _MOST_SUMMED = 3
@@ -191,16 +191,17 @@ def _events(sample: Sample, roles: Roles, key: ColumnFacts | None = None) -> Sou
             f"{sample.name} has none of the columns {', '.join(sorted(wanted)) or '(no entity)'}, by which its rows "
             f"belong to those of the first sample; rename one of {_columns(sample)}"
         )
-    own = roles_of(sample.facts, Given(entities=(joined[0].original,)), with_label=False)
-    unique = [c for c in sample.facts if c.is_unique]
+    time, known_at = times_of_events(sample.facts)
+    columns = _contracted(sample, time, known_at)
+    unique = [c for c in columns if c.is_unique and c.type in ("string", "integer")]
     return SourceDraft(
         name=sample.name,
         sample=sample,
-        columns=_contracted(sample, own.time, own.known_at),
-        time=own.time,
-        known_at=own.known_at,
+        columns=columns,
+        time=time,
+        known_at=known_at,
         known_after=timedelta(0),
-        key=(own.row_id,) if unique else (joined[0],),
+        key=(unique[0],) if unique else tuple(c for c in columns if c.type != "timestamp"),
     )
 
 

@@ -266,7 +266,7 @@ def _contract(draft: Draft, source: SourceDraft) -> str:
         f"source: {source.name}",
         f"description: {_title(source.name)}.{GUESSED}",
         f"owner: you@example.com{GUESSED}",
-        f"key: [{', '.join(c.name for c in source.key)}]",
+        f"key: [{', '.join(_key(source))}]",
         f"event_time: {event_time}",
         f"known_at: {known_at}",
         "max_quarantined: 0.02",
@@ -280,6 +280,12 @@ def _contract(draft: Draft, source: SourceDraft) -> str:
         ]
     expectations = [line for column in source.columns for line in _expectations(column, draft)]
     return "\n".join([*lines, *(["expectations:", *expectations] if expectations else [])]) + "\n"
+
+
+def _key(source: SourceDraft) -> list[str]:
+    """The columns that identify a row: a unique one, or all of them with the time."""
+    time = [] if len(source.key) == 1 and source.key[0].is_unique else ["event_time" if source.known_at is None else ""]
+    return [c.name for c in source.key] + [name or (source.time.name if source.time else "") for name in time]
 
 
 def _contract_column(draft: Draft, column: ColumnFacts) -> str:

@@ -78,7 +78,6 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
             guessed.append(f"{role}: {candidates[0].original}")
         return candidates[0] if candidates else None
 
-    times = [c for c in facts if c.type == "timestamp" and c.required]
     label = said(given.label, "--label") if given.label else None
     if label is None and with_label:
         label = guess("label", [c for c in facts if c.is_binary and _LABEL.search(c.name)])
@@ -90,7 +89,7 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
             )
     time = None
     if given.has_time:
-        time = said(given.time, "--time") if given.time else guess("time", _matching(times, _TIME) or times)
+        time = said(given.time, "--time") if given.time else guess("time", _times(facts))
         if time is None:
             raise RoleUnclear(
                 "when was each row decided? No column holds a time in every row; write --time COLUMN, or --template "
@@ -98,7 +97,7 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
             )
     known_at = said(given.known_at, "--known-at") if given.known_at else None
     if known_at is None and time is not None:
-        known_at = guess("known at", [c for c in _matching(times, _KNOWN) if c != time])
+        known_at = guess("known at", _arrivals(facts, time))
     row_id = said(given.row_id, "--row-id") if given.row_id else None
     if row_id is None:
         unique = [c for c in facts if c.is_unique and c.type in ("string", "integer") and c != label]
@@ -122,6 +121,29 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
         protected=tuple(c for c in facts if _PROTECTED.search(c.name) and c not in entities),
         guessed=tuple(guessed),
     )
+
+
+def times_of_events(facts: Sequence[ColumnFacts]) -> tuple[ColumnFacts, ColumnFacts | None]:
+    """The time of an event, and the time at which it became known, if a column says so.
+
+    Raises:
+        RoleUnclear: No column holds a time in every row.
+    """
+    times = _times(facts)
+    if not times:
+        raise RoleUnclear(f"no column holds a time in every row, of {_names(facts)}; events need one")
+    arrivals = _arrivals(facts, times[0])
+    return times[0], arrivals[0] if arrivals else None
+
+
+def _times(facts: Sequence[ColumnFacts]) -> list[ColumnFacts]:
+    """The columns with a time in every row, those with the name of an event's time first."""
+    times = [c for c in facts if c.type == "timestamp" and c.required]
+    return _matching(times, _TIME) or times
+
+
+def _arrivals(facts: Sequence[ColumnFacts], time: ColumnFacts) -> list[ColumnFacts]:
+    return [c for c in _matching(facts, _KNOWN) if c.type == "timestamp" and c.required and c != time]
 
 
 def _matching(columns: Sequence[ColumnFacts], pattern: re.Pattern[str]) -> list[ColumnFacts]:
