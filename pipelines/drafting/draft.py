@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pipelines.drafting.columns import MOST_VALUES, ColumnFacts
-from pipelines.drafting.roles import Given, RoleUnclear, Roles, roles_of, times_of_events
+from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of, times_of_events
 from pipelines.drafting.sample import Sample
 
 _MOST_SUMMED = 3
