@@ -105,15 +105,27 @@ class Files:
 
 @dataclass(frozen=True)
 class HttpEndpoint:
-    """One JSON array per day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`.
+    """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
+
+    A secret in LOOPLINE_CONNECTION_<NAME>_TOKEN is sent as a bearer token. A `Link` header with rel="next" is followed.
 
     Attributes:
         connection: The name of the API's connection; `bureau` is the environment's own.
+        day_parameter: The parameter that names the day.
+        rows_field: The field of the answer with the array of objects; empty if the answer is the array.
+        next_field: The field of the answer with the address or the cursor of the next page.
+        cursor_parameter: The parameter that takes a cursor.
+        key_header: The header that takes the secret, where it is not a bearer token (`X-Api-Key`).
     """
 
     name: str
     path: str
-    connection: str = "bureau"
+    connection: str = field(default="bureau", kw_only=True)
+    day_parameter: str = field(default="day", kw_only=True)
+    rows_field: str = field(default="", kw_only=True)
+    next_field: str = field(default="", kw_only=True)
+    cursor_parameter: str = field(default="cursor", kw_only=True)
+    key_header: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)
