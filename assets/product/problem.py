@@ -62,6 +62,8 @@ class Files:
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
         optional: Whether a day, or a month, may have no file; it then has no rows.
+        marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
+        settled: How long files must be unchanged to count as whole.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Files:
     delimiter: str | None = field(default=None, kw_only=True)
     encoding: str = field(default="utf-8", kw_only=True)
     optional: bool = field(default=False, kw_only=True)
+    marker: str = field(default="", kw_only=True)
+    settled: timedelta | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.form()
@@ -99,7 +103,7 @@ class Files:
         """
         return FileForm(
             self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
-            self.delimiter, self.encoding, self.optional, first_day, columns, times,
+            self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
         )  # fmt: skip
 
 
