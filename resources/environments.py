@@ -142,7 +142,12 @@ class Environment(BaseModel):
 def token_of(connection: str, variables: Mapping[str, str] | None = None) -> str | None:
     """The secret that LOOPLINE_CONNECTION_<NAME>_TOKEN gives for a connection; `None` without one."""
     variables = os.environ if variables is None else variables
-    return variables.get(f"{_CONNECTION}{connection.upper()}{_TOKEN}") or None
+    return variables.get(token_variable(connection)) or None
+
+
+def token_variable(connection: str) -> str:
+    """The variable that gives the secret of a connection."""
+    return f"{_CONNECTION}{connection.upper()}{_TOKEN}"
 
 
 def is_checkout() -> bool:

@@ -18,6 +18,7 @@ from resources.lake import Lake
 from resources.lake.origins import read_from
 from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
+from resources.sources.http_api import ApiForm
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
 
@@ -88,7 +89,11 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
         case Files():
             return files_of(product, source, systems)
         case HttpEndpoint():
-            return systems.http(source.name, path=source.path, connection=source.connection)
+            form = ApiForm(
+                source.name, source.path, source.day_parameter, source.rows_field, source.next_field,
+                source.cursor_parameter, source.key_header,
+            )  # fmt: skip
+            return systems.http(form, connection=source.connection)
         case StreamTopic():
             return systems.stream(
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,

@@ -64,6 +64,8 @@ class Files:
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
         optional: Whether a day, or a month, may have no file; it then has no rows.
+        marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
+        settled: How long files must be unchanged to count as whole.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Files:
     delimiter: str | None = field(default=None, kw_only=True)
     encoding: str = field(default="utf-8", kw_only=True)
     optional: bool = field(default=False, kw_only=True)
+    marker: str = field(default="", kw_only=True)
+    settled: timedelta | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.form()
@@ -101,23 +105,35 @@ class Files:
         """
         return FileForm(
             self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
-            self.delimiter, self.encoding, self.optional, first_day, columns, times,
+            self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class HttpEndpoint:
-    """One JSON array per day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`.
+    """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
+
+    A secret in LOOPLINE_CONNECTION_<NAME>_TOKEN is sent as a bearer token. A `Link` header with rel="next" is followed.
 
     Attributes:
         name: The name of the source, and of its contract.
         path: The path below the connection's address.
         connection: The name of the API's connection; `bureau` is the environment's own.
+        day_parameter: The parameter that names the day.
+        rows_field: The field of the answer with the array of objects; empty if the answer is the array.
+        next_field: The field of the answer with the address or the cursor of the next page.
+        cursor_parameter: The parameter that takes a cursor.
+        key_header: The header that takes the secret, where it is not a bearer token (`X-Api-Key`).
     """
 
     name: str
     path: str
-    connection: str = "bureau"
+    connection: str = field(default="bureau", kw_only=True)
+    day_parameter: str = field(default="day", kw_only=True)
+    rows_field: str = field(default="", kw_only=True)
+    next_field: str = field(default="", kw_only=True)
+    cursor_parameter: str = field(default="cursor", kw_only=True)
+    key_header: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,11 @@ _AHEAD = timedelta(days=1)
 """How far a clock may be ahead of this machine's."""
 
 
+def believed(arrived: datetime | None) -> datetime | None:
+    """An arrival that is not ahead of this machine's clock; `None` for another."""
+    return None if arrived is None or arrived > datetime.now(UTC) + _AHEAD else arrived
+
+
 def believed_day(arrived: datetime | None, first_day: date, now: datetime) -> date | None:
     """The UTC day of an arrival; `None` if it is missing or not believed."""
     if arrived is None or arrived > now + _AHEAD:

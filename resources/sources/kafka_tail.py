@@ -14,6 +14,7 @@ from typing import Any, cast
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from resources.sources import tails
+from resources.sources.arrivals import believed
 from resources.sources.readers import SourceBroken, SourceUnavailable, message_text
 
 _WAIT_SECONDS = 0.2
@@ -72,7 +73,7 @@ class KafkaTail:
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
                 text = message_text(message.value() or b"")
-                messages.append(tails.Message(text, _at(message), f"{partition}:{offset}"))
+                messages.append(tails.Message(text, believed(_at(message)), f"{partition}:{offset}"))
             # A broker that is down delivers no messages either, so an empty batch is not the end: the broker names
             # the end. It is asked before the read, so that a topic that always receives more has an end too.
             at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from resources.environments import Environment, token_of
+from resources.environments import Environment, token_of, token_variable
 from resources.sources.database import DatabaseReader, DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
-from resources.sources.http_api import HttpReader
+from resources.sources.http_api import ApiForm, HttpReader
 from resources.sources.readers import Reader
 from resources.sources.stream_file import StreamFileReader
 from resources.sources.tails import FileTail, Tail
@@ -49,9 +49,10 @@ class SourceSystems:
         """Files of a folder or a prefix."""
         return FilesReader(form, place_at(self.address(connection)))
 
-    def http(self, name: str, *, path: str, connection: str = "bureau") -> Reader:
+    def http(self, form: ApiForm, *, connection: str = "bureau") -> Reader:
         """Days of an API."""
-        return HttpReader(name, self.address(connection), path, token=token_of(connection))
+        secret = token_variable(connection)
+        return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
 
     def stream(
         self, name: str, *, topic: str, arrival_field: str, first_day: date, connection: str = "stream"

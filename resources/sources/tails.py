@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from resources.sources.arrivals import believed
 from resources.sources.readers import SourceBroken, SourceUnavailable, json_object, message_text
 
 _BEFORE = "before"
@@ -24,7 +25,8 @@ class Message:
     """One message.
 
     Attributes:
-        arrived_at: When the stream received it; `None` if the message does not have a readable arrival.
+        arrived_at: When the stream received it; `None` if the message does not have a readable
+            arrival, or one ahead of the clock.
         place: Its partition and offset, for messages to people.
     """
 
@@ -113,7 +115,7 @@ class FileTail:
             stream.seek(offset)
             while len(messages) < most and (line := stream.readline()).endswith(b"\n"):
                 text = message_text(line.rstrip(b"\r\n"))
-                messages.append(Message(text, arrival_of(text, self._arrival), f"0:{offset}"))
+                messages.append(Message(text, believed(arrival_of(text, self._arrival)), f"0:{offset}"))
                 offset += len(line)
             after = {"0": offset, _BEFORE: _digest(stream, offset)}
         return Batch(tuple(messages), after, at_end=len(messages) < most)

@@ -66,9 +66,8 @@ def units(form: FileForm, asked: Sequence[date]) -> Iterator[Unit]:
             last = (first + 31 * _ONE).replace(day=1) - _ONE
         else:
             first = last = day
-        name = form.pattern.replace(DAY, first.isoformat()).replace(MONTH, f"{first:%Y-%m}")
         covered = (first, last) if is_plain(form) else covered_days(first, last, form.zone, after)
-        unit = Unit(name, first, last, covered, max(covered[0], form.first_day))
+        unit = Unit(form.named(first), first, last, covered, max(covered[0], form.first_day))
         if unit.asked(asked):
             yield unit
         day = last + _ONE

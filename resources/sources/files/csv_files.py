@@ -50,8 +50,8 @@ def read_csv(
     if encoding != "utf-8":
         content = _transcoded(content, encoding)
     content = content.removeprefix(_BYTE_ORDER_MARK)
-    for _ in range(header_line - 1):
-        content = content.partition(b"\n")[2]
+    # Empty lines in the place of those before the header: the numbers of lines in messages stay the file's.
+    content = b"\n" * (header_line - 1) + content.split(b"\n", header_line - 1)[-1]
     if not content.strip():
         raise NotWhole("is empty and has no header")
     ended = content.endswith((b"\n", b"\r"))
@@ -116,7 +116,10 @@ def _check_text(content: bytes, *, ended: bool) -> None:
         if not ended and error.reason == "unexpected end of data":
             raise NotWhole("ends within a character") from error
         line, byte = _line(content, error.start), content[error.start]
-        raise Unreadable(f"is not a CSV file in UTF-8 (line {line} has the byte 0x{byte:02x})") from error
+        raise Unreadable(
+            f"is not a CSV file in UTF-8 (line {line} has the byte 0x{byte:02x}); if it has another "
+            f"encoding, declare it (encoding='latin-1')"
+        ) from error
 
 
 def _check_quotes(content: bytes, delimiter: str) -> None:

@@ -49,6 +49,8 @@ class FileForm:
     delimiter: str | None = None
     encoding: str = "utf-8"
     optional: bool = False
+    marker: str = ""
+    settled: timedelta | None = None
     first_day: date = date(1970, 1, 1)
     columns: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class FileForm:
             raise BadFileForm(f"{where}: it may hold {DAY} (2026-03-01) or {MONTH} (2026-03), and * for any text")
         if self.name_suffix in _SPREADSHEETS:
             raise BadFileForm(f"{where}: spreadsheets are not read; save the sheet as CSV, and name that file")
+        if self.marker and (self.is_whole or not set(_places(self.marker)) <= set(_places(self.pattern))):
+            raise BadFileForm(f"{where}: marker '{self.marker}': write the day or the month as in the pattern")
         if self.format is not None and self.format not in get_args(FileFormat):
             raise BadFileForm(f"{where}: format is {self.format!r}; write one of {', '.join(get_args(FileFormat))}")
         if self.format is None and self.name_suffix not in _SUFFIXES:
@@ -77,13 +81,23 @@ class FileForm:
             raise BadFileForm(f"{where}: a month has many days; write day_column=, the column with a row's time")
         if self.header_line < 1 or (self.header_line > 1 and self.file_format != "csv"):
             raise BadFileForm(f"{where}: header_line is {self.header_line}; it is the line of a CSV's header, from 1")
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+        if self.delimiter is not None and (
+            len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n'
+        ):
             raise BadFileForm(f"{where}: delimiter is {self.delimiter!r}; write one character, such as ';'")
         try:
             codecs.lookup(self.encoding)
         except LookupError as error:
             raise BadFileForm(f"{where}: encoding {self.encoding!r} is unknown; write 'latin-1', 'cp1252' …") from error
         checked_zone(self.zone, where)
+
+    def named(self, first: date | None) -> str:
+        """The pattern with the day or the month that begins on a day."""
+        return _filled(self.pattern, first)
+
+    def marked(self, first: date | None) -> str:
+        """The name of the marker of these files; empty without one."""
+        return _filled(self.marker, first)
 
     @property
     def is_whole(self) -> bool:
@@ -112,3 +126,11 @@ class FileForm:
     def separator(self) -> str:
         """The character between two values of a CSV."""
         return self.delimiter or ("\t" if self.name_suffix == ".tsv" else ",")
+
+
+def _filled(pattern: str, first: date | None) -> str:
+    return pattern if first is None else pattern.replace(DAY, first.isoformat()).replace(MONTH, f"{first:%Y-%m}")
+
+
+def _places(pattern: str) -> tuple[str, ...]:
+    return tuple(place for place in (DAY, MONTH) if place in pattern)

@@ -16,7 +16,7 @@ from resources.sources.files.csv_files import read_csv
 from resources.sources.files.form import Compression, FileForm
 from resources.sources.files.parsed import FileRows, NotWhole, Unreadable, checked_columns
 from resources.sources.readers import json_object, json_value, message_text, objects_table
-from resources.sources.times import with_offsets
+from resources.sources.times import MOMENT, as_text, in_utc
 
 _CUT = "Truncated compressed stream"
 """How Arrow names a compressed file that ends early."""
@@ -119,8 +119,9 @@ def _as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     if pa.types.is_dictionary(kind):
         return _as_text(name, pc.cast(values, kind.value_type), zone)
     if pa.types.is_timestamp(kind):
-        text = pc.cast(values if kind.tz is None else pc.cast(values, pa.timestamp(kind.unit, "UTC")), pa.string())
-        return text if kind.tz is not None else with_offsets(text, zone)
+        # Cut to microseconds, as validation does.
+        moment = pc.cast(values, pa.timestamp("us", kind.tz), safe=False)
+        return as_text(in_utc(moment, zone) if kind.tz is None else pc.cast(moment, MOMENT))
     if pa.types.is_nested(kind):
         found = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
         return pa.chunked_array([pa.array(found, pa.string())])

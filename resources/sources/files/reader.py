@@ -116,6 +116,7 @@ class FilesReader(Closing):
             raise SourceBroken(
                 f"{where}: no file {self._place}/{unit.name}; ask the owner to deliver it, then run the day again"
             )
+        self._check_complete(unit, files, where)
         for file in files:
             read = self._place.read(file, where)
             rows, of_rows = self._rows(unit, read, where)
@@ -124,6 +125,24 @@ class FilesReader(Closing):
                 found[day].files.append(ReadFile(read.found, b"") if not is_plain(self._form) else read)
                 part = parts.get(day, FileRows(rows.table.slice(0, 0)))
                 found[day].parts.append((file.place, part))
+
+    def _check_complete(self, unit: Unit, files: Sequence[FoundFile], where: str) -> None:
+        """Refuses files without their marker, or that changed within the time for which they must be unchanged."""
+        marker = self._form.marked(unit.first)
+        if files and marker and not self._place.find(marker, where):
+            raise SourceUnavailable(
+                f"{where}: {self._place}/{marker} is not there, which marks that {unit.name} is whole; the day waits: "
+                f"run it again once it is, or ask the owner to deliver it"
+            )
+        if self._form.settled is None:
+            return
+        for file in files:
+            age = time.time() - file.changed
+            if age < self._form.settled.total_seconds():
+                raise SourceUnavailable(
+                    f"{where}: {file.place} changed {age:.0f} s ago, and counts as whole after {self._form.settled}; "
+                    f"the day waits: run it again later"
+                )
 
     def _rows(self, unit: Unit, read: ReadFile, where: str) -> tuple[FileRows, pa.ChunkedArray | None]:
         settled = time.time() - read.found.changed > SETTLED_SECONDS

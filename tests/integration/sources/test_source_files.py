@@ -11,13 +11,15 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
+from assets.product import DatabaseTable, Files, Source
 from pipelines.build import build_pipeline
 from pipelines.operations.changed_sources import days_changed_at_source
 from pipelines.operations.run_job import RunFailed
@@ -292,3 +294,48 @@ def test_the_sensor_waits_for_a_file_that_still_grows(bank: Bank) -> None:
             asked = sensor(dg.build_sensor_context(instance=instance))
             assert isinstance(asked, dg.RunRequest)
             assert asked.partition_key == str(day)
+
+
+ODD_TIMES = {
+    "": "value_is_present(known_at)", "yesterday": "value_is_timestamp(known_at)",
+    "2026-02-30T00:00:00Z": "value_is_timestamp(known_at)", "9999-12-31T00:00:00Z": "known_at_is_on_its_day(known_at)",
+    "1900-01-01T00:00:00Z": "known_at_is_on_its_day(known_at)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["file", "database"])
+def test_rows_without_a_readable_time_are_quarantined_on_the_first_day(bank: Bank, tmp_path: Path, kind: str) -> None:
+    """From one file of all days, and from a table, each at an address that the product itself declares."""
+    first = FIRST + timedelta(days=1)
+    days = [first + timedelta(days=n) for n in range(3)]
+    rows = [
+        [value.replace("DAY", str(day)) for value in bank.row(1_000 * n + number)]
+        for n, day in enumerate(days)
+        for number in range(400)
+    ]
+    for n, at in enumerate(ODD_TIMES):
+        row = bank.row(9_000 + n, known_at=at)
+        rows.append([value.replace("DAY", str(first)) for value in row])
+    if kind == "file":
+        (tmp_path / "all.csv").write_bytes(text_of(rows))
+        source: Source = Files(SOURCE, "all.csv", day_column="known_at", connection="mine")
+    else:
+        engine = sa.create_engine(f"sqlite:///{tmp_path}/own.db")
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"CREATE TABLE t ({', '.join(f'{name} TEXT' for name in HEADER)})"))
+            names = ", ".join(f":{name}" for name in HEADER)
+            filled = [{k: v or None for k, v in zip(HEADER, row, strict=True)} for row in rows]
+            connection.execute(sa.text(f"INSERT INTO t VALUES ({names})"), filled)
+        engine.dispose()
+        source = DatabaseTable(SOURCE, "t", connection="mine")
+    product = load_product("credit_risk")
+    sources = tuple(source if one.name == SOURCE else one for one in product.sources)
+    address = str(tmp_path) if kind == "file" else f"sqlite:///{tmp_path}/own.db"
+    own = replace(product, sources=sources, start=first, connections={"mine": address})
+    definitions = build_pipeline(own, environment=bank.credit.environment)
+    replace(bank.credit, definitions=definitions).make(days[0], days[-1], f"raw_{SOURCE}", f"validated_{SOURCE}")
+    assert [len(bank.table("raw", day)) for day in days] == [400 + len(ODD_TIMES), 400, 400]
+    assert [len(bank.table("validated", day)) for day in days] == [400] * 3
+    found = {(str(row["value"] or ""), f"{row['rule']}({row['column']})") for row in bank.table("quarantine", first)}
+    assert found >= set(ODD_TIMES.items())
+    assert len({row["row_ref"] for row in bank.table("quarantine", first)}) == len(ODD_TIMES)

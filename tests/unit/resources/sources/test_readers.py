@@ -19,7 +19,7 @@ from resources.sources.database import DatabaseReader, DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Bucket, place_at
 from resources.sources.files.reader import FilesReader
-from resources.sources.http_api import HttpReader
+from resources.sources.http_api import ApiForm, HttpReader
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 
 DAY = date(2026, 1, 2)
@@ -184,33 +184,33 @@ def api() -> Iterator[str]:
 
 
 def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
-    (got,) = read_all(HttpReader("h", api, "/reports"), [DAY])
+    (got,) = read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [DAY])
     assert got.rows.to_pylist() == [{"id": "r1", "score": "0.5", "note": None}]
     with pytest.raises(SourceUnavailable, match="day 2026-01-03: .* answered 503"):
-        read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=1)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [DAY + timedelta(days=1)])
     with pytest.raises(SourceBroken, match="JSON array"):
-        read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=2)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [DAY + timedelta(days=2)])
     with pytest.raises(SourceBroken, match="answered 404 Not Found; ask its owner"):
-        read_all(HttpReader("h", api, "/reports"), [DAY + timedelta(days=3)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [DAY + timedelta(days=3)])
 
 
 def test_http_answers_keep_every_digit_and_refuse_what_is_ambiguous(api: str) -> None:
     """A byte order mark is none of the values; a name that is there twice and an answer that was cut are no rows."""
-    (got,) = read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 8)])
+    (got,) = read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [date(2026, 1, 8)])
     assert got.rows.to_pylist() == [{"id": "9007199254740993", "score": "9007199254740993.0", "note": "two\nlines"}]
     with pytest.raises(SourceBroken, match="day 2026-01-09: .*names 'score' more than once.*ask its owner"):
-        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 9)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [date(2026, 1, 9)])
     with pytest.raises(SourceUnavailable, match="day 2026-01-10: .*ends within a row; the day waits"):
-        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 10)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [date(2026, 1, 10)])
     with pytest.raises(SourceBroken, match="day 2026-01-11: .*did not answer with JSON"):
-        read_all(HttpReader("h", api, "/reports"), [date(2026, 1, 11)])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [date(2026, 1, 11)])
 
 
 @pytest.mark.parametrize("day", [date(2026, 1, 6), date(2026, 1, 7)])
 def test_an_answer_that_is_no_json_is_the_owners_fault(api: str, day: date) -> None:
     """A page in the place of JSON, or text that no text can hold, is named with source and day, and not retried."""
     with pytest.raises(SourceBroken, match=f"source h, day {day}: .* did not answer with JSON"):
-        read_all(HttpReader("h", api, "/reports"), [day])
+        read_all(HttpReader(api, ApiForm("h", "/reports"), wait=0.01), [day])
 
 
 def test_a_proxy_is_asked_for_what_is_elsewhere_alone(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,16 +220,16 @@ def test_a_proxy_is_asked_for_what_is_elsewhere_alone(api: str, monkeypatch: pyt
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for base in (api, api.replace("127.0.0.1", "localhost")):
-        assert read_all(HttpReader("h", base, "/reports"), [DAY])[0].rows.num_rows == 1
+        assert read_all(HttpReader(base, ApiForm("h", "/reports"), wait=0.01), [DAY])[0].rows.num_rows == 1
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, api)
-    elsewhere = HttpReader("h", "http://bureau.invalid", "/reports")
+    elsewhere = HttpReader("http://bureau.invalid", ApiForm("h", "/reports"), wait=0.01)
     assert read_all(elsewhere, [DAY])[0].rows.num_rows == 1
 
 
 def test_an_api_that_is_down_may_be_asked_again() -> None:
     with pytest.raises(SourceUnavailable, match="source h, day 2026-01-02: .* does not answer"):
-        read_all(HttpReader("h", "http://127.0.0.1:9", "/reports", timeout=2), [DAY])
+        read_all(HttpReader("http://127.0.0.1:9", ApiForm("h", "/reports"), wait=0.01, timeout=2), [DAY])
 
 
 class _Refusing(BaseHTTPRequestHandler):

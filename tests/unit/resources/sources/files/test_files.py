@@ -1,8 +1,11 @@
 """Files of every format and of every way to choose a day: each row on exactly one day, none lost."""
 
+import csv
 import gzip
+import io
 import json
 import os
+import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -244,3 +247,53 @@ def test_a_range_of_days_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or read_bytes(path))
     assert sum(day.rows.num_rows for day in reader(tmp_path, "all.csv", day_column="at").read(DAYS)) == 3 * len(DAYS)
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "csv.gz"])
+def test_a_file_is_whole_by_a_marker_or_after_a_time(tmp_path: Path, suffix: str) -> None:
+    """45 of 89 rows end at a line break too: only who writes the file knows that more will come."""
+    write(tmp_path, f"{START}.{suffix}", FORMATS[suffix](rows_of(START)))
+    marked = reader(tmp_path, f"{{day}}.{suffix}", marker="{day}.done")
+    with pytest.raises(SourceUnavailable, match=f"day {START}: .*{START}.done is not there, .*the day waits"):
+        list(marked.read([START]))
+    assert f"{START}.done is not there" in marked.unfinished(START)
+    write(tmp_path, f"{START}.done", b"")
+    assert (len(ids(marked.read([START]))[START]), marked.unfinished(START)) == (3, "")
+    settled = reader(tmp_path, f"{{day}}.{suffix}", settled=timedelta(minutes=5))
+    with pytest.raises(SourceUnavailable, match=f"{START}.{suffix} changed . s ago, .* after 0:05:00; the day waits"):
+        list(settled.read([START]))
+    os.utime(tmp_path / f"{START}.{suffix}", (0, 0))
+    assert len(ids(settled.read([START]))[START]) == 3
+
+
+def test_the_lines_in_a_message_are_the_file_s(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", b"about\nthe file\nid;name\n1;J\xf6hn\n")
+    terms = {"header_line": 3, "delimiter": ";"}
+    with pytest.raises(SourceBroken, match="not a CSV file in UTF-8 .line 4 has the byte 0xf6.; .*encoding='latin-1'"):
+        list(reader(tmp_path, "a.csv", **terms).read([START]))
+    (day,) = reader(tmp_path, "a.csv", encoding="latin-1", **terms).read([START])
+    assert day.rows["name"].to_pylist() == ["Jöhn"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "csv.gz", "json"])
+def test_no_row_is_lost_where_the_blocks_of_a_parser_end(tmp_path: Path, suffix: str, seed: int) -> None:
+    """Values with line breaks, quotes and delimiters, of all lengths up to one that is longer than a block."""
+    chance = random.Random(seed)
+    words = ["two\nlines", "two\r\nlines", "\n\nx,y\n", 'say "\n"', "ü\n" * 3, "", "plain", "\u2028", "[{", "\\n"]
+    at, rows = f"{START}T01:00:00Z", []
+    for number in range(1_200):
+        word = chance.choice(words)
+        rows.append({"id": str(number), "at": at, "word": word + "x" * chance.choice([0, 3, 1_000, 4_000]) + word})
+    rows[chance.randrange(1_200)]["word"] = "a\n" * 2**20
+    if suffix.startswith("csv"):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([["id", "at", "word"], *(row.values() for row in rows)])
+        content = text.getvalue().encode()
+        content = gzip.compress(content, 1) if suffix == "csv.gz" else content
+    else:
+        content = FORMATS[suffix](rows)
+    write(tmp_path, f"all.{suffix}", content)
+    (day,) = reader(tmp_path, f"all.{suffix}", day_column="at").read([START])
+    assert (day.rows.num_rows, day.malformed) == (1_200, ())
+    assert [value or "" for value in day.rows["word"].to_pylist()] == [row["word"] for row in rows]
