@@ -72,6 +72,51 @@ def check_consents(contracts: Mapping[str, Contract]) -> None:
                 )
 
 
+def check_references(contracts: Mapping[str, Contract]) -> None:
+    """Checks that each reference is to a column of another source of the product, and that none leads back.
+
+    Args:
+        contracts: By source name; those of all sources of a product.
+
+    Raises:
+        ContractError: A reference leads nowhere, to another type, to personal data, or back to its own source.
+    """
+    for contract in contracts.values():
+        for reference in contract.references:
+            where = f"contracts/{contract.file}: the reference of '{reference.column}'"
+            if reference.source not in contracts or reference.source == contract.source:
+                others = ", ".join(name for name in contracts if name != contract.source)
+                raise ContractError(
+                    f"{where} is to '{reference.source}'; write another source of the product: {others}"
+                )
+            other, kind = contracts[reference.source], contract.column(reference.column).type
+            if reference.to not in other.names or other.column(reference.to).personal:
+                raise ContractError(
+                    f"{where} is to '{reference.to}', which contracts/{other.file} does not have or replaces as "
+                    "personal; write one of its other columns"
+                )
+            if other.column(reference.to).type != kind:
+                raise ContractError(
+                    f"{where} is a {kind}, but '{reference.to}' of contracts/{other.file} is a "
+                    f"{other.column(reference.to).type}; give both the same type"
+                )
+            if contract.source in _referred(contracts, reference.source):
+                raise ContractError(f"{where} leads back to '{contract.source}'; remove one of the references")
+
+
+def _referred(contracts: Mapping[str, Contract], source: str) -> frozenset[str]:
+    """The sources that a source needs for its references and consents, directly and through others."""
+    found: set[str] = set()
+    pending = [source]
+    while pending:
+        contract = contracts[pending.pop()]
+        needed = [one.source for one in contract.references] + ([contract.consent.source] if contract.consent else [])
+        new = [name for name in needed if name in contracts and name not in found]
+        found.update(new)
+        pending.extend(new)
+    return frozenset(found)
+
+
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
     columns = _columns(contract)
     for column in (feature.key, *feature.columns):
