@@ -8,6 +8,7 @@ a declaration that is wrong by itself (`assets.vocabulary.history`), corrections
 from collections.abc import Collection, Mapping
 
 from assets.product.contract import ColumnType, Contract, ContractError
+from assets.product.expectations import holds_for_every_row
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
@@ -181,6 +182,7 @@ def _allowed(contract: Contract, column: str) -> tuple[object, ...]:
     """The values that the contract allows in a column; empty where it allows any."""
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})
-        if expectation.get("type") == "expect_column_values_to_be_in_set" and kwargs.get("column") == column:
+        is_set = expectation.get("type") == "expect_column_values_to_be_in_set" and holds_for_every_row(expectation)
+        if is_set and kwargs.get("column") == column:
             return tuple(kwargs["value_set"])
     return ()
