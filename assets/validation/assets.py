@@ -19,9 +19,11 @@ from assets.product.names import quarantine_name, raw_name, table_name, validate
 from assets.validation.audit import Audit, audit
 from assets.validation.balance import DayBalance, balances
 from assets.validation.checks import balance_check, balance_result, contract_check, contract_result
+from assets.validation.data_docs import docs_folder
 from assets.validation.expectations import ContractCannotRun
 from assets.validation.reasons import reason_of
 from assets.validation.surroundings import surroundings_of
+from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import made_from
@@ -56,7 +58,10 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         check_specs=[contract_check(key, contract), balance_check(key)],
     )
     def validated(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], keys: dg.ResourceParam[Keys]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        keys: dg.ResourceParam[Keys],
+        environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
         watch, days = Stopwatch(name), days_of(context)
         raw = table_name(product.name, raw_name(source.name))
@@ -89,6 +94,8 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             version=commit.version,
             days=len(days),
             schema=allowed.kept.schema,
+            # Built when someone asks: loopline contracts PRODUCT --docs.
+            data_docs=dg.MetadataValue.path(docs_folder(environment.home, product.name) / "index.html"),
             lineage=same_columns(deps[0], [*contract.names, "day"])
             | {"event_time": [(deps[0], contract.event_time)], "known_at": [(deps[0], contract.known_at)]},
             quarantined=sum(day.quarantined for day in outcome.days),

@@ -62,12 +62,12 @@ def contract(small: MakeSmall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def loopline(small: MakeSmall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs `loopline quarantine card_fraud` with `--json`; gives the object."""
+    """Runs a command on `card_fraud` with `--json`; gives the object."""
     environment = small("card_fraud").environment.model_copy(update={"sandbox": False})
     monkeypatch.setattr(quarantine, "load_environment", lambda: environment)
 
-    def run(*arguments: str) -> dict[str, Any]:
-        monkeypatch.setattr(sys, "argv", ["loopline", "quarantine", "card_fraud", *arguments, "--json"])
+    def run(*arguments: str, command: str = "quarantine") -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["loopline", command, "card_fraud", *arguments, "--json"])
         with pytest.raises(SystemExit) as end:
             app.main()
         printed = capsys.readouterr()
@@ -199,6 +199,22 @@ def test_quarantined_rows_are_listed_and_admitted_again_after_the_contract_was_c
     assert fraud.lake.read(VALIDATED).num_rows == fraud.lake.read(RAW).num_rows
     actions = [entry for entry in open_audit(fraud.environment.records).entries() if entry.actor == "Ada"]
     assert [(entry.action, entry.details["quarantined"]) for entry in actions] == [("readmit", over), ("readmitted", 0)]
+
+
+def test_data_docs_are_built_and_hold_no_value(contract: Change, loopline: Command) -> None:
+    """Their place stands on the validated asset; a value that breaks a rule is only counted."""
+    fraud = contract(expectations=[{"type": "expect_column_values_to_be_between", "kwargs": LIMIT}], max_quarantined=1)
+    rewrite(fraud.landing_file("card_transactions", DAY), lambda n, row: {**row, "amount": "7654321.09"})
+    fraud.make(DAY, DAY, *BOTH)
+    found = loopline("--docs", command="contracts")
+    assert [one["source"] for one in found["contracts"]] == ["card_transactions", "fraud_labels"]
+    event = fraud.instance.get_latest_materialization_event(asset_key(card_fraud.PRODUCT, BOTH[1]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["data_docs"].value == found["docs"]
+    pages = [page.read_text() for page in Path(found["docs"]).parent.rglob("*.html")]
+    assert any("must be less than or equal to" in page for page in pages)
+    assert not any("7654321" in page for page in pages)
 
 
 def test_quarantined_rows_are_admitted_again_after_the_source_was_corrected(
