@@ -21,6 +21,9 @@ from resources.naming import checked_day
 
 PROGRESS = logging.getLogger("loopline.progress")
 
+Lineage = Mapping[str, Sequence[tuple[dg.AssetKey, str]]]
+"""For each column of a table the columns, each of an asset, from which it is made."""
+
 # A range of days is one run: one Spark session, one commit a table.
 ONE_RUN = dg.BackfillPolicy.single_run()
 TRY_AGAIN = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
@@ -69,12 +72,50 @@ class Stopwatch:
         self, *, rows: int, checks: Sequence[dg.AssetCheckResult] = (), value: Any = None, **metadata: Any
     ) -> dg.MaterializeResult[Any]:
         """The materialisation with rows, seconds and the metadata given; rows and seconds go to the progress log."""
+        return self._result(rows, checks, value, metadata)
+
+    def table(
+        self,
+        *,
+        rows: int,
+        schema: pa.Schema,
+        lineage: Lineage | None = None,
+        checks: Sequence[dg.AssetCheckResult] = (),
+        value: Any = None,
+        **metadata: Any,
+    ) -> dg.MaterializeResult[Any]:
+        """As `result`, for a table: Dagster's UI shows its columns, from which they are made, and its rows."""
+        return self._result(rows, checks, value, {**metadata, **_table_metadata(rows, schema, lineage or {})})
+
+    def _result(
+        self, rows: int, checks: Sequence[dg.AssetCheckResult], value: Any, metadata: Mapping[str, Any]
+    ) -> dg.MaterializeResult[Any]:
         seconds = time.perf_counter() - self.started
         PROGRESS.info("%s", self.name, extra={"rows": rows, "seconds": seconds})
         values = {key: _metadata_value(item) for key, item in metadata.items()}
         return dg.MaterializeResult(
             metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value
         )
+
+
+def same_columns(key: dg.AssetKey, names: Sequence[str]) -> dict[str, list[tuple[dg.AssetKey, str]]]:
+    """The lineage of columns that are those of another asset under the same names."""
+    return {name: [(key, name)] for name in names}
+
+
+def _table_metadata(rows: int, schema: pa.Schema, lineage: Lineage) -> dict[str, Any]:
+    """What Dagster's UI shows of a table: its columns with their origin, and the rows that were written."""
+    columns = [dg.TableColumn(column.name, type=str(column.type)) for column in schema]
+    deps = {
+        name: [dg.TableColumnDep(asset_key=key, column_name=column) for key, column in origins]
+        for name, origins in lineage.items()
+        if name in schema.names
+    }
+    return {
+        "dagster/row_count": rows,
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns=columns)),
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps_by_column=deps)),
+    }
 
 
 def with_constant(table: pa.Table, name: str, value: object, kind: pa.DataType) -> pa.Table:

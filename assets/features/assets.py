@@ -28,6 +28,7 @@ from assets.materialising import (
     days_of,
     materialised_days,
     permanent,
+    same_columns,
 )
 from assets.product import Product
 from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
@@ -81,8 +82,14 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             for file in written.files
         ]
         commit = lake.commit_files(table, written.schema, files, days=days, metadata=record)
-        return watch.result(
-            rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, pins=inputs.versions
+        return watch.table(
+            rows=commit.rows,
+            version=commit.version,
+            days=len(days),
+            bytes=commit.bytes,
+            pins=inputs.versions,
+            schema=written.schema,
+            lineage=_lineage(product),
         )
 
     return features
@@ -143,6 +150,17 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
 def _validated_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
     """The validated days of a source, days without rows included."""
     return materialised_days(context.instance, asset_key(product, validated_name(source)))
+
+
+def _lineage(product: Product) -> dict[str, list[tuple[dg.AssetKey, str]]]:
+    """The validated columns from which each feature, and each column of the spine, is made."""
+    spine = product.spine
+    rows = asset_key(product, validated_name(spine.source))
+    origins = same_columns(rows, [spine.row_id, *spine.passthrough, "day"]) | {"as_of": [(rows, spine.as_of)]}
+    for entry in catalogue(product.features, product.units, spine=spine.source):
+        columns = (column.split(".", 1) for column in entry.columns)
+        origins[entry.name] = [(asset_key(product, table), column) for table, column in columns]
+    return origins
 
 
 def _spine_columns(product: Product) -> SpineColumns:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, with_constant
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
 from assets.product import Product
 from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name, validated_table
 from assets.serving.decision_log import read_day
@@ -53,7 +53,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
             ]
         table = pa.concat_tables(logged)
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
-        return watch.result(rows=commit.rows, version=commit.version, days=len(days))
+        return watch.table(rows=commit.rows, version=commit.version, days=len(days), schema=table.schema)
 
     return decisions
 
@@ -92,6 +92,12 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         readings = {table: Reading(version, before) for table, version in pins.items()}
         record = {"run_id": context.run.run_id, **made_from(readings)}
         commit = lake.replace(table_name(product.name, name), of_days, days=days, metadata=record)
-        return watch.result(rows=commit.rows, version=commit.version, days=len(days))
+        lineage = same_columns(asset_key(product, SCORES), of_days.schema.names)
+        lineage["label"] = [
+            (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
+        ]
+        return watch.table(
+            rows=commit.rows, version=commit.version, days=len(days), schema=of_days.schema, lineage=lineage
+        )
 
     return outcomes

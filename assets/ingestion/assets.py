@@ -10,7 +10,15 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.ingestion.landing import SchemaChanged, as_raw
-from assets.materialising import TRY_AGAIN, Stopwatch, asset_key, daily_asset_of, days_of, permanent
+from assets.materialising import (
+    TRY_AGAIN,
+    Stopwatch,
+    asset_key,
+    daily_asset_of,
+    days_of,
+    permanent,
+    same_columns,
+)
 from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
@@ -70,8 +78,14 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
         commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
-        return watch.result(
-            rows=commit.rows, version=commit.version, days=len(days), bytes=commit.bytes, unexpected_columns=unexpected
+        return watch.table(
+            rows=commit.rows,
+            version=commit.version,
+            days=len(days),
+            bytes=commit.bytes,
+            unexpected_columns=unexpected,
+            schema=data.schema,
+            lineage=same_columns(asset_key(product, source_name(source.name)), contract.names),
         )
 
     return raw

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, with_constant
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.performance import performance_by_model
 from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
@@ -68,7 +68,10 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         record = _record(context, bundle, features, Reading(version))
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
-        return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused)
+        return watch.table(
+            rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused,
+            schema=table.schema, lineage=same_columns(asset_key(product, FEATURES), passthrough),
+        )  # fmt: skip
 
     return scores
 
@@ -104,10 +107,10 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         record = _record(context, bundle, table_name(product.name, FEATURES), reading)
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         last = drift_of_day(figures, days[-1])
-        return watch.result(
+        return watch.table(
             rows=commit.rows, version=commit.version, champion=bundle.version,
             last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
-            by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows),
+            by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows), schema=table.schema,
         )  # fmt: skip
 
     return drift
@@ -153,7 +156,9 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         own = figures.filter(is_champion)
         plot = performance_over_time(own, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
-        return watch.result(rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot)
+        return watch.table(
+            rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot, schema=table.schema
+        )
 
     return performance
 

@@ -8,6 +8,7 @@ a declaration that is wrong by itself (`assets.vocabulary.history`), corrections
 from collections.abc import Collection, Mapping
 
 from assets.product.contract import ColumnType, Contract, ContractError
+from assets.product.expectations import holds_for_every_row
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
@@ -70,6 +71,51 @@ def check_consents(contracts: Mapping[str, Contract]) -> None:
                     f"contracts/{asked.file}: column '{name}' is {columns.get(name, 'missing')}; contracts/"
                     f"{contract.file} takes consents from there and needs it as {kind}"
                 )
+
+
+def check_references(contracts: Mapping[str, Contract]) -> None:
+    """Checks that each reference is to a column of another source of the product, and that none leads back.
+
+    Args:
+        contracts: By source name; those of all sources of a product.
+
+    Raises:
+        ContractError: A reference leads nowhere, to another type, to personal data, or back to its own source.
+    """
+    for contract in contracts.values():
+        for reference in contract.references:
+            where = f"contracts/{contract.file}: the reference of '{reference.column}'"
+            if reference.source not in contracts or reference.source == contract.source:
+                others = ", ".join(name for name in contracts if name != contract.source)
+                raise ContractError(
+                    f"{where} is to '{reference.source}'; write another source of the product: {others}"
+                )
+            other, kind = contracts[reference.source], contract.column(reference.column).type
+            if reference.to not in other.names or other.column(reference.to).personal:
+                raise ContractError(
+                    f"{where} is to '{reference.to}', which contracts/{other.file} does not have or replaces as "
+                    "personal; write one of its other columns"
+                )
+            if other.column(reference.to).type != kind:
+                raise ContractError(
+                    f"{where} is a {kind}, but '{reference.to}' of contracts/{other.file} is a "
+                    f"{other.column(reference.to).type}; give both the same type"
+                )
+            if contract.source in _referred(contracts, reference.source):
+                raise ContractError(f"{where} leads back to '{contract.source}'; remove one of the references")
+
+
+def _referred(contracts: Mapping[str, Contract], source: str) -> frozenset[str]:
+    """The sources that a source needs for its references and consents, directly and through others."""
+    found: set[str] = set()
+    pending = [source]
+    while pending:
+        contract = contracts[pending.pop()]
+        needed = [one.source for one in contract.references] + ([contract.consent.source] if contract.consent else [])
+        new = [name for name in needed if name in contracts and name not in found]
+        found.update(new)
+        pending.extend(new)
+    return frozenset(found)
 
 
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
@@ -136,6 +182,7 @@ def _allowed(contract: Contract, column: str) -> tuple[object, ...]:
     """The values that the contract allows in a column; empty where it allows any."""
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})
-        if expectation.get("type") == "expect_column_values_to_be_in_set" and kwargs.get("column") == column:
+        is_set = expectation.get("type") == "expect_column_values_to_be_in_set" and holds_for_every_row(expectation)
+        if is_set and kwargs.get("column") == column:
             return tuple(kwargs["value_set"])
     return ()

@@ -14,6 +14,7 @@ from resources.errors import LooplineError
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
+PersonalClass = Literal["identity", "contact", "location", "financial", "health", "protected"]
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """The bounds of a row's two times where its contract has none: the default dates of other systems, such as 0001-01-01,
 1970-01-01 and 9999-12-31, lie beyond them.
@@ -36,6 +37,7 @@ class Column:
         type: How its text is read; `timestamp` is ISO-8601 in UTC.
         unit: Unit of a number (`EUR`, `days`, `share`, `EUR/day`); empty where none is declared.
         personal: `token` replaces the value by a keyed hash, `drop` removes it; `None` where it is not personal.
+        pii: The class of personal data, for people and for reports; `None` for none.
         resolution: The smallest step of an exact number (cents: 0.01); `None` for measurements.
         required: A row without a value is quarantined.
         original: The column's name at the source, where it is another one.
@@ -48,6 +50,7 @@ class Column:
     description: str
     unit: str = ""
     personal: Personal | None = None
+    pii: PersonalClass | None = None
     resolution: float | None = None
     required: bool = True
     original: str = ""
@@ -72,6 +75,64 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """How many rows a day may have; a day beyond it is not published.
+
+    Attributes:
+        min_rows, max_rows: Bounds of every day; `None` for no bound.
+        max_change: The largest difference from the median of the last weeks, as a share of it; `None` for any. It is
+            not judged before `EARLIER_DAYS` days are known.
+        weeks: How many weeks before the day count.
+    """
+
+    min_rows: int | None = None
+    max_rows: int | None = None
+    max_change: float | None = None
+    weeks: int = 4
+
+
+@dataclass(frozen=True)
+class NewestEvent:
+    """How old the newest event of a day may be, in hours before the day's end; a day beyond it is not published."""
+
+    max_age_hours: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The values of a column exist in another source, by the day of the row; a row without is quarantined.
+
+    A missing value refers to nothing and is allowed; `required` forbids it.
+
+    Attributes:
+        source, to: The other source of the product, and its column.
+    """
+
+    column: str
+    source: str
+    to: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How far a day's values may move from those of the last weeks; a day beyond it is not published.
+
+    Attributes:
+        columns: Numbers, integers, booleans or texts.
+        max_psi: The largest population stability index; by custom 0.25 is a shift.
+        weeks: How many weeks before the day count.
+    """
+
+    columns: tuple[str, ...]
+    max_psi: float
+    weeks: int = 4
+
+
+EARLIER_DAYS = 7
+"""A rule that compares with the last weeks needs so many of their days."""
+
+
+@dataclass(frozen=True)
 class Contract:
     """The promise of a source.
 
@@ -90,6 +151,8 @@ class Contract:
         corrections: A later row of the same key is a revision: it replaces the earlier row from its own `known_at` on;
             only a second row with the same `known_at` is quarantined. The key must be one column, and features must
             declare it as `Events(record_key=...)`.
+        purpose: What the rows may be used for, for people; empty where it is not documented.
+        volume, freshness, references, distribution: Rules on days, and on rows that refer to another source; see there.
         entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store
             refuses is quarantined. Not in the contract's file: derived from the product's features.
     """
@@ -105,6 +168,11 @@ class Contract:
     max_quarantined: float
     consent: Consent | None = None
     corrections: bool = False
+    purpose: str = ""
+    volume: Volume | None = None
+    freshness: NewestEvent | None = None
+    references: tuple[Reference, ...] = ()
+    distribution: Distribution | None = None
     entity_keys: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 

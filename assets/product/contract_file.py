@@ -4,21 +4,28 @@ Belongs here: reading the file, and refusing every part that is not understood, 
 belong here: what the parts mean (`contract.py`), the arguments of expectations (`expectations.py`).
 """
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from assets.product.contract import RESERVED, Column, ColumnType, Consent, Contract, ContractError, Personal
+from assets.product.contract import (
+    RESERVED,
+    Column,
+    ColumnType,
+    Consent,
+    Contract,
+    ContractError,
+    Personal,
+    PersonalClass,
+)
+from assets.product.contract_rules import rules_of
 from assets.product.expectations import checked_expectation
-from assets.product.expected_values import flag, moment, number, text
+from assets.product.expected_values import checked, flag, moment, number, text
+from assets.product.parts import parts_of
 from resources.yaml_files import YamlError, read_yaml
 
-_OPTIONAL = ("expectations",)
-"""Parts of a contract's file that are empty where they are not written."""
 _OWNER = r"^(team:\S+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
 
 
@@ -28,9 +35,14 @@ def load_contract(path: Path) -> Contract:
     Raises:
         ContractError: The file is missing, is not YAML, or has a part that is missing, misspelt or of no effect.
     """
-    parts = dict(_parts(str(path), _read(path), Contract, leave_out=("entity_keys", "file")))
+    parts = dict(parts_of(str(path), _read(path), Contract, leave_out=("entity_keys", "file")))
     for name in ("source", "description", "owner", "event_time", "known_at"):
-        _checked(f"{path}: {name}", parts[name], text)
+        checked(f"{path}: {name}", parts[name], text)
+    if "purpose" in parts:
+        checked(f"{path}: purpose", parts["purpose"], text)
+    for name in ("references", "corrections"):
+        if parts.get(name, ()) is None:
+            raise ContractError(f"{path}: {name} is empty; remove it")
     if not re.match(_OWNER, parts["owner"]):
         raise ContractError(f"{path}: owner is {parts['owner']!r}; write an e-mail address, or team:NAME")
     for name in ("key", "expectations"):
@@ -56,7 +68,7 @@ def load_contract(path: Path) -> Contract:
         key=tuple(map(str, parts.pop("key"))),
         consent=_consent(path, parts.pop("consent", None)),
         file=path.name,
-        **parts,
+        **{**parts, **rules_of(str(path), parts, by_name)},
     )
     _check(path, contract)
     return contract
@@ -71,56 +83,31 @@ def _read(path: Path) -> object:
         raise ContractError(f"contract {error}") from error
 
 
-def _parts(where: str, given: object, kind: type[Any], leave_out: Sequence[str] = ()) -> Mapping[str, Any]:
-    """The parts of a contract, or of a part of it: all that are needed, and no others.
-
-    Raises:
-        ContractError: They are not.
-    """
-    if not isinstance(given, Mapping):
-        raise ContractError(f"{where} is {given!r}; write its parts as NAME: VALUE")
-    known = {part.name: part for part in fields(kind) if part.name not in leave_out}
-    needed = [
-        name
-        for name, part in known.items()
-        if part.default is MISSING and part.default_factory is MISSING and name not in _OPTIONAL
-    ]
-    missing = [name for name in needed if name not in given]
-    unknown = [str(name) for name in given if name not in known]
-    if missing or unknown:
-        near = difflib.get_close_matches(unknown[0], known, 1) if unknown else []
-        faults = ([f"lacks {', '.join(missing)}"] if missing else []) + (
-            [f"has {', '.join(unknown)}, which no contract has{f' (did you mean {near[0]}?)' if near else ''}"]
-            if unknown
-            else []
-        )
-        raise ContractError(f"{where} {' and '.join(faults)}; its parts are {', '.join(known)}")
-    return given
-
-
 def _consent(path: Path, given: object) -> Consent | None:
     if given is None:
         return None
-    parts = _parts(f"{path}: consent", given, Consent)
-    return Consent(**{name: _checked(f"{path}: consent: {name}", value, text) for name, value in parts.items()})
+    parts = parts_of(f"{path}: consent", given, Consent)
+    return Consent(**{name: checked(f"{path}: consent: {name}", value, text) for name, value in parts.items()})
 
 
 def _column(path: Path, name: object, spec: object) -> Column:
     if not isinstance(name, str):
         raise ContractError(f"{path}: column {name!r} is no text; write its name in quotes")
     where = f"{path}: column {name}"
-    given = {"name": name, **_parts(where, spec, Column, leave_out=("name",))}
+    given = {"name": name, **parts_of(where, spec, Column, leave_out=("name",))}
     if given["type"] not in get_args(ColumnType):
         raise ContractError(f"{where} has type {given['type']!r}; one of {get_args(ColumnType)}")
     if given.get("personal") not in (None, *get_args(Personal)):
         raise ContractError(f"{where} has personal {given['personal']!r}; one of {get_args(Personal)}")
+    if given.get("pii") not in (None, *get_args(PersonalClass)):
+        raise ContractError(f"{where} has pii {given['pii']!r}; one of {get_args(PersonalClass)}")
     if not isinstance(given["description"], str):
         raise ContractError(f"{where}: description is {given['description']!r}; write a text in quotes")
     for part, kind in (("unit", text), ("required", flag), ("original", text)):
         if part in given:
-            _checked(f"{where}: {part}", given[part], kind)
+            checked(f"{where}: {part}", given[part], kind)
     if given.get("resolution") is not None:
-        _checked(f"{where}: resolution", given["resolution"], _step)
+        checked(f"{where}: resolution", given["resolution"], _step)
         if given["type"] not in ("number", "integer"):
             raise ContractError(f"{where} is a {given['type']} and has a resolution; only numbers have one: remove it")
     return Column(**{**given, **_bounds(where, given)})
@@ -141,17 +128,10 @@ def _bounds(where: str, given: Mapping[str, Any]) -> dict[str, datetime]:
             continue
         if given["type"] != "timestamp":
             raise ContractError(f"{where} is a {given['type']} and has {part}, a bound of times; write an expectation")
-        found[part] = _checked(f"{where}: {part}", given[part], lambda value, _: moment(value))
+        found[part] = checked(f"{where}: {part}", given[part], lambda value, _: moment(value))
     if len(found) == 2 and found["earliest"] > found["latest"]:
         raise ContractError(f"{where}: earliest {found['earliest']} is after latest {found['latest']}; exchange them")
     return found
-
-
-def _checked(where: str, given: object, check: Any) -> Any:
-    try:
-        return check(given, ())
-    except ValueError as error:
-        raise ContractError(f"{where} is {given!r}; {error}") from error
 
 
 def _check(path: Path, contract: Contract) -> None:

@@ -198,6 +198,12 @@ def checked_expectation(where: str, given: object, columns: Mapping[str, Column]
     return {"type": kind, "kwargs": {**read, **_mostly(where, kwargs), **_condition(where, kwargs, columns)}}
 
 
+def holds_for_every_row(expectation: Mapping[str, Any]) -> bool:
+    """Whether no valid row can break it: it has no condition, and allows no share of rows to break it."""
+    kwargs = expectation.get("kwargs", {})
+    return not kwargs.get("row_condition") and kwargs.get("mostly", 1) == 1
+
+
 def scope_of(expectation: Mapping[str, Any]) -> Scope:
     """What the expectation judges; with `mostly`, a row is judged among the rows of its day."""
     scope = FORMS[expectation["type"]].scope

@@ -9,10 +9,23 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
-from assets.product.contract import Column
+from assets.product.contract import Column, ContractError
 
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
+
+
+def checked(where: str, given: object, check: Callable[[object, Sequence[Column]], Any]) -> Any:
+    """The value, if the check takes it.
+
+    Raises:
+        ContractError: It does not; the message begins with `where`, the file and the part.
+    """
+    try:
+        return check(given, ())
+    except ValueError as error:
+        raise ContractError(f"{where} is {given!r}; {error}") from error
 
 
 def flag(given: object, _: Sequence[Column]) -> bool:

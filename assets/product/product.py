@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from assets.product.agreement import check_agreement, check_consents
+from assets.product.agreement import check_agreement, check_consents, check_references
 from assets.product.contract import Contract
 from assets.product.contract_file import load_contract
 from assets.product.policies import (
@@ -199,6 +199,7 @@ class Product:
         protected = [protected.column for protected in self.protected]
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         check_consents(contracts)
+        check_references(contracts)
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 

@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.files import write_bundle
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent, same_columns
 from assets.metrics.ranking import EvaluationError
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
@@ -69,9 +70,10 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             "version": commit.version, "pins": pins, "as_known_at": now.isoformat(), "rows": commit.rows,
             "audit": audit_summary(evidence, product.gates),
         }  # fmt: skip
-        yield watch.result(
+        yield watch.table(
             rows=commit.rows, value=value, checks=leakage_results(evidence, product.gates), version=commit.version,
-            pins=pins, positive_share=pc.mean(rows[LABEL]).as_py() or 0.0, evidence=strongest(evidence),
+            pins=pins, schema=rows.schema, lineage=_lineage(product, rows.schema),
+            positive_share=pc.mean(rows[LABEL]).as_py() or 0.0, evidence=strongest(evidence),
         )  # fmt: skip
 
     return training_set
@@ -132,6 +134,15 @@ def _is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether a run has ended; one that this instance does not know may be under way in another."""
     run = instance.get_run_by_id(run_id)
     return run is not None and run.is_finished
+
+
+def _lineage(product: Product, schema: pa.Schema) -> dict[str, list[tuple[dg.AssetKey, str]]]:
+    """The columns of the feature table, and the label with the time at which it was known."""
+    labels = asset_key(product, validated_name(product.label.source))
+    return same_columns(asset_key(product, FEATURES), schema.names) | {
+        LABEL: [(labels, column) for column in (product.label.column,) if column],
+        "label_known_at": [(labels, "known_at")],
+    }
 
 
 def _refusal(product: Product, audit: dict[str, Any]) -> str:

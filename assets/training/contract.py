@@ -11,13 +11,14 @@ from typing import Any
 
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.product import Column, Contract, Product
+from assets.product.expectations import holds_for_every_row
 
 
 def contract_of(product: Product) -> BundleContract:
     """The rules of every source of a product.
 
     Expectations of ranges, sets, lengths and patterns become rules. Every other expectation, and one that has a
-    `row_condition`, is held against days alone.
+    `row_condition` or holds for most rows of a day only (`mostly`), is held against days alone.
     """
     sources = {source.name: _rules(product.contract(source.name)) for source in product.sources}
     return BundleContract(product.spine.source, sources)
@@ -37,7 +38,7 @@ def _rule(column: Column, contract: Contract) -> ColumnRule | None:
     rule = ColumnRule(column.type, column.required)
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})
-        if kwargs.get("column") == column.name and not kwargs.get("row_condition"):
+        if kwargs.get("column") == column.name and holds_for_every_row(expectation):
             rule = _narrowed(rule, expectation["type"], kwargs)
     return rule
 
@@ -49,10 +50,11 @@ def _narrowed(rule: ColumnRule, kind: str, kwargs: Mapping[str, Any]) -> ColumnR
             return replace(rule, required=True)
         case "expect_column_values_to_be_between" if rule.type in ("number", "integer"):
             return _between(rule, kwargs)
-        case "expect_column_values_to_be_in_set":
+        # The sets of a time hold moments, which a bundle's JSON does not.
+        case "expect_column_values_to_be_in_set" if rule.type != "timestamp":
             wanted = tuple(kwargs["value_set"])
             return replace(rule, members=tuple(m for m in rule.members if m in wanted) if rule.members else wanted)
-        case "expect_column_values_to_not_be_in_set":
+        case "expect_column_values_to_not_be_in_set" if rule.type != "timestamp":
             return replace(rule, excluded=(*rule.excluded, *kwargs["value_set"]))
         case "expect_column_value_lengths_to_be_between":
             return _lengths(rule, kwargs.get("min_value"), kwargs.get("max_value"))

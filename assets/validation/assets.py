@@ -4,7 +4,6 @@ Belongs here: running the audit, writing the quarantine, publishing the valid ro
 blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
@@ -20,8 +19,11 @@ from assets.product.names import quarantine_name, raw_name, table_name, validate
 from assets.validation.audit import Audit, audit
 from assets.validation.balance import DayBalance, balances
 from assets.validation.checks import balance_check, balance_result, contract_check, contract_result
+from assets.validation.data_docs import docs_folder
 from assets.validation.expectations import ContractCannotRun
 from assets.validation.reasons import reason_of
+from assets.validation.surroundings import surroundings_of
+from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import Reading, made_from
@@ -35,6 +37,8 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     deps = [asset_key(product, raw_name(source.name))]
     if contract.consent:
         deps.append(asset_key(product, validated_name(contract.consent.source)))
+    referred = dict.fromkeys(asset_key(product, validated_name(one.source)) for one in contract.references)
+    deps += [key for key in referred if key not in deps]
 
     @daily_asset_of(
         product,
@@ -45,16 +49,27 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         group_name="validation",
         description=f"{contract.description} Rows that keep the contract; personal data replaced by tokens.",
         kinds={"great_expectations", "deltalake"},
+        metadata={
+            "purpose": contract.purpose or "not documented in the contract",
+            "personal_data": dg.MetadataValue.json(
+                {c.name: {"class": c.pii, "handling": c.personal} for c in contract.columns if c.pii or c.personal}
+            ),
+        },
         check_specs=[contract_check(key, contract), balance_check(key)],
     )
     def validated(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], keys: dg.ResourceParam[Keys]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        keys: dg.ResourceParam[Keys],
+        environment: dg.ResourceParam[Environment],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
         watch, days = Stopwatch(name), days_of(context)
         raw = table_name(product.name, raw_name(source.name))
         with permanent(LakeError, ContractCannotRun):
             version = lake.version(raw)
-            outcome = audit(contract, lake.read(raw, days=days, version=version), days)
+            surroundings = surroundings_of(contract, lake, product.name, raw, version, days)
+            arrived = lake.read(raw, days=days, version=version)
+            outcome = audit(contract, arrived, days, surroundings=surroundings)
         quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         checks = [contract_result(contract, outcome)]
@@ -63,9 +78,9 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed, consents = _with_consent(product, source, lake, rows, days[-1])
-        arrived = _raw_rows(lake, raw, days, version)
+        # What the log of the raw table names is held against what the run read and judged.
         found = balances(
-            days, raw=arrived, validated=allowed.kept, quarantine=outcome.quarantine, withheld=allowed.refused
+            days, raw=surroundings.rows, validated=allowed.kept, quarantine=outcome.quarantine, withheld=allowed.refused
         )
         checks.append(balance_result(found))
         if not checks[-1].passed:
@@ -73,11 +88,16 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             raise dg.Failure(description=_unbalanced(product, source, found), allow_retries=False)
         record = {"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})}
         commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
-        yield watch.result(
+        yield watch.table(
             rows=commit.rows,
             checks=checks,
             version=commit.version,
             days=len(days),
+            schema=allowed.kept.schema,
+            # Built when someone asks: loopline contracts PRODUCT --docs.
+            data_docs=dg.MetadataValue.path(docs_folder(environment.home, product.name) / "index.html"),
+            lineage=same_columns(deps[0], [*contract.names, "day"])
+            | {"event_time": [(deps[0], contract.event_time)], "known_at": [(deps[0], contract.known_at)]},
             quarantined=sum(day.quarantined for day in outcome.days),
             withheld_without_consent=allowed.withheld,
         )
@@ -101,15 +121,6 @@ def _with_consent(
         known = [day for day in lake.days(table, version) if day <= last_day]
         allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version))
     return allowed, {table: Reading(version, before=None)}
-
-
-def _raw_rows(lake: Lake, raw: str, days: Sequence[date], version: int) -> Counter[date]:
-    """The rows of each day by the log of the raw table: what the run read is held against them."""
-    rows: Counter[date] = Counter()
-    for file in lake.files(raw, days=days, version=version):
-        if file.day is not None:
-            rows[file.day] += file.rows
-    return rows
 
 
 def _unbalanced(product: Product, source: Source, found: Sequence[DayBalance]) -> str:

@@ -1,8 +1,9 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
 Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, not exact, key that cannot be stored,
-repeated key, expectations), the quarantine table, and the verdict on each day. Does not belong here: evaluating
-expectations (`expectations.py`), rules on single values (`values.py`), reading contracts, personal data, the lake.
+reference, repeated key, expectations, rules on days), the quarantine table, the verdict on each day. Does not belong
+here: evaluating expectations (`expectations.py`), rules on days (`day_rules.py`) and on single values (`values.py`),
+reading contracts, personal data, the lake.
 
 The verdict on a day depends on that day alone: it is the same within a range.
 """
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
 from assets.product.expectations import columns_of, scope_of
+from assets.validation.day_rules import DayFailure, Surroundings, broken_references, day_failures
 from assets.validation.entity_keys import refused_keys
 from assets.validation.expectations import ContractCannotRun, Judge
 from assets.validation.typing import typed
@@ -44,16 +46,6 @@ class Failure:
     rule: str
     column: str
     rows: np.ndarray
-
-
-@dataclass(frozen=True)
-class DayFailure:
-    """An expectation on a whole day that the day fails; `observed` is the figure that was expected otherwise."""
-
-    day: date
-    rule: str
-    column: str
-    observed: str
 
 
 @dataclass(frozen=True)
@@ -102,11 +94,20 @@ class Audit:
         return tuple(day for day in self.days if day.blocked)
 
 
-def audit(contract: Contract, raw: pa.Table, days: Sequence[date], *, whole_days: bool = True) -> Audit:
+def audit(
+    contract: Contract,
+    raw: pa.Table,
+    days: Sequence[date],
+    *,
+    whole_days: bool = True,
+    surroundings: Surroundings | None = None,
+) -> Audit:
     """Runs the contract over the raw rows of the given days.
 
     Args:
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
+        surroundings: What the rules on volume, freshness, distribution and references need; these rules apply only if
+            it is given.
         whole_days: Whether these are all rows of the days; else expectations on several rows or on days do not apply.
 
     Raises:
@@ -119,11 +120,16 @@ def audit(contract: Contract, raw: pa.Table, days: Sequence[date], *, whole_days
     failures.extend(_implausible(contract, frame))
     failures.extend(_not_exact(contract, frame))
     failures.extend(_not_storable(contract, frame))
+    if surroundings is not None:
+        broken = broken_references(contract, frame, surroundings)
+        failures.extend(Failure("reference_exists", name, rows) for name, rows in broken.items() if len(rows))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
     rows, of_days = _broken_expectations(contract, frame, suspect, days, whole_days)
     failures.extend(rows)
     bad = _marked(raw.num_rows, failures)
+    if surroundings is not None:
+        of_days += day_failures(contract, frame.filter(pa.array(~bad)), days, surroundings)
     return Audit(
         valid=_renamed(contract, frame.filter(pa.array(~bad))),
         quarantine=pa.concat_tables([_quarantine(contract, raw, failures), _quarantine_days(of_days)]),

@@ -123,7 +123,7 @@ class Judge:
         for compares in (False, True):
             chosen = {n: rule for n, rule in enumerate(rules) if _compares_columns(rule) is compares}
             if chosen:
-                frame = _plain(table) if compares else _nullable(table)
+                frame = _plain(table) if compares else nullable(table)
                 found.update(self._validated(frame, chosen))
         return [found[number] for number in range(len(rules))]
 
@@ -132,8 +132,7 @@ class Judge:
         if self._rows is None:
             asset = _context().data_sources.add_pandas("rows").add_dataframe_asset(self._source)
             self._rows = asset.add_batch_definition_whole_dataframe("all")
-        import great_expectations as gx
-
+        gx = great_expectations()
         # The number keeps two equal expectations apart, of which a suite would drop one.
         numbered = [{"type": r["type"], "kwargs": dict(r["kwargs"]), "meta": {_NUMBER: n}} for n, r in rules.items()]
         suite = gx.ExpectationSuite(name=self._source, expectations=numbered)
@@ -149,7 +148,8 @@ def _compares_columns(rule: Mapping[str, Any]) -> bool:
     return any(name in rule["kwargs"] for name in ("column_A", "column_list"))
 
 
-def _nullable(table: pa.Table) -> pd.DataFrame:
+def nullable(table: pa.Table) -> pd.DataFrame:
+    """The rows in pandas's own types with missing values: one type for a column with and without them."""
     return table.to_pandas(types_mapper=_NULLABLE.get)
 
 
@@ -185,14 +185,21 @@ def _cannot(source: str, rule: Mapping[str, Any]) -> ContractCannotRun:
     )
 
 
-def _context() -> Any:
+def great_expectations() -> Any:
+    """The library, imported where a contract runs: it takes half a second."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at the first import; no usage data leave the machine
     main = sys.modules["__main__"]
     if not hasattr(main, "__file__"):
         # The import below imports PySpark, which takes a process without `__file__` (a run's worker) for its doctests
         # and ends it.
         main.__file__ = __file__
-    import great_expectations as gx  # takes half a second: only where a contract runs
+    import great_expectations as gx
+
+    return gx
+
+
+def _context() -> Any:
+    gx = great_expectations()
     from great_expectations.data_context.types.base import (
         DataContextConfig,
         InMemoryStoreBackendDefaults,

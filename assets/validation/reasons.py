@@ -23,6 +23,11 @@ _REASONS: Mapping[str, str] = {
     "number_can_be_summed": "the number is 2^53 or more steps of its resolution, and cannot be added exactly",
     "number_fits_resolution": "the number lies between two steps of the resolution in the contract",
     "key_can_be_stored": "the key is empty, too long or has white space, and no decision could find it",
+    "reference_exists": "no row of the other source (references) has this value by the day of the row",
+    "volume_is_within_bounds": "the day has fewer or more rows than the contract allows (volume)",
+    "volume_is_usual": "the rows of the day differ from those of the last weeks by more than volume.max_change",
+    "newest_event_is_fresh": "the newest event of the day is older than freshness.max_age_hours before its end",
+    "distribution_is_usual": "the values differ from those of the last weeks by more than distribution.max_psi",
     "key_is_unique": "an earlier row of the day has the same key",
 }
 

@@ -32,6 +32,7 @@ for command in (
     loop.backfill,
     loop.load,
     serving.decide,
+    quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
     approvals.approve,

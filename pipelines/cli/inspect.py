@@ -4,6 +4,7 @@ Belongs here: their arguments, output and exit status. They change no record. Do
 (`pipelines.operations`), the form of a result (`render.py`).
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,19 +22,28 @@ def export(
     table: Annotated[str, typer.Argument(metavar="TABLE")],
     file: Annotated[Path, typer.Argument(metavar="FILE")],
     version: Annotated[int | None, typer.Option(help="A version of the table; the newest by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The version that was the newest then, ISO-8601 in UTC.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """A table as one Parquet file."""
-    from pipelines.operations.tables import export_table
+    from pipelines.operations.tables import export_table, version_at
     from pipelines.products import load_product
     from resources.lake import Lake
 
-    environment = load_environment()
+    if version is not None and as_of is not None:
+        raise typer.BadParameter("--version and --as-of: give one of them")
+    environment, name = load_environment(), load_product(product).name
     require(environment, "lake")
-    rows = export_table(Lake(environment.lake), load_product(product).name, table, file, version)
+    lake = Lake(environment.lake)
+    if as_of is not None:
+        version = version_at(lake, name, table, _moment(as_of))
+    rows = export_table(lake, name, table, file, version)
     console.say(f"{rows:,} rows of {table} in {file}", console.results(json_))
     if json_:
-        console.print_json({"product": product, "table": table, "file": str(file), "rows": rows})
+        found = lake.version(f"{name}/{table}") if version is None else version
+        console.print_json({"product": product, "table": table, "file": str(file), "rows": rows, "version": found})
 
 
 def features(
@@ -101,3 +111,11 @@ def tables(
     render.show_tables(found, console.results(json_))
     if json_:
         console.print_json({"product": product, "tables": [t.to_dict(by_partition=partitions) for t in found]})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--as-of {text}: write a time, such as 2026-03-01T12:00:00Z") from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

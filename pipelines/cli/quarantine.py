@@ -1,7 +1,7 @@
-"""The command about refused rows: `quarantine`.
+"""The commands about contracts and the rows that break them: `contracts`, `quarantine`.
 
-Belongs here: its arguments, output and exit status. Does not belong here: counting and validating again
-(`pipelines.operations.quarantine`).
+Belongs here: their arguments, output and exit status. Does not belong here: counting and validating again
+(`pipelines.operations.quarantine`), the pages of contracts (`pipelines.operations.contracts`).
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +57,37 @@ def quarantine(
     _show(rows, json_)
     if json_:
         console.print_json({**result, "rules": [row.to_dict() for row in rows]})
+
+
+def contracts(
+    product: ProductName,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Build the Data Docs: rules, and results of the newest day without values.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """The contracts of a product: owner, purpose, personal columns, rules; --docs builds pages of them."""
+    from pipelines.operations.contracts import contract_facts, write_data_docs
+    from pipelines.products import load_product
+
+    found, to = load_product(product), console.results(json_)
+    facts = contract_facts(found)
+    console.table(
+        ["source", "owner", "columns", "rules", "personal", "purpose"],
+        [[f.source, f.owner, f.columns, f.rules, ", ".join(f.personal), f.purpose or "not documented"] for f in facts],
+        to,
+        right=["columns", "rules"],
+    )
+    page = None
+    if docs:
+        environment = load_environment()
+        require(environment, "lake")
+        page = write_data_docs(found, environment)
+        console.say(str(page), to)
+    if json_:
+        console.print_json(
+            {"product": product, "contracts": [f.to_dict() for f in facts], "docs": None if page is None else str(page)}
+        )
 
 
 def _readmitted(product: str, done: "Readmission") -> str:

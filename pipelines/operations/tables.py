@@ -5,7 +5,9 @@ Belongs here: the facts about each table, and writing a table to a file. Does no
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,26 @@ def export_table(lake: Lake, product: str, table: str, file: Path, version: int 
     return data.num_rows
 
 
+def version_at(lake: Lake, product: str, table: str, moment: datetime) -> int:
+    """The version of a table that was the newest at a moment.
+
+    Raises:
+        TableExportError: The table did not exist then, or its log no longer reaches back so far.
+        MissingTable: The table does not exist.
+    """
+    commits = lake.history(f"{checked_name(product, 'product')}/{checked_name(table, 'table')}")
+    for commit in commits:
+        if _committed_at(commit) <= moment:
+            return int(commit["version"])
+    first = f"; its log begins at {_committed_at(commits[-1]).isoformat()}" if commits else ""
+    raise TableExportError(f"table {product}/{table} has no version at {moment.isoformat()}{first}")
+
+
+def _committed_at(commit: Mapping[str, Any]) -> datetime:
+    found: datetime = pa.scalar(commit["timestamp"], pa.timestamp("ms", tz="UTC")).as_py()
+    return found
+
+
 def _facts(lake: Lake, table: str) -> TableFacts:
     data = lake.read(table)
     hashes = content_hashes(data, DAY) if DAY in data.column_names else {"all": content_hash(data)}
@@ -97,7 +119,7 @@ def _facts(lake: Lake, table: str) -> TableFacts:
         partitions=len(hashes) if DAY in data.column_names else 0,
         last_partition=max(hashes, default=None) if DAY in data.column_names else None,
         rows=data.num_rows,
-        last_commit=pa.scalar(commit["timestamp"], pa.timestamp("ms", tz="UTC")).as_py().isoformat(),
+        last_commit=_committed_at(commit).isoformat(),
         content_hash=whole,
         hashes=hashes,
     )

@@ -41,15 +41,15 @@ Command = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def contract(small: MakeSmall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Change:
-    """The product `card_fraud` with other parts in the contract of its transactions."""
+    """The product `card_fraud` with other parts in one of its contracts."""
     fraud, original = small("card_fraud"), card_fraud.PRODUCT
 
-    def change(**parts: Any) -> Small:
+    def change(source: str = "card_transactions", **parts: Any) -> Small:
         folder = tmp_path / "contracts"
         folder.mkdir(exist_ok=True)
         for file in original.contracts.glob("*.yaml"):
             (folder / file.name).write_text(file.read_text())
-        file = folder / "card_transactions.yaml"
+        file = folder / f"{source}.yaml"
         file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **parts}, sort_keys=False))
         product: Product = replace(original, contracts=folder)
         defined = build_pipeline(product, environment=fraud.environment)
@@ -62,12 +62,12 @@ def contract(small: MakeSmall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def loopline(small: MakeSmall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs `loopline quarantine card_fraud` with `--json`; gives the object."""
+    """Runs a command on `card_fraud` with `--json`; gives the object."""
     environment = small("card_fraud").environment.model_copy(update={"sandbox": False})
     monkeypatch.setattr(quarantine, "load_environment", lambda: environment)
 
-    def run(*arguments: str) -> dict[str, Any]:
-        monkeypatch.setattr(sys, "argv", ["loopline", "quarantine", "card_fraud", *arguments, "--json"])
+    def run(*arguments: str, command: str = "quarantine") -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["loopline", command, "card_fraud", *arguments, "--json"])
         with pytest.raises(SystemExit) as end:
             app.main()
         printed = capsys.readouterr()
@@ -78,14 +78,15 @@ def loopline(small: MakeSmall, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     return run
 
 
-def hashes(fraud: Small) -> dict[str, str]:
+def hashes(fraud: Small, source: str = "card_transactions") -> dict[str, str]:
     """The content of each day."""
-    return content_hashes(fraud.lake.read(VALIDATED), "day")
+    return content_hashes(fraud.lake.read(f"card_fraud/validated_{source}"), "day")
 
 
-def refused(fraud: Small) -> list[tuple[str, str]]:
+def refused(fraud: Small, source: str = "card_transactions") -> list[tuple[str, str]]:
     """Each quarantined row with its rule."""
-    return sorted((row["row_ref"], row["rule"]) for row in fraud.lake.read(QUARANTINE).to_pylist())
+    rows = fraud.lake.read(f"card_fraud/quarantine_{source}").to_pylist()
+    return sorted((row["row_ref"], row["rule"]) for row in rows)
 
 
 def test_rules_over_several_rows_judge_a_day_alike_alone_and_within_a_range(contract: Change) -> None:
@@ -123,6 +124,28 @@ def test_a_day_with_too_few_rows_is_refused_alone_and_within_a_range(contract: C
     with pytest.raises(RunFailed, match=said):
         fraud.make(first, last, *BOTH)
     assert refused(fraud)[0] == (str(DAY), "expect_table_row_count_to_be_between")
+
+
+def test_rules_on_days_judge_alike_alone_and_within_a_range(contract: Change) -> None:
+    """Labels refer to transactions of seven days before, of which the first days of the range have none."""
+    fraud = contract(
+        "fraud_labels",
+        max_quarantined=1.0,
+        volume={"min_rows": 1, "max_change": 0.9},
+        distribution={"columns": ["is_fraud"], "max_psi": 5},
+        references=[{"column": "transaction_id", "source": "card_transactions", "to": "transaction_id"}],
+    )
+    labels, first = ("raw_fraud_labels", "validated_fraud_labels"), DAY - timedelta(days=8)
+    fraud.make(first, NEXT, *labels, *BOTH)
+    together = hashes(fraud, "fraud_labels"), refused(fraud, "fraud_labels")
+    assert {rule for _, rule in together[1]} == {"reference_exists"}
+    assert str(DAY) in together[0]
+    fraud.make(DAY, DAY, *labels)
+    assert (hashes(fraud, "fraud_labels"), refused(fraud, "fraud_labels")) == together
+    file = fraud.landing_file("fraud_labels", DAY)
+    file.write_text("\n".join(file.read_text().splitlines()[:3]) + "\n")
+    with pytest.raises(RunFailed, match=f"day {DAY}: .*volume_is_usual observed 2 rows, median .*volume.max_change"):
+        fraud.make(DAY, DAY, *labels)
 
 
 def test_odd_rows_stop_no_feature(contract: Change) -> None:
@@ -176,6 +199,22 @@ def test_quarantined_rows_are_listed_and_admitted_again_after_the_contract_was_c
     assert fraud.lake.read(VALIDATED).num_rows == fraud.lake.read(RAW).num_rows
     actions = [entry for entry in open_audit(fraud.environment.records).entries() if entry.actor == "Ada"]
     assert [(entry.action, entry.details["quarantined"]) for entry in actions] == [("readmit", over), ("readmitted", 0)]
+
+
+def test_data_docs_are_built_and_hold_no_value(contract: Change, loopline: Command) -> None:
+    """Their place stands on the validated asset; a value that breaks a rule is only counted."""
+    fraud = contract(expectations=[{"type": "expect_column_values_to_be_between", "kwargs": LIMIT}], max_quarantined=1)
+    rewrite(fraud.landing_file("card_transactions", DAY), lambda n, row: {**row, "amount": "7654321.09"})
+    fraud.make(DAY, DAY, *BOTH)
+    found = loopline("--docs", command="contracts")
+    assert [one["source"] for one in found["contracts"]] == ["card_transactions", "fraud_labels"]
+    event = fraud.instance.get_latest_materialization_event(asset_key(card_fraud.PRODUCT, BOTH[1]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["data_docs"].value == found["docs"]
+    pages = [page.read_text() for page in Path(found["docs"]).parent.rglob("*.html")]
+    assert any("must be less than or equal to" in page for page in pages)
+    assert not any("7654321" in page for page in pages)
 
 
 def test_quarantined_rows_are_admitted_again_after_the_source_was_corrected(

@@ -41,6 +41,8 @@ def test_each_kind_of_expectation_narrows_the_rule(credit: Product, tmp_path: Pa
         ("between", {"column": "amount", "min_value": 10, "strict_min": True}),
         ("between", {"column": "amount", "min_value": 5, "max_value": 50}),
         ("between", {"column": "amount", "max_value": 40, "row_condition": "purpose == 'car'"}),
+        ("between", {"column": "amount", "max_value": 30, "mostly": 0.9}),
+        ("in_set", {"column": "event_time", "value_set": ["2026-01-01"]}),
         ("in_set", {"column": "purpose", "value_set": ["car", "home", "boat"]}),
         ("in_set", {"column": "purpose", "value_set": ["home", "car"]}),
         ("not_be_in_set", {"column": "channel", "value_set": ["fax"]}),
@@ -67,6 +69,7 @@ def test_each_kind_of_expectation_narrows_the_rule(credit: Product, tmp_path: Pa
     (tmp_path / "applications.yaml").write_text(yaml.safe_dump(content))
     columns = contract_of(replace(credit, contracts=tmp_path)).request.columns
     assert columns["amount"] == ColumnRule("number", low=10, low_open=True, high=50)
+    assert columns["event_time"] == ColumnRule("timestamp")
     assert columns["purpose"] == ColumnRule("string", members=("car", "home"))
     assert columns["channel"] == ColumnRule("string", excluded=("fax",))
     assert columns["customer_id"] == ColumnRule(

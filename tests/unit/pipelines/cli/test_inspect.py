@@ -1,16 +1,20 @@
 """The commands over what is recorded: their results, and what a person gets wrong."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assets.serving.decision import Decision, new_id
 from assets.serving.log_writer import DecisionLog
 from pipelines.cli import app
 from resources.environments import Environment
-from tests.unit.pipelines.cli.conftest import Refused, use
+from resources.lake import Lake
+from tests.unit.pipelines.cli.conftest import DAYS, Refused, use
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DECISION = Decision(
@@ -26,6 +30,12 @@ DECISION = Decision(
         ("export credit_risk features {0}/none/x.parquet", "there is no folder"),
         ("export credit_risk features {0}/folder", "is a folder; name a file in it"),
         ("export credit_risk features {0}/x.parquet --version 9", "has versions 0 to 0, not 9"),
+        ("export credit_risk features {0}/x.parquet --as-of yesterday", "write a time, such as 2026-03-01T12:00:00Z"),
+        (
+            "export credit_risk features {0}/x.parquet --as-of 2020-01-01",
+            "no version at 2020-01-01T00:00:00",
+        ),
+        ("export credit_risk features {0}/x.parquet --as-of 2026-01-01 --version 0", "give one of them"),
         ("export credit_risk gone {0}/x.parquet", "table credit_risk/gone does not exist"),
         ("export nothing features {0}/x.parquet", "there is no product 'nothing'"),
         ("tables nothing", "there is no product 'nothing'"),
@@ -69,3 +79,23 @@ def test_a_result_is_on_standard_output_as_text_or_as_json(
     assert text.err == ""
     assert [table["name"] for table in json.loads(both.out)["tables"]] == ["features"]
     assert row in both.err
+
+
+def test_a_table_is_exported_as_of_a_time(
+    environment: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version does not show in an earlier one."""
+    time.sleep(0.01)
+    between = datetime.now(UTC)
+    time.sleep(0.01)
+    table = pa.table({"id": [1, 2], "day": pa.array(DAYS * 2, pa.date32())})
+    Lake(environment.lake).replace("credit_risk/features", table, days=DAYS)
+    found = []
+    for moment in (between, datetime.now(UTC)):
+        file = tmp_path / "x.parquet"
+        command = ["loopline", "export", "credit_risk", "features", str(file), "--as-of", moment.isoformat(), "--json"]
+        monkeypatch.setattr("sys.argv", command)
+        with pytest.raises(SystemExit):
+            app.main()
+        found.append((json.loads(capsys.readouterr().out)["version"], pq.read_table(file).num_rows))
+    assert found == [(0, 1), (1, 2)]
