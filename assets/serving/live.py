@@ -4,6 +4,7 @@ Belongs here: the choice of the bundle that decides a request, the columns of po
 loading and swapping bundles (`watcher.py`), deciding (`engine.py`).
 """
 
+import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -77,7 +78,12 @@ class LiveProduct:
     def identified(self, request: Mapping[str, object]) -> Mapping[str, object]:
         """The request with a row id of its own, where nothing else in it tells it from another request."""
         row_id = self.champion.shape.row_id
-        return request if self.champion.shape.keys or row_id in request else {**request, row_id: str(uuid.uuid4())}
+        if self.champion.shape.keys or row_id in request:
+            return request
+        contract = self.champion.bundle.parts.contract
+        rule = None if contract is None else contract.request.columns.get(row_id)
+        is_number = rule is not None and rule.type == "integer"
+        return {**request, row_id: secrets.randbits(53) if is_number else str(uuid.uuid4())}
 
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
         """The engine that decides an identified request.

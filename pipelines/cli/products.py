@@ -22,7 +22,7 @@ def new(
     name: Annotated[str, typer.Argument(metavar="PRODUCT", help="Its name: lower-case letters, digits and _.")],
     samples: Annotated[
         list[str],
-        typer.Option("--from", metavar="SAMPLE", help="A file, a folder or a pattern; the rows to decide first."),
+        typer.Option("--from", metavar="[NAME=]SAMPLE", help="A file, a folder or a pattern; the rows to decide first."),
     ],
     row_id: Annotated[str, typer.Option(help="The column that identifies a row.")] = "",
     entity: Annotated[list[str] | None, typer.Option(help="A column whose history counts: customer, card.")] = None,

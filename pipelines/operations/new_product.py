@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 from pipelines.drafting.draft import Draft, draft_product
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
-from pipelines.drafting.sample import read_sample
+from pipelines.drafting.sample import Sample, read_sample
 from pipelines.products import PRODUCTS, load_product, product_names
 from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock
 from resources.durable_files import replace_file
 from resources.errors import LooplineError
-from resources.naming import checked_name
+from resources.naming import checked_name, is_name
 
 
 class ProductExists(LooplineError):
@@ -46,7 +46,8 @@ def new_product(
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
     Args:
-        places: Files, folders or patterns; the first is the table of the rows to decide.
+        places: Files, folders or patterns, as `NAME=PLACE` with the name of the source; the first is the table of the
+            rows to decide.
 
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
@@ -56,7 +57,7 @@ def new_product(
     folder = PRODUCTS / name
     if folder.exists() or name in product_names():
         raise ProductExists(f"{folder} exists; write another name, or remove the folder")
-    samples = [read_sample(place, header_line=header_line, zone=zone) for place in places]
+    samples = [_sample(place, header_line, zone) for place in places]
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
@@ -68,6 +69,14 @@ def new_product(
     load_product(name)
     _add_location(name)
     return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
+
+
+def _sample(text: str, header_line: int, zone: str) -> Sample:
+    """The sample at a place, or at `NAME=PLACE`."""
+    name, _, place = text.partition("=")
+    if not is_name(name) or not place:
+        name, place = "", text
+    return read_sample(place, name=name, header_line=header_line, zone=zone)
 
 
 def _add_location(name: str) -> None:
