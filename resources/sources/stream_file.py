@@ -21,7 +21,7 @@ from resources.sources.readers import (
     message_text,
     objects_table,
 )
-from resources.sources.tails import arrival_of
+from resources.sources.tails import arrival_of, moment_of
 
 
 class StreamFileReader(Closing):
@@ -99,7 +99,7 @@ class StreamFileReader(Closing):
         """The arrival of a line. Of a flat object it is found without reading all of the line."""
         stated = self._stated.findall(line)
         if len(stated) == 1 and line.count(b"{") == line.count(self._name_in_json) == 1 and b"\\" not in line:
-            return arrival_of(f'{{"{self._arrival}": "{message_text(stated[0])}"}}', self._arrival)
+            return moment_of(message_text(stated[0]))
         return arrival_of(_text(line), self._arrival)
 
     def _check_whole(self, day: date, line: bytes) -> None:

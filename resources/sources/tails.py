@@ -139,8 +139,11 @@ class FileTail:
 def arrival_of(text: str, field: str) -> datetime | None:
     """The arrival in a field of a message, in UTC; None if the message does not have a readable one."""
     value = (json_object(text) or {}).get(field)
-    if not isinstance(value, str):
-        return None
+    return moment_of(value) if isinstance(value, str) else None
+
+
+def moment_of(value: str) -> datetime | None:
+    """A time as a moment in UTC; None if it cannot be read."""
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
