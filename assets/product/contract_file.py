@@ -145,6 +145,11 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (contract.event_time, contract.known_at):
         if contract.column(column).type != "timestamp":
             raise ContractError(f"{path}: '{column}' is one of the two times of a row; write type: timestamp")
+    if contract.event_time == contract.known_at:
+        raise ContractError(
+            f"{path}: event_time and known_at are both '{contract.known_at}'; the time at which a row became known "
+            "is a column of its own: have the source send it, or its reader add it"
+        )
     for given in contract.columns:
         if given.name in (contract.event_time, contract.known_at) and not given.required:
             # No comparison with a missing time is true: such a row would be neither known nor unknown.

@@ -158,6 +158,11 @@ UNABLE: Mapping[str, str] = {
     "expect_column_kl_divergence_to_be_less_than": "write the rule distribution, which compares with the last weeks",
 }  # fmt: skip
 """The other expectations of Great Expectations, each with the reason why a contract has none, and what to write."""
+_COMPARES = frozenset({
+    "expect_column_pair_values_a_to_be_greater_than_b", "expect_column_pair_values_to_be_equal",
+    "expect_multicolumn_values_to_be_equal", "expect_select_column_values_to_be_unique_within_record",
+})  # fmt: skip
+"""Expectations that compare the values of their columns with each other."""
 _CONDITION = ("row_condition", "condition_parser")
 
 
@@ -188,6 +193,10 @@ def checked_expectation(where: str, given: object, columns: Mapping[str, Column]
     if missing or (form.least and all(kwargs.get(name) is None for name in form.least)):
         raise ContractError(f"{where} says nothing without {' and '.join(missing) or ' or '.join(form.least)}; add it")
     subject = _subject(where, form, kwargs, columns)
+    compared = {"number" if column.type == "integer" else column.type for column in subject}
+    if kind in _COMPARES and len(compared) > 1:
+        shown = ", ".join(f"{column.name} is a {column.type}" for column in subject)
+        raise ContractError(f"{where} compares columns of different types: {shown}; name columns of one type")
     read = {name: kwargs[name] for name in form.subject}
     for name, check in form.arguments.items():
         if kwargs.get(name) is not None:

@@ -187,6 +187,8 @@ def _implausible(contract: Contract, frame: pa.Table) -> list[Failure]:
     for column in contract.columns:
         if column.type == "timestamp":
             beyond = out_of_bounds(contract, column, frame[column.name])
+            if not beyond.any():
+                continue
             default = default_dates(frame[column.name])
             failures.append(Failure("time_is_no_default", column.name, np.flatnonzero(beyond & default)))
             failures.append(Failure("time_is_within_bounds", column.name, np.flatnonzero(beyond & ~default)))
@@ -256,7 +258,7 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
     personal = {column.name for column in contract.columns if column.personal}
     if personal:  # an unreadable line may hold personal values
         personal.add(MALFORMED)
-    tables = []
+    tables, shown_columns = [], (*contract.names, MALFORMED)
     for failure in failures:
         rows = raw.take(failure.rows)
         shown = [
@@ -270,7 +272,7 @@ def _quarantine(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) 
                     "rule": [failure.rule] * len(shown),
                     "column": [failure.column] * len(shown),
                     "value": values,
-                    "row": [json.dumps({k: row[k] for k in (*contract.names, MALFORMED)}) for row in shown],
+                    "row": [json.dumps({k: row[k] for k in shown_columns}) for row in shown],
                     "day": rows["day"],
                 },
                 schema=QUARANTINE_SCHEMA,

@@ -100,6 +100,11 @@ def test_the_table_knows_every_expectation_of_great_expectations_and_its_argumen
         ("expect_compound_columns_to_be_unique", {"column_list": ["id", "knd"]}, "no column 'knd'"),
         ("expect_table_row_count_to_be_between", {"min_value": -1}, "write a whole number from 0"),
         ("expect_table_row_count_to_be_between", {"min_value": 1, "mostly": 0.5}, "no argument 'mostly'"),
+        (
+            "expect_column_pair_values_a_to_be_greater_than_b",
+            {"column_A": "known_at", "column_B": "amount"},
+            "compares columns of different types: known_at is a timestamp, amount is a number",
+        ),
         (BETWEEN, ["amount"], "write NAME: VALUE for each argument"),
     ],
 )
@@ -119,6 +124,7 @@ def test_a_key_that_is_not_understood_is_refused(kind: str, kwargs: Any, said: s
         ({"colums": {}}, "has colums, which no contract has (did you mean columns?)"),
         ({"owner": "Sales"}, "owner is 'Sales'; write an e-mail address"),
         ({"key": ["id", "id"]}, "names a column twice"),
+        ({"known_at": "event_time"}, "event_time and known_at are both 'event_time'"),
         ({"event_time": "id"}, "'id' is one of the two times of a row; write type: timestamp"),
         ({"columns": {**COLUMNS, "kind": {"type": "string", "description": "k", "require": False}}}, "require"),
         ({"columns": {**COLUMNS, "kind": {"type": "string", "description": "k", "required": "no"}}}, "true or false"),
