@@ -22,7 +22,9 @@ def new(
     name: Annotated[str, typer.Argument(metavar="PRODUCT", help="Its name: lower-case letters, digits and _.")],
     samples: Annotated[
         list[str],
-        typer.Option("--from", metavar="[NAME=]SAMPLE", help="A file, a folder or a pattern; the rows to decide first."),
+        typer.Option(
+            "--from", metavar="[NAME=]SAMPLE", help="A file, a folder or a pattern; first the rows to decide."
+        ),
     ],
     row_id: Annotated[str, typer.Option(help="The column that identifies a row.")] = "",
     entity: Annotated[list[str] | None, typer.Option(help="A column whose history counts: customer, card.")] = None,
@@ -30,6 +32,7 @@ def new(
     known_at: Annotated[str, typer.Option(help="The column with the time at which a row became known.")] = "",
     label: Annotated[str, typer.Option(metavar="[SOURCE.]COLUMN", help="The column that says how it ended.")] = "",
     label_delay: Annotated[str, typer.Option(metavar="7d", help="How long after the decision it is final.")] = "",
+    without: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column that is no feature.")] = None,
     header_line: Annotated[int, typer.Option(help="The line of a text file with the names of the columns.")] = 1,
     zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
@@ -41,7 +44,7 @@ def new(
 
     given = Given(
         row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
-        has_time=template == "events",
+        without=tuple(without or ()), has_time=template == "events",
     )  # fmt: skip
     made = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone)
     render.show_new(made, console.results(json_))

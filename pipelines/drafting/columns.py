@@ -22,6 +22,7 @@ MOST_VALUES = 30
 _TRIED: tuple[ColumnType, ...] = ("boolean", "integer", "number", "timestamp")
 _LEADING_ZERO = r"^[+-]?0\d"
 _MOST_DECIMALS = 4
+_NOISE = 1e-9
 
 Personal = Literal[
     "email", "telephone number", "IBAN", "address", "name", "birth date", "identity number", "IP address"
@@ -129,7 +130,7 @@ def _facts(original: str, name: str, text: pa.ChunkedArray) -> ColumnFacts:
         low=low,
         high=high,
         values=tuple(sorted(different.to_pylist())) if len(different) <= MOST_VALUES else (),
-        resolution=_resolution(present) if kind == "number" else None,
+        resolution=_resolution(values) if kind == "number" else None,
         personal=_personal(name, kind, present),
     )
 
@@ -152,13 +153,14 @@ def _bounds(kind: ColumnType, values: pa.ChunkedArray) -> tuple[Any, Any]:
     return bounds["min"], bounds["max"]
 
 
-def _resolution(present: pa.ChunkedArray) -> float | None:
-    """The step of the number with the most decimals; `None` beyond four, or where an exponent hides them."""
-    if pc.any(pc.match_substring_regex(present, "[eE]")).as_py():
-        return None
-    decimals = pc.utf8_length(pc.replace_substring_regex(present, r"^[^.]*\.?", ""))
-    most = int(np.asarray(decimals).max(initial=0))
-    return 10.0**-most if most <= _MOST_DECIMALS else None
+def _resolution(values: pa.ChunkedArray) -> float | None:
+    """The largest step, of at most four decimals, that every number is a multiple of, but for the noise of a double."""
+    numbers = np.asarray(values.to_numpy())
+    for decimals in range(_MOST_DECIMALS + 1):
+        steps = numbers * 10.0**decimals
+        if np.all(np.abs(steps - np.rint(steps)) <= _NOISE * np.maximum(np.abs(steps), 1.0)):
+            return 10.0**-decimals
+    return None
 
 
 def _personal(name: str, kind: ColumnType, present: pa.ChunkedArray) -> Personal | None:

@@ -125,7 +125,7 @@ def draft_product(
         others=others,
         roles=roles,
         label=label,
-        request=_request(spine, roles),
+        request=_request(spine, roles, given.without),
         history=history,
         label_delay=label_delay,
         positives=table.positives(label),
@@ -213,9 +213,14 @@ def _contracted(
     return tuple(c for c in sample.facts if c not in (replaced, leave_out))
 
 
-def _request(spine: SourceDraft, roles: Roles) -> tuple[ColumnFacts, ...]:
+def _request(spine: SourceDraft, roles: Roles, without: Sequence[str]) -> tuple[ColumnFacts, ...]:
     taken = (roles.row_id, *roles.entities, *roles.protected, roles.time, roles.known_at)
-    free = [c for c in spine.columns if c not in taken and c.personal is None and c.distinct > 1]
+    known = {name for c in spine.columns for name in (c.name, c.original)}
+    unknown = [name for name in without if name not in known]
+    if unknown:
+        raise RoleUnclear(f"--without {unknown[0]}: the sample has no such column; it has {_columns(spine.sample)}")
+    left = [c for c in spine.columns if c.name not in without and c.original not in without]
+    free = [c for c in left if c not in taken and c.personal is None and c.distinct > 1]
     rows = spine.sample.rows
     return tuple(c for c in free if c.is_number or (c.type == "string" and (c.values or c.distinct <= rows / 2)))
 
@@ -238,7 +243,7 @@ def _history(
 
 
 def _summed(source: SourceDraft) -> tuple[ColumnFacts, ...]:
-    measured = [c for c in source.columns if c.type == "number" and c.personal is None]
+    measured = [c for c in source.columns if c.resolution is not None and c.personal is None]
     return tuple(measured[:_MOST_SUMMED])
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from pipelines.drafting.columns import ColumnFacts, ceiling
 from pipelines.drafting.draft import Draft, HistoryDraft, SourceDraft, is_category
 
+_WIDE = 70
 GUESSED = "  # guessed"
 """Marks a line that a person must look at."""
 
@@ -112,7 +113,7 @@ def _source(source: SourceDraft) -> str:
         parts.append(f"delimiter={_text(form.delimiter)}")
     if form.zone != "UTC":
         parts.append(f"zone={_text(form.zone)}")
-    return f"Files(\n            {', '.join(parts)},\n        )"
+    return "\n".join(["Files(", *(f"            {part}," for part in parts), "        )"])
 
 
 def _spine(draft: Draft) -> str:
@@ -217,8 +218,10 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
     if is_category(column):
         words.add("Category")
         values = [_text(str(value)) for value in column.values]
-        comma = "," if len(values) == 1 else ""
-        return f"Category({_text(column.name)}, values=({', '.join(values)}{comma}))"
+        listed = f"{values[0]}," if len(values) == 1 else ", ".join(values)
+        if len(listed) > _WIDE:
+            listed = "".join(f"\n            {value}," for value in values) + "\n        "
+        return f"Category({_text(column.name)}, values=({listed}))"
     words.add("LearnedCategory")
     return f"LearnedCategory({_text(column.name)}, top=20)"
 

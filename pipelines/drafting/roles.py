@@ -31,6 +31,7 @@ class Given:
     time: str = ""
     known_at: str = ""
     label: str = ""
+    without: tuple[str, ...] = ()
     has_time: bool = True
 
 

@@ -260,7 +260,7 @@ def services(environment: Environment, *, first: int = 1) -> Finding:
         remedy = "" if problem is None else "start the container again; its log has the reason"
         return Finding("services", problem is None, f"{own} works" if problem is None else f"{own}: {problem}", remedy)
     found = [service for service in status(environment) if service.name in started]
-    unwell = [f"{service.name} is {service.state}: {service.detail}" for service in found if service.state != "running"]
+    unwell = [f"{service.name} {service.state}: {service.detail}" for service in found if service.state != "running"]
     if unwell:
         remedy = "loopline up, then read the log that `loopline status` names"
         return Finding("services", False, "; ".join((*unwell, *ended)), remedy)

@@ -83,7 +83,7 @@ def test_a_declaration_that_is_wrong_is_named(
         ("{type: string, description: the card}", "{description: the card}", "column card_id lacks type"),
         ("{type: string, description: the card}", "{type: string, description: x, units: 1}", "card_id has units"),
         ("columns:\n", "consent: {source: x}\ncolumns:\n", "consent lacks subject, purpose"),
-        ("source: card_transactions\n", "source: [\n", "is not YAML"),
+        ("source: card_transactions\n", "source: [\n", "not YAML"),
     ],
 )
 def test_a_contract_that_is_wrong_is_named(

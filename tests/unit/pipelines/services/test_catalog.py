@@ -18,7 +18,8 @@ def test_every_service_listens_on_this_machine_only(environment: Environment) ->
     found = services_of(environment)
     assert [service.name for service in found] == ["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
     assert [service.port for service in found if service.port] == [
-        environment.ports.bureau, environment.ports.mlflow, environment.ports.dagster, environment.ports.decisions
+        environment.ports.bureau, environment.ports.mlflow, environment.ports.dagster,
+        environment.ports.decisions, environment.ports.stream,
     ]  # fmt: skip
     assert all(service.address.startswith("http://127.0.0.1:") for service in found if service.address)
     assert not [service.name for service in found if "0.0.0.0" in service.command]
