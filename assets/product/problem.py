@@ -54,7 +54,7 @@ class Files:
             any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
         format: `csv`, `jsonl` or `parquet`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
-        day_column: Column with the time of a row.
+        day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless the files have columns of these names.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).

@@ -249,6 +249,14 @@ def test_a_range_of_days_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.M
     assert len(opened) == 1
 
 
+def test_a_file_that_was_optional_and_comes_late_makes_its_day_stale(tmp_path: Path) -> None:
+    by_day = reader(tmp_path, "{day}.csv", optional=True)
+    recorded = origins(by_day)
+    assert by_day.changed(recorded) == frozenset()
+    write(tmp_path, f"{END}.csv", csv_of(rows_of(END)))
+    assert by_day.changed(recorded) == {END}
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "csv.gz"])
 def test_a_file_is_whole_by_a_marker_or_after_a_time(tmp_path: Path, suffix: str) -> None:
     """45 of 89 rows end at a line break too: only who writes the file knows that more will come."""
