@@ -22,7 +22,8 @@ class DatabaseTable:
         table: The table, also `schema.table`.
         day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
         connection: The name of the database's connection; `database` is the environment's own.
-        query: A SELECT statement whose rows are read in the place of a table's.
+        query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
+            known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
     """
 
