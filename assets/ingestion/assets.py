@@ -4,6 +4,7 @@ Belongs here: reading a source through its reader, writing the raw table, metada
 to columns (`landing.py`), fetching them (`resources.sources`).
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 import dagster as dg
@@ -118,9 +119,15 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
 
 
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:
-    """The reader of a source of files."""
-    columns = tuple(product.contract(source.name).at_source.values())
-    form = source.form(product.start, columns=columns, times=_times(product, source))
+    """The reader of a source of files.
+
+    The day of a zone is no UTC day: rows of its files are then chosen by the contract's `known_at`, unless the source
+    names another column.
+    """
+    contract = product.contract(source.name)
+    if source.zone != "UTC" and source.day_column is None and source.known_after is None:
+        source = replace(source, day_column=contract.at_source[contract.known_at])
+    form = source.form(product.start, columns=tuple(contract.at_source.values()), times=_times(product, source))
     return systems.files(form, connection=source.connection)
 
 

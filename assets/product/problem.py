@@ -23,7 +23,8 @@ class DatabaseTable:
         table: The table, also `schema.table`.
         day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
         connection: The name of the database's connection; `database` is the environment's own.
-        query: A SELECT statement whose rows are read in the place of a table's.
+        query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
+            known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
     """
 
@@ -56,7 +57,7 @@ class Files:
             any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
         format: `csv`, `jsonl` or `parquet`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
-        day_column: Column with the time of a row.
+        day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless the files have columns of these names.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).

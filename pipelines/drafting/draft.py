@@ -65,6 +65,7 @@ class Draft:
         request: The columns of a request that a model takes, in the order of the sample.
         label_delay: How long after the decision the label is final.
         positives: The share of positive labels in the sample, strictly between 0 and 1.
+        train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
         first, last: The first and the last day of the sample's rows; `last` is `None` where history goes on.
         example: A request, from the sample's last row.
         guessed: What was guessed, in words.
@@ -83,6 +84,7 @@ class Draft:
     first: date
     last: date | None
     test_days: int
+    train_days: int | None
     example: Mapping[str, object]
     guessed: tuple[str, ...]
 
@@ -132,6 +134,7 @@ def draft_product(
         first=first,
         last=last,
         test_days=max(1, span // 5),
+        train_days=_train_days(span, label_delay, history),
         example=samples[0].last_row(),
         guessed=tuple(guessed),
     )
@@ -228,7 +231,7 @@ def _request(spine: SourceDraft, roles: Roles, without: Sequence[str]) -> tuple[
 def _history(
     spine: SourceDraft, labels: SourceDraft, others: Sequence[SourceDraft], roles: Roles, label: ColumnFacts, span: int
 ) -> tuple[HistoryDraft, ...]:
-    windows = tuple(days for days in _WINDOWS if days <= max(1, span // 2))
+    windows = tuple(days for days in _WINDOWS if days <= max(1, span // 5))
     found: list[HistoryDraft] = []
     for entity in roles.entities:
         found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), None, is_spine=True))
@@ -257,6 +260,13 @@ def _period(roles: Roles, delay: timedelta, now: datetime) -> tuple[date, date |
         raise RoleUnclear(f"--time {roles.time.original}: the column has no times")
     known = high.astimezone(UTC) + delay
     return low.astimezone(UTC).date(), known.date() if now - known > _ENDED else None
+
+
+def _train_days(span: int, delay: timedelta, history: Sequence[HistoryDraft]) -> int | None:
+    """The days before the test and its gap, without those whose windows begin before the first event."""
+    longest = max((item.windows[-1] for item in history), default=0)
+    days = span - max(1, span // 5) - delay.days - longest
+    return days if days > 2 * longest else None
 
 
 def is_category(column: ColumnFacts) -> bool:

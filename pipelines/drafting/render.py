@@ -130,7 +130,7 @@ def _row_id_of_labels(draft: Draft) -> str:
 def _model(draft: Draft) -> str:
     if draft.roles.time is None:
         return 'ModelSpec(train_days=None, test_days=1, split="random")'
-    return f"ModelSpec(train_days=None, test_days={draft.test_days}, trials=8)"
+    return f"ModelSpec(train_days={draft.train_days}, test_days={draft.test_days}, trials=8)"
 
 
 def _bad(draft: Draft) -> str:

@@ -18,8 +18,9 @@ def quotes_no_value(error: sa.exc.DBAPIError) -> bool:
     if error.connection_invalidated or state is not None:
         return error.connection_invalidated or str(state)[:2] in _ABOUT_NO_VALUE
     if isinstance(error.orig, sqlite3.Error):
-        # SQLite's own errors have a name; those of Python, when it reads a value, have none.
-        return getattr(error.orig, "sqlite_errorname", None) is not None
+        # SQLite's own errors have a name; those of Python, when it reads a value, have none, or name a function.
+        own = getattr(error.orig, "sqlite_errorname", None) is not None
+        return own and "user-defined function" not in str(error.orig)
     return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
 
 

@@ -102,11 +102,12 @@ def _json_array(content: bytes) -> FileRows:
 
 def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
     if not content.endswith(_PARQUET_MARK):
-        if content and not content.startswith(_PARQUET_MARK):
+        if content[:4] != _PARQUET_MARK[: len(content)]:
             raise Unreadable("is not a Parquet file")
         raise NotWhole("has no footer")
     try:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        table.validate(full=True)  # text that is no UTF-8 would fail wherever it is used
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
     checked_columns(table.column_names, known)

@@ -109,6 +109,22 @@ def test_daily_files_are_read_from_the_landing_zone(s3: Any, environment: Enviro
             list(reader.read(DAYS))
 
 
+def test_several_files_of_a_day_and_a_change_are_seen_in_few_requests(s3: Any, environment: Environment) -> None:
+    """A year is one listing; a `*` stands for no slash; a file that was delivered again makes its day stale."""
+    for day in DAYS:
+        for part in ("a", "b"):
+            key, body = f"landing/parts/{day}/{part}.csv", f"id\n{part}\n".encode()
+            s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        s3.put_object(Bucket=BUCKET, Key=f"landing/parts/{day}/deeper/c.csv", Body=b"id\nc\n")
+    with SourceSystems(environment).files(FileForm("parts", "parts/{day}/*.csv")) as reader:
+        found = {day.day: day for day in reader.read(DAYS)}
+        assert [day.rows["id"].to_pylist() for day in found.values()] == [["a", "b"]] * len(DAYS)
+        recorded = {day: rows.origin for day, rows in found.items()}
+        assert reader.changed(recorded) == frozenset()
+        s3.put_object(Bucket=BUCKET, Key=f"landing/parts/{DAYS[1]}/b.csv", Body=b"id\nb\nmore\n")
+        assert reader.changed(recorded) == {DAYS[1]}
+
+
 def test_a_day_that_landed_there_is_noticed(s3: Any, environment: Environment) -> None:
     product = load_product("card_fraud")
     # The days of these files are before the made-up bank's.

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         text = file.read_text().replace("pipelines.card_fraud", f"pipelines.{NAME}")
         file.write_text(text.replace('name="card_fraud"', f'name="{NAME}"'))
     monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(tmp_path)])
-    monkeypatch.setattr(products, "_FOLDER", tmp_path)
+    monkeypatch.setattr(products, "PRODUCTS", tmp_path)
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
     yield copy
     for name in [name for name in sys.modules if name.startswith(f"pipelines.{NAME}")]:

@@ -82,8 +82,8 @@ def _contract_with(column: str, folder: Path) -> Path:
             "'column' is already",
         ),
         ("max_value: 10000000", "max_value: 1e7", "1e7 is read as a text; write a number with a point"),
-        ("max_value: 10000000", "max_value: '10000000'", "'10000000' is a str, but column 'amount' a number"),
-        ("[credit, debit]", "[credit, NO]", "False is a bool, but column 'direction' a string; write it in quotes"),
+        ("max_value: 10000000", "max_value: '10000000'", "max_value is '10000000'; column amount is a number"),
+        ("[credit, debit]", "[credit, NO]", "column direction is a string: write False in quotes"),
         ("[credit, debit]", "credit", "value_set is 'credit'; write a list"),
         (
             "resolution: 0.01}\n  direction",
@@ -93,7 +93,7 @@ def _contract_with(column: str, folder: Path) -> Path:
         (
             "resolution: 0.01}\n  direction",
             "resolution: 0}\n  direction",
-            "column amount: resolution is 0; write a number",
+            "column amount: resolution is 0; write a positive step",
         ),
         ("unit: EUR, resolution: 0.01}\n  dir", "unit: 1}\n  dir", "column amount: unit is 1; write a text"),
         (
@@ -104,9 +104,9 @@ def _contract_with(column: str, folder: Path) -> Path:
         ("description: its owner", "description: 17", "column customer_id: description is 17; write a text"),
         ("description: its owner", "description: its owner, requierd: no", "has requierd, which no contract has"),
         ("max_quarantined: 0.05", "max_quarantined: '0.05'", "max_quarantined is '0.05'; write a share"),
-        ("key: [transaction_id]", "key: [transaction_id, transaction_id]", "name each column once"),
-        ("key: [transaction_id]", "key: [17]", r"key is \[17\]; name the columns that identify a row"),
-        ("purpose: credit_decision", "purpose: yes", "consent: purpose is True; write a text, in quotes"),
+        ("key: [transaction_id]", "key: [transaction_id, transaction_id]", "names a column twice; name it once"),
+        ("key: [transaction_id]", "key: [17]", "'17' is used as key or time but is not one of its columns"),
+        ("purpose: credit_decision", "purpose: yes", "consent: purpose is True; write a text in quotes"),
         ("columns:\n", "columns:\n\tid: {type: string}\n", "line 10: a tab; indent with spaces"),
     ],
 )

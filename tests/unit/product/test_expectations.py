@@ -163,7 +163,7 @@ def test_a_part_that_is_written_twice_is_refused(tmp_path: Path) -> None:
     """The first one would be ignored."""
     file = written(tmp_path)
     file.write_text(file.read_text() + "max_quarantined: 0.9\n")
-    with pytest.raises(ContractError, match=r"line \d+ is not YAML: max_quarantined is written twice; remove one"):
+    with pytest.raises(ContractError, match=r"line \d+: 'max_quarantined' is already given in line \d+; give it once"):
         load_contract(file)
 
 

@@ -1,5 +1,6 @@
 """A home of its own for commands, and running a command that is refused."""
 
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -45,7 +46,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             app.main()
         assert end.value.code in (1, 2)
         printed = capsys.readouterr()
-        assert printed.out == ""
+        assert "error" in json.loads(printed.out) if "--json" in command else printed.out == ""
         assert "Traceback" not in printed.err
         return printed.err
 

