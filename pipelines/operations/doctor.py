@@ -212,7 +212,7 @@ def sandbox(environment: Environment) -> Finding:
         return Finding("sandbox", True, f"not part of the environment {environment.name}")
     if environment.bank.is_dir():
         return Finding("sandbox", True, f"the bank is in {environment.bank}")
-    return Finding("sandbox", True, "not filled yet; `loopline demo` fills it")
+    return Finding("sandbox", True, "not filled yet; a run of a product with sandbox=True fills it")
 
 
 def _lock() -> Path:

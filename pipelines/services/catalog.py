@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.serving.launch import serve_command, serve_variables
-from pipelines.workspace import WORKSPACE, served_products
+from pipelines.workspace import WORKSPACE, listed_products
 from resources.environments import CHECKOUT, Environment, is_checkout
 
 ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
@@ -139,7 +139,7 @@ def _decisions(environment: Environment) -> Service:
 
 def _stream() -> Service:
     """Follows the products' streams into the online stores; it waits for streams and stores that do not exist yet."""
-    command = (sys.executable, "-m", "pipelines.services.stream_follower", *served_products())
+    command = (sys.executable, "-m", "pipelines.services.stream_follower", *listed_products())
     return Service(name="stream", command=command, port=None, address="", probe="")
 
 

@@ -16,7 +16,7 @@ from pipelines.services.catalog import Service, common_variables, local, planned
 from pipelines.services.code_servers import lacking_code_servers, runs_workspace
 from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, Environment
-from resources.errors import LooplineError
+from resources.errors import LooplineError, listed
 from resources.processes.ports import answers, port_holder, port_is_free
 from resources.processes.table import (
     ProcessError,
@@ -233,6 +233,8 @@ def _state(service: Service, process: ServiceProcess | None, environment: Enviro
         return _with_code_servers(process, *_daemon_health(environment))
     if service.name == "decisions":
         return _champions(environment)
+    if not runs_workspace(service, process):
+        return "broken", "it follows other products than those of workspace.yaml; run: loopline up"
     return "running", ""
 
 
@@ -241,7 +243,7 @@ def _with_code_servers(process: ServiceProcess, state: State, detail: str) -> tu
     lacking = lacking_code_servers(process) if state == "running" else ()
     if not lacking:
         return state, detail
-    return "broken", f"the code server of {', '.join(lacking)} is gone, so no run of it can start; run: loopline up"
+    return "broken", f"the code server of {listed(lacking)} does not run, so no run of it can start; run: loopline up"
 
 
 def _code_locations(environment: Environment) -> tuple[State, str]:
@@ -266,7 +268,7 @@ def _champions(environment: Environment) -> tuple[State, str]:
         return "running", ""
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
         return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
-    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline demo"
+    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline run PRODUCT"
 
 
 def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:

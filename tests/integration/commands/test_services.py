@@ -82,7 +82,7 @@ def test_a_killed_code_server_is_told_and_started_again_by_up(
     psutil.wait_procs([server], timeout=10)
     found = {status.name: status for status in lifecycle.status(environment)}
     assert found["dagster"].state == "broken"
-    assert f"the code server of {gone} is gone" in found["dagster"].detail
+    assert f"the code server of {gone} does not run" in found["dagster"].detail
     assert "loopline up" in found["dagster"].detail
     assert {status.name: status.state for status in lifecycle.up(environment)} == dict.fromkeys(up, "running")
 
