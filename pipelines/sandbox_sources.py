@@ -9,6 +9,7 @@ sources is read from the sandbox's own place under LOOPLINE_HOME. Any other plac
 
 from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
 from resources.environments import Environment
+from resources.errors import listed
 from resources.sandbox.systems.sandbox import Address, Sandbox
 from resources.sources.systems import SourceSystems
 
@@ -27,7 +28,7 @@ def left_alone(product: Product, environment: Environment) -> str:
     if not elsewhere:
         return ""
     return (
-        f"the sandbox fills nothing for {product.name}, and leaves the configured {' and '.join(elsewhere)} alone: its "
+        f"the sandbox fills nothing for {product.name}, and leaves the configured {listed(elsewhere)} alone: its "
         "sources are read as they are; unset the variables of these addresses, and the sandbox delivers the sources"
     )
 

@@ -218,7 +218,7 @@ def sandbox(environment: Environment) -> Finding:
         return Finding("sandbox", True, f"not part of the environment {environment.name}")
     if environment.bank.is_dir():
         return Finding("sandbox", True, f"the bank is in {environment.bank}")
-    return Finding("sandbox", True, "not filled yet; `loopline demo` fills it")
+    return Finding("sandbox", True, "not filled yet; a run of a product with sandbox=True fills it")
 
 
 def _lock() -> Path:
@@ -260,7 +260,11 @@ def services(environment: Environment, *, first: int = 1) -> Finding:
         remedy = "" if problem is None else "start the container again; its log has the reason"
         return Finding("services", problem is None, f"{own} works" if problem is None else f"{own}: {problem}", remedy)
     found = [service for service in status(environment) if service.name in started]
-    unwell = [f"{service.name} {service.state}: {service.detail}" for service in found if service.state != "running"]
+    unwell = [
+        f"{service.name} {'' if service.state == 'died' else 'is '}{service.state}: {service.detail}"
+        for service in found
+        if service.state != "running"
+    ]
     if unwell:
         remedy = "loopline up, then read the log that `loopline status` names"
         return Finding("services", False, "; ".join((*unwell, *ended)), remedy)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.serving.launch import serve_command, serve_variables
-from pipelines.workspace import WORKSPACE, served_products
+from pipelines.workspace import WORKSPACE, listed_products
 from resources.environments import CHECKOUT, Environment, is_checkout
 
 ServiceName = Literal["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
@@ -142,7 +142,7 @@ def _stream(environment: Environment) -> Service:
     port = environment.ports.stream
     return Service(
         name="stream",
-        command=(sys.executable, "-m", "pipelines.services.stream_follower", "--port", str(port), *served_products()),
+        command=(sys.executable, "-m", "pipelines.services.stream_follower", "--port", str(port), *listed_products()),
         port=port,
         address=local(port),
         probe=f"{local(port)}/livez",

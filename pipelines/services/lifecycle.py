@@ -274,6 +274,8 @@ def _state(service: Service, process: ServiceProcess | None, environment: Enviro
     if service.name == "decisions":
         return _champions(environment)
     if service.name == "stream":
+        if runs_another_workspace(service, process):
+            return "broken", "it follows other products than those of workspace.yaml; run: loopline up"
         return _streams(environment)
     return "running", ""
 
@@ -308,7 +310,7 @@ def _champions(environment: Environment) -> tuple[State, str]:
         return "running", ""
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
         return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
-    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline demo"
+    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline run PRODUCT"
 
 
 def _streams(environment: Environment) -> tuple[State, str]:

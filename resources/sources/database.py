@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -296,8 +298,19 @@ def _digest(table: pa.Table) -> str:
 
 @contextmanager
 def _engine(url: str) -> Iterator[sa.Engine]:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(_for_reading(url))
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def _for_reading(url: str) -> sa.URL:
+    """The address by which a SQLite file stays as it is: none is created, and no log of another's writes is applied."""
+    parsed = sa.make_url(url)
+    file = parsed.database or ":memory:"
+    if parsed.get_backend_name() != "sqlite" or file.startswith((":memory:", "file:")):
+        return parsed
+    # Without a log, closing the last connection removes what opening created beside the file; read-only it stays.
+    mode = "ro" if Path(f"{file}-wal").exists() else "rw"
+    return parsed.set(database=f"file:{quote(file)}", query={**parsed.query, "mode": mode, "uri": "true"})

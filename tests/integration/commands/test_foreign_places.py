@@ -188,6 +188,36 @@ def test_own_files_of_own_days_are_read_and_left_alone(
     assert foreign.contents() == before
 
 
+@pytest.mark.parametrize("state", ["closed", "in use", "absent"])
+def test_a_database_file_is_read_as_it_is(
+    state: str, foreign: Foreign, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No log of an interrupted writer is applied, and a wrong address creates no file."""
+    foreign.use(monkeypatch)
+    file, writer = foreign.folder / "core.db", sqlite3.connect(foreign.folder / "core.db")
+    writer.execute("PRAGMA journal_mode = WAL")
+    columns = "consent_id, customer_id, purpose, granted, event_time, known_at"
+    writer.execute(f"CREATE TABLE consents ({columns})")
+    writer.execute("INSERT INTO consents VALUES ('K1', 'C1', 'credit', 'true', '2026-09-01', '2026-09-01T08:00:00Z')")
+    writer.commit()
+    if state == "in use":  # as a killed writer leaves it: rows are in the log alone
+        log = file.with_name("core.db-wal").read_bytes()
+        content = file.read_bytes()
+    writer.close()
+    if state == "in use":
+        file.write_bytes(content)
+        file.with_name("core.db-wal").write_bytes(log)
+    if state == "absent":
+        file.unlink()
+    before = foreign.contents()
+    said = command("backfill credit_risk --from 2026-09-01 --to 2026-09-01 --select raw_consents", monkeypatch, capsys)
+    after = {name: content for name, content in foreign.contents().items() if not name.endswith("-shm")}
+    assert after == before, said
+    lake = Lake(load_environment().lake)
+    rows = lake.read("credit_risk/raw_consents").num_rows if "credit_risk/raw_consents" in lake.tables() else 0
+    assert rows == (0 if state == "absent" else 1), said
+
+
 @pytest.mark.parametrize("place", ["bank", "bank/landing", "bank/stream", "bank/bank.db"])
 def test_a_link_out_of_the_home_is_not_followed(place: str, foreign: Foreign, monkeypatch: pytest.MonkeyPatch) -> None:
     foreign.use(monkeypatch, "LOOPLINE_BUREAU_URL")

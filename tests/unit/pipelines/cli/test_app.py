@@ -16,8 +16,8 @@ from resources.tracking.run import UnrecordableValue
 from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
-    "demo", "new", "check", "run", "backfill", "load", "decide", "contracts", "quarantine", "export", "approve", "reject",
-    "repair", "up", "down", "status", "doctor", "probe", "features", "replay", "tables",
+    "demo", "new", "check", "run", "backfill", "load", "decide", "contracts", "quarantine", "export",
+    "approve", "reject", "repair", "up", "down", "status", "doctor", "probe", "features", "replay", "tables",
 ]  # fmt: skip
 
 
