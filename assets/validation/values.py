@@ -52,13 +52,22 @@ def too_large(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
     return valid & (np.abs(values) >= MAX_STEPS * resolution)
 
 
+def off_step(number: float, resolution: float) -> bool:
+    """Whether a finite number is no whole number of steps of the resolution."""
+    return bool(_off_steps(np.array([number], dtype=np.float64), resolution)[0])
+
+
 def between_steps(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
     """Marks numbers that are no whole number of steps of the resolution: bool [rows]."""
     values, valid = _floats(numbers)
+    return valid & _off_steps(values, resolution)
+
+
+def _off_steps(values: np.ndarray, resolution: float) -> np.ndarray:
     steps = values / resolution
     off = np.abs(steps - np.rint(steps))
     # A large number is as close to its step as a double can be.
-    return valid & (off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
+    return np.asarray(off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
 
 
 def _floats(numbers: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

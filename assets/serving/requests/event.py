@@ -4,7 +4,6 @@ Belongs here: the times and the values of an event, held to what features can ta
 Does not belong here: JSON, and the errors of a body (`parse.py`); a source's columns, which the store checks.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ from assets.serving.requests.parse import (
     plain_text,
     shown,
 )
+from assets.validation.values import off_step
 from assets.vocabulary.base import MAX_STEPS
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -39,7 +39,7 @@ def parse_event(
         now: The `known_at` of an event without one.
         any_time: Whether `known_at` may be after `now`.
         resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
-            decision that reads it fail.
+            decision that reads it fail, and one between two steps is not in the lake.
         rules: The source's contract, which also names the two times; None where the bundle has none.
 
     Returns:
@@ -64,8 +64,13 @@ def parse_event(
             problems.append(f"field '{name}' is {value}; it must be finite and within ±{LARGEST_NUMBER:g}")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             problems.append(f"field '{name}' is {shown(value)}; it must be within 64 bits")
-        if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * (resolutions or {}).get(name, math.inf):
-            problems.append(f"field '{name}' is {shown(value)}; it must be below 2^53 steps of its resolution")
+        step = (resolutions or {}).get(name)
+        if step is not None and isinstance(value, (int, float)):
+            if abs(value) >= MAX_STEPS * step:
+                problems.append(f"field '{name}' is {shown(value)}; it must be below 2^53 steps of its resolution")
+            elif isinstance(value, float) and off_step(value, step):
+                # The lake quarantines such a row: a decision would use an event that training never sees.
+                problems.append(f"field '{name}' is {shown(value)}; it must be a whole number of steps of {step:g}")
         if isinstance(value, str) and not is_unicode(value):
             problems.append(f"field '{name}' is {shown(value)}, with half a surrogate pair; send whole characters")
         if isinstance(value, (dict, list)):
