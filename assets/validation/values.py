@@ -14,8 +14,10 @@ from assets.product import Column, Contract
 from assets.vocabulary.base import MAX_STEPS
 
 _DEFAULT_DATES = ("0001-01-01", "1601-01-01", "1753-01-01", "1858-11-17", "1899-12-30", "1899-12-31", "1900-01-01",
-                  "1970-01-01", "9999-12-31")  # fmt: skip
-"""What .NET, Windows, SQL Server, VMS, spreadsheets and Unix write for a time that is not known, and for ever."""
+                  "1970-01-01")  # fmt: skip
+"""What .NET, Windows, SQL Server, VMS, spreadsheets and Unix write for a time that is not known."""
+_FOR_EVER = "9999-12-31"
+"""What they write for a time that never comes, with any time of day."""
 _ZONES = timedelta(hours=14)
 """The largest offset of a time zone: midnight there is within so many hours of midnight in UTC."""
 _NOISE = 1e-6
@@ -25,10 +27,11 @@ _NOISE = 1e-6
 def default_dates(times: pa.ChunkedArray) -> np.ndarray:
     """Marks midnight, in any time zone, of the default dates of other systems: bool [rows]; False where missing."""
     micros, valid = _micros(times)
-    found = np.zeros(len(micros), dtype=bool)
+    zones = _ZONES // timedelta(microseconds=1)
+    found = valid & (micros >= int(np.datetime64(_FOR_EVER, "us").astype(np.int64)) - zones)
     for text in _DEFAULT_DATES:
         midnight = int(np.datetime64(text, "us").astype(np.int64))
-        near = valid & (np.abs(micros - midnight) <= int(_ZONES / timedelta(microseconds=1)))
+        near = valid & (np.abs(micros - midnight) <= zones)
         # Offsets of time zones are whole quarters of an hour; times of day beside them are real.
         found |= near & ((micros - midnight) % 900_000_000 == 0)
     return found
@@ -52,13 +55,22 @@ def too_large(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
     return valid & (np.abs(values) >= MAX_STEPS * resolution)
 
 
+def off_step(number: float, resolution: float) -> bool:
+    """Whether a finite number is no whole number of steps of the resolution."""
+    return bool(_off_steps(np.array([number], dtype=np.float64), resolution)[0])
+
+
 def between_steps(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
     """Marks numbers that are no whole number of steps of the resolution: bool [rows]."""
     values, valid = _floats(numbers)
+    return valid & _off_steps(values, resolution)
+
+
+def _off_steps(values: np.ndarray, resolution: float) -> np.ndarray:
     steps = values / resolution
     off = np.abs(steps - np.rint(steps))
     # A large number is as close to its step as a double can be.
-    return valid & (off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
+    return np.asarray(off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
 
 
 def _floats(numbers: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

@@ -159,8 +159,12 @@ DIALECTS = [
         ("event_time", text, "value_is_timestamp(event_time)")
         for text in ("1757757600", "13.09.2026 10:00", "DAYT00:00:00 Europe/Berlin", "DAYt00:10:00z")
     ),
-    *(("event_time", text, "") for text in ("DAYT02:00:00+02:00", "DAY 00:10:00", "1900-01-01T00:00:00Z")),
-    ("event_time", "9999-12-31T23:59:59Z", "known_at_is_not_before_event_time(known_at)"),
+    *(("event_time", text, "") for text in ("DAYT02:00:00+02:00", "DAY 00:10:00", "1985-06-01T00:00:00Z")),
+    *(
+        ("event_time", text, "time_is_no_default(event_time)")
+        for text in ("0001-01-01", "1900-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+    ),
+    ("event_time", "DAYT23:59:59Z", "known_at_is_not_before_event_time(known_at)"),
     ("known_at", "DAYT23:30:00-02:00", "known_at_is_on_its_day(known_at)"),
     ("known_at", "DAY 10:00:00", ""),
     ("customer_id", "C\x001", "key_can_be_stored(customer_id)"),

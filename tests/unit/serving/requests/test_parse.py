@@ -160,6 +160,8 @@ def test_an_event_is_known_now_unless_it_says_when() -> None:
         ({"amount": 2**63}, "within 64 bits"),
         ({"amount": 10**15}, "'amount' is a number; it must be below 2\\^53 steps"),
         ({"weight": 1e10}, "'weight' is a number; it must be below 2\\^53 steps"),
+        ({"amount": 1.005}, "'amount' is a number; it must be a whole number of steps of 0.01"),
+        ({"amount": float("inf")}, "must be finite"),
         ({"shop": "a\ud800"}, "'shop' is .* half a surrogate pair"),
     ],
 )
