@@ -77,7 +77,7 @@ campaign: setup ## the tests that take hours: ten thousand random histories, all
 	  tests/integration/commands/test_wheel.py tests/integration/commands/test_killed_commands.py \
 	  tests/integration/commands/test_killed_services.py
 
-prod-like: setup ## a quarter of an hour: credit_risk on all real servers of prod at once, each stopped and started again
+prod-like: setup ## a quarter of an hour: the example on all real servers of prod at once, each stopped and started again
 	@echo "==> prod-like"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --timeout 3600 tests/campaigns/test_prod_like.py
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.services import code_servers
 from pipelines.services.catalog import Service, ServiceName, services_of
-from pipelines.services.code_servers import lacking_code_servers, runs_workspace
+from pipelines.services.code_servers import lacking_code_servers, runs_another_workspace
 from pipelines.workspace import CodeLocation
 from resources.environments import load_environment
 from resources.processes.table import ProcessTable, ServiceProcess, command_lines
@@ -50,13 +50,13 @@ def test_dagster_runs_the_workspace_or_another(
     service, process = started(table, "dagster", "pipelines.one.definitions", "pipelines.two.definitions")
     locations = tuple(CodeLocation(name, f"pipelines.{name}.definitions") for name in products)
     monkeypatch.setattr(code_servers, "code_locations", lambda: locations)
-    assert lacking_code_servers(process) == lacking
-    assert runs_workspace(service, process) is is_present
+    assert lacking_code_servers(command_lines(process)) == lacking
+    assert runs_another_workspace(service, process) is not is_present
 
 
 def test_the_follower_follows_the_products_of_its_command(table: ProcessTable, tmp_path: Path) -> None:
     service, process = started(table, "stream", "one", "two")
-    assert runs_workspace(service, process)
-    assert not runs_workspace(replace(service, command=(*service.command, "three")), process)
+    assert not runs_another_workspace(service, process)
+    assert runs_another_workspace(replace(service, command=(*service.command, "three")), process)
     (follower,) = [s for s in services_of(load_environment({"LOOPLINE_HOME": str(tmp_path)})) if s.name == "stream"]
-    assert follower.command[2:] == ("pipelines.services.stream_follower", "credit_risk", "card_fraud")
+    assert follower.command[-2:] == ("credit_risk", "card_fraud")
