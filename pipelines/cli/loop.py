@@ -25,8 +25,8 @@ _DEMONSTRATED = "credit_risk"
 def demo(json_: Json = False) -> None:
     """The whole loop on the sandbox, from source systems to a live decision."""
     from pipelines.operations.decide import decide_example
-    from pipelines.operations.fill_sandbox import require_sandbox
-    from pipelines.operations.run_loop import run_loop
+    from pipelines.operations.loop.fill_sandbox import require_sandbox
+    from pipelines.operations.loop.run_loop import run_loop
 
     environment = load_environment()
     require_sandbox(_DEMONSTRATED, environment)
@@ -53,7 +53,7 @@ def run(
 ) -> None:
     """Materialise missing and outdated days, or the given days, in this process; Dagster records the run."""
     from pipelines.operations.decide import decide_example
-    from pipelines.operations.run_loop import run_loop
+    from pipelines.operations.loop.run_loop import run_loop
 
     environment = load_environment()
     console.heading(f"Loopline: {product}")
@@ -85,7 +85,7 @@ def backfill(
     json_: Json = False,
 ) -> None:
     """Materialise a range of days again, in one run; the same days give the same content."""
-    from pipelines.operations.backfill import backfill as materialise_again
+    from pipelines.operations.loop.backfill import backfill as materialise_again
 
     days = (checked_day(first), checked_day(last))
     if days[1] < days[0]:
@@ -100,7 +100,7 @@ def backfill(
 
 def load(product: ProductName, json_: Json = False) -> None:
     """Load the online store again from the lake; decisions use its old content until the load is complete."""
-    from pipelines.operations.load_store import load_online_store
+    from pipelines.operations.loop.load_store import load_online_store
 
     found = load_online_store(product, load_environment())
     render.show_loaded(found, console.results(json_))

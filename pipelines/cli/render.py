@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from assets.replay.features import EventGap
     from pipelines.operations.check_product import CheckReport
     from pipelines.operations.doctor import Finding
-    from pipelines.operations.load_store import Loaded
+    from pipelines.operations.loop.load_store import Loaded
+    from pipelines.operations.loop.run_loop import LoopReport
     from pipelines.operations.new_product import NewProduct
     from pipelines.operations.replay import ReplayReport
-    from pipelines.operations.run_loop import LoopReport
     from pipelines.operations.tables import TableFacts
     from pipelines.services.lifecycle import ServiceStatus
     from resources.dependencies import Dependency

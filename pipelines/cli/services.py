@@ -22,8 +22,8 @@ def up(json_: Json = False) -> None:
 
     It says which servers of the environment must run elsewhere; it starts none of those.
     """
-    from pipelines.operations.run_job import dagster_instance
-    from pipelines.operations.source_days import prepare_sandbox
+    from pipelines.operations.loop.run_job import dagster_instance
+    from pipelines.operations.loop.source_days import prepare_sandbox
     from pipelines.services.catalog import services_of
     from pipelines.services.lifecycle import check_ports
     from pipelines.services.lifecycle import up as start

@@ -14,8 +14,8 @@ from assets.product import Product
 from assets.product.names import DEPLOYMENT
 from assets.rollout.answers import fault_of
 from pipelines.jobs import retrain_name
+from pipelines.operations.loop.run_job import RunFailed, dagster_instance, run_job
 from pipelines.operations.rollout import keeper_of, waiting_version
-from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
 from resources.dependencies import require
 from resources.environments import Environment

@@ -17,8 +17,8 @@ from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.product import Product, Source
 from assets.training.rows import RowsError, mature_labels
 from assets.validation.audit import Audit, audit
-from pipelines.operations.fill_sandbox import Progress
-from pipelines.operations.source_days import readable_days
+from pipelines.operations.loop.fill_sandbox import Progress
+from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment

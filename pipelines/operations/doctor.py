@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from assets.governance.audit_database import open_audit
 from assets.governance.audit_entries import AuditLogDamaged, AuditLogError
-from pipelines.operations.run_job import dagster_instance
+from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import product_names
 from pipelines.services.lifecycle import status
 from pipelines.services.probes import problem_of, service_at

@@ -17,10 +17,10 @@ from assets.governance.audit_database import open_audit
 from assets.product import Product
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name
 from assets.validation.reasons import reason_of
-from pipelines.operations.fill_sandbox import Progress
-from pipelines.operations.product_jobs import ProductJobs
-from pipelines.operations.run_job import dagster_instance
-from pipelines.operations.source_days import readable_days
+from pipelines.operations.loop.fill_sandbox import Progress
+from pipelines.operations.loop.product_jobs import ProductJobs
+from pipelines.operations.loop.run_job import dagster_instance
+from pipelines.operations.loop.source_days import readable_days
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.lake import Lake

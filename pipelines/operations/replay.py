@@ -22,7 +22,7 @@ from assets.replay.features import EntityIndex, LakeEvents, Parity, compare_with
 from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day
-from pipelines.operations.fill_sandbox import Progress
+from pipelines.operations.loop.fill_sandbox import Progress
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.keys import Keys

@@ -36,7 +36,7 @@ from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.benchmarks.bench_decisions import summary
 from tests.benchmarks.bench_online import ENTITIES, KEY, NOW, PRODUCT, RESOLUTIONS, SOURCE, events, features
 from tests.benchmarks.processes import PEERS, Peer
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 EVENTS_EACH = 500
 AMOUNT = 100.0

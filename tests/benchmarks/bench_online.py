@@ -30,7 +30,7 @@ from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepa
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import EntityEvents, OnlineStore
 from tests.benchmarks.bench_decisions import summary
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 PRODUCT = "bench"
 SOURCE, KEY = "transactions", "customer_id"

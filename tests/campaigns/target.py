@@ -37,7 +37,7 @@ from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Release, RolloutManifest
 from tests.campaigns.contract_cases import Column, allowed, read_contract
 from tests.campaigns.wire import Address
-from tests.support.serving_process import Service, Workspace
+from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import NOW, REQUEST, sample_parts, trained
 from tests.support.serving_samples import PRODUCT as SAMPLE
 

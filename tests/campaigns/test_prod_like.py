@@ -22,14 +22,14 @@ from assets.feedback.assets import decisions_asset
 from assets.product.names import DECISIONS, table_name
 from pipelines.connections import connections
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.operations.run_job import dagster_instance
+from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.products import load_product
 from pipelines.run_failures import first_failure
 from resources.lake import Lake
 from tests.campaigns.prod_like.bank import CUSTOMERS, yesterday
 from tests.campaigns.prod_like.deployment import Command, Deployment
 from tests.campaigns.prod_like.traffic import Answered, Traffic
-from tests.support.prod_servers import Way
+from tests.support.servers.prod_servers import Way
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("LOOPLINE_CAMPAIGN") != "1", reason="minutes; run: make prod-like"),

@@ -13,7 +13,7 @@ from assets.materialising import asset_key
 from assets.product import ProductError
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
-from pipelines.operations.source_days import ImpossibleDay, readable_days
+from pipelines.operations.loop.source_days import ImpossibleDay, readable_days
 from pipelines.partitions import daily
 from pipelines.products import load_product
 from resources.clock import HistoryClock, WallClock

@@ -24,7 +24,7 @@ from assets.serving.metrics import Metrics
 from pipelines.cli.app import app
 from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT, UnknownEnvironment, load_environment
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME_LOCK = CHECKOUT / "infra" / "requirements-runtime.lock"

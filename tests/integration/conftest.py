@@ -12,7 +12,7 @@ import pytest
 from assets.materialising import asset_key
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name
-from pipelines.operations.run_job import run_job
+from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_product
 from pipelines.services.temporary import needed
 from resources.environments import Environment, load_environment
@@ -20,7 +20,7 @@ from resources.lake import Lake
 from resources.sandbox.systems.filling import fill_bank, fill_cards
 from resources.sandbox.world.settings import BankSettings
 from tests.integration.demo_home import DemoHome, Tables, run_demo, run_loopline, variables_of
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 LAST = date(2026, 9, 30)
 SETTINGS = replace(

@@ -22,7 +22,7 @@ from pipelines.products import load_product
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
 from resources.lake.content import content_hash
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 PRODUCT = "credit_risk"
 SOURCES = tuple(source.name for source in load_product(PRODUCT).sources)

@@ -1,7 +1,7 @@
 """The source systems of prod, filled with the sandbox's bank up to yesterday.
 
 Belongs here: moving what the sandbox invents into PostgreSQL, S3, the broker and the bureau's folder. Does not belong
-here: the bank (`resources.sandbox`), the servers (`tests.support.prod_servers`).
+here: the bank (`resources.sandbox`), the servers (`tests.support.servers.prod_servers`).
 """
 
 import json

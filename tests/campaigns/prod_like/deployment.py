@@ -18,9 +18,9 @@ import boto3
 
 from resources.environments import CHECKOUT, Environment, load_environment
 from tests.campaigns.prod_like import bank
-from tests.support import prod_servers as start_of
-from tests.support.ports import free_ports
-from tests.support.prod_servers import Postgres, Server
+from tests.support.servers import prod_servers as start_of
+from tests.support.servers.ports import free_ports
+from tests.support.servers.prod_servers import Postgres, Server
 
 BUCKET = "loopline"
 _KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_", "AWS_"))}

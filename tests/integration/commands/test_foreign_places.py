@@ -18,14 +18,14 @@ import pytest
 
 from pipelines.cli import app
 from pipelines.jobs import retrain_name
-from pipelines.operations.fill_sandbox import fill_sandbox
-from pipelines.operations.run_job import RunFailed, dagster_instance, run_job
-from pipelines.operations.source_days import prepare_sandbox
+from pipelines.operations.loop.fill_sandbox import fill_sandbox
+from pipelines.operations.loop.run_job import RunFailed, dagster_instance, run_job
+from pipelines.operations.loop.source_days import prepare_sandbox
 from pipelines.products import load_definitions, load_product, product_names
 from resources.environments import load_environment
 from resources.lake import Lake
 from resources.sandbox.world.incidents import SandboxError
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 FIRST = date(2018, 4, 1)
 DAYS = tuple(FIRST + timedelta(days=n) for n in range(3))
@@ -165,7 +165,7 @@ def test_one_foreign_place_is_enough(name: str, foreign: Foreign, monkeypatch: p
     before, said = foreign.contents(), list[str]()
     monkeypatch.setattr("resources.sandbox.systems.sandbox.fill_cards", lambda *_, **__: pytest.fail("filled"))
     if name != "LOOPLINE_LANDING":  # the other example reads files alone
-        monkeypatch.setattr("pipelines.operations.source_days.served_products", lambda: ("credit_risk",))
+        monkeypatch.setattr("pipelines.operations.loop.source_days.served_products", lambda: ("credit_risk",))
     prepare_sandbox(load_environment(), said.append)  # as `up` does
     assert foreign.contents() == before
     assert not (foreign.home / "bank").exists()

@@ -24,8 +24,8 @@ from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.operations.approve import AnswerRefused, deploy, record_answer
+from pipelines.operations.loop.run_job import RunFailed, run_job
 from pipelines.operations.rollout import waiting_version
-from pipelines.operations.run_job import RunFailed, run_job
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys

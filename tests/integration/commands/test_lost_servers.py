@@ -16,8 +16,8 @@ import pytest
 
 from resources.environments import CHECKOUT
 from tests.integration.conftest import LAST
-from tests.support.ports import free_ports
-from tests.support.prod_servers import Postgres, Server, redis, s3
+from tests.support.servers.ports import free_ports
+from tests.support.servers.prod_servers import Postgres, Server, redis, s3
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

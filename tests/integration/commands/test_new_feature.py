@@ -17,15 +17,15 @@ from pipelines.build import build_pipeline
 from pipelines.card_fraud.features import card
 from pipelines.jobs import daily_name
 from pipelines.operations.catalogue import NoPage, catalogue_of, write_page
+from pipelines.operations.loop.run_job import run_job
 from pipelines.operations.replay import replay_decision
-from pipelines.operations.run_job import run_job
 from resources.environments import Environment, load_environment
 from tests.integration.commands.test_loop import DATA, Home
 from tests.integration.commands.test_loop import PRODUCT as WITHOUT
 from tests.integration.conftest import LAST, SETTINGS
 from tests.integration.demo_home import run_loopline
-from tests.support.ports import free_port
-from tests.support.serving_process import Service
+from tests.support.servers.ports import free_port
+from tests.support.servers.serving_process import Service
 
 pytestmark = pytest.mark.slow
 NAME = "card_max_amount_7d"

@@ -22,7 +22,7 @@ from resources.environments import Environment, load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.opening import open_store
 from tests.integration.browser import find_chromium, open_browser
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.slow

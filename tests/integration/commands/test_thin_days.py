@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.jobs import daily_name
-from pipelines.operations.run_job import run_job
+from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_product
 from tests.integration.conftest import SETTINGS, Small
 from tests.support.champions import crown

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from resources.environments import CHECKOUT
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

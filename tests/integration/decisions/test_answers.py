@@ -11,8 +11,8 @@ from assets.bundle.registration import Approval
 from resources.sandbox.systems.filling import fill_bank
 from resources.sandbox.world.settings import BankSettings
 from tests.integration.demo_home import Answer, run_loopline
-from tests.support.ports import free_ports
 from tests.support.registered import AUTHOR, RegisteredHome, flip
+from tests.support.servers.ports import free_ports
 
 PRODUCT = "credit_risk"
 

@@ -18,7 +18,7 @@ from resources.environments import CHECKOUT
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError, StoreUnavailable
 from tests.support import store_loader
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 from tests.support.serving_samples import NOW, REQUEST, fill_store, sample_parts
 from tests.support.serving_samples import PRODUCT as LOANS
 

@@ -13,7 +13,7 @@ from assets.serving.decision_log import days, erase
 from pipelines.operations.replay import NothingToReplay, ReplayReport, replay_day, replay_decision
 from resources.lake import Lake
 from resources.online_store.opening import open_store
-from tests.support.serving_process import Service, Workspace
+from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts, transactions
 
 pytestmark = pytest.mark.slow

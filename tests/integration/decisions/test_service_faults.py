@@ -11,7 +11,7 @@ import pytest
 
 from resources.online_store.opening import open_store
 from tests.campaigns.wire import Connection
-from tests.support.serving_process import Service, Workspace
+from tests.support.servers.serving_process import Service, Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, fill_store, sample_parts
 
 pytestmark = pytest.mark.slow

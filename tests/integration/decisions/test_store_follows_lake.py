@@ -15,11 +15,11 @@ from assets.materialising import asset_key
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
 from pipelines.jobs import daily_name, load_job_name
-from pipelines.operations.run_job import RunFailed
+from pipelines.operations.loop.run_job import RunFailed
 from pipelines.products import load_product
 from resources.online_store.opening import OnlineStores
 from tests.integration.conftest import LAST, Small
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow
 

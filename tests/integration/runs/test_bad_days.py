@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.operations.run_job import RunFailed
+from pipelines.operations.loop.run_job import RunFailed
 from tests.integration.conftest import LAST, Small
 
 DAY = LAST - timedelta(days=3)

@@ -21,7 +21,7 @@ from pipelines.build import build_pipeline
 from pipelines.card_fraud import definitions
 from pipelines.card_fraud import product as card_fraud
 from pipelines.cli import app, quarantine
-from pipelines.operations.run_job import RunFailed
+from pipelines.operations.loop.run_job import RunFailed
 from resources.lake import DataFile
 from resources.lake.content import content_hashes
 from tests.integration.conftest import LAST, Small

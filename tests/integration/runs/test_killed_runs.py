@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from pipelines.operations.doctor import runs
-from pipelines.operations.run_job import dagster_instance, run_job
+from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.products import load_product
 from pipelines.sensors import dead_runs_sensor
 from resources.dagster.run_owners import dead_runs_since, end_dead_runs, owner_tags
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.identity import SILENCE, ProcessIdentity
-from tests.support.pool_holder import JOB, POOL, definitions
+from tests.support.servers.pool_holder import JOB, POOL, definitions
 
 Start = Callable[..., subprocess.Popen[str]]
 QUICK = 0.0
@@ -37,7 +37,7 @@ def start(environment: Environment) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def one(seconds: float) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.support.pool_holder", str(environment.home), str(seconds)]
+        command = [sys.executable, "-m", "tests.support.servers.pool_holder", str(environment.home), str(seconds)]
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         started.append(process)
         return process

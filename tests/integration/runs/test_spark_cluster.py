@@ -22,7 +22,7 @@ from resources.lake import DataFile, Lake
 from resources.processes.table import ProcessTable, ServiceProcess, wait_until_answers
 from resources.spark.java import use_java
 from tests.benchmarks.bench_spark_features import DAYS, History
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.jobs import DATA, WATCH
-from pipelines.operations import product_jobs
-from pipelines.operations.product_jobs import ProductJobs
+from pipelines.operations.loop import product_jobs
+from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
 from resources.rollout_store.store import RolloutStore

@@ -26,7 +26,7 @@ from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError
 from tests.integration.conftest import LAST, Small
 from tests.integration.sources.test_kafka_source import broker, hours, make_topic, send
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 from tests.support.stores import fetch
 
 __all__ = ["broker"]

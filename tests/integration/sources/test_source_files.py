@@ -21,8 +21,8 @@ import sqlalchemy as sa
 
 from assets.product import DatabaseTable, Files, Source
 from pipelines.build import build_pipeline
-from pipelines.operations.changed_sources import days_changed_at_source
-from pipelines.operations.run_job import RunFailed
+from pipelines.operations.loop.changed_sources import days_changed_at_source
+from pipelines.operations.loop.run_job import RunFailed
 from pipelines.products import load_product
 from pipelines.sensors import landing_sensor
 from resources.environments import load_environment

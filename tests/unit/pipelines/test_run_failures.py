@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.run_failures import RunFailure, first_failure
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 KEY = dg.AssetKey(["loans", "model"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -12,8 +12,8 @@ import pytest
 
 from resources.dependencies import SECONDS, DependencyDown, dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment
-from tests.support.ports import free_port
-from tests.support.redis_server import RedisServer
+from tests.support.servers.ports import free_port
+from tests.support.servers.redis_server import RedisServer
 
 NAMES = {
     "LOOPLINE_DATABASE_URL": "postgresql://loopline:secret@127.0.0.1:{port}/bank",

@@ -15,7 +15,7 @@ from dagster_postgres.utils import DagsterPostgresException
 from deltalake import DeltaTable
 
 from resources.outages import outage_in, outage_of
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 
 def _sql(port: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.cli import app
 from resources.environments import load_environment
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 from tests.unit.pipelines.cli.conftest import Refused, use
 
 MLFLOW = "LOOPLINE_MLFLOW_URI", "http://127.0.0.1:{port}"

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.cli import app
 from resources.environments import Environment
-from tests.support.ports import free_port, free_ports
+from tests.support.servers.ports import free_port, free_ports
 from tests.unit.pipelines.cli.conftest import Refused
 
 

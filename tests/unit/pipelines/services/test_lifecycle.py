@@ -22,7 +22,7 @@ from resources.processes.ended import ended_since
 from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers
 from resources.processes.table import ProcessTable
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 # Answers on its port, from a child in a session of its own, as BentoML does.
 PARENT = """

@@ -20,7 +20,7 @@ from resources.clock import WallClock
 from resources.environments import load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import OnlineStore
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 from tests.support.stores import fetch
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)

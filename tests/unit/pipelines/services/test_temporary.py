@@ -13,7 +13,7 @@ from pipelines.operations.doctor import services
 from pipelines.services.temporary import needed
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.table import ProcessTable
-from tests.support.ports import free_ports
+from tests.support.servers.ports import free_ports
 
 COMMAND = """
 import sys, time

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.dagster import run_owners
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 
 def test_a_heartbeat_goes_on_after_its_storage_was_lost(

@@ -8,7 +8,7 @@ import redis
 
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore
-from tests.support.redis_server import RedisServer
+from tests.support.servers.redis_server import RedisServer
 
 
 @pytest.fixture(scope="module")

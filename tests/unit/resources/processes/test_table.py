@@ -24,7 +24,7 @@ from resources.processes.table import (
     log_tail,
     wait_until_answers,
 )
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 SERVER = """
 import http.server, sys

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from assets.serving.http import connection
 from assets.serving.http.connection import LARGEST_HEAD, MOST_FIELDS, BoundedProtocol
 from tests.campaigns.wire import Connection, NoAnswer, Response
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
 WHOLE = HEAD + b"Content-Length: 2\r\n\r\nhi"

@@ -19,7 +19,7 @@ from assets.serving.decision_log import days, find_decision, scan_day
 from assets.serving.http import routes
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
-from tests.support.serving_process import Workspace
+from tests.support.servers.serving_process import Workspace
 from tests.support.serving_samples import (
     FEATURES,
     NOW,

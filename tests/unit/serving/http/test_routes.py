@@ -24,7 +24,7 @@ from assets.serving.http.routes import http_app, is_ready
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Release
-from tests.support.serving_process import Workspace
+from tests.support.servers.serving_process import Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 EVENT = {

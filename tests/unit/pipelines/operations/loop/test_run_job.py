@@ -15,7 +15,7 @@ from assets.materialising import TRY_AGAIN
 from assets.product import GatePolicy
 from pipelines.cli import render
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.operations.run_job import RunFailed, RunInterrupted, dagster_instance, run_job
+from pipelines.operations.loop.run_job import RunFailed, RunInterrupted, dagster_instance, run_job
 from resources.dagster.executor import patient_executor
 from resources.environments import load_environment
 

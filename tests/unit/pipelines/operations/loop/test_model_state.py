@@ -10,7 +10,7 @@ import pytest
 
 from assets.materialising import asset_key
 from assets.monitoring.assets import champion_bundle
-from pipelines.operations.model_state import Candidate, ModelAction, ModelSignals, model_signals, model_verdict
+from pipelines.operations.loop.model_state import Candidate, ModelAction, ModelSignals, model_signals, model_verdict
 from pipelines.products import load_product
 from resources.keys import Keys
 from resources.lake import Lake

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from pipelines.jobs import DATA
-from pipelines.operations.fill_sandbox import Progress
-from pipelines.operations.product_jobs import ProductJobs
-from pipelines.operations.run_job import dagster_instance
-from pipelines.operations.source_days import readable_days
+from pipelines.operations.loop.fill_sandbox import Progress
+from pipelines.operations.loop.product_jobs import ProductJobs
+from pipelines.operations.loop.run_job import dagster_instance
+from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_product
 from resources.environments import Environment
 from resources.lake import Lake

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.connections import clock_of
-from pipelines.operations.source_days import ImpossibleDay, readable_days
+from pipelines.operations.loop.source_days import ImpossibleDay, readable_days
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 

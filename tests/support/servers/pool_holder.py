@@ -1,4 +1,4 @@
-"""A process that runs an asset of a pool in a Dagster instance: `python -m tests.support.pool_holder HOME SECONDS`.
+"""A process that runs an asset of a pool in a Dagster instance: `python -m tests.support.servers.pool_holder HOME SEC`.
 
 It prints `holding` once its step has the pool's slot, and the progress of its wait before that.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.jobs import PRODUCT_TAG
-from pipelines.operations.run_job import RunInterrupted, dagster_instance, run_job
+from pipelines.operations.loop.run_job import RunInterrupted, dagster_instance, run_job
 from resources.dagster.executor import patient_executor
 from resources.environments import load_environment
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from assets.product import HttpEndpoint, Product, Source
 from pipelines.connections import clock_of
-from pipelines.operations.fill_sandbox import Progress, fill_sandbox
+from pipelines.operations.loop.fill_sandbox import Progress, fill_sandbox
 from pipelines.products import load_product
 from pipelines.services.temporary import needed
 from pipelines.workspace import served_products

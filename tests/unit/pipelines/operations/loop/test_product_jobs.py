@@ -11,8 +11,8 @@ import pytest
 
 from assets.materialising import asset_key
 from pipelines.jobs import DATA, STAGES, WATCH
-from pipelines.operations import product_jobs
-from pipelines.operations.product_jobs import ProductJobs, UnknownAsset
+from pipelines.operations.loop import product_jobs
+from pipelines.operations.loop.product_jobs import ProductJobs, UnknownAsset
 from pipelines.products import load_product
 from resources.lake import DAY, Lake
 from resources.lake.origins import Reading, made_from

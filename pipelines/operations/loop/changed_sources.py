@@ -10,7 +10,7 @@ from datetime import date
 from assets.ingestion.assets import reader_of
 from assets.product import Product
 from assets.product.names import raw_name, table_name
-from pipelines.operations.fill_sandbox import Progress
+from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
 from resources.lake import Lake

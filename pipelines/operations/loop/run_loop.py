@@ -23,13 +23,13 @@ from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
-from pipelines.operations.changed_sources import days_changed_at_source
-from pipelines.operations.fill_sandbox import Progress
-from pipelines.operations.model_state import model_signals, model_verdict
-from pipelines.operations.product_jobs import ProductJobs
+from pipelines.operations.loop.changed_sources import days_changed_at_source
+from pipelines.operations.loop.fill_sandbox import Progress
+from pipelines.operations.loop.model_state import model_signals, model_verdict
+from pipelines.operations.loop.product_jobs import ProductJobs
+from pipelines.operations.loop.run_job import dagster_instance
+from pipelines.operations.loop.source_days import readable_days
 from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
-from pipelines.operations.run_job import dagster_instance
-from pipelines.operations.source_days import readable_days
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
