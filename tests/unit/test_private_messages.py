@@ -10,7 +10,6 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 import pytest
-from resources.sources.csv_files import read_csv
 
 from assets.features.columns.arrow import as_steps, numeric, read_micros, read_sequence, text_codes
 from assets.ingestion.landing import as_raw
@@ -21,6 +20,7 @@ from pipelines.products import load_product
 from resources.errors import LooplineError
 from resources.online_store.event_blocks import TIMESTAMP, block_table, blocks, decode
 from resources.online_store.event_records import NewEvent, encode_event, key_text, unkeepable
+from resources.sources.files.csv_files import read_csv
 from resources.sources.readers import DayRows
 
 SECRET = "Jane-Roe-1977"
