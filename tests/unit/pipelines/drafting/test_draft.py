@@ -78,7 +78,7 @@ def test_one_table_becomes_its_rows_and_their_labels_which_are_known_later(order
     assert "returned" not in files["contracts/orders.yaml"]
     assert "end=date(2026, 9, 15)" in files["product.py"]
     features = loaded(files, tmp_path)
-    assert {"amount", "channel", "customer_orders_7d", "customer_returned_share_30d"} <= set(features.names)
+    assert {"amount", "channel", "customer_orders_7d", "customer_returned_share_7d"} <= set(features.names)
 
 
 def test_history_that_goes_on_has_no_end(orders: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_label_table_and_other_events_are_joined_by_their_columns(orders: Path
     )
     assert [source.name for source in found.sources] == ["orders", "returns", "visits"]
     features = loaded(dict(files_of(found)), tmp_path)
-    assert {"customer_visits_7d", "customer_visits_minutes_mean_30d"} <= set(features.names)
+    assert {"customer_visits_7d", "customer_visits_minutes_mean_7d"} <= set(features.names)
 
 
 def test_a_table_without_time_is_split_at_random_and_has_no_history(tmp_path: Path) -> None:

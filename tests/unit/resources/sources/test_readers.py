@@ -48,6 +48,7 @@ def test_database_rows_are_parted_by_day_in_one_query(tmp_path: Path) -> None:
 
 
 def test_a_missing_table_and_a_database_that_is_down_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "bank.db").touch()  # a database without tables; one that is not there is not made by a reader
     with pytest.raises(SourceBroken, match="source t, day 2026-01-02: table 't' does not exist"):
         read_all(DatabaseReader(f"sqlite:///{tmp_path}/bank.db", DatabaseRows("t", "t", "known_at")), [DAY])
     with pytest.raises(SourceUnavailable, match="source t, day 2026-01-02: the database does not answer"):
