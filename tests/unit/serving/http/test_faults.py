@@ -61,12 +61,15 @@ def test_a_decision_that_is_called_void_is_void_in_the_log(served: Served, monke
 
 
 def test_decisions_are_answered_again_after_the_logs_handle_was_lost(served: Served) -> None:
-    """As on a network volume that was away: the file is well, and every use of the open handle fails."""
+    """As on a network volume that was away: the file is well, and every write by the open handle fails."""
     first = served.decide()
     (path,) = served.workspace.environment.decision_log.rglob("*.jsonl")
+    broken, writable = os.pipe()
     for link in list(Path("/proc/self/fd").iterdir()):
         if link.is_symlink() and link.readlink() == path:
-            os.close(int(link.name))
+            os.dup2(broken, int(link.name))  # its number stays taken: no connection may get it
+    os.close(broken)
+    os.close(writable)
     later = [served.decide(), served.decide()]
     assert [row["decision_id"] for row in served.recorded()] == [row["decision_id"] for row in (first, *later)]
 
