@@ -80,7 +80,6 @@ def diagnose(environment: Environment, variables: Mapping[str, str] = os.environ
         java(variables, environment.home),
         disk_space(environment.home),
         writable(environment.home),
-        services(environment),
         *ports(environment),
         *keys(variables, environment.home),
         *dagster_storage(environment, variables),

@@ -148,7 +148,7 @@ def test_it_is_served_and_its_decision_replays(home: Home) -> None:
     assert "the lake has that day without it" in found.people
 
     lost = run_loopline(["replay", "card_fraud", "--day", "2020-01-01", "--json"], variables)
-    assert (lost.status, lost.told) == (1, {})
+    assert (lost.status, lost.told["error"]["kind"]) == (1, "NothingToReplay")
     assert "has no decision on 2020-01-01" in lost.people
 
 
