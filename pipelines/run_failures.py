@@ -14,6 +14,8 @@ from assets.product.names import EVALUATION
 from resources.errors import listed
 from resources.outages import outage_in
 
+_OURS = ("assets.", "pipelines.", "resources.")
+
 
 @dataclass(frozen=True)
 class RunFailure:
@@ -100,10 +102,15 @@ def _ending(event: dg.DagsterEvent) -> str:
 
 
 def _lost_server(error: Any) -> str | None:
-    """The sentence for a recorded error, or for one that caused it, about a lost server."""
+    """The sentence for a recorded error, or for one that caused it, about a lost server.
+
+    An error of our own names its server and the remedy itself.
+    """
     found = error
     while found is not None:
         kind, _, text = found.message.partition(": ")  # as a traceback ends
+        if kind.startswith(_OURS):
+            return None
         sentence = outage_in(kind if "." in kind else f"builtins.{kind}", text)
         if sentence is not None:
             return sentence
