@@ -91,6 +91,11 @@ def _data(product: Product, parts: BundleParts) -> str:
         (name, _day(window, "first"), _day(window, "end"), _get(window, "rows")) for name, window in windows.items()
     ]
     purge = f"Between training and test rows lie {_days(product.label.maturity)}, the time a label takes to mature."
+    if product.model.split == "random":
+        purge = (
+            "The rows have no time, so those of the test were chosen at random: no figure says how the model will age, "
+            "nor whether a feature uses what was not yet known at the decision."
+        )
     tables = {**_get(parts.pins, "pins"), "training set": _get(parts.pins, "version")}
     pinned = _table(("table", "version"), [(name, str(number)) for name, number in tables.items()])
     labels = f"Labels are as known at {_get(parts.pins, 'as_known_at')}."

@@ -46,10 +46,10 @@ def new(
         row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
         without=tuple(without or ()), has_time=template == "events",
     )  # fmt: skip
-    made = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone)
-    render.show_new(made, console.results(json_))
+    product = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone)
+    render.show_new(product, console.results(json_))
     if json_:
-        console.print_json(render.new_json(made))
+        console.print_json(render.new_json(product))
 
 
 def check(product: ProductName, json_: Json = False) -> None:

@@ -62,8 +62,9 @@ def show_report(report: "LoopReport", to: "Console") -> None:
     if report.champion is not None:
         show_gates("Gates of the champion", report.gates, to)
         test = report.champion.parts.metrics["metrics"]["test"]
+        tested = "later rows" if report.product.model.split == "time" else "rows chosen at random"
         console.heading(
-            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} later rows",
+            f"Champion: version {report.champion.version}, AUC {test['auc']:.3f} on {test['rows']:,} {tested}",
             to,
         )
     if report.waiting is not None:
@@ -73,23 +74,23 @@ def show_report(report: "LoopReport", to: "Console") -> None:
     console.say(f"  {report.wall_seconds:.0f} s", to)
 
 
-def new_json(made: "NewProduct") -> dict[str, Any]:
+def new_json(product: "NewProduct") -> dict[str, Any]:
     """The JSON object of `new`."""
-    draft = made.draft
+    draft = product.draft
     return {
         "product": draft.name,
-        "folder": str(made.folder),
-        "files": made.lines,
+        "folder": str(product.folder),
+        "files": product.lines,
         "sources": {source.name: source.sample.pattern for source in draft.sources},
         "guessed": list(draft.guessed),
     }
 
 
-def show_new(made: "NewProduct", to: "Console") -> None:
+def show_new(product: "NewProduct", to: "Console") -> None:
     """The files, what was guessed, and the next command."""
-    draft = made.draft
-    console.heading(f"Product {draft.name} in {made.folder}", to)
-    console.table(["file", "lines"], [[path, lines] for path, lines in made.lines.items()], to, right=["lines"])
+    draft = product.draft
+    console.heading(f"Product {draft.name} in {product.folder}", to)
+    console.table(["file", "lines"], [[path, lines] for path, lines in product.lines.items()], to, right=["lines"])
     console.heading("Guessed: look at these, and at the lines marked `guessed`", to)
     for guess in draft.guessed:
         console.say(f"  {guess}", to)

@@ -24,7 +24,7 @@ class RoleUnclear(LooplineError):
 
 @dataclass(frozen=True)
 class Given:
-    """What the caller said; empty where it is to be guessed. Columns by their name in the sample, or as proposed."""
+    """The roles that the caller gave, by names in the sample or as proposed; empty where a role is to be guessed."""
 
     row_id: str = ""
     entities: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
     """
     guessed: list[str] = []
 
-    def said(name: str, option: str) -> ColumnFacts:
+    def given_column(name: str, option: str) -> ColumnFacts:
         for column in facts:
             if name in (column.name, column.original):
                 return column
@@ -79,7 +79,7 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
             guessed.append(f"{role}: {candidates[0].original}")
         return candidates[0] if candidates else None
 
-    label = said(given.label, "--label") if given.label else None
+    label = given_column(given.label, "--label") if given.label else None
     if label is None and with_label:
         label = guess("label", [c for c in facts if c.is_binary and _LABEL.search(c.name)])
         if label is None:
@@ -90,23 +90,23 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
             )
     time = None
     if given.has_time:
-        time = said(given.time, "--time") if given.time else guess("time", _times(facts))
+        time = given_column(given.time, "--time") if given.time else guess("time", _times(facts))
         if time is None:
             raise RoleUnclear(
                 "when was each row decided? No column holds a time in every row; write --time COLUMN, or --template "
                 f"table for a table without time. The sample has {_names(facts)}"
             )
-    known_at = said(given.known_at, "--known-at") if given.known_at else None
+    known_at = given_column(given.known_at, "--known-at") if given.known_at else None
     if known_at is None and time is not None:
         known_at = guess("known at", _arrivals(facts, time))
-    row_id = said(given.row_id, "--row-id") if given.row_id else None
+    row_id = given_column(given.row_id, "--row-id") if given.row_id else None
     if row_id is None:
         unique = [c for c in facts if c.is_unique and c.type in ("string", "integer") and c != label]
         row_id = guess("row id", [c for c in unique if re.search(r"(^|_)(id|no|number|key)$", c.name)] or unique)
     if row_id is None:
         raise RoleUnclear(f"which column identifies a row? None is unique; write --row-id COLUMN of {_names(facts)}")
     if given.entities:
-        entities = tuple(said(name, "--entity") for name in given.entities)
+        entities = tuple(given_column(name, "--entity") for name in given.entities)
     else:
         taken = (row_id, time, known_at, label)
         keys = [c for c in facts if c.type in ("string", "integer") and c not in taken and c.required]

@@ -22,6 +22,7 @@ from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
+from resources.errors import listed
 from resources.naming import days_between
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems
@@ -69,7 +70,9 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     """
     product = load_product(name)
     load_definitions(name)
-    results = [CheckResult("description", "passed", f"{len(product.sources)} sources, {_features(product)} features")]
+    results = [
+        CheckResult("description", "passed", f"{len(product.sources)} sources, {len(product.features.names)} features")
+    ]
     with readable_days(product, environment, (None, None), progress) as (first, last):
         days = _sampled(first, last)
         systems = source_systems(product, environment)
@@ -83,10 +86,6 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     valid = {source: audited.valid for source, audited in audits.items()}
     results += [*_spine_results(product, valid), *_label_results(product, valid), *_protected_results(product, valid)]
     return CheckReport(name, days, tuple(results))
-
-
-def _features(product: Product) -> int:
-    return len(product.features.names)
 
 
 def _sampled(first: date, last: date) -> tuple[date, ...]:
@@ -118,11 +117,11 @@ def _source_result(
     found = audit(contract, pa.concat_tables([day.table for day in arrived]), days)
     rows = sum(day.rows for day in found.days)
     if not rows:
-        listed = f"{days[0]} to {days[-1]}"
+        period = f"{days[0]} to {days[-1]}"
         return CheckResult(
-            name, "failed", f"no rows on the sampled days, {listed}; is start= right, or day_column=?"
+            name, "failed", f"no rows on the sampled days, {period}; is start= right, or day_column=?"
         ), None
-    extra = f"; not in the contract: {_cut(unexpected)}" if unexpected else ""
+    extra = f"; not in the contract: {listed(unexpected)}" if unexpected else ""
     if found.blocked:
         broken = ", ".join(f"{rule}: {n}" for rule, n in sorted(found.failed_by_rule.items(), key=lambda r: -r[1])[:5])
         bad = sum(day.quarantined for day in found.days)
@@ -192,8 +191,3 @@ def _protected_results(product: Product, valid: Mapping[str, pa.Table]) -> list[
         )
         for p in product.protected
     ]
-
-
-def _cut(names: Sequence[str], most: int = 10) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -52,6 +52,7 @@ def new_product(
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
         SampleUnreadable, RoleUnclear: The samples do not say enough; the message names the option.
+        BrokenProduct, ProductError, FeatureError, ContractError: The draft cannot be loaded; nothing of it stays.
     """
     checked_name(name, "product")
     folder = PRODUCTS / name
@@ -61,12 +62,16 @@ def new_product(
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
+        whole = Path(unfinished) / name
         for path, text in files.items():
-            target = Path(unfinished) / path
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(text, encoding="utf-8")
-        shutil.copytree(unfinished, folder)
-    load_product(name)
+            (whole / path).parent.mkdir(parents=True, exist_ok=True)
+            (whole / path).write_text(text, encoding="utf-8")
+        whole.rename(folder)
+    try:
+        load_product(name)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     _add_location(name)
     return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
 

@@ -56,6 +56,14 @@ def test_a_comparison_and_an_approval_are_shown() -> None:
     assert "Not compared with version 3." in skipped
 
 
+def test_a_model_tested_on_random_rows_says_what_cannot_be_known() -> None:
+    by_time = model_card(PRODUCT, evaluated_parts())
+    at_random = model_card(replace(PRODUCT, model=replace(PRODUCT.model, split="random")), evaluated_parts())
+    assert "no figure says how the model will age" in at_random
+    assert "no figure says how the model will age" not in by_time
+    assert "Between training and test rows lie" not in at_random
+
+
 def test_words_cannot_break_the_page() -> None:
     product = replace(PRODUCT, question="Will | this\n<script>default?")
     assert "| question | Will \\| this &lt;script>default? |" in model_card(product, evaluated_parts())

@@ -1,5 +1,6 @@
 """Landing: a day fits its contract's columns, or the change of schema is named."""
 
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -37,3 +38,14 @@ def test_unreadable_lines_stand_behind_the_rows() -> None:
     table = as_raw(contract(), DayRows(DAY, rows, ("???",))).table
     assert table[MALFORMED].to_pylist() == [None, None, "???"]
     assert table[ROW_NUMBER].to_pylist() == [0, 1, 2]
+
+
+def test_a_column_is_read_by_its_name_at_the_source() -> None:
+    first, *others = contract().columns
+    renamed = replace(contract(), columns=(replace(first, original="Its Own Name"), *others))
+    rows = pa.table({name: ["x"] for name in ("Its Own Name", *NAMES[1:])})
+    raw = as_raw(renamed, DayRows(DAY, rows))
+    assert raw.unexpected == ()
+    assert raw.table.column_names[:1] == [first.name]
+    with pytest.raises(SchemaChanged, match="no column Its Own Name"):
+        as_raw(renamed, DayRows(DAY, rows.rename_columns(list(NAMES))))

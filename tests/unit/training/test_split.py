@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assets.product import ModelSpec
-from assets.training.split import SplitError, split_rows
+from assets.training.split import SplitError, split_at_random, split_rows
 
 HOURS = np.datetime64("2026-01-01", "us") + np.arange(24 * 60) * np.timedelta64(1, "h")
 LABELS = (np.arange(len(HOURS)) % 5 == 0).astype(np.int8)
@@ -57,3 +57,20 @@ def test_a_part_without_both_classes_is_refused_with_its_figures() -> None:
         split_rows(HOURS[:0], LABELS[:0], spec=spec, maturity=timedelta(days=7))
     with pytest.raises(SplitError, match="calibrate_share"):
         split_rows(HOURS, LABELS, spec=ModelSpec(None, 7, calibrate_share=1.0), maturity=timedelta(days=7))
+
+
+def test_rows_without_time_stay_in_their_part_when_others_are_added() -> None:
+    spec = ModelSpec(train_days=None, test_days=1, split="random")
+    ids, times = np.arange(len(HOURS)), np.full(len(HOURS), HOURS[0])
+    split = split_at_random(ids, times, LABELS, spec=spec)
+    parts = [split.train, split.calibrate, split.test]
+    assert sorted(np.concatenate(parts).tolist()) == ids.tolist()
+    shares = [len(part) / len(ids) for part in parts]
+    assert np.allclose(shares, [0.6, 0.2, 0.2], atol=0.05)
+    fewer = split_at_random(ids[:1000], times[:1000], LABELS[:1000], spec=spec)
+    assert fewer.test.tolist() == [row for row in split.test.tolist() if row < 1000]
+
+
+def test_a_random_part_of_one_class_is_refused() -> None:
+    with pytest.raises(SplitError, match="it needs both classes"):
+        split_at_random(np.arange(50), HOURS[:50], np.zeros(50, np.int8), spec=ModelSpec(None, 1, split="random"))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from assets.bundle.bundle import BundleParts
+from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.features.kernel.kernel import compile_features
 from assets.serving.decision_log import days, find_decision, scan_day
 from assets.serving.http import routes
@@ -135,6 +136,19 @@ def test_a_rollout_without_keys_reaches_both_sides(tmp_path: Path) -> None:
             again = {**request, "application_id": answer["row_id"]}
             _, text = served.post("/decide", {"product": PRODUCT, "request": again})
             assert json.loads(text)["role"] == answer["role"]
+
+
+def test_a_row_id_of_its_own_is_a_number_where_the_contract_asks_for_one(tmp_path: Path) -> None:
+    numbers = {name: ColumnRule("number", required=False) for name in ("amount", "income_monthly")}
+    columns = {"application_id": ColumnRule("integer"), "purpose": ColumnRule("string", required=False), **numbers}
+    contract = BundleContract("applications", {"applications": SourceRules("event_time", "known_at", columns)})
+    with started(tmp_path / "home", replace(without_keys("1"), contract=contract)) as served:
+        request = {name: REQUEST[name] for name in ("amount", "income_monthly", "purpose")}
+        answers = [served.post("/decide", {"product": PRODUCT, "request": request}) for _ in range(2)]
+        assert [status for status, _ in answers] == [200, 200], answers
+        row_ids = {json.loads(text)["row_id"] for _, text in answers}
+        assert len(row_ids) == 2
+        assert all(isinstance(row_id, int) for row_id in row_ids)
 
 
 def test_a_cold_store_is_opened_once_by_many_threads(tmp_path: Path, parts: BundleParts) -> None:
