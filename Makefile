@@ -74,8 +74,7 @@ campaign: setup ## the tests that take hours: ten thousand random histories, all
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
-	  tests/integration/commands/test_wheel.py tests/integration/commands/test_killed_commands.py \
-	  tests/integration/commands/test_killed_services.py
+	  tests/integration/commands/test_wheel.py
 
 prod-like: setup ## a quarter of an hour: the example on all real servers of prod at once, each stopped and started again
 	@echo "==> prod-like"

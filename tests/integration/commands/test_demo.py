@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.products import load_product
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of
+from tests.support.killing import KillableHome, moments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -66,13 +67,26 @@ def test_a_second_time_makes_nothing(demo_home: DemoHome, demo_tables: Tables) -
     assert demo_home.versions() == {name: demo_tables[name]["version"] for name in DATA}
 
 
-def test_a_backfill_gives_the_same_content_again(demo_home: DemoHome, demo_tables: Tables) -> None:
-    """Thirty days made again, twice: every table and every day has the rows that it had, in new versions."""
-    first, second = _backfilled(demo_home), _backfilled(demo_home)
-    assert all(demo_tables[name]["version"] < first[name] < second[name] for name in DATA)
-    assert demo_home.contents(DAYS, first) == hashes_of(demo_tables, DAYS)
+def test_a_killed_backfill_goes_on_and_gives_the_same_content(demo_home: DemoHome, demo_tables: Tables) -> None:
+    """Thirty days made again after a first attempt was killed: each table and day has its rows, in new versions."""
+    killable = KillableHome(demo_home.environment, demo_home.variables)
+    command = ("backfill", PRODUCT, "--from", f"{DAYS[0]}", "--to", f"{DAYS[-1]}")
+    (after, extent), *_ = moments("backfill", 8.0, 30.0)
+    pid = killable.killed(after, extent, *command)
+    assert pid is not None
+    left = killable.active_runs()
+    assert set(DATA) <= set(demo_home.done(*command)["assets"])
+    assert killable.active_runs() == set()
+    assert killable.strangers() == []
+    told = killable.findings()
+    assert not left or f"process {pid} is gone" in told["runs"]
+    assert [run_id for run_id in left if run_id not in told["runs"]] == []
+
+    versions = demo_home.versions()
+    assert all(demo_tables[name]["version"] < versions[name] for name in DATA)
     tables = demo_home.tables()
-    assert {name: table["version"] for name, table in tables.items() if name in DATA} == second
+    assert {name: table["version"] for name, table in tables.items() if name in DATA} == versions
+    assert demo_home.contents(DAYS, versions) == hashes_of(demo_tables, DAYS)
     assert {name: table["hashes"] for name, table in tables.items()} == {
         name: table["hashes"] for name, table in demo_tables.items()
     }
@@ -83,7 +97,7 @@ def test_a_backfill_gives_the_same_content_again(demo_home: DemoHome, demo_table
 
 def test_an_online_store_that_was_lost_is_loaded_again(demo_home: DemoHome) -> None:
     """Without it a decision is the policy's fallback; `loopline load` brings the same events, and the same decision."""
-    before = demo_home.done("demo")["decision"]
+    before = demo_home.demo.told["decision"]
     shutil.rmtree(demo_home.environment.home / "online")
     lost = demo_home.done("demo")["decision"]
     loaded = demo_home.done("load", PRODUCT)
@@ -141,10 +155,3 @@ def test_without_the_service_there_is_no_decision(demo_home: DemoHome, tmp_path:
     assert answer.status != 0
     assert "start it: loopline up" in answer.people
     assert "Traceback" not in answer.people
-
-
-def _backfilled(home: DemoHome) -> dict[str, int]:
-    """Makes the thirty days again; the versions of the tables afterwards."""
-    told = home.done("backfill", PRODUCT, "--from", f"{DAYS[0]}", "--to", f"{DAYS[-1]}")
-    assert set(DATA) <= set(told["assets"])
-    return home.versions()

@@ -116,6 +116,14 @@ def test_mlflow_knows_what_the_champion_is_made_of(
 
 
 @in_a_browser
+def test_mlflow_shows_the_experiment(up: dict[str, dict[str, Any]], page: Page) -> None:
+    """MLflow's page of experiments lists the product, without an error of the page."""
+    page.open(f"{up['mlflow']['address']}/#/experiments")
+    page.wait_for_text(PRODUCT, seconds=PAGE_SECONDS)
+    assert page.exceptions == []
+
+
+@in_a_browser
 def test_both_code_locations_are_loaded(up: dict[str, dict[str, Any]], page: Page) -> None:
     """Dagster's page of code locations shows one a product, all loaded."""
     page.open(f"{up['dagster']['address']}/deployment/locations")
@@ -123,6 +131,7 @@ def test_both_code_locations_are_loaded(up: dict[str, dict[str, Any]], page: Pag
         page.wait_for_text(f"pipelines.{product}.definitions", seconds=PAGE_SECONDS)
     page.screenshot(picture("code-locations"))
     assert page.text.splitlines().count("Loaded") == len(product_names()) == 2
+    assert page.exceptions == []
 
 
 @in_a_browser

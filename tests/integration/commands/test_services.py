@@ -1,12 +1,12 @@
-"""The real services: brought up from nothing, seen through a browser, taken down without a trace."""
+"""The real services: brought up after a killed attempt, killed one by one, taken down without a trace."""
 
 import json
 import os
+import shutil
 import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -21,22 +21,30 @@ from pipelines.services.catalog import common_variables
 from resources.environments import Environment, load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.opening import open_store
-from tests.integration.browser import find_chromium, open_browser
+from tests.support.killing import KillableHome, kill, moments
 from tests.support.servers.ports import free_ports
+from tests.support.small_bank import fill_small_bank
 
-CHROMIUM = find_chromium()
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     home = tmp_path_factory.mktemp("home")
-    return load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports())})
+    environment = load_environment({"LOOPLINE_HOME": str(home), "LOOPLINE_PORT_BASE": str(free_ports())})
+    fill_small_bank(environment)
+    return environment
 
 
 @pytest.fixture(scope="module")
 def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]:
-    """The services of an environment whose sandbox is empty, by name; afterwards none of their processes is left."""
+    """The services over a small bank and no model, by name; a first `loopline up` was killed.
+
+    Afterwards none of their processes is left.
+    """
+    home = KillableHome(environment, common_variables(environment))
+    (after, extent), *_ = moments("up", 3.0, 15.0)
+    home.killed(after, extent, "up")
     yield {status.name: status for status in lifecycle.up(environment)}
     lifecycle.down(environment)
     assert processes_of(environment) == []
@@ -44,9 +52,11 @@ def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]
 
 def test_all_of_them_run(environment: Environment, up: dict[str, lifecycle.ServiceStatus]) -> None:
     assert [(status.name, status.detail) for status in up.values() if status.state != "running"] == []
-    assert list(up) == ["mlflow", "dagster", "daemon", "decisions", "stream"]
+    assert list(up) == ["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
     assert "no champion is rolled out yet" in up["decisions"].detail
     assert len(processes_of(environment)) > len(up), "the check for leftovers sees them"
+    home = KillableHome(environment, common_variables(environment))
+    assert home.strangers([status.pid for status in up.values()]) == [], "a service that nobody knows"
 
 
 def test_they_listen_on_the_loopback_alone(up: dict[str, lifecycle.ServiceStatus]) -> None:
@@ -61,25 +71,16 @@ def test_they_listen_on_the_loopback_alone(up: dict[str, lifecycle.ServiceStatus
     assert open_to == {"127.0.0.1"}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_a_person_finds_every_product_in_dagster(up: dict[str, lifecycle.ServiceStatus], tmp_path: Path) -> None:
-    assert CHROMIUM is not None
-    with open_browser(CHROMIUM, tmp_path) as page:
-        page.open(f"{up['dagster'].address}/locations")
-        for product in product_names():
-            page.wait_for_text(f"pipelines.{product}.definitions", seconds=60)
-        assert page.text.count("Loaded") == len(product_names())
-        page.click_text("Jobs")
-        page.wait_for_text(product_names()[0], seconds=60)
-        assert page.exceptions == []
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
-def test_a_person_sees_mlflow(up: dict[str, lifecycle.ServiceStatus], tmp_path: Path) -> None:
-    assert CHROMIUM is not None
-    with open_browser(CHROMIUM, tmp_path) as page:
-        page.open(f"{up['mlflow'].address}/#/experiments")
-        page.wait_for_text("Default", seconds=60)
+def test_a_killed_service_is_told_and_started_again_alone(
+    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
+) -> None:
+    pid = up["mlflow"].pid
+    assert pid is not None
+    kill(pid, "with its children")
+    assert f"mlflow died: process {pid} is gone" in finding_of_services(environment)["detail"]
+    again = {status.name: status for status in lifecycle.up(environment)}
+    assert {name for name in up if again[name].pid != up[name].pid} == {"mlflow"}
+    assert f"mlflow (process {pid}) was ended" in finding_of_services(environment)["detail"]
 
 
 def test_a_killed_code_server_is_told_and_started_again_by_up(
@@ -106,8 +107,7 @@ def test_a_killed_code_server_is_told_and_started_again_by_up(
     assert "loopline up" in found["dagster"]["detail"]
     assert found["stream"]["state"] == "running"
     assert "credit_risk/repayments waits for a load: loopline load credit_risk" in found["stream"]["detail"]
-    _, told = loopline(environment, "doctor", "--json")
-    (finding,) = [one for one in told["findings"] if one["name"] == "services"]
+    finding = finding_of_services(environment)
     assert not finding["ok"]
     assert f"dagster is broken: the code server of {gone} is gone" in finding["detail"]
     assert {status.name: status.state for status in lifecycle.up(environment)} == dict.fromkeys(up, "running")
@@ -117,6 +117,7 @@ def test_a_stream_that_cannot_be_followed_is_told(
     environment: Environment, up: dict[str, lifecycle.ServiceStatus]
 ) -> None:
     """A store that is loaded, and no stream: status, probe and metrics tell, each with the reason."""
+    shutil.rmtree(environment.stream.removeprefix("file://"))
     store = open_store(environment.online_store, "credit_risk")
     nothing = {"event_time": TIMESTAMP, "known_at": TIMESTAMP, "customer_id": pa.string(), "days_past_due": pa.int64()}
     table = pa.table({name: pa.array([], kind) for name, kind in nothing.items()})
@@ -134,6 +135,13 @@ def test_a_stream_that_cannot_be_followed_is_told(
     with urllib.request.urlopen(f"{up['stream'].address}/metrics", timeout=10) as answer:
         rows = [line for line in answer.read().decode().splitlines() if line.startswith("loopline_stream_not_followed")]
     assert [row for row in rows if row.endswith(" 1.0") and 'why="starting"' not in row and "not_loaded" not in row]
+
+
+def finding_of_services(environment: Environment) -> dict[str, Any]:
+    """What `loopline doctor` says about the services."""
+    _, told = loopline(environment, "doctor", "--json")
+    (finding,) = [one for one in told["findings"] if one["name"] == "services"]
+    return dict(finding)
 
 
 def wait_until_well(environment: Environment, service: str, pid: int) -> None:

@@ -10,7 +10,8 @@ import pytest
 from assets.bundle.registration import Approval
 from resources.sandbox.systems.filling import fill_bank
 from resources.sandbox.world.settings import BankSettings
-from tests.integration.demo_home import Answer, run_loopline
+from tests.integration.demo_home import Answer
+from tests.support.in_process import answer_of
 from tests.support.registered import AUTHOR, RegisteredHome, flip
 from tests.support.servers.ports import free_ports
 
@@ -39,7 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegisteredHome]:
 
 def loopline(home: RegisteredHome, command: str, *rest: str) -> Answer:
     variables = {"LOOPLINE_HOME": str(home.home), "LOOPLINE_PORT_BASE": str(free_ports())}
-    return run_loopline([command, PRODUCT, *rest, "--json"], variables)
+    return answer_of([command, PRODUCT, *rest, "--json"], variables)
 
 
 def answers(home: RegisteredHome, version: str) -> list[tuple[str, str]]:

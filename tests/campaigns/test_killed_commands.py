@@ -1,9 +1,9 @@
-"""Commands that are killed at random moments, and the same command again.
+"""Commands that are killed at twenty random moments each, and the same command again; in the campaign alone.
 
-With `LOOPLINE_CAMPAIGN=1` each command is killed at twenty moments in a home of the demonstration, `demo` and `run` in
-an empty one; otherwise one command is killed once in a small home. The services are in `test_killed_services.py`, a
-run that holds or awaits a pool in `test_killed_runs.py`. LOOPLINE_CAMPAIGN_HOME names a home in which `loopline demo`
-and `loopline run card_fraud` ran, and which is copied; LOOPLINE_CAMPAIGN_SEED gives other moments.
+They run in a home of the demonstration, one `demo` in an empty home. The services are in `test_killed_services.py`, a
+run that holds or awaits a pool in `test_killed_runs.py`, one killed backfill of every day in `test_demo.py`.
+LOOPLINE_CAMPAIGN_HOME names a home in which `loopline demo` and `loopline run card_fraud` ran, and which is copied;
+LOOPLINE_CAMPAIGN_SEED gives other moments.
 """
 
 import os
@@ -19,14 +19,13 @@ from resources.lake import Lake
 from resources.lake.content import content_hash
 from tests.integration.demo_home import run_loopline, variables_of
 from tests.support.killing import CAMPAIGN, KillableHome, moments
-from tests.support.small_bank import LAST, fill_small_bank
+from tests.support.small_bank import LAST
 
 GOES_ON_SECONDS = 30.0
 FIRST = LAST - timedelta(days=2)
 DAYS = ("--from", FIRST.isoformat(), "--to", LAST.isoformat())
-EVERYDAY = {"backfill": ("backfill", "card_fraud", *DAYS)}
-THOROUGH = {
-    **EVERYDAY,
+COMMANDS = {
+    "backfill": ("backfill", "card_fraud", *DAYS),
     "load": ("load", "card_fraud"),
     "run": ("run", "card_fraud", *DAYS),
     "run of credit": ("run", "credit_risk", *DAYS, "--through", "features"),
@@ -44,9 +43,11 @@ THOROUGH = {
 }
 # The version that decides goes on deciding, which is told by the exit status; `status` says that no service runs.
 STATUS = {"reject": 1, "status": 1}
-COMMANDS = THOROUGH if CAMPAIGN else EVERYDAY
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if CAMPAIGN else 300)]
+pytestmark = [
+    pytest.mark.skipif(not CAMPAIGN, reason="takes hours: LOOPLINE_CAMPAIGN=1"),
+    pytest.mark.timeout(7200),
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +55,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableHome]:
     folder = tmp_path_factory.mktemp("killed") / "home"
     variables = variables_of(folder)
     found = KillableHome(load_environment(variables), variables)
-    if CAMPAIGN:
-        prepared = os.environ.get("LOOPLINE_CAMPAIGN_HOME")
-        if prepared:
-            shutil.copytree(prepared, folder)
-        for command in (["demo"], ["run", "card_fraud"]) if not prepared else ():
-            answer = run_loopline(command, variables, 3600)
-            assert answer.status == 0, answer.people
-    else:
-        fill_small_bank(found.environment)
+    prepared = os.environ.get("LOOPLINE_CAMPAIGN_HOME")
+    if prepared:
+        shutil.copytree(prepared, folder)
+    for command in (["demo"], ["run", "card_fraud"]) if not prepared else ():
+        answer = run_loopline(command, variables, 3600)
+        assert answer.status == 0, answer.people
     yield found
     found.kill_all()
 
@@ -101,7 +99,6 @@ def test_the_same_command_goes_on_after_it_was_killed(home: KillableHome, name: 
         print(f"{where}: {len(left)} runs ended, again {seconds:.1f} s; {told['services']}", flush=True)
 
 
-@pytest.mark.skipif(not CAMPAIGN, reason="fills the whole bank and trains a model: LOOPLINE_CAMPAIGN=1")
 def test_a_demonstration_that_is_killed_again_and_again_reaches_its_decision(
     home: KillableHome, tmp_path: Path
 ) -> None:

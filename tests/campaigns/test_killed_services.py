@@ -1,6 +1,6 @@
-"""The local services when `loopline up` or one of them is killed, and `loopline up` again.
+"""The local services when `loopline up` or one of them is killed at twenty random moments, and `loopline up` again.
 
-With `LOOPLINE_CAMPAIGN=1` at twenty moments each; otherwise one `up` and one service are killed, once.
+In the campaign alone; one `up`, one service and a code server of every day are killed in `test_services.py`.
 """
 
 import time
@@ -15,12 +15,13 @@ from tests.integration.demo_home import variables_of
 from tests.support.killing import CAMPAIGN, MOMENTS, KillableHome, kill, moments
 from tests.support.small_bank import fill_small_bank
 
-SERVICES = ("bureau", "mlflow", "dagster", "daemon", "decisions", "stream") if CAMPAIGN else ("mlflow",)
+SERVICES = ("bureau", "mlflow", "dagster", "daemon", "decisions", "stream")
 GOES_ON_SECONDS = 30.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if CAMPAIGN else 300)]
-
-campaign = pytest.mark.skipif(not CAMPAIGN, reason="takes hours: LOOPLINE_CAMPAIGN=1")
+pytestmark = [
+    pytest.mark.skipif(not CAMPAIGN, reason="takes hours: LOOPLINE_CAMPAIGN=1"),
+    pytest.mark.timeout(7200),
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableHome]:
 
 @pytest.fixture(scope="module")
 def usual(home: KillableHome) -> float:
-    """Seconds that an undisturbed `up` takes here and now; measured in the campaign alone."""
-    if not CAMPAIGN:
-        return 240.0
+    """Seconds that an undisturbed `up` takes here and now."""
     _, seconds = home.done("up")
     assert home.done("down")[0].status == 0
     return seconds
@@ -57,14 +56,13 @@ def up(home: KillableHome, usual: float) -> dict[str, Any]:
 
 def test_up_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> None:
     """What it had started is taken over or ended; no service runs twice, no port stays taken."""
-    for after, extent in moments("up", 3.0, usual if CAMPAIGN else 15.0):
+    for after, extent in moments("up", 3.0, usual):
         home.killed(after, extent, "up")
         up(home, usual)
         told = home.findings()
         assert "died" not in told["services"], told
-        if CAMPAIGN:
-            assert home.done("down")[0].status == 0
-            assert home.strangers() == []
+        assert home.done("down")[0].status == 0
+        assert home.strangers() == []
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -80,7 +78,6 @@ def test_a_killed_service_is_told_and_started_again(home: KillableHome, usual: f
         before = after
 
 
-@campaign
 def test_down_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> None:
     for after, extent in moments("down", 0.5, 6.0):
         up(home, usual)
@@ -89,7 +86,6 @@ def test_down_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> N
         assert home.strangers() == []
 
 
-@campaign
 def test_a_part_of_a_service_that_is_killed_is_replaced(home: KillableHome, usual: float) -> None:
     """Each child of a service in turn: the service replaces it by itself, or `up` starts the service again."""
     before = up(home, usual)
