@@ -140,7 +140,7 @@ def _bad(draft: Draft) -> str:
 
 def _reasons(draft: Draft) -> Iterator[tuple[str, str]]:
     for column in draft.request:
-        yield column.name, _words(column.title) if column.is_number else _text(column.title.capitalize())
+        yield column.name, _words(column.title) if column.is_number else _text("The value given for " + column.title)
 
 
 def _words(title: str) -> str:

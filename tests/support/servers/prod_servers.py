@@ -74,14 +74,14 @@ class Server:
             return
         if way == "SIGTERM":
             self.leader().send_signal(self.asked_to_end)
-            _, family = psutil.wait_procs(family, timeout=_END_SECONDS)
+            family = _still_running(family)
         for member in family:
-            if member.is_running():
+            if _runs(member):
                 member.kill()
-        _, left = psutil.wait_procs(family, timeout=_END_SECONDS)
+        left = _still_running(family)
         if self._process is not None:
             self._process.wait(_END_SECONDS)
-        assert not [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        assert not left
 
     def is_up(self) -> bool:
         """Whether its process runs, paused or not."""
@@ -243,6 +243,23 @@ def _forwarder(name: str, inner: int, folder: Path) -> Server:
     port = free_port()
     command = [sys.executable, "-m", "tests.support.servers.forwarder", str(port), str(inner)]
     return Server(name, command, port, lambda: _listens(port), folder)
+
+
+def _still_running(family: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended within some seconds; one whose parent has not asked for its status has ended."""
+    deadline = time.monotonic() + _END_SECONDS
+    while left := [one for one in family if _runs(one)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _listens(port: int) -> bool:
