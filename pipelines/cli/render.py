@@ -127,19 +127,26 @@ def show_check(report: "CheckReport", to: "Console") -> None:
 
 
 def show_gates(heading: str, gates: Sequence[Mapping[str, Any]], to: "Console") -> None:
-    """A line for each gate; a value that could not be computed is unknown."""
+    """A line for each gate; a value that could not be computed is unknown, and one that was not asked for has none."""
+    states = {True: Text("passed", "green"), False: Text("failed", "red"), None: Text("not asked", "dim")}
     console.heading(heading, to)
     console.table(
         ["gate", "value", "", "threshold", ""],
         [
-            [g["name"], "unknown" if g["value"] is None else f"{g['value']:.4g}",
+            [g["name"], _gate_value(g),
              "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
-             Text("passed", "green") if g["passed"] else Text("failed", "red")]
+             states[g["passed"]]]
             for g in gates
         ],
         to,
         right=["value"],
     )  # fmt: skip
+
+
+def _gate_value(gate: Mapping[str, Any]) -> str:
+    if gate["passed"] is None:
+        return ""
+    return "unknown" if gate["value"] is None else f"{gate['value']:.4g}"
 
 
 def failure_json(error: Exception, message: str) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from assets.ingestion.assets import reader_of
 from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.product import Product, Source
-from assets.training.rows import RowsError, mature_labels
+from assets.training.labels import mature_labels
+from assets.training.tables import RowsError
 from assets.validation.audit import Audit, audit
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
