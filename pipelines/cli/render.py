@@ -68,9 +68,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             to,
         )
     if report.waiting is not None:
-        console.heading(f"Version {report.waiting['version']} waits for an approver", to)
-        for name in ("reason", "model_card", "approve", "reject"):
-            console.say(f"  {name.replace('_', ' ')}: {report.waiting[name]}", to)
+        show_waiting({report.product.name: report.waiting}, to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
 
 
@@ -231,6 +229,14 @@ def show_service(service: "ServiceStatus", to: "Console") -> None:
     marks: dict[str, console.Mark] = {"running": "done", "stopped": "idle"}
     line = f"{service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip()
     console.say(line, to, mark=marks.get(service.state, "failed"))
+
+
+def show_waiting(waiting: Mapping[str, Mapping[str, str]], to: "Console") -> None:
+    """For each product the version that waits for an approver, with what the approver needs."""
+    for product, version in waiting.items():
+        console.heading(f"{product}: version {version['version']} waits for an approver", to)
+        for name in ("reason", "model_card", "approve", "reject"):
+            console.say(f"  {name.replace('_', ' ')}: {version[name]}", to)
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:

@@ -88,7 +88,9 @@ def materialise(lake: Lake, first: int, last: int | None = None, *, now: int = L
     days = [day(n).isoformat() for n in (first, first if last is None else last)]
     asset = outcomes_asset(product, dg.DailyPartitionsDefinition(START.date().isoformat()))
     tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[1]}
-    run = dg.materialize([asset], resources={"lake": lake, "clock": At(now), "io_manager": dg.mem_io_manager}, tags=tags)
+    run = dg.materialize(
+        [asset], resources={"lake": lake, "clock": At(now), "io_manager": dg.mem_io_manager}, tags=tags
+    )
     made = run.asset_materializations_for_node("card_fraud__outcomes")[0]
     moved = made.metadata["moved_from"].value
     assert isinstance(moved, Sequence)

@@ -56,9 +56,7 @@ def test_a_label_of_the_entity_needs_its_column_in_the_feature_table() -> None:
 
 
 def test_nothing_else_reads_a_label_that_is_a_column_of_the_row() -> None:
-    own = Label(
-        "applications", "application_id", "dependents", 1, delay=timedelta(days=7), meaning="x", kind="column"
-    )
+    own = Label("applications", "application_id", "dependents", 1, delay=timedelta(days=7), meaning="x", kind="column")
     with pytest.raises(ProductError, match="feature 'dependents' reads 'dependents', which is the label"):
         replace(CREDIT, label=own)
     with pytest.raises(ProductError, match="write source='applications', row_id='application_id'"):

@@ -143,7 +143,9 @@ OUTCOME = Label(
 )
 
 
-def course(label: Label, *rows: tuple[object, float | None, float, float], now: float = 100) -> tuple[int | None, float | None]:
+def course(
+    label: Label, *rows: tuple[object, float | None, float, float], now: float = 100
+) -> tuple[int | None, float | None]:
     """The label of row "a", decided at day 0, and the day since which it is that."""
     found = mature_labels(spine(("a", 0)), events(*rows), label, day(now)).to_pylist()[0]
     return found["label"], None if found["known_at"] is None else (found["known_at"] - START) / timedelta(days=1)
