@@ -105,7 +105,7 @@ def _reach(product: Product, lake: Lake, version: int, arrived: pa.Table, due: p
     """The earliest day of a decision of which an event that arrived can say something; None if there is none."""
     label, table = product.label, validated_table(product.name, product.label.source)
     if label.settled:
-        found = _among(arrived[label.row_id], due[product.spine.row_id])
+        found = _among(arrived[label.row_id].drop_null(), due[product.spine.row_id])
         return None if pc.all(found).as_py() is not False else date.min
     if not arrived.num_rows:
         return None

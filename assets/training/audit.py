@@ -124,4 +124,5 @@ def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa
     columns = {name: rows[name] if name in available else pa.nulls(rows.num_rows) for name in wanted}
     if spec.sequence is not None:
         columns[SEQUENCE] = columns[spec.sequence]
-    return pa.table({**columns, AS_OF: columns[spec.as_of]})
+    decided = pc.add(columns[spec.as_of], pa.scalar(spec.after, pa.duration("us")))
+    return pa.table({**columns, AS_OF: decided})

@@ -180,6 +180,16 @@ def _set_words(name: str, columns: Sequence[Columns], texts: Sequence[pa.Diction
         target.words[name] = np.array([*words, None], object)[:-1]
 
 
+def matching(rows: pa.Table, filters: tuple[Predicate, ...]) -> np.ndarray:
+    """bool [rows]: which rows of a spine meet every condition; a missing value meets none.
+
+    Raises:
+        FeatureError: A column is absent or of a wrong type.
+    """
+    masks = _separate_columns(ColumnReader(rows, "spine"), ColumnNeeds(filters, (), {}, ())).masks
+    return np.logical_and.reduce([np.ones(rows.num_rows, bool), *masks.values()])
+
+
 def no_events(needs: ColumnNeeds) -> pa.Table:
     """A table without rows, with every needed column."""
     return pa.table({name: pa.nulls(0) for name in needs.names})

@@ -13,8 +13,9 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.features.columns.columns import key_type
+from assets.features.columns.columns import key_type, matching
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.table.data_files import (
     TableVersion,
@@ -25,7 +26,7 @@ from assets.features.table.data_files import (
     read_entities,
     read_table,
 )
-from assets.vocabulary import FeatureError, History
+from assets.vocabulary import FeatureError, History, Predicate
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
@@ -44,12 +45,19 @@ class TooLarge(LooplineError):
 
 @dataclass(frozen=True)
 class SpineColumns:
-    """The names of the spine's columns in its source; as in `assets.product.Spine`."""
+    """The names of the spine's columns in its source, its conditions and its delay; as in `assets.product.Spine`."""
 
     row_id: str
     as_of: str = "event_time"
     sequence: str | None = None
     passthrough: tuple[str, ...] = ()
+    after: timedelta = timedelta(0)
+    filters: tuple[Predicate, ...] = ()
+
+    @property
+    def days_after(self) -> int:
+        """The most days from the day of a request to the day of its decision."""
+        return -(-self.after // timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class FeatureTable:
             page checksums.
         spine: The table of the rows.
         events: For each source its table.
+        days: The first and the last day of the rows: a row is on the day of its decision, or of its arrival if later.
 
     Raises:
         FeatureError: A source is not given, a table lacks a column that is read, a passthrough column has the name of a
@@ -83,6 +92,7 @@ class FeatureTable:
     target: str
     spine: TableVersion
     events: Mapping[str, TableVersion]
+    days: tuple[date, date] = (date.min, date.max)
     _of_rows: Mapping[str, pa.Field] = field(init=False, repr=False, compare=False)
     _of_events: Mapping[tuple[str, str], Mapping[str, pa.Field]] = field(init=False, repr=False, compare=False)
 
@@ -92,7 +102,7 @@ class FeatureTable:
         for name in (self.columns.row_id, *self.columns.passthrough):
             if name in computed:
                 raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
-        rows = self.spine.columns(self._row_names, "spine")
+        rows = self.spine.columns({**self._filtered_by, **self._row_names}, "spine")
         object.__setattr__(self, "_of_rows", rows)
         events = {(need.source, need.key): self._event_columns(need, rows[need.key]) for need in self.kernel.needs}
         object.__setattr__(self, "_of_events", events)
@@ -116,6 +126,11 @@ class FeatureTable:
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         return names
+
+    @property
+    def _filtered_by(self) -> dict[str, str]:
+        """The columns that the conditions of the spine read."""
+        return {predicate.column: predicate.column for predicate in self.columns.filters}
 
     def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
         """For each column that is read of an event, the table's field; the key in the type of the comparison."""
@@ -188,7 +203,15 @@ class FeatureTable:
                 f"spine: {path} has rows whose as-of day is later than the day of their arrival; the events known by "
                 f"then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
             )
-        return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+        if self.columns.filters:
+            rows = rows.filter(pa.array(matching(rows, self.columns.filters))).select(list(self._row_names))
+        if not self.columns.after:
+            return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+        decided = pc.add(rows[AS_OF], pa.scalar(self.columns.after, pa.duration("us")))
+        rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, decided)
+        rows = rows.append_column(DAY, pc.max_element_wise(decided.cast(pa.date32()), pa.scalar(day, pa.date32())))
+        first, last = (pa.scalar(bound, pa.date32()) for bound in self.days)
+        return rows.filter(pc.and_(pc.greater_equal(rows[DAY], first), pc.less_equal(rows[DAY], last)))
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
         """The different entities of the spine's rows."""

@@ -142,7 +142,9 @@ def _repair(product: Product, environment: Environment, progress: Progress) -> N
 
 def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment, progress: Progress) -> tuple[str, ...]:
     """Materialises the outdated days of the feature table again."""
-    outdated = outdated_days(Lake(environment.lake), table_name(product.name, FEATURES), product.features)
+    outdated = outdated_days(
+        Lake(environment.lake), table_name(product.name, FEATURES), product.features, product.spine
+    )
     if not outdated:
         return ()
     progress(f"the declarations of features have changed: {len(outdated)} days are materialised again")
