@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from assets.product.contract import ColumnType, Contract, ContractError
 from assets.product.expectations import holds_for_every_row
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
+from assets.vocabulary.base import WHOLE
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
 """Kinds whose column must be a number; only `mode` with `values=` takes a text."""
@@ -120,7 +121,7 @@ def _referred(contracts: Mapping[str, Contract], source: str) -> frozenset[str]:
 
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
     columns = validated_columns(contract)
-    for column in (feature.key, *feature.columns):
+    for column in (*((feature.key,) if feature.key != WHOLE else ()), *feature.columns):
         _check_present(feature.name, column, columns, contract)
         if column in protected:
             raise FeatureError(

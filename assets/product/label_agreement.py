@@ -19,7 +19,7 @@ def check_declared_label(product: str, label: Label, spine: Spine, features: Fea
         ProductError: A label of the row is not of the spine's source, or a feature or a condition reads it; the column
             that is compared is not in the feature table; or requests are events of a spine that is decided later.
     """
-    kept = (spine.row_id, *features.keys, *spine.passthrough)
+    kept = (spine.row_id, *features.key_columns, *spine.passthrough)
     if label.spine_column is not None and label.spine_column not in kept:
         raise ProductError(
             f"product {product}: the label's spine_column '{label.spine_column}' is not in the feature table; it has "

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.encoder import Encoder
+from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
@@ -117,7 +118,9 @@ def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa
     request = [feature.name for feature in product.features.request]
     history_request = [column for need in kernel.needs for column in need.request]
     sequence = [] if spec.sequence is None else [spec.sequence]
-    wanted = dict.fromkeys([spec.row_id, spec.as_of, *product.features.keys, *request, *history_request, *sequence])
+    wanted = dict.fromkeys(
+        [spec.row_id, spec.as_of, *product.features.key_columns, *request, *history_request, *sequence]
+    )
     present = set(lake.schema(table).names)
     available = [name for name in wanted if name in present]
     rows = rows_with(lake, table, available, {spec.row_id: pc.unique(sample[spec.row_id])})
@@ -125,4 +128,4 @@ def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa
     if spec.sequence is not None:
         columns[SEQUENCE] = columns[spec.sequence]
     decided = pc.add(columns[spec.as_of], pa.scalar(spec.after, pa.duration("us")))
-    return pa.table({**columns, AS_OF: decided})
+    return with_whole(pa.table({**columns, AS_OF: decided}), product.features.keys)

@@ -19,6 +19,7 @@ from assets.product import Product, Source
 from assets.training.labels import mature_labels
 from assets.training.tables import RowsError
 from assets.validation.audit import Audit, audit
+from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import AS_OF
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
@@ -152,7 +153,7 @@ def _spine_results(product: Product, valid: Mapping[str, pa.Table]) -> list[Chec
         if repeated
         else CheckResult("row id", "passed", f"{product.spine.row_id}: {len(ids):,} different")
     ]
-    for key in sorted({f.key for f in product.features.history if f.source == product.spine.source}):
+    for key in sorted({f.key for f in product.features.history if f.source == product.spine.source} - {WHOLE}):
         missing = rows[key].null_count
         state: State = "failed" if missing == rows.num_rows else "passed"
         results.append(

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.features.columns.columns import key_type, matching
+from assets.features.columns.columns import key_type, matching, with_whole
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.table.data_files import (
     TableVersion,
@@ -27,6 +27,7 @@ from assets.features.table.data_files import (
     read_table,
 )
 from assets.vocabulary import FeatureError, History, Predicate
+from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
@@ -104,7 +105,7 @@ class FeatureTable:
                 raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
         rows = self.spine.columns({**self._filtered_by, **self._row_names}, "spine")
         object.__setattr__(self, "_of_rows", rows)
-        events = {(need.source, need.key): self._event_columns(need, rows[need.key]) for need in self.kernel.needs}
+        events = {(need.source, need.key): self._event_columns(need, rows.get(need.key)) for need in self.kernel.needs}
         object.__setattr__(self, "_of_events", events)
 
     @property
@@ -121,7 +122,9 @@ class FeatureTable:
         features = self.kernel.features
         requested = [feature.name for feature in features.request]
         requested += [name for need in self.kernel.needs for name in need.request]
-        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.passthrough)}
+        names = {
+            name: name for name in (self.columns.row_id, *features.key_columns, *requested, *self.columns.passthrough)
+        }
         names[AS_OF] = self.columns.as_of
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
@@ -132,14 +135,26 @@ class FeatureTable:
         """The columns that the conditions of the spine read."""
         return {predicate.column: predicate.column for predicate in self.columns.filters}
 
-    def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
-        """For each column that is read of an event, the table's field; the key in the type of the comparison."""
+    @property
+    def _only_filtered_by(self) -> list[str]:
+        """Those of them that nothing else reads."""
+        return [name for name in self._filtered_by if name not in self._row_names]
+
+    def _event_columns(self, need: Need, spine_key: pa.Field | None) -> dict[str, pa.Field]:
+        """For each column that is read of an event, the table's field; the key in the type of the comparison.
+
+        Args:
+            spine_key: The key's column in the spine; `None` for events without an entity.
+        """
         if need.source not in self.events:
             raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
-        names = {name: name for name in (need.key, *need.of_events(ordered=False))}
+        key_columns = () if spine_key is None else (need.key,)
+        names = {name: name for name in (*key_columns, *need.of_events(ordered=False))}
         if need.includes_request and self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         columns = self.events[need.source].columns(names, need.source)
+        if spine_key is None:
+            return columns
         key = columns[need.key]
         kind = key_type(key.type, spine_key.type, need.key, need.source)
         return columns | ({} if kind is None else {need.key: key.with_type(kind)})
@@ -195,7 +210,7 @@ class FeatureTable:
         return gathered(map(self._rows_of, paths))
 
     def _rows_of(self, path: str) -> pa.Table:
-        rows = read_table(path, self.spine, self._of_rows)
+        rows = with_whole(read_table(path, self.spine, self._of_rows), self.kernel.features.keys)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_TIMESTAMP))
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
@@ -204,7 +219,7 @@ class FeatureTable:
                 f"then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
             )
         if self.columns.filters:
-            rows = rows.filter(pa.array(matching(rows, self.columns.filters))).select(list(self._row_names))
+            rows = rows.filter(pa.array(matching(rows, self.columns.filters))).drop_columns(self._only_filtered_by)
         if not self.columns.after:
             return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
         decided = pc.add(rows[AS_OF], pa.scalar(self.columns.after, pa.duration("us")))
@@ -215,6 +230,8 @@ class FeatureTable:
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
         """The different entities of the spine's rows."""
+        if key == WHOLE:
+            return pa.array([WHOLE_KEY])
         tables = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
         return joined(tables)[key].unique().drop_null()
 
@@ -227,7 +244,10 @@ class FeatureTable:
             DamagedPartition: A file is damaged.
         """
         table, columns = self.events[need.source], self._of_events[need.source, need.key]
-        return gathered(read_entities(paths, table, columns, need.key, wanted, alone=alone))
+        if need.key == WHOLE:
+            wanted = None  # there is one entity, to which every event belongs
+        tables = read_entities(paths, table, columns, need.key, wanted, alone=alone)
+        return gathered(with_whole(found, (need.key,)) for found in tables)
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
         """The rows with the features over one entity key; events by source, None for a source without events."""
@@ -259,5 +279,5 @@ class FeatureTable:
     def _order(self) -> list[str]:
         """The table's columns, apart from `day`."""
         features = self.kernel.features
-        first = [self.columns.row_id, *features.keys, AS_OF]
+        first = [self.columns.row_id, *features.key_columns, AS_OF]
         return list(dict.fromkeys([*first, *features.names, *self.columns.passthrough]))
