@@ -55,18 +55,22 @@ def outcome_inputs(product: Product, lake: Lake, days: Sequence[date]) -> Outcom
     standing = _written(product, lake, _within(_outcome_days(product, lake), days[0], days[-1]))
     reached = [_reach(product, lake, pins[labels], arrived, due), _date(pc.min(standing[AS_OF]).as_py())]
     oldest = min(filter(None, reached), default=first)
+    read_from = first
     if oldest < first:
         names = {label.spine_column or row_id: pc.unique(arrived[label.row_id])}
         early = [_early(lake, scores, pins[scores], names, (oldest, first))]
         early.append(_early(lake, scores, pins[scores], {row_id: pc.unique(standing[row_id])}, (oldest, first)))
         known = pc.is_in(early[1][row_id], value_set=early[0][row_id].combine_chunks())
-        due = pa.concat_tables([early[0], early[1].filter(pc.invert(known)), due])
+        found = pa.concat_tables([early[0], early[1].filter(pc.invert(known))])
+        # Of the days before the first, those that have such a score are recorded as read: others say nothing.
+        read_from = min(first, pc.min(found[DAY]).as_py() or first)
+        due = pa.concat_tables([found, due])
     decided = _date(pc.min(due[AS_OF]).as_py()) or days[0]
     since = decided - timedelta(days=product.spine.days_after)
     events = lake.read(labels, days=_within(of_labels, since, date.max), version=pins[labels])
     # Labels of later days are read too: who makes a later day makes again the days from which an outcome moves.
     readings = {
-        scores: Reading(pins[scores], None if oldest == date.min else (days[0] - min(first, oldest)).days),
+        scores: Reading(pins[scores], (days[0] - read_from).days),
         labels: Reading(pins[labels], max(0, (days[0] - since).days)),
     }
     return OutcomeInputs(due, events, readings)
@@ -91,7 +95,20 @@ def moved_days(product: Product, lake: Lake, joined: pa.Table, days: Sequence[da
     from_days = {day for day in others if pc.any(_among(_written(product, lake, [day])[row_id], late[row_id])).as_py()}
     standing = _written(product, lake, _within(of_outcomes, days[0], days[-1]))
     gone = joined.filter(pc.and_(pc.invert(made), _among(joined[row_id], standing[row_id])))
-    return tuple(sorted(from_days | set(gone[DAY].to_pylist())))
+    # A score that came only after the day of its outcome was made: it is due on one of these days, and stands nowhere.
+    due_here = pc.is_in(due.cast(pa.date32()), value_set=pa.array(days, pa.date32()))
+    elsewhere = joined.filter(pc.and_(pc.invert(made), due_here))
+    lacking = {
+        day
+        for day in set(elsewhere[DAY].to_pylist()) & set(of_outcomes)
+        if not pc.all(
+            _among(
+                elsewhere.filter(pc.equal(elsewhere[DAY], pa.scalar(day, pa.date32())))[row_id],
+                _written(product, lake, [day])[row_id],
+            )
+        ).as_py()
+    }
+    return tuple(sorted(from_days | lacking | set(gone[DAY].to_pylist())))
 
 
 def _early(lake: Lake, table: str, version: int, keys: Mapping[str, pa.Array], days: tuple[date, date]) -> pa.Table:
@@ -104,6 +121,8 @@ def _early(lake: Lake, table: str, version: int, keys: Mapping[str, pa.Array], d
 def _reach(product: Product, lake: Lake, version: int, arrived: pa.Table, due: pa.Table) -> date | None:
     """The earliest day of a decision of which an event that arrived can say something; None if there is none."""
     label, table = product.label, validated_table(product.name, product.label.source)
+    if label.kind == "column":
+        return None  # it arrives with its row, which has no score before
     if label.settled:
         found = _among(arrived[label.row_id].drop_null(), due[product.spine.row_id])
         return None if pc.all(found).as_py() is not False else date.min

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from assets.feedback.assets import outcomes_asset
@@ -144,6 +145,41 @@ def test_a_correction_that_is_taken_back_puts_the_outcome_where_it_was(lake: Lak
     assert stale_days(lake, [TABLE])[TABLE] >= {day(15)}
     assert materialise(lake, 15, now=20) == [day(10).isoformat()]
     assert found(lake)[0] == (10, 1)
+
+
+def test_a_score_that_comes_after_the_day_of_its_outcome_still_has_one(lake: Lake) -> None:
+    """A transaction that was delivered late, after its label: the day on which it is due finds its place."""
+    table = table_name(PRODUCT.name, SCORES)
+    scores = lake.read(table)
+    without = scores.filter(pc.not_equal(scores["transaction_id"], 2))
+    days = [day(n) for n in range(4)]
+    lake.replace(table, without, days=days)
+    labelled(lake, (0, 1, 0, 1), (2, 1, 3, 40), (3, 1, 13, 40))
+    for number in (10, 12, 40):
+        materialise(lake, number, now=40)
+    assert found(lake) == {0: (10, 1), 3: (40, 1)}
+    lake.replace(table, scores, days=days)
+    assert materialise(lake, 12, now=40) == [day(40).isoformat()]
+    assert found(lake) == {0: (10, 1), 2: (40, 1), 3: (40, 1)}
+
+
+def test_a_column_of_the_row_is_an_outcome_at_its_maturity(lake: Lake) -> None:
+    table = validated_table(PRODUCT.name, "card_transactions")
+    rows = pa.table(
+        {
+            "transaction_id": pa.array([0, 1, 2, 3], pa.int64()),
+            "returned": pa.array([0.0, 1.0, None, 1.0]),
+            "event_time": pa.array([moment(n) for n in range(4)], TIME),
+            "known_at": pa.array([moment(n) for n in range(4)], TIME),
+            "day": pa.array([day(n) for n in range(4)], pa.date32()),
+        }
+    )
+    lake.replace(table, rows, days=[day(n) for n in range(4)])
+    own = Label(
+        "card_transactions", "transaction_id", "returned", delay=timedelta(days=10), meaning="returned", kind="column"
+    )
+    assert materialise(lake, 10, 12, now=12, product=replace(FRAUD, label=own)) == []
+    assert found(lake) == {0: (10, 0), 1: (11, 1), 2: (12, None)}
 
 
 def test_the_absence_of_an_event_is_an_outcome_until_the_event_is_told(lake: Lake) -> None:
