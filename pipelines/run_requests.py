@@ -79,13 +79,13 @@ def request_day(
     attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_day)), moment)
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{day}: {attempt.reason}")
-    if first_version_waits(instance, product):
+    if _first_version_waits(instance, product):
         # Scores and figures need a version that decides; the day's data do not wait for an approver.
         return dg.RunRequest(run_key=attempt.run_key, partition_key=key, asset_selection=_data_keys(product))
     return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
 
 
-def first_version_waits(instance: dg.DagsterInstance, product: Product) -> bool:
+def _first_version_waits(instance: dg.DagsterInstance, product: Product) -> bool:
     """Whether the last deployment waits for an approver, and no version decides yet."""
     event = instance.get_latest_materialization_event(asset_key(product, DEPLOYMENT))
     if event is None or event.asset_materialization is None:

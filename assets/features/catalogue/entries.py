@@ -88,7 +88,7 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
         kind, source = "request", "request"
     elif isinstance(feature, History):
         revision = "" if feature.record_key is None else f", latest known revision of each {feature.record_key}"
-        by = "" if feature.key == WHOLE else f" by {feature.key}"
+        by = ", all events" if feature.key == WHOLE else f" by {feature.key}"
         kind, source = "history", f"{feature.source}{by}{revision}"
     else:
         inputs, source = feature.inputs, ", ".join(feature.inputs) or "decision time"
