@@ -43,7 +43,7 @@ class GateTable:
 
     Attributes:
         results: For each gate `name`, `value` (`None` if it could not be computed), `comparison`, `threshold`,
-            `passed`.
+            `passed` (`None` if the gate was not asked).
         report: Address of the evaluation's report for people; empty if it is not recorded.
     """
 
@@ -59,7 +59,7 @@ def gate_table(instance: dg.DagsterInstance, run_id: str) -> GateTable:
         if check.asset_key.path[-1] == EVALUATION:
             terms = {name: value.value for name, value in check.metadata.items()}
             known = {name: terms.get(name) for name in ("value", "comparison", "threshold")}
-            found.append({"name": check.check_name, **known, "passed": check.passed})
+            found.append({"name": check.check_name, **known, "passed": None if "not_asked" in terms else check.passed})
     for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION):
         page = event.step_materialization_data.materialization.metadata.get("mlflow_run")
         if event.asset_key is not None and event.asset_key.path[-1] == EVALUATION and page is not None:

@@ -103,7 +103,7 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
             run.folder(EVALUATED, Path(place) / EVALUATED)
         pictures = draw(figures)
         run.metrics({"test_auc": figures.test.auc, "test_average_precision": figures.test.average_precision})
-        run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results})
+        run.metrics({f"gate_{gate.name}": gate.value for gate in verdict.results if gate.passed is not None})
         run.plots(pictures)
         run.documents({"evaluation": report})
         yield watch.result(

@@ -26,17 +26,18 @@ def gate_checks(key: dg.AssetKey, policy: GatePolicy) -> Sequence[dg.AssetCheckS
 
 
 def gate_results(verdict: GateVerdict) -> Sequence[dg.AssetCheckResult]:
-    """The result of each gate, with value and threshold."""
+    """The result of each gate, with value and threshold. A gate that was not asked stops nothing, and says so."""
     return [
         dg.AssetCheckResult(
             check_name=gate.name,
-            passed=gate.passed,
+            passed=gate.passed is not False,
             severity=dg.AssetCheckSeverity.ERROR,
             description=gate.reason,
             metadata={
                 "threshold": gate.threshold,
                 "comparison": gate.comparison,
                 **({} if gate.value is None else {"value": gate.value}),
+                **({"not_asked": True} if gate.passed is None else {}),
             },
         )
         for gate in verdict.results

@@ -5,7 +5,6 @@ computing a signal (`evaluate.py`). A signal that is missing or not finite never
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -56,13 +55,18 @@ class GateSignals:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The result of one gate; `value` is `None` where the signal was missing or not finite."""
+    """The result of one gate.
+
+    Attributes:
+        value: `None` where the signal was missing or not finite, and where the gate was not asked.
+        passed: `None` where the gate was not asked: there is nothing that it could judge.
+    """
 
     name: str
     value: float | None
     threshold: float
     comparison: Bound
-    passed: bool
+    passed: bool | None
     reason: str
 
     def to_dict(self) -> dict[str, object]:
@@ -72,10 +76,11 @@ class GateResult:
 
 @dataclass(frozen=True)
 class GateVerdict(Verdict[Action]):
-    """Whether a model may be promoted, which needs every gate.
+    """Whether a model may be promoted, which needs every gate that was asked.
 
     Attributes:
-        reasons: The reasons of the gates that failed; if all passed, one sentence that says so.
+        reasons: The reasons of the gates that failed; if none failed, one sentence on those that passed and those that
+            were not asked.
         results: Every gate's result.
     """
 
@@ -100,12 +105,13 @@ class _Gate:
 
 def evaluate(signals: GateSignals, policy: GatePolicy) -> GateVerdict:
     """Judges every gate, in a fixed order, even after another gate failed."""
-    exempt = _exemptions(signals)
-    results = tuple(_judge(gate, exempt) for gate in _gates(signals, policy))
-    failed = tuple(result.reason for result in results if not result.passed)
+    results = tuple(_judge(gate, signals) for gate in _gates(signals, policy))
+    failed = tuple(result.reason for result in results if result.passed is False)
     if failed:
         return GateVerdict("refuse", failed, results)
-    return GateVerdict("promote", (f"all {len(results)} gates passed",), results)
+    not_asked = [result.name for result in results if result.passed is None]
+    rest = f"; not asked: {', '.join(not_asked)}" if not_asked else ""
+    return GateVerdict("promote", (f"all {len(results) - len(not_asked)} gates passed{rest}",), results)
 
 
 def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
@@ -184,21 +190,17 @@ def _gates(signals: GateSignals, policy: GatePolicy) -> tuple[_Gate, ...]:
     )
 
 
-def _exemptions(signals: GateSignals) -> Mapping[str, tuple[float, str]]:
-    """The gates that have nothing to judge, each with the value and the reason with which it passes."""
-    exempt: dict[str, tuple[float, str]] = {}
-    if signals.first_model:
-        exempt["champion_comparison"] = (0.0, "first model: there is no champion to compare with")
-    if signals.no_protected:
-        no_groups = "no protected attribute is declared: there are no groups to compare"
-        exempt |= {"slice_auc": (1.0, no_groups), "selection_ratio": (1.0, no_groups), "odds_gap": (0.0, no_groups)}
-    return exempt
+_OF_GROUPS = ("slice_auc", "selection_ratio", "odds_gap")
+"""The gates that compare groups of a protected attribute."""
 
 
-def _judge(gate: _Gate, exempt: Mapping[str, tuple[float, str]]) -> GateResult:
-    if gate.name in exempt:
-        value, exemption = exempt[gate.name]
-        return GateResult(gate.name, value, gate.threshold, gate.comparison, True, f"{gate.name}: {exemption}")
+def _judge(gate: _Gate, signals: GateSignals) -> GateResult:
+    if gate.name == "champion_comparison" and signals.first_model:
+        first = f"{gate.name}: first model: there is no champion to compare with"
+        return GateResult(gate.name, 0.0, gate.threshold, gate.comparison, True, first)
+    if gate.name in _OF_GROUPS and signals.no_protected:
+        not_asked = f"{gate.name}: not asked: no protected attribute is declared, so there are no groups to compare"
+        return GateResult(gate.name, None, gate.threshold, gate.comparison, None, not_asked)
     if gate.value is None or not math.isfinite(gate.value):
         reason = f"{gate.name}: {gate.signal} is unknown ({gate.value}); an unknown value does not pass"
         return GateResult(gate.name, None, gate.threshold, gate.comparison, False, reason)

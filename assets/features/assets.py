@@ -76,7 +76,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
             validated_table(product.name, source): Reading(version, inputs.before[source])
             for source, version in inputs.versions.items()
         }
-        record = {**record_of(product.features, context.run.run_id, inputs.versions), **made_from(read)}
+        record = {**record_of(product.features, product.spine, context.run.run_id, inputs.versions), **made_from(read)}
         files = [
             DataFile(f"{context.run.run_id}/{file.path}", file.day, file.rows, file.bytes, file.content)
             for file in written.files
@@ -166,4 +166,4 @@ def _lineage(product: Product) -> dict[str, list[tuple[dg.AssetKey, str]]]:
 def _spine_columns(product: Product) -> SpineColumns:
     spine = product.spine
     # A validated table names its event time `event_time`; a product may name another column as its as-of time.
-    return SpineColumns(row_id=spine.row_id, as_of=spine.as_of, sequence=spine.sequence, passthrough=spine.passthrough)
+    return SpineColumns(spine.row_id, spine.as_of, spine.sequence, spine.passthrough, spine.after, spine.filters)

@@ -1,30 +1,29 @@
 """Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, scores joined with their mature labels.
 
-Belongs here: reading the log and the labels, writing the tables. Does not belong here: the join (`outcomes.py`), the
-form of the log (`assets.serving.decision_log`).
+Belongs here: reading the log, writing the tables. Does not belong here: which scores and labels are read
+(`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.decision_log`).
 """
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.outcomes import join_outcomes
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
 from assets.product import Product
-from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name, validated_table
+from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name
 from assets.serving.decision_log import read_day
 from assets.serving.log_writer import DecisionLogError
-from assets.training.rows import RowsError
+from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
-from resources.lake import Lake, LakeError
+from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
-
-_LATE_DAYS = 30
-"""How many days after the maturity of its label a score is still looked for."""
 
 
 def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -59,7 +58,11 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
 
 
 def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`outcomes`: each label on the day on which it becomes final, with the champion's score of its row."""
+    """`outcomes`: each label on the day since which it is what it is, with the champion's score of its row.
+
+    A label that a late event or a correction changes moves to the day on which that became known: the day on which it
+    stood is made again in the same run.
+    """
     name, label = OUTCOMES, product.label
 
     @daily_asset_of(
@@ -74,30 +77,44 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     def outcomes(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> dg.MaterializeResult[Any]:
-        watch, days = Stopwatch(name), days_of(context)
-        scores, labels = table_name(product.name, SCORES), validated_table(product.name, label.source)
+        watch, days, now = Stopwatch(name), days_of(context), clock.now()
         with permanent(LakeError, RowsError):
-            # A label is final at its maturity, or some days later if the event that decides it arrived late. A score is
-            # in the partition of the day on which its row arrived, which may be long after the decision.
-            before = label.maturity.days + _LATE_DAYS
-            first = days[0] - timedelta(days=before)
-            pins = {table: lake.version(table) for table in (scores, labels)}
-            of_scores = [day for day in lake.days(scores, pins[scores]) if first <= day <= days[-1]]
-            scored = lake.read(scores, days=of_scores, version=pins[scores])
-            of_labels = [day for day in lake.days(labels, pins[labels]) if first <= day]
-            events = lake.read(labels, days=of_labels, version=pins[labels])
-            joined = join_outcomes(scored, events, label, clock.now(), row_id=product.spine.row_id)
-        of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
-        # Labels of later days are read too, but each belongs to the outcomes of its own day.
-        readings = {table: Reading(version, before) for table, version in pins.items()}
-        record = {"run_id": context.run.run_id, **made_from(readings)}
-        commit = lake.replace(table_name(product.name, name), of_days, days=days, metadata=record)
-        lineage = same_columns(asset_key(product, SCORES), of_days.schema.names)
+            joined, readings = _joined(product, lake, days, now)
+            moved = moved_days(product, lake, joined, days)
+            commit = _replace(product, lake, context.run.run_id, joined, readings, days)
+            again, of_moved = _joined(product, lake, moved, now) if moved else (joined, readings)
+            for day in moved:
+                _replace(product, lake, context.run.run_id, again, of_moved, [day])
+        lineage = same_columns(asset_key(product, SCORES), joined.schema.names)
         lineage["label"] = [
             (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
         ]
         return watch.table(
-            rows=commit.rows, version=commit.version, days=len(days), schema=of_days.schema, lineage=lineage
-        )
+            rows=commit.rows, version=commit.version, days=len(days), schema=joined.schema, lineage=lineage,
+            moved_from=[day.isoformat() for day in moved],
+        )  # fmt: skip
 
     return outcomes
+
+
+def _joined(
+    product: Product, lake: Lake, days: Sequence[date], now: datetime
+) -> tuple[pa.Table, Mapping[str, Reading]]:
+    """The scores that concern these days with their labels, and what was read for it."""
+    inputs = outcome_inputs(product, lake, days)
+    joined = join_outcomes(inputs.scores, inputs.events, product.label, now, row_id=product.spine.row_id)
+    return joined, inputs.readings
+
+
+def _replace(
+    product: Product,
+    lake: Lake,
+    run_id: str,
+    joined: pa.Table,
+    readings: Mapping[str, Reading],
+    days: Sequence[date],
+) -> Commit:
+    """Makes the rows whose outcome is on one of these days the whole content of the days."""
+    of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
+    record = {"run_id": run_id, **made_from(readings)}
+    return lake.replace(table_name(product.name, OUTCOMES), of_days, days=days, metadata=record)

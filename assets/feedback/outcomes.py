@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Label
-from assets.training.rows import RowsError, mature_labels
+from assets.training.labels import mature_labels
+from assets.training.tables import RowsError
 from resources.errors import listed
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -39,13 +40,13 @@ def join_outcomes(
         label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
         label: The product's rule.
         now: With a time zone; no event known later is used.
-        row_id, as_of: The decisions' names for these columns.
+        row_id, as_of: The decisions' names for these columns; `label.spine_column` is one of their columns too.
 
     Returns:
-        In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (when the
-        label became final: its maturity, or the arrival of the deciding event if later; the maturity where
-        unobserved); and `day` (date32, the UTC day of `matured_at`, or the decision's `day` if later, as for a row that
-        arrived late).
+        In the order of the decisions: their columns; `label` (int8, null where unobserved); `matured_at` (since when
+        the label is what it is: its maturity, or the arrival of the event or correction that made it so if later; the
+        maturity where unobserved); and `day` (date32, the UTC day of `matured_at`, or the decision's `day` if later, as
+        for a row that arrived late).
 
     Raises:
         RowsError: A column is missing or of a wrong type, the decisions already have a column `label` or `matured_at`,
@@ -80,7 +81,9 @@ def _labels(
     positions, labels = [], []
     for n in range(int(rounds.max(initial=0)) + 1):
         chosen = np.flatnonzero(rounds == n)
-        spine = decisions.select([row_id, as_of]).take(pa.array(chosen))
+        spine = decisions.select(
+            list(dict.fromkeys([row_id, as_of, *([label.spine_column] if label.spine_column else [])]))
+        ).take(pa.array(chosen))
         labels.append(mature_labels(spine, label_events, label, now, row_id=row_id, as_of=as_of))
         positions.append(chosen)
     order = np.argsort(np.concatenate(positions), kind="stable")

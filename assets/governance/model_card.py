@@ -154,9 +154,9 @@ def _gates(gates: Mapping[str, Any]) -> str:
     rows = [
         (
             _words(_get(result, "name")),
-            _get(result, "value"),
+            "" if _get(result, "passed") is None else _get(result, "value"),
             f"{'≥' if _get(result, 'comparison') == 'at_least' else '≤'} {_text(_get(result, 'threshold'))}",
-            "passed" if _get(result, "passed") else "failed",
+            {True: "passed", False: "failed", None: "not asked"}[_get(result, "passed")],
             str(_get(result, "reason")).removeprefix(f"{result['name']}: "),
         )
         for result in _get(gates, "results")

@@ -58,7 +58,8 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
             version = lake.version(features)
             rows = lake.read(features, days=days, version=version)
         scored = Engine(bundle, None).score_table(rows)
-        passthrough = [product.spine.row_id, "as_of", *product.spine.passthrough, *_stake(product), "day"]
+        kept = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
+        passthrough = [product.spine.row_id, "as_of", *kept, "day"]
         table = (
             rows.select(list(dict.fromkeys(passthrough)))
             .append_column("score", pa.array(scored.scores, pa.float64()))

@@ -21,8 +21,9 @@ from assets.product.policies import (
     WhenStale,
     Words,
 )
-from assets.product.problem import DatabaseTable, Files, HttpEndpoint, Label, Source, Spine, StreamTopic
+from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
+from assets.product.sources import DatabaseTable, Files, HttpEndpoint, Source, StreamTopic
 from assets.product.verdict import Verdict
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "HttpEndpoint",
     "Impact",
     "Label",
+    "LabelKind",
     "ModelSpec",
     "MonitoringPolicy",
     "Product",

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from assets.product.contract import ColumnType, Contract, ContractError
 from assets.product.expectations import holds_for_every_row
 from assets.vocabulary import SUMMED, FeatureError, FeatureSet, History, Number, Predicate
+from assets.vocabulary.base import WHOLE
 
 _NUMBERS: frozenset[str] = SUMMED | {"min", "max", "first", "last"}
 """Kinds whose column must be a number; only `mode` with `values=` takes a text."""
@@ -31,7 +32,7 @@ def check_agreement(
             a value that the contract does not allow.
     """
     for request in features.request:
-        columns = _columns(contracts[spine])
+        columns = validated_columns(contracts[spine])
         _check_present(request.name, request.name, columns, contracts[spine])
         allowed_types: tuple[ColumnType, ...] = _NUMERIC if isinstance(request, Number) else ("string",)
         if columns[request.name] not in allowed_types:
@@ -61,9 +62,9 @@ def check_consents(contracts: Mapping[str, Contract]) -> None:
                 f"contracts/{contract.file}: its consents are of '{consent.source}', which is no source of the product "
                 f"({', '.join(contracts)}); declare that source, or the rows could not be used at all"
             )
-        asked, columns = contracts[consent.source], _columns(contracts[consent.source])
+        asked, columns = contracts[consent.source], validated_columns(contracts[consent.source])
         wanted: dict[str, ColumnType] = {
-            consent.subject: _columns(contract)[consent.subject], "purpose": "string", "granted": "boolean"
+            consent.subject: validated_columns(contract)[consent.subject], "purpose": "string", "granted": "boolean"
         }  # fmt: skip
         for name, kind in wanted.items():
             if columns.get(name) != kind:
@@ -119,8 +120,8 @@ def _referred(contracts: Mapping[str, Contract], source: str) -> frozenset[str]:
 
 
 def _check_history(feature: History, contract: Contract, protected: Collection[str]) -> None:
-    columns = _columns(contract)
-    for column in (feature.key, *feature.columns):
+    columns = validated_columns(contract)
+    for column in (*((feature.key,) if feature.key != WHOLE else ()), *feature.columns):
         _check_present(feature.name, column, columns, contract)
         if column in protected:
             raise FeatureError(
@@ -159,7 +160,7 @@ def _check_predicate(feature: History, predicate: Predicate, kind: ColumnType, c
         )
 
 
-def _columns(contract: Contract) -> dict[str, ColumnType]:
+def validated_columns(contract: Contract) -> dict[str, ColumnType]:
     """The columns of the validated table with their types: without dropped columns, tokens as text, times renamed."""
     times: dict[str, ColumnType] = {"event_time": "timestamp", "known_at": "timestamp"}
     rest: dict[str, ColumnType] = {

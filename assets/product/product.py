@@ -14,6 +14,7 @@ from typing import Literal
 from assets.product.agreement import check_agreement, check_consents, check_references
 from assets.product.contract import Contract
 from assets.product.contract_file import load_contract
+from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
@@ -24,7 +25,8 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
 )
-from assets.product.problem import Label, Source, Spine
+from assets.product.problem import Label, Spine
+from assets.product.sources import Source
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -113,6 +115,7 @@ class Product:
             if wanted not in names:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
         self._check_spine_columns()
+        check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
             if protected.column not in self.spine.passthrough:
                 raise ProductError(
@@ -188,10 +191,10 @@ class Product:
                 )
 
     def check(self) -> None:
-        """Checks that features and contracts agree: columns, types, values, units, corrections.
+        """Checks that features, label and contracts agree: columns, types, values, units, corrections.
 
         Raises:
-            ProductError: They disagree on which sources are corrected.
+            ProductError: They disagree on which sources are corrected, or on a column of the spine or the label.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
             ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """
@@ -200,6 +203,8 @@ class Product:
         check_agreement(self.features, contracts, spine=self.spine.source, protected=protected)
         check_consents(contracts)
         check_references(contracts)
+        check_spine(self.spine, contracts[self.spine.source])
+        check_label_source(self.label, contracts[self.label.source])
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 
@@ -208,14 +213,13 @@ class Product:
 
         Raises:
             ProductError: A feature would count several revisions of a record, or expects revisions that the contract
-                quarantines; or the source of the spine or the label has corrections, though its rows are read once.
+                quarantines; or the source of the spine has corrections, though its rows are read once.
         """
-        for role, source in (("spine", self.spine.source), ("label", self.label.source)):
-            if self.contract(source).corrections:
-                raise ProductError(
-                    f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
-                    "row is read once; send the corrections as a separate source"
-                )
+        if self.contract(self.spine.source).corrections:
+            raise ProductError(
+                f"product {self.name}: the spine's source '{self.spine.source}' has corrections in its contract; a "
+                "spine row is read once; send the corrections as a separate source"
+            )
         for feature in self.features.history:
             contract = self.contract(feature.source)
             key = contract.key[0] if contract.corrections else None

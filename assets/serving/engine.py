@@ -80,7 +80,7 @@ class Engine:
         first = {name: values[0] if values else None for name, values in self.shape.categories.items()}
         dummy = DecisionRequest(
             row_id="warm",
-            keys=dict.fromkeys(self.shape.keys, "warm"),
+            keys=self.shape.all_keys(dict.fromkeys(self.shape.keys, "warm")),
             as_of=datetime.now(UTC),
             values=dict.fromkeys(self.shape.numbers, 1.0) | first | dict.fromkeys(self.shape.labels),
             sequence=None if self.shape.sequence is None else 0,

@@ -14,6 +14,7 @@ from assets.bundle.contract import SourceRules
 from assets.rollout.assignment import arm_of
 from assets.serving.decision import Role
 from assets.serving.engine import Engine
+from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.rollout_store.manifest import RolloutManifest
 
@@ -49,12 +50,16 @@ class LiveProduct:
         found: dict[str, frozenset[str]] = {}
         for engine in (self.champion, self.challenger, self.shadow):
             for need in () if engine is None else engine.bundle.parts.kernel.needs:
+                key = set() if need.key == WHOLE else {need.key}
                 ordering = {SEQUENCE} if need.includes_request and engine and engine.shape.sequence else set()
-                found[need.source] = found.get(need.source, frozenset()) | {*TIMES, need.key, *need.columns, *ordering}
+                found[need.source] = found.get(need.source, frozenset()) | {*TIMES, *key, *need.columns, *ordering}
         return found
 
     def event_keys(self, source: str) -> frozenset[str]:
         """The columns of the source by whose values features of the live bundles find events."""
+        return self._keys(source) - {WHOLE}
+
+    def _keys(self, source: str) -> frozenset[str]:
         engines = [engine for engine in (self.champion, self.challenger, self.shadow) if engine is not None]
         needs = (need for engine in engines for need in engine.bundle.parts.kernel.needs)
         return frozenset(need.key for need in needs if need.source == source)
@@ -73,7 +78,7 @@ class LiveProduct:
         # The store orders the events by a column of its own name, which it fills from the product's.
         if sequence is not None and SEQUENCE in read and SEQUENCE not in kept and sequence in event:
             kept[SEQUENCE] = event[sequence]
-        return kept
+        return {**kept, WHOLE: WHOLE_KEY} if WHOLE in self._keys(source) else kept
 
     def identified(self, request: Mapping[str, object]) -> Mapping[str, object]:
         """The request with a row id of its own, where nothing else in it tells it from another request."""

@@ -24,9 +24,10 @@ from assets.training.audit import audit_summary, gather_evidence, strongest
 from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
 from assets.training.candidates import train_candidates
 from assets.training.checks import leakage_checks, leakage_results
-from assets.training.rows import RowsError, mature_labels
+from assets.training.labels import mature_labels
 from assets.training.search import TrainingError
 from assets.training.split import SplitError
+from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.errors import listed
 from resources.keys import Keys

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.encoder import Encoder
+from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
@@ -20,9 +21,9 @@ from assets.product import GatePolicy, Product
 from assets.product.names import validated_table
 from assets.training.candidate import LABEL
 from assets.training.label_evidence import label_information, label_timing
+from assets.training.labels import days_to_label
 from assets.training.leakage import AuditEvidence, FeatureEvidence, leakage_verdict
 from assets.training.recompute import ChangedValue, changed_values, sample_rows
-from assets.training.rows import days_to_label
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.lake import Lake
 
@@ -117,11 +118,14 @@ def _spine(product: Product, kernel: Kernel, lake: Lake, sample: pa.Table) -> pa
     request = [feature.name for feature in product.features.request]
     history_request = [column for need in kernel.needs for column in need.request]
     sequence = [] if spec.sequence is None else [spec.sequence]
-    wanted = dict.fromkeys([spec.row_id, spec.as_of, *product.features.keys, *request, *history_request, *sequence])
+    wanted = dict.fromkeys(
+        [spec.row_id, spec.as_of, *product.features.key_columns, *request, *history_request, *sequence]
+    )
     present = set(lake.schema(table).names)
     available = [name for name in wanted if name in present]
     rows = rows_with(lake, table, available, {spec.row_id: pc.unique(sample[spec.row_id])})
     columns = {name: rows[name] if name in available else pa.nulls(rows.num_rows) for name in wanted}
     if spec.sequence is not None:
         columns[SEQUENCE] = columns[spec.sequence]
-    return pa.table({**columns, AS_OF: columns[spec.as_of]})
+    decided = pc.add(columns[spec.as_of], pa.scalar(spec.after, pa.duration("us")))
+    return with_whole(pa.table({**columns, AS_OF: decided}), product.features.keys)

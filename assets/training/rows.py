@@ -1,13 +1,12 @@
 """The rows that a model learns from, and their labels.
 
-Belongs here: the frozen training rows, the rule of `assets.product.Label` over whole tables, and the join of features
-with labels. Does not belong here: reading tables (`assets.py`), encoding features (`assets.bundle.encoder`), splitting
-by time (`split.py`).
+Belongs here: the frozen training rows, and the join of features with labels. Does not belong here: the rule of a label
+(`labels.py`), reading tables (`assets.py`), encoding features (`assets.bundle.encoder`), splitting by time
+(`split.py`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -15,16 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.product import Label
-from resources.errors import LooplineError, listed
-from resources.moments import DAY_US, micros
-
-_TIME = pa.timestamp("us", tz="UTC")
-_NEVER = np.iinfo(np.int64).max
-
-
-class RowsError(LooplineError):
-    """Rows, labels or features do not fit together; the message names the column and the figures."""
+from assets.training.tables import RowsError, micros_of, numbers_of
 
 
 class SupportsEncode(Protocol):
@@ -98,79 +88,6 @@ class TrainingRows:
         )
 
 
-def mature_labels(
-    spine: pa.Table,
-    label_events: pa.Table,
-    label: Label,
-    now: datetime,
-    *,
-    row_id: str = "row_id",
-    as_of: str = "as_of",
-) -> pa.Table:
-    """The label of every spine row whose label is final at `now`.
-
-    A label is final when its maturity has passed and the label source has an event for the row. The label is then 1 if
-    an event known by `now` has a value of at least `at_least` within the horizon (as_of <= event_time <= as_of +
-    horizon), else 0.
-
-    Args:
-        spine: Columns `row_id` (unique) and `as_of` (timestamp).
-        label_events: Columns `label.row_id`, `label.column`, `event_time`, `known_at`.
-        label: The rule.
-        now: With a time zone; no event known later is used.
-        row_id, as_of: The spine's names for these columns.
-
-    Returns:
-        One row per spine row, in its order: `row_id` (under the spine's name), `label` (int8; null where not final) and
-        `known_at` (when the label became final; null where not final): the maturity, or the arrival of the first event
-        that decides the label if later.
-
-    Raises:
-        RowsError: A column is missing, has nulls or is of a wrong type; a spine row occurs twice; `now` has no time
-            zone.
-    """
-    now_us = _aware_micros(now)
-    ids = _column(spine, row_id, "the spine").combine_chunks()
-    if pc.count_distinct(ids, mode="all").as_py() != len(ids):
-        raise RowsError(f"'{row_id}' is not unique among the spine's {len(ids)} rows: a row is decided once")
-    decided_at = _micros(spine, as_of, "the spine")
-
-    rows, event_times, arrivals, reaches = _known_events(ids, label_events, label, now_us)
-    bad = reaches & _within_horizon(event_times, decided_at[rows], label)
-    first_arrival = _earliest(arrivals, rows, len(ids))
-    first_bad_arrival = _earliest(arrivals[bad], rows[bad], len(ids))
-
-    positive = first_bad_arrival != _NEVER
-    due = decided_at + _span_micros(label.maturity)
-    final = (due <= now_us) & (first_arrival != _NEVER)
-    final_since = np.maximum(due, np.where(positive, first_bad_arrival, first_arrival))
-    return pa.table(
-        {
-            row_id: ids,
-            "label": pa.array(positive.astype(np.int8), mask=~final),
-            "known_at": pa.array(final_since, type=pa.int64(), mask=~final).cast(_TIME),
-        }
-    )
-
-
-def days_to_label(
-    spine: pa.Table, label_events: pa.Table, label: Label, now: datetime, *, row_id: str = "row_id"
-) -> NDArray[np.float64]:
-    """Days from each decision to its first positive event: float64 [n]; NaN where there is none by `now`.
-
-    Arguments as for `mature_labels`. Days are counted to the event time and not to known_at: batches arrive at one hour
-    of the day, so the time to arrival would depend on the hour of the decision.
-
-    Raises:
-        RowsError: As `mature_labels`.
-    """
-    ids, decided_at = _column(spine, row_id, "the spine").combine_chunks(), _micros(spine, "as_of", "the spine")
-    rows, event_times, _, reaches = _known_events(ids, label_events, label, _aware_micros(now))
-    bad = reaches & _within_horizon(event_times, decided_at[rows], label)
-    first_bad = _earliest(event_times[bad], rows[bad], len(ids))
-    return np.where(first_bad == _NEVER, np.nan, (first_bad - decided_at) / DAY_US)
-
-
 def assemble(
     features: pa.Table,
     labels: pa.Table,
@@ -207,7 +124,7 @@ def assemble(
         as_of=decided_at,
         row_ids=table.column(row_id).to_numpy(),
         protected={name: table.column(name).to_numpy() for name in protected},
-        stake=None if stake is None else _numbers(table, stake, "the feature table"),
+        stake=None if stake is None else numbers_of(table, stake, "the feature table"),
     )
 
 
@@ -227,76 +144,7 @@ def labelled(
     known_ids = known.column(row_id).combine_chunks().cast(ids.type)
     label_positions = pc.index_in(ids, value_set=known_ids, skip_nulls=True)
     kept = np.flatnonzero(pc.is_valid(label_positions).to_numpy(zero_copy_only=False))
-    decided_at = _micros(features, as_of, "the feature table")
+    decided_at = micros_of(features, as_of, "the feature table")
     kept = kept[np.argsort(decided_at[kept], kind="stable")]
     y = known.column("label").take(label_positions.take(pa.array(kept))).to_numpy().astype(np.int8)
     return features.take(pa.array(kept)), y, decided_at[kept].astype("datetime64[us]")
-
-
-def _known_events(
-    ids: pa.Array, events: pa.Table, label: Label, now_us: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """For each event known by now: spine position, event time, arrival (microseconds), whether it makes a row bad."""
-    where = f"the label source '{label.source}'"
-    try:
-        row_ids = _column(events, label.row_id, where).combine_chunks().cast(ids.type)
-        values = _column(events, label.column, where).cast(pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        # Without Arrow's error: it quotes the value that it cannot read.
-        raise RowsError(
-            f"{where}: {label.row_id} must be {ids.type}, as in the spine, and {label.column} a number"
-        ) from None
-    positions = pc.index_in(row_ids, value_set=ids, skip_nulls=True).to_numpy(zero_copy_only=False)
-    event_times, arrivals = _micros(events, "event_time", where), _micros(events, "known_at", where)
-    # An event of a row outside this spine has a null position, which turns the array into floats with NaN.
-    usable = np.flatnonzero(~np.isnan(positions.astype(np.float64)) & (arrivals <= now_us))
-    reaches = pc.fill_null(pc.greater_equal(values, label.at_least), False).to_numpy().astype(bool)
-    return positions[usable].astype(np.int64), event_times[usable], arrivals[usable], reaches[usable]
-
-
-def _within_horizon(event_times: NDArray[np.int64], decided_at: NDArray[np.int64], label: Label) -> NDArray[np.bool_]:
-    return (event_times >= decided_at) & (event_times <= decided_at + _span_micros(label.horizon))
-
-
-def _earliest(times: NDArray[np.int64], rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """The earliest of the times of each of `count` rows, `_NEVER` for a row without one."""
-    earliest = np.full(count, _NEVER, dtype=np.int64)
-    np.minimum.at(earliest, rows, times)
-    return earliest
-
-
-def _column(table: pa.Table, name: str, where: str) -> pa.ChunkedArray:
-    if name not in table.column_names:
-        raise RowsError(f"{where} has no column '{name}'; it has {listed(table.column_names)}")
-    return table.column(name)
-
-
-def _micros(table: pa.Table, name: str, where: str) -> NDArray[np.int64]:
-    """A timestamp column as microseconds since 1970, UTC."""
-    values = _column(table, name, where)
-    if not pa.types.is_timestamp(values.type):
-        raise RowsError(f"'{name}' of {where} is {values.type}; it must be a timestamp")
-    _check_complete(values, name, where)
-    zone = values.type.tz
-    return np.asarray(values.cast(pa.timestamp("us", tz=zone)).cast(pa.int64()).to_numpy(), dtype=np.int64)
-
-
-def _numbers(table: pa.Table, name: str, where: str) -> NDArray[np.float64]:
-    values = _column(table, name, where).cast(pa.float64())
-    _check_complete(values, name, where)
-    return np.asarray(values.to_numpy(), dtype=np.float64)
-
-
-def _check_complete(values: pa.ChunkedArray, name: str, where: str) -> None:
-    if values.null_count:
-        raise RowsError(f"'{name}' of {where} is null in {values.null_count} of {len(values)} rows")
-
-
-def _aware_micros(now: datetime) -> int:
-    if now.tzinfo is None:
-        raise RowsError(f"now {now.isoformat()} has no time zone: give it UTC")
-    return micros(now)
-
-
-def _span_micros(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)

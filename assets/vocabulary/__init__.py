@@ -6,7 +6,7 @@ Does not belong here: any arithmetic on data (`assets.features.kernel`), product
 
 from assets.vocabulary.aggregates import ALGEBRAIC, COUNTED, SUMMED, TIMED
 from assets.vocabulary.clock import DayOfWeek, Hour, Night, Weekend
-from assets.vocabulary.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours
+from assets.vocabulary.conditions import Bound, FeatureError, Predicate, at_least, below, days, hours, predicates
 from assets.vocabulary.derived import (
     Clip,
     Difference,
@@ -39,5 +39,5 @@ __all__ = [
     "Difference", "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
     "LearnedCategory", "Log", "Log1p", "Missing", "Multiply", "Night", "Number", "Predicate", "Ratio", "SignedLog",
     "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
-    "last_months", "this_month", "today",
+    "last_months", "predicates", "this_month", "today",
 ]  # fmt: skip

@@ -13,6 +13,10 @@ MAX_STEPS = 2**53
 """From this number on, a double cannot distinguish neighbouring steps of a resolution."""
 DAY = "day"
 """The partition column of the lake's tables."""
+WHOLE = "whole_source"
+"""The key of events without an entity: all events of the source count for every row."""
+WHOLE_KEY = "all"
+"""The one value of that key; no table of the lake has the column."""
 RESERVED = (AS_OF, DAY, *TIMES, SEQUENCE)
 """Columns that events and the feature table have themselves."""
 

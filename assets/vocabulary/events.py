@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from assets.vocabulary import wording
 from assets.vocabulary.aggregates import UNITS, Kind, Statistic, check_half_life, check_level
-from assets.vocabulary.base import RESERVED, checked_key
+from assets.vocabulary.base import RESERVED, WHOLE, checked_key
 from assets.vocabulary.conditions import FeatureError, Predicate, checked, predicates
 from assets.vocabulary.history import History
 from assets.vocabulary.times import TIMES, TimeAxis
@@ -23,9 +23,10 @@ _OPTIONS = ("name", "description", "owner", "unit", "empty", "lag")
 
 @dataclass(frozen=True)
 class Events:
-    """The events of one source, by one entity key.
+    """The events of one source, by one entity key; without a key, all events of the source (the whole bank's load).
 
     Attributes:
+        key: The column of the entity, in the source and in the spine; left out where every event counts for every row.
         time: Axis of the windows: when an event happened, or when it became known.
         includes_request: The source is the spine's: each request is also an event. An event then counts if it is
             strictly before the request (by time, then by sequence), and the request itself is one more event.
@@ -37,7 +38,7 @@ class Events:
     """
 
     source: str
-    key: str
+    key: str = WHOLE
     time: TimeAxis = "event_time"
     includes_request: bool = False
     filters: tuple[Predicate, ...] = field(default=())

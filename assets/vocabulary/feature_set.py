@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from assets.vocabulary import wording
-from assets.vocabulary.base import Declared
+from assets.vocabulary.base import WHOLE, Declared
 from assets.vocabulary.conditions import FeatureError
 from assets.vocabulary.derived import Missing, Trend
 from assets.vocabulary.history import History
@@ -77,8 +77,13 @@ class FeatureSet:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Entity key columns, in order of first use."""
+        """Entity keys, in order of first use; `WHOLE` where features read all events of a source."""
         return tuple(dict.fromkeys(feature.key for feature in self.history))
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The keys that are columns of the spine."""
+        return tuple(key for key in self.keys if key != WHOLE)
 
     @property
     def lookback(self) -> timedelta | None:

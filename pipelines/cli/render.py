@@ -68,9 +68,7 @@ def show_report(report: "LoopReport", to: "Console") -> None:
             to,
         )
     if report.waiting is not None:
-        console.heading(f"Version {report.waiting['version']} waits for an approver", to)
-        for name in ("reason", "model_card", "approve", "reject"):
-            console.say(f"  {name.replace('_', ' ')}: {report.waiting[name]}", to)
+        show_waiting({report.product.name: report.waiting}, to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
 
 
@@ -127,19 +125,26 @@ def show_check(report: "CheckReport", to: "Console") -> None:
 
 
 def show_gates(heading: str, gates: Sequence[Mapping[str, Any]], to: "Console") -> None:
-    """A line for each gate; a value that could not be computed is unknown."""
+    """A line for each gate; a value that could not be computed is unknown, and one that was not asked for has none."""
+    states = {True: Text("passed", "green"), False: Text("failed", "red"), None: Text("not asked", "dim")}
     console.heading(heading, to)
     console.table(
         ["gate", "value", "", "threshold", ""],
         [
-            [g["name"], "unknown" if g["value"] is None else f"{g['value']:.4g}",
+            [g["name"], _gate_value(g),
              "≥" if g["comparison"] == "at_least" else "≤", f"{g['threshold']:g}",
-             Text("passed", "green") if g["passed"] else Text("failed", "red")]
+             states[g["passed"]]]
             for g in gates
         ],
         to,
         right=["value"],
     )  # fmt: skip
+
+
+def _gate_value(gate: Mapping[str, Any]) -> str:
+    if gate["passed"] is None:
+        return ""
+    return "unknown" if gate["value"] is None else f"{gate['value']:.4g}"
 
 
 def failure_json(error: Exception, message: str) -> dict[str, Any]:
@@ -224,6 +229,14 @@ def show_service(service: "ServiceStatus", to: "Console") -> None:
     marks: dict[str, console.Mark] = {"running": "done", "stopped": "idle"}
     line = f"{service.name:<10} {service.state:<8} {service.address} {service.detail}".rstrip()
     console.say(line, to, mark=marks.get(service.state, "failed"))
+
+
+def show_waiting(waiting: Mapping[str, Mapping[str, str]], to: "Console") -> None:
+    """For each product the version that waits for an approver, with what the approver needs."""
+    for product, version in waiting.items():
+        console.heading(f"{product}: version {version['version']} waits for an approver", to)
+        for name in ("reason", "model_card", "approve", "reject"):
+            console.say(f"  {name.replace('_', ' ')}: {version[name]}", to)
 
 
 def services_json(found: Sequence["ServiceStatus"]) -> dict[str, Any]:

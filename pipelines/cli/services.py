@@ -5,6 +5,7 @@ checks of the doctor (`pipelines.operations.doctor`).
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from pipelines.cli import console, render
 from pipelines.cli.arguments import Json
 from pipelines.services.probes import Probed
 from resources.dependencies import dependencies_of, problems_of, require
-from resources.environments import load_environment, part_of
+from resources.environments import Environment, load_environment, part_of
 
 
 def up(json_: Json = False) -> None:
@@ -54,16 +55,32 @@ def down(json_: Json = False) -> None:
 
 
 def status(json_: Json = False) -> None:
-    """The state of the local services; exit status 0 only if all of them run."""
+    """The state of the local services, and versions that wait for an approver; exit status 0 only if all services run.
+
+    A version that waits is no problem of a service: it does not change the exit status.
+    """
     from pipelines.services.lifecycle import status as ask
 
-    found = ask(load_environment())
+    environment, to = load_environment(), console.results(json_)
+    found = ask(environment)
     for service in found:
-        render.show_service(service, console.results(json_))
+        render.show_service(service, to)
+    waiting = _waiting(environment)
+    render.show_waiting(waiting, to)
     if json_:
-        console.print_json(render.services_json(found))
+        console.print_json({**render.services_json(found), "waiting": waiting})
     if any(service.state != "running" for service in found):
         raise typer.Exit(1)
+
+
+def _waiting(environment: Environment) -> dict[str, Mapping[str, str]]:
+    """The versions that wait for an approver; none where no run was ever recorded on this machine."""
+    if environment.name == "local" and not environment.dagster_home.exists():
+        return {}
+    from pipelines.operations.waiting import waiting_versions
+    from pipelines.products import product_names
+
+    return waiting_versions(environment, product_names())
 
 
 def probe(

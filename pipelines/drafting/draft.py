@@ -28,6 +28,7 @@ class SourceDraft:
         time, known_at: The columns of the two times; without `known_at` the reader adds both times.
         known_after: How long after its time a row becomes known, where no column says so.
         key: The columns that identify a row.
+        corrected: Whether a later row of the same key corrects the earlier one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SourceDraft:
     known_at: ColumnFacts | None
     known_after: timedelta
     key: tuple[ColumnFacts, ...]
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class HistoryDraft:
         key: The name of the entity's column.
         numbers: Columns whose mean is proposed.
         label: The column whose share of positives is proposed; `None` in a source of other events.
+        record_key: The column that identifies a record where later rows correct earlier ones.
     """
 
     source: str
@@ -55,6 +58,7 @@ class HistoryDraft:
     numbers: tuple[ColumnFacts, ...]
     label: ColumnFacts | None
     is_spine: bool
+    record_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def draft_product(
             guessed.append(f"labels are final after {label_delay.days} days")
     spine = _spine(samples[0], roles, label)
     labels = _labels(spine, table, roles, label, label_delay)
+    if labels.corrected:
+        guessed.append(f"a later row of {labels.name} with the same {labels.key[0].original} corrects the earlier one")
     others = tuple(_events(sample, roles) for sample in samples[1:] if sample is not table)
     first, last = _period(roles, label_delay, now)
     span = ((last or now.date()) - first - label_delay).days
@@ -173,7 +179,9 @@ def _spine(sample: Sample, roles: Roles, label: ColumnFacts) -> SourceDraft:
 def _labels(spine: SourceDraft, table: Sample, roles: Roles, label: ColumnFacts, delay: timedelta) -> SourceDraft:
     """The source of the labels: the table that holds them, or the table of decisions read once more, later known."""
     if table is not spine.sample:
-        return _events(table, roles, key=roles.row_id)
+        labels = _events(table, roles, key=roles.row_id)
+        row_ids = tuple(c for c in labels.columns if c.original == roles.row_id.original and not c.is_unique)
+        return replace(labels, key=row_ids, corrected=True) if row_ids else labels
     return SourceDraft(
         name=f"{spine.name}_labels",
         sample=table,
@@ -237,7 +245,11 @@ def _history(
         found.append(HistoryDraft(spine.name, entity.name, windows, _summed(spine), None, is_spine=True))
         if entity in labels.columns:
             # Labels become known days later: a day holds few of them.
-            found.append(HistoryDraft(labels.name, entity.name, windows[1:] or windows, (), label, is_spine=False))
+            record_key = labels.key[0].name if labels.corrected else None
+            later = windows[1:] or windows
+            found.append(
+                HistoryDraft(labels.name, entity.name, later, (), label, is_spine=False, record_key=record_key)
+            )
         for other in others:
             own = next((c for c in other.columns if c.original == entity.original), None)
             if own is not None:

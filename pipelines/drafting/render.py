@@ -67,7 +67,7 @@ def _product(draft: Draft) -> str:
         f"        row_id={_text(_row_id_of_labels(draft))},",
         f"        column={_text(draft.label.name)},",
         "        at_least=1,",
-        "        horizon=timedelta(0),",
+        '        kind="outcome",  # a later value corrects the earlier one',
         f"        delay={_time(draft.label_delay.days)},{GUESSED}",
         f"        meaning={_text(f'{draft.label.title} is 1')},{GUESSED}",
         "    ),",
@@ -188,7 +188,8 @@ def _features(draft: Draft) -> str:
         variable = _variable(item)
         includes = ", includes_request=True" if item.is_spine else ""
         time = ', time="known_at"' if item.label else ""
-        events.append(f"{variable} = Events({_text(item.source)}, key={_text(item.key)}{includes}{time})")
+        record = f", record_key={_text(item.record_key)}" if item.record_key else ""
+        events.append(f"{variable} = Events({_text(item.source)}, key={_text(item.key)}{includes}{time}{record})")
         history += [f"        {variable}.{call}," for call in _history_calls(item)]
     lines = [
         f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
@@ -270,6 +271,7 @@ def _contract(draft: Draft, source: SourceDraft) -> str:
         f"description: {_title(source.name)}.{GUESSED}",
         f"owner: you@example.com{GUESSED}",
         f"key: [{', '.join(_key(source))}]",
+        *([f"corrections: true{GUESSED}"] if source.corrected else []),
         f"event_time: {event_time}",
         f"known_at: {known_at}",
         "max_quarantined: 0.02",
@@ -286,7 +288,9 @@ def _contract(draft: Draft, source: SourceDraft) -> str:
 
 
 def _key(source: SourceDraft) -> list[str]:
-    """The columns that identify a row: a unique one, or all of them with the time."""
+    """The columns that identify a row: a unique one, that of a corrected record, or all of them with the time."""
+    if source.corrected:
+        return [source.key[0].name]
     time = [] if len(source.key) == 1 and source.key[0].is_unique else ["event_time" if source.known_at is None else ""]
     return [c.name for c in source.key] + [name or (source.time.name if source.time else "") for name in time]
 

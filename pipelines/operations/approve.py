@@ -14,7 +14,7 @@ from assets.product import Product
 from assets.product.names import DEPLOYMENT
 from assets.rollout.answers import fault_of
 from pipelines.jobs import retrain_name
-from pipelines.operations.loop.run_job import RunFailed, dagster_instance, run_job
+from pipelines.operations.loop.run_job import dagster_instance, run_job
 from pipelines.operations.rollout import keeper_of, waiting_version
 from pipelines.products import load_definitions, load_product
 from resources.dependencies import require
@@ -25,6 +25,10 @@ from resources.rollout_store.manifest import RolloutManifest
 
 class AnswerRefused(LooplineError):
     """The answer may not be given; the message says why, and nothing was recorded."""
+
+
+class StillWaits(LooplineError):
+    """The version was not deployed because it waits for an approver; no run failed. The message has the command."""
 
 
 class StillDecides(LooplineError):
@@ -46,6 +50,7 @@ def answer_version(
         BundleError: The bundle of the approved version is whole neither in the rollout store nor in the registry.
         StillDecides: The rejected version decides now, and goes on deciding.
         RunFailed: The version is approved, but may not be promoted; the message says why.
+        StillWaits: The answer is recorded, and the version still waits for an approver.
         UnknownProduct: There is no product of that name.
         DependencyDown: MLflow, the records or the store of bundles does not answer; nothing is recorded.
     """
@@ -71,12 +76,16 @@ def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: P
 
     Raises:
         RunFailed: The version may not be promoted; the message says why.
+        StillWaits: The version waits for an approver; the run succeeded, and deployed nothing.
     """
     key = asset_key(product, DEPLOYMENT)
     run_job(definitions, instance, retrain_name(product), selection=[key], config={key: {"version": version}})
-    waiting = waiting_version(instance, product)
+    waiting = waiting_version(instance, product.name)
     if waiting is not None:
-        raise RunFailed(f"{product.name} version {version}: wait: {waiting['reason']}. {waiting['approve']}")
+        raise StillWaits(
+            f"{product.name} version {version} waits for an approver, and was not deployed: {waiting['reason']}. "
+            f"{waiting['approve']}"
+        )
 
 
 def record_answer(

@@ -12,11 +12,15 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.features.columns.columns import matching
 from assets.ingestion.assets import reader_of
 from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.product import Product, Source
-from assets.training.rows import RowsError, mature_labels
+from assets.training.labels import mature_labels
+from assets.training.tables import RowsError
 from assets.validation.audit import Audit, audit
+from assets.vocabulary.base import WHOLE
+from assets.vocabulary.times import AS_OF
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_definitions, load_product
@@ -84,7 +88,9 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
             if audited is not None:
                 audits[source.name] = audited
     valid = {source: audited.valid for source, audited in audits.items()}
-    results += [*_spine_results(product, valid), *_label_results(product, valid), *_protected_results(product, valid)]
+    results += _spine_results(product, valid)
+    spine, labels = valid.get(product.spine.source), valid.get(product.label.source)
+    results += [*label_results(product, spine, labels, datetime.now(UTC)), *_protected_results(product, valid)]
     return CheckReport(name, days, tuple(results))
 
 
@@ -147,7 +153,7 @@ def _spine_results(product: Product, valid: Mapping[str, pa.Table]) -> list[Chec
         if repeated
         else CheckResult("row id", "passed", f"{product.spine.row_id}: {len(ids):,} different")
     ]
-    for key in sorted({f.key for f in product.features.history if f.source == product.spine.source}):
+    for key in sorted({f.key for f in product.features.history if f.source == product.spine.source} - {WHOLE}):
         missing = rows[key].null_count
         state: State = "failed" if missing == rows.num_rows else "passed"
         results.append(
@@ -156,27 +162,62 @@ def _spine_results(product: Product, valid: Mapping[str, pa.Table]) -> list[Chec
     return results
 
 
-def _label_results(product: Product, valid: Mapping[str, pa.Table]) -> list[CheckResult]:
-    """The labels: they belong to rows, and both classes are there."""
-    rows, labels, label = valid.get(product.spine.source), valid.get(product.label.source), product.label
+def label_results(product: Product, rows: pa.Table | None, labels: pa.Table | None, now: datetime) -> list[CheckResult]:
+    """The labels: they belong to rows that are decided, both classes are there, and corrections are taken.
+
+    Args:
+        rows: Valid rows of the spine's source; `None` where the source could not be read.
+        labels: Valid rows of the label's source.
+        now: No label known later is used.
+    """
+    label, row_id = product.label, product.spine.row_id
     if rows is None or labels is None or not rows.num_rows:
         return [CheckResult("label", "not judged", "no valid rows, or no valid labels, in the sample")]
-    spine = pa.table({product.spine.row_id: rows[product.spine.row_id], "as_of": rows[product.spine.as_of]})
+    rows = rows.filter(pa.array(matching(rows, product.spine.filters)))
+    as_of = pc.add(rows[product.spine.as_of], pa.scalar(product.spine.after, pa.duration("us")))
     try:
-        mature = mature_labels(spine, labels, label, datetime.now(UTC), row_id=product.spine.row_id)
+        mature = mature_labels(rows.append_column(AS_OF, as_of), labels, label, now, row_id=row_id)
     except RowsError as error:
         return [CheckResult("label", "failed", str(error))]
-    if not mature.num_rows:
-        return [CheckResult(
-            "label", "failed",
-            f"none of {labels.num_rows:,} labels belongs to a sampled row: compare {label.row_id} of {label.source} "
-            f"with {product.spine.row_id} of {product.spine.source}, and horizon= and delay= of the label",
-        )]  # fmt: skip
-    positive = pc.sum(mature["label"]).as_py()
-    state: State = "passed" if 0 < positive < mature.num_rows else "not judged"
-    return [
-        CheckResult("label", state, f"{positive:,} of {mature.num_rows:,} sampled rows are positive: {label.meaning}")
-    ]
+    observed, positive = len(mature) - mature["label"].null_count, pc.sum(mature["label"]).as_py() or 0
+    if not observed and label.kind != "absence":
+        return [CheckResult("label", "failed", _unobserved(product, rows, labels))]
+    state: State = "passed" if 0 < positive < observed else "not judged"
+    counted = f"{positive:,} of {observed:,} observed rows are positive, {len(mature) - observed:,} are unobserved"
+    return [CheckResult("label", state, f"{counted}: {label.meaning}"), *_corrections(product, labels)]
+
+
+def _unobserved(product: Product, rows: pa.Table, labels: pa.Table) -> str:
+    """Why no sampled row has a label."""
+    label, column = product.label, product.label.spine_column or product.spine.row_id
+    ids = pc.unique(labels[label.row_id]).cast(rows[column].type)
+    known = pc.sum(pc.is_in(rows[column], value_set=ids, skip_nulls=True)).as_py() or 0
+    if known:
+        why = f"{known:,} sampled rows have labels, all before the decision, after the horizon, or not due yet"
+        return f"{why}; see kind=, horizon= and delay= of the label"
+    return (
+        f"none of {labels.num_rows:,} labels belongs to a sampled row: compare {label.row_id} of {label.source} with "
+        f"{column} of {product.spine.source}"
+    )
+
+
+def _corrections(product: Product, labels: pa.Table) -> list[CheckResult]:
+    """Whether rows of the label source that correct earlier ones are taken as that."""
+    label = product.label
+    if not label.column:
+        return []
+    record = label.record_key or label.row_id
+    by_record = labels.group_by(record).aggregate([(label.column, "count_distinct")])
+    changed = pc.sum(pc.greater(by_record[f"{label.column}_count_distinct"], 1)).as_py() or 0
+    if label.revised:
+        return [CheckResult("label corrections", "passed", f"{changed:,} sampled labels are corrected later")]
+    if not changed or product.contract(label.source).key != (label.row_id,):
+        return []  # several events of a row are no corrections of each other
+    return [CheckResult(
+        "label corrections", "not judged",
+        f"{changed:,} rows have several values in {label.source}, and one that reaches {label.at_least:g} stays bad: "
+        "write kind='outcome' in the label if a later value corrects the earlier one",
+    )]  # fmt: skip
 
 
 def _protected_results(product: Product, valid: Mapping[str, pa.Table]) -> list[CheckResult]:

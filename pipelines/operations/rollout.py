@@ -12,8 +12,6 @@ import dagster as dg
 
 from assets.bundle.registration import Approval
 from assets.governance.audit_database import open_audit
-from assets.materialising import asset_key
-from assets.product import Product
 from assets.product.names import DEPLOYMENT
 from assets.rollout.keeper import Keeper
 from pipelines.products import load_product
@@ -67,16 +65,16 @@ def repair(name: str, environment: Environment) -> Repair:
     return Repair(product.name, state.champion.version if state else None, repaired)
 
 
-def waiting_version(instance: dg.DagsterInstance, product: Product) -> Mapping[str, str] | None:
-    """What the last deployment says about the version that waits for an approver; `None` if none waits."""
-    event = instance.get_latest_materialization_event(asset_key(product, DEPLOYMENT))
+def waiting_version(instance: dg.DagsterInstance, name: str) -> Mapping[str, str] | None:
+    """What a product's last deployment says about the version that waits for an approver; `None` if none waits."""
+    event = instance.get_latest_materialization_event(dg.AssetKey([name, DEPLOYMENT]))
     if event is None or event.asset_materialization is None:
         return None
     waiting = event.asset_materialization.metadata.get("waiting")
     return None if waiting is None else waiting.value  # type: ignore[return-value]
 
 
-def unanswered(product: Product, environment: Environment, waiting: Mapping[str, str] | None) -> bool:
+def unanswered(name: str, environment: Environment, waiting: Mapping[str, str] | None) -> bool:
     """Whether the version that the last deployment waited for still has no answer.
 
     Raises:
@@ -84,5 +82,5 @@ def unanswered(product: Product, environment: Environment, waiting: Mapping[str,
     """
     if waiting is None:
         return False
-    version = Tracking.of(environment).version(product.name, waiting["version"])
+    version = Tracking.of(environment).version(name, waiting["version"])
     return not Approval.all_from_tags(version.tags)

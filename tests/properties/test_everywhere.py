@@ -17,12 +17,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from assets.features import reference
+from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.request import compute_one
 from assets.features.table.data_files import DataFiles, TableVersion
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.spark_job import run
-from assets.vocabulary import days, hours, last_events, this_month, today
+from assets.vocabulary import Events, FeatureSet, days, hours, last_events, this_month, today
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import EntityEvents
 from tests.properties.histories import COLUMNS, RESOLUTIONS, Lagged, differences, feature_set, table
@@ -139,6 +140,37 @@ def test_the_spark_job_is_the_oracle(crowd: Crowd, spark: SparkSession, tmp_path
     rows = found.sort_by("row_id")
     assert rows["row_id"].to_pylist() == crowd.spine["row_id"].to_pylist()
     assert differences(rows.select(FEATURES.names).to_pylist(), crowd.expected) == []
+
+
+def test_all_events_of_a_source_count_without_a_key(crowd: Crowd, spark: SparkSession, tmp_path: Path) -> None:
+    """The load of the whole bank: no table has a constant column, and neither has a request."""
+    payments = Events("payments")
+    features = FeatureSet(
+        history=[
+            payments.count(hours(30), name="load"),
+            payments.sum("amount", days(2), name="volume"),
+            Events("payments", key="person").count(days(2), name="own"),
+        ]
+    )
+    kernel = compile_features(features, RESOLUTIONS)
+    assert features.key_columns == ("person",)
+    events = {"payments": with_whole(crowd.events["payments"], features.keys)}
+    spine = with_whole(crowd.spine, features.keys)
+    expected = reference.compute(features, RESOLUTIONS, events, spine)
+    assert max(row["load"] for row in expected) > 40
+
+    files = {name: _files(tmp_path / name, table) for name, table in crowd.events.items()}
+    size = sum(Path(path).stat().st_size for given in files.values() for path in given.paths)
+    for place, task_bytes in (("shuffled", size // 3), ("at_once", 2**30)):
+        written = run(
+            lambda: spark, kernel, events={"payments": files["payments"]}, spine=files["orders"], days=DAYS,
+            columns=SpineColumns(row_id="row_id"), target=tmp_path / place, task_bytes=task_bytes,
+        )  # fmt: skip
+        assert "whole_source" not in written.schema.names
+        found = pa.concat_tables(
+            pq.read_table(tmp_path / place / file.path, partitioning=None) for file in written.files
+        )
+        assert differences(found.sort_by("row_id").select(features.names).to_pylist(), expected) == []
 
 
 def _columns(source: str) -> list[str]:

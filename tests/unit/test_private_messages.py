@@ -14,7 +14,7 @@ import pytest
 from assets.features.columns.arrow import as_steps, numeric, read_micros, read_sequence, text_codes
 from assets.ingestion.landing import as_raw
 from assets.product import Contract
-from assets.training.rows import _known_events
+from assets.training.labels import mature_labels
 from assets.validation.audit import audit
 from pipelines.products import load_product
 from resources.errors import LooplineError
@@ -47,7 +47,7 @@ def _records(**change: object) -> None:
 def _label(ids: pa.Array, column: pa.Array) -> None:
     label = load_product("credit_risk").label
     events = pa.table({label.row_id: ids, label.column: column, "event_time": [NOW], "known_at": [NOW]})
-    _known_events(pa.array([1]), events, label, 0)
+    mature_labels(pa.table({"row_id": [1], "as_of": [NOW]}), events, label, NOW)
 
 
 def _audit(type_: str, **kwargs: object) -> None:

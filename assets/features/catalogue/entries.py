@@ -22,6 +22,7 @@ from assets.vocabulary import (
     Text,
     holds_text,
 )
+from assets.vocabulary.base import WHOLE
 
 _TOO_FEW = {
     "std": "fewer than two",
@@ -87,7 +88,8 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
         kind, source = "request", "request"
     elif isinstance(feature, History):
         revision = "" if feature.record_key is None else f", latest known revision of each {feature.record_key}"
-        kind, source = "history", f"{feature.source} by {feature.key}{revision}"
+        by = ", all events" if feature.key == WHOLE else f" by {feature.key}"
+        kind, source = "history", f"{feature.source}{by}{revision}"
     else:
         inputs, source = feature.inputs, ", ".join(feature.inputs) or "decision time"
     return CatalogueEntry(
@@ -113,7 +115,8 @@ def _columns(
         return ((spine, feature.name),)
     if isinstance(feature, History):
         record_key = () if feature.record_key is None else (feature.record_key,)
-        read = (feature.key, *record_key, *feature.columns, feature.time, "known_at")
+        key = () if feature.key == WHOLE else (feature.key,)
+        read = (*key, *record_key, *feature.columns, feature.time, "known_at")
         return tuple((feature.source, column) for column in dict.fromkeys(read))
     return tuple(dict.fromkeys(column for name in feature.inputs for column in known[name]))
 

@@ -5,7 +5,7 @@ belong here: single columns (`arrow.py`), windows (`assets.features.kernel.windo
 (`assets.features.kernel.aggregates.compute`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -27,6 +27,7 @@ from assets.features.columns.arrow import (
 )
 from assets.features.columns.column_reader import ColumnReader
 from assets.vocabulary import FeatureError, Predicate
+from assets.vocabulary.base import WHOLE, WHOLE_KEY
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,23 @@ def _set_words(name: str, columns: Sequence[Columns], texts: Sequence[pa.Diction
         places = np.array([*(float(place[word]) for word in text.dictionary.to_pylist()), np.nan])
         target.numbers[name] = places[filled(text.indices)]
         target.words[name] = np.array([*words, None], object)[:-1]
+
+
+def with_whole(table: pa.Table, keys: Collection[str]) -> pa.Table:
+    """The table with the key of events without an entity, where it is one of the keys: the same value in every row."""
+    if WHOLE not in keys:
+        return table
+    return table.append_column(WHOLE, pa.repeat(pa.scalar(WHOLE_KEY, pa.string()), table.num_rows))
+
+
+def matching(rows: pa.Table, filters: tuple[Predicate, ...]) -> np.ndarray:
+    """bool [rows]: which rows of a spine meet every condition; a missing value meets none.
+
+    Raises:
+        FeatureError: A column is absent or of a wrong type.
+    """
+    masks = _separate_columns(ColumnReader(rows, "spine"), ColumnNeeds(filters, (), {}, ())).masks
+    return np.logical_and.reduce([np.ones(rows.num_rows, bool), *masks.values()])
 
 
 def no_events(needs: ColumnNeeds) -> pa.Table:

@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 
+from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.online.tiles import CHUNK, Tiling
 from assets.product import Product
 from assets.product.names import validated_table
+from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StoreState
@@ -152,8 +154,9 @@ def put_source(store: OnlineStore, version: str, load: SourceLoad, tiling: Tilin
 def as_stored(product: Product, needs: Sequence[Need], source: str, events: pa.Table) -> pa.Table:
     """The columns of a source that features read by any key, with its sequence where requests are its events."""
     needs = [need for need in needs if need.source == source]
-    read = [need.key for need in needs] + [column for need in needs for column in need.columns]
-    stored = events.select(list(dict.fromkeys([*TIMES, *read])))
+    keys = [need.key for need in needs]
+    read = [key for key in keys if key != WHOLE] + [column for need in needs for column in need.columns]
+    stored = with_whole(events.select(list(dict.fromkeys([*TIMES, *read]))), keys)
     if product.spine.sequence and any(need.includes_request for need in needs):
         return stored.append_column(SEQUENCE, events[product.spine.sequence])
     return stored

@@ -142,8 +142,9 @@ def read_entities(
     Args:
         key: The column of entity keys, read in a type that can hold every wanted key.
     """
-    kind = columns[key].type
-    members = None if wanted is None or pa.types.is_null(kind) else Members(wanted.cast(kind))
+    members = None
+    if wanted is not None and not pa.types.is_null(columns[key].type):
+        members = Members(wanted.cast(columns[key].type))
     for batch in read_batches(addresses, table, columns, alone=alone):
         yield pa.Table.from_batches([batch if members is None else batch.filter(members.holds(batch[key]))])
 

@@ -10,7 +10,9 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.features.columns.columns import with_whole
 from assets.features.kernel.kernel import Kernel
+from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
 
@@ -32,7 +34,8 @@ def events_of_entities(
 
     Args:
         table: Returns the lake's name of a source's validated table.
-        entities: For each key column of the kernel, the entities' keys.
+        entities: For each key column of the kernel, the entities' keys. Of a source whose events count for every row
+            all events are returned.
         sequence: The column that orders events of the same microsecond; returned as `sequence`, for sources that
             include the request.
         days: First and last day on which the events became known.
@@ -48,15 +51,19 @@ def events_of_entities(
     found: dict[str, pa.Table] = {}
     for source in kernel.features.sources:
         needs = [need for need in kernel.needs if need.source == source]
-        names = [*(need.key for need in needs), *(column for need in needs for column in need.columns)]
+        of_entities = [need.key for need in needs if need.key != WHOLE]
+        whole = len(of_entities) < len(needs)
+        names = [*of_entities, *(column for need in needs for column in need.columns)]
         includes_request = any(need.includes_request for need in needs)
         # `FeatureSet` lets no feature over such a source read another column of this name.
         ordered = includes_request and sequence is not None and sequence != SEQUENCE
         of_requests = [name for name in (sequence, row_id) if includes_request and name is not None]
         columns = dict.fromkeys([*TIMES, *names, *of_requests])
-        keys = {need.key: entities[need.key] for need in needs}
+        # Where some feature reads all events of the source, no entity restricts them.
+        keys = {} if whole else {key: entities[key] for key in of_entities}
         version = None if versions is None else versions[source]
         events = rows_with(lake, table(source), list(columns), keys, days=days, version=version)
+        events = with_whole(events, [WHOLE] if whole else [])
         found[source] = events.append_column(SEQUENCE, events[str(sequence)]) if ordered else events
     return found
 
@@ -70,7 +77,7 @@ def rows_with(
     days: tuple[date, date] = (date.min, date.max),
     version: int | None = None,
 ) -> pa.Table:
-    """Rows with one of the given values in one of the key columns, in the order of the table.
+    """Rows with one of the given values in one of the key columns (without keys all rows), in the order of the table.
 
     A quarter of a year is read at a time, and only the wanted rows are kept. Days and rows are those of one version of
     the table, by default the newest, whatever is written meanwhile.
@@ -83,7 +90,7 @@ def rows_with(
     tables = []
     for start in range(0, len(wanted), _DAYS_AT_ONCE):
         rows = lake.read(table, days=wanted[start : start + _DAYS_AT_ONCE], version=pinned, columns=columns)
-        tables.append(rows.filter(_has_key(rows, keys)))
+        tables.append(rows.filter(_has_key(rows, keys)) if keys else rows)
     return pa.concat_tables(tables) if tables else lake.read(table, days=[], version=pinned, columns=columns)
 
 

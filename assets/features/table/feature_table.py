@@ -13,8 +13,9 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.features.columns.columns import key_type
+from assets.features.columns.columns import key_type, matching, with_whole
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.table.data_files import (
     TableVersion,
@@ -25,7 +26,8 @@ from assets.features.table.data_files import (
     read_entities,
     read_table,
 )
-from assets.vocabulary import FeatureError, History
+from assets.vocabulary import FeatureError, History, Predicate
+from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
 from resources.lake import DAY
@@ -44,12 +46,19 @@ class TooLarge(LooplineError):
 
 @dataclass(frozen=True)
 class SpineColumns:
-    """The names of the spine's columns in its source; as in `assets.product.Spine`."""
+    """The names of the spine's columns in its source, its conditions and its delay; as in `assets.product.Spine`."""
 
     row_id: str
     as_of: str = "event_time"
     sequence: str | None = None
     passthrough: tuple[str, ...] = ()
+    after: timedelta = timedelta(0)
+    filters: tuple[Predicate, ...] = ()
+
+    @property
+    def days_after(self) -> int:
+        """The most days from the day of a request to the day of its decision."""
+        return -(-self.after // timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class FeatureTable:
             page checksums.
         spine: The table of the rows.
         events: For each source its table.
+        days: The first and the last day of the rows: a row is on the day of its decision, or of its arrival if later.
 
     Raises:
         FeatureError: A source is not given, a table lacks a column that is read, a passthrough column has the name of a
@@ -83,6 +93,7 @@ class FeatureTable:
     target: str
     spine: TableVersion
     events: Mapping[str, TableVersion]
+    days: tuple[date, date] = (date.min, date.max)
     _of_rows: Mapping[str, pa.Field] = field(init=False, repr=False, compare=False)
     _of_events: Mapping[tuple[str, str], Mapping[str, pa.Field]] = field(init=False, repr=False, compare=False)
 
@@ -92,9 +103,9 @@ class FeatureTable:
         for name in (self.columns.row_id, *self.columns.passthrough):
             if name in computed:
                 raise FeatureError(f"the spine's column '{name}' has the name of a feature; rename the feature")
-        rows = self.spine.columns(self._row_names, "spine")
+        rows = self.spine.columns({**self._filtered_by, **self._row_names}, "spine")
         object.__setattr__(self, "_of_rows", rows)
-        events = {(need.source, need.key): self._event_columns(need, rows[need.key]) for need in self.kernel.needs}
+        events = {(need.source, need.key): self._event_columns(need, rows.get(need.key)) for need in self.kernel.needs}
         object.__setattr__(self, "_of_events", events)
 
     @property
@@ -111,20 +122,39 @@ class FeatureTable:
         features = self.kernel.features
         requested = [feature.name for feature in features.request]
         requested += [name for need in self.kernel.needs for name in need.request]
-        names = {name: name for name in (self.columns.row_id, *features.keys, *requested, *self.columns.passthrough)}
+        names = {
+            name: name for name in (self.columns.row_id, *features.key_columns, *requested, *self.columns.passthrough)
+        }
         names[AS_OF] = self.columns.as_of
         if self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         return names
 
-    def _event_columns(self, need: Need, spine_key: pa.Field) -> dict[str, pa.Field]:
-        """For each column that is read of an event, the table's field; the key in the type of the comparison."""
+    @property
+    def _filtered_by(self) -> dict[str, str]:
+        """The columns that the conditions of the spine read."""
+        return {predicate.column: predicate.column for predicate in self.columns.filters}
+
+    @property
+    def _only_filtered_by(self) -> list[str]:
+        """Those of them that nothing else reads."""
+        return [name for name in self._filtered_by if name not in self._row_names]
+
+    def _event_columns(self, need: Need, spine_key: pa.Field | None) -> dict[str, pa.Field]:
+        """For each column that is read of an event, the table's field; the key in the type of the comparison.
+
+        Args:
+            spine_key: The key's column in the spine; `None` for events without an entity.
+        """
         if need.source not in self.events:
             raise FeatureError(f"events of '{need.source}' are not given; features by {need.key} need them")
-        names = {name: name for name in (need.key, *need.of_events(ordered=False))}
+        key_columns = () if spine_key is None else (need.key,)
+        names = {name: name for name in (*key_columns, *need.of_events(ordered=False))}
         if need.includes_request and self.columns.sequence is not None:
             names[SEQUENCE] = self.columns.sequence
         columns = self.events[need.source].columns(names, need.source)
+        if spine_key is None:
+            return columns
         key = columns[need.key]
         kind = key_type(key.type, spine_key.type, need.key, need.source)
         return columns | ({} if kind is None else {need.key: key.with_type(kind)})
@@ -180,7 +210,7 @@ class FeatureTable:
         return gathered(map(self._rows_of, paths))
 
     def _rows_of(self, path: str) -> pa.Table:
-        rows = read_table(path, self.spine, self._of_rows)
+        rows = with_whole(read_table(path, self.spine, self._of_rows), self.kernel.features.keys)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_TIMESTAMP))
         day = partition_of(path)
         if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
@@ -188,10 +218,20 @@ class FeatureTable:
                 f"spine: {path} has rows whose as-of day is later than the day of their arrival; the events known by "
                 f"then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
             )
-        return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+        if self.columns.filters:
+            rows = rows.filter(pa.array(matching(rows, self.columns.filters))).drop_columns(self._only_filtered_by)
+        if not self.columns.after:
+            return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+        decided = pc.add(rows[AS_OF], pa.scalar(self.columns.after, pa.duration("us")))
+        rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, decided)
+        rows = rows.append_column(DAY, pc.max_element_wise(decided.cast(pa.date32()), pa.scalar(day, pa.date32())))
+        first, last = (pa.scalar(bound, pa.date32()) for bound in self.days)
+        return rows.filter(pc.and_(pc.greater_equal(rows[DAY], first), pc.less_equal(rows[DAY], last)))
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
         """The different entities of the spine's rows."""
+        if key == WHOLE:
+            return pa.array([WHOLE_KEY])
         tables = [read_table(path, self.spine, {key: self._of_rows[key]}) for path in paths]
         return joined(tables)[key].unique().drop_null()
 
@@ -204,7 +244,10 @@ class FeatureTable:
             DamagedPartition: A file is damaged.
         """
         table, columns = self.events[need.source], self._of_events[need.source, need.key]
-        return gathered(read_entities(paths, table, columns, need.key, wanted, alone=alone))
+        if need.key == WHOLE:
+            wanted = None  # there is one entity, to which every event belongs
+        tables = read_entities(paths, table, columns, need.key, wanted, alone=alone)
+        return gathered(with_whole(found, (need.key,)) for found in tables)
 
     def with_features(self, key: str, events: Mapping[str, pa.Table | None], rows: pa.Table) -> pa.Table:
         """The rows with the features over one entity key; events by source, None for a source without events."""
@@ -236,5 +279,5 @@ class FeatureTable:
     def _order(self) -> list[str]:
         """The table's columns, apart from `day`."""
         features = self.kernel.features
-        first = [self.columns.row_id, *features.keys, AS_OF]
+        first = [self.columns.row_id, *features.key_columns, AS_OF]
         return list(dict.fromkeys([*first, *features.names, *self.columns.passthrough]))

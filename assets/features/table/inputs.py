@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from assets.features.kernel.kernel import Kernel
 from assets.features.online.load import lookback_of
 from assets.features.table.data_files import DataFiles, TableVersion
-from assets.product import Product
+from assets.product import Product, Spine
 from assets.product.names import validated_table
 from resources.lake import DAY, Lake
 
@@ -44,8 +44,9 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
     """
     sources = dict.fromkeys((product.spine.source, *product.features.sources))
     tables = {source: _pinned(lake, validated_table(product.name, source)) for source in sources}
-    spine = tables[product.spine.source]
-    earliest, latest_by = _lateness(spine, product.spine.as_of, days)
+    spine, after = tables[product.spine.source], timedelta(days=product.spine.days_after)
+    requested = [day for day in spine.days() if days[0] - after <= day <= days[-1]]
+    earliest, latest_by = _lateness(spine, product.spine, requested, days)
     reach = {source: _reach(kernel, source) for source in product.features.sources}
     events = {
         source: tables[source].files(_history(reach[source], tables[source].days(), earliest, days[-1]))
@@ -53,7 +54,9 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
     }
     before = {source: None if days_back is None else days_back + latest_by for source, days_back in reach.items()}
     versions = {source: table.version for source, table in tables.items()}
-    return Inputs(versions, {product.spine.source: 0, **before}, spine.files(days), events)
+    of_spine = before.get(product.spine.source, 0)
+    before[product.spine.source] = None if of_spine is None else max(of_spine, after.days)
+    return Inputs(versions, before, spine.files(requested), events)
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,17 @@ def _pinned(lake: Lake, table: str) -> _Pinned:
     return _Pinned(lake, table, lake.version(table))
 
 
-def _lateness(spine: _Pinned, as_of: str, days: tuple[date, ...]) -> tuple[date, int]:
-    """The earliest as-of day of rows that arrived on these days, and the most days that one of them came late.
+def _lateness(spine: _Pinned, declared: Spine, requested: Sequence[date], days: Sequence[date]) -> tuple[date, int]:
+    """The earliest as-of day of the rows of these days, and the most days that one of them came late.
 
     A late row is decided as of an earlier day.
+
+    Args:
+        requested: The days on which the rows may have arrived.
     """
-    rows = spine.rows([as_of, DAY], days)
-    decided = rows[as_of].cast(pa.timestamp("us", tz="UTC")).cast(pa.date32())
+    rows = spine.rows([declared.as_of, DAY], requested)
+    requests = rows[declared.as_of].cast(pa.timestamp("us", tz="UTC"))
+    decided = pc.add(requests, pa.scalar(declared.after, pa.duration("us"))).cast(pa.date32())
     earliest = pc.min(decided).as_py()
     if earliest is None:
         return days[0], 0

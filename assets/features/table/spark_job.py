@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -79,9 +79,9 @@ def run(
         session: Returns the session; not called where no job is needed.
         events: For each source its files, all within the lookback of the rows.
         spine: Files of the spine's source.
-        days: First and last partition of the spine to compute; files of other days are left out. A row is written to
-            the partition from which it was read (the day of its arrival), even if its as-of day is earlier: every row
-            is in the table once, however often days are recomputed.
+        days: First and last partition to compute. A row is written to the day of its arrival, even if its as-of day is
+            earlier, or to the day of its decision if that is made later (`columns.after`): every row is in the table
+            once, however often days are recomputed. Files of days that have no such rows are left out.
         target: As in `FeatureTable`.
         task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more,
             as the opening of this module says.
@@ -92,11 +92,12 @@ def run(
         PySparkException: A task failed for another reason, which the message contains.
     """
     tables = {source: files.table for source, files in events.items()}
-    table = FeatureTable(kernel, columns, str(target), spine.table, tables)
+    table = FeatureTable(kernel, columns, str(target), spine.table, tables, days)
     read = {need.source: events[need.source].paths for need in kernel.needs}
     size = size_of([*spine.paths, *(path for paths in read.values() for path in paths)])
-    wanted = [path for path in spine.paths if days[0] <= partition_of(path) <= days[1]]
-    alone = len({partition_of(path) for path in wanted}) <= 1
+    first = days[0] - timedelta(days=columns.days_after)
+    wanted = [path for path in spine.paths if first <= partition_of(path) <= days[1]]
+    alone = days[0] == days[1] or len({partition_of(path) for path in wanted}) <= 1
     files = _in_this_process(table, read, wanted, size, task_bytes) if alone else None
     if files is None and size < task_bytes:
         files = _in_one_task(session(), table, read, wanted)

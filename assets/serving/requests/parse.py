@@ -142,7 +142,7 @@ def parse_request(
         raise RequestError(*sorted(problems))
     return DecisionRequest(
         row_id=checked.get(shape.row_id, str(uuid.uuid4())),  # type: ignore[arg-type]
-        keys={name: checked[name] for name in shape.keys},  # type: ignore[misc]
+        keys=shape.all_keys({name: checked[name] for name in shape.keys}),  # type: ignore[misc]
         as_of=checked.get("as_of", now),  # type: ignore[arg-type]
         values={name: checked[name] for name in shape.values},  # type: ignore[misc]
         sequence=None if shape.sequence is None else checked[shape.sequence],  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.contract import ColumnRule
+from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
@@ -30,6 +31,7 @@ class RequestShape:
             request then needs it, even where it is the row id.
         rules: For a column of any of these what its contract allows. Where a category has a rule, the rule alone says
             which values it may have: one that the feature does not list counts as none of those it lists.
+        whole: Whether features read all events of a source, for which a request needs no key.
     """
 
     row_id: str
@@ -40,6 +42,7 @@ class RequestShape:
     sequence: str | None = None
     rules: Mapping[str, ColumnRule] = field(default_factory=dict)
     personal: frozenset[str] = frozenset()
+    whole: bool = False
 
     @property
     def private(self) -> frozenset[str]:
@@ -50,6 +53,10 @@ class RequestShape:
     def values(self) -> tuple[str, ...]:
         """The request columns, in order."""
         return (*self.numbers, *self.categories, *self.labels)
+
+    def all_keys(self, keys: Mapping[str, str | int]) -> dict[str, str | int]:
+        """The keys of a request, with that of events without an entity where features read such."""
+        return {**keys, WHOLE: WHOLE_KEY} if self.whole else dict(keys)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -84,7 +91,7 @@ def shape_of(bundle: Bundle) -> RequestShape:
     categories = {name: values for name, values in features.categories.items() if name in request_features}
     numbers = dict.fromkeys(feature.name for feature in features.request if feature.name not in categories)
     labels: dict[str, None] = {}
-    known = {*numbers, *categories, *features.keys, policy.row_id}
+    known = {*numbers, *categories, *features.key_columns, policy.row_id}
     for group in kernel.groups:
         needs = group.needs
         texts = {predicate.column for predicate in needs.predicates if predicate.is_text}
@@ -96,11 +103,12 @@ def shape_of(bundle: Bundle) -> RequestShape:
                 (numbers if name in numeric else labels)[name] = None
     shape = RequestShape(
         row_id=policy.row_id,
-        keys=features.keys,
+        keys=features.key_columns,
         numbers=tuple(numbers),
         categories=categories,
         labels=tuple(name for name in labels if name not in numbers and name not in categories),
         sequence=policy.sequence,
+        whole=WHOLE in features.keys,
     )
     contract = bundle.parts.contract
     rules = {} if contract is None else {name: contract.request.read_rule(name) for name in shape.columns - {AS_OF}}

@@ -115,7 +115,7 @@ def run_loop(
         _repair(product, environment, progress)
         again = again and bool(materialised)
         materialised += _run_model(jobs, product, environment, instance, again=again, progress=progress)
-        waiting, champion = waiting_version(instance, product), _champion(product, environment)
+        waiting, champion = waiting_version(instance, name), _champion(product, environment)
         if champion is not None:  # else a version waits for an approver, and there is nothing to watch
             watched = _watched(product, days)
             if materialised:
@@ -127,7 +127,7 @@ def run_loop(
             last=days[1],
             stages=_facts(instance, jobs.keys(STAGES)),
             champion=champion,
-            waiting=waiting if unanswered(product, environment, waiting) else None,
+            waiting=waiting if unanswered(name, environment, waiting) else None,
             materialised=tuple(dict.fromkeys(materialised)),
             wall_seconds=time.perf_counter() - started,
         )
@@ -142,7 +142,9 @@ def _repair(product: Product, environment: Environment, progress: Progress) -> N
 
 def _run_outdated(jobs: ProductJobs, product: Product, environment: Environment, progress: Progress) -> tuple[str, ...]:
     """Materialises the outdated days of the feature table again."""
-    outdated = outdated_days(Lake(environment.lake), table_name(product.name, FEATURES), product.features)
+    outdated = outdated_days(
+        Lake(environment.lake), table_name(product.name, FEATURES), product.features, product.spine
+    )
     if not outdated:
         return ()
     progress(f"the declarations of features have changed: {len(outdated)} days are materialised again")
@@ -167,8 +169,8 @@ def _run_model(
         return ()
     if again:
         return jobs.run_model()
-    waiting = waiting_version(instance, product)
-    waits = waiting["version"] if waiting is not None and unanswered(product, environment, waiting) else None
+    waiting = waiting_version(instance, product.name)
+    waits = waiting["version"] if waiting is not None and unanswered(product.name, environment, waiting) else None
     signals = model_signals(product, environment, instance, _champion(product, environment), waits)
     verdict = model_verdict(signals)
     if verdict.action == "train":

@@ -23,7 +23,7 @@ from assets.vocabulary import Number
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.operations.approve import AnswerRefused, deploy, record_answer
+from pipelines.operations.approve import AnswerRefused, StillWaits, deploy, record_answer
 from pipelines.operations.loop.run_job import RunFailed, run_job
 from pipelines.operations.rollout import waiting_version
 from pipelines.products import load_product
@@ -118,11 +118,16 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     gates = bundle.parts.metrics["gates"]
     assert gates["action"] == "promote"
     assert len(gates["results"]) == 13
+    assert [g["name"] for g in gates["results"] if g["passed"] is not True] == [
+        "slice_auc",
+        "selection_ratio",
+        "odds_gap",
+    ]
     (promoted,) = [entry for entry in home.audit.entries() if entry.version == "1"]
     assert (promoted.action, promoted.product) == ("promote", "card_fraud")
     assert promoted.actor.startswith("dagster run ")
     assert promoted.details == {"digest": bundle.digest, "replaced": None, "generation": 1}
-    assert "all 13 gates passed" in promoted.reason
+    assert "all 10 gates passed; not asked: slice_auc, selection_ratio, odds_gap" in promoted.reason
 
 
 def test_the_run_in_mlflow_is_a_link(home: Home) -> None:
@@ -141,7 +146,7 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
     product = replace(PRODUCT, impact="high")
     environment = home.environment.model_copy(update={"sandbox": False})
     home.retrain(product, environment)
-    waiting = waiting_version(home.instance, product)
+    waiting = waiting_version(home.instance, product.name)
     assert waiting is not None
     assert waiting["version"] == "2"
     assert "waits for an approver other than" in waiting["reason"]
@@ -168,8 +173,11 @@ def test_the_same_data_give_the_same_model_which_a_person_must_approve(home: Hom
         record_answer(environment, product, "2", "approve", by="Bea Chief", reason="fine")
 
     home.retrain(product, environment)
-    with pytest.raises(RunFailed, match="card_fraud version 3: wait"):
+    with pytest.raises(
+        StillWaits, match="card_fraud version 3 waits for an approver, and was not deployed: all 10 gates"
+    ):
         home.deploy(product, environment, "3")
+    assert home.instance.get_runs(limit=1)[0].status is dg.DagsterRunStatus.SUCCESS, "waiting is no failed run"
     assert home.champion == "1"
     record_answer(environment, product, "2", "approve", by="Ada Risk", **given)
     home.deploy(product, environment, "2")

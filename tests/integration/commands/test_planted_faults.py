@@ -50,7 +50,7 @@ def verdict_of(evaluation: Evaluation, *, first_model: bool = True) -> GateVerdi
 
 
 def closed(verdict: GateVerdict) -> set[str]:
-    return {result.name for result in verdict.results if not result.passed}
+    return {result.name for result in verdict.results if result.passed is False}
 
 
 def with_feature(rows: TrainingRows, name: str, values: np.ndarray) -> TrainingRows:

@@ -43,7 +43,7 @@ SIGNALS = [field.name for field in fields(GateSignals) if field.name not in _NO_
 
 
 def failed(signals: GateSignals) -> set[str]:
-    return {result.name for result in evaluate(signals, POLICY).results if not result.passed}
+    return {result.name for result in evaluate(signals, POLICY).results if result.passed is False}
 
 
 def test_a_good_model_is_promoted_by_every_gate() -> None:
@@ -109,7 +109,12 @@ def test_a_first_model_has_no_champion_to_lose_to() -> None:
 def test_a_product_without_protected_attributes_has_no_groups_to_judge() -> None:
     plain = replace(GOOD, slice_auc=None, selection_ratio=None, odds_gap=None)
     assert failed(plain) == {"slice_auc", "selection_ratio", "odds_gap"}
-    assert failed(replace(plain, no_protected=True)) == set()
+    verdict = evaluate(replace(plain, no_protected=True), POLICY)
+    of_groups = [r for r in verdict.results if r.name in ("slice_auc", "selection_ratio", "odds_gap")]
+    assert [(r.passed, r.value) for r in of_groups] == [(None, None)] * 3, "not asked, and not a passed 1.0"
+    assert all("not asked: no protected attribute is declared" in r.reason for r in of_groups)
+    assert verdict.action == "promote"
+    assert verdict.reasons == ("all 10 gates passed; not asked: slice_auc, selection_ratio, odds_gap",)
 
 
 def test_the_reason_names_the_leaking_feature() -> None:

@@ -79,3 +79,15 @@ def test_what_was_not_recorded_is_named_and_not_guessed(part: str) -> None:
 def test_another_products_bundle_is_refused() -> None:
     with pytest.raises(CardError, match="the product is other"):
         model_card(replace(PRODUCT, name="other"), evaluated_parts())
+
+
+def test_a_gate_that_was_not_asked_has_no_value() -> None:
+    found = evaluation()
+    results = [
+        {**result, "passed": None, "value": None, "reason": "odds_gap: not asked: no protected attribute is declared"}
+        if result["name"] == "odds_gap"
+        else result
+        for result in found["gates"]["results"]
+    ]
+    card = model_card(PRODUCT, evaluated_parts({**found, "gates": {**found["gates"], "results": results}}))
+    assert "| odds gap |  | ≤ 0.2 | not asked | not asked: no protected attribute is declared |" in card

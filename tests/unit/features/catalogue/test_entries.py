@@ -77,3 +77,11 @@ def test_the_table_has_a_line_for_each_feature_and_escapes_cells() -> None:
     lines = to_markdown(catalogue(FEATURES, spine="card_transactions")).splitlines()
     assert len(lines) == 2 + len(FEATURES.names)
     assert {line.replace("\\|", "").count("|") for line in lines} == {10}
+
+
+def test_a_feature_over_all_events_of_a_source_says_so() -> None:
+    """A key that was forgotten is seen in the catalogue."""
+    features = FeatureSet(history=[Events("payments").count(days(1), name="load_1d")])
+    (entry,) = catalogue(features, features.units(), spine="orders")
+    assert entry.source == "payments, all events"
+    assert entry.columns == ("validated_payments.event_time", "validated_payments.known_at")

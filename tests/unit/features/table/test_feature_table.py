@@ -13,6 +13,7 @@ from assets.features.kernel.kernel import compile_features
 from assets.features.table.data_files import DataFiles, TableVersion
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.spark_job import run
+from assets.product import Spine
 from assets.vocabulary import Events, FeatureError, FeatureSet, Number, days
 
 DAY = date(2026, 1, 5)
@@ -141,3 +142,32 @@ def test_keys_of_text_and_of_numbers_are_refused(tmp_path: Path, event_keys: lis
     payments = _files(tmp_path / "numbers", _keyed(PAYMENTS, pa.int32()), {"person": pa.array([7], pa.int32())})
     with pytest.raises(FeatureError, match="payments: key 'person' is int32, but string in the spine"):
         _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "out")
+
+
+def _requests(folder: Path, by_day: Mapping[date, list[tuple[int, str]]]) -> DataFiles:
+    """Files of requests at noon of each day: row id and channel, all of one person."""
+    schema, paths = pa.schema([*ORDERS, pa.field("channel", pa.string())]), []
+    for day, rows in by_day.items():
+        moments = pa.array([datetime.combine(day, NOON.timetz())] * len(rows), MICROS)
+        columns = {"row_id": [row for row, _ in rows], "person": ["p"] * len(rows), **dict.fromkeys(MOMENTS, moments)}
+        path = folder / f"day={day}" / "part.parquet"
+        path.parent.mkdir(parents=True)
+        table = pa.table({**columns, "channel": [channel for _, channel in rows]})
+        pq.write_table(table, path, write_page_checksum=True)
+        paths.append(str(path))
+    return DataFiles(TableVersion(folder.name, schema), tuple(paths))
+
+
+def test_a_decision_after_the_request_knows_what_became_known_meanwhile(tmp_path: Path) -> None:
+    """Requests of noon are decided a day later, and belong to that day; those of another channel are not decided."""
+    yesterday = DAY - timedelta(days=1)
+    spine = _requests(tmp_path / "orders", {yesterday: [(1, "web"), (2, "shop")], DAY: [(3, "web")]})
+    payments = _files(tmp_path / "payments", PAYMENTS, {"person": ["p"]})  # an hour before noon of DAY
+    terms = {"filters": Spine("orders", "row_id").where(channel="web").filters}
+    (later,) = _made(
+        FeatureSet(history=[COUNT]), spine, payments, tmp_path / "later", after=timedelta(days=1), **terms
+    ).to_pylist()
+    assert (later["row_id"], later["as_of"], later["payments"]) == (1, NOON, 1.0)
+    assert "channel" not in later
+    (at_once,) = _made(FeatureSet(history=[COUNT]), spine, payments, tmp_path / "now", **terms).to_pylist()
+    assert (at_once["row_id"], at_once["payments"]) == (3, 1.0)

@@ -1,6 +1,7 @@
 """Inputs of a run of features: one version of each table, and the days within the lookback of a day's rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -82,3 +83,17 @@ def test_only_pinned_versions_are_read(tmp_path: Path) -> None:
     assert lake.version(SPINE) == 1
     assert found == expected
     assert found.versions == {"card_transactions": 0, "fraud_labels": 0}
+
+
+def test_rows_that_are_decided_later_are_read_from_the_days_of_their_requests(tmp_path: Path) -> None:
+    """Decided 25 hours later, a row of noon belongs to the next day but one; none needs an event of a later day."""
+    lake = Lake(str(tmp_path))
+    _fill(lake)
+    history = tuple(replace(feature, includes_request=False) for feature in PRODUCT.features.history)
+    features = replace(PRODUCT.features, history=history)
+    spine = replace(PRODUCT.spine, after=timedelta(hours=25))
+    later = replace(PRODUCT, spine=spine, features=features)
+    found = inputs_of(later, compile_features(features, PRODUCT.resolutions), lake, (LAST,))
+    assert list(map(partition_of, found.spine.paths)) == DAYS[-3:]
+    assert max(map(partition_of, found.events["fraud_labels"].paths)) == LAST
+    assert found.before["card_transactions"] == 31

@@ -4,10 +4,13 @@ import json
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from pipelines.cli import app
+from pipelines.operations.loop.run_job import dagster_instance
 from resources.environments import Environment
+from tests.support.registered import RegisteredHome
 from tests.support.servers.ports import free_port, free_ports
 from tests.unit.pipelines.cli.conftest import Refused
 
@@ -29,6 +32,38 @@ def test_services_that_do_not_run_are_status_1(
     assert end.value.code == 1
     states = {service["name"]: service["state"] for service in json.loads(capsys.readouterr().out)["services"]}
     assert states == dict.fromkeys(["mlflow", "dagster", "daemon", "decisions", "stream"], "stopped")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_version_that_waits_is_in_the_status(
+    environment: Environment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person is asked until somebody has answered; the run that asks has succeeded."""
+    home = RegisteredHome(environment.home, "credit_risk")
+    home.register()
+    waiting = {
+        "version": "1", "reason": "waits for an approver other than risk", "model_card": "page", "approve": "loopline "
+        "approve credit_risk 1", "reject": "loopline reject credit_risk 1",
+    }  # fmt: skip
+
+    @dg.asset(key=["credit_risk", "deployment"])
+    def deployment() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"champion": "none", "waiting": dg.MetadataValue.json(waiting)})
+
+    with dagster_instance(environment) as instance:
+        assert dg.materialize([deployment], instance=instance).success
+
+    def told(*options: str) -> str:
+        monkeypatch.setattr("sys.argv", ["loopline", "status", *options])
+        with pytest.raises(SystemExit):
+            app.main()
+        return capsys.readouterr().out
+
+    assert json.loads(told("--json"))["waiting"] == {"credit_risk": waiting}
+    assert "credit_risk: version 1 waits for an approver" in told()
+    assert "approve: loopline approve credit_risk 1" in told()
+    home.approve("1")
+    assert json.loads(told("--json"))["waiting"] == {}
 
 
 @pytest.fixture

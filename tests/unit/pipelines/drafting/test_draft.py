@@ -103,6 +103,26 @@ def test_a_label_table_and_other_events_are_joined_by_their_columns(orders: Path
     assert {"customer_visits_7d", "customer_visits_minutes_mean_7d"} <= set(features.names)
 
 
+def test_labels_that_come_again_correct_the_earlier_ones(orders: Path, tmp_path: Path) -> None:
+    """The label is an outcome: its last value counts, whenever it comes, and the contract lets it be corrected."""
+    returns = [(f"O{n}", FIRST + timedelta(hours=2.4 * n, days=9), int(n % 4 == 0)) for n in range(1000)]
+    corrected = [*returns, *((row, known + timedelta(days=20), 1 - value) for row, known, value in returns[:50])]
+    header = ("Order ID", "known", "came_back")
+    for name, rows, is_corrected in (("once", returns, False), ("again", corrected, True)):
+        found = draft(
+            orders, write(tmp_path / f"{name}.csv", header, rows), given=Given(label=f"{name}.came_back"),
+        )  # fmt: skip
+        files = dict(files_of(found))
+        assert 'kind="outcome"' in files["product.py"]
+        assert ("corrections: true" in files[f"contracts/{name}.yaml"]) is is_corrected
+        (tmp_path / name).mkdir()
+        loaded(files, tmp_path / name)
+        contract = load_contract(tmp_path / name / "contracts" / f"{name}.yaml")
+        assert (contract.key, contract.corrections) == (("order_id",), is_corrected)
+        told = "a later row of again with the same Order ID corrects the earlier one"
+        assert (told in found.guessed) is is_corrected
+
+
 def test_a_table_without_time_is_split_at_random_and_has_no_history(tmp_path: Path) -> None:
     rows = [(n, n % 70, 1 + n % 2, int(n % 6 == 0)) for n in range(500)]
     file = write(tmp_path / "clients.csv", ("ID", "AGE", "SEX", "default payment next month"), rows)

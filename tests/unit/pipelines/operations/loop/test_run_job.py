@@ -84,6 +84,30 @@ def test_a_run_is_in_its_products_code_location(instance: dg.DagsterInstance) ->
     assert run.tags["dagster/max_retries"] == "0", "the daemon would run it beside the person who does"
 
 
+def test_a_gate_that_was_not_asked_is_shown_as_that(
+    instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check passes, since it stops nothing; the table says neither passed nor 1.0."""
+    key = dg.AssetKey(["card_fraud", "evaluation"])
+    verdict = evaluate(GateSignals(no_protected=True), GatePolicy(min_auc=0.7))
+
+    @dg.asset(key=key, check_specs=gate_checks(key, GatePolicy(min_auc=0.7)))
+    def evaluation() -> Iterator[dg.MaterializeResult[None]]:
+        yield dg.MaterializeResult(check_results=gate_results(verdict))
+
+    job = dg.define_asset_job("card_fraud_retrain", selection=[evaluation], tags={PRODUCT_TAG: "card_fraud"})
+    refusing = dg.Definitions(assets=[evaluation], jobs=[job], executor=patient_executor)
+    with pytest.raises(RunFailed) as failure:
+        run_job(refusing, instance, "card_fraud_retrain")
+    gates = {gate["name"]: (gate["passed"], gate["value"]) for gate in failure.value.gates.results}
+    assert [gates[name] for name in ("slice_auc", "selection_ratio", "odds_gap", "auc")] == [(None, None)] * 3 + [
+        (False, None)
+    ]
+    render.show_failure(failure.value)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
+    assert "odds_gap ≤ 0.2 not asked" in lines
+
+
 def test_a_refused_gate_comes_with_every_gate_and_the_report(
     instance: dg.DagsterInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
