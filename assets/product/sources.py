@@ -1,6 +1,6 @@
 """The sources of a decision problem, as frozen values.
 
-Belongs here: where data are read from. Does not belong here: the rows to decide and their label (`rows_to_decide.py`),
+Belongs here: where data are read from. Does not belong here: the rows to decide and their label (`problem.py`),
 thresholds (`policies.py`), the product that holds them (`product.py`), reading a source (`resources.sources`).
 """
 
