@@ -43,7 +43,7 @@ class DatabaseTable:
 
 @dataclass(frozen=True)
 class Files:
-    """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines or Parquet, compressed or not.
+    """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines, Parquet or Excel.
 
     With `{day}` in the pattern the rows of a file are those of that day. Otherwise a row belongs to the UTC day on
     which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
@@ -56,17 +56,18 @@ class Files:
         pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
             any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
-        format: `csv`, `jsonl` or `parquet`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
+        format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless the files have columns of these names.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        header_line: The line of a CSV's header, from 1; lines before it are left out.
+        header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
         optional: Whether a day, or a month, may have no file; it then has no rows.
         marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
         settled: How long files must be unchanged to count as whole.
+        sheet: The sheet of an Excel workbook; it may be left out where there is one.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Files:
     optional: bool = field(default=False, kw_only=True)
     marker: str = field(default="", kw_only=True)
     settled: timedelta | None = field(default=None, kw_only=True)
+    sheet: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         self.form()
@@ -107,6 +109,7 @@ class Files:
         return FileForm(
             self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
             self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
+            self.sheet,
         )  # fmt: skip
 
 

@@ -111,6 +111,8 @@ def _source(source: SourceDraft) -> str:
         parts.append(f"header_line={form.header_line}")
     if form.delimiter is not None:
         parts.append(f"delimiter={_text(form.delimiter)}")
+    if form.sheet:
+        parts.append(f"sheet={_text(form.sheet)}")
     if form.zone != "UTC":
         parts.append(f"zone={_text(form.zone)}")
     return "\n".join(["Files(", *(f"            {part}," for part in parts), "        )"])

@@ -6,7 +6,7 @@ the sample as text. Does not belong here: reading files (`resources.sources`), r
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,8 @@ class Sample:
         name: The proposed name of the source.
         folder: The folder of its files.
         pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
-        form: How its files are read: the line of the header, the delimiter, the zone of times without an offset.
+        form: How its files are read: the line of the header, the delimiter, the sheet, the zone of times without an
+            offset.
         table: Its rows, all columns as text.
     """
 
@@ -69,12 +70,13 @@ class Sample:
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
 
 
-def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC") -> Sample:
+def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:
     """Reads a sample from a file, a folder or a pattern with `*`.
 
     Args:
         place: A path; of a folder, all its files.
         name: The name of the source; otherwise that of the file or, where the file's name is a date, of its folder.
+        sheet: The sheet of an Excel workbook; other files have none.
 
     Raises:
         SampleUnreadable: There is no such file, it is no table, or it has no rows.
@@ -83,8 +85,11 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     files = _files(place)
     pattern = _pattern([file.name for file in files])
     form = FileForm(
-        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line), zone=zone
-    )
+        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line),
+        zone=zone,
+    )  # fmt: skip
+    if form.file_format == "excel":
+        form = replace(form, sheet=sheet)
     tables, rows = [], 0
     for file in (files[0], *files[:0:-1]):
         if rows < MOST_ROWS:

@@ -41,13 +41,21 @@ class NewProduct:
 
 
 def new_product(
-    name: str, places: Sequence[str], given: Given, *, label_delay: timedelta | None, header_line: int, zone: str
+    name: str,
+    places: Sequence[str],
+    given: Given,
+    *,
+    label_delay: timedelta | None,
+    header_line: int,
+    zone: str,
+    sheet: str = "",
 ) -> NewProduct:
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
     Args:
         places: Files, folders or patterns, as `NAME=PLACE` with the name of the source; the first is the table of the
             rows to decide.
+        sheet: The sheet of Excel workbooks with several.
 
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
@@ -58,7 +66,7 @@ def new_product(
     folder = PRODUCTS / name
     if folder.exists() or name in product_names():
         raise ProductExists(f"{folder} exists; write another name, or remove the folder")
-    samples = [_sample(place, header_line, zone) for place in places]
+    samples = [_sample(place, header_line, zone, sheet) for place in places]
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
@@ -76,12 +84,12 @@ def new_product(
     return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
 
 
-def _sample(text: str, header_line: int, zone: str) -> Sample:
+def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
     """The sample at a place, or at `NAME=PLACE`."""
     name, _, place = text.partition("=")
     if not is_name(name) or not place:
         name, place = "", text
-    return read_sample(place, name=name, header_line=header_line, zone=zone)
+    return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet)
 
 
 def _add_location(name: str) -> None:

@@ -1,7 +1,7 @@
 """The content of a file as rows of text, whatever its format.
 
 Belongs here: compression, JSON lines, Parquet, and telling a file that is whole from one that is still being written.
-Does not belong here: CSV (`csv_files.py`), fetching a file (`places.py`), the day of a row (`choice.py`).
+Does not belong here: CSV (`csv_files.py`), Excel (`excel.py`), fetching a file (`places.py`), the day of a row (`choice.py`).
 """
 
 import json
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from resources.sources.files.csv_files import read_csv
+from resources.sources.files.excel import read_sheet
 from resources.sources.files.form import Compression, FileForm
 from resources.sources.files.parsed import FileRows, NotWhole, Unreadable, checked_columns
 from resources.sources.readers import json_object, json_value, message_text, objects_table
@@ -37,6 +38,8 @@ def read_content(form: FileForm, content: bytes, *, settled: bool) -> FileRows:
         content = _decompressed(content, form.compression)
     if form.file_format == "parquet":
         return FileRows(_parquet(content, form.zone, form.columns))
+    if form.file_format == "excel":
+        return read_sheet(content, sheet=form.sheet, header_line=form.header_line, known=form.columns)
     if form.file_format == "jsonl":
         return _json_lines(content, form.encoding, settled=settled)
     return read_csv(

@@ -169,7 +169,7 @@ def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "terms", "said"),
     [
-        ("a.xlsx", {}, "save the sheet as CSV"),
+        ("a.csv", {"sheet": "Orders"}, "csv files have no sheets"),
         ("a", {}, "does not tell the format"),
         ("{month}.csv", {}, "write day_column="),
         ("{week}.csv", {}, "it may hold {day}"),
