@@ -20,7 +20,7 @@ from assets.materialising import (
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -28,10 +28,11 @@ from resources.lake.origins import read_from
 from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm
+from resources.sources.lake_opening import LakeRows
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", Files: "files", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -103,6 +104,15 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
             return systems.database(rows, connection=source.connection)
         case Files():
             return files_of(product, source, systems)
+        case LakeTable():
+            table = LakeRows(
+                source.name, source.day_column, source.known_after, source.version, source.zone,
+                _times(product, source), product.start,
+            )  # fmt: skip
+            return systems.lake_table(
+                table, path=source.table, changes=source.changes, ignore_deletions=source.ignore_deletions,
+                connection=source.connection,
+            )  # fmt: skip
         case HttpEndpoint():
             form = ApiForm(
                 source.name, source.path, source.day_parameter, source.rows_field, source.next_field,

@@ -21,7 +21,7 @@ from assets.product.policies import (
     WhenStale,
     Words,
 )
-from assets.product.problem import DatabaseTable, Files, HttpEndpoint, Label, Source, Spine, StreamTopic
+from assets.product.problem import DatabaseTable, Files, HttpEndpoint, Label, LakeTable, Source, Spine, StreamTopic
 from assets.product.product import Impact, Product
 from assets.product.verdict import Verdict
 
@@ -40,6 +40,7 @@ __all__ = [
     "HttpEndpoint",
     "Impact",
     "Label",
+    "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
     "Product",

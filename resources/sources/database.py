@@ -9,7 +9,6 @@ exactly one day, whatever days are asked for: to the day with which its text beg
 where validation quarantines it with a reason.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,8 +22,16 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from resources.sources.database_errors import code_of, quotes_no_value
-from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable, as_text, text_table
-from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, moments, with_offsets
+from resources.sources.readers import (
+    Closing,
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    as_text,
+    table_digest,
+    text_table,
+)
+from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, moments, table_with_offsets
 
 _ONE = timedelta(days=1)
 _BEGINS_WITH_A_DAY = (
@@ -163,18 +170,10 @@ class DatabaseReader(Closing):
         for row, day in zip(rows, self._days([row[at] for row in rows]), strict=True):
             by_day.setdefault(day, []).append(row)
         for day in asked:
-            table = self._with_offsets(text_table(names, by_day.get(day, [])))
-            origin = {"table": self._wanted.table or "query", "rows": table.num_rows, "digest": _digest(table)}
+            table = text_table(names, by_day.get(day, []))
+            table = table_with_offsets(table, [self._wanted.day_column, *self._wanted.times], self._wanted.zone)
+            origin = {"table": self._wanted.table or "query", "rows": table.num_rows, "digest": table_digest(table)}
             yield DayRows(day, table, origin=origin)
-
-    def _with_offsets(self, table: pa.Table) -> pa.Table:
-        if self._wanted.zone == "UTC":
-            return table
-        for name in dict.fromkeys([self._wanted.day_column, *self._wanted.times]):
-            if name in table.column_names:
-                at = table.column_names.index(name)
-                table = table.set_column(at, name, with_offsets(table[name], self._wanted.zone))
-        return table
 
     @contextmanager
     def _told(self, day: date) -> Iterator[None]:
@@ -288,12 +287,6 @@ def _speak_utc(connection: sa.Connection) -> None:
     }
     for statement in statements.get(connection.dialect.name, ()):
         connection.execute(sa.text(statement))
-
-
-def _digest(table: pa.Table) -> str:
-    """A digest of the rows; a null differs from an empty text."""
-    columns = [table[name].to_pylist() for name in table.column_names]
-    return hashlib.sha256(repr((table.column_names, columns)).encode()).hexdigest()
 
 
 @contextmanager

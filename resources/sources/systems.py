@@ -1,7 +1,7 @@
 """The source systems of an environment: a reader for each kind, at the address of a named connection.
 
 Belongs here: from the name of a connection to a reader at its address. Does not belong here: reading (`files`,
-`database.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
+`database.py`, `lake_table.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,9 @@ from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm, HttpReader
+from resources.sources.lake_changes import LakeChangesReader
+from resources.sources.lake_opening import LakeRows
+from resources.sources.lake_table import LakeTableReader
 from resources.sources.readers import Reader
 from resources.sources.stream_file import StreamFileReader
 from resources.sources.tails import FileTail, Tail
@@ -48,6 +51,17 @@ class SourceSystems:
     def files(self, form: FileForm, *, connection: str = "landing") -> FilesReader:
         """Files of a folder or a prefix."""
         return FilesReader(form, place_at(self.address(connection)))
+
+    def lake_table(
+        self, wanted: LakeRows, *, path: str, changes: bool, ignore_deletions: bool, connection: str
+    ) -> Reader:
+        """Rows, or changes, of a Delta table of others, at a path below the connection's address."""
+        address = "/".join(
+            part for part in (self.address(connection).removeprefix("file://").rstrip("/"), path) if part
+        )
+        if changes:
+            return LakeChangesReader(address, wanted, ignore_deletions=ignore_deletions)
+        return LakeTableReader(address, wanted)
 
     def http(self, form: ApiForm, *, connection: str = "bureau") -> Reader:
         """Days of an API."""

@@ -7,6 +7,7 @@ A reader needs only the day of a row. A text that cannot be read here is no faul
 that the reader chooses, and validation says what is wrong with it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -60,6 +61,16 @@ def with_offsets(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     """Texts whose times without an offset are moments of the zone now; a text that cannot be read stays as it is."""
     with_offset = pc.fill_null(pc.match_substring_regex(texts, _HAS_OFFSET), False)
     return pc.if_else(with_offset, texts, pc.coalesce(as_text(moments(texts, zone)), texts))
+
+
+def table_with_offsets(table: pa.Table, names: Iterable[str], zone: str) -> pa.Table:
+    """A table of text with the times of some columns as `with_offsets` writes them; columns that it lacks do not count."""
+    if zone == "UTC":
+        return table
+    for name in dict.fromkeys(names):
+        if name in table.column_names:
+            table = table.set_column(table.column_names.index(name), name, with_offsets(table[name], zone))
+    return table
 
 
 def day_start(day: date, zone: str) -> datetime:

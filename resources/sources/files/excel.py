@@ -3,9 +3,9 @@
 Belongs here: which sheet is read, its header, and the text of a cell. Does not belong here: fetching a file
 (`places.py`), the meaning of columns.
 
-A cell with a date is text as in a CSV, `2026-03-01` or `2026-03-01T12:00:00`; its zone is the source's. A number without
-a fraction has no point, because Excel holds every number as a float. A cell with an error, such as `#N/A`, is read as
-empty: the library does not tell them apart.
+A cell with a date is text as in a CSV, `2026-03-01` or `2026-03-01T12:00:00`; its zone is the source's. A number
+without a fraction has no point, because Excel holds every number as a float. A cell with an error, such as `#N/A`, is
+read as empty: the library does not tell them apart.
 """
 
 import io

@@ -1,7 +1,8 @@
 """The content of a file as rows of text, whatever its format.
 
 Belongs here: compression, JSON lines, Parquet, and telling a file that is whole from one that is still being written.
-Does not belong here: CSV (`csv_files.py`), Excel (`excel.py`), fetching a file (`places.py`), the day of a row (`choice.py`).
+Does not belong here: CSV (`csv_files.py`), Excel (`excel.py`), fetching a file (`places.py`), the day of a row
+(`choice.py`).
 """
 
 import json
@@ -114,14 +115,14 @@ def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
     checked_columns(table.column_names, known)
-    return pa.table({name: _as_text(name, table[name], zone) for name in table.column_names})
+    return pa.table({name: column_as_text(name, table[name], zone) for name in table.column_names})
 
 
-def _as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+def column_as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     """A column as text without loss; a timestamp without a zone is a moment of `zone`."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _as_text(name, pc.cast(values, kind.value_type), zone)
+        return column_as_text(name, pc.cast(values, kind.value_type), zone)
     if pa.types.is_timestamp(kind):
         # Cut to microseconds, as validation does.
         moment = pc.cast(values, pa.timestamp("us", kind.tz), safe=False)

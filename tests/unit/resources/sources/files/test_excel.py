@@ -105,7 +105,8 @@ def test_a_product_is_drafted_from_a_sheet(tmp_path: Path) -> None:
         "shop", [sample], Given(label="returned"), label_delay=None, now=datetime.fromisoformat("2026-12-01T00:00Z")
     )
     files = files_of(drafted)
-    assert 'pattern="orders.xlsx"' in files["product.py"] and 'sheet="Data"' in files["product.py"]
+    assert 'pattern="orders.xlsx"' in files["product.py"]
+    assert 'sheet="Data"' in files["product.py"]
     assert drafted.first == date(2026, 1, 1)
     assert "order_id: {type: string" in files["contracts/orders.yaml"]
     assert "amount: {type: number" in files["contracts/orders.yaml"]

@@ -158,6 +158,14 @@ def test_rows_without_any_time_are_of_the_first_day(tmp_path: Path) -> None:
     assert all(day.rows.num_rows == 0 for day in read[1:])
 
 
+def test_a_folder_of_parquet_files_in_partitions_is_a_table(tmp_path: Path) -> None:
+    for part in (0, 1):
+        write(tmp_path, f"orders/day={START}/part-{part}.parquet", parquet_of(rows_of(START)[part : part + 1]))
+    write(tmp_path, f"orders/day={END}/part-0.parquet", parquet_of(rows_of(END)))
+    found = ids(reader(tmp_path, "orders/day={day}/*.parquet", optional=True).read(DAYS))
+    assert [len(rows) for rows in found.values()] == [2, 0, 0, 0, 0, 0, 3]
+
+
 def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
     write(tmp_path, f"{END}.csv", csv_of(rows_of(END)))
     with pytest.raises(SourceBroken, match="source f, day 2026-02-26: no file .*2026-02-26.csv; ask the owner"):
