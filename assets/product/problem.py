@@ -117,8 +117,8 @@ class Files:
 class LakeTable:
     """Rows of a Delta table of others, in a folder or under an `s3://` prefix; its log says which files hold a day.
 
-    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each a
-    revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
+    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each
+    a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
     (`day={day}/*.parquet`).
 
     Attributes:
@@ -164,6 +164,10 @@ class HttpEndpoint:
     """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
 
     A secret in LOOPLINE_CONNECTION_<NAME>_TOKEN is sent as a bearer token. A `Link` header with rel="next" is followed.
+    A server that is busy is asked again, not before its `Retry-After`. If its answers have ETags, the last three days
+    are asked for again, and read again if they have changed. An API that tells what was changed between two times is
+    asked with `day_parameter` and `until_parameter`; each change is then a revision (`corrections: true` in the
+    contract).
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -174,6 +178,11 @@ class HttpEndpoint:
         next_field: The field of the answer with the address or the cursor of the next page.
         cursor_parameter: The parameter that takes a cursor.
         key_header: The header that takes the secret, where it is not a bearer token (`X-Api-Key`).
+        until_parameter: The parameter that names the end of a window; `day_parameter` then names its start, both as
+            `2026-03-01T00:00:00Z`.
+        page_size: Rows to ask for at a time, from an API that has pages by offset: until a page has none.
+        limit_parameter, offset_parameter: The parameters that take the size of a page, and the rows before it.
+        most_a_second: How many requests the API takes in a second.
     """
 
     name: str
@@ -184,6 +193,21 @@ class HttpEndpoint:
     next_field: str = field(default="", kw_only=True)
     cursor_parameter: str = field(default="cursor", kw_only=True)
     key_header: str = field(default="", kw_only=True)
+    until_parameter: str = field(default="", kw_only=True)
+    page_size: int | None = field(default=None, kw_only=True)
+    limit_parameter: str = field(default="limit", kw_only=True)
+    offset_parameter: str = field(default="offset", kw_only=True)
+    most_a_second: float | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        where = f"source {self.name}"
+        if self.page_size is not None and (self.page_size < 1 or self.next_field):
+            raise ProductError(
+                f"{where}: page_size is {self.page_size}; write at least 1, and no next_field=: pages are found either "
+                f"by offset or by what an answer says"
+            )
+        if self.most_a_second is not None and self.most_a_second <= 0:
+            raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
 
 
 @dataclass(frozen=True)

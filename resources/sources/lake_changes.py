@@ -106,8 +106,8 @@ class LakeChangesReader(Closing):
         schema = pa.schema(table.schema().to_arrow())
         if self._wanted.day_column in schema.names:
             raise SourceBroken(
-                f"{self._where(day)}: {self._address} has a column '{self._wanted.day_column}' of its own; name another "
-                f"one with day_column=, which the time of the commit is written to"
+                f"{self._where(day)}: {self._address} has a column '{self._wanted.day_column}' of its own; name "
+                f"another with day_column=, to which the time of the commit is written"
             )
         rows = self._feed(table, day, commits) if commits else schema.empty_table()
         if commits:

@@ -83,7 +83,8 @@ def told(where: str, address: str) -> Iterator[None]:
         raise SourceBroken(f"{where}: {address} cannot be read ({_first_line(error)}); ask its owner") from error
     except (pa.ArrowException, OSError) as error:
         if is_out_of_reach(error):
-            raise SourceUnavailable(f"{where}: {address} does not answer ({_first_line(error)}); run it again") from error
+            why = _first_line(error)
+            raise SourceUnavailable(f"{where}: {address} does not answer ({why}); run it again") from error
         # Without the error's text: it may quote a value.
         raise SourceBroken(f"{where}: {address} has a data file that is damaged; ask its owner") from error
 

@@ -64,7 +64,7 @@ def with_offsets(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
 
 
 def table_with_offsets(table: pa.Table, names: Iterable[str], zone: str) -> pa.Table:
-    """A table of text with the times of some columns as `with_offsets` writes them; columns that it lacks do not count."""
+    """A table of text with the times of some columns as `with_offsets` writes them; it may lack some of these."""
     if zone == "UTC":
         return table
     for name in dict.fromkeys(names):

@@ -186,7 +186,7 @@ def test_a_table_without_a_feed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceBroken, match="keeps no change feed for the commits of this day"):
         feed(tmp_path, DAYS[:1])
     wanted = LakeRows("f", day_column="at")
-    with pytest.raises(SourceBroken, match="has a column 'at' of its own; name another one with day_column="):
+    with pytest.raises(SourceBroken, match="has a column 'at' of its own; name another with day_column="):
         list(LakeChangesReader(str(tmp_path), wanted, ignore_deletions=False).read(DAYS[:1]))
 
 
