@@ -25,6 +25,7 @@ from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
 from resources.lake.origins import read_from
+from resources.sources.avro_messages import AvroMessages
 from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm
@@ -123,10 +124,17 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
         case StreamTopic():
             return systems.stream(
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
-                connection=source.connection,
+                connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
         case _:
             assert_never(source)
+
+
+def avro_of(product: Product, source: StreamTopic) -> AvroMessages | None:
+    """How the messages of a stream are decoded; `None` for JSON."""
+    if not source.avro:
+        return None
+    return AvroMessages(source.name, product.contracts.parent / source.avro, has_schema_id=source.has_schema_id)
 
 
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:

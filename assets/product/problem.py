@@ -212,19 +212,30 @@ class HttpEndpoint:
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
+    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
 
     Attributes:
         name: The name of the source, and of its contract.
         topic: The Kafka topic, or the file `<topic>.jsonl` of a tailed folder.
         arrival_field: The field with the time of arrival, in a tailed file; Kafka has a time of its own.
-        connection: The name of the stream's connection; `stream` is the environment's own.
+        connection: The name of the stream's connection; `stream` is the environment's own. The address of a broker is
+            `kafka://USER@HOST:PORT?tls=true&mechanism=SCRAM-SHA-512` (also `ca=`, `certificate=`, `key=`, each a
+            file); LOOPLINE_CONNECTION_<NAME>_TOKEN has the user's secret.
+        avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
+            by default they are JSON. A message that is not of it is quarantined.
+        has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
     """
 
     name: str
     topic: str
     arrival_field: str = "known_at"
     connection: str = "stream"
+    avro: str = field(default="", kw_only=True)
+    has_schema_id: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.has_schema_id and not self.avro:
+            raise ProductError(f"source {self.name}: has_schema_id= is for Avro messages; name their schema with avro=")
 
 
 Source = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
