@@ -21,8 +21,9 @@ from assets.product.policies import (
     WhenStale,
     Words,
 )
-from assets.product.problem import DatabaseTable, Files, HttpEndpoint, Label, LakeTable, Source, Spine, StreamTopic
+from assets.product.problem import Label, Spine
 from assets.product.product import Impact, Product
+from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
 
 __all__ = [

@@ -24,7 +24,8 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
 )
-from assets.product.problem import Label, Source, Spine
+from assets.product.problem import Label, Spine
+from assets.product.sources import Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -210,11 +211,17 @@ class Product:
             ProductError: A feature would count several revisions of a record, or expects revisions that the contract
                 quarantines; or the source of the spine or the label has corrections, though its rows are read once.
         """
-        for role, source in (("spine", self.spine.source), ("label", self.label.source)):
-            if self.contract(source).corrections:
+        for role, read_once in (("spine", self.spine.source), ("label", self.label.source)):
+            if self.contract(read_once).corrections:
                 raise ProductError(
-                    f"product {self.name}: the {role}'s source '{source}' has corrections in its contract; a {role} "
+                    f"product {self.name}: the {role}'s source '{read_once}' has corrections in its contract; a {role} "
                     "row is read once; send the corrections as a separate source"
+                )
+        for source in self.sources:
+            if row_meaning(source) != "events" and not self.contract(source.name).corrections:
+                raise ProductError(
+                    f"product {self.name}: the rows of source '{source.name}' are revisions of its records; write "
+                    f"corrections: true in contracts/{self.contract(source.name).file}"
                 )
         for feature in self.features.history:
             contract = self.contract(feature.source)

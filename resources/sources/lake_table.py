@@ -23,9 +23,8 @@ from deltalake import DeltaTable
 from resources.naming import days_between
 from resources.sources.lake_opening import LakeRows, in_one_order, opened, scanned, text_rows, told
 from resources.sources.readers import Closing, DayRows, SourceBroken, table_digest
-from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, as_text, days, moments
+from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, with_known
 
-EVENT_TIME, KNOWN_AT = "event_time", "known_at"
 _ONE = timedelta(days=1)
 
 
@@ -131,26 +130,18 @@ class LakeTableReader(Closing):
         chosen = None if wanted.first_day in asked else self._within(table, asked)
         parts: dict[date, list[pa.Table]] = {day: [] for day in asked}
         empty = text_rows(pa.schema(table.schema().to_arrow()).empty_table(), wanted)
-        empty = self._with_times(empty)[0]
+        empty, _ = self._known(empty)
         for batch in scanned(self._address, table, {file.path for file in files}, chosen):
-            rows, known = self._with_times(text_rows(batch, wanted))
+            rows, known = self._known(text_rows(batch, wanted))
             numbers = pc.fill_null(days(known), pa.scalar(wanted.first_day, pa.date32()))
             for day in pc.unique(numbers).to_pylist():
                 if day in parts:
                     parts[day].append(rows.filter(pc.equal(numbers, pa.scalar(day, pa.date32()))))
         return {day: pa.concat_tables([empty, *of_day]) for day, of_day in parts.items()}
 
-    def _with_times(self, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
-        """The rows with the times that `known_after` adds, and when each became known."""
-        texts = rows[self._wanted.day_column]
-        happened = moments(texts, self._wanted.zone)
-        if self._wanted.known_after is None:
-            return rows, happened
-        known = pc.add(happened, pa.scalar(self._wanted.known_after, pa.duration("us")))
-        for name, text in ((EVENT_TIME, texts), (KNOWN_AT, pc.coalesce(as_text(known), texts))):
-            if name not in rows.column_names:
-                rows = rows.append_column(name, text)
-        return rows, known
+    def _known(self, rows: pa.Table) -> tuple[pa.Table, pa.ChunkedArray]:
+        wanted = self._wanted
+        return with_known(rows, wanted.day_column, wanted.known_after, wanted.zone)
 
     def _within(self, table: DeltaTable, asked: Sequence[date]) -> ds.Expression | None:
         """The condition by which row groups are left out that have no row of the days; none for a text."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment, token_of, token_variable
 from resources.sources.avro_messages import AvroMessages
-from resources.sources.database import DatabaseReader, DatabaseRows
+from resources.sources.database import DatabaseReader
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
