@@ -25,6 +25,7 @@ from assets.product.problem import Label, Spine
 from assets.product.product import Impact, Product
 from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
+from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
     "Column",
@@ -34,6 +35,7 @@ __all__ = [
     "ContractError",
     "DatabaseTable",
     "DecisionPolicy",
+    "DeliveryCalendar",
     "Direction",
     "Files",
     "Freshness",

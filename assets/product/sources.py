@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
+from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 from resources.sources.files.form import FileForm, FileFormat
 
 RowMeaning = Literal["events", "revisions", "snapshots"]
@@ -39,6 +40,7 @@ class DatabaseTable:
             time of the snapshot in `day_column`: a day then has the records that are new or changed. Both need
             `corrections: true` in the contract.
         overlap_days: How many of the last days are asked for again, for rows that were committed late.
+        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
     name: str
@@ -50,6 +52,7 @@ class DatabaseTable:
     known_after: timedelta | None = field(default=None, kw_only=True)
     rows: RowMeaning = field(default="events", kw_only=True)
     overlap_days: int = field(default=3, kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         if bool(self.table) == bool(self.query):
@@ -92,6 +95,7 @@ class Files:
         sheet: The sheet of an Excel workbook; it may be left out where there is one.
         rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
             new or changed, each a revision (`corrections: true` in the contract).
+        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Files:
     settled: timedelta | None = field(default=None, kw_only=True)
     sheet: str = field(default="", kw_only=True)
     rows: Literal["events", "snapshots"] = field(default="events", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.rows not in ("events", "snapshots"):
@@ -136,7 +141,7 @@ class Files:
         return FileForm(
             self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
             self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
-            self.sheet,
+            self.sheet, self.calendar,
         )  # fmt: skip
 
 
@@ -160,6 +165,7 @@ class LakeTable:
         changes: Whether the change feed is read.
         ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
     name: str
@@ -171,6 +177,7 @@ class LakeTable:
     changes: bool = field(default=False, kw_only=True)
     ignore_deletions: bool = field(default=False, kw_only=True)
     zone: str = field(default="UTC", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         where = f"source {self.name}"
@@ -210,6 +217,7 @@ class HttpEndpoint:
         page_size: Rows to ask for at a time, from an API that has pages by offset: until a page has none.
         limit_parameter, offset_parameter: The parameters that take the size of a page, and the rows before it.
         most_a_second: How many requests the API takes in a second.
+        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
     name: str
@@ -225,6 +233,7 @@ class HttpEndpoint:
     limit_parameter: str = field(default="limit", kw_only=True)
     offset_parameter: str = field(default="offset", kw_only=True)
     most_a_second: float | None = field(default=None, kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         where = f"source {self.name}"
@@ -251,6 +260,7 @@ class StreamTopic:
         avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
             by default they are JSON. A message that is not of it is quarantined.
         has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
+        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
     name: str
@@ -259,6 +269,7 @@ class StreamTopic:
     connection: str = "stream"
     avro: str = field(default="", kw_only=True)
     has_schema_id: bool = field(default=False, kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.has_schema_id and not self.avro:

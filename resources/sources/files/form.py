@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from resources.errors import LooplineError
 from resources.naming import checked_zone
+from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 FileFormat = Literal["csv", "jsonl", "parquet", "excel"]
 Compression = Literal["gzip", "zstd", "bz2"]
@@ -55,6 +56,7 @@ class FileForm:
     columns: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     sheet: str = ""
+    calendar: DeliveryCalendar = EVERY_DAY
 
     def __post_init__(self) -> None:
         where = f"source {self.source}: pattern '{self.pattern}'"
