@@ -23,7 +23,9 @@ def new(
     samples: Annotated[
         list[str],
         typer.Option(
-            "--from", metavar="[NAME=]SAMPLE", help="A file, a folder or a pattern; first the rows to decide."
+            "--from",
+            metavar="[NAME=]SAMPLE",
+            help="A file, folder or pattern, or table:CONNECTION/TABLE; first the rows to decide.",
         ),
     ],
     row_id: Annotated[str, typer.Option(help="The column that identifies a row.")] = "",

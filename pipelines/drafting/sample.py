@@ -1,7 +1,8 @@
 """A sample of a source: where its rows are, and what they look like.
 
-Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, the rows of
-the sample as text. Does not belong here: reading files (`resources.sources`), roles and features.
+Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, a table of
+a database, the rows of the sample as text. Does not belong here: reading files (`resources.sources`), roles and
+features.
 """
 
 import re
@@ -16,9 +17,12 @@ import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
+from resources.naming import is_name
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
+from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
 """A sample has at most so many rows, of its first and its last files."""
@@ -31,23 +35,48 @@ class SampleUnreadable(LooplineError):
 
 
 @dataclass(frozen=True)
+class FilesPlace:
+    """Files of a folder.
+
+    Attributes:
+        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
+        form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
+    """
+
+    folder: Path
+    pattern: str
+    form: FileForm
+
+
+@dataclass(frozen=True)
+class TablePlace:
+    """A table of a database, at a connection of the environment."""
+
+    connection: str
+    table: str
+    zone: str
+
+
+Place = FilesPlace | TablePlace
+
+
+@dataclass(frozen=True)
 class Sample:
-    """Rows of a source, and how its files are named.
+    """Rows of a source, and where they are.
 
     Attributes:
         name: The proposed name of the source.
-        folder: The folder of its files.
-        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
-        form: How its files are read: the line of the header, the delimiter, the sheet, the zone of times without an
-            offset.
         table: Its rows, all columns as text.
     """
 
     name: str
-    folder: Path
-    pattern: str
-    form: FileForm
+    place: Place
     table: pa.Table = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """Where its rows are, in a word: the pattern of its files, or its table."""
+        return self.place.pattern if isinstance(self.place, FilesPlace) else self.place.table
 
     @property
     def rows(self) -> int:
@@ -68,6 +97,27 @@ class Sample:
     def last_row(self) -> dict[str, str | None]:
         """Its last row, by the names of the sample."""
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
+
+
+def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str = "UTC") -> Sample:
+    """Reads a sample from a table of a database.
+
+    Args:
+        place: `CONNECTION/TABLE`.
+        name: The name of the source; otherwise that of the table.
+
+    Raises:
+        SampleUnreadable: The place is not of this form, or the table has no rows.
+        UnknownConnection, SourceError: The connection has no address; the table cannot be read.
+    """
+    connection, _, table = place.partition("/")
+    if not table or not is_name(connection):
+        raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
+    name = name or _source_name(table.rpartition(".")[2], connection)
+    rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
+    if not rows.num_rows:
+        raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
+    return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
 
 
 def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:
@@ -100,9 +150,7 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
         raise SampleUnreadable(f"{place} has no rows; give a file with some, so that columns can be proposed")
     return Sample(
         name=name or _source_name(pattern, files[0].parent.resolve().name),
-        folder=files[0].parent.resolve(),
-        pattern=pattern,
-        form=form,
+        place=FilesPlace(files[0].parent.resolve(), pattern, form),
         table=table.combine_chunks(),
     )
 

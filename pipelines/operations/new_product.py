@@ -14,13 +14,17 @@ from tempfile import TemporaryDirectory
 from pipelines.drafting.draft import Draft, draft_product
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
-from pipelines.drafting.sample import Sample, read_sample
+from pipelines.drafting.sample import Sample, read_sample, read_table
 from pipelines.products import PRODUCTS, load_product, product_names
 from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock
 from resources.durable_files import replace_file
+from resources.environments import load_environment
 from resources.errors import LooplineError
 from resources.naming import checked_name, is_name
+from resources.sources.systems import SourceSystems
+
+_TABLE = "table:"
 
 
 class ProductExists(LooplineError):
@@ -53,12 +57,13 @@ def new_product(
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
     Args:
-        places: Files, folders or patterns, as `NAME=PLACE` with the name of the source; the first is the table of the
-            rows to decide.
+        places: Files, folders, patterns or `table:CONNECTION/TABLE`, as `NAME=PLACE` with the name of the source; the
+            first has the rows to decide.
         sheet: The sheet of Excel workbooks with several.
 
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
+        UnknownConnection, SourceError: A table of a database has no address, or cannot be read.
         SampleUnreadable, RoleUnclear: The samples do not say enough; the message names the option.
         BrokenProduct, ProductError, FeatureError, ContractError: The draft cannot be loaded; nothing of it stays.
     """
@@ -89,6 +94,9 @@ def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
     name, _, place = text.partition("=")
     if not is_name(name) or not place:
         name, place = "", text
+    if place.startswith(_TABLE):
+        systems = SourceSystems(load_environment())
+        return read_table(place.removeprefix(_TABLE), systems, name=name, zone=zone)
     return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet)
 
 

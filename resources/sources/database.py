@@ -52,11 +52,24 @@ class DatabaseReader(Closing):
             SourceBroken: It has no such table or column, refuses, returns rows of other days, or holds a value that
                 cannot be read.
         """
-        with self._told(days[0]), _engine(self._url) as engine, engine.connect() as connection:
+        with self._told(self._asked(days[0])), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
             names, rows = self._rows(connection, relation, days)
         yield from self._parted(days, rows, names)
+
+    def sample(self, most: int) -> pa.Table:
+        """Some rows of any days, all columns as text, whether or not there is a day column.
+
+        Raises:
+            SourceUnavailable, SourceBroken: As `read`.
+        """
+        where = f"source {self._wanted.source}"
+        with self._told(where), _engine(self._url) as engine, engine.connect() as connection:
+            _speak_utc(connection)
+            relation = self._relation(connection)
+            chosen = sa.select(*(printed(connection, column, is_day=False) for column in relation.c)).limit(most)
+            return text_table([column.name for column in relation.c], self._texts(connection, chosen, where))
 
     def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
         """See `Reader.changed`. Asks for the first day, which has the rows without a time, and for the last days.
@@ -91,15 +104,15 @@ class DatabaseReader(Closing):
         choice = choice_of(connection, column, asked, self._wanted)
         chosen = sa.select(*(printed(connection, c, is_day=c is column) for c in relation.c))
         keys = list(relation.primary_key.columns) if isinstance(relation, sa.Table) else []
-        found = self._texts(connection, chosen.where(choice.within).order_by(column, *keys), asked[0])
+        found = self._texts(connection, chosen.where(choice.within).order_by(column, *keys), self._asked(asked[0]))
         names = [c.name for c in relation.c]
         self._check_days(asked, found, names.index(self._wanted.day_column), choice.window)
-        found += self._texts(connection, chosen.where(choice.odd).order_by(*keys), asked[0])
+        found += self._texts(connection, chosen.where(choice.odd).order_by(*keys), self._asked(asked[0]))
         if not keys:  # the order of rows without a key is the database's: a rerun must not differ
             found.sort(key=lambda row: [(value is not None, value or "") for value in row])
         return names, found
 
-    def _texts(self, connection: sa.Connection, query: sa.Select[Any], day: date) -> list[_Row]:
+    def _texts(self, connection: sa.Connection, query: sa.Select[Any], where: str) -> list[_Row]:
         """The rows as text. An error here may quote a value, and the value may be personal: it is not passed on."""
         try:
             return [tuple(map(as_text, row)) for row in connection.execute(query)]
@@ -111,8 +124,8 @@ class DatabaseReader(Closing):
             kind = type(error).__name__
         # Outside of the handlers: a traceback would show their errors too.
         raise SourceBroken(
-            f"{self._where(day)} holds a value that cannot be read ({kind}; its text is withheld, since it may quote "
-            f"personal data); ask the owner of the database to fix it, then run the day again"
+            f"{where}: {self._wanted.label} holds a value that cannot be read ({kind}; its text is withheld, since it "
+            f"may quote personal data); ask the owner of the database to fix it, then run the day again"
         )
 
     def _check_days(self, asked: Sequence[date], rows: list[_Row], at: int, window: tuple[date, date]) -> None:
@@ -147,9 +160,9 @@ class DatabaseReader(Closing):
             yield DayRows(day, table, origin=origin)
 
     @contextmanager
-    def _told(self, day: date) -> Iterator[None]:
+    def _told(self, where: str) -> Iterator[None]:
         """Turns a refusal of the database into the error that says what to do."""
-        where, label = f"source {self._wanted.source}, day {day}", self._wanted.label
+        label = self._wanted.label
         try:
             yield
         except sa.exc.NoSuchTableError as error:
@@ -179,7 +192,10 @@ class DatabaseReader(Closing):
             ) from error
 
     def _where(self, day: date) -> str:
-        return f"source {self._wanted.source}, day {day}: {self._wanted.label}"
+        return f"{self._asked(day)}: {self._wanted.label}"
+
+    def _asked(self, day: date) -> str:
+        return f"source {self._wanted.source}, day {day}"
 
 
 def _speak_utc(connection: sa.Connection) -> None:

@@ -50,7 +50,7 @@ class SourceSystems:
         """
         return self._environment.address_of(connection, self._declared)
 
-    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> Reader:
+    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> DatabaseReader:
         """Rows of a table, or of a query, of a database."""
         return DatabaseReader(self.address(connection), wanted)
 
