@@ -134,6 +134,7 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, source.path, source.day_parameter, source.rows_field, source.next_field,
                 source.cursor_parameter, source.key_header, source.until_parameter, source.page_size,
                 source.limit_parameter, source.offset_parameter, source.most_a_second,
+                source.day_column, source.known_after, source.zone, _times(product, source),
             )  # fmt: skip
             return systems.http(form, connection=source.connection)
         case StreamTopic():

@@ -14,8 +14,7 @@ from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 from resources.sources.files.form import FileForm, FileFormat
 
 RowMeaning = Literal["events", "revisions", "snapshots"]
-"""What a row of a source is: an event; the state of a record that may be updated in place, at a later time in the day
-column; a part of a snapshot of all records, of which a day has one."""
+"""A row is an event; a state of a record that is updated in place; a part of a copy of all records, one a day."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class DatabaseTable:
         query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
             known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        known_after: How long after that time a row becomes known, where no column says so. The source then has the
-            columns `event_time` and `known_at`, unless the table has columns of these names.
+        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
         rows: `events`; `revisions` where rows are updated in place and `day_column` says when: a state that was read
             is kept, although the table no longer has it; `snapshots` where each day has all records once more, with the
             time of the snapshot in `day_column`: a day then has the records that are new or changed. Both need
@@ -84,7 +82,7 @@ class Files:
         format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
-            columns `event_time` and `known_at`, unless the files have columns of these names.
+            columns `event_time` and `known_at`, unless it has columns of these names already.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
         header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
@@ -159,8 +157,7 @@ class LakeTable:
         day_column: Column with the time at which a row became known, or of its event with `known_after`. With
             `changes=True` the column to which the time of the commit is written.
         connection: The name of the connection, whose address is a folder or a prefix.
-        known_after: How long after that time a row becomes known, where no column says so. The source then has the
-            columns `event_time` and `known_at`, unless the table has columns of these names.
+        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
         version: The version that is read; by default the newest.
         changes: Whether the change feed is read.
         ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
@@ -217,6 +214,9 @@ class HttpEndpoint:
         page_size: Rows to ask for at a time, from an API that has pages by offset: until a page has none.
         limit_parameter, offset_parameter: The parameters that take the size of a page, and the rows before it.
         most_a_second: How many requests the API takes in a second.
+        day_column: Column with the time of a row, where it says of which day the row is: rows of another are refused.
+        known_after: How many days after that time a row becomes known, where no column says so; see `Files`.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
         calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
     """
 
@@ -233,6 +233,9 @@ class HttpEndpoint:
     limit_parameter: str = field(default="limit", kw_only=True)
     offset_parameter: str = field(default="offset", kw_only=True)
     most_a_second: float | None = field(default=None, kw_only=True)
+    day_column: str = field(default="", kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
     calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -241,6 +244,13 @@ class HttpEndpoint:
             raise ProductError(
                 f"{where}: page_size is {self.page_size}; write at least 1, and no next_field=: pages are found either "
                 f"by offset or by what an answer says"
+            )
+        checked_zone(self.zone, where)
+        if self.known_after is not None and (
+            not self.day_column or self.known_after < timedelta(0) or self.known_after % timedelta(days=1)
+        ):
+            raise ProductError(
+                f"{where}: known_after is {self.known_after}; write whole days, and day_column=, from which they count"
             )
         if self.most_a_second is not None and self.most_a_second <= 0:
             raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")

@@ -25,7 +25,7 @@ def new(
         typer.Option(
             "--from",
             metavar="[NAME=]SAMPLE",
-            help="A file, folder or pattern, or table:CONNECTION/TABLE; first the rows to decide.",
+            help="A file, folder or pattern, table:CONNECTION/TABLE, or a URL; first the rows to decide.",
         ),
     ],
     row_id: Annotated[str, typer.Option(help="The column that identifies a row.")] = "",

@@ -57,7 +57,29 @@ class TablePlace:
     zone: str
 
 
-Place = FilesPlace | TablePlace
+@dataclass(frozen=True)
+class ApiPlace:
+    """An HTTP API that answers with the rows of a day.
+
+    Attributes:
+        path: The path below the address, with the parameters that every question has.
+        rows_field, next_field: The fields of an answer with the rows, and with the next page; empty without one.
+    """
+
+    address: str
+    connection: str
+    path: str
+    day_parameter: str
+    zone: str
+    rows_field: str = ""
+    next_field: str = ""
+
+    def with_fields(self, rows_field: str, next_field: str) -> "ApiPlace":
+        """The same, with the fields of its answers."""
+        return replace(self, rows_field=rows_field, next_field=next_field)
+
+
+Place = FilesPlace | TablePlace | ApiPlace
 
 
 @dataclass(frozen=True)
@@ -75,8 +97,14 @@ class Sample:
 
     @property
     def shown(self) -> str:
-        """Where its rows are, in a word: the pattern of its files, or its table."""
-        return self.place.pattern if isinstance(self.place, FilesPlace) else self.place.table
+        """Where its rows are, in a word: the pattern of its files, its table, or its path."""
+        match self.place:
+            case FilesPlace():
+                return self.place.pattern
+            case TablePlace():
+                return self.place.table
+            case ApiPlace():
+                return self.place.path
 
     @property
     def rows(self) -> int:
@@ -113,7 +141,7 @@ def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str 
     connection, _, table = place.partition("/")
     if not table or not is_name(connection):
         raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
-    name = name or _source_name(table.rpartition(".")[2], connection)
+    name = name or source_name(table.rpartition(".")[2], connection)
     rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
     if not rows.num_rows:
         raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
@@ -149,7 +177,7 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     if not table.num_rows:
         raise SampleUnreadable(f"{place} has no rows; give a file with some, so that columns can be proposed")
     return Sample(
-        name=name or _source_name(pattern, files[0].parent.resolve().name),
+        name=name or source_name(pattern, files[0].parent.resolve().name),
         place=FilesPlace(files[0].parent.resolve(), pattern, form),
         table=table.combine_chunks(),
     )
@@ -181,8 +209,8 @@ def _pattern(names: Sequence[str]) -> str:
     return f"*{Path(names[0]).suffix}"
 
 
-def _source_name(pattern: str, folder: str) -> str:
-    """A name from the file's, without dates; from the folder's where nothing is left."""
+def source_name(pattern: str, folder: str) -> str:
+    """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
         words = re.sub(r"\{(day|month)\}|\*|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")

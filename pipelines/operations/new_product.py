@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.drafting.api_sample import read_api
 from pipelines.drafting.draft import Draft, draft_product
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
@@ -57,8 +58,8 @@ def new_product(
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
     Args:
-        places: Files, folders, patterns or `table:CONNECTION/TABLE`, as `NAME=PLACE` with the name of the source; the
-            first has the rows to decide.
+        places: Files, folders, patterns, `table:CONNECTION/TABLE` or the address of an API, as `NAME=PLACE` with the
+            name of the source; the first has the rows to decide.
         sheet: The sheet of Excel workbooks with several.
 
     Raises:
@@ -97,6 +98,9 @@ def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
     if place.startswith(_TABLE):
         systems = SourceSystems(load_environment())
         return read_table(place.removeprefix(_TABLE), systems, name=name, zone=zone)
+    if place.startswith(("http://", "https://")):
+        yesterday = (WallClock().now() - timedelta(days=1)).date()
+        return read_api(place, yesterday, name=name, zone=zone)
     return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet)
 
 

@@ -49,6 +49,8 @@ class _Api(BaseHTTPRequestHandler):
             self._send(200, {"data": rows, "meta": 1, "after": "" if last else str(page + 1)})
         elif name == "offset":  # gives three rows at most, whatever is asked for
             self._send(200, ROWS[int(query["skip"]) :][: min(int(query["size"]), 3)])
+        elif name == "dated":
+            self._send(200, [{"at": server.at[query["day"]]}, {"at": "never"}])
         elif name == "deaf":
             self._send(200, ROWS[:2])
         elif name == "tagged":
@@ -85,7 +87,7 @@ class _Api(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Api)
     server.asked, server.busy, server.status, server.retry_after = [], 0, 503, ""
-    server.edition, server.spared = 1, 0
+    server.edition, server.spared, server.at = 1, 0, {"2026-01-02": "2026-01-02T09:00:00"}
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_port}/v1"
@@ -218,3 +220,28 @@ def test_a_password_in_the_address_is_not_told(server: Any) -> None:
     ):
         list(reader.read([DAY]))
     assert "hunter2" not in str(told.value)
+
+
+def test_rows_say_of_which_day_they_are_and_are_known_later(server: Any) -> None:
+    """The API is asked for the day of the events; a row of another day is refused and not moved."""
+    server.at = {"2026-01-02": "2026-01-02T09:00:00"}
+    form = ApiForm("h", "/dated", day_column="at", known_after=timedelta(days=7), zone="Europe/Berlin")
+    with HttpReader(server.url, form) as reader:
+        (found,) = reader.read([DAY + timedelta(days=7)])
+        assert server.asked[-1].endswith("day=2026-01-02")
+        assert found.rows.to_pylist() == [
+            {
+                "at": "2026-01-02T08:00:00.000000Z",
+                "event_time": "2026-01-02T08:00:00.000000Z",
+                "known_at": "2026-01-09T08:00:00.000000Z",
+            },
+            {"at": "never", "event_time": "never", "known_at": "never"},
+        ]
+        server.at = {"2026-01-02": "2026-01-03T09:00:00"}
+        with pytest.raises(SourceBroken, match="a row of 2026-01-03, and was asked for 2026-01-02; check"):
+            list(reader.read([DAY + timedelta(days=7)]))
+    with (
+        HttpReader(server.url, ApiForm("h", "/dated", day_column="when")) as reader,
+        pytest.raises(SourceBroken, match="without 'when', which day_column names"),
+    ):
+        list(reader.read([DAY]))

