@@ -38,7 +38,7 @@ class DatabaseTable:
             time of the snapshot in `day_column`: a day then has the records that are new or changed. Both need
             `corrections: true` in the contract.
         overlap_days: How many of the last days are asked for again, for rows that were committed late.
-        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Files:
     which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
     and their labels, which become known later.
 
-    Without `day_column` and without `{day}` the rows have no time: all belong to the product's first day.
+    Without either, the rows have no time: all belong to the product's first day.
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -93,7 +93,7 @@ class Files:
         sheet: The sheet of an Excel workbook; it may be left out where there is one.
         rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
             new or changed, each a revision (`corrections: true` in the contract).
-        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -162,7 +162,7 @@ class LakeTable:
         changes: Whether the change feed is read.
         ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -196,9 +196,8 @@ class HttpEndpoint:
 
     A secret in LOOPLINE_CONNECTION_<NAME>_TOKEN is sent as a bearer token. A `Link` header with rel="next" is followed.
     A server that is busy is asked again, not before its `Retry-After`. If its answers have ETags, the last three days
-    are asked for again, and read again if they have changed. An API that tells what was changed between two times is
-    asked with `day_parameter` and `until_parameter`; each change is then a revision (`corrections: true` in the
-    contract).
+    are asked for again, and read again if they have changed. An API that tells what changed between two times is asked
+    with `day_parameter` and `until_parameter`; each change is then a revision, as a contract with corrections has it.
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -217,7 +216,7 @@ class HttpEndpoint:
         day_column: Column with the time of a row, where it says of which day the row is: rows of another are refused.
         known_after: How many days after that time a row becomes known, where no column says so; see `Files`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -270,7 +269,7 @@ class StreamTopic:
         avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
             by default they are JSON. A message that is not of it is quarantined.
         has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
-        calendar: The days on which nothing is delivered; such a day is empty, and is not judged by how much arrived.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
