@@ -4,13 +4,15 @@ Belongs here: reading a source through its reader, writing the raw table, metada
 to columns (`landing.py`), fetching them (`resources.sources`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets.ingestion.landing import SchemaChanged, as_raw
+from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.materialising import (
     TRY_AGAIN,
     Stopwatch,
@@ -20,18 +22,21 @@ from assets.materialising import (
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
 from resources.lake.origins import read_from
-from resources.sources.database import DatabaseRows
+from resources.sources.avro_messages import AvroMessages
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm
+from resources.sources.lake_opening import LakeRows
 from resources.sources.readers import Reader, SourceBroken
+from resources.sources.snapshots import SnapshotReader
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", Files: "files", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -74,6 +79,8 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         ):
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
+        if isinstance(source, DatabaseTable) and source.rows == "revisions":
+            raw_days = _with_kept(lake, table_name(product.name, name), raw_days)
         data = pa.concat_tables([day.table for day in raw_days])
         # By the origin (digest, size, offset) of a day it is known later whether its source has changed.
         origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
@@ -92,30 +99,65 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
     return raw
 
 
+def _with_kept(lake: Lake, table: str, days: Sequence[RawDay]) -> list[RawDay]:
+    """The days with the revisions that they had in the lake: the source may no longer have them."""
+    if not lake.exists(table):
+        return list(days)
+    before = lake.read(table, days=[day.day for day in days])
+    return [with_kept(day, before.filter(pc.equal(before["day"], pa.scalar(day.day, pa.date32())))) for day in days]
+
+
 def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reader:
     """The reader of a source in this environment."""
     match source:
         case DatabaseTable():
             rows = DatabaseRows(
                 source.name, source.table, source.day_column, source.query, source.zone, _times(product, source),
-                product.start,
+                product.start, source.known_after, source.overlap_days,
             )  # fmt: skip
-            return systems.database(rows, connection=source.connection)
+            reader = systems.database(rows, connection=source.connection)
+            return _revisions(product, source, reader) if source.rows == "snapshots" else reader
         case Files():
-            return files_of(product, source, systems)
+            files = files_of(product, source, systems)
+            return _revisions(product, source, files) if source.rows == "snapshots" else files
+        case LakeTable():
+            table = LakeRows(
+                source.name, source.day_column, source.known_after, source.version, source.zone,
+                _times(product, source), product.start,
+            )  # fmt: skip
+            return systems.lake_table(
+                table, path=source.table, changes=source.changes, ignore_deletions=source.ignore_deletions,
+                connection=source.connection,
+            )  # fmt: skip
         case HttpEndpoint():
             form = ApiForm(
                 source.name, source.path, source.day_parameter, source.rows_field, source.next_field,
-                source.cursor_parameter, source.key_header,
+                source.cursor_parameter, source.key_header, source.until_parameter, source.page_size,
+                source.limit_parameter, source.offset_parameter, source.most_a_second,
+                source.day_column, source.known_after, source.zone, _times(product, source),
             )  # fmt: skip
             return systems.http(form, connection=source.connection)
         case StreamTopic():
             return systems.stream(
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
-                connection=source.connection,
+                connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
         case _:
             assert_never(source)
+
+
+def avro_of(product: Product, source: StreamTopic) -> AvroMessages | None:
+    """How the messages of a stream are decoded; `None` for JSON."""
+    if not source.avro:
+        return None
+    return AvroMessages(source.name, product.contracts.parent / source.avro, has_schema_id=source.has_schema_id)
+
+
+def _revisions(product: Product, source: DatabaseTable | Files, snapshots: Reader) -> Reader:
+    """The revisions in a source's snapshots."""
+    contract = product.contract(source.name)
+    taken = {contract.at_source[contract.event_time], contract.at_source[contract.known_at], source.day_column or ""}
+    return SnapshotReader(snapshots, first_day=product.start, times=taken)
 
 
 def files_of(product: Product, source: Files, systems: SourceSystems) -> FilesReader:

@@ -5,6 +5,7 @@ belong here: judging values (`assets.validation`), fetching (`resources.sources`
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,28 @@ class RawDay:
 
     table: pa.Table
     unexpected: tuple[str, ...]
+    day: date
+
+
+def with_kept(now: RawDay, before: pa.Table) -> RawDay:
+    """A day with the rows that it had when it was read before, of a source whose rows are updated in place.
+
+    Args:
+        before: The day's rows in the raw table; those that the source no longer has come first, in their order.
+    """
+    names = [name for name in now.table.column_names if name not in (ROW_NUMBER, "day")]
+    common = [name for name in names if name in before.column_names]
+    there = set(_rows(now.table.select(common)))
+    kept = before.filter(pa.array([row not in there for row in _rows(before.select(common))], pa.bool_()))
+    kept = pa.table({name: kept[name] if name in common else pa.nulls(kept.num_rows, pa.string()) for name in names})
+    rows = pa.concat_tables([kept, now.table.select(names)])
+    numbers, days = np.arange(rows.num_rows, dtype=np.int64), pa.array([now.day] * rows.num_rows, pa.date32())
+    numbered = rows.append_column(ROW_NUMBER, pa.array(numbers)).append_column("day", days)
+    return RawDay(numbered, now.unexpected, now.day)
+
+
+def _rows(table: pa.Table) -> list[tuple[str | None, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
 def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
@@ -67,4 +90,4 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])
     columns[ROW_NUMBER] = pa.array(np.arange(rows + extra, dtype=np.int64))
     columns["day"] = pa.array([arrived.day] * (rows + extra), pa.date32())
-    return RawDay(pa.table(columns), unexpected)
+    return RawDay(pa.table(columns), unexpected, arrived.day)

@@ -23,8 +23,9 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
-from assets.product.sources import DatabaseTable, Files, HttpEndpoint, Source, StreamTopic
+from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
+from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
     "Column",
@@ -34,6 +35,7 @@ __all__ = [
     "ContractError",
     "DatabaseTable",
     "DecisionPolicy",
+    "DeliveryCalendar",
     "Direction",
     "Files",
     "Freshness",
@@ -42,6 +44,7 @@ __all__ = [
     "Impact",
     "Label",
     "LabelKind",
+    "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
     "Product",

@@ -26,7 +26,7 @@ from assets.product.policies import (
     RetrainPolicy,
 )
 from assets.product.problem import Label, Spine
-from assets.product.sources import Source
+from assets.product.sources import Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -220,6 +220,12 @@ class Product:
                 f"product {self.name}: the spine's source '{self.spine.source}' has corrections in its contract; a "
                 "spine row is read once; send the corrections as a separate source"
             )
+        for source in self.sources:
+            if row_meaning(source) != "events" and not self.contract(source.name).corrections:
+                raise ProductError(
+                    f"product {self.name}: the rows of source '{source.name}' are revisions of its records; write "
+                    f"corrections: true in contracts/{self.contract(source.name).file}"
+                )
         for feature in self.features.history:
             contract = self.contract(feature.source)
             key = contract.key[0] if contract.corrections else None

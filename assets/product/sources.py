@@ -1,15 +1,20 @@
-"""The sources of a decision problem, as frozen values.
+"""Where a product's data are read from, as frozen values.
 
-Belongs here: where data are read from. Does not belong here: the rows to decide and their label (`problem.py`),
-thresholds (`policies.py`), the product that holds them (`product.py`), reading a source (`resources.sources`).
+Belongs here: one description for each kind of source. Does not belong here: reading a source (`resources.sources`), its
+columns (`contract.py`), the rows to decide and their label (`problem.py`).
 """
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Literal, get_args
 
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
+from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 from resources.sources.files.form import FileForm, FileFormat
+
+RowMeaning = Literal["events", "revisions", "snapshots"]
+"""A row is an event; a state of a record that is updated in place; a part of a copy of all records, one a day."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,19 @@ class DatabaseTable:
     Attributes:
         name: The name of the source, and of its contract.
         table: The table, also `schema.table`.
-        day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp).
+        day_column: Column with the time at which a row became known (ISO-8601 text or a timestamp), or of its event
+            with `known_after`.
         connection: The name of the database's connection; `database` is the environment's own.
         query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
             known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
+        rows: `events`; `revisions` where rows are updated in place and `day_column` says when: a state that was read
+            is kept, although the table no longer has it; `snapshots` where each day has all records once more, with the
+            time of the snapshot in `day_column`: a day then has the records that are new or changed. Both need
+            `corrections: true` in the contract.
+        overlap_days: How many of the last days are asked for again, for rows that were committed late.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -34,39 +47,53 @@ class DatabaseTable:
     connection: str = field(default="database", kw_only=True)
     query: str = field(default="", kw_only=True)
     zone: str = field(default="UTC", kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    rows: RowMeaning = field(default="events", kw_only=True)
+    overlap_days: int = field(default=3, kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
         if bool(self.table) == bool(self.query):
             raise ProductError(f"source {self.name}: write either table= or query=, whose rows are read")
         checked_zone(self.zone, f"source {self.name}")
+        if self.rows not in get_args(RowMeaning):
+            raise ProductError(f"source {self.name}: rows is {self.rows!r}; write one of {get_args(RowMeaning)}")
+        if self.known_after is not None and self.known_after < timedelta(0):
+            raise ProductError(f"source {self.name}: known_after is {self.known_after}; nothing is known before it was")
+        if self.overlap_days < 1:
+            raise ProductError(f"source {self.name}: overlap_days is {self.overlap_days}; write at least 1")
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines or Parquet, compressed or not.
+    """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines, Parquet or Excel.
 
     With `{day}` in the pattern the rows of a file are those of that day. Otherwise a row belongs to the UTC day on
     which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
     and their labels, which become known later.
 
-    Without `day_column` and without `{day}` the rows have no time: all belong to the product's first day.
+    Without either, the rows have no time: all belong to the product's first day.
 
     Attributes:
         name: The name of the source, and of its contract.
         pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
             any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
-        format: `csv`, `jsonl` or `parquet`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
+        format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
-            columns `event_time` and `known_at`, unless the files have columns of these names.
+            columns `event_time` and `known_at`, unless it has columns of these names already.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        header_line: The line of a CSV's header, from 1; lines before it are left out.
+        header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
         optional: Whether a day, or a month, may have no file; it then has no rows.
         marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
         settled: How long files must be unchanged to count as whole.
+        sheet: The sheet of an Excel workbook; it may be left out where there is one.
+        rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
+            new or changed, each a revision (`corrections: true` in the contract).
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -82,8 +109,13 @@ class Files:
     optional: bool = field(default=False, kw_only=True)
     marker: str = field(default="", kw_only=True)
     settled: timedelta | None = field(default=None, kw_only=True)
+    sheet: str = field(default="", kw_only=True)
+    rows: Literal["events", "snapshots"] = field(default="events", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.rows not in ("events", "snapshots"):
+            raise ProductError(f"source {self.name}: rows is {self.rows!r}; write 'events' or 'snapshots'")
         self.form()
 
     @property
@@ -107,7 +139,55 @@ class Files:
         return FileForm(
             self.name, self.pattern, self.format, self.day_column, self.known_after, self.zone, self.header_line,
             self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
+            self.sheet, self.calendar,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """Rows of a Delta table of others, in a folder or under an `s3://` prefix; its log says which files hold a day.
+
+    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each
+    a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
+    (`day={day}/*.parquet`).
+
+    Attributes:
+        name: The name of the source, and of its contract.
+        table: Path of the table below the connection's address; empty where that is the table's own.
+        day_column: Column with the time at which a row became known, or of its event with `known_after`. With
+            `changes=True` the column to which the time of the commit is written.
+        connection: The name of the connection, whose address is a folder or a prefix.
+        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
+        version: The version that is read; by default the newest.
+        changes: Whether the change feed is read.
+        ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
+    """
+
+    name: str
+    table: str = ""
+    day_column: str = "known_at"
+    connection: str = field(kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    version: int | None = field(default=None, kw_only=True)
+    changes: bool = field(default=False, kw_only=True)
+    ignore_deletions: bool = field(default=False, kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
+
+    def __post_init__(self) -> None:
+        where = f"source {self.name}"
+        checked_zone(self.zone, where)
+        if self.table.startswith("/") or ".." in self.table.split("/"):
+            raise ProductError(f"{where}: table '{self.table}': write a path below the connection's address")
+        if self.ignore_deletions and not self.changes:
+            raise ProductError(f"{where}: ignore_deletions= is for changes=True alone; leave it out")
+        if self.known_after is not None and (self.changes or self.known_after < timedelta(0)):
+            raise ProductError(
+                f"{where}: known_after is {self.known_after}; write no negative one, and none with changes=True, whose "
+                f"rows become known with their commit"
+            )
 
 
 @dataclass(frozen=True)
@@ -115,6 +195,9 @@ class HttpEndpoint:
     """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
 
     A secret in LOOPLINE_CONNECTION_<NAME>_TOKEN is sent as a bearer token. A `Link` header with rel="next" is followed.
+    A server that is busy is asked again, not before its `Retry-After`. If its answers have ETags, the last three days
+    are asked for again, and read again if they have changed. An API that tells what changed between two times is asked
+    with `day_parameter` and `until_parameter`; each change is then a revision, as a contract with corrections has it.
 
     Attributes:
         name: The name of the source, and of its contract.
@@ -125,6 +208,15 @@ class HttpEndpoint:
         next_field: The field of the answer with the address or the cursor of the next page.
         cursor_parameter: The parameter that takes a cursor.
         key_header: The header that takes the secret, where it is not a bearer token (`X-Api-Key`).
+        until_parameter: The parameter that names the end of a window; `day_parameter` then names its start, both as
+            `2026-03-01T00:00:00Z`.
+        page_size: Rows to ask for at a time, from an API that has pages by offset: until a page has none.
+        limit_parameter, offset_parameter: The parameters that take the size of a page, and the rows before it.
+        most_a_second: How many requests the API takes in a second.
+        day_column: Column with the time of a row, where it says of which day the row is: rows of another are refused.
+        known_after: How many days after that time a row becomes known, where no column says so; see `Files`.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
@@ -135,23 +227,73 @@ class HttpEndpoint:
     next_field: str = field(default="", kw_only=True)
     cursor_parameter: str = field(default="cursor", kw_only=True)
     key_header: str = field(default="", kw_only=True)
+    until_parameter: str = field(default="", kw_only=True)
+    page_size: int | None = field(default=None, kw_only=True)
+    limit_parameter: str = field(default="limit", kw_only=True)
+    offset_parameter: str = field(default="offset", kw_only=True)
+    most_a_second: float | None = field(default=None, kw_only=True)
+    day_column: str = field(default="", kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
+
+    def __post_init__(self) -> None:
+        where = f"source {self.name}"
+        if self.page_size is not None and (self.page_size < 1 or self.next_field):
+            raise ProductError(
+                f"{where}: page_size is {self.page_size}; write at least 1, and no next_field=: pages are found either "
+                f"by offset or by what an answer says"
+            )
+        checked_zone(self.zone, where)
+        if self.known_after is not None and (
+            not self.day_column or self.known_after < timedelta(0) or self.known_after % timedelta(days=1)
+        ):
+            raise ProductError(
+                f"{where}: known_after is {self.known_after}; write whole days, and day_column=, from which they count"
+            )
+        if self.most_a_second is not None and self.most_a_second <= 0:
+            raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
 
 
 @dataclass(frozen=True)
 class StreamTopic:
-    """JSON messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
+    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
 
     Attributes:
         name: The name of the source, and of its contract.
         topic: The Kafka topic, or the file `<topic>.jsonl` of a tailed folder.
         arrival_field: The field with the time of arrival, in a tailed file; Kafka has a time of its own.
-        connection: The name of the stream's connection; `stream` is the environment's own.
+        connection: The name of the stream's connection; `stream` is the environment's own. The address of a broker is
+            `kafka://USER@HOST:PORT?tls=true&mechanism=SCRAM-SHA-512` (also `ca=`, `certificate=`, `key=`, each a
+            file); LOOPLINE_CONNECTION_<NAME>_TOKEN has the user's secret.
+        avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
+            by default they are JSON. A message that is not of it is quarantined.
+        has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
     """
 
     name: str
     topic: str
     arrival_field: str = "known_at"
     connection: str = "stream"
+    avro: str = field(default="", kw_only=True)
+    has_schema_id: bool = field(default=False, kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.has_schema_id and not self.avro:
+            raise ProductError(f"source {self.name}: has_schema_id= is for Avro messages; name their schema with avro=")
 
 
-Source = DatabaseTable | Files | HttpEndpoint | StreamTopic
+Source = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+
+
+def row_meaning(source: Source) -> RowMeaning:
+    """What a row of a source is."""
+    match source:
+        case DatabaseTable() | Files():
+            return source.rows
+        case LakeTable():
+            return "revisions" if source.changes else "events"
+        case HttpEndpoint() | StreamTopic():
+            return "events"

@@ -89,6 +89,8 @@ class Follower:
         self._consents: tuple[int, pa.Table] | None = None
         self._asked: _Asked | None = None
         self._told: frozenset[str] = frozenset()
+        self.messages_behind: int | None = None
+        """How many messages had arrived and were not read at the last step; `None` where the stream has no count."""
 
     @property
     def lag(self) -> timedelta | None:
@@ -119,6 +121,7 @@ class Follower:
         before = position.watermark if position else watermark
         self._asked = _Asked(time.monotonic(), started, before)
         batch = self._read(position, watermark)
+        self.messages_behind = batch.behind
         known = max(started, before) if batch.at_end else before
         if not batch.messages and position is not None and known - before < _HEARTBEAT:
             return Step()

@@ -69,7 +69,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
             version = lake.version(raw)
             surroundings = surroundings_of(contract, lake, product.name, raw, version, days)
             arrived = lake.read(raw, days=days, version=version)
-            outcome = audit(contract, arrived, days, surroundings=surroundings)
+            outcome = audit(contract, arrived, days, surroundings=surroundings, calendar=source.calendar)
         quarantine = table_name(product.name, quarantine_name(source.name))
         lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
         checks = [contract_result(contract, outcome)]

@@ -25,6 +25,7 @@ from assets.validation.entity_keys import refused_keys
 from assets.validation.expectations import ContractCannotRun, Judge
 from assets.validation.typing import typed
 from assets.validation.values import between_steps, default_dates, out_of_bounds, too_large
+from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -101,6 +102,7 @@ def audit(
     *,
     whole_days: bool = True,
     surroundings: Surroundings | None = None,
+    calendar: DeliveryCalendar = EVERY_DAY,
 ) -> Audit:
     """Runs the contract over the raw rows of the given days.
 
@@ -108,6 +110,7 @@ def audit(
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
         surroundings: What the rules on volume, freshness, distribution and references need; these rules apply only if
             it is given.
+        calendar: The days of which nothing is expected: one without rows is not held to expectations on days.
         whole_days: Whether these are all rows of the days; else expectations on several rows or on days do not apply.
 
     Raises:
@@ -125,11 +128,13 @@ def audit(
         failures.extend(Failure("reference_exists", name, rows) for name, rows in broken.items() if len(rows))
     suspect = _marked(raw.num_rows, failures)
     failures.extend(_repeated(contract, frame, suspect))
-    rows, of_days = _broken_expectations(contract, frame, suspect, days, whole_days)
+    arrived = set(pc.unique(raw["day"]).to_pylist())
+    judged = [day for day in days if day in arrived or calendar.delivers(day)]
+    rows, of_days = _broken_expectations(contract, frame, suspect, judged, whole_days)
     failures.extend(rows)
     bad = _marked(raw.num_rows, failures)
     if surroundings is not None:
-        of_days += day_failures(contract, frame.filter(pa.array(~bad)), days, surroundings)
+        of_days += day_failures(contract, frame.filter(pa.array(~bad)), judged, surroundings)
     return Audit(
         valid=_renamed(contract, frame.filter(pa.array(~bad))),
         quarantine=pa.concat_tables([_quarantine(contract, raw, failures), _quarantine_days(of_days)]),

@@ -23,7 +23,9 @@ def new(
     samples: Annotated[
         list[str],
         typer.Option(
-            "--from", metavar="[NAME=]SAMPLE", help="A file, a folder or a pattern; first the rows to decide."
+            "--from",
+            metavar="[NAME=]SAMPLE",
+            help="A file, folder or pattern, table:CONNECTION/TABLE, or a URL; first the rows to decide.",
         ),
     ],
     row_id: Annotated[str, typer.Option(help="The column that identifies a row.")] = "",
@@ -33,7 +35,8 @@ def new(
     label: Annotated[str, typer.Option(metavar="[SOURCE.]COLUMN", help="The column that says how it ended.")] = "",
     label_delay: Annotated[str, typer.Option(metavar="7d", help="How long after the decision it is final.")] = "",
     without: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column that is no feature.")] = None,
-    header_line: Annotated[int, typer.Option(help="The line of a text file with the names of the columns.")] = 1,
+    header_line: Annotated[int, typer.Option(help="The line of a CSV or a sheet with the names of the columns.")] = 1,
+    sheet: Annotated[str, typer.Option(help="The sheet of an Excel workbook with several.")] = "",
     zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
     json_: Json = False,
@@ -46,7 +49,9 @@ def new(
         row_id=row_id, entities=tuple(entity or ()), time=time, known_at=known_at, label=label,
         without=tuple(without or ()), has_time=template == "events",
     )  # fmt: skip
-    product = new_product(name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone)
+    product = new_product(
+        name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet
+    )
     render.show_new(product, console.results(json_))
     if json_:
         console.print_json(render.new_json(product))

@@ -79,7 +79,7 @@ def new_json(product: "NewProduct") -> dict[str, Any]:
         "product": draft.name,
         "folder": str(product.folder),
         "files": product.lines,
-        "sources": {source.name: source.sample.pattern for source in draft.sources},
+        "sources": {source.name: source.sample.shown for source in draft.sources},
         "guessed": list(draft.guessed),
     }
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pipelines.drafting.columns import MOST_VALUES, ColumnFacts
 from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of, times_of_events
-from pipelines.drafting.sample import Sample
+from pipelines.drafting.sample import FilesPlace, Sample
 
 _MOST_SUMMED = 3
 _WINDOWS = (1, 7, 30, 90)
@@ -165,6 +165,11 @@ def _column(sample: Sample, name: str) -> ColumnFacts:
 
 
 def _spine(sample: Sample, roles: Roles, label: ColumnFacts) -> SourceDraft:
+    if roles.time is None and not isinstance(sample.place, FilesPlace):
+        raise RoleUnclear(
+            f"--template table: {sample.shown} is read day by day, and needs a column with a time; give --time, or a "
+            f"file of its rows"
+        )
     return SourceDraft(
         name=sample.name,
         sample=sample,

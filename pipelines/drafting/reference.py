@@ -17,7 +17,17 @@ from assets.product.contract import Column, Consent, Contract
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("The product", (product.Product,)),
     ("Rows to decide and their labels", (product.Spine, product.Label)),
-    ("Sources", (product.Files, product.DatabaseTable, product.HttpEndpoint, product.StreamTopic)),
+    (
+        "Sources",
+        (
+            product.Files,
+            product.DatabaseTable,
+            product.LakeTable,
+            product.HttpEndpoint,
+            product.StreamTopic,
+            product.DeliveryCalendar,
+        ),
+    ),
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),

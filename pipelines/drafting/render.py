@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from pipelines.drafting.columns import ColumnFacts, ceiling
+from pipelines.drafting.declared import connections, declared, kind_of, period, text
 from pipelines.drafting.draft import Draft, HistoryDraft, SourceDraft, is_category
 
 _WIDE = 70
@@ -33,9 +34,9 @@ def files_of(draft: Draft) -> Mapping[str, str]:
 
 
 def _product(draft: Draft) -> str:
-    from_assets = ["DecisionPolicy", "Files", "GatePolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
-    if draft.roles.protected:
-        from_assets = sorted([*from_assets, "Protected"])
+    from_assets = ["DecisionPolicy", "GatePolicy", "Label", "ModelSpec", "Product", "Profit", "Spine", "Words"]
+    from_assets += ["Protected"] if draft.roles.protected else []
+    from_assets = sorted({*from_assets, *(kind_of(source) for source in draft.sources)})
     lines = [
         f'"""The product `{draft.name}`: decide a row of `{draft.spine.name}`.',
         "",
@@ -49,27 +50,27 @@ def _product(draft: Draft) -> str:
         f"from pipelines.{draft.name}.features import FEATURES",
         "",
         "PRODUCT = Product(",
-        f"    name={_text(draft.name)},",
-        f"    title={_text(_title(draft.name))},",
-        f"    question={_text(f'Will {draft.label.title} be 1?')},{GUESSED}",
+        f"    name={text(draft.name)},",
+        f"    title={text(_title(draft.name))},",
+        f"    question={text(f'Will {draft.label.title} be 1?')},{GUESSED}",
         '    owner="you@example.com",' + GUESSED,
         '    impact="standard",' + GUESSED,
         f"    start={_day(draft.first)},",
         *([f"    end={_day(draft.last)},"] if draft.last else []),
         '    contracts=Path(__file__).parent / "contracts",',
-        f"    connections={_connections(draft)},",
+        *([f"    connections={connections(draft)},"] if connections(draft) else []),
         "    sources=(",
-        *(f"        {_source(source)}," for source in draft.sources),
+        *(f"        {declared(source)}," for source in draft.sources),
         "    ),",
         f"    spine={_spine(draft)},",
         "    label=Label(",
-        f"        source={_text(draft.labels.name)},",
-        f"        row_id={_text(_row_id_of_labels(draft))},",
-        f"        column={_text(draft.label.name)},",
+        f"        source={text(draft.labels.name)},",
+        f"        row_id={text(_row_id_of_labels(draft))},",
+        f"        column={text(draft.label.name)},",
         "        at_least=1,",
         '        kind="outcome",  # a later value corrects the earlier one',
-        f"        delay={_time(draft.label_delay.days)},{GUESSED}",
-        f"        meaning={_text(f'{draft.label.title} is 1')},{GUESSED}",
+        f"        delay={period(draft.label_delay.days)},{GUESSED}",
+        f"        meaning={text(f'{draft.label.title} is 1')},{GUESSED}",
         "    ),",
         "    features=FEATURES,",
         f"    model={_model(draft)},",
@@ -78,7 +79,7 @@ def _product(draft: Draft) -> str:
         '        refuse="refuse",' + GUESSED,
         f"        profit=Profit(good=1.0, bad={_bad(draft)}),{GUESSED}",
         "        reasons={",
-        *(f"            {_text(name)}: {words}," for name, words in _reasons(draft)),
+        *(f"            {text(name)}: {words}," for name, words in _reasons(draft)),
         "        },",
         "    ),",
         f"    gates=GatePolicy(min_auc=0.6, max_auc=0.995, max_calibration_error=0.1, min_slice_auc=0.55),{GUESSED}",
@@ -89,37 +90,10 @@ def _product(draft: Draft) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _connections(draft: Draft) -> str:
-    folders = {_connection(source): str(source.sample.folder) for source in draft.sources}
-    return "{" + ", ".join(f"{_text(name)}: {_text(folder)}" for name, folder in folders.items()) + "}"
-
-
-def _connection(source: SourceDraft) -> str:
-    return f"{source.sample.name}_files"
-
-
-def _source(source: SourceDraft) -> str:
-    sample = source.sample
-    parts = [_text(source.name), f"pattern={_text(sample.pattern)}", f"connection={_text(_connection(source))}"]
-    if source.time is not None:
-        known = source.known_at or source.time
-        parts.append(f"day_column={_text(known.original)}")
-        if source.known_at is None:
-            parts.append(f"known_after={_time(source.known_after.days)}")
-    form = sample.form
-    if form.header_line != 1:
-        parts.append(f"header_line={form.header_line}")
-    if form.delimiter is not None:
-        parts.append(f"delimiter={_text(form.delimiter)}")
-    if form.zone != "UTC":
-        parts.append(f"zone={_text(form.zone)}")
-    return "\n".join(["Files(", *(f"            {part}," for part in parts), "        )"])
-
-
 def _spine(draft: Draft) -> str:
-    names = [_text(c.name) for c in draft.roles.protected]
+    names = [text(c.name) for c in draft.roles.protected]
     kept = f", passthrough=({', '.join(names)}{',' if len(names) == 1 else ''})" if names else ""
-    return f"Spine(source={_text(draft.spine.name)}, row_id={_text(draft.roles.row_id.name)}{kept})"
+    return f"Spine(source={text(draft.spine.name)}, row_id={text(draft.roles.row_id.name)}{kept})"
 
 
 def _row_id_of_labels(draft: Draft) -> str:
@@ -140,18 +114,18 @@ def _bad(draft: Draft) -> str:
 
 def _reasons(draft: Draft) -> Iterator[tuple[str, str]]:
     for column in draft.request:
-        yield column.name, _words(column.title) if column.is_number else _text("The value given for " + column.title)
+        yield column.name, _words(column.title) if column.is_number else text("The value given for " + column.title)
 
 
 def _words(title: str) -> str:
     title = title[0].upper() + title[1:]
-    return f"Words(high={_text(f'{title} is higher than usual')}, low={_text(f'{title} is lower than usual')})"
+    return f"Words(high={text(f'{title} is higher than usual')}, low={text(f'{title} is lower than usual')})"
 
 
 def _protected(draft: Draft) -> list[str]:
     if not draft.roles.protected:
         return []
-    entries = [f"        Protected({_text(c.name)}{_bands(c)})," for c in draft.roles.protected]
+    entries = [f"        Protected({text(c.name)}{_bands(c)})," for c in draft.roles.protected]
     return [f"    protected=({GUESSED}", *entries, "    ),"]
 
 
@@ -162,18 +136,18 @@ def _bands(column: ColumnFacts) -> str:
 
 def _example(draft: Draft) -> str:
     names = (*draft.roles.entities, *draft.request)
-    lines = [f"        {_text(c.name)}: {_value(c, draft.example[c.original])}," for c in names]
+    lines = [f"        {text(c.name)}: {_value(c, draft.example[c.original])}," for c in names]
     return "\n".join(["{", *lines, "    }"])
 
 
-def _value(column: ColumnFacts, text: object) -> str:
-    if text is None or text == "":
+def _value(column: ColumnFacts, given: object) -> str:
+    if given is None or given == "":
         return "None"
     if column.type == "boolean":
-        return str(str(text).lower() == "true")
+        return str(str(given).lower() == "true")
     if column.type == "integer":
-        return str(int(float(str(text))))
-    return repr(float(str(text))) if column.type == "number" else _text(str(text))
+        return str(int(float(str(given))))
+    return repr(float(str(given))) if column.type == "number" else text(str(given))
 
 
 # ---------------------------------------------------------------------- features.py
@@ -188,8 +162,8 @@ def _features(draft: Draft) -> str:
         variable = _variable(item)
         includes = ", includes_request=True" if item.is_spine else ""
         time = ', time="known_at"' if item.label else ""
-        record = f", record_key={_text(item.record_key)}" if item.record_key else ""
-        events.append(f"{variable} = Events({_text(item.source)}, key={_text(item.key)}{includes}{time}{record})")
+        record = f", record_key={text(item.record_key)}" if item.record_key else ""
+        events.append(f"{variable} = Events({text(item.source)}, key={text(item.key)}{includes}{time}{record})")
         history += [f"        {variable}.{call}," for call in _history_calls(item)]
     lines = [
         f'"""The features of `{draft.name}`: the columns of a request, the history of its entities.',
@@ -215,16 +189,16 @@ def _features(draft: Draft) -> str:
 def _request_feature(column: ColumnFacts, words: set[str]) -> str:
     if column.is_number:
         words.add("Number")
-        return f"Number({_text(column.name)}, description={_text(column.title.capitalize())})"
+        return f"Number({text(column.name)}, description={text(column.title.capitalize())})"
     if is_category(column):
         words.add("Category")
-        values = [_text(str(value)) for value in column.values]
+        values = [text(str(value)) for value in column.values]
         listed = f"{values[0]}," if len(values) == 1 else ", ".join(values)
         if len(listed) > _WIDE:
             listed = "".join(f"\n            {value}," for value in values) + "\n        "
-        return f"Category({_text(column.name)}, values=({listed}))"
+        return f"Category({text(column.name)}, values=({listed}))"
     words.add("LearnedCategory")
-    return f"LearnedCategory({_text(column.name)}, top=20)"
+    return f"LearnedCategory({text(column.name)}, top=20)"
 
 
 def _variable(item: HistoryDraft) -> str:
@@ -238,13 +212,13 @@ def _entity(item: HistoryDraft) -> str:
 def _history_calls(item: HistoryDraft) -> Iterator[str]:
     if item.label is not None:
         for days in item.windows:
-            yield f"share(days({days}), {item.label.name}=1, name={_text(_share(item, days))}, empty=0)"
+            yield f"share(days({days}), {item.label.name}=1, name={text(_share(item, days))}, empty=0)"
         return
     for days in item.windows:
-        yield f"count(days({days}), name={_text(_count(item, days))})"
+        yield f"count(days({days}), name={text(_count(item, days))})"
     longest = item.windows[-1]
     for column in item.numbers:
-        yield f"mean({_text(column.name)}, days({longest}), name={_text(_mean(item, column))})"
+        yield f"mean({text(column.name)}, days({longest}), name={text(_mean(item, column))})"
 
 
 def _count(item: HistoryDraft, days: int) -> str:
@@ -360,13 +334,5 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _day(day: date) -> str:
     return f"date({day.year}, {day.month}, {day.day})"
-
-
-def _time(days: int) -> str:
-    return f"timedelta(days={days})" if days else "timedelta(0)"

@@ -1,12 +1,13 @@
 """A sample of a source: where its rows are, and what they look like.
 
-Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, the rows of
-the sample as text. Does not belong here: reading files (`resources.sources`), roles and features.
+Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, a table of
+a database, the rows of the sample as text. Does not belong here: reading files (`resources.sources`), roles and
+features.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -16,9 +17,12 @@ import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
+from resources.naming import is_name
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
+from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
 """A sample has at most so many rows, of its first and its last files."""
@@ -31,22 +35,76 @@ class SampleUnreadable(LooplineError):
 
 
 @dataclass(frozen=True)
+class FilesPlace:
+    """Files of a folder.
+
+    Attributes:
+        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
+        form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
+    """
+
+    folder: Path
+    pattern: str
+    form: FileForm
+
+
+@dataclass(frozen=True)
+class TablePlace:
+    """A table of a database, at a connection of the environment."""
+
+    connection: str
+    table: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class ApiPlace:
+    """An HTTP API that answers with the rows of a day.
+
+    Attributes:
+        path: The path below the address, with the parameters that every question has.
+        rows_field, next_field: The fields of an answer with the rows, and with the next page; empty without one.
+    """
+
+    address: str
+    connection: str
+    path: str
+    day_parameter: str
+    zone: str
+    rows_field: str = ""
+    next_field: str = ""
+
+    def with_fields(self, rows_field: str, next_field: str) -> "ApiPlace":
+        """The same, with the fields of its answers."""
+        return replace(self, rows_field=rows_field, next_field=next_field)
+
+
+Place = FilesPlace | TablePlace | ApiPlace
+
+
+@dataclass(frozen=True)
 class Sample:
-    """Rows of a source, and how its files are named.
+    """Rows of a source, and where they are.
 
     Attributes:
         name: The proposed name of the source.
-        folder: The folder of its files.
-        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
-        form: How its files are read: the line of the header, the delimiter, the zone of times without an offset.
         table: Its rows, all columns as text.
     """
 
     name: str
-    folder: Path
-    pattern: str
-    form: FileForm
+    place: Place
     table: pa.Table = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """Where its rows are, in a word: the pattern of its files, its table, or its path."""
+        match self.place:
+            case FilesPlace():
+                return self.place.pattern
+            case TablePlace():
+                return self.place.table
+            case ApiPlace():
+                return self.place.path
 
     @property
     def rows(self) -> int:
@@ -69,12 +127,34 @@ class Sample:
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
 
 
-def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC") -> Sample:
+def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str = "UTC") -> Sample:
+    """Reads a sample from a table of a database.
+
+    Args:
+        place: `CONNECTION/TABLE`.
+        name: The name of the source; otherwise that of the table.
+
+    Raises:
+        SampleUnreadable: The place is not of this form, or the table has no rows.
+        UnknownConnection, SourceError: The connection has no address; the table cannot be read.
+    """
+    connection, _, table = place.partition("/")
+    if not table or not is_name(connection):
+        raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
+    name = name or source_name(table.rpartition(".")[2], connection)
+    rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
+    if not rows.num_rows:
+        raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
+    return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
+
+
+def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:
     """Reads a sample from a file, a folder or a pattern with `*`.
 
     Args:
         place: A path; of a folder, all its files.
         name: The name of the source; otherwise that of the file or, where the file's name is a date, of its folder.
+        sheet: The sheet of an Excel workbook; other files have none.
 
     Raises:
         SampleUnreadable: There is no such file, it is no table, or it has no rows.
@@ -83,8 +163,11 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     files = _files(place)
     pattern = _pattern([file.name for file in files])
     form = FileForm(
-        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line), zone=zone
-    )
+        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line),
+        zone=zone,
+    )  # fmt: skip
+    if form.file_format == "excel":
+        form = replace(form, sheet=sheet)
     tables, rows = [], 0
     for file in (files[0], *files[:0:-1]):
         if rows < MOST_ROWS:
@@ -94,10 +177,8 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     if not table.num_rows:
         raise SampleUnreadable(f"{place} has no rows; give a file with some, so that columns can be proposed")
     return Sample(
-        name=name or _source_name(pattern, files[0].parent.resolve().name),
-        folder=files[0].parent.resolve(),
-        pattern=pattern,
-        form=form,
+        name=name or source_name(pattern, files[0].parent.resolve().name),
+        place=FilesPlace(files[0].parent.resolve(), pattern, form),
         table=table.combine_chunks(),
     )
 
@@ -128,8 +209,8 @@ def _pattern(names: Sequence[str]) -> str:
     return f"*{Path(names[0]).suffix}"
 
 
-def _source_name(pattern: str, folder: str) -> str:
-    """A name from the file's, without dates; from the folder's where nothing is left."""
+def source_name(pattern: str, folder: str) -> str:
+    """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
         words = re.sub(r"\{(day|month)\}|\*|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")

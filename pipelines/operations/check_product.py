@@ -120,7 +120,7 @@ def _source_result(
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
     unexpected = sorted({column for day in arrived for column in day.unexpected})
-    found = audit(contract, pa.concat_tables([day.table for day in arrived]), days)
+    found = audit(contract, pa.concat_tables([day.table for day in arrived]), days, calendar=source.calendar)
     rows = sum(day.rows for day in found.days)
     if not rows:
         period = f"{days[0]} to {days[-1]}"

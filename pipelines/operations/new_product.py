@@ -11,16 +11,21 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines.drafting.api_sample import read_api
 from pipelines.drafting.draft import Draft, draft_product
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
-from pipelines.drafting.sample import Sample, read_sample
+from pipelines.drafting.sample import Sample, read_sample, read_table
 from pipelines.products import PRODUCTS, load_product, product_names
 from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock
 from resources.durable_files import replace_file
+from resources.environments import load_environment
 from resources.errors import LooplineError
 from resources.naming import checked_name, is_name
+from resources.sources.systems import SourceSystems
+
+_TABLE = "table:"
 
 
 class ProductExists(LooplineError):
@@ -41,16 +46,25 @@ class NewProduct:
 
 
 def new_product(
-    name: str, places: Sequence[str], given: Given, *, label_delay: timedelta | None, header_line: int, zone: str
+    name: str,
+    places: Sequence[str],
+    given: Given,
+    *,
+    label_delay: timedelta | None,
+    header_line: int,
+    zone: str,
+    sheet: str = "",
 ) -> NewProduct:
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
     Args:
-        places: Files, folders or patterns, as `NAME=PLACE` with the name of the source; the first is the table of the
-            rows to decide.
+        places: Files, folders, patterns, `table:CONNECTION/TABLE` or the address of an API, as `NAME=PLACE` with the
+            name of the source; the first has the rows to decide.
+        sheet: The sheet of Excel workbooks with several.
 
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
+        UnknownConnection, SourceError: A table of a database has no address, or cannot be read.
         SampleUnreadable, RoleUnclear: The samples do not say enough; the message names the option.
         BrokenProduct, ProductError, FeatureError, ContractError: The draft cannot be loaded; nothing of it stays.
     """
@@ -58,7 +72,7 @@ def new_product(
     folder = PRODUCTS / name
     if folder.exists() or name in product_names():
         raise ProductExists(f"{folder} exists; write another name, or remove the folder")
-    samples = [_sample(place, header_line, zone) for place in places]
+    samples = [_sample(place, header_line, zone, sheet) for place in places]
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
@@ -76,12 +90,18 @@ def new_product(
     return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
 
 
-def _sample(text: str, header_line: int, zone: str) -> Sample:
+def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
     """The sample at a place, or at `NAME=PLACE`."""
     name, _, place = text.partition("=")
     if not is_name(name) or not place:
         name, place = "", text
-    return read_sample(place, name=name, header_line=header_line, zone=zone)
+    if place.startswith(_TABLE):
+        systems = SourceSystems(load_environment())
+        return read_table(place.removeprefix(_TABLE), systems, name=name, zone=zone)
+    if place.startswith(("http://", "https://")):
+        yesterday = (WallClock().now() - timedelta(days=1)).date()
+        return read_api(place, yesterday, name=name, zone=zone)
+    return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet)
 
 
 def _add_location(name: str) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
+from assets.ingestion.assets import avro_of
 from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
 from assets.validation.expectations import ContractCannotRun
@@ -56,8 +57,9 @@ def followed(product: Product) -> tuple[StreamTopic, ...]:
 
 def _tail(product: Product, source: StreamTopic, environment: Environment) -> Tail:
     return source_systems(product, environment).tail(
-        source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection
-    )
+        source.name, topic=source.topic, arrival_field=source.arrival_field, connection=source.connection,
+        avro=avro_of(product, source),
+    )  # fmt: skip
 
 
 @dataclass
@@ -188,7 +190,7 @@ class Following:
 def _health(one: _Followed) -> StreamHealth:
     lag = one.follower.lag
     seconds = None if lag is None else round(lag.total_seconds(), 1)
-    return StreamHealth(one.follower.name, one.why, one.problem, seconds)
+    return StreamHealth(one.follower.name, one.why, one.problem, seconds, one.follower.messages_behind)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -50,12 +50,14 @@ class StreamHealth:
         why: Why it is not followed; `None` while it is.
         problem: The failure in a sentence; empty without one.
         lag_seconds: How far the online store is behind the time of the last step; `None` until it is known.
+        messages_behind: How many messages of a topic had arrived and were not read; `None` for a tailed file.
     """
 
     name: str
     why: Why | None
     problem: str = ""
     lag_seconds: float | None = None
+    messages_behind: int | None = None
 
     @property
     def is_well(self) -> bool:
@@ -103,6 +105,9 @@ class StreamMetrics(Collector):
         lag = GaugeMetricFamily(
             "loopline_stream_lag_seconds", "How far the online store is behind the stream's time", labels=labels
         )
+        messages = GaugeMetricFamily(
+            "loopline_stream_lag_messages", "How many messages of a topic arrived and are not read", labels=labels
+        )
         not_followed = GaugeMetricFamily(
             "loopline_stream_not_followed", "1 for the reason why a stream is not followed", labels=(*labels, "why")
         )
@@ -110,9 +115,12 @@ class StreamMetrics(Collector):
             product, _, source = one.name.partition("/")
             if one.lag_seconds is not None:
                 lag.add_metric([product, source], one.lag_seconds)
+            if one.messages_behind is not None:
+                messages.add_metric([product, source], one.messages_behind)
             for why in get_args(Why):
                 not_followed.add_metric([product, source, why], float(one.why == why))
         yield lag
+        yield messages
         yield not_followed
 
 

@@ -12,6 +12,8 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from resources.sources.object_stores import is_out_of_reach
+
 CHECKED = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -64,13 +66,8 @@ def read_parquet(
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error of reading says that the file is damaged, and not that it cannot be reached.
-
-    An error of the operating system has an errno, an error of S3 has "AWS Error" in its message.
-    """
-    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
-        return True
-    return error.errno is None and "AWS Error" not in str(error)
+    """Whether an error of reading says that the file is damaged, and not that it cannot be reached."""
+    return not is_out_of_reach(error)
 
 
 def _is_counted(kind: pa.DataType) -> bool:

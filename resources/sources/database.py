@@ -1,7 +1,8 @@
 """The reader of a table, or of a query, of a database.
 
 Belongs here: the rows of days by one query, the day of a row whose time is odd, and what a database's refusal means.
-Does not belong here: what may be told of an error (`database_errors.py`), the meaning of columns.
+Does not belong here: the conditions by which a database finds a day (`database_days.py`), what may be told of an error
+(`database_errors.py`), the meaning of columns.
 
 The where-clause of a day finds only rows whose time the database can compare. So a second query asks for the others:
 rows without a time, with a default date of another system, or with a text that is no time. Each of them belongs to
@@ -9,12 +10,10 @@ exactly one day, whatever days are asked for: to the day with which its text beg
 where validation quarantines it with a reason.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,47 +21,21 @@ from urllib.parse import quote
 import pyarrow as pa
 import sqlalchemy as sa
 
+from resources.sources.database_days import DatabaseRows, choice_of, day_at_start, printed
 from resources.sources.database_errors import code_of, quotes_no_value
-from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable, as_text, text_table
-from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, moments, with_offsets
-
-_ONE = timedelta(days=1)
-_BEGINS_WITH_A_DAY = (
-    "^(19(7[1-9]|[89][0-9])|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
-    "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))([T ]|$)"
+from resources.sources.readers import (
+    Closing,
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    as_text,
+    table_digest,
+    text_table,
 )
-"""A text that sorts by its day: one of the years 1971 to 2199 that is in every year's calendar."""
+from resources.sources.times import days, table_with_offsets, with_known
+
 _DRIVERS = {"mysql": "pymysql", "mariadb": "pymysql", "duckdb": "duckdb-engine", "postgresql": "psycopg2-binary"}
-_OVERLAP = 3
-"""How many of the last days are asked for again."""
 _Row = tuple[str | None, ...]
-
-
-@dataclass(frozen=True)
-class DatabaseRows:
-    """Which rows of a database are a source's.
-
-    Attributes:
-        table: The table, also `schema.table`; empty where `query` is given.
-        query: A SELECT statement whose rows are read in the place of a table's.
-        day_column: The column with the time at which a row became known.
-        zone: The zone of times without an offset.
-        times: The columns that hold times.
-        first_day: The day of rows that have no readable time.
-    """
-
-    source: str
-    table: str
-    day_column: str
-    query: str = ""
-    zone: str = "UTC"
-    times: tuple[str, ...] = ()
-    first_day: date = date(1970, 1, 2)
-
-    @property
-    def label(self) -> str:
-        """For messages."""
-        return f"table '{self.table}'" if self.table else "its query"
 
 
 class DatabaseReader(Closing):
@@ -79,18 +52,31 @@ class DatabaseReader(Closing):
             SourceBroken: It has no such table or column, refuses, returns rows of other days, or holds a value that
                 cannot be read.
         """
-        with self._told(days[0]), _engine(self._url) as engine, engine.connect() as connection:
+        with self._told(self._asked(days[0])), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
             names, rows = self._rows(connection, relation, days)
         yield from self._parted(days, rows, names)
+
+    def sample(self, most: int) -> pa.Table:
+        """Some rows of any days, all columns as text, whether or not there is a day column.
+
+        Raises:
+            SourceUnavailable, SourceBroken: As `read`.
+        """
+        where = f"source {self._wanted.source}"
+        with self._told(where), _engine(self._url) as engine, engine.connect() as connection:
+            _speak_utc(connection)
+            relation = self._relation(connection)
+            chosen = sa.select(*(printed(connection, column, is_day=False) for column in relation.c)).limit(most)
+            return text_table([column.name for column in relation.c], self._texts(connection, chosen, where))
 
     def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
         """See `Reader.changed`. Asks for the first day, which has the rows without a time, and for the last days.
 
         Rows that a transaction committed after its day was read are of the last days.
         """
-        last = sorted(recorded)[-_OVERLAP:]
+        last = sorted(recorded)[-self._wanted.overlap :]
         asked = (
             last if self._wanted.first_day in last else [d for d in (self._wanted.first_day, *last) if d in recorded]
         )
@@ -115,18 +101,18 @@ class DatabaseReader(Closing):
     ) -> tuple[list[str], list[_Row]]:
         """The rows that may belong to the days, each once."""
         column = relation.c[self._wanted.day_column]
-        choice = _choice(connection, column, asked, self._wanted)
-        chosen = sa.select(*(_printed(connection, c, is_day=c is column) for c in relation.c))
+        choice = choice_of(connection, column, asked, self._wanted)
+        chosen = sa.select(*(printed(connection, c, is_day=c is column) for c in relation.c))
         keys = list(relation.primary_key.columns) if isinstance(relation, sa.Table) else []
-        found = self._texts(connection, chosen.where(choice.within).order_by(column, *keys), asked[0])
+        found = self._texts(connection, chosen.where(choice.within).order_by(column, *keys), self._asked(asked[0]))
         names = [c.name for c in relation.c]
         self._check_days(asked, found, names.index(self._wanted.day_column), choice.window)
-        found += self._texts(connection, chosen.where(choice.odd).order_by(*keys), asked[0])
+        found += self._texts(connection, chosen.where(choice.odd).order_by(*keys), self._asked(asked[0]))
         if not keys:  # the order of rows without a key is the database's: a rerun must not differ
             found.sort(key=lambda row: [(value is not None, value or "") for value in row])
         return names, found
 
-    def _texts(self, connection: sa.Connection, query: sa.Select[Any], day: date) -> list[_Row]:
+    def _texts(self, connection: sa.Connection, query: sa.Select[Any], where: str) -> list[_Row]:
         """The rows as text. An error here may quote a value, and the value may be personal: it is not passed on."""
         try:
             return [tuple(map(as_text, row)) for row in connection.execute(query)]
@@ -138,48 +124,45 @@ class DatabaseReader(Closing):
             kind = type(error).__name__
         # Outside of the handlers: a traceback would show their errors too.
         raise SourceBroken(
-            f"{self._where(day)} holds a value that cannot be read ({kind}; its text is withheld, since it may quote "
-            f"personal data); ask the owner of the database to fix it, then run the day again"
+            f"{where}: {self._wanted.label} holds a value that cannot be read ({kind}; its text is withheld, since it "
+            f"may quote personal data); ask the owner of the database to fix it, then run the day again"
         )
 
     def _check_days(self, asked: Sequence[date], rows: list[_Row], at: int, window: tuple[date, date]) -> None:
         """Refuses rows of days for which the database was not asked: its clock or order is another than this one's."""
-        for day in self._days([row[at] for row in rows]):
+        for day in self._days([row[at] for row in rows], None):
             if not window[0] <= day <= window[1]:
                 raise SourceBroken(
                     f"{self._where(asked[0])} returned a row of {day}, and was asked for {window[0]} to {window[1]}; "
                     f"check the type of column '{self._wanted.day_column}' and the time zone of the connection"
                 )
 
-    def _days(self, texts: Sequence[str | None]) -> list[date]:
-        """The one day of each row, from the text of its day column."""
-        column = pa.chunked_array([pa.array(texts, pa.string())])
-        found = days(moments(column, self._wanted.zone)).to_pylist()
-        return [day or _day_at_start(text) or self._wanted.first_day for text, day in zip(texts, found, strict=True)]
+    def _days(self, texts: Sequence[str | None], after: timedelta | None) -> list[date]:
+        """The one day of each row, from the text of its day column, and how long after it the row became known."""
+        column = pa.table({"at": pa.array(texts, pa.string())})
+        found = days(with_known(column, "at", after, self._wanted.zone)[1]).to_pylist()
+        return [day or self._odd_day(text, after) for text, day in zip(texts, found, strict=True)]
+
+    def _odd_day(self, text: str | None, after: timedelta | None) -> date:
+        start = day_at_start(text)
+        return self._wanted.first_day if start is None else start + (after or timedelta(0))
 
     def _parted(self, asked: Sequence[date], rows: list[_Row], names: list[str]) -> Iterator[DayRows]:
         at = names.index(self._wanted.day_column)
         by_day: dict[date, list[_Row]] = {}
-        for row, day in zip(rows, self._days([row[at] for row in rows]), strict=True):
+        for row, day in zip(rows, self._days([row[at] for row in rows], self._wanted.known_after), strict=True):
             by_day.setdefault(day, []).append(row)
         for day in asked:
-            table = self._with_offsets(text_table(names, by_day.get(day, [])))
-            origin = {"table": self._wanted.table or "query", "rows": table.num_rows, "digest": _digest(table)}
+            table = text_table(names, by_day.get(day, []))
+            table = table_with_offsets(table, [self._wanted.day_column, *self._wanted.times], self._wanted.zone)
+            table, _ = with_known(table, self._wanted.day_column, self._wanted.known_after, self._wanted.zone)
+            origin = {"table": self._wanted.table or "query", "rows": table.num_rows, "digest": table_digest(table)}
             yield DayRows(day, table, origin=origin)
 
-    def _with_offsets(self, table: pa.Table) -> pa.Table:
-        if self._wanted.zone == "UTC":
-            return table
-        for name in dict.fromkeys([self._wanted.day_column, *self._wanted.times]):
-            if name in table.column_names:
-                at = table.column_names.index(name)
-                table = table.set_column(at, name, with_offsets(table[name], self._wanted.zone))
-        return table
-
     @contextmanager
-    def _told(self, day: date) -> Iterator[None]:
+    def _told(self, where: str) -> Iterator[None]:
         """Turns a refusal of the database into the error that says what to do."""
-        where, label = f"source {self._wanted.source}, day {day}", self._wanted.label
+        label = self._wanted.label
         try:
             yield
         except sa.exc.NoSuchTableError as error:
@@ -209,74 +192,10 @@ class DatabaseReader(Closing):
             ) from error
 
     def _where(self, day: date) -> str:
-        return f"source {self._wanted.source}, day {day}: {self._wanted.label}"
+        return f"{self._asked(day)}: {self._wanted.label}"
 
-
-@dataclass(frozen=True)
-class _Choice:
-    """Two conditions that no row satisfies both.
-
-    Attributes:
-        within: The rows whose time the database can compare with the days.
-        odd: The rows whose time it cannot.
-        window: The first and the last day that a row of `within` may have.
-    """
-
-    within: sa.ColumnElement[bool]
-    odd: sa.ColumnElement[bool]
-    window: tuple[date, date]
-
-
-def _choice(
-    connection: sa.Connection, column: sa.ColumnElement[Any], asked: Sequence[date], wanted: DatabaseRows
-) -> _Choice:
-    if _is_time(connection, column):
-        exact = wanted.zone == "UTC" or bool(getattr(column.type, "timezone", False))
-        first, last = (asked[0], asked[-1]) if exact else (asked[0] - _ONE, asked[-1] + _ONE)
-        low, high, start, end = (
-            _bound(day, column) for day in (first, last + _ONE, FIRST_PLAUSIBLE, LAST_PLAUSIBLE + _ONE)
-        )
-        plausible = sa.and_(column >= start, column < end)
-        odd = sa.or_(column.is_(None), sa.not_(plausible)) if wanted.first_day in asked else sa.false()
-        window = (first, last) if exact else (first - _ONE, last + _ONE)
-        return _Choice(sa.and_(column >= low, column < high), odd, window)
-    # An offset moves a text's day by one at most.
-    text = sa.cast(column, sa.String)
-    first, last = asked[0] - _ONE, asked[-1] + _ONE
-    sorts = text.regexp_match(_BEGINS_WITH_A_DAY)
-    compared = column if isinstance(column.type, sa.String) else text
-    within = sa.and_(compared >= first.isoformat(), compared < (last + _ONE).isoformat(), sorts)
-    return _Choice(within, sa.or_(column.is_(None), sa.not_(sorts)), (first - _ONE, last + _ONE))
-
-
-def _is_time(connection: sa.Connection, column: sa.ColumnElement[Any]) -> bool:
-    """Whether the database itself holds the column as a time; SQLite has no such type."""
-    return isinstance(column.type, (sa.DateTime, sa.Date)) and connection.dialect.name != "sqlite"
-
-
-def _printed(connection: sa.Connection, column: sa.ColumnElement[Any], *, is_day: bool) -> sa.ColumnElement[Any]:
-    """The column as it is selected: times and JSON as the database prints them, since a driver may not read each."""
-    kind = column.type
-    if is_day and isinstance(kind, sa.types.NullType):  # of a query, whose types are not known
-        return sa.cast(column, sa.String).label(column.name)
-    if isinstance(kind, (sa.DateTime, sa.Date, sa.Time)) and connection.dialect.name == "sqlite":
-        return sa.type_coerce(column, sa.String).label(column.name)
-    if isinstance(kind, (sa.DateTime, sa.Date, sa.Time, sa.JSON)) and connection.dialect.name == "postgresql":
-        return sa.cast(column, sa.Text).label(column.name)
-    return column
-
-
-def _bound(day: date, column: sa.ColumnElement[Any]) -> Any:
-    """The start of a day, in the type of the column: a moment with a zone is compared with no column without one."""
-    if not isinstance(column.type, sa.DateTime):
-        return day
-    return datetime(day.year, day.month, day.day, tzinfo=UTC if column.type.timezone else None)
-
-
-def _day_at_start(text: str | None) -> date | None:
-    if text is None or not re.match(_BEGINS_WITH_A_DAY, text):
-        return None
-    return date.fromisoformat(text[:10])
+    def _asked(self, day: date) -> str:
+        return f"source {self._wanted.source}, day {day}"
 
 
 def _speak_utc(connection: sa.Connection) -> None:
@@ -288,12 +207,6 @@ def _speak_utc(connection: sa.Connection) -> None:
     }
     for statement in statements.get(connection.dialect.name, ()):
         connection.execute(sa.text(statement))
-
-
-def _digest(table: pa.Table) -> str:
-    """A digest of the rows; a null differs from an empty text."""
-    columns = [table[name].to_pylist() for name in table.column_names]
-    return hashlib.sha256(repr((table.column_names, columns)).encode()).hexdigest()
 
 
 @contextmanager

@@ -1,25 +1,34 @@
 """The reader of an HTTP API.
 
-Belongs here: asking an API for a day, page by page, asking again when it is busy, and what its answer means. Does not
-belong here: the meaning of columns.
+Belongs here: asking an API for a day, page by page, what its answers mean, and which days it answers differently now.
+Does not belong here: one question and its retries (`http_client.py`), the meaning of columns.
 """
 
-import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
+import pyarrow as pa
 
-from resources.loopback import is_loopback
-from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable, json_value, objects_table
+from resources.sources.http_client import ApiClient, hidden
+from resources.sources.readers import (
+    Closing,
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_value,
+    objects_table,
+    table_digest,
+)
+from resources.sources.times import days, moments, table_with_offsets, with_known
 
-_ATTEMPTS = 4
-_LONGEST_WAIT = 60.0
 _PAGES = 10_000
+_MOST_TAGS = 100
+"""Of a day with more pages the tags are not kept: they are in the metadata of its commit."""
+_OVERLAP = 3
+"""How many of the last days are asked for again, where the API has ETags."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,25 @@ class ApiForm:
     next_field: str = ""
     cursor_parameter: str = "cursor"
     key_header: str = ""
+    until_parameter: str = ""
+    page_size: int | None = None
+    limit_parameter: str = "limit"
+    offset_parameter: str = "offset"
+    most_a_second: float | None = None
+    day_column: str = ""
+    known_after: timedelta | None = None
+    zone: str = "UTC"
+    times: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Page:
+    """An answer: its rows, what it says of the next page, and the tag by which the server knows it."""
+
+    url: httpx.URL
+    rows: list[dict[str, Any]]
+    following: httpx.URL | None
+    tag: str
 
 
 class HttpReader(Closing):
@@ -55,11 +83,11 @@ class HttpReader(Closing):
         timeout: float = 20.0,
         wait: float = 0.25,
     ) -> None:
-        self._form, self._secret, self._wait = form, secret or "the token of its connection", wait
-        headers = {} if token is None else {form.key_header or "Authorization": token}
-        if token is not None and not form.key_header:
-            headers = {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(base_url=base, timeout=timeout, trust_env=not is_loopback(base), headers=headers)
+        self._form = form
+        self._client = ApiClient(
+            base, token=token, key_header=form.key_header, secret=secret, timeout=timeout, wait=wait,
+            most_a_second=form.most_a_second,
+        )  # fmt: skip
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         """The rows of each day.
@@ -71,96 +99,134 @@ class HttpReader(Closing):
         for day in days:
             yield self._day(day)
 
+    def fields(self, day: date) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Of an answer that is an object: its fields with arrays of objects, and its other fields; else `None`.
+
+        Raises:
+            SourceUnavailable, SourceBroken: As `read`.
+        """
+        content = self._content(self._first(day), self._where(day))[0]
+        if not isinstance(content, dict):
+            return None
+        arrays = [name for name, value in content.items() if isinstance(value, list) and _are_objects(value)]
+        return tuple(arrays), tuple(name for name in content if name not in arrays)
+
     def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
-        """See `Reader.changed`. None: an API is not asked for all its days again."""
-        return frozenset()
+        """See `Reader.changed`. Asks for the last days whose answers had ETags; for others the API is not asked."""
+        tagged = [day for day in sorted(recorded)[-_OVERLAP:] if recorded[day].get("tags")]
+        return frozenset(day for day in tagged if self._has_changed(day, recorded[day]))
+
+    def _has_changed(self, day: date, origin: Mapping[str, Any]) -> bool:
+        where, pages = self._where(day), dict(origin["tags"]).items()
+        try:
+            if all(self._client.ask(self._client.joined(url), where, unless=tag) is None for url, tag in pages):
+                return False
+        except SourceBroken:  # the address of a page, with its cursor, may hold for a while alone: the day tells
+            pass
+        return bool(self._day(day).origin["digest"] != origin["digest"])
 
     def _day(self, day: date) -> DayRows:
-        where = f"source {self._form.source}, day {day}: {self._place}"
-        items: list[dict[str, Any]] = []
-        params = {self._form.day_parameter: day.isoformat()}
-        url: httpx.URL | None = self._client.base_url.join(self._url(self._form.path)).copy_merge_params(params)
-        asked: list[httpx.URL] = []
+        asked = day - (self._form.known_after or timedelta(0))
+        where, pages = self._where(day), list(self._pages(asked))
+        items = [item for page in pages for item in page.rows]
+        try:
+            rows: pa.Table = objects_table(items)
+        except ValueError as error:
+            raise SourceBroken(f"{where} did not answer with JSON ({error}); ask its owner") from error
+        if self._form.day_column and rows.num_columns:
+            rows = self._timed(rows, asked, where)
+        origin = {"url": hidden(pages[0].url), "pages": len(pages), "rows": len(items), "digest": table_digest(rows)}
+        if len(pages) <= _MOST_TAGS and all(page.tag for page in pages):
+            origin["tags"] = {page.url.raw_path.decode(): page.tag for page in pages}
+        return DayRows(day, rows, origin=origin)
+
+    def _timed(self, rows: pa.Table, asked: date, where: str) -> pa.Table:
+        """The rows with their times, if they are of the day that was asked for.
+
+        Raises:
+            SourceBroken: One is not, or they have no such column.
+        """
+        form = self._form
+        if form.day_column not in rows.column_names:
+            raise SourceBroken(f"{where} answered without '{form.day_column}', which day_column names; ask its owner")
+        rows = table_with_offsets(rows, [form.day_column, *form.times], form.zone)
+        others = set(days(moments(rows[form.day_column], form.zone)).to_pylist()) - {asked, None}
+        if others:
+            raise SourceBroken(
+                f"{where} answered with a row of {min(others)}, and was asked for {asked}; check day_parameter= and "
+                f"zone=, or ask its owner"
+            )
+        return with_known(rows, form.day_column, form.known_after, form.zone)[0]
+
+    def _first(self, day: date) -> httpx.URL:
+        """The address of the first page of a day."""
+        form = self._form
+        params = {form.day_parameter: day.isoformat()}
+        if form.until_parameter:
+            midnights = (f"{each.isoformat()}T00:00:00Z" for each in (day, day + timedelta(days=1)))
+            params = dict(zip((form.day_parameter, form.until_parameter), midnights, strict=True))
+        if form.page_size is not None:
+            params |= {form.limit_parameter: str(form.page_size), form.offset_parameter: "0"}
+        return self._client.url(form.path, params)
+
+    def _pages(self, day: date) -> Iterator[_Page]:
+        """The pages of a day, in their order."""
+        form, where = self._form, self._where(day)
+        url: httpx.URL | None = self._first(day)
+        asked: set[httpx.URL] = set()
+        place, before = 0, None
         while url is not None:
             if url in asked or len(asked) == _PAGES:
                 raise SourceBroken(f"{where} answers page after page without an end ({len(asked)}); ask its owner")
-            asked.append(url)
-            answer = self._answer(url, where)
-            found, following = self._page(answer, where)
-            items += found
-            url = self._next(answer, following, where)
-        try:
-            rows = objects_table(items)
-        except ValueError as error:
-            raise SourceBroken(f"{where} did not answer with JSON ({error}); ask its owner") from error
-        return DayRows(day, rows, origin={"url": self._hidden(asked[0]), "pages": len(asked), "rows": len(items)})
+            asked.add(url)
+            page = self._page(url, where)
+            yield page
+            url = page.following
+            if form.page_size is not None and page.rows:
+                if page.rows == before:
+                    raise SourceBroken(
+                        f"{where} gives the same rows from {form.offset_parameter}={place} on as before it: it does "
+                        f"not know this parameter; correct offset_parameter=, or leave page_size= out"
+                    )
+                # A server may give fewer rows than asked for: the end is a page without any.
+                place, before = place + len(page.rows), page.rows
+                url = page.url.copy_set_param(form.offset_parameter, str(place))
 
-    @property
-    def _place(self) -> str:
-        return self._hidden(self._client.base_url.join(self._url(self._form.path)))
+    def _where(self, day: date) -> str:
+        return f"source {self._form.source}, day {day}: {hidden(self._client.url(self._form.path, {}))}"
 
-    def _url(self, path: str) -> str:
-        """The path under the whole of the base, as httpx merges it."""
-        return f"{self._client.base_url.raw_path.decode().rstrip('/')}/{path.lstrip('/')}"
+    def _page(self, url: httpx.URL, where: str) -> _Page:
+        """One page.
 
-    def _hidden(self, url: httpx.URL) -> str:
-        """The address without user and password."""
-        return str(url.copy_with(username=None, password=None))
-
-    def _answer(self, url: httpx.URL, where: str) -> httpx.Response:
-        """The answer to a question, which is asked again while the server is busy or does not answer."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                answer = self._client.get(url)
-            except httpx.TransportError as error:
-                if attempt + 1 < _ATTEMPTS:
-                    time.sleep(self._pause(attempt))
-                    continue
-                raise SourceUnavailable(
-                    f"{where} does not answer ({error}); start it, then run the day again"
-                ) from error
-            except httpx.DecodingError as error:
-                raise SourceBroken(f"{where} sent an answer that cannot be decoded ({error}); ask its owner") from error
-            if answer.status_code == 200:
-                return answer
-            if answer.status_code < 500 and answer.status_code not in (408, 429):
-                break
-            pause = max(self._pause(attempt), _retry_after(answer))
-            if attempt + 1 == _ATTEMPTS or pause > _LONGEST_WAIT:
-                later = f"; it asks to wait {_retry_after(answer):.0f} s" if _retry_after(answer) else ""
-                raise SourceUnavailable(
-                    f"{where} answered {answer.status_code}{later}; run the day again once it works"
-                )
-            time.sleep(pause)
-        # Without the body: it may quote a row.
-        wants_secret = f"set its secret, {self._secret}, or " if answer.status_code in (401, 403) else ""
-        remedy = f"{wants_secret}ask its owner"
-        raise SourceBroken(f"{where} answered {answer.status_code} {answer.reason_phrase}; {remedy}")
-
-    def _pause(self, attempt: int) -> float:
-        return self._wait * 2**attempt * random.uniform(0.75, 1.25)
-
-    def _page(self, answer: httpx.Response, where: str) -> tuple[list[dict[str, Any]], object]:
-        """The rows of an answer, and what it says of the next page."""
+        Raises:
+            SourceUnavailable, SourceBroken: As `read`.
+        """
+        content, answer = self._content(url, where)
         form, following = self._form, None
+        if isinstance(content, dict):
+            following = content.get(form.next_field) if form.next_field else None
+            content = content.get(form.rows_field) if form.rows_field else content
+        if not isinstance(content, list) or not _are_objects(content):
+            at = f" in '{form.rows_field}'" if form.rows_field else ""
+            raise SourceBroken(
+                f"{where} did not answer with a JSON array of objects{at}; name its field with rows_field=, or ask its "
+                f"owner"
+            )
+        return _Page(url, content, self._next(answer, following, where), answer.headers.get("ETag", ""))
+
+    def _content(self, url: httpx.URL, where: str) -> tuple[Any, httpx.Response]:
+        """What the server answers, as a value of JSON."""
+        answer = self._client.ask(url, where)
+        if answer is None:
+            raise AssertionError("only a question with a tag has no answer")
         try:
-            content = json_value(answer.content)
+            return json_value(answer.content), answer
         except (ValueError, RecursionError) as error:
             if answer.content.strip()[:1] in (b"[", b"{") and answer.content.rstrip()[-1:] not in (b"]", b"}"):
                 raise SourceUnavailable(
                     f"{where} sent an answer that ends within a row; the day waits: run it again later"
                 ) from error
             raise SourceBroken(f"{where} did not answer with JSON ({error}); ask its owner") from error
-        if isinstance(content, dict):
-            following = content.get(form.next_field) if form.next_field else None
-            content = content.get(form.rows_field) if form.rows_field else content
-        if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-            at = f" in '{form.rows_field}'" if form.rows_field else ""
-            raise SourceBroken(
-                f"{where} did not answer with a JSON array of objects{at}; name its field with rows_field=, or ask its "
-                f"owner"
-            )
-        return content, following
 
     def _next(self, answer: httpx.Response, following: object, where: str) -> httpx.URL | None:
         """The address of the next page: of a link header, or of the field that names a link or a cursor."""
@@ -170,25 +236,11 @@ class HttpReader(Closing):
             if not text.startswith(("http://", "https://", "/", "?")):
                 return answer.url.copy_set_param(self._form.cursor_parameter, text)
             link = text
-        if link is None:
-            return None
-        url = answer.url.join(link)
-        base = self._client.base_url
-        if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
-            # The secret is for this server.
-            raise SourceBroken(f"{where} names a next page on another server, {url.host}; ask its owner")
-        return url
+        return None if link is None else self._client.followed(answer, link, where)
 
     def __exit__(self, *exception: object) -> None:
         self._client.close()
 
 
-def _retry_after(answer: httpx.Response) -> float:
-    """The seconds that the server asks to wait; 0 where it does not say."""
-    text = answer.headers.get("Retry-After", "")
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):  # neither a number nor a date with a zone
-        return 0.0
+def _are_objects(items: list[Any]) -> bool:
+    return all(isinstance(item, dict) for item in items)

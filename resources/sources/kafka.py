@@ -10,7 +10,7 @@ timestamp that is not believed (`arrivals.py`) leaves the message to the day of 
 belongs to one day, and a range of days has the same rows as its days one by one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -20,7 +20,6 @@ from typing import Any, Self, cast
 from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
     KafkaError,
     KafkaException,
     Message,
@@ -29,6 +28,7 @@ from confluent_kafka import (
 
 from resources.moments import EPOCH
 from resources.sources.arrivals import READ_TO, believed_day, days_of
+from resources.sources.kafka_broker import Broker, BrokerClient
 from resources.sources.readers import (
     DayRows,
     SourceBroken,
@@ -55,29 +55,25 @@ class KafkaReader:
 
     Args:
         name: The source's name, for messages.
-        bootstrap: `host:port`, several separated by commas.
         first_day: No message arrived before this day.
+        text_of: The text of a message; of one that is no row, a text that is no JSON object.
         timeout: Seconds that the broker may take for an answer or for the next message.
     """
 
     def __init__(
-        self, name: str, bootstrap: str, topic: str, first_day: date = date.min, *, timeout: float = 20.0
+        self,
+        name: str,
+        broker: Broker,
+        topic: str,
+        first_day: date = date.min,
+        *,
+        text_of: Callable[[bytes], str] = message_text,
+        timeout: float = 20.0,
     ) -> None:
         self._name, self._topic, self._first_day, self._timeout = name, topic, first_day, timeout
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "loopline",
-                "enable.auto.commit": False,
-                # Messages that the broker deletes while they are read must not be skipped in silence.
-                "auto.offset.reset": "error",
-                # The last offsets of a partition may be marks of a transaction, which are never delivered.
-                "enable.partition.eof": True,
-                # How long the broker waits for new messages at the end; this reader does not need them.
-                "fetch.wait.max.ms": 50,
-                "log_level": 0,
-            }
-        )
+        self._text_of = text_of
+        self._client = BrokerClient(broker, "loopline", wait_ms=50)  # the reader does not need new messages
+        self._consumer = self._client.consumer
 
     def read(self, days: Sequence[date]) -> Iterator[DayRows]:
         """The messages of consecutive days, partition by partition, in the order of their offsets.
@@ -140,7 +136,7 @@ class KafkaReader:
             if day is not None and day >= days[0]:
                 first = min(first, offset)
             if day in texts:
-                texts[day].append(message_text(message.value() or b""))
+                texts[day].append(self._text_of(message.value() or b""))
         else:
             read_to = end
         if 0 < oldest >= first:
@@ -180,9 +176,7 @@ class KafkaReader:
         try:
             yield
         except KafkaException as error:
-            raise SourceUnavailable(
-                f"source {self._name}, day {day}: the broker does not answer ({error.args[0]}); run it again later"
-            ) from error
+            raise self._client.error(f"source {self._name}, day {day}", error) from error
 
     def _messages(self, day: date, partition: int, offset: int, end: int) -> Iterator[Message]:
         if offset >= end:

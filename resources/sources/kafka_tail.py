@@ -6,16 +6,17 @@ belong here: days of a topic (`kafka.py`).
 No offsets are committed to a group: the caller writes them in the same transaction as the events.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException, Message, TopicPartition
 
 from resources.sources import tails
 from resources.sources.arrivals import believed
-from resources.sources.readers import SourceBroken, SourceUnavailable, message_text
+from resources.sources.kafka_broker import Broker, BrokerClient
+from resources.sources.readers import SourceBroken, message_text
 
 _WAIT_SECONDS = 0.2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,24 +26,22 @@ class KafkaTail:
     """Follows every partition of a topic; see `Tail`.
 
     Args:
+        text_of: The text of a message; of one that is no row, a text that is no JSON object.
         timeout: Seconds that the broker may take for an answer.
     """
 
-    def __init__(self, name: str, bootstrap: str, topic: str, *, timeout: float = 10.0) -> None:
-        self._name, self._topic, self._timeout = name, topic, timeout
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "loopline-tail",
-                "enable.auto.commit": False,
-                # Messages that the broker deleted before they were read must not be skipped in silence.
-                "auto.offset.reset": "error",
-                # The last offsets of a partition may be marks of a transaction, which are never delivered.
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 100,
-                "log_level": 0,
-            }
-        )
+    def __init__(
+        self,
+        name: str,
+        broker: Broker,
+        topic: str,
+        *,
+        text_of: Callable[[bytes], str] = message_text,
+        timeout: float = 10.0,
+    ) -> None:
+        self._name, self._topic, self._text_of, self._timeout = name, topic, text_of, timeout
+        self._client = BrokerClient(broker, "loopline-tail", wait_ms=100)
+        self._consumer = self._client.consumer
         self._next: dict[str, int] = {}
 
     def offsets_at(self, moment: datetime) -> Mapping[str, int]:
@@ -72,12 +71,13 @@ class KafkaTail:
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
-                text = message_text(message.value() or b"")
+                text = self._text_of(message.value() or b"")
                 messages.append(tails.Message(text, believed(_at(message)), f"{partition}:{offset}"))
             # A broker that is down delivers no messages either, so an empty batch is not the end: the broker names
             # the end. It is asked before the read, so that a topic that always receives more has an end too.
             at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())
-            return tails.Batch(tuple(messages), dict(self._next), at_end)
+            behind = sum(max(end - self._next[partition], 0) for partition, end in ends.items())
+            return tails.Batch(tuple(messages), dict(self._next), at_end, behind)
 
     def close(self) -> None:
         """See `Tail.close`."""
@@ -116,7 +116,7 @@ class KafkaTail:
                 raise SourceBroken(
                     f"source {self._name}: topic '{self._topic}' no longer has the offsets up to which it was read"
                 ) from error
-            raise SourceUnavailable(f"source {self._name}: the broker does not answer ({cause})") from error
+            raise self._client.error(f"source {self._name}", error) from error
 
 
 def _is_end(message: Message) -> bool:

@@ -43,5 +43,15 @@ def delta_options(address: str) -> dict[str, str]:
     return patience | {"aws_endpoint": endpoint, "aws_allow_http": str(endpoint.startswith("http://")).lower()}
 
 
+def is_out_of_reach(error: Exception) -> bool:
+    """Whether an error of PyArrow says that a file cannot be reached, and not that it is damaged or missing.
+
+    An error of the operating system has an errno, an error of S3 has "AWS Error" in its message.
+    """
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return False
+    return error.errno is not None or "AWS Error" in str(error)
+
+
 def _endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

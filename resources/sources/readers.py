@@ -9,6 +9,7 @@ later. A day that cannot be read raises `SourceUnavailable` if a retry may succe
 act first.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,6 +99,12 @@ def as_text(value: Any) -> str | None:
 def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
+
+
+def table_digest(table: pa.Table) -> str:
+    """A digest of a table's rows, for the origin of a day; a null differs from an empty text."""
+    columns = [table[name].to_pylist() for name in table.column_names]
+    return hashlib.sha256(repr((table.column_names, columns)).encode()).hexdigest()
 
 
 def message_text(content: bytes) -> str:

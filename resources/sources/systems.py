@@ -1,22 +1,31 @@
 """The source systems of an environment: a reader for each kind, at the address of a named connection.
 
 Belongs here: from the name of a connection to a reader at its address. Does not belong here: reading (`files`,
-`database.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
+`database.py`, `lake_table.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resources.environments import Environment, token_of, token_variable
-from resources.sources.database import DatabaseReader, DatabaseRows
+from resources.sources.avro_messages import AvroMessages
+from resources.sources.database import DatabaseReader
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm, HttpReader
-from resources.sources.readers import Reader
+from resources.sources.lake_changes import LakeChangesReader
+from resources.sources.lake_opening import LakeRows
+from resources.sources.lake_table import LakeTableReader
+from resources.sources.readers import Reader, message_text
 from resources.sources.stream_file import StreamFileReader
 from resources.sources.tails import FileTail, Tail
+
+if TYPE_CHECKING:
+    from resources.sources.kafka_broker import Broker
 
 
 class SourceSystems:
@@ -30,7 +39,7 @@ class SourceSystems:
     def __init__(
         self, environment: Environment, declared: Mapping[str, str] | None = None, folder: Path | None = None
     ) -> None:
-        self._environment = environment
+        self._environment, self._folder = environment, folder
         self._declared = {name: _within(folder, address) for name, address in (declared or {}).items()}
 
     def address(self, connection: str) -> str:
@@ -41,7 +50,7 @@ class SourceSystems:
         """
         return self._environment.address_of(connection, self._declared)
 
-    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> Reader:
+    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> DatabaseReader:
         """Rows of a table, or of a query, of a database."""
         return DatabaseReader(self.address(connection), wanted)
 
@@ -49,30 +58,74 @@ class SourceSystems:
         """Files of a folder or a prefix."""
         return FilesReader(form, place_at(self.address(connection)))
 
+    def lake_table(
+        self, wanted: LakeRows, *, path: str, changes: bool, ignore_deletions: bool, connection: str
+    ) -> Reader:
+        """Rows, or changes, of a Delta table of others, at a path below the connection's address."""
+        address = "/".join(
+            part for part in (self.address(connection).removeprefix("file://").rstrip("/"), path) if part
+        )
+        if changes:
+            return LakeChangesReader(address, wanted, ignore_deletions=ignore_deletions)
+        return LakeTableReader(address, wanted)
+
     def http(self, form: ApiForm, *, connection: str = "bureau") -> Reader:
         """Days of an API."""
         secret = token_variable(connection)
         return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
 
     def stream(
-        self, name: str, *, topic: str, arrival_field: str, first_day: date, connection: str = "stream"
+        self,
+        name: str,
+        *,
+        topic: str,
+        arrival_field: str,
+        first_day: date,
+        connection: str = "stream",
+        avro: AvroMessages | None = None,
     ) -> Reader:
-        """Days of a stream: a tailed file, or a Kafka topic."""
+        """Days of a stream: a tailed file, or a Kafka topic.
+
+        Args:
+            avro: How the messages of a topic are decoded; `None` for JSON. A tailed file holds JSON.
+        """
         address = self.address(connection)
         if not address.startswith("kafka://"):
             return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field, first_day)
         from resources.sources.kafka import KafkaReader
 
-        return KafkaReader(name, address.removeprefix("kafka://"), topic, first_day)
+        return KafkaReader(name, self._broker(address, connection), topic, first_day, text_of=_text_of(avro))
 
-    def tail(self, name: str, *, topic: str, arrival_field: str, connection: str = "stream") -> Tail:
-        """The messages of a stream as they arrive: a tailed file, or a Kafka topic."""
+    def tail(
+        self,
+        name: str,
+        *,
+        topic: str,
+        arrival_field: str,
+        connection: str = "stream",
+        avro: AvroMessages | None = None,
+    ) -> Tail:
+        """The messages of a stream as they arrive: a tailed file, or a Kafka topic; see `stream`."""
         address = self.address(connection)
         if not address.startswith("kafka://"):
             return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)
         from resources.sources.kafka_tail import KafkaTail
 
-        return KafkaTail(name, address.removeprefix("kafka://"), topic)
+        return KafkaTail(name, self._broker(address, connection), topic, text_of=_text_of(avro))
+
+    def _broker(self, address: str, connection: str) -> "Broker":
+        from resources.sources.kafka_broker import broker_at
+
+        variable = token_variable(connection)
+        return broker_at(address, secret=token_of(connection), variable=variable, find=self._file)
+
+    def _file(self, path: str) -> Path:
+        """A file that an address names; a relative path is within the folder."""
+        return (self._folder or Path()) / Path(path).expanduser()
+
+
+def _text_of(avro: AvroMessages | None) -> Callable[[bytes], str]:
+    return message_text if avro is None else avro.text
 
 
 def _within(folder: Path | None, address: str) -> str:

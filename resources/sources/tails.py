@@ -42,11 +42,13 @@ class Batch:
     Attributes:
         offsets: For each partition, the offset of the next message; also other numbers that the tail needs to resume.
         at_end: Whether these were all messages that had arrived when the batch was requested.
+        behind: How many messages had arrived and are not read yet; `None` where the stream does not count them.
     """
 
     messages: tuple[Message, ...]
     offsets: Mapping[str, int]
     at_end: bool
+    behind: int | None = None
 
 
 class Tail(Protocol):

@@ -7,6 +7,7 @@ A reader needs only the day of a row. A text that cannot be read here is no faul
 that the reader chooses, and validation says what is wrong with it.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 MOMENT = pa.timestamp("us", tz="UTC")
+EVENT_TIME, KNOWN_AT = "event_time", "known_at"
 _NAIVE = pa.timestamp("us")
 _HAS_OFFSET = r"\d[T ]?\d\d:?\d\d.*(Z|z|[+-]\d\d(:?\d\d)?)\s*$"
 FIRST_PLAUSIBLE, LAST_PLAUSIBLE = date(1970, 1, 2), date(2199, 12, 31)
@@ -60,6 +62,38 @@ def with_offsets(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     """Texts whose times without an offset are moments of the zone now; a text that cannot be read stays as it is."""
     with_offset = pc.fill_null(pc.match_substring_regex(texts, _HAS_OFFSET), False)
     return pc.if_else(with_offset, texts, pc.coalesce(as_text(moments(texts, zone)), texts))
+
+
+def table_with_offsets(table: pa.Table, names: Iterable[str], zone: str) -> pa.Table:
+    """A table of text with the times of some columns as `with_offsets` writes them; it may lack some of these."""
+    if zone == "UTC":
+        return table
+    for name in dict.fromkeys(names):
+        if name in table.column_names:
+            table = table.set_column(table.column_names.index(name), name, with_offsets(table[name], zone))
+    return table
+
+
+def with_known(table: pa.Table, column: str, after: timedelta | None, zone: str) -> tuple[pa.Table, pa.ChunkedArray]:
+    """When each row became known, and the rows with both times where `after` says it.
+
+    Args:
+        column: The time at which a row became known or, with `after`, of its event.
+        after: How long after that time a row became known; `None` where the column itself says it.
+
+    Returns:
+        The rows, with `event_time` and `known_at` as text unless they have columns of these names; the moments, null
+        where a time cannot be read.
+    """
+    happened = moments(table[column], zone)
+    if after is None:
+        return table, happened
+    known = pc.add(happened, pa.scalar(after, pa.duration("us")))
+    known = pc.if_else(pc.is_null(days(happened)), pa.scalar(None, MOMENT), known)  # a default date stays one
+    for name, text in ((EVENT_TIME, table[column]), (KNOWN_AT, pc.coalesce(as_text(known), table[column]))):
+        if name not in table.column_names:
+            table = table.append_column(name, text)
+    return table, known
 
 
 def day_start(day: date, zone: str) -> datetime:

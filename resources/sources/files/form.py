@@ -12,16 +12,17 @@ from typing import Literal, get_args
 
 from resources.errors import LooplineError
 from resources.naming import checked_zone
+from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
-FileFormat = Literal["csv", "jsonl", "parquet"]
+FileFormat = Literal["csv", "jsonl", "parquet", "excel"]
 Compression = Literal["gzip", "zstd", "bz2"]
 
 _SUFFIXES: dict[str, FileFormat] = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".parquet": "parquet", ".pq": "parquet",
+    ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 _COMPRESSED: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 DAY, MONTH = "{day}", "{month}"
 
 
@@ -54,6 +55,8 @@ class FileForm:
     first_day: date = date(1970, 1, 1)
     columns: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    sheet: str = ""
+    calendar: DeliveryCalendar = EVERY_DAY
 
     def __post_init__(self) -> None:
         where = f"source {self.source}: pattern '{self.pattern}'"
@@ -62,8 +65,6 @@ class FileForm:
         rest = self.pattern.replace(DAY, "").replace(MONTH, "")
         if "{" in rest or "}" in rest or (DAY in self.pattern and MONTH in self.pattern):
             raise BadFileForm(f"{where}: it may hold {DAY} (2026-03-01) or {MONTH} (2026-03), and * for any text")
-        if self.name_suffix in _SPREADSHEETS:
-            raise BadFileForm(f"{where}: spreadsheets are not read; save the sheet as CSV, and name that file")
         if self.marker and (self.is_whole or not set(_places(self.marker)) <= set(_places(self.pattern))):
             raise BadFileForm(f"{where}: marker '{self.marker}': write the day or the month as in the pattern")
         if self.format is not None and self.format not in get_args(FileFormat):
@@ -71,7 +72,7 @@ class FileForm:
         if self.format is None and self.name_suffix not in _SUFFIXES:
             raise BadFileForm(
                 f"{where}: its name does not tell the format; end it in one of {', '.join(_SUFFIXES)}, or write "
-                f"format='csv', 'jsonl' or 'parquet'"
+                f"format= as one of {', '.join(get_args(FileFormat))}"
             )
         if self.known_after is not None and self.known_after < timedelta(0):
             raise BadFileForm(f"{where}: known_after is {self.known_after}; nothing is known before it happened")
@@ -79,8 +80,14 @@ class FileForm:
             raise BadFileForm(f"{where}: known_after counts from a time; write day_column=, the column that holds it")
         if MONTH in self.pattern and self.day_column is None:
             raise BadFileForm(f"{where}: a month has many days; write day_column=, the column with a row's time")
-        if self.header_line < 1 or (self.header_line > 1 and self.file_format != "csv"):
-            raise BadFileForm(f"{where}: header_line is {self.header_line}; it is the line of a CSV's header, from 1")
+        if self.header_line < 1 or (self.header_line > 1 and self.file_format not in ("csv", "excel")):
+            raise BadFileForm(
+                f"{where}: header_line is {self.header_line}; it is the line of the header of a CSV or a sheet, from 1"
+            )
+        if self.sheet and self.file_format != "excel":
+            raise BadFileForm(
+                f"{where}: sheet is {self.sheet!r}; {self.file_format} files have no sheets, leave it out"
+            )
         if self.delimiter is not None and (
             len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n'
         ):

@@ -1,7 +1,8 @@
 """The content of a file as rows of text, whatever its format.
 
 Belongs here: compression, JSON lines, Parquet, and telling a file that is whole from one that is still being written.
-Does not belong here: CSV (`csv_files.py`), fetching a file (`places.py`), the day of a row (`choice.py`).
+Does not belong here: CSV (`csv_files.py`), Excel (`excel.py`), fetching a file (`places.py`), the day of a row
+(`choice.py`).
 """
 
 import json
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from resources.sources.files.csv_files import read_csv
+from resources.sources.files.excel import read_sheet
 from resources.sources.files.form import Compression, FileForm
 from resources.sources.files.parsed import FileRows, NotWhole, Unreadable, checked_columns
 from resources.sources.readers import json_object, json_value, message_text, objects_table
@@ -37,6 +39,8 @@ def read_content(form: FileForm, content: bytes, *, settled: bool) -> FileRows:
         content = _decompressed(content, form.compression)
     if form.file_format == "parquet":
         return FileRows(_parquet(content, form.zone, form.columns))
+    if form.file_format == "excel":
+        return read_sheet(content, sheet=form.sheet, header_line=form.header_line, known=form.columns)
     if form.file_format == "jsonl":
         return _json_lines(content, form.encoding, settled=settled)
     return read_csv(
@@ -111,14 +115,14 @@ def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
     checked_columns(table.column_names, known)
-    return pa.table({name: _as_text(name, table[name], zone) for name in table.column_names})
+    return pa.table({name: column_as_text(name, table[name], zone) for name in table.column_names})
 
 
-def _as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+def column_as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     """A column as text without loss; a timestamp without a zone is a moment of `zone`."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return _as_text(name, pc.cast(values, kind.value_type), zone)
+        return column_as_text(name, pc.cast(values, kind.value_type), zone)
     if pa.types.is_timestamp(kind):
         # Cut to microseconds, as validation does.
         moment = pc.cast(values, pa.timestamp("us", kind.tz), safe=False)

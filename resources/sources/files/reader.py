@@ -184,8 +184,10 @@ class FilesReader(Closing):
         return {"digest": digest, **stamp_of([file.found for file in found.files])}
 
     def _may_lack(self, unit: Unit) -> bool:
-        """Whether a unit without files is a unit without rows: they are optional, or of before the product's days."""
-        return self._form.optional or (unit.last is not None and unit.last < self._form.first_day)
+        """Whether a unit without files is one without rows: they are optional, not expected, or before the product."""
+        if self._form.optional or unit.first is None or unit.last is None:
+            return self._form.optional
+        return unit.last < self._form.first_day or not self._form.calendar.delivers_between(unit.first, unit.last)
 
     def _where(self, day: date) -> str:
         return f"source {self._form.source}, day {day}"

@@ -21,6 +21,7 @@ from assets.features.online.load import as_stored
 from pipelines.products import load_product
 from pipelines.services.catalog import common_variables
 from pipelines.services.stream_follower import Following, followed
+from pipelines.services.stream_health import StreamMetrics
 from resources.environments import CHECKOUT, Environment
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import OnlineStore, StoreError
@@ -155,6 +156,10 @@ def test_a_topic_is_followed_into_redis_through_its_kills(bank: Bank, broker: st
             send(broker, "repayments", [message(1, bank.lines[-1])])
             wait_for(lambda: read(store) == total + 1, "a message that is sent twice is read twice")
             bank.check(store)
+            lag = following.health()[0].messages_behind
+            assert lag == 0, "the messages of a topic that are not read are counted"
+            metric = StreamMetrics(following.health).collect()
+            assert [sample.value for m in metric if m.name.endswith("_lag_messages") for sample in m.samples] == [0.0]
         finally:
             following.stop()
             thread.join(30)

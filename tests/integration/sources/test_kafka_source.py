@@ -19,6 +19,7 @@ from pipelines.build import build_pipeline
 from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
 from resources.sources.kafka import KafkaReader
+from resources.sources.kafka_broker import Broker
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 from tests.integration.conftest import LAST, Small
 from tests.support.servers.ports import free_port
@@ -80,16 +81,16 @@ def mixed(broker: str) -> str:
     return broker
 
 
-def make_topic(broker: str, topic: str, *, partitions: int) -> None:
-    admin = AdminClient({"bootstrap.servers": broker, "log_level": 0})
+def make_topic(broker: str, topic: str, *, partitions: int, **security: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker, "log_level": 0, **security})
     admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(timeout=20)
 
 
-def send(broker: str, topic: str, messages: Sequence[tuple[int, float, bytes]]) -> None:
+def send(broker: str, topic: str, messages: Sequence[tuple[int, float, bytes]], **security: str) -> None:
     """Sends to a partition, dated so many hours after midnight of the first day."""
     # One message a batch: this broker's end of a partition counts batches.
     producer = Producer(
-        {"bootstrap.servers": broker, "enable.idempotence": False, "batch.num.messages": 1, "log_level": 0}
+        {"bootstrap.servers": broker, "enable.idempotence": False, "batch.num.messages": 1, "log_level": 0, **security}
     )
     midnight = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
     for partition, hours, value in messages:
@@ -99,7 +100,7 @@ def send(broker: str, topic: str, messages: Sequence[tuple[int, float, bytes]]) 
 
 
 def read(broker: str, days: Sequence[date], topic: str = "mixed", timeout: float = 10) -> list[DayRows]:
-    with KafkaReader("repayments", broker, topic, timeout=timeout) as reader:
+    with KafkaReader("repayments", Broker(broker), topic, timeout=timeout) as reader:
         return list(reader.read(days))
 
 
@@ -132,7 +133,7 @@ def test_a_message_that_comes_late_makes_its_own_day_stale(broker: str) -> None:
     make_topic(broker, "late", partitions=2)
     send(broker, "late", [(0, 1, b'{"n": 1}'), (1, 30, b'{"n": 2}')])
     recorded = {found.day: found.origin for found in read(broker, DAYS, "late")}
-    with KafkaReader("repayments", broker, "late", timeout=10) as reader:
+    with KafkaReader("repayments", Broker(broker), "late", timeout=10) as reader:
         assert reader.changed(recorded) == frozenset()
         send(broker, "late", [(1, 2, b'{"n": 3}'), (0, 24 * 365 * 60, b'{"n": 4}')])
         assert reader.changed(recorded) == {FIRST}, "a time that no clock shows is of the day of the message before it"
@@ -215,7 +216,7 @@ class _Forgetful:
 def test_a_day_that_the_broker_has_partly_deleted_is_refused(broker: str) -> None:
     make_topic(broker, "short", partitions=1)
     send(broker, "short", [(0, hours, b'{"n": %d}' % hours) for hours in range(0, 60, 6)])
-    with KafkaReader("repayments", broker, "short", timeout=10) as reader:
+    with KafkaReader("repayments", Broker(broker), "short", timeout=10) as reader:
         reader._consumer = _Forgetful(reader._consumer, oldest=3)
         with pytest.raises(
             SourceBroken, match="day 2026-01-01: topic 'short' no longer has the messages before offset 3"

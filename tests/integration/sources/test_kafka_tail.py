@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from resources.sources.kafka_broker import Broker
 from resources.sources.kafka_tail import KafkaTail
 from resources.sources.readers import SourceBroken
 from resources.sources.tails import Batch
@@ -22,7 +23,7 @@ def test_what_came_is_read_once_in_each_partition(broker: str) -> None:
     """From before a moment on; each message says when the broker got it, and where it stands."""
     make_topic(broker, "followed", partitions=2)
     send(broker, "followed", [(0, 1, b'{"n": 0}'), (0, 5, b'{"n": 1}'), (1, 6, b'{"n": 2}'), (0, 7, b"\xff")])
-    with closing(KafkaTail("repayments", broker, "followed")) as tail:
+    with closing(KafkaTail("repayments", Broker(broker), "followed")) as tail:
         read = list(batches(tail, tail.offsets_at(MIDNIGHT + timedelta(hours=5))))
         found = {message.place: message for batch in read for message in batch.messages}
         texts = {place: message.text for place, message in found.items() if place != "0:0"}
@@ -35,7 +36,7 @@ def test_the_end_is_reached_with_messages_in_hand(broker: str) -> None:
     """A topic to which something always comes is known as far as it was read, and not only when it rests."""
     make_topic(broker, "busy", partitions=1)
     send(broker, "busy", [(0, hour, b"{}") for hour in range(3)])
-    with closing(KafkaTail("repayments", broker, "busy")) as tail:
+    with closing(KafkaTail("repayments", Broker(broker), "busy")) as tail:
         read = [batch for batch in batches(tail, {"0": 0}, most=1) if batch.messages]
     assert [(len(batch.messages), batch.at_end) for batch in read] == [(1, False), (1, False), (1, True)]
 
@@ -72,7 +73,7 @@ def test_a_partition_that_is_added_is_read_from_its_beginning(broker: str) -> No
     """While the topic is followed; the end is reached once it is read too."""
     make_topic(broker, "growing", partitions=2)
     send(broker, "growing", [(0, 1, b'{"n": 0}'), (1, 2, b'{"n": 1}'), (1, 3, b'{"n": 2}')])
-    with closing(KafkaTail("repayments", broker, "growing")) as tail:
+    with closing(KafkaTail("repayments", Broker(broker), "growing")) as tail:
         tail._consumer = growing = _Growing(tail._consumer)
         *_, before = batches(tail, {"0": 0})
         assert before.offsets == {"0": 1}
@@ -88,7 +89,7 @@ def test_a_partition_that_is_added_is_read_from_its_beginning(broker: str) -> No
 def test_an_unknown_topic_is_broken(broker: str) -> None:
     """Trying again does not help."""
     with (
-        closing(KafkaTail("repayments", broker, "nothing")) as tail,
+        closing(KafkaTail("repayments", Broker(broker), "nothing")) as tail,
         pytest.raises(SourceBroken, match="source repayments: no topic 'nothing'; ask the owner"),
     ):
         tail.read({}, 1)
@@ -102,6 +103,6 @@ def test_a_timestamp_beyond_the_calendar_says_nothing(broker: str, millis: int) 
     producer = Producer({"bootstrap.servers": broker, "enable.idempotence": False, "log_level": 0})
     producer.produce(topic, b"{}", timestamp=millis)
     assert producer.flush(20) == 0
-    with closing(KafkaTail("repayments", broker, topic)) as tail:
+    with closing(KafkaTail("repayments", Broker(broker), topic)) as tail:
         found = [message for batch in batches(tail, {"0": 0}) for message in batch.messages]
     assert [message.arrived_at for message in found] == [None]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from assets.materialising import asset_key
 from pipelines.products import load_product
@@ -25,7 +26,8 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
 from resources.sources.files.form import FileForm
-from resources.sources.object_stores import open_place
+from resources.sources.lake_opening import LakeRows
+from resources.sources.object_stores import delta_options, open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
 from tests.support.servers.ports import free_port
@@ -250,3 +252,24 @@ def test_small_values_are_kept(s3: Any) -> None:
     assert (event.metadata["run"].value, event.metadata["pins"].value) == (made[1], 3)
     kept = ["values/card_fraud/model.json", *(f"values/card_fraud/model/{run_id}.json" for run_id in made)]
     assert sorted(keys(s3, "values")) == sorted(kept)
+
+
+def test_a_delta_table_of_others_is_a_source(s3: Any, environment: Environment) -> None:
+    """By its day column and by its change feed, at a named connection; an S3 that is gone is told as such."""
+    rows = pa.table({"id": [1, 2], "day": DAYS[:2]})
+    feed = {"delta.enableChangeDataFeed": "true"}
+    address = f"s3://{BUCKET}/theirs/orders"
+    write_deltalake(address, rows, partition_by=["day"], configuration=feed, storage_options=delta_options(address))
+    there = environment.model_copy(update={"connections": {"theirs": f"s3://{BUCKET}/theirs/"}})
+    systems = SourceSystems(there)
+    terms: Any = {"path": "orders", "ignore_deletions": False, "connection": "theirs"}
+    by_day = systems.lake_table(LakeRows("orders", day_column="day"), changes=False, **terms)
+    assert [day.rows["id"].to_pylist() for day in by_day.read(DAYS)] == [["1"], ["2"], []]
+    today = datetime.now(UTC).date()
+    by_commit = systems.lake_table(LakeRows("orders"), changes=True, **terms)
+    (found,) = by_commit.read([today])
+    assert found.rows.column_names == ["id", "day", "known_at"]
+    assert found.rows["id"].to_pylist() == ["1", "2"]
+    s3.delete_object(Bucket=BUCKET, Key=next(key for key in keys(s3, "theirs/orders/day")))
+    with pytest.raises(SourceBroken, match="source orders, day 2026-01-01: .*lacks a data file of this version"):
+        list(by_day.read(DAYS))

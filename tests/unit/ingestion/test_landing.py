@@ -6,7 +6,7 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
-from assets.ingestion.landing import MALFORMED, ROW_NUMBER, SchemaChanged, as_raw
+from assets.ingestion.landing import MALFORMED, ROW_NUMBER, RawDay, SchemaChanged, as_raw, with_kept
 from resources.sources.readers import DayRows
 from tests.unit.validation.test_audit import contract
 
@@ -49,3 +49,20 @@ def test_a_column_is_read_by_its_name_at_the_source() -> None:
     assert raw.table.column_names[:1] == [first.name]
     with pytest.raises(SchemaChanged, match="no column Its Own Name"):
         as_raw(renamed, DayRows(DAY, rows.rename_columns(list(NAMES))))
+
+
+def test_a_state_that_the_source_no_longer_has_is_kept_once() -> None:
+    """The record moved on to a later day; what was read of this day stays, and a late row comes behind it."""
+
+    def day(*numbers: str) -> RawDay:
+        rows = pa.table({name: pa.array([f"{name}{n}" if n else None for n in numbers], pa.string()) for name in NAMES})
+        return as_raw(contract(), DayRows(DAY, rows))
+
+    first = day("1", "2", "")
+    again = with_kept(day("2", "3"), first.table)
+    assert again.table[NAMES[0]].to_pylist() == [f"{NAMES[0]}1", None, f"{NAMES[0]}2", f"{NAMES[0]}3"]
+    assert again.table["row_number"].to_pylist() == [0, 1, 2, 3]
+    assert again.table.schema == first.table.schema
+    assert with_kept(day("2", "3"), again.table).table == again.table, "a rerun gives the same content"
+    narrower = first.table.drop_columns([NAMES[-1]])
+    assert with_kept(first, narrower).table == first.table, "a column that came later makes no second state"

@@ -2,11 +2,13 @@
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from assets.product import Files, Product, ProductError
+from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, ProductError, Source
 from pipelines.products import load_product
 
 
@@ -44,6 +46,43 @@ def test_a_spine_is_not_corrected(tmp_path: Path) -> None:
     """A row is decided once."""
     with pytest.raises(ProductError, match="the spine's source 'card_transactions' has corrections"):
         _with_corrections(load_product("card_fraud"), "card_transactions", tmp_path).check_corrections()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        DatabaseTable("transactions", "transactions", rows="revisions"),
+        Files("transactions", "{day}.csv", rows="snapshots"),
+        LakeTable("transactions", connection="theirs", changes=True),
+    ],
+)
+def test_rows_that_are_revisions_need_a_contract_that_has_them(source: Source, tmp_path: Path) -> None:
+    """Without, each state of a record would count as an event of its own."""
+    plain = load_product("credit_risk")
+    product = replace(plain, sources=tuple(source if one.name == source.name else one for one in plain.sources))
+    with pytest.raises(ProductError, match="'transactions' are revisions of its records; write corrections: true in"):
+        product.check_corrections()
+    corrected = _with_corrections(product, "transactions", tmp_path)
+    _with_record_key(corrected, "transactions", "transaction_id").check_corrections()
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms", "said"),
+    [
+        (DatabaseTable, {"rows": "states"}, "rows is 'states'; write one of"),
+        (DatabaseTable, {"overlap_days": 0}, "overlap_days is 0; write at least 1"),
+        (DatabaseTable, {"known_after": timedelta(days=-1)}, "known_after is -1 day"),
+        (HttpEndpoint, {"page_size": 0}, "page_size is 0; write at least 1"),
+        (HttpEndpoint, {"page_size": 10, "next_field": "next"}, "and no next_field="),
+        (HttpEndpoint, {"most_a_second": 0}, "write a number above 0"),
+        (HttpEndpoint, {"known_after": timedelta(days=1)}, "write whole days, and day_column="),
+        (HttpEndpoint, {"known_after": timedelta(hours=1), "day_column": "at"}, "write whole days"),
+        (Files, {"rows": "revisions"}, "write 'events' or 'snapshots'"),
+    ],
+)
+def test_a_source_that_contradicts_itself_is_refused(kind: Any, terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(ProductError, match=f"source s: .*{said}"):
+        kind("s", "s.csv", **terms)
 
 
 def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:

@@ -9,9 +9,12 @@ import pytest
 
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
+from assets.product.contract import NewestEvent, Volume
 from assets.validation.audit import Audit, audit
+from assets.validation.day_rules import Surroundings
 from assets.validation.expectations import ContractCannotRun
 from resources.lake.content import content_hash
+from resources.sources.calendars import DeliveryCalendar
 from resources.sources.readers import DayRows
 
 DAY, NEXT = date(2026, 1, 2), date(2026, 1, 3)
@@ -204,6 +207,27 @@ def test_too_many_broken_rows_block_the_day_and_not_the_next() -> None:
 def test_an_empty_day_keeps_its_contract() -> None:
     outcome = run([])
     assert (outcome.valid.num_rows, outcome.blocked) == (0, ())
+
+
+def test_a_day_on_which_nothing_is_delivered_is_not_judged_by_how_much_arrived() -> None:
+    """The third of January 2026 is a Saturday; a delivery on it is judged all the same."""
+    terms = contract(
+        expectations=({"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 2}},),
+        volume=Volume(min_rows=2),
+        freshness=NewestEvent(max_age_hours=30),
+    )
+    empty = as_raw(terms, DayRows(NEXT, pa.table({}))).table
+    one = pa.Table.from_pylist([row()], schema=pa.schema([(name, pa.string()) for name in terms.names]))
+    closed = DeliveryCalendar(closed=("saturday",))
+
+    def broken(raw: pa.Table, rows: int, calendar: DeliveryCalendar) -> set[str]:
+        found = audit(terms, raw, [NEXT], surroundings=Surroundings({NEXT: rows}), calendar=calendar)
+        return set(found.failed_by_rule)
+
+    rules = {"expect_table_row_count_to_be_between", "volume_is_within_bounds", "newest_event_is_fresh"}
+    assert broken(empty, 0, DeliveryCalendar()) == rules
+    assert broken(empty, 0, closed) == set()
+    assert "volume_is_within_bounds" in broken(as_raw(terms, DayRows(NEXT, one)).table, 1, closed)
 
 
 def test_an_expectation_on_a_column_that_does_not_exist_is_no_bad_data() -> None:

@@ -12,7 +12,7 @@ from assets.vocabulary import FeatureSet
 from pipelines.drafting.draft import Draft, draft_product
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given, RoleUnclear
-from pipelines.drafting.sample import SampleUnreadable, read_sample
+from pipelines.drafting.sample import FilesPlace, SampleUnreadable, read_sample
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FIRST = datetime(2026, 6, 1)
@@ -140,14 +140,15 @@ def test_files_of_days_and_months_are_one_pattern(orders: Path, tmp_path: Path) 
         (tmp_path / "payments").mkdir(exist_ok=True)
         (tmp_path / "payments" / f"{name}.csv").write_bytes(content)
     sample = read_sample(str(tmp_path / "payments"))
-    assert (sample.name, sample.pattern, sample.rows) == ("payments", "{month}.csv", 2000)
+    assert (sample.name, sample.shown, sample.rows) == ("payments", "{month}.csv", 2000)
     (tmp_path / "payments" / "2026-02.csv").rename(tmp_path / "payments" / "more.csv")
-    assert read_sample(str(tmp_path / "payments" / "*.csv")).pattern == "*.csv"
+    assert read_sample(str(tmp_path / "payments" / "*.csv")).shown == "*.csv"
 
 
 def test_a_semicolon_is_found(tmp_path: Path) -> None:
     sample = read_sample(str(write(tmp_path / "a.csv", ("id", "price"), [(1, "2,5"), (2, "3,5")], delimiter=";")))
-    assert (sample.form.delimiter, sample.table.column_names) == (";", ["id", "price"])
+    assert isinstance(sample.place, FilesPlace)
+    assert (sample.place.form.delimiter, sample.table.column_names) == (";", ["id", "price"])
 
 
 def test_what_cannot_be_drafted_says_what_to_write(orders: Path, tmp_path: Path) -> None:

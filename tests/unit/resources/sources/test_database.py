@@ -1,14 +1,15 @@
 """Tables and queries of a database: each row on exactly one day, whatever its time, the session and the type."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from resources.naming import days_between
-from resources.sources.database import DatabaseReader, DatabaseRows
+from resources.sources.database import DatabaseReader
+from resources.sources.database_days import DatabaseRows
 from resources.sources.readers import SourceBroken
 
 START = date(2026, 1, 1)
@@ -147,3 +148,32 @@ def test_rows_that_come_late_make_their_day_stale(tmp_path: Path) -> None:
         connection.execute(sa.text("INSERT INTO t VALUES ('late', '2026-01-05T03:00:00Z'), ('undated', NULL)"))
     engine.dispose()
     assert reader.changed(recorded) == {START, DAYS[-1]}
+
+
+def test_what_is_known_later_is_on_a_later_day(postgres: str, tmp_path: Path) -> None:
+    """By a text and by a time of the database; a default date does not become a plausible one."""
+    rows = {"a": "2026-01-01 12:00:00", "b": "2026-01-03 01:00:00", "c": "1970-01-01 00:00:00", "d": None}
+    for url, kind in ((filled(f"sqlite:///{tmp_path}/t.db", "TEXT", rows), "TEXT"), (postgres, "TIMESTAMP")):
+        if url == postgres:
+            filled(url, kind, rows)
+        wanted = DatabaseRows("t", "t", "at", first_day=START, known_after=timedelta(days=1, hours=13))
+        found = list(DatabaseReader(url, wanted).read(DAYS))
+        assert [day.rows["id"].to_pylist() for day in found] == [["c", "d"], [], ["a"], ["b"], []], kind
+        assert found[2].rows["known_at"].to_pylist() == ["2026-01-03T01:00:00.000000Z"]
+        assert found[2].rows["event_time"].to_pylist() == ["2026-01-01 12:00:00"]
+        assert [next(DatabaseReader(url, wanted).read([day])).rows for day in DAYS] == [day.rows for day in found]
+
+
+def test_how_many_days_are_asked_for_again_is_the_sources(tmp_path: Path) -> None:
+    url = filled(f"sqlite:///{tmp_path}/t.db", "TEXT", {"a": "2026-01-01", "b": "2026-01-05"})
+    readers = {
+        overlap: DatabaseReader(url, DatabaseRows("t", "t", "at", first_day=date(2025, 1, 1), overlap=overlap))
+        for overlap in (2, 4)
+    }
+    recorded = {day.day: day.origin for day in readers[2].read(DAYS)}
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO t VALUES ('late', '2026-01-02')"))
+    engine.dispose()
+    assert readers[2].changed(recorded) == frozenset()
+    assert readers[4].changed(recorded) == {DAYS[1]}

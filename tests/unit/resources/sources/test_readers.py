@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 
-from resources.sources.database import DatabaseReader, DatabaseRows
+from resources.sources.database import DatabaseReader
+from resources.sources.database_days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Bucket, place_at
 from resources.sources.files.reader import FilesReader

@@ -17,6 +17,7 @@ import pytest
 
 from resources.errors import LooplineError
 from resources.naming import days_between
+from resources.sources.calendars import DeliveryCalendar
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader
@@ -158,6 +159,45 @@ def test_rows_without_any_time_are_of_the_first_day(tmp_path: Path) -> None:
     assert all(day.rows.num_rows == 0 for day in read[1:])
 
 
+def test_a_folder_of_parquet_files_in_partitions_is_a_table(tmp_path: Path) -> None:
+    for part in (0, 1):
+        write(tmp_path, f"orders/day={START}/part-{part}.parquet", parquet_of(rows_of(START)[part : part + 1]))
+    write(tmp_path, f"orders/day={END}/part-0.parquet", parquet_of(rows_of(END)))
+    found = ids(reader(tmp_path, "orders/day={day}/*.parquet", optional=True).read(DAYS))
+    assert [len(rows) for rows in found.values()] == [2, 0, 0, 0, 0, 0, 3]
+
+
+def test_a_day_on_which_nothing_is_delivered_is_empty_and_not_missing(tmp_path: Path) -> None:
+    """The first of March 2026 is a Sunday: its weekend is empty, its holiday has a file all the same."""
+    calendar = DeliveryCalendar(closed=("saturday", "sunday"), holidays=(date(2026, 3, 3),))
+    for day in (date(2026, 2, 26), date(2026, 2, 27), date(2026, 3, 2), date(2026, 3, 3)):
+        write(tmp_path, f"{day}.csv", csv_of(rows_of(day)))
+    weekdays = reader(tmp_path, "{day}.csv", calendar=calendar)
+    assert [len(rows) for rows in ids(weekdays.read(DAYS[:-1])).values()] == [3, 3, 0, 0, 3, 3]
+    assert [weekdays.missing(day) for day in DAYS[2:4]] == [(), ()]
+    with pytest.raises(SourceBroken, match="day 2026-03-04: no file"):
+        list(weekdays.read(DAYS))
+    (tmp_path / "2026-03-03.csv").unlink()
+    assert weekdays.missing(date(2026, 3, 3)) == ()
+    of_zone = reader(tmp_path, "{day}.csv", calendar=calendar, zone="Europe/Berlin", day_column="at")
+    with pytest.raises(SourceBroken, match="2026-03-04.csv"):
+        list(of_zone.read([date(2026, 3, 3)]))  # a UTC day has rows of two days of the zone
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"closed": "sunday"}, "write a tuple of monday"),
+        ({"closed": ("Sunday",)}, r"closed is \('Sunday',\)"),
+        ({"holidays": ("2026-12-25",)}, "write dates, as date"),
+        ({"closed": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")}, "every day"),
+    ],
+)
+def test_a_calendar_that_names_no_day_is_refused(terms: dict[str, Any], said: str) -> None:
+    with pytest.raises(LooplineError, match=said):
+        DeliveryCalendar(**terms)
+
+
 def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
     write(tmp_path, f"{END}.csv", csv_of(rows_of(END)))
     with pytest.raises(SourceBroken, match="source f, day 2026-02-26: no file .*2026-02-26.csv; ask the owner"):
@@ -169,7 +209,7 @@ def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "terms", "said"),
     [
-        ("a.xlsx", {}, "save the sheet as CSV"),
+        ("a.csv", {"sheet": "Orders"}, "csv files have no sheets"),
         ("a", {}, "does not tell the format"),
         ("{month}.csv", {}, "write day_column="),
         ("{week}.csv", {}, "it may hold {day}"),
