@@ -4,14 +4,20 @@ Belongs here: reading a source through its reader, writing the raw table, metada
 to columns (`landing.py`), fetching them (`resources.sources`).
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import assert_never
 
 import dagster as dg
 import pyarrow as pa
 
 from assets.ingestion.landing import SchemaChanged, as_raw
+from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
 from assets.materialising import (
+    BACKFILL_TAGS,
+    OVERWRITE_TAG,
     TRY_AGAIN,
     Stopwatch,
     asset_key,
@@ -24,7 +30,7 @@ from assets.product import DatabaseTable, Files, HttpEndpoint, Product, Source, 
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
-from resources.lake.origins import read_from
+from resources.lake.origins import read_from, source_origins
 from resources.sources.database import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http_api import ApiForm
@@ -67,17 +73,23 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
         with (
-            permanent(SourceBroken, SchemaChanged, UnknownConnection),
+            permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
+            if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
+                delivered = [
+                    Delivered(day.day, raw.table.num_rows, day.origin)
+                    for day, raw in zip(fetched, raw_days, strict=True)
+                ]
+                refuse_losses(_losses(lake, table, delivered), source.name, product.name, contract.owner)
         data = pa.concat_tables([day.table for day in raw_days])
         # By the origin (digest, size, offset) of a day it is known later whether its source has changed.
         origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
-        commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
+        commit = lake.replace(table, data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.table(
             rows=commit.rows,
@@ -90,6 +102,16 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         )
 
     return raw
+
+
+def _losses(lake: Lake, table: str, delivered: Sequence[Delivered]) -> dict[date, str]:
+    """For each day whose published rows are newer or more than these, what would be lost."""
+    if not lake.exists(table):
+        return {}
+    published: Counter[date] = Counter()
+    for file in lake.files(table, days=[day.day for day in delivered]):
+        published[file.day or date.min] += file.rows
+    return losses(delivered, published, source_origins(lake, table))
 
 
 def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reader:

@@ -10,7 +10,7 @@ with equal content makes nothing stale.
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -104,6 +104,37 @@ def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> fro
     return frozenset(day for day, found in recorded.items() if found != value)
 
 
+def days_that_read(lake: Lake, table: str, remade: Mapping[str, Collection[date]]) -> frozenset[date]:
+    """The days of a table that were made from one of these days of other tables.
+
+    Args:
+        remade: For each of the other tables its days.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    ordered = {upstream: sorted(days) for upstream, days in remade.items()}
+    return frozenset(
+        day
+        for day, readings in _origins(lake, table).items()
+        if any(_reaches(ordered.get(upstream, []), day, reading) for upstream, reading in readings.items())
+    )
+
+
+def version_before(lake: Lake, table: str, runs: Collection[str]) -> int | None:
+    """The newest version of a table that is older than every commit of these runs; `None` for none.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    if not lake.exists(table):
+        return None
+    history = lake.history(table)
+    theirs = [int(commit["version"]) for commit in history if commit.get("run_id") in runs]
+    found = min(theirs) - 1 if theirs else max(int(commit["version"]) for commit in history)
+    return found if found >= 0 else None
+
+
 @dataclass(frozen=True)
 class _Changes:
     """The changes of a table's days.
@@ -126,10 +157,14 @@ class _Changes:
 
     def between(self, day: date, reading: Reading) -> bool:
         """Whether a day that was read for this one has other content now."""
-        changed = self.since(reading.version)
-        first = date.min if reading.before is None else day - timedelta(days=reading.before)
-        place = bisect_left(changed, first)
-        return place < len(changed) and changed[place] <= day
+        return _reaches(self.since(reading.version), day, reading)
+
+
+def _reaches(days: Sequence[date], day: date, reading: Reading) -> bool:
+    """Whether one of the days, which are in order, was read for the day."""
+    first = date.min if reading.before is None else day - timedelta(days=reading.before)
+    place = bisect_left(days, first)
+    return place < len(days) and days[place] <= day
 
 
 def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
