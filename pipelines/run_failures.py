@@ -95,7 +95,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     failure = failed.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         recorded = failure.user_failure_data.metadata.get(DAYS_AT_FAULT)
-        days = recorded.value if recorded is not None else ()
+        days = recorded.value if isinstance(recorded, dg.JsonMetadataValue) and isinstance(recorded.value, list) else []
         at_fault = tuple(date.fromisoformat(str(day)) for day in days)
         return RunFailure(asset, failure.user_failure_data.description, complete=True, at_fault=at_fault)
     refused_by = refusals(instance, run_id)

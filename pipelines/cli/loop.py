@@ -111,6 +111,7 @@ def backfill(
     if json_:
         console.print_json(report.to_dict())
     if report.failed:
+        console.fail(report.sentence)
         raise typer.Exit(1)
 
 

@@ -8,11 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-
-_BEFORE, _AFTER = "_before", "_after"
 
 
 @dataclass(frozen=True)
@@ -58,26 +54,25 @@ def _rows(before: pa.Table, after: pa.Table) -> tuple[list[tuple[int, ...]], lis
     """Each row as a tuple of numbers, equal exactly for equal rows."""
     names = list(dict.fromkeys([*before.column_names, *after.column_names]))
     sizes = before.num_rows, after.num_rows
-    codes = [_codes(_column(before, after, name), sum(sizes)) for name in names]
-    rows = list(zip(*codes, strict=True)) if names else [()] * sum(sizes)
+    codes = [_codes(_column(before, after, name)) for name in names]
+    rows: list[tuple[int, ...]] = [*zip(*codes, strict=True)] if names else [()] * sum(sizes)
     return rows[: sizes[0]], rows[sizes[0] :]
 
 
 def _column(before: pa.Table, after: pa.Table, name: str) -> pa.ChunkedArray:
-    sides = [(before, after), (after, before)]
+    """The column's values of both sides, one after the other."""
+    kind = (before if name in before.column_names else after).schema.field(name).type
     parts = [
-        one[name] if name in one.column_names else pa.nulls(one.num_rows, other.schema.field(name).type)
-        for one, other in sides
+        table[name].cast(kind) if name in table.column_names else pa.chunked_array([pa.nulls(table.num_rows, kind)])
+        for table in (before, after)
     ]
-    return pa.chunked_array(
-        [chunk for part in parts for chunk in (part.chunks if hasattr(part, "chunks") else [part])], type=parts[0].type
-    )
+    return pa.chunked_array([chunk for part in parts for chunk in part.chunks], type=kind)
 
 
-def _codes(column: pa.ChunkedArray, rows: int) -> list[int]:
-    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-    indices = encoded.indices if rows else pa.array([], pa.int32())
-    return list(np.asarray(indices).tolist())
+def _codes(column: pa.ChunkedArray) -> list[int]:
+    """A number for each value, the same for the same value; missing values are alike too."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    return list(encoded.indices.to_pylist())
 
 
 def _keys(table: pa.Table, key: Sequence[str]) -> list[tuple[object, ...]] | None:

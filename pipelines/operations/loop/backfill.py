@@ -19,7 +19,7 @@ from assets.product import Product
 from assets.product.names import table_name
 from pipelines.jobs import DATA, WATCH
 from pipelines.operations.loop.backfill_days import DayResult, day_results
-from pipelines.operations.loop.backfill_plan import Days, Plan, PlannedAsset, runs_of
+from pipelines.operations.loop.backfill_plan import Days, Plan, PlannedAsset, PlannedRun, runs_of
 from pipelines.operations.loop.backfill_records import Backfill, backfill_of, done_of, overhead_of, with_figures
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
@@ -27,6 +27,7 @@ from pipelines.operations.loop.run_job import RunFailed, dagster_instance
 from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_product
 from resources.environments import Environment
+from resources.errors import listed
 from resources.lake import Lake
 from resources.lake.origins import days_that_read, stale_days
 from resources.naming import days_between
@@ -55,9 +56,19 @@ class BackfillReport:
         """The days that failed."""
         return tuple(day for day in self.days if day.state == "failed")
 
+    @property
+    def sentence(self) -> str:
+        """Which days failed, with the reason of the first; empty if none did."""
+        if not self.failed:
+            return ""
+        days = listed([day.day for day in self.failed])
+        return f"{len(self.failed)} of {len(self.days)} days failed: {days}; the first one: {self.failed[0].reason}"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
+        error = {"error": {"kind": "DaysFailed", "message": self.sentence}} if self.failed else {}
         return {
+            **error,
             "product": self.product,
             "from": self.days[0].day.isoformat(),
             "to": self.days[-1].day.isoformat(),
@@ -140,12 +151,16 @@ def _run_all(
 ) -> dict[date, str]:
     """Runs what is left until nothing is; for each failed day the reason."""
     assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
+    ended: PlannedRun | None = None
     while runs := runs_of(assets, wanted.days, done_of(instance, product, lake, one), failed):
+        if runs[0] == ended:  # what it made is stale again: somebody else makes days that it reads
+            return failed
         run, left = runs[0], f", {len(runs) - 1} more runs follow" if len(runs) > 1 else ""
         if failures or left:
             progress(f"{run.days[0]} to {run.days[1]}: {len(run.assets)} assets{left}")
         try:
             jobs.run_named(run.assets, run.days, tags)
+            ended = run
         except RunFailed as error:
             failures += 1
             days = days_between(*run.days)

@@ -136,8 +136,8 @@ def runs_of(
         for asset in assets:
             if not asset.daily:
                 continue
-            mine = set(stretch) if asset.after & set(chosen) else set(stretch) - set(done.days.get(asset.name, ()))
-            if mine:
+            mine = set(stretch) - set(done.days.get(asset.name, ()))
+            if mine or asset.after & set(chosen):
                 chosen.append(asset.name)
                 lacking |= mine
         if chosen:
