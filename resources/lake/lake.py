@@ -109,6 +109,10 @@ class Lake:
         """The table's folder or prefix, for a writer that writes data files itself."""
         return self._logs.address(table)
 
+    def storage(self, table: str) -> tuple[pafs.FileSystem, str]:
+        """The file system that holds the table, and the table's path in it."""
+        return self._logs.files, f"{self._logs.root}/{table}"
+
     # ------------------------------------------------------------------ reading
 
     def read(
