@@ -19,6 +19,8 @@ from assets.product import Label
 from resources.errors import LooplineError, listed
 from resources.moments import DAY_US, micros
 
+LABEL = "label"
+"""The column of the training set with the label."""
 _TIME = pa.timestamp("us", tz="UTC")
 _NEVER = np.iinfo(np.int64).max
 

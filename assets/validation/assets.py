@@ -119,7 +119,8 @@ def _with_consent(
     with permanent(LakeError):
         version = lake.version(table)
         known = [day for day in lake.days(table, version) if day <= last_day]
-        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version))
+        entries = [consent.subject, "purpose", "granted", "known_at"]
+        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version, columns=entries))
     return allowed, {table: Reading(version, before=None)}
 
 

@@ -19,7 +19,7 @@ from assets.product import Product
 from assets.product.names import table_name
 from pipelines.jobs import DATA, WATCH
 from pipelines.operations.loop.backfill_days import DayResult, day_results
-from pipelines.operations.loop.backfill_plan import Days, Plan, PlannedAsset, PlannedRun, runs_of
+from pipelines.operations.loop.backfill_plan import Days, Done, Plan, PlannedAsset, PlannedRun, runs_of
 from pipelines.operations.loop.backfill_records import Backfill, backfill_of, done_of, overhead_of, with_figures
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
@@ -126,11 +126,10 @@ def backfill(name: str, environment: Environment, wanted: Wanted, progress: Prog
             progress(f"goes on with the backfill of {one.resumed}, which was interrupted; --again begins anew")
         tags = {**one.tags, **({OVERWRITE_TAG: "yes"} if wanted.overwrite else {})}
         assets = _assets(jobs, wanted)
-        failed = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
+        failed, made = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
         daily = [asset.name for asset in assets if asset.daily]
         runs = [run.run_id for run in one.runs(instance)]
         stale = _stale(product, lake, jobs)
-        made = done_of(instance, product, lake, one)
         return BackfillReport(
             product=product.name,
             assets=tuple(a.name for a in assets if made.days.get(a.name) or a.name in made.whole),
@@ -148,13 +147,15 @@ def _run_all(
     one: Backfill,
     tags: Mapping[str, str],
     progress: Progress,
-) -> dict[date, str]:
-    """Runs what is left until nothing is; for each failed day the reason."""
+) -> tuple[dict[date, str], Done]:
+    """Runs what is left until nothing is; for each failed day the reason, and what was made."""
     assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
     ended: PlannedRun | None = None
-    while runs := runs_of(assets, wanted.days, done_of(instance, product, lake, one), failed):
-        if runs[0] == ended:  # what it made is stale again: somebody else makes days that it reads
-            return failed
+    while True:
+        done = done_of(instance, product, lake, one)
+        runs = runs_of(assets, wanted.days, done, failed)
+        if not runs or runs[0] == ended:  # what it made may be stale again: somebody else makes days that it reads
+            return failed, done
         run, left = runs[0], f", {len(runs) - 1} more runs follow" if len(runs) > 1 else ""
         if failures or left:
             progress(f"{run.days[0]} to {run.days[1]}: {len(run.assets)} assets{left}")
@@ -170,8 +171,7 @@ def _run_all(
             failed |= dict.fromkeys(at_fault, str(error))
             if failures == _MOST_FAILURES:
                 rest = {day for run in runs for day in days_between(*run.days)} - failed.keys()
-                return failed | dict.fromkeys(rest, f"not tried after {failures} failed runs; the last one: {error}")
-    return failed
+                failed |= dict.fromkeys(rest, f"not tried after {failures} failed runs; the last one: {error}")
 
 
 def _backfill_of(product: Product, instance: dg.DagsterInstance, jobs: ProductJobs, wanted: Wanted) -> Backfill:

@@ -100,6 +100,8 @@ def done_of(instance: dg.DagsterInstance, product: Product, lake: Lake, backfill
         if event.asset_key is not None and event.partition is None
     }
     days: dict[str, set[date]] = {}
+    if not made:
+        return Done(whole=frozenset(whole))
     for key, day in made:
         days.setdefault(key.path[-1], set()).add(date.fromisoformat(day))
     stale = stale_days(lake, [table_name(product.name, name) for name in days])
