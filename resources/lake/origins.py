@@ -21,6 +21,7 @@ from resources.naming import days_between
 
 _READ = "loopline.read"
 _SOURCE = "loopline.source"
+_Commit = tuple[Mapping[str, Any], tuple[date, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,13 @@ def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:
     Raises:
         LakeError: A log cannot be read.
     """
-    origins = {table: _origins(lake, table) for table in tables}
+    commits = {table: [*_commits(lake, table)] for table in tables}
+    origins = {table: _origins(found) for table, found in commits.items()}
     read = {upstream for of_days in origins.values() for readings in of_days.values() for upstream in readings}
-    changes = {upstream: _Changes(_contents(lake, upstream)) for upstream in read}
+    changes = {
+        upstream: _Changes(_contents(commits[upstream] if upstream in commits else _commits(lake, upstream)))
+        for upstream in read
+    }
     return {
         table: frozenset(
             day
@@ -88,7 +93,7 @@ def changed_days(lake: Lake, table: str, version: int) -> tuple[date, ...]:
     Raises:
         LakeError: The log cannot be read.
     """
-    return tuple(_Changes(_contents(lake, table)).since(version))
+    return tuple(_Changes(_contents(_commits(lake, table))).since(version))
 
 
 def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[date]:
@@ -116,7 +121,7 @@ def days_that_read(lake: Lake, table: str, remade: Mapping[str, Collection[date]
     ordered = {upstream: sorted(days) for upstream, days in remade.items()}
     return frozenset(
         day
-        for day, readings in _origins(lake, table).items()
+        for day, readings in _origins(_commits(lake, table)).items()
         if any(_reaches(ordered.get(upstream, []), day, reading) for upstream, reading in readings.items())
     )
 
@@ -172,10 +177,10 @@ def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
     return next((content for made, content in contents if made <= version), "")
 
 
-def _origins(lake: Lake, table: str) -> dict[date, Mapping[str, Reading]]:
+def _origins(commits: Iterable[_Commit]) -> dict[date, Mapping[str, Reading]]:
     """For each day what its last commit read of other tables."""
     origins: dict[date, Mapping[str, Reading]] = {}
-    for commit, days in _commits(lake, table):
+    for commit, days in commits:
         readings = {name: _reading(value) for name, value in json.loads(commit.get(_READ, "{}")).items()}
         for day in days:
             origins.setdefault(day, readings)
@@ -187,16 +192,16 @@ def _reading(value: Any) -> Reading:
     return Reading(value) if isinstance(value, int) else Reading(*value)
 
 
-def _contents(lake: Lake, table: str) -> dict[date, list[tuple[int, str]]]:
+def _contents(commits: Iterable[_Commit]) -> dict[date, list[tuple[int, str]]]:
     found: dict[date, list[tuple[int, str]]] = {}
-    for commit, days in _commits(lake, table):
+    for commit, days in commits:
         version, hashes = int(commit["version"]), json.loads(commit.get(CONTENT, "{}"))
         for day in days:
             found.setdefault(day, []).append((version, hashes.get(str(day), f"unknown, of version {version}")))
     return found
 
 
-def _commits(lake: Lake, table: str) -> Iterator[tuple[Mapping[str, Any], tuple[date, ...]]]:
+def _commits(lake: Lake, table: str) -> Iterator[_Commit]:
     """The commits that replaced days, newest first, each with its days."""
     for commit in lake.history(table) if lake.exists(table) else ():
         if DAYS in commit:

@@ -29,7 +29,7 @@ from pipelines.products import load_product
 from resources.environments import Environment
 from resources.errors import listed
 from resources.lake import Lake
-from resources.lake.origins import days_that_read, stale_days
+from resources.lake.origins import days_that_read
 from resources.naming import days_between
 
 _MOST_FAILURES = 10
@@ -129,12 +129,11 @@ def backfill(name: str, environment: Environment, wanted: Wanted, progress: Prog
         failed, made = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
         daily = [asset.name for asset in assets if asset.daily]
         runs = [run.run_id for run in one.runs(instance)]
-        stale = _stale(product, lake, jobs)
         return BackfillReport(
             product=product.name,
             assets=tuple(a.name for a in assets if made.days.get(a.name) or a.name in made.whole),
             days=day_results(product, lake, daily, wanted.days, runs, failed),
-            stale=stale,
+            stale={name: sorted(found) for name, found in made.stale.items() if found},
         )
 
 
@@ -152,7 +151,7 @@ def _run_all(
     assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
     ended: PlannedRun | None = None
     while True:
-        done = done_of(instance, product, lake, one)
+        done = done_of(instance, product, lake, one, _daily(jobs))
         runs = runs_of(assets, wanted.days, done, failed)
         if not runs or runs[0] == ended:  # what it made may be stale again: somebody else makes days that it reads
             return failed, done
@@ -205,15 +204,13 @@ def _plan(
         days=wanted.days,
         assets=assets,
         resumed=one.resumed,
-        done=done_of(instance, product, lake, one),
+        done=done_of(instance, product, lake, one, _daily(jobs)),
         stale=stale,
         unmade=tuple(name for name in jobs.whole_after(names) if name not in names),
         overhead=overhead_of(instance, product),
     )
 
 
-def _stale(product: Product, lake: Lake, jobs: ProductJobs) -> dict[str, Sequence[date]]:
-    """For each table of days, those that were made from other content than the present one."""
-    names = [key.path[-1] for key in jobs.keys((*DATA, *WATCH)) if jobs.is_daily(key)]
-    found = stale_days(lake, [table_name(product.name, name) for name in names])
-    return {name: sorted(days) for name in names if (days := found[table_name(product.name, name)])}
+def _daily(jobs: ProductJobs) -> list[str]:
+    """The names of all assets with days, in the order of the loop."""
+    return [key.path[-1] for key in jobs.keys((*DATA, *WATCH)) if jobs.is_daily(key)]

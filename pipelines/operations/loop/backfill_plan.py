@@ -58,10 +58,12 @@ class Done:
     Attributes:
         days: For each daily asset the days that need not be made again.
         whole: The assets without days that were made.
+        stale: For each table of days, by its asset, the days that were made from other content than the present one.
     """
 
     days: Mapping[str, Collection[date]] = field(default_factory=dict)
     whole: frozenset[str] = frozenset()
+    stale: Mapping[str, frozenset[date]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,17 @@ def backfill_of(
     return Backfill(scope, uuid.uuid4().hex)
 
 
-def done_of(instance: dg.DagsterInstance, product: Product, lake: Lake, backfill: Backfill) -> Done:
-    """What a backfill has made so far; days that are stale now are left out."""
+def done_of(
+    instance: dg.DagsterInstance, product: Product, lake: Lake, backfill: Backfill, names: Sequence[str]
+) -> Done:
+    """What a backfill has made so far; days that are stale now are left out.
+
+    Args:
+        names: All assets with days.
+    """
     runs = backfill.runs(instance)
+    if not runs:
+        return Done()
     made = {pair for run in runs for pair in made_by(instance, run)}
     whole = {
         event.asset_key.path[-1]
@@ -100,15 +108,11 @@ def done_of(instance: dg.DagsterInstance, product: Product, lake: Lake, backfill
         if event.asset_key is not None and event.partition is None
     }
     days: dict[str, set[date]] = {}
-    if not made:
-        return Done(whole=frozenset(whole))
     for key, day in made:
         days.setdefault(key.path[-1], set()).add(date.fromisoformat(day))
-    stale = stale_days(lake, [table_name(product.name, name) for name in days])
-    return Done(
-        {name: frozenset(found - stale[table_name(product.name, name)]) for name, found in days.items()},
-        frozenset(whole),
-    )
+    of_tables = stale_days(lake, [table_name(product.name, name) for name in names])
+    stale = {name: of_tables[table_name(product.name, name)] for name in names}
+    return Done({name: frozenset(found - stale[name]) for name, found in days.items()}, frozenset(whole), stale)
 
 
 def with_figures(
