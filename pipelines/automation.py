@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 import dagster as dg
 
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import is_current, load_name, planned_loads
+from assets.features.online.load import load_name, planned_loads
 from assets.features.online.load_verdict import LoadSignals, load_verdict
 from assets.materialising import asset_key, materialised_days
 from assets.product import Product
@@ -54,12 +54,10 @@ def online_store_sensor(product: Product) -> dg.SensorDefinition:
         try:
             state = online_stores.of(product.name).state()
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
-            loaded, current = state.version if state else None, load_name(product, loads)
-            # Equal content in a new version of a table, as a backfill makes it, is no reason to load.
-            current = loaded if loaded is not None and is_current(product, lake, loads, state) else current
         except (LakeError, StoreError) as error:
             return dg.SkipReason(f"unknown: {error}")
         failures, failed_at = _failures(instance, product)
+        loaded, current = state.version if state else None, load_name(product, loads)
         signals = LoadSignals(
             loaded=loaded,
             current=current,

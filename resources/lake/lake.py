@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction
 
 from resources.lake.content import ordered_hash
 from resources.lake.delta import CONTENT, DeltaLogs, schema_of
-from resources.lake.errors import LakeError, SchemaConflict
+from resources.lake.errors import DamagedPartition, LakeError, SchemaConflict
 from resources.lake.parquet import CHECKED, write_parquet
 from resources.lake.reading import damaged, read_files
 from resources.lake.values import DAY, Commit, DataFile
@@ -84,7 +84,7 @@ class Lake:
             DamagedPartition: A file is missing or has another size.
         """
         files = self.files(table, days=days, version=version)
-        self._check_present(table, files)
+        self._check_present(table, files, version)
         return [f"{self.folder(table)}/{file.path}" for file in files]
 
     def days(self, table: str, version: int | None = None) -> tuple[date, ...]:
@@ -119,7 +119,7 @@ class Lake:
         """
         opened = self._logs.opened(table, version)
         files = _data_files(opened, days)
-        self._check_present(table, files)
+        self._check_present(table, files, version)
         schema = schema_of(opened)
         lacking = sorted(set(columns or ()) - set(schema.names))
         if lacking:
@@ -141,10 +141,15 @@ class Lake:
             f"{self._logs.root}/{table}/{file.path}", filesystem=self._logs.files, partition_expression=expression
         )
 
-    def _check_present(self, table: str, files: Sequence[DataFile]) -> None:
+    def _check_present(self, table: str, files: Sequence[DataFile], version: int | None) -> None:
         paths = [f"{self._logs.root}/{table}/{file.path}" for file in files]
         infos = self._logs.files.get_file_info(paths) if files else []
         for file, info in zip(files, infos, strict=True):
+            if info.type is not pafs.FileType.File and version is not None and version < self.version(table):
+                raise DamagedPartition(
+                    f"table {table}: data file {file.path} of its version {version} is missing: `loopline vacuum` "
+                    f"removes old versions that nothing pins; read a newer version, or restore the file from a backup"
+                )
             if info.type is not pafs.FileType.File:
                 raise damaged(table, file.path, file.day, "is missing")
             if info.size != file.bytes:
