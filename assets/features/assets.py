@@ -151,9 +151,8 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
 
 
 def _is_alone(context: dg.AssetExecutionContext) -> bool:
-    """Whether the run was started for the store alone: then it is loaded even if it has the lake's present content."""
-    selected = context.run.asset_selection
-    return selected is None or len(selected) == 1
+    """Whether a run was not asked for the store beside other assets: it is loaded then, whatever it has."""
+    return len(context.run.asset_selection or ()) <= 1
 
 
 def _validated_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:

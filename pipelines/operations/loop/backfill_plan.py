@@ -7,7 +7,10 @@ the lake (`backfill_records.py`), running the plan (`backfill.py`), its form for
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from statistics import median
 from typing import Any
+
+import numpy as np
 
 from resources.naming import days_between
 
@@ -35,12 +38,19 @@ class PlannedAsset:
     def seconds(self, days: int) -> float | None:
         """The estimated seconds for a number of days; `None` if it never ran.
 
-        The run with the nearest number of days counts. Fewer days may take as long, more days take more.
+        Between earlier runs of fewer and of more days lies a straight line. Fewer days than ever are taken to last as
+        long as the fewest, and more days than ever in proportion to the most.
         """
-        if not self.past:
+        by_days: dict[int, list[float]] = {}
+        for count, seconds in self.past:
+            by_days.setdefault(count, []).append(seconds)
+        known = sorted((count, median(seconds)) for count, seconds in by_days.items())
+        if not known:
             return None
-        count, seconds = min(self.past, key=lambda one: (abs(one[0] - days), one[1]))
-        return seconds * max(1.0, days / count)
+        if days > known[-1][0]:
+            return known[-1][1] * days / known[-1][0]
+        counts, seconds_of = zip(*known, strict=True)
+        return float(np.interp(days, counts, seconds_of))
 
 
 @dataclass(frozen=True)

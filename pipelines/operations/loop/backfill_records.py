@@ -25,6 +25,7 @@ from pipelines.operations.loop.backfill_plan import Days, Done, PlannedAsset
 from pipelines.products import PRODUCTS
 from pipelines.run_failures import run_events
 from pipelines.run_records import made_by
+from resources.dagster.executor import is_interruption
 from resources.lake import Lake
 from resources.lake.origins import stale_days
 from resources.naming import days_between
@@ -79,14 +80,16 @@ def backfill_of(
     filters = dg.RunsFilter(tags={BACKFILL_TAG: scope}, created_after=since)
     for record in instance.get_run_records(filters, limit=1) if not again else ():
         run = record.dagster_run
-        if (
-            run.is_finished
-            and not run.is_success
-            and not run_events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
-        ):
+        if run.is_finished and not run.is_success and not _failed(instance, run):
             began = record.create_timestamp.isoformat(timespec="seconds")
             return Backfill(scope, run.tags[NUMBER_TAG], began)
     return Backfill(scope, uuid.uuid4().hex)
+
+
+def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a step of a run failed by itself; one that a signal ended is recorded as failed too."""
+    failures = run_events(instance, run.run_id, dg.DagsterEventType.STEP_FAILURE)
+    return not all(is_interruption(event.step_failure_data.error) for event in failures)
 
 
 def done_of(

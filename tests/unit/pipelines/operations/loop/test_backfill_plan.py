@@ -10,7 +10,7 @@ FIRST = date(2026, 9, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(5)]
 ALL = (DAYS[0], DAYS[-1])
 RAW, VALID, FEATURES, STORE = (
-    PlannedAsset("raw", True, past=((1, 1.0), (60, 6.0))),
+    PlannedAsset("raw", True, past=((1, 1.0),)),
     PlannedAsset("valid", True, frozenset({"raw"}), past=((1, 2.0),)),
     PlannedAsset("features", True, frozenset({"valid"}), past=((5, 4.0),)),
     PlannedAsset("store", False, frozenset({"valid"}), past=((1, 3.0),)),
@@ -47,9 +47,11 @@ def test_the_store_is_loaded_once_after_the_last_days() -> None:
     assert runs_of(ASSETS, ALL, done) == (PlannedRun((DAYS[1], DAYS[-1]), ("valid", "features", "store")),)
 
 
-@pytest.mark.parametrize(("days", "seconds"), [(1, 1.0), (3, 3.0), (60, 6.0), (600, 60.0)])
-def test_the_nearest_earlier_run_gives_the_time(days: int, seconds: float) -> None:
-    assert RAW.seconds(days) == pytest.approx(seconds)
+@pytest.mark.parametrize(("days", "seconds"), [(1, 1.0), (2, 3.0), (3, 5.0), (21, 6.0), (39, 7.0), (390, 70.0)])
+def test_earlier_runs_of_fewer_and_of_more_days_give_the_time(days: int, seconds: float) -> None:
+    asset = PlannedAsset("raw", True, past=((39, 7.0), (3, 4.0), (3, 6.0), (1, 1.0)))
+    assert asset.seconds(days) == pytest.approx(seconds)
+    assert PlannedAsset("raw", True, past=((3, 5.0),)).seconds(1) == pytest.approx(5.0)
 
 
 def test_the_time_of_a_plan_is_that_of_its_assets_and_runs() -> None:
