@@ -7,7 +7,7 @@ Belongs here: the helpers that make each stage's `assets.py` read alike. It impo
 import base64
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +27,15 @@ Lineage = Mapping[str, Sequence[tuple[dg.AssetKey, str]]]
 # A range of days is one run: one Spark session, one commit a table.
 ONE_RUN = dg.BackfillPolicy.single_run()
 TRY_AGAIN = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+
+BACKFILL_TAG = "loopline/backfill"
+"""Tag of the runs of `loopline backfill`: the days and assets that were asked for."""
+BACKFILL_TAGS = frozenset({BACKFILL_TAG, "dagster/backfill"})
+"""The tags by which a run is known as a backfill's: of the command, or of Dagster's pages."""
+DAYS_AT_FAULT = "days_at_fault"
+"""In the metadata of a failure: the days that are at fault, as JSON."""
+OVERWRITE_TAG = "loopline/overwrite"
+"""Tag of a backfill that may replace newer rows by older ones."""
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:
@@ -134,7 +143,13 @@ def permanent(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise failure(str(error), getattr(error, "days", ())) from error
+
+
+def failure(description: str, days: Collection[date] = ()) -> dg.Failure:
+    """A failure that a retry cannot fix; a backfill runs the other days without those that are at fault."""
+    metadata = {DAYS_AT_FAULT: dg.MetadataValue.json([str(day) for day in sorted(days)])} if days else None
+    return dg.Failure(description=description, metadata=metadata, allow_retries=False)
 
 
 def _metadata_value(item: Any) -> Any:

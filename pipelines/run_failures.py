@@ -4,16 +4,20 @@ Belongs here: finding the first failure and the gates in the events that Dagster
 command line. Does not belong here: the alert (`alerts.py`), starting runs (`pipelines.operations`).
 """
 
+import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import dagster as dg
 from dagster._core.events import JobFailureData
 
+from assets.materialising import DAYS_AT_FAULT
 from assets.product.names import EVALUATION
 from resources.errors import listed
 from resources.outages import outage_in
 
+_NAMED_DAY = re.compile(r"\bday (\d{4}-\d{2}-\d{2})\b")
 _OURS = ("assets.", "pipelines.", "resources.")
 
 
@@ -25,11 +29,19 @@ class RunFailure:
         asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
         message: The description of the failure, the failed blocking checks, or the message of the error.
         complete: Whether the message already names the asset.
+        at_fault: The days that the failure recorded as those at fault.
     """
 
     asset: str
     message: str
     complete: bool
+    at_fault: tuple[date, ...] = ()
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The days at fault: those that were recorded, or the one that the message names as `day YYYY-MM-DD`."""
+        named = _NAMED_DAY.search(self.message)
+        return self.at_fault or ((date.fromisoformat(named[1]),) if named else ())
 
     @property
     def sentence(self) -> str:
@@ -82,7 +94,10 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     asset = (failed.step_key or "").removeprefix(f"{product}__")
     failure = failed.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return RunFailure(asset, failure.user_failure_data.description, complete=True)
+        recorded = failure.user_failure_data.metadata.get(DAYS_AT_FAULT)
+        days = recorded.value if isinstance(recorded, dg.JsonMetadataValue) and isinstance(recorded.value, list) else []
+        at_fault = tuple(date.fromisoformat(str(day)) for day in days)
+        return RunFailure(asset, failure.user_failure_data.description, complete=True, at_fault=at_fault)
     refused_by = refusals(instance, run_id)
     if refused_by:
         return RunFailure(asset, f"refused by {listed(refused_by, separator='; ')}", complete=False)

@@ -81,6 +81,16 @@ def half_made(instance: dg.DagsterInstance, keys: Set[dg.AssetKey], jobs: Sequen
             yield from _left(instance, f"backfill {backfill.backfill_id}", runs, _aimed_at(backfill, keys), latest)
 
 
+def made_by(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[AssetDay]:
+    """The days of assets that a run has made."""
+    events = run_events(instance, run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return {
+        (event.asset_key, event.partition)
+        for event in events
+        if event.asset_key is not None and event.partition is not None
+    }
+
+
 def _backfills(instance: dg.DagsterInstance) -> Sequence[PartitionBackfill]:
     return instance.get_backfills(limit=_REMEMBERED)
 
@@ -94,7 +104,7 @@ def _left(
 ) -> Iterator[HalfMade]:
     """What these runs together left of their targets, if they made any of them."""
     starts = [start for run in runs if (start := _start(instance, run)) is not None]
-    if not starts or not any(_made(instance, run) & targets for run in runs):
+    if not starts or not any(made_by(instance, run) & targets for run in runs):
         return
     begun = min(starts)
     lacking: dict[dg.AssetKey, list[str]] = {}
@@ -109,15 +119,6 @@ def _start(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
     """The number of the run's first event; events are numbered in their order, over all runs."""
     first = instance.get_records_for_run(run.run_id, limit=1).records
     return first[0].storage_id if first else None
-
-
-def _made(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[AssetDay]:
-    events = run_events(instance, run.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
-    return {
-        (event.asset_key, event.partition)
-        for event in events
-        if event.asset_key is not None and event.partition is not None
-    }
 
 
 def _planned(instance: dg.DagsterInstance, run: dg.DagsterRun, keys: Set[dg.AssetKey]) -> set[AssetDay]:

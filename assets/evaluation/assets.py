@@ -2,6 +2,8 @@
 
 Belongs here: evaluating the candidate of a run on its test rows, recording figures and pictures. Does not belong here:
 computing a figure (the modules beside this one), registering (`assets.registry`), promotion (`assets.rollout`).
+
+Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,16 +22,12 @@ from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle, write_bundle
 from assets.bundle.profile import build_profile
 from assets.evaluation.checks import gate_checks, gate_results
-from assets.evaluation.evaluate import draw, evaluate_model
 from assets.evaluation.gates import evaluate
 from assets.governance.audit import Audit
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent
 from assets.product import Product
 from assets.product.names import EVALUATION, MODEL, ONLINE_STORE, TRAINING_SET, table_name
 from assets.rollout.keeper import Keeper
-from assets.serving.engine import Engine
-from assets.serving.latency import decision_latency
-from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
 from assets.training.rows import TrainingRows
 from assets.training.split import Split
 from resources.clock import Clock
@@ -68,6 +66,11 @@ def evaluation_asset(product: Product) -> dg.AssetsDefinition:
         online_stores: dg.ResourceParam[OnlineStores],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.evaluation.evaluate import draw, evaluate_model
+        from assets.serving.engine import Engine
+        from assets.serving.latency import decision_latency
+        from assets.training.candidate import CANDIDATE, boosted_model, labelled_rows
+
         watch, run = Stopwatch(name), tracking.resumed(model["mlflow_run"])
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(LakeError, BundleError), TemporaryDirectory(prefix="loopline-") as place:
@@ -129,6 +132,8 @@ def _champion_scores(
     """The champion's scores of the test rows, in their order; `None` if the table lacks a feature that it needs."""
     if champion is None or set(champion.parts.kernel.features.names) - set(table.column_names):
         return None
+    from assets.serving.engine import Engine
+
     return Engine(champion, None).score(_in_order(table, rows.row_ids[split.test], product.spine.row_id))
 
 
@@ -136,6 +141,8 @@ def _reference(
     product: Product, table: pa.Table, rows: TrainingRows, split: Split, bundle: Bundle, auc: float
 ) -> Mapping[str, Any]:
     """The profile of the test rows, the reference for live rows."""
+    from assets.serving.engine import Engine
+
     test = _in_order(table, rows.row_ids[split.test], product.spine.row_id)
     features = product.features
     profile = build_profile(

@@ -4,8 +4,10 @@ Belongs here: reading a source through its reader, writing the raw table, metada
 to columns (`landing.py`), fetching them (`resources.sources`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import assert_never
 
 import dagster as dg
@@ -13,7 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
+from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
 from assets.materialising import (
+    BACKFILL_TAGS,
+    OVERWRITE_TAG,
     TRY_AGAIN,
     Stopwatch,
     asset_key,
@@ -26,7 +31,7 @@ from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Produc
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
-from resources.lake.origins import read_from
+from resources.lake.origins import read_from, source_origins
 from resources.sources.avro_messages import AvroMessages
 from resources.sources.database_days import DatabaseRows
 from resources.sources.files.reader import FilesReader
@@ -72,19 +77,25 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
         with (
-            permanent(SourceBroken, SchemaChanged, UnknownConnection),
+            permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
             raw_days = [as_raw(contract, day) for day in fetched]
-        if isinstance(source, DatabaseTable) and source.rows == "revisions":
-            raw_days = _with_kept(lake, table_name(product.name, name), raw_days)
+            if isinstance(source, DatabaseTable) and source.rows == "revisions":
+                raw_days = _with_kept(lake, table, raw_days)
+            if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
+                delivered = [
+                    Delivered(day.day, raw.table.num_rows, day.origin)
+                    for day, raw in zip(fetched, raw_days, strict=True)
+                ]
+                refuse_losses(_losses(lake, table, delivered), source.name, product.name, contract.owner)
         data = pa.concat_tables([day.table for day in raw_days])
         # By the origin (digest, size, offset) of a day it is known later whether its source has changed.
         origin = {"run_id": context.run.run_id, **read_from({day.day: day.origin for day in fetched})}
-        commit = lake.replace(table_name(product.name, name), data, days=days, metadata=origin)
+        commit = lake.replace(table, data, days=days, metadata=origin)
         unexpected = sorted({column for day in raw_days for column in day.unexpected})
         return watch.table(
             rows=commit.rows,
@@ -105,6 +116,16 @@ def _with_kept(lake: Lake, table: str, days: Sequence[RawDay]) -> list[RawDay]:
         return list(days)
     before = lake.read(table, days=[day.day for day in days])
     return [with_kept(day, before.filter(pc.equal(before["day"], pa.scalar(day.day, pa.date32())))) for day in days]
+
+
+def _losses(lake: Lake, table: str, delivered: Sequence[Delivered]) -> dict[date, str]:
+    """For each day whose published rows are newer or more than these, what would be lost."""
+    if not lake.exists(table):
+        return {}
+    published: Counter[date] = Counter()
+    for file in lake.files(table, days=[day.day for day in delivered]):
+        published[file.day or date.min] += file.rows
+    return losses(delivered, published, source_origins(lake, table))
 
 
 def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reader:

@@ -2,6 +2,8 @@
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
 model. Does not belong here: figures (`drift.py`, `performance.py`), the verdicts on them (`verdicts.py`).
+
+Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
 from datetime import date, timedelta
@@ -17,11 +19,8 @@ from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
 from assets.monitoring.drift import drift_by_day, drift_of_day
-from assets.monitoring.performance import performance_by_model
-from assets.monitoring.plots import performance_over_time, psi_bars, psi_strip
 from assets.product import Product
 from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMANCE, SCORES, table_name
-from assets.serving.engine import Engine
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import Reading, made_from
@@ -51,6 +50,8 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
     ) -> dg.MaterializeResult[Any]:
+        from assets.serving.engine import Engine
+
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
@@ -96,6 +97,9 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
     ) -> dg.MaterializeResult[Any]:
+        from assets.monitoring.plots import psi_bars, psi_strip
+        from assets.serving.engine import Engine
+
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
@@ -139,6 +143,9 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
     ) -> dg.MaterializeResult[Any]:
+        from assets.monitoring.performance import performance_by_model
+        from assets.monitoring.plots import performance_over_time
+
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)

@@ -7,6 +7,7 @@ belong here: what the parts mean (`contract.py`), the arguments of expectations 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,15 +27,26 @@ from assets.product.expected_values import checked, flag, moment, number, text
 from assets.product.parts import parts_of
 from resources.yaml_files import YamlError, read_yaml
 
+_CONTRACTS = 256
+"""How many contracts are kept: a run asks for the same ones a hundred times."""
 _OWNER = r"^(team:\S+|[^@\s]+@[^@\s]+\.[^@\s]+)$"
 
 
 def load_contract(path: Path) -> Contract:
-    """Reads a contract file.
+    """Reads a contract file; one that has not changed since is not read again.
 
     Raises:
         ContractError: The file is missing, is not YAML, or has a part that is missing, misspelt or of no effect.
     """
+    if not path.is_file():
+        raise ContractError(f"contract {path} does not exist; every source of a product needs one")
+    stamp = path.stat()
+    return _contract(path, stamp.st_mtime_ns, stamp.st_size, stamp.st_ino)
+
+
+@lru_cache(maxsize=_CONTRACTS)
+def _contract(path: Path, *_stamp: int) -> Contract:
+    """The contract of a file, of which the stamp names the content."""
     parts = dict(parts_of(str(path), _read(path), Contract, leave_out=("entity_keys", "file")))
     for name in ("source", "description", "owner", "event_time", "known_at"):
         checked(f"{path}: {name}", parts[name], text)
@@ -75,8 +87,6 @@ def load_contract(path: Path) -> Contract:
 
 
 def _read(path: Path) -> object:
-    if not path.is_file():
-        raise ContractError(f"contract {path} does not exist; every source of a product needs one")
     try:
         return read_yaml(path)
     except YamlError as error:

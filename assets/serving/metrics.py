@@ -6,14 +6,17 @@ not belong here: counting (`application.py`), alert rules and dashboards (`infra
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from assets.serving.decision import Decision
-from assets.serving.live import LiveProduct
 from resources.processes.loops import LoopHealth
+
+if TYPE_CHECKING:  # it loads a model's libraries, and the stream follower counts too
+    from assets.serving.live import LiveProduct
 
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -69,7 +72,7 @@ class Metrics:
 
     def show(
         self,
-        live: Callable[[], Mapping[str, LiveProduct]],
+        live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
     ) -> None:
@@ -90,7 +93,7 @@ class _Live(Collector):
 
     def __init__(
         self,
-        live: Callable[[], Mapping[str, LiveProduct]],
+        live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
     ) -> None:

@@ -3,6 +3,8 @@
 Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
 (`rows.py`), the leakage audit (`audit.py`), the split (`split.py`), models (`candidates.py`), the parts of a candidate
 (`candidate.py`).
+
+Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
 from collections.abc import Iterator
@@ -17,15 +19,11 @@ import pyarrow.compute as pc
 
 from assets.bundle.files import write_bundle
 from assets.materialising import Stopwatch, asset_key, asset_of, permanent, same_columns
-from assets.metrics.ranking import EvaluationError
 from assets.product import Product
 from assets.product.names import FEATURES, MODEL, TRAINING_SET, table_name, validated_name, validated_table
-from assets.training.audit import audit_summary, gather_evidence, strongest
-from assets.training.candidate import CANDIDATE, LABEL, candidate_parts, labelled_rows, parameters
-from assets.training.candidates import train_candidates
 from assets.training.checks import leakage_checks, leakage_results
 from assets.training.labels import mature_labels
-from assets.training.search import TrainingError
+from assets.training.rows import LABEL
 from assets.training.split import SplitError
 from assets.training.tables import RowsError
 from resources.clock import Clock
@@ -54,6 +52,9 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.metrics.ranking import EvaluationError
+        from assets.training.audit import audit_summary, gather_evidence, strongest
+
         watch, now = Stopwatch(name), clock.now()
         features, labels = table_name(product.name, FEATURES), validated_table(product.name, product.label.source)
         with permanent(LakeError, RowsError, EvaluationError):
@@ -100,6 +101,10 @@ def model_asset(product: Product) -> dg.AssetsDefinition:
         keys: dg.ResourceParam[Keys],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
+        from assets.training.candidate import CANDIDATE, candidate_parts, labelled_rows, parameters
+        from assets.training.candidates import train_candidates
+        from assets.training.search import TrainingError
+
         watch, source = Stopwatch(name), table_name(product.name, TRAINING_SET)
         if training_set["audit"]["action"] != "train":
             raise dg.Failure(description=_refusal(product, training_set["audit"]), allow_retries=False)

@@ -19,11 +19,11 @@ from assets.features.table.entity_events import events_of_entities, rows_with
 from assets.metrics.ranking import single_features
 from assets.product import GatePolicy, Product
 from assets.product.names import validated_table
-from assets.training.candidate import LABEL
 from assets.training.label_evidence import label_information, label_timing
 from assets.training.labels import days_to_label
 from assets.training.leakage import AuditEvidence, FeatureEvidence, leakage_verdict
 from assets.training.recompute import ChangedValue, changed_values, sample_rows
+from assets.training.rows import LABEL
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.lake import Lake
 

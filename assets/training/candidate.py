@@ -21,11 +21,10 @@ from assets.product import Product, Words
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
 from assets.training.export import booster_bytes, export_onnx
-from assets.training.rows import TrainingRows, assemble, labelled
+from assets.training.rows import LABEL, TrainingRows, assemble, labelled
 from assets.training.split import Split, split_at_random, split_rows
 
 CANDIDATE = "candidate"
-LABEL = "label"
 _SAMPLE_ROWS = 512
 
 

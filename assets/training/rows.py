@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from assets.training.tables import RowsError, micros_of, numbers_of
 
+LABEL = "label"
+"""The column of the training set with the label."""
+
 
 class SupportsEncode(Protocol):
     """Turns a feature table into a matrix; `assets.bundle.encoder.Encoder` does."""

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns
+from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, failure, permanent, same_columns
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
@@ -75,7 +75,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         checks = [contract_result(contract, outcome)]
         if outcome.blocked:
             yield checks[0]
-            raise dg.Failure(description=_blocked(product, source, outcome), allow_retries=False)
+            raise failure(_blocked(product, source, outcome), [day.day for day in outcome.blocked])
         rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
         allowed, consents = _with_consent(product, source, lake, rows, days[-1])
         # What the log of the raw table names is held against what the run read and judged.
@@ -85,7 +85,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         checks.append(balance_result(found))
         if not checks[-1].passed:
             yield from checks
-            raise dg.Failure(description=_unbalanced(product, source, found), allow_retries=False)
+            raise failure(_unbalanced(product, source, found), [day.day for day in found if day.missing])
         record = {"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})}
         commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
         yield watch.table(
@@ -119,7 +119,8 @@ def _with_consent(
     with permanent(LakeError):
         version = lake.version(table)
         known = [day for day in lake.days(table, version) if day <= last_day]
-        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version))
+        entries = [consent.subject, "purpose", "granted", "known_at"]
+        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version, columns=entries))
     return allowed, {table: Reading(version, before=None)}
 
 

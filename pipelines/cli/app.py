@@ -14,7 +14,7 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving
+from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving, upkeep
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -46,6 +46,7 @@ for command in (
     inspect.features,
     inspect.replay,
     inspect.tables,
+    upkeep.vacuum,
 ):
     app.command()(command)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli import console, render
+from pipelines.cli import console, render, render_backfill
 from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName
 from pipelines.products import product_names
 from resources.environments import load_environment
@@ -82,20 +82,37 @@ def backfill(
             metavar="ASSETS", help="Comma-separated daily assets; by default from the sources to the features."
         ),
     ] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done, and how long it takes.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace published rows by older or fewer ones of the source.")
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make also again what an interrupted backfill has made.")
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """Materialise a range of days again, in one run; the same days give the same content."""
-    from pipelines.operations.loop.backfill import backfill as materialise_again
+    """Materialise a range of days again; an interrupted backfill of the same days goes on."""
+    from pipelines.operations.loop import backfill as operation
 
     days = (checked_day(first), checked_day(last))
     if days[1] < days[0]:
         raise typer.BadParameter(f"--to {last} is before --from {first}")
+    wanted = operation.Wanted(days, tuple(name for name in select.split(",") if name), overwrite, again)
+    to = console.results(json_)
+    if plan:
+        planned = operation.plan_backfill(product, load_environment(), wanted)
+        render_backfill.show_plan(planned, to)
+        if json_:
+            console.print_json(planned.to_dict())
+        return
     console.heading(f"Backfill of {product}, {first} to {last}")
-    assets = [name for name in select.split(",") if name]
-    again = materialise_again(product, load_environment(), *days, assets, console.say)
-    console.say(f"materialised again, {first} to {last}: {', '.join(again)}", console.results(json_))
+    report = operation.backfill(product, load_environment(), wanted, console.say)
+    render_backfill.show_backfill(report, to)
     if json_:
-        console.print_json({"product": product, "from": first, "to": last, "assets": list(again)})
+        console.print_json(report.to_dict())
+    if report.failed:
+        console.fail(report.sentence)
+        raise typer.Exit(1)
 
 
 def load(product: ProductName, json_: Json = False) -> None:

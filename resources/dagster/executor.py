@@ -112,14 +112,15 @@ def _steps(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> 
     with PatientPools(job_context.instance, job_context.dagster_run) as pools:
         for event in inner_plan_execution_iterator(job_context, execution_plan, pools):
             yield event
-            if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY and _was_interrupted(event):
+            if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY and is_interruption(
+                event.step_retry_data.error
+            ):
                 # Dagster counts a signal as a failure of a step with a retry policy, and the run would go on.
                 raise DagsterExecutionInterruptedError
 
 
-def _was_interrupted(event: DagsterEvent) -> bool:
-    """Whether a signal ended the attempt of a step."""
-    error: Any = event.step_retry_data.error
+def is_interruption(error: Any) -> bool:
+    """Whether the recorded error of a step, or one that caused it, is a signal to the process."""
     while error is not None:
         if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
             return True

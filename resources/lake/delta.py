@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.lake.errors import LakeError, MissingTable, SchemaConflict
@@ -34,6 +34,11 @@ CONTENT = "loopline.content"
 # By default the log of a table loses its entries after thirty days and a hundred commits, and with them the versions
 # that models pin, and the origins of days.
 _KEEP_ALL = PostCommitHookProperties(cleanup_expired_logs=False)
+
+
+def schema_of(opened: DeltaTable) -> pa.Schema:
+    """The columns of an open version, the partition column last."""
+    return pa.schema(opened.schema().to_arrow())
 
 
 class DeltaLogs:
@@ -71,9 +76,12 @@ class DeltaLogs:
         Raises:
             MissingTable: The table or the version does not exist.
         """
-        if not self.exists(table):
-            raise MissingTable(f"table {table} does not exist in {self.uri}; materialise the asset of that name first")
-        found = DeltaTable(self.address(table), storage_options=self._options)
+        try:
+            found = DeltaTable(self.address(table), storage_options=self._options)
+        except TableNotFoundError as error:
+            raise MissingTable(
+                f"table {table} does not exist in {self.uri}; materialise the asset of that name first"
+            ) from error
         if version is None:
             return found
         if not 0 <= version <= found.version():
@@ -83,7 +91,7 @@ class DeltaLogs:
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
         """The table's columns, the partition column last."""
-        return pa.schema(self.opened(table, version).schema().to_arrow())
+        return schema_of(self.opened(table, version))
 
     def commit(
         self,
@@ -119,7 +127,7 @@ class DeltaLogs:
             since = opened.version() + 1
             try:
                 opened.create_write_transaction(
-                    [*adds], "overwrite", self.schema(table), partition_by,
+                    [*adds], "overwrite", schema_of(opened), partition_by,
                     partition_filters=filters, commit_properties=properties, post_commithook_properties=_KEEP_ALL,
                 )  # fmt: skip
                 return self._version_of(table, mark, since)

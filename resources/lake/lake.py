@@ -20,12 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from resources.lake.content import ordered_hash
-from resources.lake.delta import CONTENT, DeltaLogs
-from resources.lake.errors import LakeError, SchemaConflict
+from resources.lake.delta import CONTENT, DeltaLogs, schema_of
+from resources.lake.errors import DamagedPartition, LakeError, SchemaConflict
 from resources.lake.parquet import CHECKED, write_parquet
 from resources.lake.reading import damaged, read_files
 from resources.lake.values import DAY, Commit, DataFile
@@ -74,22 +75,7 @@ class Lake:
 
     def files(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[DataFile]:
         """The data files of a version, of all days or of the given ones, in the order of their day."""
-        actions = pa.table(self._logs.opened(table, version).get_add_actions(flatten=True))
-        columns = set(actions.column_names)
-        partitions = actions[f"partition.{DAY}"].to_pylist() if f"partition.{DAY}" in columns else [None] * len(actions)
-        wanted = None if days is None else set(days)
-        found = [
-            DataFile(path=path, day=day, rows=rows, bytes=size)
-            for path, day, rows, size in zip(
-                actions["path"].to_pylist(),
-                partitions,
-                actions["num_records"].to_pylist(),
-                actions["size_bytes"].to_pylist(),
-                strict=True,
-            )
-            if wanted is None or day in wanted
-        ]
-        return sorted(found, key=lambda file: (file.day or date.min, file.path))
+        return _data_files(self._logs.opened(table, version), days)
 
     def paths(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[str]:
         """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
@@ -98,7 +84,7 @@ class Lake:
             DamagedPartition: A file is missing or has another size.
         """
         files = self.files(table, days=days, version=version)
-        self._check_present(table, files)
+        self._check_present(table, files, version)
         return [f"{self.folder(table)}/{file.path}" for file in files]
 
     def days(self, table: str, version: int | None = None) -> tuple[date, ...]:
@@ -108,6 +94,10 @@ class Lake:
     def folder(self, table: str) -> str:
         """The table's folder or prefix, for a writer that writes data files itself."""
         return self._logs.address(table)
+
+    def storage(self, table: str) -> tuple[pafs.FileSystem, str]:
+        """The file system that holds the table, and the table's path in it."""
+        return self._logs.files, f"{self._logs.root}/{table}"
 
     # ------------------------------------------------------------------ reading
 
@@ -127,9 +117,10 @@ class Lake:
             OSError: A file cannot be reached.
             LakeError: The version lacks a wanted column.
         """
-        files = self.files(table, days=days, version=version)
-        self._check_present(table, files)
-        schema = self.schema(table, version)
+        opened = self._logs.opened(table, version)
+        files = _data_files(opened, days)
+        self._check_present(table, files, version)
+        schema = schema_of(opened)
         lacking = sorted(set(columns or ()) - set(schema.names))
         if lacking:
             raise LakeError(f"table {table} has no column {', '.join(lacking)}; it has {schema.names}")
@@ -150,10 +141,15 @@ class Lake:
             f"{self._logs.root}/{table}/{file.path}", filesystem=self._logs.files, partition_expression=expression
         )
 
-    def _check_present(self, table: str, files: Sequence[DataFile]) -> None:
+    def _check_present(self, table: str, files: Sequence[DataFile], version: int | None) -> None:
         paths = [f"{self._logs.root}/{table}/{file.path}" for file in files]
         infos = self._logs.files.get_file_info(paths) if files else []
         for file, info in zip(files, infos, strict=True):
+            if info.type is not pafs.FileType.File and version is not None and version < self.version(table):
+                raise DamagedPartition(
+                    f"table {table}: data file {file.path} of its version {version} is missing: `loopline vacuum` "
+                    f"removes old versions that nothing pins; read a newer version, or restore the file from a backup"
+                )
             if info.type is not pafs.FileType.File:
                 raise damaged(table, file.path, file.day, "is missing")
             if info.size != file.bytes:
@@ -233,6 +229,26 @@ class Lake:
     def _discard(self, table: str, files: Iterable[DataFile]) -> None:
         for file in files:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
+
+
+def _data_files(opened: DeltaTable, days: Iterable[date] | None) -> list[DataFile]:
+    """The data files of an open version, of all days or of the given ones, in the order of their day."""
+    actions = pa.table(opened.get_add_actions(flatten=True))
+    columns = set(actions.column_names)
+    partitions = actions[f"partition.{DAY}"].to_pylist() if f"partition.{DAY}" in columns else [None] * len(actions)
+    wanted = None if days is None else set(days)
+    found = [
+        DataFile(path=path, day=day, rows=rows, bytes=size)
+        for path, day, rows, size in zip(
+            actions["path"].to_pylist(),
+            partitions,
+            actions["num_records"].to_pylist(),
+            actions["size_bytes"].to_pylist(),
+            strict=True,
+        )
+        if wanted is None or day in wanted
+    ]
+    return sorted(found, key=lambda file: (file.day or date.min, file.path))
 
 
 def _contents(files: Sequence[DataFile], days: Sequence[date]) -> dict[str, str]:

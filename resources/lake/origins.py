@@ -10,7 +10,7 @@ with equal content makes nothing stale.
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from resources.naming import days_between
 
 _READ = "loopline.read"
 _SOURCE = "loopline.source"
+_Commit = tuple[Mapping[str, Any], tuple[date, ...]]
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,13 @@ def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:
     Raises:
         LakeError: A log cannot be read.
     """
-    origins = {table: _origins(lake, table) for table in tables}
+    commits = {table: [*_commits(lake, table)] for table in tables}
+    origins = {table: _origins(found) for table, found in commits.items()}
     read = {upstream for of_days in origins.values() for readings in of_days.values() for upstream in readings}
-    changes = {upstream: _Changes(_contents(lake, upstream)) for upstream in read}
+    changes = {
+        upstream: _Changes(_contents(commits[upstream] if upstream in commits else _commits(lake, upstream)))
+        for upstream in read
+    }
     return {
         table: frozenset(
             day
@@ -88,7 +93,7 @@ def changed_days(lake: Lake, table: str, version: int) -> tuple[date, ...]:
     Raises:
         LakeError: The log cannot be read.
     """
-    return tuple(_Changes(_contents(lake, table)).since(version))
+    return tuple(_Changes(_contents(_commits(lake, table))).since(version))
 
 
 def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[date]:
@@ -102,6 +107,37 @@ def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> fro
         for day in days:
             recorded.setdefault(day, str(commit.get(name, value)))
     return frozenset(day for day, found in recorded.items() if found != value)
+
+
+def days_that_read(lake: Lake, table: str, remade: Mapping[str, Collection[date]]) -> frozenset[date]:
+    """The days of a table that were made from one of these days of other tables.
+
+    Args:
+        remade: For each of the other tables its days.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    ordered = {upstream: sorted(days) for upstream, days in remade.items()}
+    return frozenset(
+        day
+        for day, readings in _origins(_commits(lake, table)).items()
+        if any(_reaches(ordered.get(upstream, []), day, reading) for upstream, reading in readings.items())
+    )
+
+
+def version_before(lake: Lake, table: str, runs: Collection[str]) -> int | None:
+    """The newest version of a table that is older than every commit of these runs; `None` for none.
+
+    Raises:
+        LakeError: The log cannot be read.
+    """
+    if not lake.exists(table):
+        return None
+    history = lake.history(table)
+    theirs = [int(commit["version"]) for commit in history if commit.get("run_id") in runs]
+    found = min(theirs) - 1 if theirs else max(int(commit["version"]) for commit in history)
+    return found if found >= 0 else None
 
 
 @dataclass(frozen=True)
@@ -126,10 +162,14 @@ class _Changes:
 
     def between(self, day: date, reading: Reading) -> bool:
         """Whether a day that was read for this one has other content now."""
-        changed = self.since(reading.version)
-        first = date.min if reading.before is None else day - timedelta(days=reading.before)
-        place = bisect_left(changed, first)
-        return place < len(changed) and changed[place] <= day
+        return _reaches(self.since(reading.version), day, reading)
+
+
+def _reaches(days: Sequence[date], day: date, reading: Reading) -> bool:
+    """Whether one of the days, which are in order, was read for the day."""
+    first = date.min if reading.before is None else day - timedelta(days=reading.before)
+    place = bisect_left(days, first)
+    return place < len(days) and days[place] <= day
 
 
 def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
@@ -137,10 +177,10 @@ def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
     return next((content for made, content in contents if made <= version), "")
 
 
-def _origins(lake: Lake, table: str) -> dict[date, Mapping[str, Reading]]:
+def _origins(commits: Iterable[_Commit]) -> dict[date, Mapping[str, Reading]]:
     """For each day what its last commit read of other tables."""
     origins: dict[date, Mapping[str, Reading]] = {}
-    for commit, days in _commits(lake, table):
+    for commit, days in commits:
         readings = {name: _reading(value) for name, value in json.loads(commit.get(_READ, "{}")).items()}
         for day in days:
             origins.setdefault(day, readings)
@@ -152,16 +192,16 @@ def _reading(value: Any) -> Reading:
     return Reading(value) if isinstance(value, int) else Reading(*value)
 
 
-def _contents(lake: Lake, table: str) -> dict[date, list[tuple[int, str]]]:
+def _contents(commits: Iterable[_Commit]) -> dict[date, list[tuple[int, str]]]:
     found: dict[date, list[tuple[int, str]]] = {}
-    for commit, days in _commits(lake, table):
+    for commit, days in commits:
         version, hashes = int(commit["version"]), json.loads(commit.get(CONTENT, "{}"))
         for day in days:
             found.setdefault(day, []).append((version, hashes.get(str(day), f"unknown, of version {version}")))
     return found
 
 
-def _commits(lake: Lake, table: str) -> Iterator[tuple[Mapping[str, Any], tuple[date, ...]]]:
+def _commits(lake: Lake, table: str) -> Iterator[_Commit]:
     """The commits that replaced days, newest first, each with its days."""
     for commit in lake.history(table) if lake.exists(table) else ():
         if DAYS in commit:

@@ -5,18 +5,26 @@ In the campaign alone; one `up`, one service and a code server of every day are 
 
 import time
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import psutil
 import pytest
 
 from resources.environments import load_environment
+from resources.lake import Lake
+from resources.naming import days_between
 from tests.integration.demo_home import variables_of
 from tests.support.killing import CAMPAIGN, MOMENTS, KillableHome, kill, moments
-from tests.support.small_bank import fill_small_bank
+from tests.support.servers.page_backfills import PAGES, PageBackfill
+from tests.support.small_bank import LAST, fill_small_bank
 
 SERVICES = ("bureau", "mlflow", "dagster", "daemon", "decisions", "stream")
 GOES_ON_SECONDS = 30.0
+PRODUCT = "card_fraud"
+ASSETS = ("raw_fraud_labels", "validated_fraud_labels")
+DAYS = [LAST - timedelta(days=9 - n) for n in range(10)]
+BACKFILL_SECONDS = 300.0
 
 pytestmark = [
     pytest.mark.skipif(not CAMPAIGN, reason="takes hours: LOOPLINE_CAMPAIGN=1"),
@@ -78,6 +86,32 @@ def test_a_killed_service_is_told_and_started_again(home: KillableHome, usual: f
         before = after
 
 
+def test_a_backfill_from_the_pages_ends_well_when_daemon_or_code_server_is_killed(
+    home: KillableHome, usual: float
+) -> None:
+    """Launched from the page of the job, and from the catalogue of assets: each is one run, and makes every day."""
+    services, lake = up(home, usual), Lake(home.environment.lake)
+    for number, (after, extent) in enumerate(moments("backfills of pages", 0.0, 10.0)):
+        before = {name: lake.version(f"{PRODUCT}/{name}") if number else -1 for name in ASSETS}
+        halves = zip(PAGES, (DAYS[:5], DAYS[5:]), strict=True)
+        address = services["dagster"]["address"]
+        started = {page: PageBackfill.launch(address, page, PRODUCT, ASSETS, days) for page, days in halves}
+        time.sleep(after)
+        daemon = services["daemon"]["pid"]
+        if number % 2:
+            kill(_code_server(daemon), "alone")
+        else:
+            kill(daemon, extent if number else "with its children")
+        services = up(home, usual)
+        for page, backfill in started.items():
+            status, runs = backfill.ended(BACKFILL_SECONDS)
+            where = f"{page}, killed after {after:.1f} s: {status} {runs}"
+            assert status == "COMPLETED_SUCCESS", where
+            assert [run["status"] for run in runs].count("SUCCESS") == 1, where
+        for name in ASSETS:
+            assert set(DAYS) <= _made(lake, name, before[name]), name
+
+
 def test_down_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> None:
     for after, extent in moments("down", 0.5, 6.0):
         up(home, usual)
@@ -99,3 +133,19 @@ def test_a_part_of_a_service_that_is_killed_is_replaced(home: KillableHome, usua
             before = up(home, usual)
     assert home.done("down")[0].status == 0
     assert home.strangers() == []
+
+
+def _code_server(daemon: int) -> int:
+    """The process that has the product's code for the daemon."""
+    children = psutil.Process(daemon).children(recursive=True)
+    return next(child.pid for child in children if f"pipelines.{PRODUCT}.definitions" in " ".join(child.cmdline()))
+
+
+def _made(lake: Lake, name: str, since: int) -> set[date]:
+    """The days that the commits of a table after a version replaced, those without rows included."""
+    found: set[date] = set()
+    for commit in lake.history(f"{PRODUCT}/{name}"):
+        if commit["version"] > since and "loopline.days" in commit:
+            first, last = (date.fromisoformat(day) for day in str(commit["loopline.days"]).split("/"))
+            found |= set(days_between(first, last))
+    return found

@@ -25,7 +25,11 @@ CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 SEED = os.environ.get("LOOPLINE_CAMPAIGN_SEED", "1")
 MOMENTS = int(os.environ.get("LOOPLINE_CAMPAIGN_MOMENTS", "20")) if CAMPAIGN else 1
 Extent = Literal["alone", "with its children"]
-_KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
+
+
+def kept_variables() -> dict[str, str]:
+    """The environment of this process without what it says of Loopline and Dagster."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("LOOPLINE_", "DAGSTER_"))}
 
 
 def moments(name: str, shortest: float, longest: float) -> list[tuple[float, Extent]]:
@@ -63,7 +67,7 @@ class KillableHome:
         """Kills the command after some seconds; its pid, or `None` if it had ended before."""
         with subprocess.Popen(
             [sys.executable, "-m", "pipelines.cli", *command],
-            cwd=CHECKOUT, env=_KEPT | self.variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=CHECKOUT, env=kept_variables() | self.variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             try:
                 process.wait(timeout=after)

@@ -8,7 +8,7 @@ not belong here: the store (`resources.online_store`), the run that loads it (`a
 import hashlib
 import json
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from assets.product.names import validated_table
 from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
+from resources.lake.origins import changed_days
 from resources.online_store.protocol import OnlineStore, StoreState
 
 
@@ -117,6 +118,25 @@ def load_name(product: Product, loads: Sequence[SourceLoad]) -> str:
     digest = hashlib.sha256(json.dumps([product.features.digest, content]).encode()).hexdigest()
     last = max((load.watermark for load in loads), default=datetime.combine(product.start, time(), UTC))
     return f"until-{last.date()}-{digest[:12]}"
+
+
+def is_current(product: Product, lake: Lake, loads: Sequence[SourceLoad], state: StoreState | None) -> bool:
+    """Whether the store has what these loads would load: by this name, or from older versions with equal content.
+
+    Raises:
+        LakeError: The log of a table cannot be read.
+    """
+    if state is None:
+        return False
+    if state.version == load_name(product, loads):
+        return True
+    versions = {load.source: state.table_versions.get(load.source) for load in loads}
+    older = [replace(load, table_version=version) for load in loads if (version := versions[load.source]) is not None]
+    if len(older) < len(loads) or state.version != load_name(product, older):
+        return False
+    return not any(
+        changed_days(lake, table, version) for table, version in {(one.table, one.table_version) for one in older}
+    )
 
 
 def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool:

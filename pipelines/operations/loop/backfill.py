@@ -1,40 +1,216 @@
 """Materialising a range of days again: `loopline backfill`.
 
-Belongs here: the choice between named assets and all data assets. Does not belong here: backfills from the UI, which
-Dagster runs; the load of the online store that follows (`pipelines.automation`).
+Belongs here: making the plan of a backfill, and running it to a result for each day. Does not belong here: the choice
+of runs (`backfill_plan.py`), records (`backfill_records.py`), changed rows (`backfill_days.py`); backfills from the UI,
+which Dagster runs; the load of the online store that follows those (`pipelines.automation`).
+
+All days are one run. If it fails and names the days at fault, the others run without them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from pipelines.jobs import DATA
+import dagster as dg
+
+from assets.materialising import OVERWRITE_TAG
+from assets.product import Product
+from assets.product.names import table_name
+from pipelines.jobs import DATA, WATCH
+from pipelines.operations.loop.backfill_days import DayResult, day_results
+from pipelines.operations.loop.backfill_plan import Days, Done, Plan, PlannedAsset, PlannedRun, runs_of
+from pipelines.operations.loop.backfill_records import Backfill, backfill_of, done_of, overhead_of, with_figures
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
-from pipelines.operations.loop.run_job import dagster_instance
+from pipelines.operations.loop.run_job import RunFailed, dagster_instance
 from pipelines.operations.loop.source_days import readable_days
 from pipelines.products import load_product
 from resources.environments import Environment
+from resources.errors import listed
 from resources.lake import Lake
+from resources.lake.origins import days_that_read
+from resources.naming import days_between
+
+_MOST_FAILURES = 10
+"""After so many failed runs the days that are left are not tried."""
 
 
-def backfill(
-    name: str, environment: Environment, first: date, last: date, assets: Sequence[str], progress: Progress
-) -> tuple[str, ...]:
-    """Materialises a range of days again in one run, and returns the names of the assets.
+@dataclass(frozen=True)
+class BackfillReport:
+    """The result of a backfill.
 
-    Args:
+    Attributes:
+        assets: The names of the assets that were made.
+        days: The result of each day, in order.
+        stale: For each table of days, those of its days that were made from other content than the present one.
+    """
+
+    product: str
+    assets: tuple[str, ...]
+    days: tuple[DayResult, ...]
+    stale: Mapping[str, Sequence[date]]
+
+    @property
+    def failed(self) -> tuple[DayResult, ...]:
+        """The days that failed."""
+        return tuple(day for day in self.days if day.state == "failed")
+
+    @property
+    def sentence(self) -> str:
+        """Which days failed, with the reason of the first; empty if none did."""
+        if not self.failed:
+            return ""
+        days = listed([day.day for day in self.failed])
+        return f"{len(self.failed)} of {len(self.days)} days failed: {days}; the first one: {self.failed[0].reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        error = {"error": {"kind": "DaysFailed", "message": self.sentence}} if self.failed else {}
+        return {
+            **error,
+            "product": self.product,
+            "from": self.days[0].day.isoformat(),
+            "to": self.days[-1].day.isoformat(),
+            "assets": list(self.assets),
+            "days": [day.to_dict() for day in self.days],
+            "stale": {name: [str(day) for day in days] for name, days in self.stale.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for.
+
+    Attributes:
+        days: The first and the last day.
         assets: Names of daily assets; empty for all from the sources to the features.
+        overwrite: Whether newer published rows may be replaced by older ones.
+        again: Whether also what an interrupted backfill of the same days has made is made again.
+    """
+
+    days: Days
+    assets: tuple[str, ...] = ()
+    overwrite: bool = False
+    again: bool = False
+
+
+def plan_backfill(name: str, environment: Environment, wanted: Wanted) -> Plan:
+    """What `backfill` would do; nothing is run, and no source is asked.
 
     Raises:
-        RunFailed: A step or a blocking check failed.
+        UnknownAsset: The product has no daily asset of that name.
+        UnknownProduct: There is no product of that name.
+    """
+    product, lake = load_product(name), Lake(environment.lake)
+    with dagster_instance(environment) as instance:
+        jobs = ProductJobs(product, instance, lake)
+        return _plan(product, instance, lake, jobs, wanted, _backfill_of(product, instance, jobs, wanted))
+
+
+def backfill(name: str, environment: Environment, wanted: Wanted, progress: Progress) -> BackfillReport:
+    """Materialises a range of days again, and goes on with an interrupted backfill of the same days and assets.
+
+    Raises:
+        RunFailed: A step or a blocking check failed, and no day could be made.
+        RunInterrupted: A signal ended it; the same call goes on with it.
         ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
         UnknownAsset: The product has no daily asset of that name.
         UnknownProduct: There is no product of that name.
     """
-    product = load_product(name)
-    with (
-        readable_days(product, environment, (first, last), progress) as days,
-        dagster_instance(environment) as instance,
-    ):
-        jobs = ProductJobs(product, instance, Lake(environment.lake))
-        return jobs.run_assets(assets, days) if assets else jobs.run_days(DATA, days, again=True)
+    product, lake = load_product(name), Lake(environment.lake)
+    with readable_days(product, environment, wanted.days, progress), dagster_instance(environment) as instance:
+        jobs = ProductJobs(product, instance, lake)
+        one = _backfill_of(product, instance, jobs, wanted)
+        if one.resumed:
+            progress(f"goes on with the backfill of {one.resumed}, which was interrupted; --again begins anew")
+        tags = {**one.tags, **({OVERWRITE_TAG: "yes"} if wanted.overwrite else {})}
+        assets = _assets(jobs, wanted)
+        failed, made = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
+        daily = [asset.name for asset in assets if asset.daily]
+        runs = [run.run_id for run in one.runs(instance)]
+        return BackfillReport(
+            product=product.name,
+            assets=tuple(a.name for a in assets if made.days.get(a.name) or a.name in made.whole),
+            days=day_results(product, lake, daily, wanted.days, runs, failed),
+            stale={name: sorted(found) for name, found in made.stale.items() if found},
+        )
+
+
+def _run_all(
+    product: Product,
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    jobs: ProductJobs,
+    wanted: Wanted,
+    one: Backfill,
+    tags: Mapping[str, str],
+    progress: Progress,
+) -> tuple[dict[date, str], Done]:
+    """Runs what is left until nothing is; for each failed day the reason, and what was made."""
+    assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
+    ended: PlannedRun | None = None
+    while True:
+        done = done_of(instance, product, lake, one, _daily(jobs))
+        runs = runs_of(assets, wanted.days, done, failed)
+        if not runs or runs[0] == ended:  # what it made may be stale again: somebody else makes days that it reads
+            return failed, done
+        run, left = runs[0], f", {len(runs) - 1} more runs follow" if len(runs) > 1 else ""
+        if failures or left:
+            progress(f"{run.days[0]} to {run.days[1]}: {len(run.assets)} assets{left}")
+        try:
+            jobs.run_named(run.assets, run.days, tags)
+            ended = run
+        except RunFailed as error:
+            failures += 1
+            days = days_between(*run.days)
+            at_fault = [day for day in error.days if day in days] or list(days)
+            if failures == 1 and len(at_fault) == len(days_between(*wanted.days)):
+                raise
+            failed |= dict.fromkeys(at_fault, str(error))
+            if failures == _MOST_FAILURES:
+                rest = {day for run in runs for day in days_between(*run.days)} - failed.keys()
+                failed |= dict.fromkeys(rest, f"not tried after {failures} failed runs; the last one: {error}")
+
+
+def _backfill_of(product: Product, instance: dg.DagsterInstance, jobs: ProductJobs, wanted: Wanted) -> Backfill:
+    names = [asset.name for asset in _assets(jobs, wanted)]
+    return backfill_of(instance, product, wanted.days, names, again=wanted.again)
+
+
+def _assets(jobs: ProductJobs, wanted: Wanted) -> tuple[PlannedAsset, ...]:
+    """The assets of a backfill, in the order of the loop."""
+    keys = jobs.named(wanted.assets) if wanted.assets else jobs.keys(DATA)
+    return tuple(PlannedAsset(key.path[-1], jobs.is_daily(key), jobs.read_by(key)) for key in keys)
+
+
+def _plan(
+    product: Product, instance: dg.DagsterInstance, lake: Lake, jobs: ProductJobs, wanted: Wanted, one: Backfill
+) -> Plan:
+    assets = tuple(with_figures(a, instance, product, lake, wanted.days) for a in _assets(jobs, wanted))
+    names = {asset.name for asset in assets}
+    days = days_between(*wanted.days)
+    remade = {table_name(product.name, asset.name): frozenset(days) for asset in assets if asset.daily}
+    stale: dict[str, Sequence[date]] = {}
+    for key in jobs.keys((*DATA, *WATCH)):  # in the order of the loop: what is stale makes stale what follows
+        table = table_name(product.name, key.path[-1])
+        if jobs.is_daily(key) and lake.exists(table):
+            found = days_that_read(lake, table, remade) - remade.get(table, frozenset())
+            remade[table] = remade.get(table, frozenset()) | found
+            if found:
+                stale[key.path[-1]] = sorted(found)
+    return Plan(
+        product=product.name,
+        days=wanted.days,
+        assets=assets,
+        resumed=one.resumed,
+        done=done_of(instance, product, lake, one, _daily(jobs)),
+        stale=stale,
+        unmade=tuple(name for name in jobs.whole_after(names) if name not in names),
+        overhead=overhead_of(instance, product),
+    )
+
+
+def _daily(jobs: ProductJobs) -> list[str]:
+    """The names of all assets with days, in the order of the loop."""
+    return [key.path[-1] for key in jobs.keys((*DATA, *WATCH)) if jobs.is_daily(key)]

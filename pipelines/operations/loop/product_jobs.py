@@ -82,11 +82,28 @@ class ProductJobs:
             RunFailed: A step or a blocking check failed.
             UnknownAsset: The product has no daily asset of that name.
         """
-        known = {key.path[-1]: key for key in self.keys((*DATA, *WATCH)) if self._is_daily(key)}
+        return self._run_daily(self.named(names), days)
+
+    def run_named(self, names: Sequence[str], days: tuple[date, date], tags: Mapping[str, str]) -> None:
+        """Materialises assets of the daily job, with days or without, in one run with these tags.
+
+        Raises:
+            RunFailed: A step or a blocking check failed.
+        """
+        keys = [key for key in self.keys((*DATA, *WATCH)) if key.path[-1] in names]
+        run_job(self._definitions, self._instance, daily_name(self._product), days=days, selection=keys, tags=tags)
+
+    def named(self, names: Sequence[str]) -> list[dg.AssetKey]:
+        """The daily assets of these names, in the order of the loop.
+
+        Raises:
+            UnknownAsset: The product has no daily asset of that name.
+        """
+        known = {key.path[-1]: key for key in self.keys((*DATA, *WATCH)) if self.is_daily(key)}
         unknown = [name for name in names if name not in known]
         if unknown:
             raise UnknownAsset(f"{self._product.name} has no daily asset {unknown[0]!r}; it has {', '.join(known)}")
-        return self._run_daily([known[name] for name in names], days)
+        return [key for name, key in known.items() if name in names]
 
     def run_model(self) -> tuple[str, ...]:
         """Trains, evaluates, registers and deploys a model, limited to this object's stages.
@@ -119,15 +136,28 @@ class ProductJobs:
         executable = self._graph.executable_asset_keys
         return [key for key in self._graph.toposorted_asset_keys if key in executable and self._group(key) in wanted]
 
+    def is_daily(self, key: dg.AssetKey) -> bool:
+        """Whether an asset has days."""
+        return self._graph.get(key).partitions_def is not None
+
+    def read_by(self, key: dg.AssetKey) -> frozenset[str]:
+        """The names of the assets that an asset reads."""
+        return frozenset(parent.path[-1] for parent in self._graph.get(key).parent_keys)
+
+    def whole_after(self, names: Collection[str]) -> tuple[str, ...]:
+        """The assets without days that are made from these assets, directly or not, in the order of the loop."""
+        after = set(names)
+        for key in self.keys(STAGES):
+            if self.read_by(key) & after:
+                after.add(key.path[-1])
+        return tuple(key.path[-1] for key in self.keys(STAGES) if key.path[-1] in after and not self.is_daily(key))
+
     def _run_daily(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[str, ...]:
         run_job(self._definitions, self._instance, daily_name(self._product), days=days, selection=keys)
         return tuple(key.path[-1] for key in keys)
 
     def _group(self, key: dg.AssetKey) -> str | None:
         return self._graph.get(key).group_name
-
-    def _is_daily(self, key: dg.AssetKey) -> bool:
-        return self._graph.get(key).partitions_def is not None
 
     def _to_do(
         self,
@@ -138,7 +168,7 @@ class ProductJobs:
         changed: Mapping[str, Collection[date]],
     ) -> tuple[list[dg.AssetKey], tuple[date, date]]:
         """The assets that lack days or have stale ones, with those after them, and the range of these days."""
-        daily = [key for key in keys if self._is_daily(key)]
+        daily = [key for key in keys if self.is_daily(key)]
         stale = self._stale(daily)
         wanted: set[date] = set()
         chosen: list[dg.AssetKey] = []

@@ -39,11 +39,13 @@ class RunFailed(LooplineError):
 
     Attributes:
         gates: All gates of the model that the run evaluated, and the address of the report.
+        days: The days that the failure names; empty if it names none.
     """
 
-    def __init__(self, message: str, gates: GateTable | None = None) -> None:
+    def __init__(self, message: str, gates: GateTable | None = None, days: tuple[date, ...] = ()) -> None:
         super().__init__(message)
         self.gates = gates or GateTable()
+        self.days = days
 
 
 class RunInterrupted(LooplineError):
@@ -74,6 +76,7 @@ def run_job(
     days: tuple[date, date] | None = None,
     selection: Sequence[dg.AssetKey] | None = None,
     config: Mapping[dg.AssetKey, Mapping[str, Any]] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     """Runs a job, or some of its assets, and returns the id of the run.
 
@@ -81,6 +84,7 @@ def run_job(
         days: First and last day of a job with partitions; `None` for a job without.
         selection: The assets to run; `None` for all assets of the job.
         config: For each asset with a configuration, its fields.
+        tags: Further tags of the run.
 
     Raises:
         RunFailed: A step or a blocking check failed.
@@ -98,6 +102,7 @@ def run_job(
         },
         tags={
             **job.run_tags,
+            **(tags or {}),
             **owner_tags(run_id, datetime.now(UTC)),
             # Who started a command starts it again; the daemon would do so beside them.
             MAX_RETRIES_TAG: "0",
@@ -113,7 +118,8 @@ def run_job(
     if ended is None or not ended.is_success:
         if interrupted:
             raise RunInterrupted(f"run {run_id} of {job_name} was ended by a signal; the same command goes on with it")
-        raise RunFailed(first_failure(instance, run_id, product).sentence, gate_table(instance, run_id))
+        failure = first_failure(instance, run_id, product)
+        raise RunFailed(failure.sentence, gate_table(instance, run_id), failure.days)
     return run_id
 
 

@@ -94,6 +94,18 @@ def test_a_run_that_waits_goes_on_when_the_holder_is_killed(environment: Environ
     assert waiting.wait(timeout=20) == 0
 
 
+def test_a_run_that_waits_goes_on_soon_after_the_holder_has_ended(start: Start) -> None:
+    holder = start(6.0)
+    line_with(holder, "holding")
+    waiting = start(QUICK)
+    line_with(waiting, "waiting for")
+    assert holder.wait(timeout=60) == 0
+    ended = time.monotonic()
+    line_with(waiting, "holding")
+    assert time.monotonic() - ended < 10
+    assert waiting.wait(timeout=20) == 0
+
+
 def test_a_killed_waiter_keeps_nobody_waiting(environment: Environment, start: Start) -> None:
     """It was next in the queue: the slot would be assigned to it."""
     holder = start(LONG)

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pytest
 
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import SourceLoad, as_stored, is_loaded, load_name, planned_loads, put_source
+from assets.features.online.load import (
+    SourceLoad,
+    as_stored,
+    is_current,
+    is_loaded,
+    load_name,
+    planned_loads,
+    put_source,
+)
 from assets.vocabulary import FeatureSet
 from assets.vocabulary.windows import LONGEST
 from pipelines.card_fraud.product import PRODUCT
@@ -185,3 +193,26 @@ def test_an_event_is_stored_with_the_columns_that_features_read() -> None:
     assert stored.column_names == ["event_time", "known_at", "card_id", "amount", "sequence"]
     stored = as_stored(PRODUCT, KERNEL.needs, "fraud_labels", rows(TODAY))
     assert stored.column_names == ["event_time", "known_at", "terminal_id", "is_fraud"]
+
+
+def test_equal_content_in_newer_versions_is_current(lake: Lake) -> None:
+    """As after a backfill that changed nothing; other content, a later end or another source's rows are not."""
+
+    def loads() -> list[SourceLoad]:
+        return list(planned(lake).values())
+
+    day, first = TODAY - timedelta(days=2), loads()
+    sources = {load.source: SourceState({}, pa.schema([]), load.watermark, load.table_version) for load in first}
+    state = StoreState(version=load_name(PRODUCT, first), serial=1, sources=sources)
+    assert is_current(PRODUCT, lake, first, state)
+    assert not is_current(PRODUCT, lake, first, None)
+    put(lake, "card_transactions", day)
+    assert loads() != first
+    assert is_current(PRODUCT, lake, loads(), state)
+    later = list(planned(lake, fraud_labels=until(YESTERDAY)).values())
+    assert not is_current(PRODUCT, lake, later, state)
+    unknown = {**sources, "fraud_labels": replace(sources["fraud_labels"], table_version=None)}
+    assert not is_current(PRODUCT, lake, loads(), replace(state, sources=unknown))
+    other = rows(day).set_column(4, "amount", pa.array([2.0]))
+    lake.replace("card_fraud/validated_card_transactions", other, days=[day])
+    assert not is_current(PRODUCT, lake, loads(), state)

@@ -17,7 +17,7 @@ from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
     "demo", "new", "check", "run", "backfill", "load", "decide", "contracts", "quarantine", "export",
-    "approve", "reject", "repair", "up", "down", "status", "doctor", "probe", "features", "replay", "tables",
+    "approve", "reject", "repair", "up", "down", "status", "doctor", "probe", "features", "replay", "tables", "vacuum",
 ]  # fmt: skip
 
 

@@ -171,7 +171,7 @@ def test_an_asset_without_days_is_unknown(
     instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
 ) -> None:
     jobs = ProductJobs(PRODUCT, instance, lake)
-    assert jobs.run_assets(["scores", "features"], DAYS) == ("scores", "features")
+    assert jobs.run_assets(["scores", "features"], DAYS) == ("features", "scores")
     with pytest.raises(UnknownAsset, match=r"no daily asset 'online_store'; it has raw_card_transactions, .*outcomes"):
         jobs.run_assets(["online_store"], DAYS)
     assert runs == [("card_fraud_daily", DAYS)]
