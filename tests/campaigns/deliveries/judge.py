@@ -169,9 +169,11 @@ def _of_day(shop: Shop, source: str, day: date, expected: Day) -> list[str]:
     """The faults of one published day."""
     raw = shop.table("raw", source, day)
     valid = shop.rows("validated", source, day)
+    places = _places([] if raw is None else raw.to_pylist(), expected.rows)
     quarantined: dict[int, list[dict[str, Any]]] = {}
     for found in shop.rows("quarantine", source, day):
-        quarantined.setdefault(int(found["row_ref"].rpartition("#")[2]), []).append(found)
+        at = int(found["row_ref"].rpartition("#")[2])
+        quarantined.setdefault(places.get(at, -1 - at), []).append(found)
     withheld = sum(row.withheld and n not in quarantined for n, row in enumerate(expected.rows))
     count = 0 if raw is None else raw.num_rows
     faults = []
@@ -189,6 +191,26 @@ def _of_day(shop: Shop, source: str, day: date, expected: Day) -> list[str]:
         faults.append(f"day {day}: published twice: {twice[:3]}")
     wrong = [fault for n, row in enumerate(expected.rows) if (fault := _of_row(row, quarantined.get(n, []), by_id))]
     return faults + [f"day {day}: {fault}" for fault in wrong[:5]]
+
+
+def _places(raw: Sequence[dict[str, Any]], rows: Sequence[Row]) -> dict[int, int]:
+    """For each row number of the raw table the place of the row in the delivery.
+
+    Lines that could not be read have no columns; they are found by the id within their text.
+    """
+    waiting: dict[str | None, list[int]] = {}
+    for place, row in enumerate(rows):
+        waiting.setdefault(row.texts["id"], []).append(place)
+    places, unknown = {}, []
+    for row in raw:
+        line = row.get("_malformed")
+        name = row["id"] if line is None else next((id_ for id_ in waiting if id_ and id_ in line), "")
+        if waiting.get(name):
+            places[row["row_number"]] = waiting[name].pop(0)
+        else:
+            unknown.append(row["row_number"])
+    left = [place for found in waiting.values() for place in found if rows[place].faulty == ANY_COLUMN]
+    return {**places, **dict(zip(unknown, left, strict=False))}
 
 
 def _of_row(row: Row, quarantined: Sequence[dict[str, Any]], by_id: dict[str, list[dict[str, Any]]]) -> str | None:

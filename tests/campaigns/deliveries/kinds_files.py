@@ -128,7 +128,8 @@ def columns_changed(chance: Random, day: date) -> list[Step]:
         return [refused({f"csv/{day}.csv": "".join(lines[1:]).encode()}, day, "id")]
     other = {"renamed": f"{gone}_2", "letters": gone.upper(), "twice": left[0]}[how]
     header = ",".join(other if column == gone else column for column in COLUMNS) + "\n"
-    return [refused({f"csv/{day}.csv": (header + "".join(lines[1:])).encode()}, day, gone)]
+    named = other if how == "twice" else gone
+    return [refused({f"csv/{day}.csv": (header + "".join(lines[1:])).encode()}, day, named)]
 
 
 def columns_lost(form: str, chance: Random, day: date) -> list[Step]:

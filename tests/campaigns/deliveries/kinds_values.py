@@ -113,7 +113,9 @@ def in_berlin(chance: Random, day: date) -> list[Step]:
             tuple({**row.published[0], "event_time": time} for time in sorted(real)),
             frozenset() if len(real) == 1 else frozenset({"event_time", "known_at"}),
         )
-    return [published({f"berlin/{day}.csv": Dialect().file(rows)}, day, tuple(rows))]
+    # The file of a day is that of the zone's day: two files make a UTC day.
+    files = {f"berlin/{day}.csv": Dialect().file(rows), f"berlin/{day + timedelta(days=1)}.csv": Dialect().file(())}
+    return [published(files, day, tuple(rows))]
 
 
 Columns = dict[str, Any]
@@ -193,8 +195,10 @@ def _odd_numbers(chance: Random, columns: Columns, rows: list[Row]) -> Columns:
     for place, value in zip(chance.sample(range(COUNT // 2), len(odd)), odd, strict=True):
         amounts[place] = value
         rows[place] = rows[place].bad("amount")
-        if value == 0.1 + 0.2:  # noqa: RUF069
-            rows[place] = replace(rows[place], published=({**_values(columns, place), "amount": 0.3},))
+        if value == 0.1 + 0.2:
+            # The sum of two floats: 30 cents, but for the last digit of a float.
+            noise = tuple({**_values(columns, place), "amount": amount} for amount in (0.3, value))
+            rows[place] = replace(rows[place], published=noise)
     for place, value in zip(range(COUNT // 2, COUNT), (2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)), strict=False):
         counts[place] = value
         rows[place] = replace(
@@ -287,7 +291,7 @@ KINDS = (
     Kind("without_consent", "consented", without_consent),
     Kind("spring", "berlin", in_berlin, fixed=(date(2024, 3, 31), date(2025, 3, 30), date(2026, 3, 29))),
     Kind("autumn", "berlin", in_berlin, fixed=(date(2024, 10, 27), date(2025, 10, 26), date(2026, 10, 25))),
-    Kind("any_day_in_berlin", "berlin", in_berlin),
+    Kind("any_day_in_berlin", "berlin", in_berlin, days=2),
     *(
         Kind(f"parquet_{name}", "parquet", partial(parquet, change, terms))
         for name, change, terms in (
