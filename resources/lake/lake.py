@@ -66,7 +66,7 @@ class Lake:
 
     def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, each with the metadata that its writer recorded."""
-        return self._logs.opened(table).history(limit)
+        return self._logs.history(table, limit)
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
         """The table's columns, the partition column last."""
@@ -74,7 +74,7 @@ class Lake:
 
     def files(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[DataFile]:
         """The data files of a version, of all days or of the given ones, in the order of their day."""
-        actions = pa.table(self._logs.opened(table, version).get_add_actions(flatten=True))
+        actions = self._logs.data_files(table, version)
         columns = set(actions.column_names)
         partitions = actions[f"partition.{DAY}"].to_pylist() if f"partition.{DAY}" in columns else [None] * len(actions)
         wanted = None if days is None else set(days)
