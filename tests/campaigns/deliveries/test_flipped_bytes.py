@@ -104,7 +104,11 @@ def undetected(shop: Shop, harm: Harm, whole: dict[str, object]) -> str | None:
     finally:
         harm.file.write_bytes(kept)
     odd = [name for name, value in whole.items() if found[name] != value]
-    return f"{harm}: read other {odd} without a word: {harm.of(kept)[max(0, harm.place - 30) : harm.place + 10]!r}" if odd else None
+    return (
+        f"{harm}: read other {odd} without a word: {harm.of(kept)[max(0, harm.place - 30) : harm.place + 10]!r}"
+        if odd
+        else None
+    )
 
 
 @pytest.mark.parametrize(("pattern", "count"), [("**/*.parquet", IN_LAKE), ("_delta_log/*.json", IN_LOGS)])
@@ -172,4 +176,3 @@ def test_harm_to_a_delivery_with_checksums_is_refused(shop: Shop, name: str) -> 
             assert not INSIDE.search(str(failed)), harm
         assert shop.table("validated", name, day) == sent, harm
     shop.put(published({path: data}, day, rows))
-
