@@ -107,10 +107,13 @@ def _parquet(content: bytes, form: FileForm) -> pa.Table:
     try:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         table.validate(full=True)  # text that is no UTF-8 would fail wherever it is used
+        names = table.column_names
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
-    checked_columns(table.column_names, form.columns)
-    return pa.table({name: _column(name, table[name], form) for name in table.column_names})
+    except UnicodeDecodeError as error:
+        raise Unreadable("is damaged: the name of a column is no text") from error
+    checked_columns(names, form.columns)
+    return pa.table({name: _column(name, table[name], form) for name in names})
 
 
 def _column(name: str, values: pa.ChunkedArray, form: FileForm) -> pa.ChunkedArray:

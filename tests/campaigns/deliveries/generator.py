@@ -1,7 +1,7 @@
 """Deliveries by the number: from a seed the same files and the same expectations each time.
 
-Belongs here: the choice of kinds and days. Does not belong here: the kinds (`kinds_text.py`, `kinds_values.py`,
-`kinds_files.py`), the run (`judge.py`).
+Belongs here: the choice of kinds and days. Does not belong here: the kinds (`kinds_text.py` and its
+neighbours), the run (`judge.py`).
 """
 
 from collections import defaultdict
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from random import Random
 
-from tests.campaigns.deliveries import kinds_files, kinds_text, kinds_values
+from tests.campaigns.deliveries import kinds_files, kinds_parquet, kinds_text, kinds_values
 from tests.campaigns.deliveries.cases import Case
 from tests.campaigns.deliveries.product import START
 
-KINDS = (*kinds_text.KINDS, *kinds_values.KINDS, *kinds_files.KINDS)
+KINDS = (*kinds_text.KINDS, *kinds_values.KINDS, *kinds_parquet.KINDS, *kinds_files.KINDS)
 
 
 def deliveries(seed: int, rounds: int) -> Iterator[Case]:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import asset_key
+from assets.ingestion import assets as ingestion
+from assets.materialising import TRY_AGAIN, asset_key
 from assets.product import Product
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name
@@ -35,8 +37,8 @@ INSIDE = re.compile(
     r"Traceback|File \"|<class|<.* object at|\b[A-Z]\w+(Error|Invalid)\b|\bArrow\w+|site-packages|\.py\b"
 )
 REMEDY = re.compile(
-    r"deliver|run the day again|day waits|backfill|declare|correct|ask |change|write|rename|give|wait|remove|add |read again|convert|set "
-)  # fmt: skip
+    r"deliver|run the day again|day waits|backfill|declare|correct|ask |change|write|rename|give|wait|remove|add "
+)
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ class Shop:
 
 @contextmanager
 def opened_shop(home: Path) -> Iterator[Shop]:
-    """An empty shop."""
+    """An empty shop. A step that failed for the moment is tried again at once, not after seconds."""
     environment = load_environment({"LOOPLINE_HOME": str(home)})
     product = deliveries_product(home / "contracts")
-    with dg.DagsterInstance.ephemeral() as instance:
+    at_once = dg.RetryPolicy(max_retries=TRY_AGAIN.max_retries, delay=0)
+    with patch.object(ingestion, "TRY_AGAIN", at_once), dg.DagsterInstance.ephemeral() as instance:
         yield Shop(product, environment, build_pipeline(product, environment=environment), instance)
 
 
@@ -220,7 +223,8 @@ def _of_row(row: Row, quarantined: Sequence[dict[str, Any]], by_id: dict[str, li
         if not all(found["rule"] for found in quarantined):
             return f"quarantined without a rule: {odd}"
         if not row.faulty:
-            return f"quarantined for {[(f['rule'], f['column'], str(f['value'])[:60]) for f in quarantined]}, but is good: {odd}"
+            rules = [(found["rule"], found["column"], str(found["value"])[:60]) for found in quarantined]
+            return f"quarantined for {rules}, but is good: {odd}"
         if row.faulty != ANY_COLUMN and not columns & row.faulty:
             return f"quarantined for {columns}, expected {set(row.faulty)}: {odd}"
         return None

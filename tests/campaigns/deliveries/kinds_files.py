@@ -151,10 +151,10 @@ def columns_moved(chance: Random, day: date) -> list[Step]:
 
 
 def column_added(chance: Random, day: date) -> list[Step]:
-    """A column more than the contract has: the row are published, or the day is refused by the column's name."""
+    """A column more than the contract has: the rows are published without it."""
     rows = good_rows(chance, day, COUNT)
     wide = [replace(row, texts={**row.texts, "surplus": "1"}) for row in rows]
-    return [published({f"csv/{day}.csv": Dialect().file(wide, (*COLUMNS, "surplus"))}, day, rows, may_refuse=True)]
+    return [published({f"csv/{day}.csv": Dialect().file(wide, (*COLUMNS, "surplus"))}, day, rows)]
 
 
 def grown(name: str, compress: Compress, chance: Random, day: date) -> list[Step]:
@@ -268,7 +268,7 @@ def file_of_many_days(path: str, chance: Random, day: date) -> list[Step]:
 
 
 def backwards_clock(chance: Random, day: date) -> list[Step]:
-    """A file whose time of change lies in the future is not yet settled, and is read where nothing must settle."""
+    """A file whose time of change lies in the future is read where nothing must settle."""
     rows = good_rows(chance, day, COUNT)
     return [published({f"csv/{day}.csv": Dialect().file(rows)}, day, rows, age=-3600.0)]
 

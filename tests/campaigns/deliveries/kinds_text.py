@@ -116,7 +116,8 @@ def boundaries(form: str, compress: Compress, chance: Random, day: date) -> list
         rows.append(row)
         lines.append(line)
         size += len(line.encode())
-    name = f"{form}/{day}.{ {'csv': 'csv', 'gz': 'csv.gz', 'zst': 'csv.zst', 'jsonl': 'jsonl', 'jsonl_gz': 'jsonl.gz'}[form] }"
+    suffix = {"gz": "csv.gz", "zst": "csv.zst", "jsonl_gz": "jsonl.gz"}.get(form, form)
+    name = f"{form}/{day}.{suffix}"
     return [published({name: compress("".join(lines).encode())}, day, tuple(rows))]
 
 

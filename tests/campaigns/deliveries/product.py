@@ -78,7 +78,8 @@ def deliveries_product(folder: Path) -> Product:
         columns = _CONSENTS if source.name == "consents" else _COLUMNS
         (folder / f"{source.name}.yaml").write_text(
             f"source: {source.name}\ndescription: rows of the campaign\nowner: rows@shop.example\nkey: [id]\n"
-            f"event_time: event_time\nknown_at: known_at\nmax_quarantined: {MAX_QUARANTINED}\n{consent}columns:{columns}"
+            f"event_time: event_time\nknown_at: known_at\nmax_quarantined: {MAX_QUARANTINED}\n{consent}"
+            f"columns:{columns}"
         )
     history = Events("csv", key="customer")
     features = FeatureSet(

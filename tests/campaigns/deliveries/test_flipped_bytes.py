@@ -3,7 +3,7 @@
 Belongs here: damage to files on disk, and what must be said of it before anything is made of them. Does not belong
 here: deliveries that are wrong from the start (`test_deliveries.py`).
 
-Damage is detected when an error names the table or the day. A byte without a meaning may flip: what is read is the same.
+Damage is detected when an error names the table or the day. A byte without a meaning may flip: the same is read.
 """
 
 import os
@@ -122,20 +122,30 @@ def test_harm_to_the_lake_is_detected(shop: Shop, pattern: str, count: int) -> N
     assert not found, f"{len(found)} of {count}:\n" + "\n".join(found[:40])
 
 
+def outcome_of(shop: Shop, days: tuple[date, date], *assets: str) -> str:
+    """What a failed run said; empty for a run that succeeded."""
+    try:
+        shop.make(days, *assets)
+    except RunFailed as failed:
+        return str(failed)
+    return ""
+
+
 def test_a_run_stops_at_harm(shop: Shop) -> None:
     """A run over harmed raw rows ends with table and day, and publishes nothing; or publishes the same."""
     files = [Path(path) for path in shop.lake.paths("deliveries/raw_csv", days=DAYS)]
     before = [shop.table("validated", "csv", day) for day in DAYS]
+    faults = []
     for harm in harms(Random(f"{SEED} runs"), files, IN_RUNS):
         kept = harm.file.read_bytes()
         harm.file.write_bytes(harm.of(kept))
-        try:
-            shop.make(ALL, "validated_csv")
-        except RunFailed as failed:
-            assert re.search(r"table deliveries/raw_csv, day \d{4}-\d\d-\d\d: .*loopline backfill", str(failed)), failed
-        finally:
-            harm.file.write_bytes(kept)
-        assert [shop.table("validated", "csv", day) for day in DAYS] == before, harm
+        said = outcome_of(shop, ALL, "validated_csv")
+        harm.file.write_bytes(kept)
+        if said and not re.search(r"table deliveries/raw_csv, day \d{4}-\d\d-\d\d: .*loopline backfill", said):
+            faults.append(f"{harm}: {said}")
+        if [shop.table("validated", "csv", day) for day in DAYS] != before:
+            faults.append(f"{harm}: other rows were published")
+    assert not faults, "\n".join(faults)
 
 
 def test_a_changed_landing_file_makes_its_day_stale(shop: Shop) -> None:
@@ -167,12 +177,12 @@ def test_harm_to_a_delivery_with_checksums_is_refused(shop: Shop, name: str) -> 
     shop.make((day, day), f"raw_{name}", f"validated_{name}")
     sent: pa.Table = shop.table("validated", name, day)
     assert sent.num_rows == len(rows)
+    faults = []
     for harm in harms(Random(f"{SEED} sent {name}"), [file], IN_LANDING):
         shop.put(published({path: harm.of(data)}, day, rows))
-        try:
-            shop.make((day, day), f"raw_{name}", f"validated_{name}")
-        except RunFailed as failed:
-            assert f"source {name}, day {day}" in str(failed), harm
-            assert not INSIDE.search(str(failed)), harm
-        assert shop.table("validated", name, day) == sent, harm
-    shop.put(published({path: data}, day, rows))
+        said = outcome_of(shop, (day, day), f"raw_{name}", f"validated_{name}")
+        if said and (f"source {name}, day {day}" not in said or INSIDE.search(said)):
+            faults.append(f"{harm}: {said}")
+        if shop.table("validated", name, day) != sent:
+            faults.append(f"{harm}: other rows were published")
+    assert not faults, "\n".join(faults)
