@@ -173,10 +173,7 @@ def replaced(chance: Random, day: date) -> list[Step]:
     """A file delivered again: other rows of the same number of bytes, fewer rows, then broken, then gone."""
     rows = good_rows(chance, day, COUNT)
     file, stale = f"csv/{day}.csv", frozenset({day})
-    other = tuple(
-        replace(row, texts={**row.texts, "customer": "C999"}, published=({**row.published[0], "customer": "C999"},))
-        for row in rows
-    )
+    other = tuple(_of_customer(row, "C999") for row in rows)
     fewer = other[: COUNT // 2]
     return [
         published({file: Dialect().file(rows)}, day, rows),
@@ -216,11 +213,21 @@ def parts(chance: Random, day: date) -> list[Step]:
     }
     two = {name: data for name, data in files.items() if not name.endswith("2.csv")}
     last = f"parts/{day}-2.csv"
+    # The first file comes again, of the same size and from before the others.
+    other = tuple(_of_customer(row, "C999") if n < 8 else row for n, row in enumerate(rows))
+    first = f"parts/{day}-0.csv"
+    again = {first: Dialect(last_line_end=False).file(other[:8])}
     return [
         published(two, day, rows[:16]),
         refused({last: files[last][:-9]}, day, age=NOW, stale=frozenset({day})),
         published(files, day, rows, stale=frozenset({day})),
+        published(again, day, other, stale=frozenset({day}), age=2 * 86_400.0),
     ]
+
+
+def _of_customer(row: Row, customer: str) -> Row:
+    values = {**row.published[0], "customer": customer}
+    return replace(row, texts={**row.texts, "customer": customer}, published=(values,))
 
 
 def late(chance: Random, day: date) -> list[Step]:

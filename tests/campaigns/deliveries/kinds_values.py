@@ -4,7 +4,9 @@ Belongs here: kinds whose form is ordinary text and whose values are odd. Does n
 (`rows.py`), odd forms (`kinds_text.py`), columns of Parquet (`kinds_parquet.py`).
 """
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -129,6 +131,33 @@ def other_format(form: str, chance: Random, day: date) -> list[Step]:
     return [refused({f"{form}/{day}.{form}": written[chance.choice(sorted(written))]}, day)]
 
 
+def table_rows(chance: Random, day: date) -> list[Step]:
+    """Rows of a database, as texts or as numbers of its own, some of them odd."""
+    odds = [odd for odd in (*NUMBERS, *TIMES_OF_ROWS) if odd.column != "known_at"]
+    rows = some_odd(chance, good_rows(chance, day, COUNT), odds, day)
+    names = list(rows[0].texts)
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute(f"CREATE TABLE deliveries ({', '.join(names)})")
+        marks = ", ".join("?" * len(names))
+        stored = [[_stored(chance, name, row.texts[name]) for name in names] for row in rows]
+        database.executemany(f"INSERT INTO deliveries VALUES ({marks})", stored)
+        database.commit()
+        # The environment's own database is beside the landing zone.
+        return [published({"../bank.db": database.serialize()}, day, rows)]
+
+
+def _stored(chance: Random, column: str, text: str | None) -> object:
+    """A good number in its own type, now and then."""
+    if text is None or column not in ("amount", "count", "share") or chance.random() < 0.5:
+        return text
+    kind = int if column == "count" else float
+    try:
+        value = kind(text)
+    except ValueError:
+        return text
+    return value if str(value) == text and abs(value) < 2**63 else text
+
+
 KINDS = (
     Kind("numbers_csv", "csv", partial(odd_values, NUMBERS, "csv")),
     Kind("numbers_jsonl", "jsonl", partial(odd_values, NUMBERS, "jsonl")),
@@ -142,6 +171,7 @@ KINDS = (
     Kind("spring", "berlin", in_berlin, fixed=(date(2024, 3, 31), date(2025, 3, 30), date(2026, 3, 29))),
     Kind("autumn", "berlin", in_berlin, fixed=(date(2024, 10, 27), date(2025, 10, 26), date(2026, 10, 25))),
     Kind("any_day_in_berlin", "berlin", in_berlin, days=2),
+    Kind("table_rows", "rows", table_rows),
     Kind("nested_json", "jsonl", nested_json),
     Kind("no_csv", "csv", partial(other_format, "csv")),
     Kind("no_jsonl", "jsonl", partial(other_format, "jsonl")),

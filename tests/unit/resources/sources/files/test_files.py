@@ -147,6 +147,21 @@ def test_times_without_an_offset_are_of_the_zone(tmp_path: Path) -> None:
         assert found[START]["at"][0].as_py() == "2026-02-26T00:30:00.000000Z"
 
 
+def test_of_several_files_one_is_replaced_by_an_older_one_of_its_size(tmp_path: Path) -> None:
+    """As a copy that keeps times delivers it: neither the sum of sizes nor the newest time is another."""
+    for name, age in (("a", 900), ("b", 300)):
+        write(tmp_path, f"{START}-{name}.csv", csv_of(rows_of(START)))
+        os.utime(tmp_path / f"{START}-{name}.csv", (1e9 - age, 1e9 - age))
+    several = reader(tmp_path, "{day}-*.csv")
+    recorded = {day.day: day.origin for day in several.read([START])}
+    assert several.changed(recorded) == frozenset()
+    older = {day: {name: value for name, value in origin.items() if name != "each"} for day, origin in recorded.items()}
+    assert several.changed(older) == frozenset(), "what older code recorded"
+    write(tmp_path, f"{START}-a.csv", csv_of(rows_of(START)).replace(b"1.50", b"2.50"))
+    os.utime(tmp_path / f"{START}-a.csv", (1e9 - 600, 1e9 - 600))
+    assert several.changed(recorded) == {START}
+
+
 @pytest.mark.parametrize("beside", ["2026-03-29 12:00:00", "soon", "0001-01-01"])
 def test_a_time_that_the_zone_skips_is_no_moment(tmp_path: Path, beside: str) -> None:
     """Neither that of the hour after it nor one of UTC; and the same whatever stands in the other rows."""
