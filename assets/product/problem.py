@@ -25,7 +25,8 @@ class DatabaseTable:
         connection: The name of the database's connection; `database` is the environment's own.
         query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
             known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
+            spring, is quarantined.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Files:
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless the files have columns of these names.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
+            spring, is quarantined. Day and month of a file's name are those of the zone: two files make a UTC day.
         header_line: The line of a CSV's header, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
