@@ -47,7 +47,7 @@ _COLUMNS = """
   known_at: {type: timestamp, description: when it was known}
   amount: {type: number, description: amount, unit: EUR, resolution: 0.01}
   share: {type: number, description: a measurement, required: false}
-  count: {type: integer, description: a number of things, required: false}
+  count: {type: integer, description: a number of things, unit: things, resolution: 1, required: false}
   flag: {type: boolean, description: yes or no, required: false}
   note: {type: string, description: any text, required: false}
   seen_at: {type: timestamp, description: another time, required: false}
@@ -89,6 +89,12 @@ def deliveries_product(folder: Path) -> Product:
             history.count(days(30), name="rows_30d"),
             history.sum("amount", days(90), name="amount_90d", unit="EUR"),
             history.mean("amount", days(90), name="mean_90d", unit="EUR"),
+            history.sum("count", days(90), name="count_90d", unit="things"),
+            history.max("share", days(90), name="largest_90d", unit="share"),
+            history.last("share", days(90), name="last_share", unit="share"),
+            history.distinct("note", days(90), name="notes_90d"),
+            history.where(flag=True).count(days(90), name="flagged_90d"),
+            history.time_since_last(name="since_last"),
         ),
     )
     return replace(

@@ -3,12 +3,14 @@
 Belongs here: what a run of the campaign must show. Does not belong here: deliveries (`generator.py`), the judgement of
 one (`judge.py`).
 
-Every day one delivery of each kind; with LOOPLINE_CAMPAIGN=1 many. LOOPLINE_CAMPAIGN_SEED gives another seed.
+Every day one delivery of two thirds of the kinds; with LOOPLINE_CAMPAIGN=1 five of each kind. LOOPLINE_CAMPAIGN_SEED
+gives another seed.
 """
 
 import os
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 
 import pytest
 
@@ -33,7 +35,7 @@ def test_one_seed_gives_the_same_deliveries_again() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     first = list(deliveries(SEED, 1))
     assert first == list(deliveries(SEED, 1))
-    assert first != list(deliveries(SEED + 1, 1))
+    assert first[:10] != list(islice(deliveries(SEED + 1, 1), 10))
 
 
 def test_the_sums_of_rows_are_checked_for_every_source(shop: Shop) -> None:
@@ -47,7 +49,7 @@ def test_the_sums_of_rows_are_checked_for_every_source(shop: Shop) -> None:
 
 def test_deliveries(shop: Shop) -> None:
     """Each has its outcome, and no row is lost; then the features of the days stand."""
-    cases = list(deliveries(SEED, ROUNDS))
+    cases = [case for n, case in enumerate(deliveries(SEED, ROUNDS)) if CAMPAIGN or n % 3]
     faults = [fault for case in cases for fault in judged(shop, case)]
     if faults:
         pytest.fail(f"{len(faults)} faults:\n" + "\n".join(faults), pytrace=False)
