@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from random import Random
 
-from tests.campaigns.deliveries import kinds_files, kinds_parquet, kinds_text, kinds_values
+from tests.campaigns.deliveries import kinds_columns, kinds_files, kinds_parquet, kinds_text, kinds_values
 from tests.campaigns.deliveries.cases import Case
 from tests.campaigns.deliveries.product import START
 
-KINDS = (*kinds_text.KINDS, *kinds_values.KINDS, *kinds_parquet.KINDS, *kinds_files.KINDS)
+KINDS = (*kinds_text.KINDS, *kinds_values.KINDS, *kinds_parquet.KINDS, *kinds_columns.KINDS, *kinds_files.KINDS)
 
 
 def deliveries(seed: int, rounds: int) -> Iterator[Case]:

@@ -1,6 +1,7 @@
 """Deliveries whose files are cut, grow, come late, come again, or lack something.
 
-Belongs here: kinds about files as a whole, over one step or several. Does not belong here: their content (`rows.py`).
+Belongs here: kinds about files as a whole, over one step or several. Does not belong here: their content (`rows.py`),
+their columns (`kinds_columns.py`).
 """
 
 import gzip
@@ -114,47 +115,6 @@ def optional_file(chance: Random, day: date) -> list[Step]:
     file = f"optional/{day}.csv"
     come = published({file: Dialect().file(rows)}, day, rows, stale=frozenset({day}))
     return [published({file: None}, day, ()), come]
-
-
-def columns_changed(chance: Random, day: date) -> list[Step]:
-    """A header that lacks a column, has it under another name, twice, or in other letters."""
-    rows, gone = good_rows(chance, day, COUNT), chance.choice(COLUMNS)
-    left = tuple(column for column in COLUMNS if column != gone)
-    how = chance.choice(["missing", "renamed", "letters", "twice", "none"])
-    lines = Dialect().lines(rows)
-    if how == "missing":
-        return [refused({f"csv/{day}.csv": Dialect().file(rows, left)}, day, gone)]
-    if how == "none":
-        return [refused({f"csv/{day}.csv": "".join(lines[1:]).encode()}, day, "id")]
-    other = {"renamed": f"{gone}_2", "letters": gone.upper(), "twice": left[0]}[how]
-    header = ",".join(other if column == gone else column for column in COLUMNS) + "\n"
-    named = other if how == "twice" else gone
-    return [refused({f"csv/{day}.csv": (header + "".join(lines[1:])).encode()}, day, named)]
-
-
-def columns_lost(form: str, chance: Random, day: date) -> list[Step]:
-    """The same for the other formats; in JSON lines an optional key may be absent."""
-    rows, gone = good_rows(chance, day, COUNT), chance.choice(COLUMNS[:5])
-    if form == "parquet":
-        columns = parquet_columns(rows)
-        del columns[gone]
-        return [refused({f"parquet/{day}.parquet": parquet_file(columns)}, day, gone)]
-    left = tuple(column for column in COLUMNS if column != gone)
-    return [refused({f"jsonl/{day}.jsonl": json_lines(rows, columns=left)}, day)]
-
-
-def columns_moved(chance: Random, day: date) -> list[Step]:
-    """Columns in another order."""
-    rows, columns = good_rows(chance, day, COUNT), list(COLUMNS)
-    chance.shuffle(columns)
-    return [published({f"csv/{day}.csv": Dialect().file(rows, columns)}, day, rows)]
-
-
-def column_added(chance: Random, day: date) -> list[Step]:
-    """A column more than the contract has: the rows are published without it."""
-    rows = good_rows(chance, day, COUNT)
-    wide = [replace(row, texts={**row.texts, "surplus": "1"}) for row in rows]
-    return [published({f"csv/{day}.csv": Dialect().file(wide, (*COLUMNS, "surplus"))}, day, rows)]
 
 
 def grown(name: str, compress: Compress, chance: Random, day: date) -> list[Step]:
@@ -292,11 +252,6 @@ KINDS = (
     Kind("header_alone", "csv", header_alone),
     Kind("no_file", "csv", no_file),
     Kind("optional_file", "optional", optional_file),
-    Kind("columns_changed", "csv", columns_changed),
-    Kind("columns_lost_jsonl", "jsonl", partial(columns_lost, "jsonl")),
-    Kind("columns_lost_parquet", "parquet", partial(columns_lost, "parquet")),
-    Kind("columns_moved", "csv", columns_moved),
-    Kind("column_added", "csv", column_added),
     Kind("grown_csv", "csv", partial(grown, "csv", as_is)),
     Kind("grown_gz", "gz", partial(grown, "gz", gzipped)),
     Kind("replaced", "csv", replaced),
