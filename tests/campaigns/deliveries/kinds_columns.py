@@ -1,7 +1,7 @@
 """Deliveries whose columns are others than the contract's.
 
-Belongs here: headers that lack a column, have one more, or have them in another order. Does not belong here: what stands
-in the columns (`kinds_values.py`), files as a whole (`kinds_files.py`).
+Belongs here: headers that lack a column, have one more, or have them in another order. Does not belong here: values in
+the columns (`kinds_values.py`), files as a whole (`kinds_files.py`).
 """
 
 from dataclasses import replace
