@@ -70,7 +70,7 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
-campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests, kill -9
+campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests, 500 deliveries, 1,000 flipped bits, kill -9
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \

@@ -31,7 +31,8 @@ class DatabaseTable:
         connection: The name of the database's connection; `database` is the environment's own.
         query: A SELECT statement whose rows are read in the place of a table's; it can also say when a row became
             known, where no column does: `SELECT *, at + interval '7 days' AS known_at FROM outcomes`.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
+            spring, is quarantined.
         known_after: How long after that time a row becomes known, where no column says so; see `Files`.
         rows: `events`; `revisions` where rows are updated in place and `day_column` says when: a state that was read
             is kept, although the table no longer has it; `snapshots` where each day has all records once more, with the
@@ -83,7 +84,8 @@ class Files:
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless it has columns of these names already.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
+            spring, is quarantined. Day and month of a file's name are those of the zone: two files make a UTC day.
         header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.

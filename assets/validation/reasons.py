@@ -20,7 +20,7 @@ _REASONS: Mapping[str, str] = {
     "known_at_is_on_its_day": "the row became known on another day than that of its arrival",
     "time_is_no_default": "another system writes this date for a time that it does not know",
     "time_is_within_bounds": "the time lies beyond the bounds of the contract (earliest, latest)",
-    "number_can_be_summed": "the number is 2^53 or more steps of its resolution, and cannot be added exactly",
+    "number_can_be_summed": "the number is too large to be held exactly to a step of its resolution",
     "number_fits_resolution": "the number lies between two steps of the resolution in the contract",
     "key_can_be_stored": "the key is empty, too long or has white space, and no decision could find it",
     "reference_exists": "no row of the other source (references) has this value by the day of the row",

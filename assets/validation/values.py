@@ -4,6 +4,7 @@ Belongs here: default dates of other systems, bounds of times, resolutions. Does
 (`typing.py`), expectations (`expectations.py`), quarantining rows (`audit.py`).
 """
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -50,9 +51,19 @@ def out_of_bounds(contract: Contract, column: Column, times: pa.ChunkedArray) ->
 
 
 def too_large(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
-    """Marks numbers of 2^53 or more steps of the resolution, which cannot be added exactly: bool [rows]."""
+    """Marks numbers that cannot be added exactly, as `summable_below` bounds them: bool [rows]."""
     values, valid = _floats(numbers)
-    return valid & (np.abs(values) >= MAX_STEPS * resolution)
+    return valid & (np.abs(values) >= summable_below(resolution))
+
+
+def summable_below(resolution: float) -> float:
+    """The number from which on a double may stand for a step beside the one that was written.
+
+    Steps that are powers of two (1, 0.5) are exact up to 2^53 of them. Of other steps (0.01) the double of a number is
+    off by up to a quarter of a step at 2^51 steps, and so is their quotient: one more bit, and both make a step.
+    """
+    whole = math.frexp(resolution)[0] == 0.5  # a power of two
+    return (MAX_STEPS if whole else MAX_STEPS // 4) * resolution
 
 
 def off_step(number: float, resolution: float) -> bool:
@@ -69,8 +80,8 @@ def between_steps(numbers: pa.ChunkedArray, resolution: float) -> np.ndarray:
 def _off_steps(values: np.ndarray, resolution: float) -> np.ndarray:
     steps = values / resolution
     off = np.abs(steps - np.rint(steps))
-    # A large number is as close to its step as a double can be.
-    return np.asarray(off > np.maximum(_NOISE, 4 * np.spacing(np.abs(steps))))
+    # The double of a large number, the resolution and their quotient are each off by half of the last digit.
+    return np.asarray(off > np.maximum(_NOISE, 2 * np.spacing(np.abs(steps))))
 
 
 def _floats(numbers: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:

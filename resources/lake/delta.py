@@ -1,16 +1,18 @@
 """The Delta logs of the lake's tables: opening a version, and committing files.
 
 Belongs here: a table's address, its versions and schema, and one commit that replaces a range of days. Does not belong
-here: the data files (`reading.py`, `lake.py`), the meaning of a table.
+here: the data files (`reading.py`, `lake.py`), the digests of log files (`log_digests.py`), the meaning of a table.
 
 A commit that loses to a concurrent writer is retried, because the new content of a day does not depend on the old one.
 """
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,9 +21,11 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Sc
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from resources.lake.errors import LakeError, MissingTable, SchemaConflict
+from resources.lake.errors import DamagedLog, LakeError, MissingTable, SchemaConflict
+from resources.lake.log_digests import LogDigests
 from resources.lake.values import DAY
-from resources.sources.object_stores import delta_options, open_place
+from resources.outages import outage_of
+from resources.sources.object_stores import delta_options, is_s3, open_place
 
 _COMMIT_ATTEMPTS = 8
 # The key, in a commit's metadata, of the mark that identifies the commit.
@@ -52,6 +56,7 @@ class DeltaLogs:
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/")
         self.root = self.uri.removeprefix("s3://")
+        self._digests = LogDigests()
 
     @cached_property
     def files(self) -> pafs.FileSystem:
@@ -75,23 +80,42 @@ class DeltaLogs:
 
         Raises:
             MissingTable: The table or the version does not exist.
+            DamagedLog: A file of the log is not what was written, or cannot be read.
         """
-        try:
-            found = DeltaTable(self.address(table), storage_options=self._options)
-        except TableNotFoundError as error:
-            raise MissingTable(
-                f"table {table} does not exist in {self.uri}; materialise the asset of that name first"
-            ) from error
-        if version is None:
+        folder = self._folder(table)
+        if folder is not None:
+            self._digests.check(table, folder)
+        with self._readable(table):
+            try:
+                found = DeltaTable(self.address(table), storage_options=self._options)
+            except TableNotFoundError as error:
+                raise MissingTable(
+                    f"table {table} does not exist in {self.uri}; materialise the asset of that name first"
+                ) from error
+            if version is None:
+                return found
+            if not 0 <= version <= found.version():
+                raise MissingTable(f"table {table} has versions 0 to {found.version()}, not {version}")
+            found.load_as_version(version)
             return found
-        if not 0 <= version <= found.version():
-            raise MissingTable(f"table {table} has versions 0 to {found.version()}, not {version}")
-        found.load_as_version(version)
-        return found
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
-        """The table's columns, the partition column last."""
+        """The table's columns, the partition column last. Raises as `opened`."""
         return schema_of(self.opened(table, version))
+
+    def data_files(self, table: str, opened: DeltaTable) -> pa.Table:
+        """The data files that an open version has, one a row, with their partition and statistics.
+
+        Raises:
+            DamagedLog: The log cannot be read.
+        """
+        with self._readable(table):
+            return pa.table(opened.get_add_actions(flatten=True))
+
+    def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """The commits, newest first, each with the metadata that its writer recorded. Raises as `opened`."""
+        with self._readable(table):
+            return self.opened(table).history(limit)
 
     def commit(
         self,
@@ -103,6 +127,8 @@ class DeltaLogs:
     ) -> int:
         """Makes files the whole content of consecutive days, or of the table when `days` is `None`.
 
+        The digest of the log's new files is recorded beside the log.
+
         Returns:
             The version that the commit made.
 
@@ -111,7 +137,20 @@ class DeltaLogs:
             CommitFailedError: Other writers were first each time, or the log does not accept the commit.
             LakeError: The commit is not in the log.
         """
-        adds = [*actions]
+        version = self._committed(table, schema, [*actions], days, metadata)
+        folder = self._folder(table)
+        if folder is not None:
+            self._digests.record(folder)
+        return version
+
+    def _committed(
+        self,
+        table: str,
+        schema: pa.Schema,
+        adds: list[AddAction],
+        days: Sequence[date] | None,
+        metadata: Mapping[str, Any],
+    ) -> int:
         partition_by = None if days is None else [DAY]
         mark = uuid.uuid4().hex
         replaced = {} if days is None else {DAYS: f"{days[0].isoformat()}/{days[-1].isoformat()}"}
@@ -158,7 +197,28 @@ class DeltaLogs:
             if self.exists(table):
                 return False
             raise
+        folder = self._folder(table)
+        if folder is not None:
+            self._digests.forget(folder)
         return True
+
+    def _folder(self, table: str) -> Path | None:
+        """The table's folder; `None` on S3."""
+        return None if is_s3(self.uri) else Path(self.root) / table
+
+    @contextmanager
+    def _readable(self, table: str) -> Iterator[None]:
+        """A log that cannot be read is told in our words; a store that does not answer, in those of the library."""
+        try:
+            yield
+        except DeltaError as error:
+            if outage_of(error) is not None:
+                raise
+            raise DamagedLog(
+                f"table {table}: its log {self.address(table)}/_delta_log cannot be read "
+                f"({str(error).splitlines()[0]}). Restore it from a backup, or remove {self.address(table)} and make "
+                f"the table again: loopline run {table.partition('/')[0]}"
+            ) from error
 
     def _version_of(self, table: str, mark: str, since: int) -> int:
         """The version that a commit made, from the log: the newest version may already be another writer's."""

@@ -18,5 +18,9 @@ class DamagedPartition(LakeError):
     """A data file that the table's log names is missing, cut short, or fails its checksums."""
 
 
+class DamagedLog(LakeError):
+    """The log of a table is not what was written, or cannot be read."""
+
+
 class SchemaConflict(LakeError):
     """The columns of the data do not fit those of the table."""

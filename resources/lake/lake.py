@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
@@ -67,7 +66,7 @@ class Lake:
 
     def history(self, table: str, limit: int | None = None) -> list[dict[str, Any]]:
         """The commits, newest first, each with the metadata that its writer recorded."""
-        return self._logs.opened(table).history(limit)
+        return self._logs.history(table, limit)
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
         """The table's columns, the partition column last."""
@@ -75,7 +74,7 @@ class Lake:
 
     def files(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[DataFile]:
         """The data files of a version, of all days or of the given ones, in the order of their day."""
-        return _data_files(self._logs.opened(table, version), days)
+        return _data_files(self._logs.data_files(table, self._logs.opened(table, version)), days)
 
     def paths(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[str]:
         """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
@@ -118,7 +117,7 @@ class Lake:
             LakeError: The version lacks a wanted column.
         """
         opened = self._logs.opened(table, version)
-        files = _data_files(opened, days)
+        files = _data_files(self._logs.data_files(table, opened), days)
         self._check_present(table, files, version)
         schema = schema_of(opened)
         lacking = sorted(set(columns or ()) - set(schema.names))
@@ -231,9 +230,8 @@ class Lake:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
 
 
-def _data_files(opened: DeltaTable, days: Iterable[date] | None) -> list[DataFile]:
-    """The data files of an open version, of all days or of the given ones, in the order of their day."""
-    actions = pa.table(opened.get_add_actions(flatten=True))
+def _data_files(actions: pa.Table, days: Iterable[date] | None) -> list[DataFile]:
+    """The data files of a version, of all days or of the given ones, in the order of their day."""
     columns = set(actions.column_names)
     partitions = actions[f"partition.{DAY}"].to_pylist() if f"partition.{DAY}" in columns else [None] * len(actions)
     wanted = None if days is None else set(days)

@@ -18,13 +18,15 @@ MOMENT = pa.timestamp("us", tz="UTC")
 EVENT_TIME, KNOWN_AT = "event_time", "known_at"
 _NAIVE = pa.timestamp("us")
 _HAS_OFFSET = r"\d[T ]?\d\d:?\d\d.*(Z|z|[+-]\d\d(:?\d\d)?)\s*$"
+_FIRST = pa.scalar(datetime.min.replace(tzinfo=UTC), MOMENT)
+_LAST = pa.scalar(datetime.max.replace(tzinfo=UTC), MOMENT)
 FIRST_PLAUSIBLE, LAST_PLAUSIBLE = date(1970, 1, 2), date(2199, 12, 31)
 """Days outside of these are default dates of other systems (1900-01-01, 1970-01-01, 9999-12-31): no row became known
 then, so a reader treats such a row as one whose time cannot be read."""
 
 
 def moments(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """Texts as moments in UTC (timestamp[us, UTC]); null where a text is null or cannot be read.
+    """Texts as moments in UTC (timestamp[us, UTC]); null where a text is null, cannot be read, or names no moment.
 
     Args:
         texts: Strings; ISO-8601, with or without an offset.
@@ -59,9 +61,25 @@ def as_text(found: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def with_offsets(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """Texts whose times without an offset are moments of the zone now; a text that cannot be read stays as it is."""
+    """Texts whose times without an offset are moments of the zone now; a text that cannot be read stays as it is.
+
+    A time that the zone's clock skips gets the zone's name behind it: nobody reads it as a moment, of UTC for instance.
+    """
     with_offset = pc.fill_null(pc.match_substring_regex(texts, _HAS_OFFSET), False)
-    return pc.if_else(with_offset, texts, pc.coalesce(as_text(moments(texts, zone)), texts))
+    found = moments(texts, zone)
+    if zone != "UTC" and found.null_count > texts.null_count:
+        named = pc.and_(pc.is_null(found), pc.is_valid(days(moments(texts, "UTC"))))
+        texts = pc.if_else(pc.and_(named, pc.invert(with_offset)), _of_zone(texts, zone), texts)
+    return pc.if_else(with_offset, texts, pc.coalesce(as_text(found), texts))
+
+
+def naive_as_text(naive: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    """Times of a zone as text: as moments, or with the zone's name behind a time that its clock skips."""
+    return pc.coalesce(as_text(in_utc(naive, zone)), _of_zone(pc.cast(naive, pa.string()), zone))
+
+
+def _of_zone(texts: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+    return pc.binary_join_element_wise(texts, zone, " ")
 
 
 def table_with_offsets(table: pa.Table, names: Iterable[str], zone: str) -> pa.Table:
@@ -114,9 +132,18 @@ def covered_days(first: date, last: date, zone: str, after: timedelta) -> tuple[
 
 
 def in_utc(naive: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """Times of a zone as moments."""
-    # An hour that a zone's clock shows twice is the first of both; one that it skips is moved on.
-    return pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest").cast(MOMENT)
+    """Times of a zone as moments; null where the zone's clock skips the time, as in spring.
+
+    An hour that the clock shows twice is the first of both.
+    """
+    moved = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
+    found = moved.cast(MOMENT)
+    if zone == "UTC":
+        return found
+    shown = pc.equal(pc.local_timestamp(moved), naive)
+    # Python's calendar ends where Arrow's goes on, and a moment must not depend on which of them read it.
+    named = pc.and_(pc.greater_equal(found, _FIRST), pc.less_equal(found, _LAST))
+    return pc.if_else(pc.and_(shown, named), found, pa.scalar(None, MOMENT))
 
 
 def _moment(text: str | None, zone: str) -> datetime | None:
@@ -124,6 +151,9 @@ def _moment(text: str | None, zone: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+        if found.tzinfo:
+            return found.astimezone(UTC)
+        moment = found.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return moment if moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == found else None
     except (ValueError, OverflowError):  # an overflow: the moment in UTC is before the year 1 or after 9999
         return None

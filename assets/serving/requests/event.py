@@ -18,8 +18,7 @@ from assets.serving.requests.parse import (
     plain_text,
 )
 from assets.serving.requests.wording import field_is
-from assets.validation.values import off_step
-from assets.vocabulary.base import MAX_STEPS
+from assets.validation.values import off_step, summable_below
 from assets.vocabulary.times import TIMES
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -41,7 +40,7 @@ def parse_event(
         event: The parsed JSON.
         now: The `known_at` of an event without one.
         any_time: Whether `known_at` may be after `now`.
-        resolutions: The resolutions of the source's exact columns: a number of 2^53 steps or more would make every
+        resolutions: The resolutions of the source's exact columns: a number too large for them would make every
             decision that reads it fail, and one between two steps is not in the lake.
         rules: The source's contract, which also names the two times; None where the bundle has none.
         read: The columns that features read. A tokenised one of them must hold a token; another is left out anyway.
@@ -98,8 +97,8 @@ def _breach(value: object, resolution: float) -> str | None:
         return f"it must be finite and within ±{LARGEST_NUMBER:g}"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "it must be within 64 bits"
-    if isinstance(value, (int, float)) and abs(value) >= MAX_STEPS * resolution:
-        return "it must be below 2^53 steps of its resolution"
+    if isinstance(value, (int, float)) and abs(value) >= summable_below(resolution):
+        return f"it must be below {summable_below(resolution):.6g}, to be exact to a step of its resolution"
     if isinstance(value, float) and math.isfinite(resolution) and off_step(value, resolution):
         # The lake quarantines such a row: a decision would use an event that training never sees.
         return f"it must be a whole number of steps of {resolution:g}"

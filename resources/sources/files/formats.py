@@ -6,7 +6,6 @@ Does not belong here: CSV (`csv_files.py`), Excel (`excel.py`), fetching a file 
 """
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from resources.sources.files.excel import read_sheet
 from resources.sources.files.form import Compression, FileForm
 from resources.sources.files.parsed import FileRows, NotWhole, Unreadable, checked_columns
 from resources.sources.readers import json_object, json_value, message_text, objects_table
-from resources.sources.times import MOMENT, as_text, in_utc
+from resources.sources.times import MOMENT, as_text, naive_as_text
 
 _CUT = "Truncated compressed stream"
 """How Arrow names a compressed file that ends early."""
@@ -38,7 +37,7 @@ def read_content(form: FileForm, content: bytes, *, settled: bool) -> FileRows:
     if form.compression is not None:
         content = _decompressed(content, form.compression)
     if form.file_format == "parquet":
-        return FileRows(_parquet(content, form.zone, form.columns))
+        return FileRows(_parquet(content, form))
     if form.file_format == "excel":
         return read_sheet(content, sheet=form.sheet, header_line=form.header_line, known=form.columns)
     if form.file_format == "jsonl":
@@ -104,7 +103,7 @@ def _json_array(content: bytes) -> FileRows:
         raise Unreadable(f"is not JSON ({error})") from error
 
 
-def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
+def _parquet(content: bytes, form: FileForm) -> pa.Table:
     if not content.endswith(_PARQUET_MARK):
         if content[:4] != _PARQUET_MARK[: len(content)]:
             raise Unreadable("is not a Parquet file")
@@ -112,29 +111,50 @@ def _parquet(content: bytes, zone: str, known: Collection[str]) -> pa.Table:
     try:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         table.validate(full=True)  # text that is no UTF-8 would fail wherever it is used
+        names = table.column_names
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(f"is damaged, or not a Parquet file ({_first_line(error)})") from error
-    checked_columns(table.column_names, known)
-    return pa.table({name: column_as_text(name, table[name], zone) for name in table.column_names})
+    except UnicodeDecodeError as error:
+        raise Unreadable("is damaged: the name of a column is no text") from error
+    checked_columns(names, form.columns)
+    return pa.table({name: _column(name, table[name], form) for name in names})
+
+
+def _column(name: str, values: pa.ChunkedArray, form: FileForm) -> pa.ChunkedArray:
+    """A column as text; one that the contract does not have, and that is no text, is left empty: nobody reads it."""
+    try:
+        return column_as_text(name, values, form.zone)
+    except Unreadable:
+        if form.columns and name not in (*form.columns, form.day_column):
+            return pa.chunked_array([pa.nulls(len(values), pa.string())])
+        raise
 
 
 def column_as_text(name: str, values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
-    """A column as text without loss; a timestamp without a zone is a moment of `zone`."""
+    """A column as text without loss; a timestamp without a zone is a moment of `zone`.
+
+    Raises:
+        Unreadable: A value is no text.
+    """
+    try:
+        return _as_text(values, zone)
+    except pa.ArrowException as error:
+        # Without the error's text: it may quote a value.
+        raise Unreadable(f"has a column '{name}' of type {values.type} whose values are no text") from error
+
+
+def _as_text(values: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     kind = values.type
     if pa.types.is_dictionary(kind):
-        return column_as_text(name, pc.cast(values, kind.value_type), zone)
+        return _as_text(pc.cast(values, kind.value_type), zone)
     if pa.types.is_timestamp(kind):
         # Cut to microseconds, as validation does.
         moment = pc.cast(values, pa.timestamp("us", kind.tz), safe=False)
-        return as_text(in_utc(moment, zone) if kind.tz is None else pc.cast(moment, MOMENT))
+        return naive_as_text(moment, zone) if kind.tz is None else as_text(pc.cast(moment, MOMENT))
     if pa.types.is_nested(kind):
         found = [None if value is None else json.dumps(value, default=str) for value in values.to_pylist()]
         return pa.chunked_array([pa.array(found, pa.string())])
-    try:
-        return pc.cast(values, pa.string())
-    except pa.ArrowException as error:
-        # Without the error's text: it may quote a value.
-        raise Unreadable(f"has a column '{name}' of type {kind} whose values are no text") from error
+    return pc.cast(values, pa.string())
 
 
 def _first_line(error: Exception) -> str:

@@ -81,7 +81,9 @@ class FilesReader(Closing):
     def _suspect(self, day: date, origin: Mapping[str, Any], there: Mapping[str, tuple[FoundFile, ...]]) -> bool:
         files = [file for unit in units(self._form, [day]) for file in there[unit.name]]
         stamp = stamp_of(files)
-        return bool(files) and any(origin.get(name) != stamp[name] for name in ("bytes", "changed"))
+        # Of several files one may be replaced by an older one of its size; code before did not record each of them.
+        known = ("bytes", "changed", *(("each",) if "each" in origin else ()))
+        return bool(files) and any(origin.get(name) != stamp.get(name) for name in known)
 
     def _digest(self, day: date) -> str:
         """The digest of the files of a day, whether or not they can be read as rows."""
@@ -206,12 +208,16 @@ def _digest_of(digests: Sequence[str]) -> str:
 
 
 def stamp_of(files: Sequence[FoundFile]) -> dict[str, Any]:
-    """What tells at a glance whether files have changed: their places, sizes and times."""
-    return {
+    """What tells at a glance whether files have changed: places, sizes and times; of several files also a digest."""
+    stamp = {
         "file": files[0].place if len(files) == 1 else f"{len(files)} files",
         "bytes": sum(file.bytes for file in files),
         "changed": max((file.changed for file in files), default=0.0),
     }
+    if len(files) > 1:
+        each = [f"{file.place.rpartition('/')[2]} {file.bytes} {file.changed!r}" for file in files]
+        stamp["each"] = hashlib.sha256("\n".join(each).encode()).hexdigest()
+    return stamp
 
 
 def _canonical(rows: pa.Table) -> bytes:

@@ -1,18 +1,23 @@
 """Audit: rows that break the contract are quarantined with the reason, and too many of them block the day."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.features.columns.arrow import as_steps
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
 from assets.product.contract import NewestEvent, Volume
 from assets.validation.audit import Audit, audit
 from assets.validation.day_rules import Surroundings
 from assets.validation.expectations import ContractCannotRun
+from assets.validation.values import between_steps, summable_below
 from resources.lake.content import content_hash
 from resources.sources.calendars import DeliveryCalendar
 from resources.sources.readers import DayRows
@@ -88,6 +93,8 @@ def test_good_rows_are_typed_and_the_times_get_their_names() -> None:
         ({"at": "1969-07-20T20:17:40Z"}, "time_is_within_bounds", "at"),
         ({"amount": "1e17"}, "number_can_be_summed", "amount"),
         ({"amount": "-90071992547409.92"}, "number_can_be_summed", "amount"),
+        ({"amount": "22517998136852.48"}, "number_can_be_summed", "amount"),
+        ({"amount": "1000000000000.005"}, "number_fits_resolution", "amount"),
         ({"amount": "1.005"}, "number_fits_resolution", "amount"),
         ({"seen": "2026-01-03T00:00:00Z"}, "known_at_is_on_its_day", "seen"),
         ({"at": "2026-01-01T10:00:00Z", "seen": "2026-01-01T23:59:59.999999Z"}, "known_at_is_on_its_day", "seen"),
@@ -119,10 +126,21 @@ def test_bounds_of_the_contract_widen_those_of_every_contract() -> None:
     assert run(rows, columns=columns).valid["id"].to_pylist() == ["1"]
 
 
-@pytest.mark.parametrize("amount", ["0.30000000000000004", "1.1500000000000001", "90071992547409.91", "-3", "57.16"])
+@pytest.mark.parametrize("amount", ["0.30000000000000004", "1.1500000000000001", "22517998136852.47", "-3", "57.16"])
 def test_a_number_that_is_a_step_but_for_the_noise_of_arithmetic_is_valid(amount: str) -> None:
     """A source that adds cents as floating numbers writes such numbers."""
     assert run([row(amount=amount)], expectations=()).quarantine.num_rows == 0
+
+
+@pytest.mark.parametrize("resolution", ["0.01", "0.05", "0.3", "10", "1", "0.25"])
+def test_the_largest_valid_numbers_are_the_steps_that_were_written(resolution: str) -> None:
+    """As the kernel counts them; from there on a double may stand for the step beside it."""
+    exact = Fraction(resolution)
+    last = math.ceil(summable_below(float(resolution)) / exact) - 1
+    for steps in range(last - 2_000, last):
+        number = np.array([float(steps * exact)])
+        assert as_steps(number, None, exact, "n").steps[0] == steps
+        assert not between_steps(pa.chunked_array([number]), float(resolution)).any()
 
 
 def test_a_correction_is_a_row_of_its_own_where_the_contract_allows_it() -> None:

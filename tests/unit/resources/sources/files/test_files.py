@@ -148,6 +148,44 @@ def test_times_without_an_offset_are_of_the_zone(tmp_path: Path) -> None:
         assert found[START]["at"][0].as_py() == "2026-02-26T00:30:00.000000Z"
 
 
+def test_of_several_files_one_is_replaced_by_an_older_one_of_its_size(tmp_path: Path) -> None:
+    """As a copy that keeps times delivers it: neither the sum of sizes nor the newest time is another."""
+    for name, age in (("a", 900), ("b", 300)):
+        write(tmp_path, f"{START}-{name}.csv", csv_of(rows_of(START)))
+        os.utime(tmp_path / f"{START}-{name}.csv", (1e9 - age, 1e9 - age))
+    several = reader(tmp_path, "{day}-*.csv")
+    recorded = {day.day: day.origin for day in several.read([START])}
+    assert several.changed(recorded) == frozenset()
+    older = {day: {name: value for name, value in origin.items() if name != "each"} for day, origin in recorded.items()}
+    assert several.changed(older) == frozenset(), "what older code recorded"
+    write(tmp_path, f"{START}-a.csv", csv_of(rows_of(START)).replace(b"1.50", b"2.50"))
+    os.utime(tmp_path / f"{START}-a.csv", (1e9 - 600, 1e9 - 600))
+    assert several.changed(recorded) == {START}
+
+
+@pytest.mark.parametrize("beside", ["2026-03-29 12:00:00", "soon", "0001-01-01"])
+def test_a_time_that_the_zone_skips_is_no_moment(tmp_path: Path, beside: str) -> None:
+    """Neither that of the hour after it nor one of UTC; and the same whatever stands in the other rows."""
+    local = [{"id": "1", "at": "2026-03-29 02:30:00"}, {"id": "2", "at": beside}]
+    write(tmp_path, "all.csv", csv_of(local))
+    write(tmp_path, "all.jsonl", jsonl_of(local))
+    write(tmp_path, "all.parquet", parquet_of([{"id": "1", "at": datetime(2026, 3, 29, 2, 30)}]))
+    for suffix in ("csv", "jsonl", "parquet"):
+        form = reader(tmp_path, f"all.{suffix}", day_column="at", zone="Europe/Berlin")
+        (first,) = (day.rows for day in form.read([START]) if day.rows.num_rows)
+        assert first.to_pylist()[0]["at"].startswith("2026-03-29 02:30:00")
+        assert first.to_pylist()[0]["at"].endswith("Europe/Berlin"), "validation takes it for no time"
+
+
+def test_a_column_that_nobody_asked_for_may_hold_anything(tmp_path: Path) -> None:
+    blob = {"id": "1", "at": "2026-02-26T01:00:00Z", "blob": b"\xff\x00"}
+    write(tmp_path, f"{START}.parquet", parquet_of([blob]))
+    (day,) = reader(tmp_path, "{day}.parquet", columns=("id", "at")).read([START])
+    assert day.rows.to_pylist() == [{"id": "1", "at": "2026-02-26T01:00:00Z", "blob": None}]
+    with pytest.raises(SourceBroken, match="column 'blob' of type binary whose values are no text"):
+        list(reader(tmp_path, "{day}.parquet", columns=("id", "blob")).read([START]))
+
+
 def test_rows_without_any_time_are_of_the_first_day(tmp_path: Path) -> None:
     write(tmp_path, "clients.csv", b"about,the,file\nid;amount\n1;2,5\n2;3\n")
     read = list(reader(tmp_path, "clients.csv", header_line=2, delimiter=";").read(DAYS))
