@@ -45,9 +45,10 @@ down: setup ## stops the local services
 	@echo "==> loopline down"
 	$(BIN)/loopline down
 
-test: setup ## every test, two files at a time
+# Services and sessions of Spark wait for each other: two cores carry three files at a time.
+test: setup ## every test, three files at a time
 	@echo "==> tests"
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## style, types, import rules, unused code
 	@echo "==> style"
