@@ -66,7 +66,7 @@ def test_every_service_runs(demo_home: DemoHome, up: dict[str, dict[str, Any]]) 
     )
     status = demo_home.loopline("status", "--json")
     assert status.status == 0, status.people
-    assert status.told == {"services": list(up.values())}
+    assert status.told == {"services": list(up.values()), "waiting": {}}
     assert demo_home.processes() != [], "the check for leftovers sees them"
 
 
