@@ -15,7 +15,6 @@ from tests.unit.vocabulary.samples import tx
         (lambda: Events("t", key="k", record_key="event_time"), "record_key 'event_time' identifies no single record"),
         (lambda: Events("t", key="k", record_key="Id"), "events of 't': record_key 'Id' is not a name"),
         (lambda: tx.where(), "where\\(\\) without a condition"),
-        (lambda: tx.count(days(1), colour="red"), "unknown \\['colour'\\]"),
         (lambda: tx.where(category="x" * 60).count(days(1)), "give name="),
         (lambda: Events("Transactions", key="k"), "source 'Transactions' is not a name"),
         (lambda: Events("t", key="k", time="as_of"), "write 'event_time' or 'known_at'"),
