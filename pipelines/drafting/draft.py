@@ -70,7 +70,7 @@ class Draft:
         label_delay: How long after the decision the label is final.
         positives: The share of positive labels in the sample, strictly between 0 and 1.
         train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
-        first, last: The first and the last day of the sample's rows; `last` is `None` where history goes on.
+        first, last: The first day of the sample's rows, and the last day of history; `last` is `None` where it goes on.
         example: A request, from the sample's last row.
         guessed: What was guessed, in words.
     """
@@ -123,7 +123,7 @@ def draft_product(
     if labels.corrected:
         guessed.append(f"a later row of {labels.name} with the same {labels.key[0].original} corrects the earlier one")
     others = tuple(_events(sample, roles) for sample in samples[1:] if sample is not table)
-    first, last = _period(roles, label_delay, now)
+    first, last = _period(samples, roles, label_delay, now)
     span = ((last or now.date()) - first - label_delay).days
     history = _history(spine, labels, others, roles, label, span)
     return Draft(
@@ -267,16 +267,21 @@ def _summed(source: SourceDraft) -> tuple[ColumnFacts, ...]:
     return tuple(measured[:_MOST_SUMMED])
 
 
-def _period(roles: Roles, delay: timedelta, now: datetime) -> tuple[date, date | None]:
-    """The first day, and the last one where history has ended."""
+def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: datetime) -> tuple[date, date | None]:
+    """The first day, and the last one where history has ended: when the last label is known, if the files allow it.
+
+    Where a file is a day or a month, the last file ends the history: the days until the last label have no file.
+    """
     if roles.time is None:
         yesterday = (now - timedelta(days=1)).date()
         return yesterday, yesterday
     low, high = roles.time.low, roles.time.high
     if not (isinstance(low, datetime) and isinstance(high, datetime)):
         raise RoleUnclear(f"--time {roles.time.original}: the column has no times")
-    known = high.astimezone(UTC) + delay
-    return low.astimezone(UTC).date(), known.date() if now - known > _ENDED else None
+    end = high.astimezone(UTC)
+    known = end + delay
+    is_split = any(isinstance(sample.place, FilesPlace) and "{" in sample.place.pattern for sample in samples)
+    return low.astimezone(UTC).date(), (end if is_split else known).date() if now - known > _ENDED else None
 
 
 def _train_days(span: int, delay: timedelta, history: Sequence[HistoryDraft]) -> int | None:

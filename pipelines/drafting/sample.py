@@ -25,7 +25,7 @@ from resources.sources.files.parsed import NotWhole, Unreadable
 from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
-"""A sample has at most so many rows, of its first and its last files."""
+"""A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
@@ -168,12 +168,7 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     )  # fmt: skip
     if form.file_format == "excel":
         form = replace(form, sheet=sheet)
-    tables, rows = [], 0
-    for file in (files[0], *files[:0:-1]):
-        if rows < MOST_ROWS:
-            tables.append(_rows(file, form))
-            rows += tables[-1].num_rows
-    table = pa.concat_tables(tables, promote_options="default").slice(0, MOST_ROWS)
+    table = _first_and_last(files, form)
     if not table.num_rows:
         raise SampleUnreadable(f"{place} has no rows; give a file with some, so that columns can be proposed")
     return Sample(
@@ -225,6 +220,22 @@ def _rows(file: Path, form: FileForm) -> pa.Table:
         return read_content(form, file.read_bytes(), settled=True).table
     except (NotWhole, Unreadable) as error:
         raise SampleUnreadable(f"{file} {error}") from error
+
+
+def _first_and_last(files: Sequence[Path], form: FileForm) -> pa.Table:
+    """The first and the last rows of the files, in their order. Of many files the middle ones are not read."""
+    first = _rows(files[0], form)
+    last: list[pa.Table] = []
+    wanted = MOST_ROWS - min(first.num_rows, MOST_ROWS // 2)
+    for file in files[:0:-1]:
+        if sum(table.num_rows for table in last) >= wanted:
+            break
+        last.append(_rows(file, form))
+    table = pa.concat_tables([first, *reversed(last)], promote_options="default")
+    if table.num_rows <= MOST_ROWS:
+        return table
+    half = MOST_ROWS // 2
+    return pa.concat_tables([table.slice(0, half), table.slice(table.num_rows - half)])
 
 
 def _delimiter(file: Path, header_line: int) -> str | None:

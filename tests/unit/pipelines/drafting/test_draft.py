@@ -145,6 +145,45 @@ def test_files_of_days_and_months_are_one_pattern(orders: Path, tmp_path: Path) 
     assert read_sample(str(tmp_path / "payments" / "*.csv")).shown == "*.csv"
 
 
+@pytest.mark.parametrize("files", [1, 2, 5])
+def test_a_large_sample_has_the_first_and_the_last_rows(
+    files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its period is that of all files, its last row the last one; files in between are not read if others suffice."""
+    monkeypatch.setattr("pipelines.drafting.sample.MOST_ROWS", 100)
+    for month in range(1, files + 1):
+        rows = [(f"{month}-{n}", f"2026-{month:02}-{1 + n // 10:02}") for n in range(250)]
+        write(tmp_path / "many" / f"2026-{month:02}.csv", ("id", "at"), rows)
+    for month in range(2, files):
+        (tmp_path / "many" / f"2026-{month:02}.csv").write_bytes(b"\x00")
+    sample = read_sample(str(tmp_path / "many"))
+    assert sample.rows == 100
+    assert sample.table["id"].to_pylist()[::99] == ["1-0", f"{files}-249"]
+    assert [(c.low, c.high) for c in sample.facts if c.name == "at"] == [
+        (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, files, 25, tzinfo=UTC))
+    ]
+
+
+def test_small_files_are_sampled_whole(orders: Path, tmp_path: Path) -> None:
+    header, *lines = orders.read_text().splitlines()
+    for day in range(10):
+        part = [header, *lines[100 * day : 100 * (day + 1)]]
+        file = tmp_path / "days" / f"2026-06-{day + 1:02}.csv"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("\n".join(part) + "\n")
+    assert read_sample(str(tmp_path / "days")).table == read_sample(str(orders)).table
+
+
+def test_history_in_files_of_days_ends_with_the_last_file(orders: Path) -> None:
+    """The labels of its last days become known after the last file; no day without one is asked for."""
+    whole = draft(orders, given=Given(label="returned"))
+    split = orders.rename(orders.with_name("2026-06.csv"))
+    orders.with_name("2026-09.csv").write_bytes(split.read_bytes())
+    found = draft(orders.parent, given=Given(label="returned", row_id="Order ID"))
+    assert found.spine.sample.shown == "{month}.csv"
+    assert (whole.last, found.last) == (date(2026, 9, 15), date(2026, 9, 8))
+
+
 def test_a_semicolon_is_found(tmp_path: Path) -> None:
     sample = read_sample(str(write(tmp_path / "a.csv", ("id", "price"), [(1, "2,5"), (2, "3,5")], delimiter=";")))
     assert isinstance(sample.place, FilesPlace)
