@@ -21,7 +21,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import sqlalchemy as sa
 
-from resources.sources.database_days import DatabaseRows, choice_of, day_at_start, printed
+from resources.sources.database_days import DatabaseRows, choice_of, day_at_start, first_and_last, printed
 from resources.sources.database_errors import code_of, quotes_no_value
 from resources.sources.readers import (
     Closing,
@@ -59,7 +59,9 @@ class DatabaseReader(Closing):
         yield from self._parted(days, rows, names)
 
     def sample(self, most: int) -> pa.Table:
-        """Some rows of any days, all columns as text, whether or not there is a day column.
+        """At most so many rows of any days, all columns as text, whether or not there is a day column.
+
+        Of more rows half are the first, half the last ones, by the primary key or else in the database's own order.
 
         Raises:
             SourceUnavailable, SourceBroken: As `read`.
@@ -68,7 +70,7 @@ class DatabaseReader(Closing):
         with self._told(where), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
-            chosen = sa.select(*(printed(connection, column, is_day=False) for column in relation.c)).limit(most)
+            chosen = first_and_last(connection, relation, most)
             return text_table([column.name for column in relation.c], self._texts(connection, chosen, where))
 
     def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:

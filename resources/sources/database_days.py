@@ -21,6 +21,9 @@ _BEGINS_WITH_A_DAY = (
 )
 """A text that sorts by its day: one of the years 1971 to 2199 that is in every year's calendar."""
 
+_POSITION = "loopline_position"
+"""The column that numbers the rows of a sample; no source has one of that name."""
+
 
 @dataclass(frozen=True)
 class DatabaseRows:
@@ -109,6 +112,20 @@ def printed(connection: sa.Connection, column: sa.ColumnElement[Any], *, is_day:
     if isinstance(kind, (sa.DateTime, sa.Date, sa.Time, sa.JSON)) and connection.dialect.name == "postgresql":
         return sa.cast(column, sa.Text).label(column.name)
     return column
+
+
+def first_and_last(connection: sa.Connection, relation: sa.FromClause, most: int) -> sa.Select[Any]:
+    """Selects at most so many rows, of more rows the first and the last ones, in their order."""
+    columns = [printed(connection, column, is_day=False) for column in relation.c]
+    rows = connection.execute(sa.select(sa.func.count()).select_from(relation)).scalar_one()
+    if rows <= most:
+        return sa.select(*columns)
+    keys = list(relation.primary_key.columns) if isinstance(relation, sa.Table) else []
+    position = sa.func.row_number().over(order_by=keys or None).label(_POSITION)
+    numbered = sa.select(*columns, position).subquery("numbered_rows")
+    at, half = numbered.c[_POSITION], most // 2
+    chosen = sa.select(*(column for column in numbered.c if column is not at))
+    return chosen.where((at <= half) | (at > rows - half)).order_by(at)
 
 
 def _bound(day: date, column: sa.ColumnElement[Any]) -> Any:

@@ -177,3 +177,23 @@ def test_how_many_days_are_asked_for_again_is_the_sources(tmp_path: Path) -> Non
     engine.dispose()
     assert readers[2].changed(recorded) == frozenset()
     assert readers[4].changed(recorded) == {DAYS[1]}
+
+
+def test_a_sample_has_the_first_and_the_last_rows(postgres: str, tmp_path: Path) -> None:
+    """By the key; without one in the database's own order. A small table, or a query's result, is sampled whole."""
+    rows = {f"{n:02}": f"2026-01-{1 + n:02} 12:00:00" for n in (3, 0, 1, 2, 4, 6, 5)}
+    for url, kind, is_view in (
+        (f"sqlite:///{tmp_path}/t.db", "DATETIME", False),
+        (f"sqlite:///{tmp_path}/view.db", "TEXT", True),
+        (postgres, "TIMESTAMP", False),
+    ):
+        filled(url, kind, rows, view=is_view)
+        ids = list(rows) if is_view else sorted(rows)
+        reader = DatabaseReader(url, DatabaseRows("t", "t", "at"))
+        sample = reader.sample(4)
+        assert sample.column_names == ["id", "at"]
+        assert sample["id"].to_pylist() == [*ids[:2], *ids[-2:]], kind
+        assert sample["at"][0].as_py().startswith(rows[ids[0]][:10])
+        assert sorted(reader.sample(7)["id"].to_pylist()) == sorted(rows)
+    by_query = DatabaseReader(postgres, DatabaseRows("t", "", "at", query="SELECT id FROM t")).sample(4)
+    assert by_query.num_rows == 4
