@@ -22,6 +22,19 @@ class Events(Selection):
 
     Every method declares one feature. Its named options are those of `Options`; `where` are conditions for this feature
     alone.
+
+    Attributes:
+        source: The name of the source.
+        key: The column of the entity, in the source and in the spine; left out where every event counts for every row.
+        time: Axis of the windows: when an event happened, or when it became known.
+        includes_request: The source is the spine's: each request is also an event. An event then counts if it is
+            strictly before the request (by time, then by sequence), and the request itself is one more event.
+        filters: The conditions that an event must meet; given by `where`.
+        record_key: The column that identifies a record of which the source sends revisions. Of an entity's events with
+            the same value only the revision known last at `as_of` counts (of several known at the same time the one
+            that happened last, then the last by sequence). A revision replaces the earlier ones from its `known_at`
+            on, before conditions apply: a revision that `where` excludes withdraws the record. A record that moves to
+            another entity must be withdrawn under the old one. An event with a missing value is its own record.
     """
 
     def count(

@@ -1,6 +1,7 @@
 """The reference page of a product's description, from the docstrings of its parts.
 
-Belongs here: which classes are described, and the page. Does not belong here: what they mean (`assets.product`).
+Belongs here: which classes and methods are described, and the page. Does not belong here: what they mean
+(`assets.product`, `assets.vocabulary`).
 
     python -m pipelines.drafting.reference > docs/reference.md
 """
@@ -8,11 +9,14 @@ Belongs here: which classes are described, and the page. Does not belong here: w
 import inspect
 import re
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import assets.product as product
+import assets.vocabulary as vocabulary
 from assets.product.contract import Column, Consent, Contract
+from assets.vocabulary.selection import Options
 
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("The product", (product.Product,)),
@@ -29,10 +33,55 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
         ),
     ),
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
+    ("Features over events", (vocabulary.Events, Options)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("In production", (product.MonitoringPolicy, product.Freshness, product.RetrainPolicy)),
 )
+_WORDS: tuple[tuple[str, tuple[Callable[..., Any], ...]], ...] = (
+    (
+        "Windows and conditions",
+        (
+            vocabulary.days,
+            vocabulary.hours,
+            vocabulary.last_events,
+            vocabulary.today,
+            vocabulary.this_month,
+            vocabulary.last_months,
+            vocabulary.at_least,
+            vocabulary.below,
+        ),
+    ),
+    (
+        "Features of the request and of its time",
+        (
+            vocabulary.Number,
+            vocabulary.Category,
+            vocabulary.LearnedCategory,
+            vocabulary.HashedCategory,
+            vocabulary.Hour,
+            vocabulary.DayOfWeek,
+            vocabulary.Weekend,
+            vocabulary.Night,
+        ),
+    ),
+    (
+        "Features computed from others",
+        (
+            vocabulary.Ratio,
+            vocabulary.Difference,
+            vocabulary.Sum,
+            vocabulary.Multiply,
+            vocabulary.Trend,
+            vocabulary.Log,
+            vocabulary.Log1p,
+            vocabulary.SignedLog,
+            vocabulary.Clip,
+            vocabulary.Missing,
+        ),
+    ),
+)
+"""Words with `description`, `owner` and `unit`, and those that need no table of fields."""
 _NOT_WRITTEN = frozenset({"entity_keys", "file"})
 """Fields of a contract that its file does not hold."""
 
@@ -42,24 +91,50 @@ def reference_page() -> str:
     lines = [
         "# Reference: the description of a product",
         "",
-        "Generated from the docstrings of `assets.product` by `make docs`. The words in which features are declared",
-        "are those of `assets.vocabulary`, each with its docstring.",
+        "Generated from the docstrings of `assets.product` and `assets.vocabulary` by `make docs`. Every",
+        "feature takes `name`, `description`, `owner` and `unit` too.",
     ]
     for title, classes in _PARTS:
         lines += ["", f"## {title}"]
         for described in classes:
-            lines += ["", f"### {described.__name__}", "", _summary(described), ""]
-            lines += ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
-            meanings = _meanings(described)
-            lines += [
-                f"| `{f.name}` | `{_type(f)}` | {_default(f)} | {meanings.get(f.name, '')} |"
-                for f in fields(described)
-                if f.name not in _NOT_WRITTEN
-            ]
+            lines += ["", f"### {described.__name__}", "", _summary(described), "", *_fields(described)]
+            if described is vocabulary.Events:
+                lines += ["", *_calls(_methods(described))]
+    for title, called in _WORDS:
+        lines += ["", f"## {title}", "", *_calls(called)]
     return "\n".join(lines) + "\n"
 
 
-def _summary(described: type[Any]) -> str:
+def _fields(described: type[Any]) -> list[str]:
+    """A table of the fields of a class."""
+    meanings = _meanings(described)
+    return ["| field | type | default | meaning |", "| --- | --- | --- | --- |"] + [
+        f"| `{f.name}` | `{_type(f)}` | {_default(f)} | {meanings.get(f.name, '')} |"
+        for f in fields(described)
+        if f.name not in _NOT_WRITTEN
+    ]
+
+
+def _methods(described: type[Any]) -> list[Callable[..., Any]]:
+    """The public methods of a class, in the order in which they are written, those of its bases first."""
+    found = [method for base in reversed(described.__mro__) for method in vars(base).values()]
+    return [method for method in found if inspect.isfunction(method) and not method.__name__.startswith("_")]
+
+
+def _calls(called: Iterable[Callable[..., Any]]) -> list[str]:
+    """A table of functions, without the options that all features over events have."""
+    return ["| call | meaning |", "| --- | --- |"] + [
+        f"| `{call.__name__}({_arguments(call)})` | {_summary(call)} |" for call in called
+    ]
+
+
+def _arguments(call: Callable[..., Any]) -> str:
+    common = {f.name for f in fields(Options)} if inspect.isfunction(call) else {"description", "owner", "unit"}
+    parameters = inspect.signature(call).parameters.values()
+    return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters if p.name not in {*common, "self"})
+
+
+def _summary(described: Callable[..., Any]) -> str:
     text = inspect.getdoc(described) or ""
     return _on_one_line(text.split("\nAttributes:")[0])
 

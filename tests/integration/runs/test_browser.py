@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.browser import BrowserError, Page, find_chromium, open_browser
+from tests.support.browser import BrowserError, Page, find_chromium, open_browser
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")

@@ -1,6 +1,6 @@
-"""A headless Chromium, driven over its DevTools protocol.
+"""A headless Chromium, driven over its DevTools protocol: for tests of pages, and for the pictures of the README.
 
-Belongs here: the least that a test needs to use a page as a person does. Does not belong here: tests, and anything
+Belongs here: the least that is needed to use a page as a person does. Does not belong here: tests, and anything
 about a particular page.
 """
 
