@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := $(VENV)/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign prod-like docs lock clean
+.PHONY: help setup demo up down test lint bench campaign prod-like docs pictures lock clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ prod-like: setup ## a quarter of an hour: the example on all real servers of pro
 docs: setup ## the reference of a product's description, from docstrings
 	@echo "==> docs/reference.md"
 	$(BIN)/python -m pipelines.drafting.reference > docs/reference.md
+
+pictures: up ## the pictures of the README, of what `make demo` has made; needs Chromium
+	@echo "==> docs/pictures"
+	$(BIN)/python -m docs.pictures
 
 lock: setup ## resolves the dependencies of pyproject.toml again
 	@echo "==> requirements.lock"

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -158,9 +158,14 @@ class Page:
         """Makes the window that large, in pixels, for pages that show only what fits."""
         self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
-    def screenshot(self, file: Path) -> Path:
-        """Saves what the window shows as a PNG file."""
-        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png")["data"]))
+    def screenshot(self, file: Path, *, box: Mapping[str, float] | None = None) -> Path:
+        """Saves what the window shows as a PNG file.
+
+        Args:
+            box: The part to save: `x`, `y`, `width`, `height` in pixels; everything if left out.
+        """
+        clip = {} if box is None else {"clip": {**box, "scale": 1}}
+        file.write_bytes(base64.b64decode(self._ask("Page.captureScreenshot", format="png", **clip)["data"]))
         return file
 
     @property
