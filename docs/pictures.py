@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from pipelines.products import load_product
-from resources.dagster.server import DagsterServer
+from resources.dagster.server import DagsterServer, DagsterServerError
 from resources.environments import CHECKOUT, load_environment
 from tests.support.browser import Page, find_chromium, open_browser
 
@@ -131,4 +131,7 @@ def _still(page: Page, file: Path, selector: str, *, margin: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DagsterServerError as error:
+        sys.exit(f"{error}; run `loopline up` first")
