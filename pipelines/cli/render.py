@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from pipelines.operations.new_product import NewProduct
     from pipelines.operations.replay import ReplayReport
     from pipelines.operations.tables import TableFacts
-    from pipelines.services.lifecycle import ServiceStatus
+    from pipelines.services.states import ServiceStatus
     from resources.dependencies import Dependency
 
 _SHOWN = 20

@@ -32,7 +32,8 @@ from resources.errors import listed
 from resources.keys import MissingKey, signing_key
 from resources.processes.ended import ended_since
 from resources.processes.ports import port_holder, port_is_free
-from resources.processes.table import ProcessTable, is_alive
+from resources.processes.running import is_alive
+from resources.processes.table import ProcessTable
 from resources.spark.java import OLDEST, java_home
 
 PYTHON = (3, 11)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pipelines.services.catalog import Service, ServiceName
 from pipelines.workspace import code_locations
-from resources.processes.table import ServiceProcess, command_line, command_lines
+from resources.processes.running import ServiceProcess, command_line, command_lines
 
 WITH_CODE_SERVERS: tuple[ServiceName, ...] = ("dagster", "daemon")
 

@@ -1,7 +1,7 @@
 """Starting, probing and stopping the services of this machine.
 
-Belongs here: the order of the steps, and the criteria for each state of a service. Does not belong here: the list of
-services (`catalog.py`), the life of a process (`resources.processes.table`), the work of the services.
+Belongs here: the order of the steps. Does not belong here: the list of services (`catalog.py`), the criteria for each
+state of a service (`states.py`), the life of a process (`resources.processes.table`), the work of the services.
 """
 
 import fcntl
@@ -9,30 +9,19 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from pipelines.services.catalog import Service, common_variables, local, planned_services, services_of
-from pipelines.services.code_servers import WITH_CODE_SERVERS, gone, lacking_code_servers, runs_another_workspace
-from pipelines.services.stream_health import HealthUnknown, told_health
-from resources.dagster.server import DagsterServer, DagsterServerError
+from pipelines.services.catalog import Service, common_variables, planned_services, services_of
+from pipelines.services.code_servers import WITH_CODE_SERVERS, lacking_code_servers, runs_another_workspace
+from pipelines.services.states import ServiceStatus, status_of
+from resources.dagster.server import DagsterServerError
 from resources.environments import CHECKOUT, Environment
 from resources.errors import LooplineError
 from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.running import ServiceProcess, command_lines, log_tail
 from resources.processes.spawning import ProcessError
-from resources.processes.table import (
-    ProcessTable,
-    ServiceProcess,
-    command_lines,
-    is_alive,
-    log_tail,
-    wait_until_answers,
-)
-from resources.rollout_store.store import RolloutStore
+from resources.processes.table import ProcessTable, wait_until_answers
 from resources.tracking import Tracking
-
-State = Literal["running", "silent", "broken", "died", "stopped"]
 
 # Five processes import their libraries at the same time, on a machine that may have two cores.
 _START_SECONDS = 240.0
@@ -45,25 +34,6 @@ _ANSWER_SECONDS = 6.0
 
 class ServiceError(LooplineError):
     """A service cannot be started; the message names the obstacle and how to remove it."""
-
-
-@dataclass(frozen=True)
-class ServiceStatus:
-    """The state of one service.
-
-    Attributes:
-        state: `running` (it answers), `silent` (alive, no answer), `broken` (it answers, and reports a problem), `died`
-            (it was started and has ended), `stopped`.
-        address: The address for people; empty if the service does not listen.
-        detail: The problem, or other information for people; empty if there is none.
-    """
-
-    name: str
-    state: State
-    address: str
-    pid: int | None
-    log: Path | None
-    detail: str = ""
 
 
 Report = Callable[[ServiceStatus], None]
@@ -145,7 +115,7 @@ def down(environment: Environment, *, report: Report = _unreported) -> tuple[Ser
 def status(environment: Environment) -> tuple[ServiceStatus, ...]:
     """The present state of each service of the environment."""
     processes = {process.name: process for process in ProcessTable(environment.home).all()}
-    return tuple(_status(service, processes.get(service.name), environment) for service in services_of(environment))
+    return tuple(status_of(service, processes.get(service.name), environment) for service in services_of(environment))
 
 
 def prepare_dagster_home(environment: Environment) -> Path:
@@ -244,82 +214,14 @@ def _wait_for(service: Service, process: ServiceProcess, environment: Environmen
     if service.probe:
         wait_until_answers(service.probe, timeout_seconds=_START_SECONDS, process=process)
     patience = {"silent": time.monotonic() + _START_SECONDS, "broken": time.monotonic() + _SETTLE_SECONDS}
-    found = _status(service, process, environment)
+    found = status_of(service, process, environment)
     while time.monotonic() < patience.get(found.state, 0.0):
         time.sleep(0.5)
-        found = _status(service, process, environment)
+        found = status_of(service, process, environment)
     if found.state in ("silent", "died"):
         tail = log_tail(process)
         raise ProcessError(f"{service.name} does not work: {found.detail}. The end of {process.log}:\n{tail}")
     return found
-
-
-def _status(service: Service, process: ServiceProcess | None, environment: Environment) -> ServiceStatus:
-    state, detail = _state(service, process, environment)
-    pid, log = (process.pid, process.log) if process is not None else (None, None)
-    return ServiceStatus(service.name, state, service.address, pid, log, detail)
-
-
-def _state(service: Service, process: ServiceProcess | None, environment: Environment) -> tuple[State, str]:
-    if process is None:
-        return "stopped", ""
-    if not is_alive(process):
-        return "died", f"process {process.pid} is gone; its log is {process.log}"
-    if service.probe and not answers(service.probe):
-        return "silent", f"{service.probe} does not answer"
-    if service.name == "dagster":
-        return _with_code_servers(process, *_code_locations(environment))
-    if service.name == "daemon":
-        return _with_code_servers(process, *_daemon_health(environment))
-    if service.name == "decisions":
-        return _champions(environment)
-    if service.name == "stream":
-        if runs_another_workspace(service, process):
-            return "broken", "it follows other products than those of workspace.yaml; run: loopline up"
-        return _streams(environment)
-    return "running", ""
-
-
-def _with_code_servers(process: ServiceProcess, state: State, detail: str) -> tuple[State, str]:
-    """The state of a service of Dagster that has this state by its own account."""
-    lacking = lacking_code_servers(command_lines(process)) if state == "running" else ()
-    if not lacking:
-        return state, detail
-    return "broken", f"{gone(lacking)}; run: loopline up"
-
-
-def _code_locations(environment: Environment) -> tuple[State, str]:
-    server = DagsterServer(local(environment.ports.dagster))
-    loading = server.loading_locations()
-    if loading:
-        return "silent", f"still loading {', '.join(loading)}"
-    broken = [f"{name} does not load: {message}" for name, message in server.broken_locations().items()]
-    return ("broken", "; ".join(broken)) if broken else ("running", "")
-
-
-def _daemon_health(environment: Environment) -> tuple[State, str]:
-    webserver = local(environment.ports.dagster)
-    if not answers(f"{webserver}/server_info"):
-        return "silent", "the Dagster web server, which reports the health of the daemon, does not answer"
-    unwell = DagsterServer(webserver).unwell_daemons()
-    return ("silent", f"no heartbeat of {', '.join(unwell)}") if unwell else ("running", "")
-
-
-def _champions(environment: Environment) -> tuple[State, str]:
-    if answers(f"{local(environment.ports.decisions)}/readyz"):
-        return "running", ""
-    if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
-        return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"
-    return "running", "no champion is rolled out yet, so no decision is possible; run: loopline run PRODUCT"
-
-
-def _streams(environment: Environment) -> tuple[State, str]:
-    try:
-        found = told_health(local(environment.ports.stream))
-    except HealthUnknown as error:
-        return "silent", str(error)
-    unwell = [one.sentence for one in found if not one.is_well]
-    return ("broken" if unwell else "running"), "; ".join(unwell or [one.sentence for one in found])
 
 
 def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:

@@ -1,8 +1,8 @@
 """Detached processes: started, recorded in a file, found again by another command, stopped with all their children.
 
 Belongs here: the life of a process and the wait for its first answer. Does not belong here: starting it
-(`spawning.py`), who listens on a port (`ports.py`), the list of services (`pipelines.services.catalog`), the order of
-their start (`pipelines.services.lifecycle`).
+(`spawning.py`), whether it still runs (`running.py`), the list of services (`pipelines.services.catalog`), the order
+of their start (`pipelines.services.lifecycle`).
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,45 +26,14 @@ from resources.locks import exclusive
 from resources.processes.ended import EndedProcess, append_ended
 from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers
+from resources.processes.running import MARK, NOT_STARTED, ServiceProcess, family_of, is_alive, log_tail, runs
 from resources.processes.spawning import ProcessError, spawn
 
-_MARK = "LOOPLINE_PROCESS"
-_TAIL_LINES = 25
-_TAIL_BYTES = 20_000
 _POLL_SECONDS = 0.2
-# The system derives the start of a process from the clock, which may be adjusted meanwhile.
-_CLOCK_SECONDS = 5.0
-# A process is recorded before it is started: if its starter is killed in between, it is found by its mark.
-_NOT_STARTED = 0
 
 
 class ProcessTableDamaged(LooplineError):
     """The file that records the processes is not readable; the message names it."""
-
-
-@dataclass(frozen=True)
-class ServiceProcess:
-    """A process that was started here.
-
-    Attributes:
-        pid: The process id; 0 if its starter was killed before it recorded it.
-        started: When the process was created, seconds since 1970 according to the system. Together with the pid it
-            identifies the process, because a pid is reused.
-        mark: Value of LOOPLINE_PROCESS in the process's environment, which its descendants inherit.
-        port: The loopback port that it listens on, if it listens.
-        log: File with its standard output and error.
-        scratch: Folder for the temporary files of the process and its descendants; removed when it is stopped.
-        owner: The command for whose duration the process was started; `None` if it was started to stay.
-    """
-
-    name: str
-    pid: int
-    started: float
-    mark: str
-    port: int | None
-    log: Path
-    scratch: Path | None = None
-    owner: ProcessIdentity | None = None
 
 
 class ProcessTable:
@@ -120,9 +89,9 @@ class ProcessTable:
                     raise ProcessError(f"{name} is already running as process {known.pid}")
             # Not below the home: the path of a socket may have at most about a hundred characters.
             scratch = Path(tempfile.mkdtemp(prefix="loopline-"))
-            process = ServiceProcess(name, _NOT_STARTED, 0.0, uuid.uuid4().hex, port, log, scratch, owner)
+            process = ServiceProcess(name, NOT_STARTED, 0.0, uuid.uuid4().hex, port, log, scratch, owner)
             self._write([*others, process])
-            marked = {**variables, _MARK: process.mark, "TMPDIR": str(scratch)}
+            marked = {**variables, MARK: process.mark, "TMPDIR": str(scratch)}
             try:
                 child = spawn(command, log=log, variables=marked, folder=folder)
             except ProcessError:
@@ -167,11 +136,11 @@ class ProcessTable:
         Raises:
             ProcessError: A process is still alive after it was killed.
         """
-        family = _family(processes)
+        family = family_of(processes)
         _signal(family, psutil.Process.terminate)
         left = _wait_for(family, grace_seconds)
         # A process that the others started while they were being stopped is not in the first list.
-        left = list({*left, *_family(processes)})
+        left = list({*left, *family_of(processes)})
         _signal(left, psutil.Process.kill)
         left = _wait_for(left, grace_seconds)
         if left:
@@ -212,7 +181,7 @@ def _is_abandoned(process: ServiceProcess) -> bool:
 
 
 def _reason(process: ServiceProcess) -> str:
-    if process.pid == _NOT_STARTED:
+    if process.pid == NOT_STARTED:
         return "the command that started it was killed meanwhile"
     if not is_alive(process):
         return "it had died, and what it had started was ended"
@@ -224,35 +193,6 @@ def _clear_scratch(processes: Iterable[ServiceProcess]) -> None:
     for process in processes:
         if process.scratch is not None and process.scratch.is_dir():
             shutil.rmtree(process.scratch)
-
-
-def is_alive(process: ServiceProcess) -> bool:
-    """Whether the process that was started still runs; another process that got its pid later does not count."""
-    return _leader(process) is not None
-
-
-def command_lines(process: ServiceProcess) -> tuple[str, ...]:
-    """The command line of each running process that the process or its descendants started."""
-    leader, found = _leader(process), []
-    for member in [] if leader is None else _descendants(leader):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ends while it is asked; a zombie has no command line
-            found.append(" ".join(member.cmdline()))
-    return tuple(found)
-
-
-def command_line(process: ServiceProcess) -> tuple[str, ...]:
-    """The process's own command line; empty once it has ended."""
-    leader = _leader(process)
-    return () if leader is None else tuple(leader.cmdline())
-
-
-def log_tail(process: ServiceProcess) -> str:
-    """The last lines of the process's log; empty without a log."""
-    if not process.log.exists():
-        return ""
-    with process.log.open("rb") as file:
-        file.seek(max(0, process.log.stat().st_size - _TAIL_BYTES))
-        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-_TAIL_LINES:])
 
 
 def wait_until_answers(url: str, *, timeout_seconds: float, process: ServiceProcess) -> None:
@@ -276,49 +216,6 @@ def _end_of_log(process: ServiceProcess) -> str:
     return f" The end of {process.log}:\n{log_tail(process)}"
 
 
-def _leader(process: ServiceProcess) -> psutil.Process | None:
-    if process.pid == _NOT_STARTED:
-        return None
-    try:
-        found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.started) < _CLOCK_SECONDS
-    except psutil.NoSuchProcess:
-        return None
-    return found if same and _runs(found) else None
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Whether a process executes; a zombie does not, it waits for its parent to collect its exit status."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _family(processes: Sequence[ServiceProcess]) -> list[psutil.Process]:
-    """The processes and their descendants that still run, including descendants of processes that have ended."""
-    leaders = [leader for process in processes if (leader := _leader(process)) is not None]
-    found = [member for leader in leaders for member in (leader, *_descendants(leader))]
-    marks = {process.mark for process in processes}
-    found += [other for other in psutil.process_iter() if _mark_of(other) in marks]
-    return [member for member in dict.fromkeys(found) if _runs(member)]
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _mark_of(process: psutil.Process) -> str | None:
-    try:
-        return process.environ().get(_MARK)
-    except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-        # A process of another user, or one that is ending, was not started here.
-        return None
-
-
 def _signal(processes: Sequence[psutil.Process], send: Callable[[psutil.Process], None]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -331,7 +228,7 @@ def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> list[psuti
     left = list(processes)
     while left:
         _, left = psutil.wait_procs(left, timeout=_POLL_SECONDS)
-        left = [process for process in left if _runs(process)]
+        left = [process for process in left if runs(process)]
         if time.monotonic() > deadline:
             break
     return left

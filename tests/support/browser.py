@@ -17,7 +17,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from resources.processes.table import ProcessTable, log_tail
+from resources.processes.running import log_tail
+from resources.processes.table import ProcessTable
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (

@@ -1,7 +1,8 @@
 """One client's connection: a request reaches the service when it is whole, and nobody may take too long over one.
 
-Belongs here: the limits of a connection (seconds, header fields, bytes, connections at a time) and the refusals for
-which no route is needed. Does not belong here: routes and how many requests are decided at a time (`routes.py`).
+Belongs here: the limits of a connection (seconds, connections at a time) and when it refuses. Does not belong here: the
+bounds of one message (`messages.py`), the words of a refusal (`refusals.py`), routes and how many requests are decided
+at a time (`routes.py`).
 
 Uvicorn's protocol hands a request on as soon as its head is there, waits for the rest without end, and bounds neither
 heads nor connections. Here a request's bytes are gathered first, so a client that sends half a body costs a socket and
@@ -9,7 +10,6 @@ no place among the requests in flight.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -17,30 +17,23 @@ from typing import Any, Literal
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from assets.serving.requests.parse import LARGEST_BODY
+from assets.serving.http.messages import BoundedMessages, head_without_offer
+from assets.serving.http.refusals import NOT_HTTP, TOO_MANY, Why, answer_of
 
 REQUEST_SECONDS = 8.0
 """A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
 KEEP_SECONDS = 65.0
 """A connection is kept this long after an answer: longer than load balancers and pools of clients keep one (60 s); they
 would otherwise send a request while the connection is being closed."""
-MOST_FIELDS = 100
-LARGEST_HEAD = 32 * 1024
 MOST_CONNECTIONS = 512
 _ANSWER_SECONDS = 10.0
 _LINGER_SECONDS = 2.0
-# Chunks of one byte, each with an extension, take some 16 bytes for each of the body's.
-_LARGEST_MESSAGE = LARGEST_HEAD + 16 * LARGEST_BODY
 
 
-Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections"]
-"""Why a connection refused a request: `connections` when there were too many of them."""
-
-
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(BoundedMessages):
     """A connection whose requests are bounded in time and size; refusals are JSON, as those of the routes.
 
     Args:
@@ -64,11 +57,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._answered = False
-        # Of the message that is being read:
-        self._reading = False
-        self._head_is_read = False
-        self._bytes = self._head_bytes = self._fields = 0
-        self._fault: _Refusal | None = None
         # Of requests that are read:
         self._unfinished: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._running: RequestResponseCycle | None = None
@@ -109,10 +97,10 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._decline_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse(*(self._fault or _NOT_HTTP))
+            self._refuse(*(self._fault or NOT_HTTP))
         else:
-            if self._reading and self._bytes > (_LARGEST_MESSAGE if self._head_is_read else LARGEST_HEAD):
-                self._refuse(*(_BODY_TOO_LARGE if self._head_is_read else _HEAD_TOO_LARGE))
+            if (refusal := self._beyond_its_bytes) is not None:
+                self._refuse(*refusal)
         self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -143,38 +131,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a message."""
-        super().on_message_begin()
         if self._is_idle:
             self._since = time.monotonic()
-        self._reading, self._head_is_read = True, False
-        self._bytes = self._head_bytes = self._fields = 0
-
-    def on_url(self, url: bytes) -> None:
-        """A part of the target."""
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head, or of the trailers."""
-        self._fields += 1
-        self._count(len(name) + len(value))
-        if self._fields > MOST_FIELDS:
-            self._stop("head_too_large", 431, f"the request has more than {MOST_FIELDS} header fields; send fewer")
-        if name.lower() == b"content-length" and value.isdigit() and int(value[:20]) > LARGEST_BODY:
-            self._stop(*_BODY_TOO_LARGE)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """The head is read."""
-        if not self.parser.should_upgrade():
-            self._head_is_read = True
-            super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """A part of the body."""
-        super().on_body(body)
-        if len(self.cycle.body) > LARGEST_BODY:
-            self._stop(*_BODY_TOO_LARGE)
+        super().on_message_begin()
 
     def on_message_complete(self) -> None:
         """The request is whole and goes to the service."""
@@ -228,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def turn_away(self) -> None:
         """Ends the connection in favour of another one; a client within a request is told."""
         if self._reading and not self.transport.is_closing():
-            self._refuse(*_TOO_MANY)
+            self._refuse(*TOO_MANY)
             self.transport.close()
         else:
             if not self._is_idle:
@@ -263,22 +222,10 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.transport.close()
 
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > LARGEST_HEAD:
-            self._stop(*_HEAD_TOO_LARGE)
-
-    def _stop(self, why: Why, status: int, sentence: str) -> None:
-        """Stops the parser, within which this is called; `data_received` refuses."""
-        self._fault = (why, status, sentence)
-        raise ValueError(sentence)
-
     def _refuse(self, why: Why, status: int, sentence: str) -> None:
         """Refuses the message that is being read, after the answers to those before it."""
         self._count_refusal(why)
-        body = json.dumps({"error": sentence}).encode()
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self._refusal = STATUS_LINE[status] + head + body
+        self._refusal = answer_of(status, sentence)
         self._close_ears()
         if not self._is_busy:
             self._write_refusal()
@@ -308,17 +255,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         method = self.parser.get_method()
         if method == b"CONNECT":
-            self._refuse(*_NOT_HTTP)
+            self._refuse(*NOT_HTTP)
             return
-        fields = [
-            (name, b"close") if name == b"connection" and b"close" in value.lower() else (name, value)
-            for name, value in self.headers
-            if name not in _OFFERS or (name == b"connection" and b"close" in value.lower())
-        ]
         version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *(b"%s: %s" % field for field in fields)]
+        head = head_without_offer(b"%s %s HTTP/%s" % (method, self.url, version), self.headers)
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self.data_received(head + rest)
 
     def _close_ears(self) -> None:
         """Nothing more is read, and a request that is not whole is forgotten."""
@@ -326,13 +268,3 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_deadline()
         if self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
-
-
-_OFFERS = (b"connection", b"upgrade", b"http2-settings")
-_Refusal = tuple[Why, int, str]
-_NOT_HTTP: _Refusal = ("not_http", 400, "the request is not well-formed HTTP/1.1; send it anew")
-_BODY_TOO_LARGE: _Refusal = ("body_too_large", 413, f"the body is larger than {LARGEST_BODY} bytes; send a smaller one")
-_HEAD_TOO_LARGE: _Refusal = (
-    "head_too_large", 431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer",
-)  # fmt: skip
-_TOO_MANY: _Refusal = ("connections", 503, "the service has too many connections; send the request anew, later")

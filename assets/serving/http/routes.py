@@ -29,7 +29,7 @@ from resources.online_store.protocol import StoreError
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
-    from assets.serving.http.connection import Why
+    from assets.serving.http.refusals import Why
 
 _LOG = logging.getLogger("loopline.service")
 _THREADS = 4

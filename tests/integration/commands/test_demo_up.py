@@ -16,8 +16,8 @@ import pytest
 from pipelines.products import load_product, product_names
 from resources.dagster.server import DagsterServer
 from resources.processes.ports import port_is_free
-from tests.support.browser import Page, find_chromium, open_browser
 from tests.integration.demo_home import DATA, PRODUCT, DemoHome, Tables, hashes_of, picture
+from tests.support.browser import Page, find_chromium, open_browser
 
 CHROMIUM = find_chromium()
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -18,6 +18,7 @@ from pipelines.cli.app import app
 from pipelines.products import product_names
 from pipelines.services import lifecycle
 from pipelines.services.catalog import common_variables
+from pipelines.services.states import ServiceStatus
 from resources.environments import Environment, load_environment
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.opening import open_store
@@ -37,7 +38,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture(scope="module")
-def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]:
+def up(environment: Environment) -> Iterator[dict[str, ServiceStatus]]:
     """The services over a small bank and no model, by name; a first `loopline up` was killed.
 
     Afterwards none of their processes is left.
@@ -50,7 +51,7 @@ def up(environment: Environment) -> Iterator[dict[str, lifecycle.ServiceStatus]]
     assert processes_of(environment) == []
 
 
-def test_all_of_them_run(environment: Environment, up: dict[str, lifecycle.ServiceStatus]) -> None:
+def test_all_of_them_run(environment: Environment, up: dict[str, ServiceStatus]) -> None:
     assert [(status.name, status.detail) for status in up.values() if status.state != "running"] == []
     assert list(up) == ["bureau", "mlflow", "dagster", "daemon", "decisions", "stream"]
     assert "no champion is rolled out yet" in up["decisions"].detail
@@ -59,7 +60,7 @@ def test_all_of_them_run(environment: Environment, up: dict[str, lifecycle.Servi
     assert home.strangers([status.pid for status in up.values()]) == [], "a service that nobody knows"
 
 
-def test_they_listen_on_the_loopback_alone(up: dict[str, lifecycle.ServiceStatus]) -> None:
+def test_they_listen_on_the_loopback_alone(up: dict[str, ServiceStatus]) -> None:
     leaders = [psutil.Process(status.pid) for status in up.values() if status.pid]
     family = [process for leader in leaders for process in (leader, *leader.children(recursive=True))]
     open_to = {
@@ -72,7 +73,7 @@ def test_they_listen_on_the_loopback_alone(up: dict[str, lifecycle.ServiceStatus
 
 
 def test_a_killed_service_is_told_and_started_again_alone(
-    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
+    environment: Environment, up: dict[str, ServiceStatus]
 ) -> None:
     pid = up["mlflow"].pid
     assert pid is not None
@@ -84,7 +85,7 @@ def test_a_killed_service_is_told_and_started_again_alone(
 
 
 def test_a_killed_code_server_is_told_and_started_again_by_up(
-    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
+    environment: Environment, up: dict[str, ServiceStatus]
 ) -> None:
     """By status, doctor and the probes of containers. The web server never starts one again; the daemon may."""
     gone, *_ = product_names()
@@ -113,9 +114,7 @@ def test_a_killed_code_server_is_told_and_started_again_by_up(
     assert {status.name: status.state for status in lifecycle.up(environment)} == dict.fromkeys(up, "running")
 
 
-def test_a_stream_that_cannot_be_followed_is_told(
-    environment: Environment, up: dict[str, lifecycle.ServiceStatus]
-) -> None:
+def test_a_stream_that_cannot_be_followed_is_told(environment: Environment, up: dict[str, ServiceStatus]) -> None:
     """A store that is loaded, and no stream: status, probe and metrics tell, each with the reason."""
     shutil.rmtree(environment.stream.removeprefix("file://"))
     store = open_store(environment.online_store, "credit_risk")

@@ -19,7 +19,8 @@ import pytest
 
 from resources.environments import CHECKOUT
 from resources.lake import DataFile, Lake
-from resources.processes.table import ProcessTable, ServiceProcess, wait_until_answers
+from resources.processes.running import ServiceProcess
+from resources.processes.table import ProcessTable, wait_until_answers
 from resources.spark.java import use_java
 from tests.benchmarks.bench_spark_features import DAYS, History
 from tests.support.servers.ports import free_ports

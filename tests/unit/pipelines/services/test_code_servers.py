@@ -13,7 +13,8 @@ from pipelines.services.catalog import Service, ServiceName, services_of
 from pipelines.services.code_servers import lacking_code_servers, runs_another_workspace
 from pipelines.workspace import CodeLocation
 from resources.environments import load_environment
-from resources.processes.table import ProcessTable, ServiceProcess, command_lines
+from resources.processes.running import ServiceProcess, command_lines
+from resources.processes.table import ProcessTable
 
 _CODE_SERVERS = """
 import subprocess, sys, time

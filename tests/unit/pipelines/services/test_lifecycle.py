@@ -17,6 +17,7 @@ import yaml
 
 from pipelines.services import lifecycle
 from pipelines.services.catalog import Service, common_variables, local
+from pipelines.services.states import ServiceStatus
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.processes.ended import ended_since
 from resources.processes.identity import ProcessIdentity
@@ -67,7 +68,7 @@ def marked(environment: Environment) -> list[int]:
 
 
 def test_up_brings_up_down_leaves_nothing(environment: Environment, two: tuple[Service, ...]) -> None:
-    told: list[lifecycle.ServiceStatus] = []
+    told: list[ServiceStatus] = []
     found = lifecycle.up(environment, report=told.append)
     assert [(status.name, status.state) for status in found] == [("mlflow", "running"), ("bureau", "running")]
     assert told == list(found)

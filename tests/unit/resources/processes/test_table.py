@@ -15,15 +15,9 @@ import pytest
 from resources.processes.ended import EndedProcess, append_ended, ended_since
 from resources.processes.identity import ProcessIdentity
 from resources.processes.ports import answers, port_holder, port_is_free
+from resources.processes.running import ServiceProcess, is_alive, log_tail
 from resources.processes.spawning import ProcessError
-from resources.processes.table import (
-    ProcessTable,
-    ProcessTableDamaged,
-    ServiceProcess,
-    is_alive,
-    log_tail,
-    wait_until_answers,
-)
+from resources.processes.table import ProcessTable, ProcessTableDamaged, wait_until_answers
 from tests.support.servers.ports import free_port
 
 SERVER = """

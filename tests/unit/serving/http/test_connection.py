@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from assets.serving.http import connection
-from assets.serving.http.connection import LARGEST_HEAD, MOST_FIELDS, BoundedProtocol
+from assets.serving.http.connection import BoundedProtocol
+from assets.serving.http.refusals import LARGEST_HEAD, MOST_FIELDS
 from tests.campaigns.wire import Connection, NoAnswer, Response
 from tests.support.servers.ports import free_port
 
