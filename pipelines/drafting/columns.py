@@ -84,6 +84,11 @@ class ColumnFacts:
         return self.is_number and self.distinct == 2 and set(map(float, self.values)) == {0.0, 1.0}
 
     @property
+    def is_category(self) -> bool:
+        """Whether it is a text of which a model may distinguish every value."""
+        return self.type == "string" and 0 < len(self.values) <= MOST_VALUES
+
+    @property
     def title(self) -> str:
         """The name in words, for descriptions."""
         return self.name.replace("_", " ")

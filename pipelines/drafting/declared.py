@@ -1,14 +1,17 @@
 """The text that declares a source of a draft.
 
-Belongs here: each kind of source as Python, and the connections that a product names itself. Does not belong here: the
-rest of a product's file (`render.py`), what is proposed (`draft.py`).
+Belongs here: each kind of source as Python, the connections that a product names itself, and how texts and periods are
+written. Does not belong here: the rest of a product's file (`render.py`), what is proposed (`draft.py`).
 """
 
 import json
 from collections.abc import Iterator
 
-from pipelines.drafting.draft import Draft, SourceDraft
+from pipelines.drafting.parts import Draft, SourceDraft
 from pipelines.drafting.sample import ApiPlace, FilesPlace, TablePlace
+
+GUESSED = "  # guessed"
+"""Marks a line that a person must look at."""
 
 
 def connections(draft: Draft) -> str:
@@ -50,6 +53,11 @@ def text(value: str) -> str:
 def period(days: int) -> str:
     """A number of days as Python writes it."""
     return f"timedelta(days={days})" if days else "timedelta(0)"
+
+
+def title_of(name: str) -> str:
+    """A name in words, as a heading."""
+    return name.replace("_", " ").capitalize()
 
 
 def _of_files(source: SourceDraft, place: FilesPlace) -> Iterator[str]:

@@ -1,14 +1,16 @@
 """The draft of a product: sources, features and policies that the samples suggest.
 
-Belongs here: which source is read how, which features are proposed, from when to when. Does not belong here: reading a
-sample (`sample.py`), roles of columns (`roles.py`), the text of the files (`render.py`).
+Belongs here: which source is read how, which features are proposed, from when to when. Does not belong here: the parts
+of a draft (`parts.py`), reading a sample (`sample.py`), roles of columns (`roles.py`), the text of the files
+(`render.py`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from pipelines.drafting.columns import MOST_VALUES, ColumnFacts
+from pipelines.drafting.columns import ColumnFacts
+from pipelines.drafting.parts import Draft, HistoryDraft, SourceDraft
 from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of, times_of_events
 from pipelines.drafting.sample import FilesPlace, Sample
 
@@ -16,86 +18,6 @@ _MOST_SUMMED = 3
 _WINDOWS = (1, 7, 30, 90)
 _ENDED = timedelta(days=3)
 """History whose last row is older than this has ended."""
-
-
-@dataclass(frozen=True)
-class SourceDraft:
-    """One source of the draft.
-
-    Attributes:
-        sample: The sample that it is read like.
-        columns: The columns of its contract, without the two times where the reader adds them.
-        time, known_at: The columns of the two times; without `known_at` the reader adds both times.
-        known_after: How long after its time a row becomes known, where no column says so.
-        key: The columns that identify a row.
-        corrected: Whether a later row of the same key corrects the earlier one.
-    """
-
-    name: str
-    sample: Sample
-    columns: tuple[ColumnFacts, ...]
-    time: ColumnFacts | None
-    known_at: ColumnFacts | None
-    known_after: timedelta
-    key: tuple[ColumnFacts, ...]
-    corrected: bool = False
-
-
-@dataclass(frozen=True)
-class HistoryDraft:
-    """Features over the events of a source: counts, means of numbers, the share of positive labels.
-
-    Attributes:
-        key: The name of the entity's column.
-        numbers: Columns whose mean is proposed.
-        label: The column whose share of positives is proposed; `None` in a source of other events.
-        record_key: The column that identifies a record where later rows correct earlier ones.
-    """
-
-    source: str
-    key: str
-    windows: tuple[int, ...]
-    numbers: tuple[ColumnFacts, ...]
-    label: ColumnFacts | None
-    is_spine: bool
-    record_key: str | None = None
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A product, ready to be written.
-
-    Attributes:
-        request: The columns of a request that a model takes, in the order of the sample.
-        label_delay: How long after the decision the label is final.
-        positives: The share of positive labels in the sample, strictly between 0 and 1.
-        train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
-        first, last: The first day of the sample's rows, and the last day of history; `last` is `None` where it goes on.
-        example: A request, from the sample's last row.
-        guessed: What was guessed, in words.
-    """
-
-    name: str
-    spine: SourceDraft
-    labels: SourceDraft
-    others: tuple[SourceDraft, ...]
-    roles: Roles
-    label: ColumnFacts
-    request: tuple[ColumnFacts, ...]
-    history: tuple[HistoryDraft, ...]
-    label_delay: timedelta
-    positives: float
-    first: date
-    last: date | None
-    test_days: int
-    train_days: int | None
-    example: Mapping[str, object]
-    guessed: tuple[str, ...]
-
-    @property
-    def sources(self) -> tuple[SourceDraft, ...]:
-        """Every source, the rows to decide first."""
-        return (self.spine, self.labels, *self.others)
 
 
 def draft_product(
@@ -289,11 +211,6 @@ def _train_days(span: int, delay: timedelta, history: Sequence[HistoryDraft]) ->
     longest = max((item.windows[-1] for item in history), default=0)
     days = span - max(1, span // 5) - delay.days - longest
     return days if days > 2 * longest else None
-
-
-def is_category(column: ColumnFacts) -> bool:
-    """Whether a model may distinguish every value of the text column."""
-    return column.type == "string" and 0 < len(column.values) <= MOST_VALUES
 
 
 def _listed(samples: Sequence[Sample]) -> str:

@@ -1,25 +1,23 @@
 """The text of a draft's files.
 
-Belongs here: `product.py`, `features.py`, `definitions.py`, the runbook and the contracts as text. Does not belong
-here: what is proposed (`draft.py`), writing files (`pipelines.operations.new_product`).
+Belongs here: `product.py`, `features.py`, `definitions.py` and the runbook as text. Does not belong here: contracts
+(`contracts.py`), what is proposed (`draft.py`), writing files (`pipelines.operations.new_product`).
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 
-from pipelines.drafting.columns import ColumnFacts, ceiling
-from pipelines.drafting.declared import connections, declared, kind_of, period, text
-from pipelines.drafting.draft import Draft, HistoryDraft, SourceDraft, is_category
+from pipelines.drafting.columns import ColumnFacts
+from pipelines.drafting.contracts import contract_text
+from pipelines.drafting.declared import GUESSED, connections, declared, kind_of, period, text, title_of
+from pipelines.drafting.parts import Draft, HistoryDraft
 
 _WIDE = 70
-GUESSED = "  # guessed"
-"""Marks a line that a person must look at."""
 
 
 def files_of(draft: Draft) -> Mapping[str, str]:
     """The content of each file of the product's folder, by its path within the folder."""
-    contracts = {f"contracts/{source.name}.yaml": _contract(draft, source) for source in draft.sources}
+    contracts = {f"contracts/{source.name}.yaml": contract_text(draft, source) for source in draft.sources}
     return {
         "__init__.py": "",
         "definitions.py": _definitions(draft),
@@ -51,7 +49,7 @@ def _product(draft: Draft) -> str:
         "",
         "PRODUCT = Product(",
         f"    name={text(draft.name)},",
-        f"    title={text(_title(draft.name))},",
+        f"    title={text(title_of(draft.name))},",
         f"    question={text(f'Will {draft.label.title} be 1?')},{GUESSED}",
         '    owner="you@example.com",' + GUESSED,
         '    impact="standard",' + GUESSED,
@@ -190,7 +188,7 @@ def _request_feature(column: ColumnFacts, words: set[str]) -> str:
     if column.is_number:
         words.add("Number")
         return f"Number({text(column.name)}, description={text(column.title.capitalize())})"
-    if is_category(column):
+    if column.is_category:
         words.add("Category")
         values = [text(str(value)) for value in column.values]
         listed = f"{values[0]}," if len(values) == 1 else ", ".join(values)
@@ -233,73 +231,6 @@ def _mean(item: HistoryDraft, column: ColumnFacts) -> str:
     return f"{_entity(item)}_{item.source}_{column.name}_mean_{item.windows[-1]}d"
 
 
-# ---------------------------------------------------------------------- contracts
-
-
-def _contract(draft: Draft, source: SourceDraft) -> str:
-    added = source.known_at is None
-    event_time = "event_time" if added or source.time is None else source.time.name
-    known_at = "known_at" if added or source.known_at is None else source.known_at.name
-    lines = [
-        f"source: {source.name}",
-        f"description: {_title(source.name)}.{GUESSED}",
-        f"owner: you@example.com{GUESSED}",
-        f"key: [{', '.join(_key(source))}]",
-        *([f"corrections: true{GUESSED}"] if source.corrected else []),
-        f"event_time: {event_time}",
-        f"known_at: {known_at}",
-        "max_quarantined: 0.02",
-        "columns:",
-        *(f"  {_contract_column(draft, column)}" for column in source.columns),
-    ]
-    if added:
-        lines += [
-            "  event_time: {type: timestamp, description: time of the event}",
-            "  known_at: {type: timestamp, description: time at which the row could first be known}",
-        ]
-    expectations = [line for column in source.columns for line in _expectations(column, draft)]
-    return "\n".join([*lines, *(["expectations:", *expectations] if expectations else [])]) + "\n"
-
-
-def _key(source: SourceDraft) -> list[str]:
-    """The columns that identify a row: a unique one, that of a corrected record, or all of them with the time."""
-    if source.corrected:
-        return [source.key[0].name]
-    time = [] if len(source.key) == 1 and source.key[0].is_unique else ["event_time" if source.known_at is None else ""]
-    return [c.name for c in source.key] + [name or (source.time.name if source.time else "") for name in time]
-
-
-def _contract_column(draft: Draft, column: ColumnFacts) -> str:
-    parts = [f"type: {column.type}", f"description: {json.dumps(column.title)}"]
-    if column.original != column.name:
-        parts.append(f"original: {json.dumps(column.original)}")
-    if column.resolution is not None:
-        parts.append(f"resolution: {column.resolution:g}")
-    if not column.required:
-        parts.append("required: false")
-    keys = (draft.roles.row_id, *draft.roles.entities)
-    mark = ""
-    if column.personal is not None:
-        parts.append(f"personal: {'token' if column in keys else 'drop'}")
-        mark = f"{GUESSED}: {column.personal}"
-    return f"{column.name}: {{{', '.join(parts)}}}{mark}"
-
-
-def _expectations(column: ColumnFacts, draft: Draft) -> Iterator[str]:
-    """The range of a number, the set of a category, as the sample has them."""
-    keys = {c.original for c in (draft.roles.row_id, *draft.roles.entities)}
-    if column.personal is not None or column.original in keys:
-        return
-    if is_category(column) or (column.is_binary and column.type == "integer"):
-        yield "  - type: expect_column_values_to_be_in_set" + GUESSED
-        yield f"    kwargs: {{column: {column.name}, value_set: {json.dumps(list(column.values), ensure_ascii=False)}}}"
-    elif isinstance(column.low, (int, float)) and isinstance(column.high, (int, float)):
-        low = 0.0 if column.low >= 0 else -ceiling(-column.low)
-        high = ceiling(column.high)
-        yield "  - type: expect_column_values_to_be_between" + GUESSED
-        yield f"    kwargs: {{column: {column.name}, min_value: {low:.0f}, max_value: {max(high, 1):.0f}}}"
-
-
 # ---------------------------------------------------------------------- the rest
 
 
@@ -328,10 +259,6 @@ and systems.
 | answers with `"fallback": "policy"` | `loopline load {name}`; the log of the service says why |
 | anything else | `loopline doctor`, `loopline check {name}` |
 """
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _day(day: date) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines.drafting.api_sample import read_api
-from pipelines.drafting.draft import Draft, draft_product
+from pipelines.drafting.draft import draft_product
+from pipelines.drafting.parts import Draft
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
 from pipelines.drafting.sample import Sample, read_sample, read_table

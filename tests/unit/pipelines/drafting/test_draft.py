@@ -9,7 +9,8 @@ import pytest
 
 from assets.product.contract_file import load_contract
 from assets.vocabulary import FeatureSet
-from pipelines.drafting.draft import Draft, draft_product
+from pipelines.drafting.draft import draft_product
+from pipelines.drafting.parts import Draft
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given, RoleUnclear
 from pipelines.drafting.sample import FilesPlace, SampleUnreadable, read_sample
