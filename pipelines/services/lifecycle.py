@@ -62,9 +62,9 @@ def up(environment: Environment, *, report: Report = _unreported) -> tuple[Servi
     """
     table = ProcessTable(environment.home)
     services = services_of(environment)
-    with _alone(environment.home):
+    with _locked(environment.home):
         table.end(*table.left_behind())
-        _end_crippled(table, services)
+        _end_impaired(table, services)
         _take_over(table)
         running = {process.name for process in table.all()}
         missing = [service for service in services if service.name not in running]
@@ -90,7 +90,7 @@ def check_ports(environment: Environment) -> None:
         ServiceError: A port is taken; the message names the process.
     """
     table = ProcessTable(environment.home)
-    with _alone(environment.home):
+    with _locked(environment.home):
         table.end(*table.left_behind())
         running = {process.name for process in table.all()}
         _refuse_taken_ports([service for service in planned_services(environment) if service.name not in running])
@@ -103,7 +103,7 @@ def down(environment: Environment, *, report: Report = _unreported) -> tuple[Ser
         ProcessError: A process cannot be ended.
     """
     table = ProcessTable(environment.home)
-    with _alone(environment.home):
+    with _locked(environment.home):
         processes = table.all()
         table.stop(*processes)
         return tuple(
@@ -125,7 +125,7 @@ def prepare_dagster_home(environment: Environment) -> Path:
     text = template.read_text(encoding="utf-8")
     settings = text.replace("${DAGSTER_HOME}", str(home))
     target = home / "dagster.yaml"
-    with _alone(home):
+    with _locked(home):
         if not target.exists() or target.read_text(encoding="utf-8") != settings:
             beside = home / ".dagster.yaml"
             beside.write_text(settings, encoding="utf-8")
@@ -161,7 +161,7 @@ def _create_databases(home: Path, template: str) -> None:
     marker.touch()
 
 
-def _end_crippled(table: ProcessTable, services: Sequence[Service]) -> None:
+def _end_impaired(table: ProcessTable, services: Sequence[Service]) -> None:
     """Ends the services that lost a part of themselves: a code server, which Dagster does not start again, or a worker.
 
     A service that does not answer is given time to start: a killed `loopline up` may have started it a moment ago.
@@ -230,7 +230,7 @@ def _reported(found: ServiceStatus, report: Report) -> ServiceStatus:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Holds the lock of the folder, so that two commands do not change it at the same time."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:

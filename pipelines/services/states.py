@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipelines.services.catalog import Service, local
 from pipelines.services.code_servers import gone, lacking_code_servers, runs_another_workspace
-from pipelines.services.stream_health import HealthUnknown, told_health
+from pipelines.services.stream_health import HealthUnknown, read_health
 from resources.dagster.server import DagsterServer
 from resources.environments import Environment
 from resources.processes.ports import answers
@@ -101,7 +101,7 @@ def _champions(environment: Environment) -> tuple[State, str]:
 
 def _streams(environment: Environment) -> tuple[State, str]:
     try:
-        found = told_health(local(environment.ports.stream))
+        found = read_health(local(environment.ports.stream))
     except HealthUnknown as error:
         return "silent", str(error)
     unwell = [one.sentence for one in found if not one.is_well]

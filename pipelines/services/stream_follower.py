@@ -24,7 +24,7 @@ from assets.validation.expectations import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems
-from pipelines.services.stream_health import PortTaken, StreamHealth, Why, told
+from pipelines.services.stream_health import PortTaken, StreamHealth, Why, serve_health
 from pipelines.workspace import served_products
 from resources.environments import Environment, load_environment
 from resources.errors import LooplineError
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        with told(following, options.host, options.port):
+        with serve_health(following, options.host, options.port):
             following.run()
     except PortTaken as error:
         _LOG.error("%s", error)

@@ -125,7 +125,7 @@ class StreamMetrics(Collector):
 
 
 @contextmanager
-def told(followed: Followed, host: str, port: int) -> Iterator[None]:
+def serve_health(followed: Followed, host: str, port: int) -> Iterator[None]:
     """Within the block, `/livez`, `/readyz` and `/metrics` are answered on the port.
 
     Raises:
@@ -151,7 +151,7 @@ def told(followed: Followed, host: str, port: int) -> Iterator[None]:
         server.server_close()
 
 
-def told_health(address: str) -> tuple[StreamHealth, ...]:
+def read_health(address: str) -> tuple[StreamHealth, ...]:
     """The health of each stream, as the follower at an address of this machine tells it.
 
     Raises:

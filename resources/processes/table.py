@@ -81,7 +81,7 @@ class ProcessTable:
         """
         log = self._home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._locked():
             others = [known for known in self.all() if known.name != name]
             former = [known for known in self.all() if known.name == name]
             for known in former:
@@ -125,7 +125,7 @@ class ProcessTable:
 
     def keep(self, process: ServiceProcess) -> None:
         """Lets a process stay that was started for a command alone: the end of the command does not stop it."""
-        with self._alone():
+        with self._locked():
             self._write([replace(known, owner=None) if known == process else known for known in self.all()])
 
     def stop(self, *processes: ServiceProcess, grace_seconds: float = 15.0) -> None:
@@ -147,11 +147,11 @@ class ProcessTable:
             names = ", ".join(process.name for process in processes)
             raise ProcessError(f"{names}: processes {sorted(p.pid for p in left)} were killed and are still alive")
         _clear_scratch(processes)
-        with self._alone():
+        with self._locked():
             marks = {process.mark for process in processes}
             self._write([known for known in self.all() if known.mark not in marks])
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """Within the block no other command changes the records."""
         return exclusive(str(self._home), "services.json")
 

@@ -52,7 +52,7 @@ class DatabaseReader(Closing):
             SourceBroken: It has no such table or column, refuses, returns rows of other days, or holds a value that
                 cannot be read.
         """
-        with self._told(self._asked(days[0])), _engine(self._url) as engine, engine.connect() as connection:
+        with self._explain_refusals(self._asked(days[0])), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
             names, rows = self._rows(connection, relation, days)
@@ -67,7 +67,7 @@ class DatabaseReader(Closing):
             SourceUnavailable, SourceBroken: As `read`.
         """
         where = f"source {self._wanted.source}"
-        with self._told(where), _engine(self._url) as engine, engine.connect() as connection:
+        with self._explain_refusals(where), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
             chosen = first_and_last(connection, relation, most)
@@ -162,7 +162,7 @@ class DatabaseReader(Closing):
             yield DayRows(day, table, origin=origin)
 
     @contextmanager
-    def _told(self, where: str) -> Iterator[None]:
+    def _explain_refusals(self, where: str) -> Iterator[None]:
         """Turns a refusal of the database into the error that says what to do."""
         label = self._wanted.label
         try:

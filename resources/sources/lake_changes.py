@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from resources.moments import EPOCH
-from resources.sources.lake_opening import LakeRows, in_one_order, opened, text_rows, told
+from resources.sources.lake_opening import LakeRows, explain_refusals, in_one_order, open_table, text_rows
 from resources.sources.readers import Closing, DayRows, SourceBroken, table_digest
 from resources.sources.times import as_text, day_of
 
@@ -51,8 +51,8 @@ class LakeChangesReader(Closing):
             SourceUnavailable: The place does not answer.
             SourceBroken: There is no such table, it keeps no change feed for these days, or rows were deleted.
         """
-        with told(self._where(days[0]), self._address):
-            table = opened(self._address, self._wanted.version)
+        with explain_refusals(self._where(days[0]), self._address):
+            table = open_table(self._address, self._wanted.version)
             commits = self._commits(table, days[0])
             found = {day: self._changes(table, day, _of(commits, day)) for day in days}
         for day, rows in found.items():
@@ -68,8 +68,8 @@ class LakeChangesReader(Closing):
         known = {day: list(origin["commits"]) for day, origin in recorded.items() if "commits" in origin}
         if not known:
             return frozenset()
-        with told(self._where(min(known)), self._address):
-            commits = self._history(opened(self._address, self._wanted.version))
+        with explain_refusals(self._where(min(known)), self._address):
+            commits = self._history(open_table(self._address, self._wanted.version))
         oldest = commits[0].version if commits else 0
         return frozenset(
             day

@@ -41,17 +41,17 @@ class LakeRows:
     first_day: date = date(1970, 1, 2)
 
 
-def opened(address: str, version: int | None) -> DeltaTable:
+def open_table(address: str, version: int | None) -> DeltaTable:
     """The table at a version, or at the newest one.
 
     Raises:
-        DeltaError, OSError: See `told`.
+        DeltaError, OSError: See `explain_refusals`.
     """
     return DeltaTable(address, version=version, storage_options=delta_options(address) or None)
 
 
 @contextmanager
-def told(where: str, address: str) -> Iterator[None]:
+def explain_refusals(where: str, address: str) -> Iterator[None]:
     """Turns a refusal into the error that says what to do.
 
     Args:

@@ -21,7 +21,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from resources.naming import days_between
-from resources.sources.lake_opening import LakeRows, in_one_order, opened, scanned, text_rows, told
+from resources.sources.lake_opening import LakeRows, explain_refusals, in_one_order, open_table, scanned, text_rows
 from resources.sources.readers import Closing, DayRows, SourceBroken, table_digest
 from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, with_known
 
@@ -57,8 +57,8 @@ class LakeTableReader(Closing):
             SourceBroken: There is no such table, version or column, or it needs what this reader does not have.
         """
         where = f"source {self._wanted.source}, day {days[0]}"
-        with told(where, self._address):
-            table = opened(self._address, self._wanted.version)
+        with explain_refusals(where, self._address):
+            table = open_table(self._address, self._wanted.version)
             files = self._files(table, where)
             found = self._found(table, [file for file in files if any(self._may_hold(file, d) for d in days)], days)
         for day in days:
@@ -75,8 +75,8 @@ class LakeTableReader(Closing):
         if not known:
             return frozenset()
         where = f"source {self._wanted.source}, day {min(known)}"
-        with told(where, self._address):
-            files = self._files(opened(self._address, self._wanted.version), where)
+        with explain_refusals(where, self._address):
+            files = self._files(open_table(self._address, self._wanted.version), where)
         suspect = [day for day in sorted(known) if self._print(files, day) != known[day]["files"]]
         if not suspect:
             return frozenset()

@@ -60,8 +60,8 @@ class BoundedProtocol(BoundedMessages):
         # Of requests that are read:
         self._unfinished: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._running: RequestResponseCycle | None = None
-        # Once it is deaf, what comes in is dropped; the refusal follows the answers that are still due.
-        self._deaf = False
+        # Once it has stopped reading, what comes in is dropped; the refusal follows the answers that are still due.
+        self._has_stopped_reading = False
         self._refusal = b""
 
     # ------------------------------------------------------------------ the connection
@@ -88,7 +88,7 @@ class BoundedProtocol(BoundedMessages):
 
     def data_received(self, data: bytes) -> None:
         """Reads on; a message that is ill formed or beyond a limit is refused, and nothing after it is read."""
-        if self._deaf:
+        if self._has_stopped_reading:
             return
         self._unset_keepalive_if_required()
         self._bytes += len(data)
@@ -196,7 +196,7 @@ class BoundedProtocol(BoundedMessages):
 
     def _watch(self) -> None:
         """The time runs while the client owes a request, or the rest of one, whatever bytes come meanwhile."""
-        if self._deaf or self.transport.is_closing():
+        if self._has_stopped_reading or self.transport.is_closing():
             return
         awaits: Literal["request", "next request"] | None = None
         if self._reading or not self._is_busy:
@@ -226,7 +226,7 @@ class BoundedProtocol(BoundedMessages):
         """Refuses the message that is being read, after the answers to those before it."""
         self._count_refusal(why)
         self._refusal = answer_of(status, sentence)
-        self._close_ears()
+        self._stop_reading()
         if not self._is_busy:
             self._write_refusal()
 
@@ -243,7 +243,7 @@ class BoundedProtocol(BoundedMessages):
 
     def _end_after_answers(self) -> None:
         """Reads nothing more; the connection ends after the last whole request's answer."""
-        self._close_ears()
+        self._stop_reading()
         last = self.pipeline[0][0] if self.pipeline else self._running
         if last is not None:
             last.keep_alive = False
@@ -262,9 +262,9 @@ class BoundedProtocol(BoundedMessages):
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
 
-    def _close_ears(self) -> None:
+    def _stop_reading(self) -> None:
         """Nothing more is read, and a request that is not whole is forgotten."""
-        self._deaf, self._unfinished = True, None
+        self._has_stopped_reading, self._unfinished = True, None
         self._end_deadline()
         if self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()

@@ -83,7 +83,7 @@ def test_a_stream_that_is_not_followed_is_told_with_its_reason_and_lag(
     port, stream = free_port(), tmp_path / "repayments.jsonl"
     labels = '{product="credit_risk",source="repayments"'
     lag, why = f"loopline_stream_lag_seconds{labels}", f"loopline_stream_not_followed{labels}"
-    with stream_health.told(following, "127.0.0.1", port):
+    with stream_health.serve_health(following, "127.0.0.1", port):
         assert page(port, "/livez")[0] == 200
         assert page(port, "/readyz")[0] == 200
         assert metric(port, why + ',why="starting"') == 1
@@ -111,7 +111,7 @@ def test_a_stream_that_is_not_followed_is_told_with_its_reason_and_lag(
         step_all(following)
         assert page(port, "/readyz")[0] == 200
         assert metric(port, why + ',why="stream"') == 0
-        assert stream_health.told_health(f"http://127.0.0.1:{port}")[0].sentence.startswith(
+        assert stream_health.read_health(f"http://127.0.0.1:{port}")[0].sentence.startswith(
             "credit_risk/repayments is followed"
         )
 
@@ -131,7 +131,7 @@ def test_the_lag_grows_while_a_stream_cannot_be_read(
 
 def test_a_follower_that_hangs_is_not_alive(following: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
-    with stream_health.told(following, "127.0.0.1", port):
+    with stream_health.serve_health(following, "127.0.0.1", port):
         monkeypatch.setattr(stream_health, "_STUCK_SECONDS", 0.2)
         time.sleep(0.3)
         assert page(port, "/livez")[0] == 503
@@ -154,11 +154,11 @@ def test_a_taken_port_is_named(following: Following) -> None:
         port = taken.getsockname()[1]
         with (
             pytest.raises(stream_health.PortTaken, match=f"port {port}.*--port"),
-            stream_health.told(following, "127.0.0.1", port),
+            stream_health.serve_health(following, "127.0.0.1", port),
         ):
             pass
         with pytest.raises(stream_health.HealthUnknown, match="does not answer"):
-            stream_health.told_health("http://127.0.0.1:1")
+            stream_health.read_health("http://127.0.0.1:1")
 
 
 def test_an_unforeseen_error_in_one_stream_leaves_the_others(
