@@ -32,13 +32,13 @@ from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
 from resources.lake.origins import read_from, source_origins
-from resources.sources.avro_messages import AvroMessages
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.reader import FilesReader
-from resources.sources.http_api import ApiForm
-from resources.sources.lake_opening import LakeRows
+from resources.sources.http.api import ApiForm
+from resources.sources.lake_tables.opening import LakeRows
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.snapshots import SnapshotReader
+from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.systems import SourceSystems
 
 KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}

@@ -24,7 +24,7 @@ from assets.validation.audit import audit
 from resources.errors import LooplineError
 from resources.online_store.event_records import NewEvent, unkeepable
 from resources.sources.readers import DayRows, json_object, objects_table
-from resources.sources.tails import Message
+from resources.sources.streams.tails import Message
 
 _MESSAGE = "_message"
 

@@ -22,7 +22,7 @@ from assets.streaming.events import LeftOut, accepted
 from resources.lake import Lake
 from resources.online_store.protocol import OnlineStore, StreamPosition, VersionReplaced
 from resources.sources.readers import SourceBroken
-from resources.sources.tails import Batch, Tail
+from resources.sources.streams.tails import Batch, Tail
 
 _LOG = logging.getLogger("loopline.stream")
 _MOST = 5_000

@@ -1,7 +1,7 @@
 """Assets of training: `training_set`, pinned to table versions, and `model`, the candidate of a run.
 
 Belongs here: reading pinned versions, calling the pure code, recording the run. Does not belong here: labels
-(`rows.py`), the leakage audit (`audit.py`), the split (`split.py`), models (`candidates.py`), the parts of a candidate
+(`labels.py`), the leakage audit (`leakage`), the split (`split.py`), models (`candidates.py`), the parts of a candidate
 (`candidate.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
@@ -53,7 +53,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.metrics.ranking import EvaluationError
-        from assets.training.audit import audit_summary, gather_evidence, strongest
+        from assets.training.leakage.audit import audit_summary, gather_evidence, strongest
 
         watch, now = Stopwatch(name), clock.now()
         features, labels = table_name(product.name, FEATURES), validated_table(product.name, product.label.source)

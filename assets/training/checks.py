@@ -1,6 +1,6 @@
 """Checks of training: the leakage audit, as blocking checks of the training set.
 
-Belongs here: the specs and results of the checks. Does not belong here: the audit (`leakage.py`).
+Belongs here: the specs and results of the checks. Does not belong here: the audit (`leakage`).
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.product import GatePolicy
-from assets.training.leakage import CHECKS, AuditEvidence, leakage_findings
+from assets.training.leakage.verdict import CHECKS, AuditEvidence, leakage_findings
 from resources.errors import listed
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.drafting.sample import MOST_ROWS, ApiPlace, Sample, SampleUnreadable, source_name
 from resources.environments import token_of, token_variable
-from resources.sources.http_api import ApiForm, HttpReader
+from resources.sources.http.api import ApiForm, HttpReader
 
 _DAYS = 60
 """A sample has the rows of so many days, up to yesterday."""

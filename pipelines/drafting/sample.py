@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
 from resources.naming import is_name
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable

@@ -36,7 +36,7 @@ from resources.online_store.protocol import StoreError
 from resources.processes.loops import Loop, LoopHealth, described
 from resources.sandbox.world.incidents import SandboxError
 from resources.sources.readers import SourceError
-from resources.sources.tails import Tail
+from resources.sources.streams.tails import Tail
 
 _LOG = logging.getLogger("loopline.stream")
 _PAUSE_SECONDS = 0.5

@@ -1,7 +1,7 @@
 """What every reader of a source shares.
 
 Belongs here: the rows of a UTC day as text, exactly as they arrived; the two errors of a source; values, messages and
-objects as text. Does not belong here: a reader (`files`, `database.py`, `http_api.py`, `stream_file.py`, `kafka.py`),
+objects as text. Does not belong here: a reader (`files`, `databases`, `lake_tables`, `http`, `streams`),
 the meaning of columns, the lake.
 
 Every reader returns `DayRows`: all columns as strings, because a raw table holds data as delivered; types are checked

@@ -1,7 +1,7 @@
 """The source systems of an environment: a reader for each kind, at the address of a named connection.
 
 Belongs here: from the name of a connection to a reader at its address. Does not belong here: reading (`files`,
-`database.py`, `lake_table.py`, `http_api.py`, `stream_file.py`, `kafka.py`), which sources a product has.
+`databases`, `lake_tables`, `http`, `streams`), which sources a product has.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.environments import Environment, token_of, token_variable
-from resources.sources.avro_messages import AvroMessages
-from resources.sources.database import DatabaseReader
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
+from resources.sources.databases.reader import DatabaseReader
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
-from resources.sources.http_api import ApiForm, HttpReader
-from resources.sources.lake_changes import LakeChangesReader
-from resources.sources.lake_opening import LakeRows
-from resources.sources.lake_table import LakeTableReader
+from resources.sources.http.api import ApiForm, HttpReader
+from resources.sources.lake_tables.changes import LakeChangesReader
+from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.reader import LakeTableReader
 from resources.sources.readers import Reader, message_text
-from resources.sources.stream_file import StreamFileReader
-from resources.sources.tails import FileTail, Tail
+from resources.sources.streams.avro_messages import AvroMessages
+from resources.sources.streams.stream_file import StreamFileReader
+from resources.sources.streams.tails import FileTail, Tail
 
 if TYPE_CHECKING:
-    from resources.sources.kafka_broker import Broker
+    from resources.sources.streams.kafka_broker import Broker
 
 
 class SourceSystems:
@@ -92,7 +92,7 @@ class SourceSystems:
         address = self.address(connection)
         if not address.startswith("kafka://"):
             return StreamFileReader(name, Path(address.removeprefix("file://")), topic, arrival_field, first_day)
-        from resources.sources.kafka import KafkaReader
+        from resources.sources.streams.kafka import KafkaReader
 
         return KafkaReader(name, self._broker(address, connection), topic, first_day, text_of=_text_of(avro))
 
@@ -109,12 +109,12 @@ class SourceSystems:
         address = self.address(connection)
         if not address.startswith("kafka://"):
             return FileTail(name, Path(address.removeprefix("file://")), topic, arrival_field)
-        from resources.sources.kafka_tail import KafkaTail
+        from resources.sources.streams.kafka_tail import KafkaTail
 
         return KafkaTail(name, self._broker(address, connection), topic, text_of=_text_of(avro))
 
     def _broker(self, address: str, connection: str) -> "Broker":
-        from resources.sources.kafka_broker import broker_at
+        from resources.sources.streams.kafka_broker import broker_at
 
         variable = token_variable(connection)
         return broker_at(address, secret=token_of(connection), variable=variable, find=self._file)

@@ -1,7 +1,7 @@
 """The time of a row, read from its text.
 
 Belongs here: texts as moments, the day to which a moment belongs, and writing a time without an offset as one with it.
-Does not belong here: whether a row may be used (`assets.validation`), finding rows (`files`, `database.py`).
+Does not belong here: whether a row may be used (`assets.validation`), finding rows (`files`, `databases`).
 
 A reader needs only the day of a row. A text that cannot be read here is no fault here: the row is delivered on a day
 that the reader chooses, and validation says what is wrong with it.

@@ -9,7 +9,7 @@ from typing import Any
 
 from assets.features.kernel.kernel import compile_features
 from pipelines.credit_risk.product import PRODUCT
-from resources.sources.tails import Message
+from resources.sources.streams.tails import Message
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = UNTIL + timedelta(hours=6)

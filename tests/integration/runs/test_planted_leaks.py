@@ -23,8 +23,8 @@ from assets.product import (
     Spine,
 )
 from assets.training.assets import training_set_asset
-from assets.training.audit import gather_evidence
-from assets.training.leakage import LeakageFinding, leakage_findings
+from assets.training.leakage.audit import gather_evidence
+from assets.training.leakage.verdict import LeakageFinding, leakage_findings
 from assets.vocabulary import Category, Events, FeatureSet, HashedCategory, LearnedCategory, Number, Ratio, days
 from resources.lake import Lake
 from tests.support.clocks import StoppedClock

@@ -18,10 +18,10 @@ from assets.ingestion.assets import avro_of
 from assets.product import StreamTopic
 from pipelines.products import load_product
 from resources.environments import load_environment
-from resources.sources.kafka import KafkaReader
-from resources.sources.kafka_broker import broker_at
-from resources.sources.kafka_tail import KafkaTail
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.streams.kafka import KafkaReader
+from resources.sources.streams.kafka_broker import broker_at
+from resources.sources.streams.kafka_tail import KafkaTail
 from resources.sources.systems import SourceSystems
 from tests.integration.sources.test_kafka_source import BROKER, FIRST, make_topic, send, wait_for
 from tests.support.servers.kafka_gateway import certificate, gateway

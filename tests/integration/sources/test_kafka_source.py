@@ -18,9 +18,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipelines.build import build_pipeline
 from pipelines.operations.tables import product_tables
 from pipelines.products import load_product
-from resources.sources.kafka import KafkaReader
-from resources.sources.kafka_broker import Broker
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.streams.kafka import KafkaReader
+from resources.sources.streams.kafka_broker import Broker
 from tests.integration.conftest import LAST, Small
 from tests.support.servers.ports import free_port
 

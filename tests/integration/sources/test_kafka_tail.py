@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from resources.sources.kafka_broker import Broker
-from resources.sources.kafka_tail import KafkaTail
 from resources.sources.readers import SourceBroken
-from resources.sources.tails import Batch
+from resources.sources.streams.kafka_broker import Broker
+from resources.sources.streams.kafka_tail import KafkaTail
+from resources.sources.streams.tails import Batch
 from tests.integration.sources.test_kafka_source import FIRST, broker, make_topic, send
 
 __all__ = ["broker"]

@@ -26,7 +26,7 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
 from resources.sources.files.form import FileForm
-from resources.sources.lake_opening import LakeRows
+from resources.sources.lake_tables.opening import LakeRows
 from resources.sources.object_stores import delta_options, open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems

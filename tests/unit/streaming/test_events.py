@@ -11,7 +11,7 @@ from assets.privacy.tokens import tokenise
 from assets.streaming.events import Accepted, ConsentsUnknown, LeftOut, accepted
 from pipelines.credit_risk.product import PRODUCT
 from resources.online_store.event_blocks import TIMESTAMP
-from resources.sources.tails import Message
+from resources.sources.streams.tails import Message
 from tests.support.stream_messages import HOUR, KEY, NEEDS, UNTIL, messages, repayment
 
 

@@ -20,7 +20,7 @@ from resources.lake import Lake, LakeError
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.protocol import StoreUnavailable
-from resources.sources.tails import FileTail, Message
+from resources.sources.streams.tails import FileTail, Message
 from tests.support.stores import fetch
 from tests.support.stream_messages import HOUR, KEY, NEEDS, NOW, UNTIL, messages, repayment
 

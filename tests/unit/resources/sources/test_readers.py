@@ -15,12 +15,12 @@ import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 
-from resources.sources.database import DatabaseReader
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
+from resources.sources.databases.reader import DatabaseReader
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Bucket, place_at
 from resources.sources.files.reader import FilesReader
-from resources.sources.http_api import ApiForm, HttpReader
+from resources.sources.http.api import ApiForm, HttpReader
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
 
 DAY = date(2026, 1, 2)

@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from resources.naming import days_between
-from resources.sources.database import DatabaseReader
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
+from resources.sources.databases.reader import DatabaseReader
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import Folder
 from resources.sources.files.reader import FilesReader

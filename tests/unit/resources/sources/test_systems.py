@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from resources.environments import Environment, UnknownConnection, load_environment
-from resources.sources.database_days import DatabaseRows
+from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.systems import SourceSystems
 

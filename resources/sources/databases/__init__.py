@@ -1,0 +1,1 @@
+"""Databases as sources: rows of a table or of a query."""

@@ -1,0 +1,1 @@
+"""Streams as sources: the messages of a day, and following what arrives."""

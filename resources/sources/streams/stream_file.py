@@ -1,0 +1,128 @@
+"""A stream in a file: the lines that arrived on a day.
+
+Belongs here: finding the lines of days, and the days for which lines came later. Does not belong here: which arrivals
+are believed (`arrivals.py`), the meaning of lines, a broker (`kafka.py`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from resources.sources.readers import (
+    Closing,
+    DayRows,
+    SourceBroken,
+    SourceUnavailable,
+    json_object,
+    message_text,
+    objects_table,
+)
+from resources.sources.streams.arrivals import READ_TO, believed_day, days_of
+from resources.sources.streams.tails import arrival_of, moment_of
+
+
+class StreamFileReader(Closing):
+    """A file of JSON lines.
+
+    A line belongs to the UTC day of its arrival, also if it states another time zone; the follower of the file
+    (`tails.py`) does the same. A line without a believable arrival belongs to the day of the line before it, and at the
+    start of the file to the first day, so that every line belongs to a day.
+
+    Args:
+        first_day: No message arrived before this day.
+    """
+
+    def __init__(self, name: str, folder: Path, topic: str, arrival_field: str, first_day: date = date.min) -> None:
+        self._name, self._path, self._arrival = name, folder / f"{topic}.jsonl", arrival_field
+        self._first_day, self._name_in_json = first_day, json.dumps(arrival_field).encode()
+        self._stated = re.compile(re.escape(self._name_in_json) + rb'\s*:\s*"([^"\\]*)"')
+
+    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
+        """The lines of consecutive days, in the order of the file.
+
+        Raises:
+            SourceUnavailable: The file does not exist, or ends within a line of these days.
+            SourceBroken: The file has lines, but none has a readable arrival.
+        """
+        if not self._path.is_file():
+            raise SourceUnavailable(
+                f"source {self._name}, day {days[0]}: no stream file {self._path}; start its producer, then run again"
+            )
+        size = self._path.stat().st_size
+        found: dict[date, list[bytes]] = {day: [] for day in days}
+        last, line = None, b""
+        for _, line, last in self._dated(size):
+            if last in found:
+                found[last].append(line)
+        if size and last is None:
+            raise SourceBroken(
+                f"source {self._name}, day {days[0]}: no line of {self._path} is a JSON object with a day in "
+                f"'{self._arrival}'; ask the owner of the stream"
+            )
+        for day in days:
+            if day == last:
+                self._check_whole(day, line)
+            yield self._parse(day, found[day], size)
+
+    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+        """Those of the days for which lines came after they were read.
+
+        Args:
+            recorded: The origin of each day, as `read` gave it.
+        """
+        if not recorded or not self._path.is_file():
+            return frozenset()
+        size = self._path.stat().st_size
+        read_to = {day: int(origin.get(READ_TO, size)) for day, origin in recorded.items()}
+        if size <= min(read_to.values()):
+            return frozenset()
+        return frozenset(day for offset, _, day in self._dated(size) if day in read_to and offset >= read_to[day])
+
+    def _dated(self, size: int) -> Iterator[tuple[int, bytes, date | None]]:
+        """Each line of the first bytes of the file, with its offset and its day."""
+        now, offset = datetime.now(UTC), 0
+        believed = (believed_day(self._arrived(line), self._first_day, now) for line in self._lines(size))
+        for line, day in zip(self._lines(size), days_of(believed), strict=True):
+            yield offset, line, day
+            offset += len(line)
+
+    def _lines(self, size: int) -> Iterator[bytes]:
+        with self._path.open("rb") as stream:
+            while size > 0 and (line := stream.readline(size)):
+                size -= len(line)
+                yield line
+
+    def _arrived(self, line: bytes) -> datetime | None:
+        """The arrival of a line. Of a flat object it is found without reading all of the line."""
+        stated = self._stated.findall(line)
+        if len(stated) == 1 and line.count(b"{") == line.count(self._name_in_json) == 1 and b"\\" not in line:
+            return moment_of(message_text(stated[0]))
+        return arrival_of(_text(line), self._arrival)
+
+    def _check_whole(self, day: date, line: bytes) -> None:
+        """Refuses the end of the file while its last line is being written; an object that is whole needs no break."""
+        if not line.endswith(b"\n") and line and json_object(_text(line)) is None:
+            raise SourceUnavailable(
+                f"source {self._name}, day {day}: {self._path} ends within a line ({len(line)} bytes without a line "
+                f"break): it is still being written, or its writer stopped; the day waits: run it again later"
+            )
+
+    def _parse(self, day: date, lines: Sequence[bytes], size: int) -> DayRows:
+        items: list[dict[str, Any]] = []
+        malformed: list[str] = []
+        for line in lines:
+            text = _text(line)
+            item = json_object(text)
+            if item is None:
+                malformed.append(text)
+            else:
+                items.append(item)
+        return DayRows(day, objects_table(items), tuple(malformed), {"lines": len(lines), READ_TO: size})
+
+
+def _text(line: bytes) -> str:
+    """A line without its line break; see `message_text`."""
+    return message_text(line.rstrip(b"\r\n"))
