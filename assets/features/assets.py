@@ -14,7 +14,8 @@ import dagster as dg
 from assets.features.catalogue.entries import catalogue, to_markdown
 from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import as_stored, is_current, is_loaded, load_name, planned_loads, put_source
-from assets.features.online.tiles import CHUNK, tilings_of, untiled
+from assets.features.online.tile_support import tilings_of, untiled
+from assets.features.online.tiles import CHUNK
 from assets.features.table.feature_table import SpineColumns
 from assets.features.table.inputs import inputs_of
 from assets.features.table.provenance import record_of

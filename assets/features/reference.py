@@ -1,7 +1,8 @@
 """The definition of every feature in plain Python: the oracle of the kernel's tests and of the leakage audit.
 
-Belongs here: each feature in the most obvious form, one row and one event at a time. Does not belong here:
-optimisations, or code of the kernel (apart from declarations and names of columns).
+Belongs here: each feature over events in the most obvious form, one row and one event at a time. Does not belong here:
+features of other features (`reference_derived.py`), optimisations, or code of the kernel (apart from declarations and
+names of columns).
 """
 
 import itertools
@@ -14,29 +15,15 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from assets.features.reference_derived import derived_value
 from assets.vocabulary import (
     COUNTED,
     Calendar,
-    Clip,
-    DayOfWeek,
-    Derived,
-    Difference,
     FeatureSet,
     History,
-    Hour,
     LastEvents,
-    Log,
-    Log1p,
-    Missing,
-    Multiply,
-    Night,
     Number,
     Predicate,
-    Ratio,
-    SignedLog,
-    Sum,
-    Trend,
-    Weekend,
 )
 from assets.vocabulary.times import AS_OF, SEQUENCE, TIMES, other_time
 from resources.moments import DAY_US, EPOCH
@@ -80,7 +67,7 @@ def _row_features(
     for history in features.history:
         values[history.name] = _history(history, resolutions, histories[history.source], row)
     for derived in features.derived:
-        value = _derived(derived, values, row["as_of"], features)
+        value = derived_value(derived, values, row["as_of"], features)
         values[derived.name] = value + 0.0 if value is not None and math.isfinite(value) else None
     return values
 
@@ -304,58 +291,3 @@ def _summed(feature: History, values: list[Any], resolution: Fraction) -> float:
         return float(total) * up / (n * down)
     numerator = n * sum(s * s for s in steps) - total * total
     return math.sqrt(float(numerator) / float(n * (n - 1))) * up / down
-
-
-def _derived(feature: Derived, values: Mapping[str, Any], as_of: int, features: FeatureSet) -> float | None:
-    moment = EPOCH + timedelta(microseconds=as_of)
-    if isinstance(feature, (Weekend, Night, DayOfWeek, Hour)):
-        moment = moment.astimezone(ZoneInfo(feature.zone))
-    elif not isinstance(feature, Missing) and None in [values[name] for name in feature.inputs]:
-        return None
-    match feature:
-        case Weekend():
-            return float(moment.weekday() >= 5)
-        case Night():
-            return float(moment.hour <= feature.until_hour)
-        case DayOfWeek():
-            return float(moment.weekday())
-        case Hour():
-            return float(moment.hour)
-        case Missing():
-            return float(values[feature.of] is None)
-        case Log1p():
-            return math.log1p(values[feature.of]) if values[feature.of] > -1 else None
-        case Log():
-            return math.log(values[feature.of]) if values[feature.of] > 0 else None
-        case SignedLog():
-            size = math.log1p(abs(values[feature.of]))
-            return size if values[feature.of] >= 0 else -size
-        case Clip():
-            value = values[feature.of]
-            if feature.low is not None and value < feature.low:
-                return float(feature.low)
-            return float(feature.high) if feature.high is not None and value > feature.high else value
-        case Ratio():
-            return _quotient(values[feature.numerator], values[feature.denominator])
-        case Difference():
-            return values[feature.left] - values[feature.right]
-        case Sum():
-            total = values[feature.of[0]]
-            for name in feature.of[1:]:
-                total += values[name]
-            return total
-        case Multiply():
-            return values[feature.left] * values[feature.right]
-        case Trend():
-            windows = {h.name: h.window for h in features.history if isinstance(h.window, timedelta)}
-            scale = windows[feature.longer] / windows[feature.recent]
-            return _quotient(values[feature.recent] * scale, values[feature.longer])
-
-
-def _quotient(numerator: float, denominator: float) -> float | None:
-    if denominator == 0:
-        return None
-    try:
-        return numerator / denominator
-    except OverflowError:
-        return None

@@ -71,9 +71,7 @@ class Files:
 
     With `{day}` in the pattern the rows of a file are those of that day. Otherwise a row belongs to the UTC day on
     which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
-    and their labels, which become known later.
-
-    Without either, the rows have no time: all belong to the product's first day.
+    and their labels, which become known later. Without a day and a time all rows belong to the product's first day.
 
     Attributes:
         name: The name of the source, and of its contract.

@@ -22,15 +22,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
-from assets.features.kernel.kernel import Kernel, Need
+from assets.features.kernel.kernel import Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.replay.decision import CannotReplay, Difference
+from assets.replay.lake_events import EntityIndex, EntityTables
 from assets.serving.decision import Decision
 from assets.serving.history import usable
 from assets.serving.requests.shape import DecisionRequest, RequestShape, shape_of, spine_of
@@ -38,56 +38,6 @@ from assets.vocabulary.times import SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
 
 Holder = Literal["lake", "store"]
-EntityTables = Mapping[tuple[str, str], pa.Table]
-"""For each (source, key column) of `Kernel.needs` the events of one entity."""
-
-
-@dataclass(frozen=True)
-class LakeEvents:
-    """Events of some entities in the lake.
-
-    Attributes:
-        tables: For each source its events: key columns, times and the columns that the kernel reads; the row id where
-            requests are events, and `sequence` where these are ordered.
-        last_days: For each source its last day in the lake.
-    """
-
-    tables: Mapping[str, pa.Table]
-    last_days: Mapping[str, date | None]
-
-    def by_entity(self, kernel: Kernel) -> "EntityIndex":
-        """The events indexed by entity, for every (source, key column) of the kernel's needs."""
-        pairs = {(need.source, need.key) for need in kernel.needs}
-        # In one piece each, because rows are taken from them for every decision.
-        whole = LakeEvents({source: table.combine_chunks() for source, table in self.tables.items()}, self.last_days)
-        return EntityIndex(whole, {(source, key): _positions(whole.tables[source][key]) for source, key in pairs})
-
-
-@dataclass(frozen=True, eq=False)
-class EntityIndex:
-    """The lake's events by entity.
-
-    Attributes:
-        positions: For each (source, key column), for each key as text, the rows of its events in the source's table.
-    """
-
-    events: LakeEvents
-    positions: Mapping[tuple[str, str], Mapping[str, np.ndarray]]
-
-    def of(self, record: Decision, bundle: Bundle) -> dict[tuple[str, str], pa.Table]:
-        """The events of a decision's entities, without the event that is the request itself."""
-        tables = {}
-        for need in bundle.parts.kernel.needs:
-            pair = (need.source, need.key)
-            key = record.keys[need.key]
-            rows = np.empty(0, np.int64) if key is None else self.positions[pair].get(str(key), np.empty(0, np.int64))
-            events = self.events.tables[need.source].take(pa.array(rows))
-            if need.includes_request and bundle.policy.row_id in events.column_names:
-                is_request = pc.equal(events[bundle.policy.row_id].cast(pa.string()), str(record.row_id))
-                # An event without a row id is not the request.
-                events = events.filter(pc.invert(pc.fill_null(is_request, False)))
-            tables[pair] = events
-        return tables
 
 
 @dataclass(frozen=True)
@@ -291,13 +241,3 @@ def _lake_gap(need: Need, key: str | int, row: Mapping[str, Any], store: StoreEv
     else:
         why = f"the store's events end {until.isoformat()}, but it lacks this one"
     return EventGap(need.source, key, row["event_time"], row["known_at"], "lake", False, why)
-
-
-def _positions(column: pa.ChunkedArray) -> dict[str, np.ndarray]:
-    """For each value, as text, its rows in the column."""
-    coded = column.combine_chunks().dictionary_encode()
-    codes = pc.fill_null(coded.indices, -1).to_numpy()
-    order = np.argsort(codes, kind="stable")
-    ends = np.searchsorted(codes[order], np.arange(len(coded.dictionary) + 1))
-    values = coded.dictionary.to_pylist()
-    return {str(value): order[ends[code] : ends[code + 1]] for code, value in enumerate(values)}

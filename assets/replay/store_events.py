@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from assets.features.kernel.kernel import Kernel, Need
-from assets.features.online.tiles import CHUNK, tilings_of
+from assets.features.online.tile_support import tilings_of
+from assets.features.online.tiles import CHUNK
 from assets.replay.features import StoreEvents
 from resources.online_store.protocol import EntityEvents, OnlineStore, StoreUnavailable
 

@@ -21,7 +21,8 @@ from typing import Any
 import pyarrow as pa
 
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
-from assets.serving.log_writer import DecisionLogError, is_at
+from assets.serving.log_file import is_at
+from assets.serving.log_writer import DecisionLogError
 from resources.durable_files import replace_file
 from resources.naming import checked_name
 

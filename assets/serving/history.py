@@ -14,7 +14,8 @@ from assets.bundle.bundle import Bundle
 from assets.features.kernel.kernel import Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
-from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents, tilings_of
+from assets.features.online.tile_support import tilings_of
+from assets.features.online.tiles import CHUNK, RAW_MOST, Tiling, TooManyEvents
 from assets.vocabulary.times import SEQUENCE
 from resources.online_store.protocol import EntityEvents, OnlineStore, Snapshot, StoreUnavailable
 

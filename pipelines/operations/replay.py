@@ -18,7 +18,8 @@ from assets.bundle.scorer import Scorer
 from assets.features.table.entity_events import events_of_entities
 from assets.product.names import validated_name, validated_table
 from assets.replay.decision import Difference, replay
-from assets.replay.features import EntityIndex, LakeEvents, Parity, compare_with_lake, explain
+from assets.replay.features import Parity, compare_with_lake, explain
+from assets.replay.lake_events import EntityIndex, LakeEvents
 from assets.replay.store_events import StoreReader
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, find_decision, scan_day

@@ -24,7 +24,8 @@ from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.kernel.rows import Value
 from assets.features.online.load import SourceLoad, put_source
 from assets.features.online.request import compute_one
-from assets.features.online.tiles import CHUNK, tilings_of
+from assets.features.online.tile_support import tilings_of
+from assets.features.online.tiles import CHUNK
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP, blocks, decode, prepared
 from resources.online_store.opening import open_store

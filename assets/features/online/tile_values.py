@@ -149,7 +149,7 @@ def length_of(window: Span) -> int | None:
     """The window's length in microseconds, None for all history; tiles support no other windows."""
     if window is None or isinstance(window, int):
         return window
-    raise TypeError(f"tiles do not support a window {window!r}; `tiling_of` returns None for its source")
+    raise TypeError(f"tiles do not support a window {window!r}; `tile_support.tiling_of` returns None for its source")
 
 
 def counted_filters(measure: Measure) -> Sequence[int]:

@@ -1,8 +1,9 @@
 """Tiles: precomputed statistics of an entity with very many events, so that a decision's cost has a bound.
 
-Belongs here: which features tiles support, and cutting a big entity's events into tiles at the load. Does not belong
-here: computing from tiles (`tile_values.py`), the kernel, storing tiles (`resources.online_store` keeps them as events
-of two more sources, `Tiling.tiles_source` and `chunks_source`). An erasure removes the subject's events from the chunks
+Belongs here: cutting a big entity's events into tiles at the load, and the tiles that a decision reads. Does not belong
+here: which features tiles support (`tile_support.py`), computing from tiles (`tile_values.py`), the kernel, storing
+tiles (`resources.online_store` keeps them as events of two more sources, `Tiling.tiles_source` and `chunks_source`). An
+erasure removes the subject's events from the chunks
 at once, and from other entities' tiles with the next load.
 
 A tile is a run of events, neighbours in time, with their statistics: number, exact integer sums, sums of squares,
@@ -12,12 +13,11 @@ for the decision time, and the chunks with an event that became known after the 
 extreme is one of the values: the result equals the kernel's to the last bit (Gray et al. 1997 call such aggregates
 distributive or algebraic).
 
-Other features (`distinct`, `last`, every kind and window without support here) need the events themselves. A source by
-a key with such a feature is not tiled, and a decision reads at most `RAW_MOST` events of it.
+Other features (`distinct`, `last`, every kind and window without support) need the events themselves. A source by a key
+with such a feature is not tiled, and a decision reads at most `RAW_MOST` events of it.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -30,9 +30,7 @@ from assets.features.columns.column_reader import ColumnReader
 from assets.features.columns.columns import Columns, read_columns
 from assets.features.columns.limits import WHOLE_LIMIT
 from assets.features.kernel.aggregates.exact import largest
-from assets.features.kernel.kernel import Kernel, Need
 from assets.features.kernel.plan import Group
-from assets.features.kernel.scope import Measure, Member
 from assets.features.online.nested import EXTREMES, TIME_EXTREMES
 from assets.features.online.tile_values import (
     Cover,
@@ -42,7 +40,6 @@ from assets.features.online.tile_values import (
     length_of,
     tile_columns_of,
 )
-from assets.vocabulary import ALGEBRAIC
 from assets.vocabulary.times import AS_OF, TIMES, other_time
 from resources.errors import LooplineError
 from resources.online_store.event_blocks import TIMESTAMP, prepared
@@ -59,7 +56,7 @@ CHUNK = "chunk"
 _LONGEST_NAME = 63
 _SHORTENED = 20
 _LONGEST_KEY = 235
-_TILE_PLACE = ("number", "first", "last", "latest")
+TILE_PLACE = ("number", "first", "last", "latest")
 """Columns of a tile apart from its key, its times and its statistics."""
 
 
@@ -86,7 +83,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How one source by one key is tiled, as `tiling_of` returns it.
+    """How one source by one key is tiled, as `tile_support.tiling_of` returns it.
 
     Attributes:
         axis: The axis of all its windows.
@@ -129,7 +126,7 @@ class Tiling:
     def columns(self) -> tuple[str, ...]:
         """Every column of a tile that `compute` reads."""
         statistics = [name for columns in self.tile_columns for name in columns.values()]
-        return tuple(dict.fromkeys([*_TILE_PLACE, *statistics]))
+        return tuple(dict.fromkeys([*TILE_PLACE, *statistics]))
 
     # ------------------------------------------------------------------ loading
 
@@ -226,47 +223,6 @@ class Tiling:
                 for member, value in zip(measure.members, values.of(measure), strict=True):
                     features[group.names[member.slot]] = value
         return features
-
-
-def tiling_of(kernel: Kernel, need: Need) -> Tiling | None:
-    """How a source is tiled by a key; None where a feature over it needs the events themselves."""
-    groups = tuple(group for group in kernel.groups if (group.source, group.key) == (need.source, need.key))
-    if untiled(kernel, need):
-        return None
-    return Tiling(need.source, need.key, groups[0].time, groups)
-
-
-def untiled(kernel: Kernel, need: Need) -> tuple[str, ...]:
-    """The features over a source by a key that need the events themselves.
-
-    These are all its features if the windows have two axes, or if a column has the name of a tile column.
-    """
-    groups = [group for group in kernel.groups if (group.source, group.key) == (need.source, need.key)]
-    stored = [name for other in kernel.needs if other.source == need.source for name in (other.key, *other.columns)]
-    axes = {(group.time, group.includes_request) for group in groups}
-    if len(axes) != 1 or need.key in _TILE_PLACE or CHUNK in stored:
-        return tuple(name for group in groups for name in group.names)
-    return tuple(
-        group.names[member.slot]
-        for group in groups
-        for measure in group.measures
-        for member in measure.members
-        if member.kind not in ALGEBRAIC or not _has_tiled_window(group, measure, member)
-    )
-
-
-def _has_tiled_window(group: Group, measure: Measure, member: Member) -> bool:
-    """Whether the window is a length of time or all history up to the decision, over events without revisions."""
-    window = group.windows[measure.windows[member.window]]
-    return group.record_key is None and group.end == 0 and (window is None or isinstance(window, int))
-
-
-def tilings_of(kernel: Kernel) -> Iterator[Tiling]:
-    """Every tiling of a kernel."""
-    for need in kernel.needs:
-        tiling = tiling_of(kernel, need)
-        if tiling is not None:
-            yield tiling
 
 
 def _statistic(

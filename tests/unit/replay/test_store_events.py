@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.bundle.bundle import Bundle
-from assets.replay.features import LakeEvents, compare_with_lake, explain
+from assets.replay.features import compare_with_lake, explain
+from assets.replay.lake_events import LakeEvents
 from assets.replay.store_events import StoreReader
 from assets.serving.engine import Engine
 from resources.online_store.event_blocks import TIMESTAMP

@@ -13,7 +13,7 @@ from assets.bundle.bundle import Bundle, Policy
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.online import tiles
 from assets.features.online.load import SourceLoad, put_source
-from assets.features.online.tiles import tilings_of
+from assets.features.online.tile_support import tilings_of
 from assets.serving.engine import Engine
 from assets.vocabulary import Events, FeatureSet, Number, days
 from resources.online_store.event_blocks import TIMESTAMP

@@ -13,7 +13,8 @@ import pytest
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.features.online.load import SourceLoad, put_source
 from assets.features.online.request import compute_one
-from assets.features.online.tiles import CHUNK, Tiling, TooManyEvents, tiling_of, untiled
+from assets.features.online.tile_support import tiling_of, untiled
+from assets.features.online.tiles import CHUNK, Tiling, TooManyEvents
 from assets.vocabulary import Events, FeatureSet, History, Number, at_least, days
 from pipelines.card_fraud.product import PRODUCT as FRAUD
 from resources.online_store.event_blocks import TIMESTAMP
