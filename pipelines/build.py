@@ -16,7 +16,7 @@ from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
-from assets.registry.checks import unused_features_check
+from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
@@ -51,7 +51,7 @@ def build_pipeline(
     landing = landing_sensor(product, environment)
     return dg.Definitions(
         assets=assets_of(product, environment),
-        asset_checks=[unused_features_check(product)],
+        asset_checks=[check for check in (unused_features_check(product), shared_features_check(product)) if check],
         jobs=[daily_job(product), load_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
         sensors=[

@@ -23,6 +23,7 @@ from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import AS_OF
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
+from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
@@ -34,7 +35,7 @@ from resources.sources.systems import SourceSystems
 _SAMPLED = 3
 """How many days of a source are read, spread over its history."""
 
-State = Literal["passed", "failed", "not judged"]
+State = Literal["passed", "failed", "changed", "not judged"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
+        state: "changed" is nothing wrong: people have to know what it touches.
         detail: The figures, or what to write.
     """
 
@@ -77,6 +79,7 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     results = [
         CheckResult("description", "passed", f"{len(product.sources)} sources, {len(product.features.names)} features")
     ]
+    results += shared_results(shared_use(product, environment))
     with readable_days(product, environment, (None, None), progress) as (first, last):
         days = _sampled(first, last)
         systems = source_systems(product, environment)
@@ -92,6 +95,19 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     spine, labels = valid.get(product.spine.source), valid.get(product.label.source)
     results += [*label_results(product, spine, labels, datetime.now(UTC)), *_protected_results(product, valid)]
     return CheckReport(name, days, tuple(results))
+
+
+def shared_results(use: SharedUse) -> list[CheckResult]:
+    """The shared features: who uses them, and which live bundles compute them otherwise than declared."""
+    results = []
+    for group, users in use.users.items():
+        changes = [change.sentence for change in use.changes if change.group == group]
+        detail = "; ".join(changes) or "every live bundle computes them as declared"
+        state: State = "changed" if changes else "passed"
+        results.append(CheckResult(f"shared {group}", state, f"used by {', '.join(users)}; {detail}"))
+    if use.unread:
+        results.append(CheckResult("live bundles", "not judged", "; ".join(use.unread.values())))
+    return results
 
 
 def _sampled(first: date, last: date) -> tuple[date, ...]:
