@@ -14,6 +14,7 @@ from resources.errors import LooplineError
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
+NewColumns = Literal["leave_out", "refuse"]
 PersonalClass = Literal["identity", "contact", "location", "financial", "health", "protected"]
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """The bounds of a row's two times where its contract has none: the default dates of other systems, such as 0001-01-01,
@@ -153,6 +154,8 @@ class Contract:
             declare it as `Events(record_key=...)`.
         purpose: What the rows may be used for, for people; empty where it is not documented.
         volume, freshness, references, distribution: Rules on days, and on rows that refer to another source; see there.
+        new_columns: What happens to a column of the source that the contract does not have: it is left out, and named
+            with its type in the day's metadata until its line is written; or it stops the source.
         entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store
             refuses is quarantined. Not in the contract's file: derived from the product's features.
     """
@@ -173,6 +176,7 @@ class Contract:
     freshness: NewestEvent | None = None
     references: tuple[Reference, ...] = ()
     distribution: Distribution | None = None
+    new_columns: NewColumns = "leave_out"
     entity_keys: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 

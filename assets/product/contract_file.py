@@ -18,6 +18,7 @@ from assets.product.contract import (
     Consent,
     Contract,
     ContractError,
+    NewColumns,
     Personal,
     PersonalClass,
 )
@@ -57,6 +58,8 @@ def _contract(path: Path, *_stamp: int) -> Contract:
             raise ContractError(f"{path}: {name} is empty; remove it")
     if not re.match(_OWNER, parts["owner"]):
         raise ContractError(f"{path}: owner is {parts['owner']!r}; write an e-mail address, or team:NAME")
+    if parts.get("new_columns", "leave_out") not in get_args(NewColumns):
+        raise ContractError(f"{path}: new_columns is {parts['new_columns']!r}; one of {get_args(NewColumns)}")
     for name in ("key", "expectations"):
         if name in parts and not isinstance(parts[name], list):
             raise ContractError(f"{path}: {name} is {parts[name]!r}; write a list: {name}: [...]")

@@ -19,6 +19,7 @@ from assets.product import Product, Source
 from assets.training.labels import mature_labels
 from assets.training.tables import RowsError
 from assets.validation.audit import Audit, audit
+from assets.validation.retyped import retyped_text
 from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import AS_OF
 from pipelines.operations.loop.fill_sandbox import Progress
@@ -27,7 +28,6 @@ from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
-from resources.errors import listed
 from resources.naming import days_between
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems
@@ -135,7 +135,7 @@ def _source_result(
             arrived = [as_raw(contract, next(iter(reader.read([day])))) for day in days]
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
-    unexpected = sorted({column for day in arrived for column in day.unexpected})
+    diffs = [day.diff for day in arrived if day.diff is not None]
     found = audit(contract, pa.concat_tables([day.table for day in arrived]), days, calendar=source.calendar)
     rows = sum(day.rows for day in found.days)
     if not rows:
@@ -143,11 +143,13 @@ def _source_result(
         return CheckResult(
             name, "failed", f"no rows on the sampled days, {period}; is start= right, or day_column=?"
         ), None
-    extra = f"; not in the contract: {listed(unexpected)}" if unexpected else ""
+    extra = f"; not in the contract, and left out:\n{diffs[-1].text}" if diffs else ""
     if found.blocked:
         broken = ", ".join(f"{rule}: {n}" for rule, n in sorted(found.failed_by_rule.items(), key=lambda r: -r[1])[:5])
         bad = sum(day.quarantined for day in found.days)
         detail = f"{bad:,} of {rows:,} rows break the contract ({broken}); edit contracts/{contract.file}"
+        worst = max(found.blocked, key=lambda day: day.share)
+        detail += "".join(f"\n{text}" for text in [retyped_text(contract, found.quarantine, worst)] if text)
         return CheckResult(name, "failed", detail + extra), found
     bad = sum(day.quarantined for day in found.days)
     return CheckResult(name, "passed", f"{rows:,} rows, {bad:,} of them break the contract{extra}"), found

@@ -14,11 +14,11 @@ from assets.materialising import asset_key
 from assets.serving.decision_log import find_decision
 from assets.vocabulary import Log1p, days
 from pipelines.build import build_pipeline
-from pipelines.card_fraud.features import card
 from pipelines.jobs import daily_name
 from pipelines.operations.catalogue import NoPage, catalogue_of, write_page
 from pipelines.operations.loop.run_job import run_job
 from pipelines.operations.replay import replay_decision
+from pipelines.shared.card import transactions as card
 from resources.environments import Environment, load_environment
 from tests.integration.commands.test_loop import DATA, Home
 from tests.integration.commands.test_loop import PRODUCT as WITHOUT
