@@ -68,10 +68,11 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
         SchemaChanged: The rows lack a column of the contract, or have a new one that it refuses.
     """
     names, at_source = arrived.rows.column_names, contract.at_source
-    diff = schema_diff(contract, arrived.rows)
+    diff = schema_diff(contract, arrived.rows, arrived.day)
     missing = [at_source[column.name] for column in diff.missing]
     unexpected = tuple(name for name, _ in diff.added)
-    if len(missing) == len(contract.columns) and names:
+    expected = [column for column in contract.columns if column.expected_on(arrived.day)]
+    if len(missing) == len(expected) and names:
         # Without the names: a file that lacks its header begins with a row.
         raise SchemaChanged(
             f"source {contract.source}, day {arrived.day}: none of its {len(names)} columns is in the contract: its "
@@ -91,7 +92,7 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     columns = {
         name: pa.chunked_array([arrived.rows[original].combine_chunks(), pa.nulls(extra, pa.string())])
         if original in names
-        else pa.chunked_array([pa.nulls(extra, pa.string())])
+        else pa.chunked_array([pa.nulls(rows + extra, pa.string())])
         for name, original in at_source.items()
     }
     columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])

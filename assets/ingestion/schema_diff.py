@@ -8,6 +8,7 @@ No value of a row is shown: nobody has said yet whether a new column is personal
 
 import difflib
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,11 +33,13 @@ class SchemaDiff:
     """What arrived, against the contract.
 
     Attributes:
-        missing: Columns of the contract that did not arrive.
+        day: The day that arrived.
+        missing: Columns of the contract that the source has on that day, and that did not arrive.
         added: Columns that arrived and are not in the contract, each with the type that its values look like.
     """
 
     contract: Contract
+    day: date
     missing: tuple[Column, ...]
     added: tuple[tuple[str, ColumnType], ...]
 
@@ -56,7 +59,7 @@ class SchemaDiff:
                 found.append(
                     f"if {name} is {old.name} under another name: {old.name}: {{..., original: {_yaml(name)}}}"
                 )
-            found.append(f"to take {name}: {_line(name, kind)}")
+            found.append(f"to take {name}: {_line(name, kind, self.day)}")
         found += [f"if {one.name} is gone for good: remove its line, and the features of it" for one in self.missing]
         return tuple(found)
 
@@ -76,12 +79,13 @@ class SchemaDiff:
         return same[0] if len(same) == len(self.added) == 1 else None
 
 
-def schema_diff(contract: Contract, rows: pa.Table) -> SchemaDiff:
+def schema_diff(contract: Contract, rows: pa.Table, day: date) -> SchemaDiff:
     """The difference of rows, all text, from a contract; without lines where there is none."""
     at_source, names = contract.at_source, rows.column_names
     return SchemaDiff(
         contract,
-        missing=tuple(one for one in contract.columns if at_source[one.name] not in names),
+        day,
+        missing=tuple(c for c in contract.columns if at_source[c.name] not in names and c.expected_on(day)),
         added=tuple((name, _looks_like(rows[name])) for name in names if name not in at_source.values()),
     )
 
@@ -104,11 +108,10 @@ def _can_be(values: pa.ChunkedArray, wanted: pa.DataType) -> bool:
     return True
 
 
-def _line(name: str, kind: ColumnType) -> str:
-    """The line of a new column; days without it would be refused if it were required, so that is said too."""
-    if is_name(name):
-        return f"{name}: {{type: {kind}, description: ..., required: false}}"
-    return f"a_name: {{type: {kind}, description: ..., required: false, original: {_yaml(name)}}}"
+def _line(name: str, kind: ColumnType, day: date) -> str:
+    """The line of a new column, which days before this one do not have."""
+    parts = f"type: {kind}, description: ..., since: {day}"
+    return f"{name}: {{{parts}}}" if is_name(name) else f"a_name: {{{parts}, original: {_yaml(name)}}}"
 
 
 def _yaml(name: str) -> str:

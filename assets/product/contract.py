@@ -7,7 +7,7 @@ consent (`assets.privacy`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from resources.errors import LooplineError
@@ -44,6 +44,8 @@ class Column:
         original: The column's name at the source, where it is another one.
         earliest, latest: Bounds of a timestamp, both allowed; a row beyond them is quarantined. `None`: for the two
             times of a row `EARLIEST` and `LATEST`, for another timestamp no bound.
+        since: The first day on which the source has the column; before it the column may be absent, and `required`
+            does not hold. `None` for one that was always there.
     """
 
     name: str
@@ -57,6 +59,11 @@ class Column:
     original: str = ""
     earliest: datetime | None = None
     latest: datetime | None = None
+    since: date | None = None
+
+    def expected_on(self, day: date) -> bool:
+        """Whether the source has the column on a day."""
+        return self.since is None or day >= self.since
 
 
 @dataclass(frozen=True)

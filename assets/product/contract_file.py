@@ -123,6 +123,8 @@ def _column(path: Path, name: object, spec: object) -> Column:
         checked(f"{where}: resolution", given["resolution"], _step)
         if given["type"] not in ("number", "integer"):
             raise ContractError(f"{where} is a {given['type']} and has a resolution; only numbers have one: remove it")
+    if given.get("since") is not None:
+        given["since"] = checked(f"{where}: since", given["since"], lambda value, _: moment(value)).date()
     return Column(**{**given, **_bounds(where, given)})
 
 
@@ -155,6 +157,11 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for column in (*contract.key, contract.event_time, contract.known_at):
+        if contract.column(column).since is not None:
+            raise ContractError(
+                f"{path}: column {column} has since, but is a key or time, which every row has; remove it"
+            )
     for column in (contract.event_time, contract.known_at):
         if contract.column(column).type != "timestamp":
             raise ContractError(f"{path}: '{column}' is one of the two times of a row; write type: timestamp")

@@ -1,13 +1,14 @@
 """A change of schema is a diff that a person reads, with what to write."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
 
 from assets.ingestion.landing import SchemaChanged, as_raw
 from assets.ingestion.schema_diff import schema_diff
+from assets.product import Column
 from resources.sources.readers import DayRows
 from tests.unit.validation.test_audit import contract
 
@@ -31,7 +32,7 @@ def test_the_message_is_a_diff_with_what_to_write() -> None:
         "  + amount_eur: looks like number\n"
         "In contracts/t.yaml:\n"
         "  if amount_eur is amount under another name: amount: {..., original: amount_eur}\n"
-        "  to take amount_eur: amount_eur: {type: number, description: ..., required: false}\n"
+        "  to take amount_eur: amount_eur: {type: number, description: ..., since: 2026-01-02}\n"
         "  if amount is gone for good: remove its line, and the features of it"
     )
 
@@ -42,7 +43,7 @@ def test_a_new_column_is_left_out_or_refused_by_the_contract() -> None:
     assert admitted.unexpected == ("Card Colour",)
     assert admitted.diff is not None
     assert (
-        "to take Card Colour: a_name: {type: string, description: ..., required: false, original: 'Card Colour'}"
+        "to take Card Colour: a_name: {type: string, description: ..., since: 2026-01-02, original: 'Card Colour'}"
         in (admitted.diff.text)
     )
     said = (
@@ -62,9 +63,19 @@ def test_a_new_column_is_left_out_or_refused_by_the_contract() -> None:
     ],
 )  # fmt: skip
 def test_the_type_of_a_new_column_is_guessed(values: list[str | None], kind: str) -> None:
-    assert schema_diff(CONTRACT, rows(new=values)).added == (("new", kind),)
+    assert schema_diff(CONTRACT, rows(new=values), DAY).added == (("new", kind),)
+
+
+def test_days_before_a_column_do_not_need_it() -> None:
+    """Its line, with the day, admits the new column; a backfill of older days goes on."""
+    taken = replace(CONTRACT, columns=(*CONTRACT.columns, Column("colour", "string", "", since=DAY)))
+    before = as_raw(taken, DayRows(DAY - timedelta(days=1), rows()))
+    assert (before.diff, before.table["colour"].to_pylist()) == (None, [None, None])
+    assert as_raw(taken, DayRows(DAY, rows(colour=["red", None]))).table["colour"].to_pylist() == ["red", None]
+    with pytest.raises(SchemaChanged, match="no column colour"):
+        as_raw(taken, DayRows(DAY, rows()))
 
 
 def test_no_value_of_a_new_column_is_shown() -> None:
     """It may be personal."""
-    assert "someone@example.com" not in schema_diff(CONTRACT, rows(mail=["someone@example.com", None])).text
+    assert "someone@example.com" not in schema_diff(CONTRACT, rows(mail=["someone@example.com", None]), DAY).text
