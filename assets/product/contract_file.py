@@ -159,9 +159,7 @@ def _check(path: Path, contract: Contract) -> None:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
     for column in (*contract.key, contract.event_time, contract.known_at):
         if contract.column(column).since is not None:
-            raise ContractError(
-                f"{path}: column {column} has since, but is a key or time, which every row has; remove it"
-            )
+            raise ContractError(f"{path}: column {column} has since, but every row has its key and times; remove it")
     for column in (contract.event_time, contract.known_at):
         if contract.column(column).type != "timestamp":
             raise ContractError(f"{path}: '{column}' is one of the two times of a row; write type: timestamp")
