@@ -18,6 +18,7 @@ class FeatureGroup:
     Each feature carries the name of the group and its owner, also within a bundle.
 
     Attributes:
+        name: Its name, of which there is one in all modules of `pipelines/shared/`.
         owner: Who answers for the features, in every product.
         description: What the features say about the entity.
         features: Stored as a tuple, each with `group` and `owner`.

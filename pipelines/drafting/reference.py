@@ -13,6 +13,7 @@ from typing import Any
 
 import assets.product as product
 from assets.product.contract import Column, Consent, Contract
+from assets.vocabulary import FeatureGroup
 
 _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("The product", (product.Product,)),
@@ -31,6 +32,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
+    ("Shared features: pipelines/shared/ENTITY.py", (FeatureGroup,)),
     ("In production", (product.MonitoringPolicy, product.Freshness, product.RetrainPolicy)),
 )
 _NOT_WRITTEN = frozenset({"entity_keys", "file"})
@@ -68,7 +70,8 @@ def _meanings(described: type[Any]) -> dict[str, str]:
     """The meaning of each field, from the section `Attributes:` of the docstring; several may share one."""
     _, _, section = (inspect.getdoc(described) or "").partition("\nAttributes:\n")
     found: dict[str, str] = {}
-    for entry in re.split(r"\n(?=    \S)", f"\n{section}"):
+    fields_alone = section.split("\nRaises:")[0]
+    for entry in re.split(r"\n(?=    \S)", f"\n{fields_alone}"):
         names, _, meaning = entry.strip().partition(": ")
         found |= {name.strip(): _on_one_line(meaning) for name in names.split(",")}
     return found

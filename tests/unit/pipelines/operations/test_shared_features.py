@@ -134,7 +134,7 @@ def test_the_check_in_dagster_says_the_same(environment: Environment, tmp_path: 
         rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
         resources = {"rollout": rollout, "keys": Keys.of(environment.home)}
         with dg.DagsterInstance.ephemeral() as instance:
-            job = dg.Definitions(asset_checks=[check], resources=resources).get_implicit_global_asset_job_def()
+            job = dg.Definitions(asset_checks=[check], resources=resources).resolve_implicit_global_asset_job_def()
             (found,) = job.execute_in_process(instance=instance).get_asset_check_evaluations()
         return found
 
