@@ -106,7 +106,7 @@ def shared_results(use: SharedUse) -> list[CheckResult]:
         state: State = "changed" if changes else "passed"
         results.append(CheckResult(f"shared {group}", state, f"used by {', '.join(users)}; {detail}"))
     if use.unread:
-        results.append(CheckResult("live bundles", "not judged", "; ".join(use.unread.values())))
+        results.append(CheckResult("other users of shared features", "not judged", "; ".join(use.unread.values())))
     return results
 
 

@@ -32,7 +32,7 @@ class FoundFeature:
         file: The file that declares it, under `pipelines/`.
         key: The entity; empty for a feature of no entity.
         products: The products that use it.
-        bundles: The live bundles that compute it exactly so: `card_fraud 3 (champion)`.
+        bundles: The live bundles that compute it exactly so: `churn 3 (champion)`.
     """
 
     name: str
@@ -103,7 +103,7 @@ class SharedUse:
 
     Attributes:
         users: For each group of the product, all products that use it.
-        unread: The products whose live bundles could not be read, with the reason.
+        unread: The products whose description is wrong, or whose live bundles could not be read, with the reason.
     """
 
     users: Mapping[str, tuple[str, ...]]
@@ -120,7 +120,7 @@ def shared_use(product: Product, environment: Environment) -> SharedUse:
     groups = sorted({feature.group for feature in shared(product.features)})
     if not groups:
         return SharedUse({}, (), {})
-    products, _ = _all_products()
+    products, broken = _all_products()
     live = _live(environment)
     declared = {name: other.features for name, other in products.items()} | {product.name: product.features}
     users = {
@@ -128,7 +128,7 @@ def shared_use(product: Product, environment: Environment) -> SharedUse:
         for group in groups
     }
     changes = shared_changes(declared, live.read)
-    return SharedUse(users, tuple(change for change in changes if change.group in groups), live.unread)
+    return SharedUse(users, tuple(change for change in changes if change.group in groups), {**live.unread, **broken})
 
 
 def shared_groups() -> dict[str, FeatureGroup]:

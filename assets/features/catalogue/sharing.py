@@ -26,7 +26,7 @@ class LiveBundle:
 
     @property
     def label(self) -> str:
-        """`card_fraud 3 (champion)`."""
+        """`churn 3 (champion)`."""
         return f"{self.product} {self.version} ({', '.join(self.roles)})"
 
 

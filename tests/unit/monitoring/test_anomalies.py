@@ -19,6 +19,7 @@ from assets.product import MonitoringPolicy, ProductError
 from pipelines.products import load_product
 from resources.environments import load_environment
 from resources.lake import Lake
+from resources.lake.origins import stale_days
 
 FIRST, N = date(2026, 1, 1), 30
 DAYS = [FIRST + timedelta(days=n) for n in range(N)]
@@ -164,3 +165,7 @@ def test_the_asset_writes_flags_and_removes_nothing(tmp_path: Path) -> None:
     assert pins["card_fraud/validated_card_transactions"] == 0
     assert set(pins) == {"card_fraud/validated_card_transactions", "numpy", "scikit-learn"}
     assert check.asset_check_key.name == "looks_like_before"
+    assert stale_days(lake, ["card_fraud/anomalies"]) == {"card_fraud/anomalies": frozenset()}
+    lake.replace("card_fraud/validated_card_transactions", rows.filter(pc.equal(rows["day"], DAYS[-3])).slice(1),
+                 days=[DAYS[-3]])  # fmt: skip
+    assert stale_days(lake, ["card_fraud/anomalies"])["card_fraud/anomalies"] == {LAST}, "it was fitted on that day"

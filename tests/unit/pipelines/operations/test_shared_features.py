@@ -124,6 +124,22 @@ def test_a_change_names_the_products_and_live_bundles_that_it_touches(
     )
 
 
+def test_what_could_not_be_read_is_told(other: Product, environment: Environment, tmp_path: Path) -> None:
+    """A damaged bundle, or a product whose description is wrong, may be touched too."""
+    crown(other, environment, tmp_path, version="5")
+    (tmp_path / f"home/rollout/{OTHER}/bundles/5/bundle.json").write_bytes(b"{}")
+    file = products.PRODUCTS / OTHER / "product.py"
+    found = shared_results(shared_use(load_product("card_fraud"), environment))
+    assert [result.state for result in found] == ["passed", "not judged"]
+    assert "loopline repair" in found[1].detail
+    assert list(search_features("card_count", environment).unread) == [OTHER]
+    file.write_text(file.read_text().replace("PRODUCT = ", "PRODUKT = "))
+    del sys.modules[f"pipelines.{OTHER}.product"]
+    report = search_features("card_count", environment)
+    assert "has no PRODUCT" in report.broken[OTHER]
+    assert {one.products for one in report.features} == {("card_fraud",)}
+
+
 def test_the_check_in_dagster_says_the_same(environment: Environment, tmp_path: Path) -> None:
     fraud = load_product("card_fraud")
     check = shared_features_check(fraud)
