@@ -6,7 +6,6 @@ declarations (`assets.features.catalogue.sharing`), the catalogue of one product
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from typing import Any
 
 from assets.features.catalogue.entries import catalogue
@@ -15,7 +14,7 @@ from assets.product import Product
 from assets.registry.uses import LiveBundles, live_bundles
 from assets.vocabulary import Feature, FeatureGroup, FeatureSet
 from assets.vocabulary.feature_set import same_computation
-from pipelines.products import PRODUCTS, BrokenProduct, load_product, product_names
+from pipelines.products import BrokenProduct, load_product, product_names, shared_modules
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -138,9 +137,9 @@ def shared_groups() -> dict[str, FeatureGroup]:
         BrokenProduct: Two groups, or features of two groups over one entity, share a name.
     """
     found = {
-        f"shared/{path.name}: {name}": value
-        for path in sorted((PRODUCTS / "shared").glob("[a-z]*.py"))
-        for name, value in vars(import_module(f"pipelines.shared.{path.stem}")).items()
+        f"{file}: {name}": value
+        for file, module in shared_modules().items()
+        for name, value in vars(module).items()
         if isinstance(value, FeatureGroup)
     }
     places: dict[str, str] = {}

@@ -32,8 +32,8 @@ OTHER = "card_limits"
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
     """A second product on cards, which has the shared group behind features of its own."""
     folder, example = tmp_path / "products", Path(pipelines.__file__).parent / "card_fraud"
-    for name in (OTHER, "card_fraud"):
-        shutil.copytree(example, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, source in ((OTHER, "card_fraud"), ("card_fraud", "card_fraud"), ("shared", "shared")):
+        shutil.copytree(example.parent / source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (folder / OTHER).glob("*.py"):
         text = (
             file.read_text().replace("pipelines.card_fraud", f"pipelines.{OTHER}").replace("        *SPENDING,\n", "")
@@ -163,6 +163,18 @@ def test_the_check_in_dagster_says_the_same(environment: Environment, tmp_path: 
     found = evaluated()
     assert not found.passed
     assert "card_fraud" in str(found.description), "a damaged bundle is told, not skipped"
+
+
+def test_a_shared_module_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pipelines.shared as shared
+
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    (folder / "shop.py").write_text("VISITS = FeatureGroup()\n")
+    monkeypatch.setattr(shared, "__path__", [str(folder)])
+    monkeypatch.setattr(products, "PRODUCTS", tmp_path)
+    with pytest.raises(BrokenProduct, match=r"shared/shop.py, line 1: name 'FeatureGroup' is not defined; correct"):
+        shared_groups()
 
 
 def test_two_groups_may_not_share_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
