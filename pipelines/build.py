@@ -13,10 +13,10 @@ from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
 from assets.feedback.assets import decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import drift_asset, performance_asset, scores_asset
+from assets.monitoring.assets import anomalies_asset, drift_asset, performance_asset, scores_asset
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
-from assets.registry.checks import unused_features_check
+from assets.registry.checks import shared_features_check, unused_features_check
 from assets.rollout.assets import deployment_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
@@ -51,7 +51,7 @@ def build_pipeline(
     landing = landing_sensor(product, environment)
     return dg.Definitions(
         assets=assets_of(product, environment),
-        asset_checks=[unused_features_check(product)],
+        asset_checks=[check for check in (unused_features_check(product), shared_features_check(product)) if check],
         jobs=[daily_job(product), load_job(product), retrain_job(product)],
         schedules=[daily_schedule(product), retrain_schedule(product)],
         sensors=[
@@ -72,6 +72,7 @@ def build_pipeline(
 def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of a product, in the order of the loop."""
     partitions = daily(product, environment)
+    anomalies = anomalies_asset(product, partitions)
     return [
         *(source_spec(product, source) for source in product.sources),
         *(raw_asset(product, source, partitions) for source in product.sources),
@@ -88,4 +89,5 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         outcomes_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
+        *([anomalies] if anomalies else []),
     ]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # `--help` names the products, and these imports take seconds
 
 PRODUCTS = Path(__file__).parent
 """The folder of the products' folders."""
+_SHARED = "shared"
+"""The folder, beside them, of the features that several products use."""
 
 
 class UnknownProduct(LooplineError):
@@ -66,11 +68,22 @@ def load_definitions(name: str) -> "Definitions":
     return definitions
 
 
-def _module(name: str, part: str) -> ModuleType:
-    """A module of a product's folder.
+def shared_modules() -> dict[str, ModuleType]:
+    """The modules of features that several products use, by file: `shared/card.py`.
 
     Raises:
-        BrokenProduct: A line of the folder raised; an error of any other code keeps its traceback.
+        BrokenProduct, FeatureError: A module is wrong; the message says what to write.
+    """
+    files = sorted((PRODUCTS / _SHARED).glob("[a-z]*.py"))
+    return {f"{_SHARED}/{file.name}": _module(_SHARED, file.stem) for file in files}
+
+
+def _module(name: str, part: str) -> ModuleType:
+    """A module of a product's folder, or of the shared features.
+
+    Raises:
+        BrokenProduct: A line of the folder, or of the shared features, raised; an error of any other code keeps its
+            traceback.
     """
     try:
         return import_module(f"pipelines.{name}.{part}")
@@ -80,7 +93,7 @@ def _module(name: str, part: str) -> ModuleType:
         if isinstance(error, LooplineError):
             raise
         last = _last_line(error)
-        if last is None or PRODUCTS / name not in Path(last.filename).parents:
+        if last is None or not {PRODUCTS / name, PRODUCTS / _SHARED} & set(Path(last.filename).parents):
             raise
         raise BrokenProduct(
             f"{last.filename}, line {last.lineno}: {error}; correct the declaration ({last.line})"

@@ -103,11 +103,22 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             days=len(days),
             bytes=commit.bytes,
             unexpected_columns=unexpected,
+            schema_difference=_difference(raw_days),
             schema=data.schema,
             lineage=same_columns(asset_key(product, source_name(source.name)), contract.names),
         )
 
     return raw
+
+
+def _difference(days: Sequence[RawDay]) -> dg.MarkdownMetadataValue:
+    """How the newest day with other columns than the contract's differs from it, for people."""
+    for day in reversed(days):
+        if day.diff is not None:
+            return dg.MetadataValue.md(
+                f"{day.day}, against contracts/{day.diff.contract.file}\n```\n{day.diff.text}\n```"
+            )
+    return dg.MetadataValue.md("none")
 
 
 def _with_kept(lake: Lake, table: str, days: Sequence[RawDay]) -> list[RawDay]:

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from assets.ingestion.schema_diff import SchemaDiff, schema_diff
 from assets.product import Contract
 from resources.errors import LooplineError
 from resources.sources.readers import DayRows
@@ -19,7 +20,7 @@ ROW_NUMBER = "row_number"
 
 
 class SchemaChanged(LooplineError):
-    """A source lacks a column of its contract; the message names source, day, columns and remedy."""
+    """A source lacks a column of its contract, or has one that it refuses; the message is a diff with remedies."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class RawDay:
     Attributes:
         table: The contract's columns, all as strings; `_malformed` (string: the text of a line that is not a row),
             `row_number` (int64, from 0 within the day) and `day` (date32).
-        unexpected: Columns that the contract does not have; they are dropped, and named in the day's metadata.
+        unexpected: Columns that the contract does not have; they are left out, and named in the day's metadata.
+        diff: How the day differs from the contract; `None` where it does not.
     """
 
     table: pa.Table
     unexpected: tuple[str, ...]
     day: date
+    diff: SchemaDiff | None = None
 
 
 def with_kept(now: RawDay, before: pa.Table) -> RawDay:
@@ -51,7 +54,7 @@ def with_kept(now: RawDay, before: pa.Table) -> RawDay:
     rows = pa.concat_tables([kept, now.table.select(names)])
     numbers, days = np.arange(rows.num_rows, dtype=np.int64), pa.array([now.day] * rows.num_rows, pa.date32())
     numbered = rows.append_column(ROW_NUMBER, pa.array(numbers)).append_column("day", days)
-    return RawDay(numbered, now.unexpected, now.day)
+    return RawDay(numbered, now.unexpected, now.day, now.diff)
 
 
 def _rows(table: pa.Table) -> list[tuple[str | None, ...]]:
@@ -62,32 +65,37 @@ def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
     """Fits a day's rows to the contract's columns.
 
     Raises:
-        SchemaChanged: The rows lack a column of the contract.
+        SchemaChanged: The rows lack a column of the contract, or have a new one that it refuses.
     """
     names, at_source = arrived.rows.column_names, contract.at_source
-    missing = [name for name in at_source.values() if name not in names]
-    unexpected = tuple(name for name in names if name not in at_source.values())
-    if len(missing) == len(contract.columns) and names:
+    diff = schema_diff(contract, arrived.rows, arrived.day)
+    missing = [at_source[column.name] for column in diff.missing]
+    unexpected = tuple(name for name, _ in diff.added)
+    expected = [column for column in contract.columns if column.expected_on(arrived.day)]
+    if len(missing) == len(expected) and names:
         # Without the names: a file that lacks its header begins with a row.
         raise SchemaChanged(
             f"source {contract.source}, day {arrived.day}: none of its {len(names)} columns is in the contract: its "
             f"header may be missing. Ask {contract.owner} to deliver it again, or edit contracts/{contract.file}, "
             f"then run the day again"
         )
-    if missing and (names or arrived.rows.num_rows):
+    is_refused = contract.new_columns == "refuse" and bool(unexpected)
+    if (missing and (names or arrived.rows.num_rows)) or is_refused:
+        gone = f"no column {', '.join(missing)}" if missing else "the contract refuses new columns"
         new = f", but new {', '.join(unexpected)}" if unexpected else ""
+        also = "\n  to leave new columns out: new_columns: leave_out" if is_refused else ""
         raise SchemaChanged(
-            f"source {contract.source}, day {arrived.day}: its schema changed: no column {', '.join(missing)}{new}. "
-            f"Agree on the change with {contract.owner}, edit contracts/{contract.file}, then run the day again"
+            f"source {contract.source}, day {arrived.day}: its schema changed: {gone}{new}. Agree on the change with "
+            f"{contract.owner}, edit contracts/{contract.file}, then run the day again.\n{diff.text}{also}"
         )
     rows, extra = arrived.rows.num_rows, len(arrived.malformed)
     columns = {
         name: pa.chunked_array([arrived.rows[original].combine_chunks(), pa.nulls(extra, pa.string())])
         if original in names
-        else pa.chunked_array([pa.nulls(extra, pa.string())])
+        else pa.chunked_array([pa.nulls(rows + extra, pa.string())])
         for name, original in at_source.items()
     }
     columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])
     columns[ROW_NUMBER] = pa.array(np.arange(rows + extra, dtype=np.int64))
     columns["day"] = pa.array([arrived.day] * (rows + extra), pa.date32())
-    return RawDay(pa.table(columns), unexpected, arrived.day)
+    return RawDay(pa.table(columns), unexpected, arrived.day, diff if unexpected else None)

@@ -1,12 +1,15 @@
-"""Assets of monitoring: `scores` of every day's rows, `drift` and `performance` by day.
+"""Assets of monitoring: `scores` of every day's rows, `drift`, `performance` and `anomalies` by day.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
-model. Does not belong here: figures (`drift.py`, `performance.py`), the verdicts on them (`verdicts.py`).
+model. Does not belong here: figures (`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them
+(`verdicts.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
+from collections.abc import Iterator
 from datetime import date, timedelta
+from importlib import metadata
 from typing import Any
 
 import dagster as dg
@@ -18,9 +21,21 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
+from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.product import Product
-from assets.product.names import DEPLOYMENT, DRIFT, FEATURES, OUTCOMES, PERFORMANCE, SCORES, table_name
+from assets.product.names import (
+    ANOMALIES,
+    DEPLOYMENT,
+    DRIFT,
+    FEATURES,
+    OUTCOMES,
+    PERFORMANCE,
+    SCORES,
+    table_name,
+    validated_name,
+    validated_table,
+)
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import Reading, made_from
@@ -169,6 +184,54 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         )
 
     return performance
+
+
+def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+    """`anomalies`: flags on rows and days that look like nothing before; `None` where the product asks for none."""
+    name, policy, spine = ANOMALIES, product.monitoring, product.spine
+    if policy.anomaly_share is None:
+        return None
+    share, table = policy.anomaly_share, validated_table(product.name, spine.source)
+
+    @daily_asset_of(
+        product,
+        name,
+        partitions,
+        deps=[asset_key(product, validated_name(spine.source))],
+        group_name="monitoring",
+        description="Rows and days that an isolation forest tells from those of the weeks before; flags, no deletions.",
+        kinds={"scikitlearn", "deltalake"},
+        check_specs=[anomaly_check(asset_key(product, name), share)],
+    )
+    def anomalies(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        from assets.monitoring.anomalies import anomalies_by_day, anomaly_table, columns_judged, earlier_days
+
+        watch, days = Stopwatch(name), days_of(context)
+        before, columns = earlier_days(policy.window_days), columns_judged(product)
+        read = list(dict.fromkeys([spine.row_id, spine.as_of, *columns, "day"]))
+        with permanent(LakeError):
+            version = lake.version(table)
+            within = [day for day in lake.days(table, version) if days[0] - before <= day <= days[-1]]
+            rows = lake.read(table, days=within, version=version, columns=read)
+        found = anomalies_by_day(
+            rows, days, row_id=spine.row_id, as_of=spine.as_of, columns=columns, share=share, before=before.days
+        )
+        flags = anomaly_table(found)
+        record = {"run_id": context.run.run_id, **made_from({table: Reading(version, before.days)})}
+        commit = lake.replace(table_name(product.name, name), flags, days=days, metadata=record)
+        yield watch.table(
+            rows=commit.rows, version=commit.version, schema=flags.schema, checks=[anomaly_result(found, share)],
+            columns=list(columns), pins={table: version, **library_versions()},
+        )  # fmt: skip
+
+    return anomalies
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries on which the forests depend."""
+    return {name: metadata.version(name) for name in ("numpy", "scikit-learn")}
 
 
 def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle:

@@ -7,13 +7,14 @@ consent (`assets.privacy`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from resources.errors import LooplineError
 
 ColumnType = Literal["string", "integer", "number", "boolean", "timestamp"]
 Personal = Literal["token", "drop"]
+NewColumns = Literal["leave_out", "refuse"]
 PersonalClass = Literal["identity", "contact", "location", "financial", "health", "protected"]
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """The bounds of a row's two times where its contract has none: the default dates of other systems, such as 0001-01-01,
@@ -43,6 +44,8 @@ class Column:
         original: The column's name at the source, where it is another one.
         earliest, latest: Bounds of a timestamp, both allowed; a row beyond them is quarantined. `None`: for the two
             times of a row `EARLIEST` and `LATEST`, for another timestamp no bound.
+        since: The first day on which the source has the column; before it the column may be absent, and `required`
+            does not hold. `None` for one that was always there.
     """
 
     name: str
@@ -56,6 +59,11 @@ class Column:
     original: str = ""
     earliest: datetime | None = None
     latest: datetime | None = None
+    since: date | None = None
+
+    def expected_on(self, day: date) -> bool:
+        """Whether the source has the column on a day."""
+        return self.since is None or day >= self.since
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,8 @@ class Contract:
             declare it as `Events(record_key=...)`.
         purpose: What the rows may be used for, for people; empty where it is not documented.
         volume, freshness, references, distribution: Rules on days, and on rows that refer to another source; see there.
+        new_columns: What happens to a column of the source that the contract does not have: it is left out, and named
+            with its type in the day's metadata until its line is written; or it stops the source.
         entity_keys: Untokenised columns whose values are entity keys in the online store. A row whose key the store
             refuses is quarantined. Not in the contract's file: derived from the product's features.
     """
@@ -173,6 +183,7 @@ class Contract:
     freshness: NewestEvent | None = None
     references: tuple[Reference, ...] = ()
     distribution: Distribution | None = None
+    new_columns: NewColumns = "leave_out"
     entity_keys: tuple[str, ...] = ()
     file: str = field(default="", compare=False)
 

@@ -18,6 +18,7 @@ from assets.product.contract import (
     Consent,
     Contract,
     ContractError,
+    NewColumns,
     Personal,
     PersonalClass,
 )
@@ -57,6 +58,8 @@ def _contract(path: Path, *_stamp: int) -> Contract:
             raise ContractError(f"{path}: {name} is empty; remove it")
     if not re.match(_OWNER, parts["owner"]):
         raise ContractError(f"{path}: owner is {parts['owner']!r}; write an e-mail address, or team:NAME")
+    if parts.get("new_columns", "leave_out") not in get_args(NewColumns):
+        raise ContractError(f"{path}: new_columns is {parts['new_columns']!r}; one of {get_args(NewColumns)}")
     for name in ("key", "expectations"):
         if name in parts and not isinstance(parts[name], list):
             raise ContractError(f"{path}: {name} is {parts[name]!r}; write a list: {name}: [...]")
@@ -120,6 +123,8 @@ def _column(path: Path, name: object, spec: object) -> Column:
         checked(f"{where}: resolution", given["resolution"], _step)
         if given["type"] not in ("number", "integer"):
             raise ContractError(f"{where} is a {given['type']} and has a resolution; only numbers have one: remove it")
+    if given.get("since") is not None:
+        given["since"] = checked(f"{where}: since", given["since"], lambda value, _: moment(value)).date()
     return Column(**{**given, **_bounds(where, given)})
 
 
@@ -152,6 +157,9 @@ def _check(path: Path, contract: Contract) -> None:
     for column in (*contract.key, contract.event_time, contract.known_at):
         if column not in contract.names:
             raise ContractError(f"{path}: '{column}' is used as key or time but is not one of its columns")
+    for column in (*contract.key, contract.event_time, contract.known_at):
+        if contract.column(column).since is not None:
+            raise ContractError(f"{path}: column {column} has since, but every row has its key and times; remove it")
     for column in (contract.event_time, contract.known_at):
         if contract.column(column).type != "timestamp":
             raise ContractError(f"{path}: '{column}' is one of the two times of a row; write type: timestamp")

@@ -16,6 +16,7 @@ DECISIONS = "decisions"
 OUTCOMES = "outcomes"
 DRIFT = "drift"
 PERFORMANCE = "performance"
+ANOMALIES = "anomalies"
 
 
 def source_name(source: str) -> str:

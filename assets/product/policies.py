@@ -179,6 +179,8 @@ class MonitoringPolicy:
         ks_alpha: Significance of the KS test, before Bonferroni's correction over features.
         drifted_share: Share of features that must drift to ask for a retraining (drift of the score asks alone).
         max_auc_loss: How far the realised AUC may fall below the one at approval.
+        anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
+            day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
     """
 
     window_days: int = 28
@@ -188,6 +190,13 @@ class MonitoringPolicy:
     ks_alpha: float = 0.01
     drifted_share: float = 0.2
     max_auc_loss: float = 0.05
+    anomaly_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
+            raise ProductError(
+                f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
+            )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The check for features that no deciding model uses.
+"""The checks of features against the models that decide: unused ones, and changes of shared ones.
 
-Belongs here: the Dagster check. Does not belong here: the rule by which a feature counts as used
-(`assets.features.catalogue.usage`), the page (`assets.features.catalogue.render`).
+Belongs here: the Dagster checks. Does not belong here: the rule by which a feature counts as used
+(`assets.features.catalogue.usage`), the comparison of shared features (`assets.features.catalogue.sharing`), the page
+(`assets.features.catalogue.render`).
 """
 
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import dagster as dg
 
 from assets.features.catalogue.render import to_markdown
+from assets.features.catalogue.sharing import shared, shared_changes
 from assets.features.catalogue.survey import survey
 from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import FEATURES
-from assets.registry.uses import live_models
+from assets.registry.uses import live_bundles, live_models
 from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake
@@ -45,3 +47,38 @@ def unused_features_check(product: Product) -> dg.AssetChecksDefinition:
         )
 
     return every_feature_is_used
+
+
+def shared_features_check(product: Product) -> dg.AssetChecksDefinition | None:
+    """`shared_features_are_live`: warns of shared features that live bundles compute otherwise; it does not block.
+
+    `None` for a product without shared features.
+    """
+    groups = sorted({feature.group for feature in shared(product.features)})
+    if not groups:
+        return None
+
+    @dg.asset_check(
+        asset=asset_key(product, FEATURES),
+        name="shared_features_are_live",
+        blocking=False,
+        description=f"Live bundles of all products compute the features of {', '.join(groups)} as declared now.",
+    )
+    def shared_features_are_live(
+        rollout: dg.ResourceParam[RolloutStore], keys: dg.ResourceParam[Keys]
+    ) -> dg.AssetCheckResult:
+        live = live_bundles(rollout, keys)
+        changes = shared_changes({product.name: product.features}, live.read)
+        found = [*(change.sentence for change in changes), *live.unread.values()]
+        return dg.AssetCheckResult(
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(found) or "no live bundle computes them otherwise",
+            metadata={
+                "groups": dg.MetadataValue.json(groups),
+                "products": dg.MetadataValue.json(sorted({name for one in changes for name in one.products})),
+                "bundles": dg.MetadataValue.json(sorted({label for one in changes for label in one.bundles})),
+            },
+        )
+
+    return shared_features_are_live

@@ -4,12 +4,15 @@ Belongs here: reading features and importances from the signed bundles of live a
 belong here: the use of each feature that follows (`assets.features.catalogue.usage`).
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from assets.bundle.bundle import BundleError
 from assets.bundle.released import released_bundle
+from assets.features.catalogue.sharing import LiveBundle
 from assets.features.catalogue.usage import ModelUse
 from resources.keys import Keys
-from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
@@ -30,6 +33,34 @@ def live_models(product: str, rollout: RolloutStore, keys: Keys) -> tuple[ModelU
     return tuple(
         replace(_model_use(product, release, rollout, keys), roles=roles) for release, roles in _roles(manifest).items()
     )
+
+
+@dataclass(frozen=True)
+class LiveBundles:
+    """The bundles of the rollout manifests of all products, and why others of them could not be read."""
+
+    read: tuple[LiveBundle, ...]
+    unread: Mapping[str, str]
+
+
+def live_bundles(rollout: RolloutStore, keys: Keys) -> LiveBundles:
+    """The live bundles of all products, with their features; a damaged one does not hide the others.
+
+    Raises:
+        RolloutUnavailable: The store of bundles cannot be reached.
+    """
+    read, unread = [], {}
+    for product in rollout.products():
+        try:
+            manifest = rollout.read_manifest(product)
+            for release, roles in _roles(manifest).items() if manifest else ():
+                features = released_bundle(product, release, rollout, keys.signing).parts.kernel.features
+                read.append(LiveBundle(product, release.version, roles, features))
+        except RolloutUnavailable:
+            raise
+        except (RolloutError, BundleError) as error:
+            unread[product] = str(error)
+    return LiveBundles(tuple(read), unread)
 
 
 def registered_models(product: str, tracking: Tracking, rollout: RolloutStore, keys: Keys) -> tuple[ModelUse, ...]:

@@ -124,8 +124,9 @@ def _raw(contract: Contract, day: date, messages: Sequence[Message]) -> tuple[pa
             malformed.append(message.text)
             others.append(message)
         else:
-            # A whole day has every column in some row; a few messages may lack one in all rows.
-            items.append(dict.fromkeys(contract.at_source.values()) | item)
+            # A whole day has every column in some row; a few messages may lack one in all rows. New columns are for
+            # the day's run to judge.
+            items.append({name: item.get(name) for name in contract.at_source.values()})
             objects.append(message)
     table = as_raw(contract, DayRows(day, objects_table(items), tuple(malformed))).table
     return table.cast(pa.schema([_typed(field) for field in table.schema])), objects + others

@@ -22,6 +22,7 @@ from assets.validation.checks import balance_check, balance_result, contract_che
 from assets.validation.data_docs import docs_folder
 from assets.validation.expectations import ContractCannotRun
 from assets.validation.reasons import reason_of
+from assets.validation.retyped import retyped_text
 from assets.validation.surroundings import surroundings_of
 from resources.environments import Environment
 from resources.keys import Keys
@@ -152,8 +153,10 @@ def _blocked(product: Product, source: Source, outcome: Audit) -> str:
         broken = "the day as a whole breaks the contract: " + "; ".join(
             f"{f.rule} observed {f.observed} ({reason_of(contract, f.rule, f.column)})" for f in worst.failures
         )
+    retyped = retyped_text(product.contract(source.name), outcome.quarantine, worst)
     return (
         f"source {source.name}, day {worst.day}{others}: {broken}. Nothing was published. See the rows: loopline "
         f"quarantine {product.name} {source.name}. Have the source fixed or the contract changed, then: "
         f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
+        + (f"\nThe schema changed:\n{retyped}" if retyped else "")
     )

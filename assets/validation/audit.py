@@ -153,6 +153,8 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
         failures.append(Failure(f"value_is_{column.type}", column.name, np.flatnonzero(typed_column.unreadable)))
         if column.required:
             absent = np.asarray(pc.is_null(raw[column.name]).to_numpy()) & ~malformed
+            if column.since is not None:
+                absent &= pc.greater_equal(raw["day"], pa.scalar(column.since, pa.date32())).to_numpy()
             failures.append(Failure("value_is_present", column.name, np.flatnonzero(absent)))
     return columns, [failure for failure in failures if len(failure.rows)]
 

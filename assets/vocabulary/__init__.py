@@ -21,6 +21,7 @@ from assets.vocabulary.derived import (
 )
 from assets.vocabulary.events import Events
 from assets.vocabulary.feature_set import FeatureSet
+from assets.vocabulary.groups import FeatureGroup
 from assets.vocabulary.history import History
 from assets.vocabulary.records import Derived, Feature, holds_text
 from assets.vocabulary.request import Category, HashedCategory, LearnedCategory, Number, Text
@@ -36,8 +37,8 @@ from assets.vocabulary.windows import (
 
 __all__ = [
     "ALGEBRAIC", "COUNTED", "SUMMED", "TIMED", "Bound", "Calendar", "Category", "Clip", "DayOfWeek", "Derived",
-    "Difference", "Events", "Feature", "FeatureError", "FeatureSet", "HashedCategory", "History", "Hour", "LastEvents",
-    "LearnedCategory", "Log", "Log1p", "Missing", "Multiply", "Night", "Number", "Predicate", "Ratio", "SignedLog",
-    "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text", "hours", "last_events",
-    "last_months", "predicates", "this_month", "today",
+    "Difference", "Events", "Feature", "FeatureError", "FeatureGroup", "FeatureSet", "HashedCategory", "History",
+    "Hour", "LastEvents", "LearnedCategory", "Log", "Log1p", "Missing", "Multiply", "Night", "Number", "Predicate",
+    "Ratio", "SignedLog", "Sum", "Text", "Trend", "Weekend", "Window", "at_least", "below", "days", "holds_text",
+    "hours", "last_events", "last_months", "predicates", "this_month", "today",
 ]  # fmt: skip

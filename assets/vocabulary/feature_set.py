@@ -24,7 +24,7 @@ from assets.vocabulary.units import Columns, units_of
 from resources.errors import listed
 
 _ROW_COLUMNS = (AS_OF, SEQUENCE)
-_DOCUMENTATION = ("description", "owner", "unit")
+_DOCUMENTATION = ("description", "group", "owner", "unit")
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,17 @@ class FeatureSet:
     def computation(self) -> str:
         """The digest without owners, descriptions and units: equal exactly for equal computations."""
         parts = {part: of for part, of in self.to_dict().items() if part != "owner"}
-        return _digest(
-            {
-                part: [{name: value for name, value in feature.items() if name not in _DOCUMENTATION} for feature in of]
-                for part, of in parts.items()
-            }
-        )
+        return _digest({part: [_computed(feature) for feature in of] for part, of in parts.items()})
+
+
+def same_computation(one: Feature, other: Feature) -> bool:
+    """Whether two features are computed in the same way, whatever their owners, descriptions and units."""
+    return _computed(feature_record(one)) == _computed(feature_record(other))
+
+
+def _computed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a feature without its documentation."""
+    return {name: value for name, value in record.items() if name not in _DOCUMENTATION}
 
 
 def _digest(record: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ class History(Declared):
         level: Level of the quantile (kind `quantile` only), with at most four decimals.
         half_life: Time in which an event's weight halves (decayed kinds only).
         values: The texts that a model distinguishes (kind `mode` of a text column only).
+        group: The shared group from which the product has the feature (`FeatureGroup`); empty for its own.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class History(Declared):
     level: float | None = field(default=None, metadata=OMIT_DEFAULT)
     half_life: timedelta | None = field(default=None, metadata=OMIT_DEFAULT)
     values: tuple[str, ...] = field(default=(), metadata=OMIT_DEFAULT)
+    group: str = field(default="", metadata=OMIT_DEFAULT)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,25 +1,21 @@
 """The features of `card_fraud`: the spending of a card, the frauds at a terminal.
 
-Belongs here: declarations over the history of a card and of a terminal. Does not belong here: their computation, the
-decision (`product.py`). A card's windows include the transaction to be decided; a terminal's windows cover the labels
-that are known at decision time, and a label becomes known seven days after its transaction.
+Belongs here: declarations over the history of a terminal, and the shared groups that the product uses. Does not belong
+here: the features of a card (`pipelines.shared.card`), their computation, the decision (`product.py`). A card's windows
+include the transaction to be decided; a terminal's windows cover the labels that are known at decision time, and a
+label becomes known seven days after its transaction.
 """
 
 from assets.vocabulary import Events, FeatureSet, Night, Number, Weekend, days
+from pipelines.shared.card import SPENDING
 
-card = Events("card_transactions", key="card_id", includes_request=True)
 terminal = Events("fraud_labels", key="terminal_id", time="known_at")
 
 FEATURES = FeatureSet(
     owner="fraud-modelling",
     request=(Number("amount", unit="EUR", description="Amount of the transaction"),),
     history=(
-        card.count(days(1), name="card_count_1d"),
-        card.mean("amount", days(1), name="card_mean_amount_1d", unit="EUR"),
-        card.count(days(7), name="card_count_7d"),
-        card.mean("amount", days(7), name="card_mean_amount_7d", unit="EUR"),
-        card.count(days(30), name="card_count_30d"),
-        card.mean("amount", days(30), name="card_mean_amount_30d", unit="EUR"),
+        *SPENDING,
         terminal.count(days(1), name="terminal_count_1d"),
         terminal.share(days(1), is_fraud=1, name="terminal_risk_1d", empty=0),
         terminal.count(days(7), name="terminal_count_7d"),

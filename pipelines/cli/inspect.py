@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import console, render
+from pipelines.cli import console, render, render_features
 from pipelines.cli.arguments import Json, ProductName
+from pipelines.products import product_names
 from resources.dependencies import require
 from resources.environments import load_environment
 from resources.naming import checked_day
@@ -47,18 +48,32 @@ def export(
 
 
 def features(
-    product: ProductName,
+    product: Annotated[str | None, typer.Argument(metavar="[PRODUCT]", help=", ".join(product_names()))] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Search the features of all products, and the shared ones.")
+    ] = None,
     page: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the catalogue: FILE.html or FILE.md.")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """The feature catalogue: meaning, lineage, values, and which models use each feature."""
+    """The feature catalogue: meaning, lineage, values, and which models use each feature; or a search in all."""
     from pipelines.operations.catalogue import catalogue_of, write_page
+    from pipelines.operations.shared_features import search_features
     from pipelines.products import load_product
 
+    if search is not None:
+        if product is not None or page is not None:
+            raise typer.BadParameter("--search goes through all products: give it alone")
+        report = search_features(search, load_environment())
+        render_features.show_search(report, console.results(json_))
+        if json_:
+            console.print_json(report.to_dict())
+        return
+    if product is None:
+        raise typer.BadParameter("name a product, or a word that all are searched for: --search WORD")
     found = catalogue_of(load_product(product), load_environment())
-    render.show_features(found, console.results(json_))
+    render_features.show_features(found, console.results(json_))
     if page is not None:
         write_page(found, page)
         console.say(f"  {page}", console.results(json_))

@@ -13,7 +13,6 @@ from pipelines.cli import console
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
-    from assets.features.catalogue.survey import FeatureSurvey
     from assets.replay.features import EventGap
     from pipelines.operations.check_product import CheckReport
     from pipelines.operations.doctor import Finding
@@ -119,6 +118,7 @@ def show_check(report: "CheckReport", to: "Console") -> None:
     marks = {
         "passed": Text("passed", "green"),
         "failed": Text("failed", "red"),
+        "changed": Text("changed", "yellow"),
         "not judged": Text("not judged", "yellow"),
     }
     console.table(["check", "", ""], [[r.name, marks[r.state], r.detail] for r in report.results], to)
@@ -264,26 +264,6 @@ def elsewhere_json(
         {"name": one.name, "place": one.place, "variable": one.variable, "problem": problems.get(one)}
         for one in elsewhere
     ]
-
-
-def show_features(found: "FeatureSurvey", to: "Console") -> None:
-    """A line for each feature, and the features that no model uses."""
-    console.heading(f"Features of {found.product}", to)
-    rows = []
-    for entry in found.entries:
-        known, use = found.statistics.get(entry.name), found.uses[entry.name]
-        rows.append([
-            entry.name, entry.unit, entry.source, "" if known is None else f"{known.missing:.1%}",
-            "" if known is None or known.mean is None else f"{known.mean:,.4g}",
-            "" if use.importance is None else f"{use.importance:.1%}", ", ".join(use.versions) or "-",
-            Text(use.state, "" if use.state == "used" else "yellow"),
-        ])  # fmt: skip
-    console.table(
-        ["feature", "unit", "from", "missing", "mean", "importance", "versions", "use"], rows, to,
-        right=["missing", "mean", "importance"],
-    )  # fmt: skip
-    if found.unused:
-        console.say(f"used by no model: {', '.join(found.unused)}", to, mark="warning")
 
 
 def show_replay(report: "ReplayReport", to: "Console") -> None:

@@ -36,6 +36,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("Features over events", (vocabulary.Events, Options)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
+    ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
     ("In production", (product.MonitoringPolicy, product.Freshness, product.RetrainPolicy)),
 )
 _WORDS: tuple[tuple[str, tuple[Callable[..., Any], ...]], ...] = (
@@ -143,7 +144,8 @@ def _meanings(described: type[Any]) -> dict[str, str]:
     """The meaning of each field, from the section `Attributes:` of the docstring; several may share one."""
     _, _, section = (inspect.getdoc(described) or "").partition("\nAttributes:\n")
     found: dict[str, str] = {}
-    for entry in re.split(r"\n(?=    \S)", f"\n{section}"):
+    fields_alone = section.split("\nRaises:")[0]
+    for entry in re.split(r"\n(?=    \S)", f"\n{fields_alone}"):
         names, _, meaning = entry.strip().partition(": ")
         found |= {name.strip(): _on_one_line(meaning) for name in names.split(",")}
     return found

@@ -19,14 +19,15 @@ from assets.product import Product, Source
 from assets.training.labels import mature_labels
 from assets.training.tables import RowsError
 from assets.validation.audit import Audit, audit
+from assets.validation.retyped import retyped_text
 from assets.vocabulary.base import WHOLE
 from assets.vocabulary.times import AS_OF
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.source_days import readable_days
+from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
-from resources.errors import listed
 from resources.naming import days_between
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems
@@ -34,7 +35,7 @@ from resources.sources.systems import SourceSystems
 _SAMPLED = 3
 """How many days of a source are read, spread over its history."""
 
-State = Literal["passed", "failed", "not judged"]
+State = Literal["passed", "failed", "changed", "not judged"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
+        state: "changed" is nothing wrong: people have to know what it touches.
         detail: The figures, or what to write.
     """
 
@@ -77,6 +79,7 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     results = [
         CheckResult("description", "passed", f"{len(product.sources)} sources, {len(product.features.names)} features")
     ]
+    results += shared_results(shared_use(product, environment))
     with readable_days(product, environment, (None, None), progress) as (first, last):
         days = _sampled(first, last)
         systems = source_systems(product, environment)
@@ -92,6 +95,19 @@ def check_product(name: str, environment: Environment, progress: Progress) -> Ch
     spine, labels = valid.get(product.spine.source), valid.get(product.label.source)
     results += [*label_results(product, spine, labels, datetime.now(UTC)), *_protected_results(product, valid)]
     return CheckReport(name, days, tuple(results))
+
+
+def shared_results(use: SharedUse) -> list[CheckResult]:
+    """The shared features: who uses them, and which live bundles compute them otherwise than declared."""
+    results = []
+    for group, users in use.users.items():
+        changes = [change.sentence for change in use.changes if change.group == group]
+        detail = "; ".join(changes) or "every live bundle computes them as declared"
+        state: State = "changed" if changes else "passed"
+        results.append(CheckResult(f"shared {group}", state, f"used by {', '.join(users)}; {detail}"))
+    if use.unread:
+        results.append(CheckResult("other users of shared features", "not judged", "; ".join(use.unread.values())))
+    return results
 
 
 def _sampled(first: date, last: date) -> tuple[date, ...]:
@@ -119,7 +135,7 @@ def _source_result(
             arrived = [as_raw(contract, next(iter(reader.read([day])))) for day in days]
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
-    unexpected = sorted({column for day in arrived for column in day.unexpected})
+    diffs = [day.diff for day in arrived if day.diff is not None]
     found = audit(contract, pa.concat_tables([day.table for day in arrived]), days, calendar=source.calendar)
     rows = sum(day.rows for day in found.days)
     if not rows:
@@ -127,11 +143,13 @@ def _source_result(
         return CheckResult(
             name, "failed", f"no rows on the sampled days, {period}; is start= right, or day_column=?"
         ), None
-    extra = f"; not in the contract: {listed(unexpected)}" if unexpected else ""
+    extra = f"; not in the contract, and left out:\n{diffs[-1].text}" if diffs else ""
     if found.blocked:
         broken = ", ".join(f"{rule}: {n}" for rule, n in sorted(found.failed_by_rule.items(), key=lambda r: -r[1])[:5])
         bad = sum(day.quarantined for day in found.days)
         detail = f"{bad:,} of {rows:,} rows break the contract ({broken}); edit contracts/{contract.file}"
+        worst = max(found.blocked, key=lambda day: day.share)
+        detail += "".join(f"\n{text}" for text in [retyped_text(contract, found.quarantine, worst)] if text)
         return CheckResult(name, "failed", detail + extra), found
     bad = sum(day.quarantined for day in found.days)
     return CheckResult(name, "passed", f"{rows:,} rows, {bad:,} of them break the contract{extra}"), found

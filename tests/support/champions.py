@@ -46,12 +46,13 @@ def crown(product: Product, environment: Environment, folder: Path, *, version: 
     digest = write_bundle(parts, folder / f"bundle-{version}", Keys.of(environment.home).signing)
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     rollout.publish_bundle(product.name, version, folder / f"bundle-{version}")
-    now = datetime.now(UTC)
+    now, before = datetime.now(UTC), rollout.read_manifest(product.name)
     manifest = RolloutManifest(
         product=product.name,
         champion=Release(version=version, digest=digest),
         updated_at=now,
         by="tests",
         reason="a champion",
+        generation=1 if before is None else before.generation + 1,
     )
     rollout.publish_manifest(product.name, manifest)

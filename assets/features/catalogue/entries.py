@@ -44,7 +44,7 @@ class CatalogueEntry:
     Attributes:
         definition: Its definition in words, derived from its declaration, with its value over no events.
         description: Its declared description, or else the definition.
-        source: `request`, the source of its events, or the features from which it is derived.
+        source: `request`, the source of its events (and the shared group), or the features from which it is derived.
         dtype: Type of its column in the feature table.
         inputs: The features from which it is derived; none for request and history features.
         columns: The columns of validated tables from which it is computed, also through its inputs:
@@ -89,7 +89,8 @@ def _entry(features: FeatureSet, feature: Feature, unit: str, columns: tuple[tup
     elif isinstance(feature, History):
         revision = "" if feature.record_key is None else f", latest known revision of each {feature.record_key}"
         by = ", all events" if feature.key == WHOLE else f" by {feature.key}"
-        kind, source = "history", f"{feature.source}{by}{revision}"
+        shared = f", shared as {feature.group}" if feature.group else ""
+        kind, source = "history", f"{feature.source}{by}{revision}{shared}"
     else:
         inputs, source = feature.inputs, ", ".join(feature.inputs) or "decision time"
     return CatalogueEntry(

@@ -91,10 +91,14 @@ def test_the_rules_hold_for_it(without_examples: Copy) -> None:
     shutil.copytree(without_examples.folder / "pipelines" / "third", without_examples.folder / "pipelines" / "fourth")
     features = without_examples.folder / "pipelines" / "fourth" / "features.py"
     features.write_text(features.read_text() + "\nfrom pipelines.third.features import FEATURES as OTHER\n")
+    shared = without_examples.folder / "pipelines" / "shared" / "wrong.py"
+    shared.write_text("from assets.product import Product\n")
     broken = without_examples.run(str(bin_ / "lint-imports"), "--no-cache", "--no-logo")
     shutil.rmtree(features.parent)
+    shared.unlink()
     assert broken.returncode != 0
     assert "pipelines.fourth.features -> pipelines.third.features" in broken.stdout
+    assert "pipelines.shared.wrong -> assets.product" in broken.stdout
 
 
 def test_the_tests_that_need_no_example_pass(without_examples: Copy) -> None:

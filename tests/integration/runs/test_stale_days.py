@@ -73,7 +73,7 @@ def test_what_was_made_of_changed_days_is_made_again(
         )
         return set(data), set(watched)
 
-    bank.make(*ALL, *MADE, "features", "scores", "outcomes", "drift", "performance", "decisions")
+    bank.make(*ALL, *MADE, "features", "scores", "outcomes", "drift", "performance", "anomalies", "decisions")
     assert rest() == (set(), set())
     whole = hashes(bank)
 
@@ -85,7 +85,7 @@ def test_what_was_made_of_changed_days_is_made_again(
     bank.make(SECOND, SECOND, *MADE)
     data, watched = rest()
     assert data == {"features"}
-    assert watched >= {"scores", "outcomes", "drift", "performance"}
+    assert watched >= {"scores", "outcomes", "drift", "performance", "anomalies"}
     mended = hashes(bank)
     assert changed(whole, mended, "validated_card_transactions") == [SECOND]
     assert changed(whole, mended, "features")[:2] == [SECOND, DAYS[2]], "windows of later days have the payments too"
@@ -94,6 +94,6 @@ def test_what_was_made_of_changed_days_is_made_again(
     assert changed(whole, mended, "drift")
     assert rest() == (set(), set())
 
-    bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance")
+    bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance", "anomalies")
     assert hashes(bank) == mended, "nothing stale was left"
     assert rest() == (set(), set())

@@ -24,7 +24,7 @@ def test_new_columns_are_left_behind_and_named() -> None:
 def test_a_missing_column_names_source_day_columns_and_remedy() -> None:
     rows = pa.table({name: ["x"] for name in (*NAMES[1:], "identity")})
     with pytest.raises(
-        SchemaChanged, match="source t, day 2026-01-02: .*no column id, but new identity.*run the day again"
+        SchemaChanged, match="source t, day 2026-01-02: .*no column id, but new identity.*run the day again.\\n  - id"
     ):
         as_raw(contract(), DayRows(DAY, rows))
 

@@ -45,7 +45,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     ("file", "old", "new", "sentence"),
     [
         ("features.py", "request=(", "request=Number('amount') or (", "request= is the one feature 'amount'"),
-        ("features.py", "history=(", "history=card.count(days(1)) or (", "history= is the one feature"),
+        ("features.py", "history=(", "history=terminal.count(days(1)) or (", "history= is the one feature"),
         ("product.py", f'name="{NAME}"', 'name="other"', "declares the product 'other', but its folder is"),
         ("product.py", "PRODUCT = Product(", "PRODUKT = Product(", "has no PRODUCT; write PRODUCT = "),
         ("product.py", "sources=(", "sources=Files('a', pattern='a.csv') or (", "sources is Files"),

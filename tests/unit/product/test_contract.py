@@ -1,5 +1,6 @@
 """A wrong contract file is refused with the name of the part and what to write instead."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,23 @@ def test_what_yaml_would_pass_silently_is_refused(given: str, written: str, mess
     with pytest.raises(ContractError, match=message) as refused:
         load_contract(file)
     assert str(file) in str(refused.value)
+
+
+def test_a_new_column_has_a_first_day_and_a_contract_may_refuse_others(tmp_path: Path) -> None:
+    file = _contract_with("colour", tmp_path)
+    assert load_contract(file).new_columns == "leave_out"
+    text = "new_columns: refuse\n" + file.read_text().replace("  colour: {", "  colour: {since: 2026-03-01, ")
+    file.write_text(text)
+    found = load_contract(file)
+    assert found.new_columns == "refuse"
+    assert found.column("colour").since == date(2026, 3, 1)
+    assert not found.column("colour").expected_on(date(2026, 2, 28))
+    assert found.column("colour").expected_on(date(2026, 3, 1))
+    for old, new, said in (
+        ("new_columns: refuse", "new_columns: drop", "new_columns is 'drop'; one of .*leave_out.*refuse"),
+        ("since: 2026-03-01", "since: march", "since is 'march'; write an ISO-8601 date"),
+        ("  event_time: {", "  event_time: {since: 2026-03-01, ", "event_time has since, but every row has its key"),
+    ):
+        file.write_text(text.replace(old, new))
+        with pytest.raises(ContractError, match=said):
+            load_contract(file)

@@ -205,6 +205,13 @@ def test_personal_values_do_not_reach_quarantine() -> None:
     assert "Lovelace" not in str(outcome.quarantine.to_pylist())
 
 
+@pytest.mark.parametrize(("since", "valid"), [(DAY, 1), (NEXT, 2), (None, 1)])
+def test_a_required_column_needs_no_value_before_its_first_day(since: date | None, valid: int) -> None:
+    columns = [replace(column, since=since) if column.name == "kind" else column for column in contract().columns]
+    outcome = run([row(), row(id="2", kind=None)], columns=tuple(columns))
+    assert outcome.valid.num_rows == valid
+
+
 def test_too_many_broken_rows_block_the_day_and_not_the_next() -> None:
     terms = contract(max_quarantined=0.2)
     schema = pa.schema([(name, pa.string()) for name in terms.names])

@@ -38,6 +38,8 @@ DECISION = Decision(
         ("export credit_risk features {0}/x.parquet --as-of 2026-01-01 --version 0", "give one of them"),
         ("export credit_risk gone {0}/x.parquet", "table credit_risk/gone does not exist"),
         ("export nothing features {0}/x.parquet", "there is no product 'nothing'"),
+        ("features", "name a product, or a word that all are searched for: --search WORD"),
+        ("features credit_risk --search card", "--search goes through all products: give it alone"),
         ("tables nothing", "there is no product 'nothing'"),
         ("replay credit_risk --day 2026-01-01 --decision x", "--day and --decision: give one of them"),
     ],
