@@ -66,6 +66,16 @@ class Judge:
         """Whether an expectation has to be judged day by day."""
         return bool(self._by_day)
 
+    @property
+    def day_columns(self) -> tuple[str, ...]:
+        """The columns of the expectations that have to be judged day by day."""
+        return tuple(dict.fromkeys(name for rule in self._by_day for name in columns_of(rule)))
+
+    @property
+    def unique(self) -> tuple[Mapping[str, Any], ...]:
+        """The expectations that rows are unique within a day."""
+        return tuple(self._unique)
+
     def rows(self, table: pa.Table) -> list[RowsFailed]:
         """The rows that fail an expectation which judges each row by itself, or is unique within a day.
 
@@ -75,13 +85,16 @@ class Judge:
         Raises:
             ContractCannotRun: An expectation cannot be evaluated.
         """
-        if not table.num_rows:
-            return []
-        results = self._results(table, self._by_row)
-        failed = [_rows_failed(self._source, *pair) for pair in zip(self._by_row, results, strict=True)]
-        return failed + [self._repeated(table, rule) for rule in self._unique]
+        return self.each(table) + [self.repeated(table, rule) for rule in self._unique]
 
-    def _repeated(self, table: pa.Table, rule: Mapping[str, Any]) -> RowsFailed:
+    def each(self, table: pa.Table) -> list[RowsFailed]:
+        """For each expectation that judges each row by itself, the rows that fail it; raises ContractCannotRun."""
+        if not table.num_rows:
+            return [RowsFailed(rule["type"], _subject(rule), np.zeros(0, np.int64)) for rule in self._by_row]
+        results = self._results(table, self._by_row)
+        return [_rows_failed(self._source, *pair) for pair in zip(self._by_row, results, strict=True)]
+
+    def repeated(self, table: pa.Table, rule: Mapping[str, Any]) -> RowsFailed:
         """The rows that are not unique within their day: unique together with the day, in one pass over all days."""
         names = list(rule["kwargs"].get("column_list") or [rule["kwargs"]["column"]])
         ignored = rule["kwargs"].get("ignore_row_if", "all_values_are_missing")
@@ -164,11 +177,16 @@ def _plain(table: pa.Table) -> pd.DataFrame:
 
 
 def _rows_failed(source: str, rule: Mapping[str, Any], result: Any) -> RowsFailed:
-    kwargs = rule["kwargs"]
     if not result.success and "unexpected_index_list" not in result.result:
         raise _cannot(source, rule)
-    column = kwargs.get("column") or kwargs.get("column_A") or ",".join(kwargs["column_list"])
-    return RowsFailed(rule["type"], column, np.asarray(result.result.get("unexpected_index_list") or [], np.int64))
+    return RowsFailed(
+        rule["type"], _subject(rule), np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
+    )
+
+
+def _subject(rule: Mapping[str, Any]) -> str:
+    kwargs = rule["kwargs"]
+    return str(kwargs.get("column") or kwargs.get("column_A") or ",".join(kwargs["column_list"]))
 
 
 def _day_failed(source: str, rule: Mapping[str, Any], result: Any) -> DayFailed:

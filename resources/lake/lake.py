@@ -194,10 +194,14 @@ class Lake:
         *,
         days: Sequence[date] | None,
         metadata: Mapping[str, Any] | None = None,
+        contents: Mapping[date, str] | None = None,
     ) -> Commit:
         """Makes files in the table's folder the whole content of the given days, in one commit.
 
         The commit records a hash of each day's content, so that the log alone says which days were changed.
+
+        Args:
+            contents: The hashes of days whose files have none of their own; a day without files needs none.
         """
         actions = [
             AddAction(
@@ -210,7 +214,10 @@ class Lake:
             )
             for file in files
         ]
-        record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(_contents(files, days))})}
+        hashes = (
+            {} if days is None else _contents(files, days) | {str(day): one for day, one in (contents or {}).items()}
+        )
+        record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(hashes)})}
         version = self._logs.commit(table, schema, actions, days, record)
         rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
         return Commit(table, version, rows, size, len(files), tuple(days or ()))
