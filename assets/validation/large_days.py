@@ -1,7 +1,7 @@
 """A contract over days that one process cannot hold: in Spark tasks, over blocks of rows.
 
-Belongs here: the passes over the blocks, and joining what they find. Does not belong here: the rules, which are those of
-`audit.py` on the same rows (`row_rules.py`, `expectations.py`, `day_rules.py`), writing (`large_tables.py`), Spark.
+Belongs here: the passes over the blocks, and joining what they find. Does not belong here: the rules, which are those
+of `audit.py`, writing what was found (`publication.py`), Spark's tasks (`resources.spark`).
 
 There are three passes. Tasks judge the rows of each block by themselves. Keys, and columns that an expectation calls
 unique, are shuffled by their value, so that equal ones meet in one task. This process reads the few columns of the
@@ -172,7 +172,7 @@ def _repeated(
 
     suspects = [np.flatnonzero(suspect[block.start : block.start + block.rows]) for block in blocks.each]
     given = [pa.table({_ROW: pa.array(rows, pa.int64())}) for rows in suspects]
-    tables = shuffled(spark, divide, gather, given, buckets, ERRORS) if given else []
+    tables = shuffled(spark, divide, gather, given, buckets, ERRORS)
     found = pa.concat_tables([pa.table({"kind": pa.array([], pa.string()), _ROW: pa.array([], pa.int64())}), *tables])
     return {kind: np.sort(found.filter(pc.equal(found["kind"], kind))[_ROW].to_numpy()) for kind in (_KEY, *unique)}
 

@@ -35,6 +35,9 @@ def mapped(
         PySparkException: A task failed for another reason, which the message contains.
     """
 
+    if not given:
+        return []
+
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for number, table in _numbered(batches):
             yield packed_whole(work(number, table), "", number)
@@ -57,6 +60,8 @@ def shuffled(
         divide: As `work` of `mapped`; gives pieces of each kind.
         gather: Takes a kind and the rows of a bucket, in any order; it is called for each kind that the bucket has.
     """
+    if not given:
+        return []
     buckets = min(buckets, MOST_BUCKETS)
 
     def spread(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
