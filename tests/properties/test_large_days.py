@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 from assets.validation.publication import Publication
 from resources.lake import Lake
 from resources.lake.delta import CONTENT
-from tests.properties.large_day_samples import DAYS, KEY, consents, contract, held, lake_in, large
+from tests.support.large_day_samples import DAYS, KEY, consents, contract, held, lake_in, large
+from tests.support.large_runs import fill, run
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +50,15 @@ def test_a_blocked_day_is_blocked_in_tasks_too(spark: SparkSession, tmp_path: Pa
     outcome = large(lake, terms, spark, 30).outcome
     assert outcome.blocked == held(lake, terms).outcome.blocked
     assert [day.day for day in outcome.blocked] == list(DAYS)
+
+
+def test_a_run_of_many_bytes_takes_the_way_through_spark(spark: SparkSession, tmp_path: Path) -> None:
+    """The assets choose by the size of the files; the log names the same contents either way."""
+    fill(tmp_path, 300)
+    lake = Lake(str(tmp_path / "lake"))
+    expected = run(tmp_path, "local[2]", large_bytes=2**40)
+    assert len(lake.files("card_fraud/scores")) == 2
+    held_rows = lake.read("card_fraud/scores")
+    assert run(tmp_path, "local[2]", large_bytes=1) == expected
+    assert lake.read("card_fraud/scores").equals(held_rows)
+    assert lake.files("card_fraud/scores")[0].path.split("/")[1].startswith("day=")
