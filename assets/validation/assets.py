@@ -20,6 +20,7 @@ from assets.validation.checks import balance_check, balance_result, contract_che
 from assets.validation.data_docs import docs_folder
 from assets.validation.expectations import ContractCannotRun
 from assets.validation.judging import judged_days
+from assets.validation.publication import Terms
 from assets.validation.reasons import reason_of
 from resources.environments import Environment
 from resources.keys import Keys
@@ -67,18 +68,21 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         raw = table_name(product.name, raw_name(source.name))
         with permanent(LakeError, ContractCannotRun):
             version = lake.version(raw)
-            judged = judged_days(product, source, lake, spark, version, days, context.run.run_id)
+            entries, consents = _consents(product, source, lake, days[-1])
+            terms = Terms(contract, keys.tokenisation, entries)
+            judged = judged_days(product, source, lake, spark, version, days, terms, context.run.run_id)
             judged.quarantine({"run_id": context.run.run_id})
         outcome, checks = judged.outcome, [contract_result(contract, judged.outcome)]
         if outcome.blocked:
+            judged.discard()
             yield checks[0]
             raise failure(_blocked(product, source, outcome), [day.day for day in outcome.blocked])
         with permanent(LakeError):
-            entries, consents = _consents(product, source, lake, days[-1])
-            allowed = judged.allow(keys.tokenisation, entries)
+            allowed = judged.allow()
         # What the log of the raw table names is held against what the run read and judged.
         checks.append(balance_result(allowed.balances))
         if not checks[-1].passed:
+            allowed.discard()
             yield from checks
             wrong = [day.day for day in allowed.balances if day.missing]
             raise failure(_unbalanced(product, source, allowed.balances), wrong)

@@ -5,7 +5,8 @@ process holds, and in Spark tasks for those that it cannot hold. Both ways write
 not belong here: judging (`audit.py`, `large_days.py`), whether to publish (`assets.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,13 +18,13 @@ import pyarrow.compute as pc
 from assets.privacy.consent import ConsentResult, apply_consent
 from assets.privacy.tokens import without_personal_data
 from assets.product import Contract
-from assets.validation.audit import Audit, Judgement, renamed
+from assets.validation.audit import Audit, DayVerdict, Judgement, renamed
 from assets.validation.balance import DayBalance, balances
 from assets.validation.large_days import ERRORS, LargeAudit
 from assets.validation.quarantine import QUARANTINE_SCHEMA, quarantined_days, quarantined_rows
 from assets.validation.row_rules import Failure, marked, typed_rows
-from resources.lake import Commit, DataFile, Lake
-from resources.lake.blocks import Blocks, commit_placed, write_rows
+from resources.lake import Commit, DataFile, Lake, SchemaConflict
+from resources.lake.blocks import Blocks, commit_placed, placed, write_rows
 from resources.spark.tasks import mapped
 
 if TYPE_CHECKING:
@@ -60,18 +61,41 @@ class Tables:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the rows are published under.
+
+    Attributes:
+        key: The key of tokens.
+        consents: As `assets.privacy.consent` describes them; `None` where the contract asks for none.
+    """
+
+    contract: Contract
+    key: bytes
+    consents: pa.Table | None
+
+    def allowed(self, valid: pa.Table) -> ConsentResult:
+        """The valid rows without personal data, and which of them may be used."""
+        rows = without_personal_data(self.contract, valid, self.key)
+        if self.contract.consent is None or self.consents is None:
+            return ConsentResult(rows, rows.slice(0, 0))
+        return apply_consent(self.contract.consent, rows, self.consents)
+
+
+@dataclass(frozen=True)
 class Allowed:
-    """The rows that may be published: valid, without personal data, with consent.
+    """The files of rows that may be published: valid, without personal data, with consent.
 
     Attributes:
         withheld: How many valid rows lack the consent.
-        publish: Commits the rows with a record.
+        publish: Commits the files with a record.
+        discard: Deletes the files instead.
     """
 
     schema: pa.Schema
     withheld: int
     balances: tuple[DayBalance, ...]
     publish: Callable[[Mapping[str, Any]], Commit]
+    discard: Callable[[], None]
 
 
 class Publication(Protocol):
@@ -82,54 +106,90 @@ class Publication(Protocol):
         """The verdicts on the days."""
 
     def quarantine(self, record: Mapping[str, Any]) -> None:
-        """Writes the quarantine of the days."""
+        """Commits the quarantine of the days."""
 
-    def allow(self, key: bytes, consents: pa.Table | None) -> Allowed:
-        """The rows that may be published.
+    def allow(self) -> Allowed:
+        """The rows that may be published, if no day is blocked."""
 
-        Args:
-            key: The key of tokens.
-            consents: As `assets.privacy.consent` describes them; `None` where the contract asks for none.
-        """
-
-
-def _allowed(contract: Contract, valid: pa.Table, key: bytes, consents: pa.Table | None) -> ConsentResult:
-    rows = without_personal_data(contract, valid, key)
-    if contract.consent is None or consents is None:
-        return ConsentResult(rows, rows.slice(0, 0))
-    return apply_consent(contract.consent, rows, consents)
+    def discard(self) -> None:
+        """Deletes what was written of the valid rows, if a day is blocked."""
 
 
 @dataclass(frozen=True)
 class HeldRows:
-    """Rows that this process holds."""
+    """Days that this process has judged, a few at a time, and written to files that no version refers to yet.
 
-    contract: Contract
+    Attributes:
+        refused: The files of the quarantine.
+    """
+
     tables: Tables
-    outcome: Audit
+    outcome: Judgement
+    refused: tuple[DataFile, ...]
+    kept: tuple[DataFile, ...]
+    schema: pa.Schema
+    withheld: int
+    balances: tuple[DayBalance, ...]
 
     def quarantine(self, record: Mapping[str, Any]) -> None:
         """As `Publication.quarantine`."""
         to = self.tables
-        to.lake.replace(to.quarantine, self.outcome.quarantine, days=to.days, metadata=record)
+        to.lake.commit_files(to.quarantine, QUARANTINE_SCHEMA, self.refused, days=to.days, metadata=record)
 
-    def allow(self, key: bytes, consents: pa.Table | None) -> Allowed:
+    def allow(self) -> Allowed:
         """As `Publication.allow`."""
-        to, found = self.tables, _allowed(self.contract, self.outcome.valid, key, consents)
-        counted = balances(
-            to.days, raw=to.rows, validated=found.kept, quarantine=self.outcome.quarantine, withheld=found.refused
-        )
-        return Allowed(
-            found.kept.schema, found.withheld, counted,
-            lambda record: to.lake.replace(to.validated, found.kept, days=to.days, metadata=record),
-        )  # fmt: skip
+        return Allowed(self.schema, self.withheld, self.balances, self._publish, self.discard)
+
+    def discard(self) -> None:
+        """As `Publication.discard`."""
+        self.tables.lake.discard(self.tables.validated, self.kept)
+
+    def _publish(self, record: Mapping[str, Any]) -> Commit:
+        to = self.tables
+        try:
+            return to.lake.commit_files(to.validated, self.schema, self.kept, days=to.days, metadata=record)
+        except SchemaConflict:
+            self.discard()
+            raise
+
+
+def held_rows(terms: Terms, tables: Tables, portions: Iterable[tuple[Sequence[date], Callable[[], Audit]]]) -> HeldRows:
+    """Judges days in portions of them, each of which is written and forgotten before the next.
+
+    Args:
+        portions: Days, and what judges them.
+    """
+    refused: list[DataFile] = []
+    kept: list[DataFile] = []
+    counted: list[DayBalance] = []
+    verdicts: list[DayVerdict] = []
+    by_rule: Counter[str] = Counter()
+    withheld, lake, schema = 0, tables.lake, pa.schema([])
+    try:
+        for days, judge in portions:
+            outcome = judge()
+            found = terms.allowed(outcome.valid)
+            refused += lake.write(tables.quarantine, outcome.quarantine, days=days)
+            kept += lake.write(tables.validated, found.kept, days=days)
+            counted += balances(
+                days, raw=tables.rows, validated=found.kept, quarantine=outcome.quarantine, withheld=found.refused
+            )
+            verdicts += outcome.days
+            by_rule.update(outcome.failed_by_rule)
+            withheld, schema = withheld + found.withheld, found.kept.schema
+    except BaseException:
+        lake.discard(tables.quarantine, refused)
+        lake.discard(tables.validated, kept)
+        raise
+    outcome_of_all = Judgement(tuple(verdicts), dict(by_rule))
+    return HeldRows(tables, outcome_of_all, tuple(refused), tuple(kept), schema, withheld, tuple(counted))
 
 
 @dataclass(frozen=True)
 class LargeRows:
     """Rows in blocks that Spark tasks write; the tasks are sent the key of tokens and the consents."""
 
-    contract: Contract
+    terms: Terms
     tables: Tables
     outcome: LargeAudit
     blocks: Blocks
@@ -138,7 +198,7 @@ class LargeRows:
     def quarantine(self, record: Mapping[str, Any]) -> None:
         """As `Publication.quarantine`."""
         to, target = self.tables, self.tables.target(self.tables.quarantine)
-        contract, blocks, failures = self.contract, self.blocks, self.outcome.failures
+        contract, blocks, failures = self.terms.contract, self.blocks, self.outcome.failures
         named = [(failure.rule, failure.column) for failure in failures]
 
         def write(number: int, given: pa.Table) -> pa.Table:
@@ -159,17 +219,20 @@ class LargeRows:
                 files.append(write_rows(quarantined_days(of_day), target, f"{_LAST:06}", day))
         to.commit(to.quarantine, QUARANTINE_SCHEMA, files, record)
 
-    def allow(self, key: bytes, consents: pa.Table | None) -> Allowed:
+    def discard(self) -> None:
+        """As `Publication.discard`: none of the valid rows is written before they are allowed."""
+
+    def allow(self) -> Allowed:
         """As `Publication.allow`."""
         to, target = self.tables, self.tables.target(self.tables.validated)
-        contract, blocks = self.contract, self.blocks
+        terms, contract, blocks = self.terms, self.terms.contract, self.blocks
 
         def write(number: int, given: pa.Table) -> pa.Table:
             block = blocks.each[number]
             raw = blocks.read(block)
             good = ~marked(raw.num_rows, [Failure("", "", given[_ROW].to_numpy())])
             valid = renamed(contract, typed_rows(contract, raw).filter(pa.array(good)))
-            found = _allowed(contract, valid, key, consents)
+            found = terms.allowed(valid)
             files = [write_rows(found.kept, target, f"{number:06}", block.day)] if found.kept.num_rows else []
             return _as_table(files, found.withheld)
 
@@ -178,10 +241,11 @@ class LargeRows:
         files = [file for block, table in zip(blocks.each, written, strict=True) for file in _files(table, block.day)]
         withheld = [sum(table["others"].to_pylist()) for table in written]
         none = renamed(contract, typed_rows(contract, blocks.schema.empty_table()))
-        schema = _allowed(contract, none, key, consents).kept.schema
+        schema = terms.allowed(none).kept.schema
         return Allowed(
             schema, sum(withheld), self._balances(files, withheld),
             lambda record: to.commit(to.validated, schema, files, record),
+            lambda: to.lake.discard(to.validated, placed(files, to.run_id)),
         )  # fmt: skip
 
     def _balances(self, files: Sequence[DataFile], withheld: Sequence[int]) -> tuple[DayBalance, ...]:

@@ -175,6 +175,11 @@ def commit_placed(
 
     The commit records the hashes that the days would have in one file each.
     """
-    placed = [replace(file, path=f"{folder}/{file.path}") for file in files]
-    hashes = day_hashes(lake, table, schema, placed)
-    return lake.commit_files(table, schema, placed, days=days, metadata=metadata, contents=hashes)
+    found = placed(files, folder)
+    hashes = day_hashes(lake, table, schema, found)
+    return lake.commit_files(table, schema, found, days=days, metadata=metadata, contents=hashes)
+
+
+def placed(files: Sequence[DataFile], folder: str) -> list[DataFile]:
+    """Files of `write_rows` with their paths relative to their table, which has them in the folder."""
+    return [replace(file, path=f"{folder}/{file.path}") for file in files]

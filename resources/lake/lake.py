@@ -170,6 +170,20 @@ class Lake:
             SchemaConflict: A column has another type than the table's.
             LakeError: A row's day is not among `days`.
         """
+        written = self.write(table, data, days=days)
+        try:
+            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
+        except (SchemaConflict, CommitFailedError):
+            # After any other failure the log may contain the commit, so the files must stay.
+            self.discard(table, written)
+            raise
+
+    def write(self, table: str, data: pa.Table, *, days: Sequence[date] | None) -> list[DataFile]:
+        """Writes rows as files that no version refers to yet: a file for each day with rows; arguments as `replace`.
+
+        Raises:
+            LakeError: A row's day is not among `days`.
+        """
         parts = [(None, data)] if days is None else _by_day(table, data, days)
         written: list[DataFile] = []
         try:
@@ -177,14 +191,9 @@ class Lake:
                 for file in pool.map(lambda part: self._write_file(table, *part), parts):
                     written.append(file)
         except BaseException:
-            self._discard(table, written)
+            self.discard(table, written)
             raise
-        try:
-            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
-        except (SchemaConflict, CommitFailedError):
-            # After any other failure the log may contain the commit, so the files must stay.
-            self._discard(table, written)
-            raise
+        return written
 
     def commit_files(
         self,
@@ -232,7 +241,8 @@ class Lake:
         content = "" if day is None else ordered_hash(data)
         return DataFile(path, day, data.num_rows, self._logs.files.get_file_info(full).size, content)
 
-    def _discard(self, table: str, files: Iterable[DataFile]) -> None:
+    def discard(self, table: str, files: Iterable[DataFile]) -> None:
+        """Deletes files that no version refers to."""
         for file in files:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
 

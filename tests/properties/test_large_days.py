@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from assets.validation.publication import Publication
 from resources.lake import Lake
 from resources.lake.delta import CONTENT
-from tests.support.large_day_samples import DAYS, KEY, consents, contract, held, lake_in, large
+from tests.support.large_day_samples import DAYS, contract, held, lake_in, large
 from tests.support.large_runs import fill, run
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def written(lake: Lake, way: str, publication: Publication) -> dict[str, object]:
     """All that a run leaves behind."""
     publication.quarantine({})
-    allowed = publication.allow(KEY, consents())
+    allowed = publication.allow()
     allowed.publish({})
     names = (f"{way}/quarantine_t", f"{way}/validated_t")
     return {
@@ -39,6 +39,9 @@ def test_blocks_of_any_size_give_what_one_process_gives(spark: SparkSession, tmp
     assert len(dict(expected["failed_by_rule"])) > 20  # type: ignore[call-overload]
     assert 0 < lake.read("held/validated_t").num_rows < 100
     assert expected["withheld"]
+    one_by_one = written(lake, "held", held(lake, contract(), at_once=False))
+    assert dict(one_by_one.pop("failed_by_rule")) == dict(expected["failed_by_rule"])  # type: ignore[call-overload]
+    assert one_by_one == {name: expected[name] for name in one_by_one}
     found = written(lake, "large", large(lake, contract(), spark, block_rows))
     for name, value in expected.items():
         assert found[name] == value, name

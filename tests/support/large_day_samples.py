@@ -4,7 +4,9 @@ Belongs here: what the tests of large days judge, in this process and on a clust
 """
 
 import random
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,10 @@ from assets.ingestion.landing import as_raw
 from assets.privacy.tokens import tokenise
 from assets.product import Column, Contract
 from assets.product.contract import Consent, Distribution, NewestEvent, Reference, Volume
-from assets.validation.audit import audit
+from assets.validation.audit import Audit, audit
 from assets.validation.day_rules import Surroundings
 from assets.validation.large_days import audit_in_tasks
-from assets.validation.publication import HeldRows, LargeRows, Publication, Tables
+from assets.validation.publication import LargeRows, Publication, Tables, Terms, held_rows
 from resources.lake import Lake
 from resources.lake.blocks import blocks_of
 from resources.sources.calendars import EVERY_DAY
@@ -130,17 +132,23 @@ def consents() -> pa.Table:
     )
 
 
-def held(lake: Lake, terms: Contract) -> Publication:
-    """The days, judged in this process."""
-    found = audit(terms, lake.read("p/raw_t"), DAYS, surroundings=surroundings(lake), calendar=EVERY_DAY)
-    return HeldRows(terms, _tables(lake, "held"), found)
+def held(lake: Lake, terms: Contract, *, at_once: bool = True) -> Publication:
+    """The days, judged in this process: at once, or one after the other."""
+
+    def judge(days: Sequence[date]) -> Audit:
+        arrived = lake.read("p/raw_t", days=days)
+        return audit(terms, arrived, days, surroundings=surroundings(lake), calendar=EVERY_DAY)
+
+    portions = [DAYS] if at_once else [(day,) for day in DAYS]
+    given = [(days, partial(judge, days)) for days in portions]
+    return held_rows(Terms(terms, KEY, consents()), _tables(lake, "held"), given)
 
 
 def large(lake: Lake, terms: Contract, spark: Any, block_rows: int) -> Publication:
     """The days, judged in tasks."""
     blocks = blocks_of(lake, "p/raw_t", days=DAYS, version=lake.version("p/raw_t"), rows=block_rows)
     found = audit_in_tasks(spark, terms, blocks, DAYS, surroundings(lake), EVERY_DAY)
-    return LargeRows(terms, _tables(lake, "large"), found, blocks, spark)
+    return LargeRows(Terms(terms, KEY, consents()), _tables(lake, "large"), found, blocks, spark)
 
 
 def _tables(lake: Lake, way: str) -> Tables:
