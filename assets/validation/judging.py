@@ -19,7 +19,7 @@ from resources.lake import DataFile, Lake
 from resources.lake.blocks import blocks_of
 from resources.spark.sessions import SparkSessions
 
-PORTION_BYTES = 16 * 2**20
+PORTION_BYTES = 4 * 2**20
 """Size of the raw files of days that are judged at once: memory does not grow with the number of days."""
 
 

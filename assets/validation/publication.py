@@ -207,7 +207,8 @@ class LargeRows:
             # A file for each rule: in the order of their names they are in the order of the rules, then of the rows.
             for place in pc.unique(given[_PLACE]).to_pylist():
                 rows = given.filter(pc.equal(given[_PLACE], place))[_ROW].to_numpy()
-                found = quarantined_rows(contract, raw, [Failure(*named[place], rows)])
+                rule, column = named[place]
+                found = quarantined_rows(contract, raw, [Failure(rule, column, rows)])
                 files.append(write_rows(found, target, f"{place:06}-{number:06}", block.day))
             return _as_table(files)
 

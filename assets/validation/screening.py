@@ -7,6 +7,7 @@ An expectation on rows judges each by itself: it has the same failures among the
 left too.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ import pyarrow.compute as pc
 
 _EXACT = 2**53
 """Whole numbers up to this bound are the same numbers as doubles."""
+
+_PLAIN = re.compile(r"\^[A-Za-z0-9 _\-\[\]{},+*$]*")
+"""Patterns from the beginning of a text, of ASCII letters, digits, sets of them and repetitions: no classes such as
+`\\d`, no alternatives. Arrow's `$` is the end of the text alone, where Python's allows a line break before it."""
 
 
 def doubtful(table: pa.Table, rule: Mapping[str, Any]) -> np.ndarray | None:
@@ -57,8 +62,20 @@ def _in_set(values: pa.ChunkedArray, kwargs: Mapping[str, Any]) -> pa.ChunkedArr
     return pc.is_in(values, value_set=pa.array(list(allowed or ()), pa.string()), skip_nulls=True)
 
 
+def _matching(values: pa.ChunkedArray, kwargs: Mapping[str, Any]) -> pa.ChunkedArray | None:
+    """Texts that match a pattern of which both dialects of regular expressions say the same."""
+    pattern = kwargs.get("regex")
+    if set(kwargs) != {"regex"} or not isinstance(pattern, str) or not _PLAIN.fullmatch(pattern) or "[^" in pattern:
+        return None
+    try:
+        return pc.match_substring_regex(values, pattern)
+    except pa.ArrowInvalid:  # Arrow cannot read it; Python may
+        return None
+
+
 _SCREENS: Mapping[str, Callable[[pa.ChunkedArray, Mapping[str, Any]], pa.ChunkedArray | None]] = {
     "expect_column_values_to_not_be_null": _present,
     "expect_column_values_to_be_between": _between,
     "expect_column_values_to_be_in_set": _in_set,
+    "expect_column_values_to_match_regex": _matching,
 }

@@ -150,16 +150,18 @@ def day_hashes(lake: Lake, table: str, schema: pa.Schema, files: Sequence[DataFi
     body = pa.schema([field for field in schema if field.name != DAY])
     system, root = lake.storage(table)
 
-    def column(name: str, day: date) -> Iterator[pa.RecordBatch]:
-        fragments = {file.path: CHECKED.make_fragment(f"{root}/{file.path}", filesystem=system) for file in by_day[day]}
-        return read_files(table, fragments, body, system, {name: pc.field(name)}, day_of=lambda _: day)
+    def hash_of(day: date) -> str:
+        def column(name: str) -> Iterator[pa.Array]:
+            fragments = {
+                file.path: CHECKED.make_fragment(f"{root}/{file.path}", filesystem=system) for file in by_day[day]
+            }
+            wanted = {name: pc.field(name)}
+            for batch in read_files(table, fragments, body, system, wanted, day_of=lambda _: day):
+                yield batch[0]
 
-    return {
-        day: streamed_hash(
-            body, sum(file.rows for file in found), lambda name, day=day: (batch[0] for batch in column(name, day))
-        )
-        for day, found in by_day.items()
-    }
+        return streamed_hash(body, sum(file.rows for file in by_day[day]), column)
+
+    return {day: hash_of(day) for day in by_day}
 
 
 def commit_placed(

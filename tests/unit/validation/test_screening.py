@@ -11,10 +11,11 @@ from assets.validation.screening import doubtful
 
 _NUMBERS = pa.chunked_array([pa.array([None, -1.0, -0.0, 0.0, 0.1, 5.0, 5.000000001, 1e300])])
 _WHOLE = pa.chunked_array([pa.array([None, -1, 0, 1, 5, 6, 2**62, -(2**62)])])
-_TEXTS = pa.chunked_array([pa.array([None, "a", "A", "b", "", " a", "ab", "b"])])
+_TEXTS = pa.chunked_array([pa.array([None, "a", "A", "b", "", " a", "ab\n", "b\n"])])
 TABLE = pa.table({"number": _NUMBERS, "whole": _WHOLE, "text": _TEXTS})
 NUMBER, WHOLE, TEXT = {"column": "number"}, {"column": "whole"}, {"column": "text"}
 BETWEEN, AMONG = "expect_column_values_to_be_between", "expect_column_values_to_be_in_set"
+MATCH = "expect_column_values_to_match_regex"
 RULES: list[tuple[str, dict[str, Any]]] = [
     (BETWEEN, {**NUMBER, "min_value": 0, "max_value": 5}),
     (BETWEEN, {**NUMBER, "max_value": 0.1}),
@@ -23,6 +24,9 @@ RULES: list[tuple[str, dict[str, Any]]] = [
     (AMONG, {**TEXT, "value_set": ["a", "b"]}),
     (AMONG, {**TEXT, "value_set": [""]}),
     ("expect_column_values_to_not_be_null", NUMBER),
+    (MATCH, {**TEXT, "regex": "^a"}),
+    (MATCH, {**TEXT, "regex": "^[a-z]{1}$"}),
+    (MATCH, {**TEXT, "regex": "^[A-Z]*b"}),
 ]
 
 
@@ -36,8 +40,8 @@ def test_the_rows_that_are_left_have_all_failures(kind: str, kwargs: dict[str, A
     failed = result.result.get("unexpected_index_list") or []
     assert set(failed) <= set(np.flatnonzero(left).tolist())
     assert judge.each(TABLE)[0].rows.tolist() == failed
-    # Besides the failures, only the missing value is left.
-    assert left.sum() <= len(failed) + 1
+    # Besides the failures, only the missing value is left, and a text that ends in a line break.
+    assert left.sum() <= len(failed) + 2
 
 
 @pytest.mark.parametrize(
@@ -48,7 +52,11 @@ def test_the_rows_that_are_left_have_all_failures(kind: str, kwargs: dict[str, A
         (BETWEEN, {**NUMBER, "max_value": 2**60 + 1}),
         (BETWEEN, {**NUMBER, "min_value": 0, "row_condition": "whole > 1", "condition_parser": "pandas"}),
         (AMONG, {**WHOLE, "value_set": [1, 5]}),
-        ("expect_column_values_to_match_regex", {**TEXT, "regex": "^a"}),
+        (MATCH, {**TEXT, "regex": r"^\w"}),
+        (MATCH, {**TEXT, "regex": "^[^a]"}),
+        (MATCH, {**TEXT, "regex": "^a|b"}),
+        (MATCH, {**TEXT, "regex": "a"}),
+        (MATCH, {**TEXT, "regex": "^a{1001}"}),
     ],
 )
 def test_others_are_left_to_great_expectations(kind: str, kwargs: dict[str, Any]) -> None:
