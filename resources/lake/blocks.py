@@ -27,7 +27,7 @@ from resources.lake.values import DAY, Commit, DataFile
 from resources.sources.object_stores import open_place
 
 BLOCK_ROWS = 2**20
-"""Rows of a block: those of a row group of a file, so that none is read twice; one to two gigabytes while in use."""
+"""Rows of a block: those of a row group of a file, so that none is read twice."""
 
 
 @dataclass(frozen=True)

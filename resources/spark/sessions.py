@@ -29,7 +29,7 @@ _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
 # A session lives for minutes and mostly moves bytes: the JVM's optimising compiler costs more time than it saves.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 LARGE_BYTES = 256 * 2**20
-"""Size of data files from which on one process holds too much: about ten million rows, ten gigabytes while in use."""
+"""Size of data files from which on a session pays: some ten million rows, more than one process should hold as text."""
 
 
 class SparkSessions:
