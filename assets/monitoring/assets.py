@@ -13,7 +13,6 @@ from importlib import metadata
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +22,7 @@ from assets.bundle.released import released_bundle
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
 from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
+from assets.monitoring.scoring import scored_in_tasks, scored_rows
 from assets.product import Product
 from assets.product.names import (
     ANOMALIES,
@@ -38,9 +38,11 @@ from assets.product.names import (
 )
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
+from resources.lake.blocks import blocks_of, commit_placed
 from resources.lake.origins import Reading, made_from
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
+from resources.spark.sessions import SparkSessions
 
 JUDGED_BY = "bundle"
 """The key, in a commit's metadata, of the digest of the champion that judged its days."""
@@ -49,6 +51,8 @@ JUDGED_BY = "bundle"
 def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = SCORES
+    passed_on = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
+    kept = list(dict.fromkeys([product.spine.row_id, "as_of", *passed_on, "day"]))
 
     @daily_asset_of(
         product,
@@ -64,30 +68,29 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
+        spark: dg.ResourceParam[SparkSessions],
     ) -> dg.MaterializeResult[Any]:
-        from assets.serving.engine import Engine
-
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
             features = table_name(product.name, FEATURES)
             version = lake.version(features)
-            rows = lake.read(features, days=days, version=version)
-        scored = Engine(bundle, None).score_table(rows)
-        kept = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
-        passthrough = [product.spine.row_id, "as_of", *kept, "day"]
-        table = (
-            rows.select(list(dict.fromkeys(passthrough)))
-            .append_column("score", pa.array(scored.scores, pa.float64()))
-            .append_column("outcome", pa.array(scored.outcomes, pa.string()))
-        )
-        table = with_constant(table, "model_version", bundle.version, pa.string())
-        record = _record(context, bundle, features, Reading(version))
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        refused = float(np.mean(scored.refused)) if rows.num_rows else 0.0
+            record = _record(context, bundle, features, Reading(version))
+            if spark.is_worth(lake.files(features, days=days, version=version)):
+                found = scored_in_tasks(
+                    spark.session(), bundle, blocks_of(lake, features, days=days, version=version), kept,
+                    f"{lake.folder(table)}/{context.run.run_id}",
+                )  # fmt: skip
+                commit = commit_placed(lake, table, found.schema, context.run.run_id, found.files, days, record)
+                schema, refused = found.schema, found.refused
+            else:
+                scored = scored_rows(bundle, lake.read(features, days=days, version=version), kept)
+                commit = lake.replace(table, scored.table, days=days, metadata=record)
+                schema, refused = scored.table.schema, scored.refused
         return watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version, refused_share=refused,
-            schema=table.schema, lineage=same_columns(asset_key(product, FEATURES), passthrough),
+            rows=commit.rows, version=commit.version, champion=bundle.version,
+            refused_share=refused / commit.rows if commit.rows else 0.0, schema=schema,
+            lineage=same_columns(asset_key(product, FEATURES), kept),
         )  # fmt: skip
 
     return scores

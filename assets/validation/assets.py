@@ -1,7 +1,7 @@
 """Assets of validation: `validated_<source>`, the rows that keep their contract, without personal data.
 
-Belongs here: running the audit, writing the quarantine, publishing the valid rows of a run only if none of its days is
-blocked. Does not belong here: the rules (`audit.py`), tokens and consent (`assets.privacy`).
+Belongs here: the order of a run: judge, write the quarantine, publish the valid rows if no day is blocked
+and every row is accounted for. Does not belong here: judging (`judging.py`), what is written (`publication.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,22 +12,22 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, failure, permanent, same_columns
-from assets.privacy.consent import ConsentResult, apply_consent
-from assets.privacy.tokens import without_personal_data
 from assets.product import Product, Source
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name, validated_table
-from assets.validation.audit import Audit, audit
-from assets.validation.balance import DayBalance, balances
+from assets.validation.audit import Judgement
+from assets.validation.balance import DayBalance
 from assets.validation.checks import balance_check, balance_result, contract_check, contract_result
 from assets.validation.data_docs import docs_folder
 from assets.validation.expectations import ContractCannotRun
+from assets.validation.judging import judged_days
+from assets.validation.publication import Terms
 from assets.validation.reasons import reason_of
 from assets.validation.retyped import retyped_text
-from assets.validation.surroundings import surroundings_of
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.spark.sessions import SparkSessions
 
 
 def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -63,38 +63,37 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         lake: dg.ResourceParam[Lake],
         keys: dg.ResourceParam[Keys],
         environment: dg.ResourceParam[Environment],
+        spark: dg.ResourceParam[SparkSessions],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
         watch, days = Stopwatch(name), days_of(context)
         raw = table_name(product.name, raw_name(source.name))
         with permanent(LakeError, ContractCannotRun):
             version = lake.version(raw)
-            surroundings = surroundings_of(contract, lake, product.name, raw, version, days)
-            arrived = lake.read(raw, days=days, version=version)
-            outcome = audit(contract, arrived, days, surroundings=surroundings, calendar=source.calendar)
-        quarantine = table_name(product.name, quarantine_name(source.name))
-        lake.replace(quarantine, outcome.quarantine, days=days, metadata={"run_id": context.run.run_id})
-        checks = [contract_result(contract, outcome)]
+            entries, consents = _consents(product, source, lake, days[-1])
+            terms = Terms(contract, keys.tokenisation, entries)
+            judged = judged_days(product, source, lake, spark, version, days, terms, context.run.run_id)
+            judged.quarantine({"run_id": context.run.run_id})
+        outcome, checks = judged.outcome, [contract_result(contract, judged.outcome)]
         if outcome.blocked:
+            judged.discard()
             yield checks[0]
-            raise failure(_blocked(product, source, outcome), [day.day for day in outcome.blocked])
-        rows = without_personal_data(contract, outcome.valid, keys.tokenisation)
-        allowed, consents = _with_consent(product, source, lake, rows, days[-1])
+            raise failure(_blocked(product, source, outcome, lake), [day.day for day in outcome.blocked])
+        with permanent(LakeError):
+            allowed = judged.allow()
         # What the log of the raw table names is held against what the run read and judged.
-        found = balances(
-            days, raw=surroundings.rows, validated=allowed.kept, quarantine=outcome.quarantine, withheld=allowed.refused
-        )
-        checks.append(balance_result(found))
+        checks.append(balance_result(allowed.balances))
         if not checks[-1].passed:
+            allowed.discard()
             yield from checks
-            raise failure(_unbalanced(product, source, found), [day.day for day in found if day.missing])
-        record = {"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})}
-        commit = lake.replace(table_name(product.name, name), allowed.kept, days=days, metadata=record)
+            wrong = [day.day for day in allowed.balances if day.missing]
+            raise failure(_unbalanced(product, source, allowed.balances), wrong)
+        commit = allowed.publish({"run_id": context.run.run_id, **made_from({raw: Reading(version), **consents})})
         yield watch.table(
             rows=commit.rows,
             checks=checks,
             version=commit.version,
             days=len(days),
-            schema=allowed.kept.schema,
+            schema=allowed.schema,
             # Built when someone asks: loopline contracts PRODUCT --docs.
             data_docs=dg.MetadataValue.path(docs_folder(environment.home, product.name) / "index.html"),
             lineage=same_columns(deps[0], [*contract.names, "day"])
@@ -106,23 +105,22 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
     return validated
 
 
-def _with_consent(
-    product: Product, source: Source, lake: Lake, rows: pa.Table, last_day: date
-) -> tuple[ConsentResult, Mapping[str, Reading]]:
-    """The rows that the consents of days up to the last day allow, and what was read for it.
+def _consents(
+    product: Product, source: Source, lake: Lake, last_day: date
+) -> tuple[pa.Table | None, Mapping[str, Reading]]:
+    """The consents of days up to the last day (None: none are needed), and what was read for them.
 
     Consents that became known after a row say nothing about it: each day reads the days before it, and not those after.
     """
     consent = product.contract(source.name).consent
     if consent is None:
-        return ConsentResult(rows, rows.slice(0, 0)), {}
+        return None, {}
     table = validated_table(product.name, consent.source)
-    with permanent(LakeError):
-        version = lake.version(table)
-        known = [day for day in lake.days(table, version) if day <= last_day]
-        entries = [consent.subject, "purpose", "granted", "known_at"]
-        allowed = apply_consent(consent, rows, lake.read(table, days=known, version=version, columns=entries))
-    return allowed, {table: Reading(version, before=None)}
+    version = lake.version(table)
+    known = [day for day in lake.days(table, version) if day <= last_day]
+    entries = [consent.subject, "purpose", "granted", "known_at"]
+    found = lake.read(table, days=known, version=version, columns=entries)
+    return found, {table: Reading(version, before=None)}
 
 
 def _unbalanced(product: Product, source: Source, found: Sequence[DayBalance]) -> str:
@@ -137,7 +135,7 @@ def _unbalanced(product: Product, source: Source, found: Sequence[DayBalance]) -
     )
 
 
-def _blocked(product: Product, source: Source, outcome: Audit) -> str:
+def _blocked(product: Product, source: Source, outcome: Judgement, lake: Lake) -> str:
     worst = max(outcome.blocked, key=lambda day: (day.share > day.allowed_share, day.share))
     others = f" (and {len(outcome.blocked) - 1} more days)" if len(outcome.blocked) > 1 else ""
     if worst.share > worst.allowed_share:
@@ -153,7 +151,8 @@ def _blocked(product: Product, source: Source, outcome: Audit) -> str:
         broken = "the day as a whole breaks the contract: " + "; ".join(
             f"{f.rule} observed {f.observed} ({reason_of(contract, f.rule, f.column)})" for f in worst.failures
         )
-    retyped = retyped_text(product.contract(source.name), outcome.quarantine, worst)
+    quarantine = lake.read(table_name(product.name, quarantine_name(source.name)), days=[worst.day])
+    retyped = retyped_text(product.contract(source.name), quarantine, worst)
     return (
         f"source {source.name}, day {worst.day}{others}: {broken}. Nothing was published. See the rows: loopline "
         f"quarantine {product.name} {source.name}. Have the source fixed or the contract changed, then: "

@@ -45,7 +45,7 @@ def balances(
     Args:
         raw: Rows of each day in the raw table.
         validated, withheld: With a column `day`.
-        quarantine: As `assets.validation.audit.QUARANTINE_SCHEMA`; entries of whole days are no rows.
+        quarantine: As `assets.validation.quarantine.QUARANTINE_SCHEMA`; entries of whole days are no rows.
     """
     references = set(zip(quarantine["day"].to_pylist(), quarantine["row_ref"].to_pylist(), strict=True))
     quarantined = Counter(day for day, reference in references if not is_day(reference))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.product import Contract
-from assets.validation.audit import Audit
+from assets.validation.audit import Judgement
 from assets.validation.balance import DayBalance
 
 _LISTED = 10
@@ -26,8 +26,8 @@ def contract_check(key: dg.AssetKey, contract: Contract) -> dg.AssetCheckSpec:
     )
 
 
-def contract_result(contract: Contract, outcome: Audit) -> dg.AssetCheckResult:
-    """The result of the check, from the audit of a run's days."""
+def contract_result(contract: Contract, outcome: Judgement) -> dg.AssetCheckResult:
+    """The result of the check, from the verdicts on a run's days."""
     worst = max(outcome.days, key=lambda day: day.share)
     return dg.AssetCheckResult(
         check_name="contract",

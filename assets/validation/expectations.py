@@ -4,6 +4,7 @@ Belongs here: setting up Great Expectations, the form of the rows that it judges
 belong here: which expectations a contract may have (`assets.product.expectations`), the order of the rules and the
 quarantine (`audit.py`).
 
+Rows that certainly keep an expectation are not given to it (`screening.py`): it judges those that may fail.
 Rows are judged all at once where each is judged by itself, and day by day where a rule reads several rows: so a day has
 the same verdict alone and within a range.
 """
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from assets.product.expectations import columns_of, scope_of
+from assets.validation.screening import doubtful
 from resources.errors import LooplineError
 
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -66,6 +68,16 @@ class Judge:
         """Whether an expectation has to be judged day by day."""
         return bool(self._by_day)
 
+    @property
+    def day_columns(self) -> tuple[str, ...]:
+        """The columns of the expectations that have to be judged day by day."""
+        return tuple(dict.fromkeys(name for rule in self._by_day for name in columns_of(rule)))
+
+    @property
+    def unique(self) -> tuple[Mapping[str, Any], ...]:
+        """The expectations that rows are unique within a day."""
+        return tuple(self._unique)
+
     def rows(self, table: pa.Table) -> list[RowsFailed]:
         """The rows that fail an expectation which judges each row by itself, or is unique within a day.
 
@@ -75,13 +87,27 @@ class Judge:
         Raises:
             ContractCannotRun: An expectation cannot be evaluated.
         """
-        if not table.num_rows:
-            return []
-        results = self._results(table, self._by_row)
-        failed = [_rows_failed(self._source, *pair) for pair in zip(self._by_row, results, strict=True)]
-        return failed + [self._repeated(table, rule) for rule in self._unique]
+        return self.each(table) + [self.repeated(table, rule) for rule in self._unique]
 
-    def _repeated(self, table: pa.Table, rule: Mapping[str, Any]) -> RowsFailed:
+    def each(self, table: pa.Table) -> list[RowsFailed]:
+        """For each expectation that judges each row by itself, the rows that fail it; raises ContractCannotRun."""
+        found: dict[int, RowsFailed] = {}
+        marks = {n: doubtful(table, rule) for n, rule in enumerate(self._by_row)}
+        screened = [mark for mark in marks.values() if mark is not None]
+        some = np.flatnonzero(np.logical_or.reduce(screened)) if screened else np.zeros(0, np.int64)
+        for rows, chosen in (
+            (None, [n for n, mark in marks.items() if mark is None]),
+            (some, [n for n, mark in marks.items() if mark is not None]),
+        ):
+            judged = table if rows is None else table.take(rows)
+            rules = [self._by_row[n] for n in chosen]
+            results = self._results(judged, rules) if judged.num_rows else [None] * len(rules)
+            for n, rule, result in zip(chosen, rules, results, strict=True):
+                failed = np.zeros(0, np.int64) if result is None else _rows_failed(self._source, rule, result).rows
+                found[n] = RowsFailed(rule["type"], _subject(rule), failed if rows is None else rows[failed])
+        return [found[n] for n in range(len(self._by_row))]
+
+    def repeated(self, table: pa.Table, rule: Mapping[str, Any]) -> RowsFailed:
         """The rows that are not unique within their day: unique together with the day, in one pass over all days."""
         names = list(rule["kwargs"].get("column_list") or [rule["kwargs"]["column"]])
         ignored = rule["kwargs"].get("ignore_row_if", "all_values_are_missing")
@@ -164,11 +190,16 @@ def _plain(table: pa.Table) -> pd.DataFrame:
 
 
 def _rows_failed(source: str, rule: Mapping[str, Any], result: Any) -> RowsFailed:
-    kwargs = rule["kwargs"]
     if not result.success and "unexpected_index_list" not in result.result:
         raise _cannot(source, rule)
-    column = kwargs.get("column") or kwargs.get("column_A") or ",".join(kwargs["column_list"])
-    return RowsFailed(rule["type"], column, np.asarray(result.result.get("unexpected_index_list") or [], np.int64))
+    return RowsFailed(
+        rule["type"], _subject(rule), np.asarray(result.result.get("unexpected_index_list") or [], np.int64)
+    )
+
+
+def _subject(rule: Mapping[str, Any]) -> str:
+    kwargs = rule["kwargs"]
+    return str(kwargs.get("column") or kwargs.get("column_A") or ",".join(kwargs["column_list"]))
 
 
 def _day_failed(source: str, rule: Mapping[str, Any], result: Any) -> DayFailed:

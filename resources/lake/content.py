@@ -8,7 +8,7 @@ hashed at every write is hashed as it lies (`ordered_hash`).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,37 @@ def ordered_hash(table: pa.Table) -> str:
     names = sorted(table.column_names)
     canonical = pa.table({name: _canonical(name, table[name]) for name in names})
     return _digest(_columns(table, canonical, names), 0, table.num_rows)
+
+
+def streamed_hash(schema: pa.Schema, rows: int, column: Callable[[str], Iterable[pa.Array]]) -> str:
+    """The `ordered_hash` of rows that are too many to be held at once.
+
+    Args:
+        rows: How many rows there are.
+        column: Gives a column in pieces, in the order of the rows; it is asked up to three times for each.
+
+    Raises:
+        TypeError: A column is nested.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(schema.names):
+        header = f"{name}:{schema.field(name).type}"
+
+        def pieces(name: str = name, header: str = header) -> Iterator[_Column]:
+            return (_column(header, _canonical(name, pa.chunked_array([piece]))) for piece in column(name))
+
+        digest.update(f"{header}:{rows}\n".encode())
+        # One bit a row, packed over all pieces; the values follow.
+        missing = [piece.missing for piece in pieces()]
+        digest.update(np.packbits(np.concatenate(missing) if missing else np.zeros(0, bool)).tobytes())
+        for piece in pieces():
+            digest.update(piece.values[~piece.missing].tobytes())
+        if _is_text(schema.field(name).type):
+            for piece in pieces():
+                if piece.texts is not None:
+                    data, starts = piece.texts
+                    digest.update(data[starts[0] : starts[-1]])
+    return digest.hexdigest()
 
 
 def content_hashes(table: pa.Table, by: str) -> dict[str, str]:
@@ -87,7 +118,7 @@ def _columns(table: pa.Table, ordered: pa.Table, names: Sequence[str]) -> tuple[
 
 def _column(header: str, column: pa.ChunkedArray) -> _Column:
     missing = np.asarray(pc.is_null(column).to_numpy())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if _is_text(column.type):
         # The text of a missing row is empty, so that a range of rows is a range of bytes.
         texts = pc.fill_null(column.cast(pa.large_string()), "").combine_chunks()
         starts = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
@@ -95,6 +126,10 @@ def _column(header: str, column: pa.ChunkedArray) -> _Column:
         return _Column(header, missing, np.diff(starts), (data, starts))
     filled = pc.fill_null(column, pa.scalar(0, pa.int64()).cast(column.type)) if missing.any() else column
     return _Column(header, missing, np.ascontiguousarray(filled.to_numpy()), None)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _digest(columns: Sequence[_Column], start: int, end: int) -> str:

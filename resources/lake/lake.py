@@ -170,6 +170,20 @@ class Lake:
             SchemaConflict: A column has another type than the table's.
             LakeError: A row's day is not among `days`.
         """
+        written = self.write(table, data, days=days)
+        try:
+            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
+        except (SchemaConflict, CommitFailedError):
+            # After any other failure the log may contain the commit, so the files must stay.
+            self.discard(table, written)
+            raise
+
+    def write(self, table: str, data: pa.Table, *, days: Sequence[date] | None) -> list[DataFile]:
+        """Writes rows as files that no version refers to yet: a file for each day with rows; arguments as `replace`.
+
+        Raises:
+            LakeError: A row's day is not among `days`.
+        """
         parts = [(None, data)] if days is None else _by_day(table, data, days)
         written: list[DataFile] = []
         try:
@@ -177,14 +191,9 @@ class Lake:
                 for file in pool.map(lambda part: self._write_file(table, *part), parts):
                     written.append(file)
         except BaseException:
-            self._discard(table, written)
+            self.discard(table, written)
             raise
-        try:
-            return self.commit_files(table, data.schema, written, days=days, metadata=metadata)
-        except (SchemaConflict, CommitFailedError):
-            # After any other failure the log may contain the commit, so the files must stay.
-            self._discard(table, written)
-            raise
+        return written
 
     def commit_files(
         self,
@@ -194,10 +203,14 @@ class Lake:
         *,
         days: Sequence[date] | None,
         metadata: Mapping[str, Any] | None = None,
+        contents: Mapping[date, str] | None = None,
     ) -> Commit:
         """Makes files in the table's folder the whole content of the given days, in one commit.
 
         The commit records a hash of each day's content, so that the log alone says which days were changed.
+
+        Args:
+            contents: The hashes of days whose files have none of their own; a day without files needs none.
         """
         actions = [
             AddAction(
@@ -210,7 +223,10 @@ class Lake:
             )
             for file in files
         ]
-        record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(_contents(files, days))})}
+        hashes = (
+            {} if days is None else _contents(files, days) | {str(day): one for day, one in (contents or {}).items()}
+        )
+        record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(hashes)})}
         version = self._logs.commit(table, schema, actions, days, record)
         rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
         return Commit(table, version, rows, size, len(files), tuple(days or ()))
@@ -225,7 +241,8 @@ class Lake:
         content = "" if day is None else ordered_hash(data)
         return DataFile(path, day, data.num_rows, self._logs.files.get_file_info(full).size, content)
 
-    def _discard(self, table: str, files: Iterable[DataFile]) -> None:
+    def discard(self, table: str, files: Iterable[DataFile]) -> None:
+        """Deletes files that no version refers to."""
         for file in files:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
 

@@ -1,7 +1,7 @@
 """Spark sessions.
 
-Belongs here: how a session is set up (UTC, Arrow, page checksums, the workers' interpreter and code) and its lifetime.
-Does not belong here: jobs (`assets.features.table.spark_job`).
+Belongs here: how a session is set up (UTC, Arrow, page checksums, the workers' interpreter and code), its lifetime, and
+how much data is worth one. Does not belong here: jobs (`assets.features.table.spark_job`).
 
 On a cluster the driver sends `assets` and `resources` to the executors, which therefore always run the driver's code. A
 worker needs the locked packages for the same Python, under the driver's path or the one in PYSPARK_PYTHON (the image
@@ -13,13 +13,14 @@ import socket
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from resources.environments import CHECKOUT
+from resources.lake import DataFile
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,13 +28,23 @@ if TYPE_CHECKING:
 _LOGGING = CHECKOUT / "infra" / "spark" / "log4j2.properties"
 # A session lives for minutes and mostly moves bytes: the JVM's optimising compiler costs more time than it saves.
 _JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
+LARGE_BYTES = 256 * 2**20
+"""Size of data files from which on a session pays: some ten million rows, more than one process should hold as text."""
 
 
 class SparkSessions:
-    """The Spark session of this process, started on first use."""
+    """The Spark session of this process, started on first use.
 
-    def __init__(self, master: str, home: Path) -> None:
-        self._master, self._home = master, home
+    Args:
+        large_bytes: Size of data files that are worth a session, for work that one process could do too.
+    """
+
+    def __init__(self, master: str, home: Path, *, large_bytes: int = LARGE_BYTES) -> None:
+        self._master, self._home, self._large_bytes = master, home, large_bytes
+
+    def is_worth(self, files: Iterable[DataFile]) -> bool:
+        """Whether the rows of these files are read in Spark tasks, and not in this process."""
+        return sum(file.bytes for file in files) >= self._large_bytes
 
     def session(self) -> "SparkSession":
         """The running session, or a new one (5 to 8 seconds); its log is `spark/spark.log` of the home."""

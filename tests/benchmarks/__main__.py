@@ -18,6 +18,8 @@ BENCHMARKS = (
     "bench_decisions",
     "bench_features",
     "bench_spark_features",
+    "bench_contracts",
+    "bench_days",
     "bench_online",
     "bench_feast_join",
     "bench_feast_online",

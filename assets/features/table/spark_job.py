@@ -1,7 +1,7 @@
 """The feature table by Spark: read, shuffle by entity, compute, write by day.
 
 Belongs here: dividing the work, the stages of the job and the blocks between them. Does not belong here: reading,
-computing and writing (`feature_table.py`), the format of blocks (`blocks.py`), the session (`resources.spark`).
+computing and writing (`feature_table.py`), buckets (`buckets.py`), blocks and the session (`resources.spark`).
 
 There is a stage for each entity key: its events and the rows to be decided are shuffled by entity, and the kernel runs
 over all entities of a task at once. The rows pass the key's features on to the stage of the next key, so no join is
@@ -15,7 +15,6 @@ would have started. This holds for the files of up to sixteen tasks, unless the 
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, timedelta
@@ -28,11 +27,13 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from assets.features.kernel.kernel import Kernel
-from assets.features.table import blocks
+from assets.features.table.buckets import entity_buckets
 from assets.features.table.data_files import DataFiles, partition_of, size_of
 from assets.features.table.feature_table import FeatureTable, SpineColumns, TooLarge, WrittenFile
 from assets.vocabulary import FeatureError
 from resources.lake import DAY, DamagedPartition
+from resources.spark import blocks
+from resources.spark.tasks import raised_in_task
 
 _ROWS = "(rows)"  # no source has this name
 _FEW_FILES = 31
@@ -174,7 +175,7 @@ class _Stages:
         for need in self.table.kernel.needs:
             if need.key == key and need.source in paths:
                 for events in self.table.read_events(need, paths[need.source], wanted, alone=False):
-                    bucket = blocks.entity_buckets(events[key], self.buckets)
+                    bucket = entity_buckets(events[key], self.buckets)
                     yield from blocks.packed(events, need.source, bucket, self.buckets)
 
     def compute(self, key: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -192,7 +193,7 @@ class _Stages:
         if key is None:
             bucket = rows[DAY].cast(pa.int32()).to_numpy().astype(np.int64) % self.buckets
         else:
-            bucket = blocks.entity_buckets(rows[key], self.buckets)
+            bucket = entity_buckets(rows[key], self.buckets)
         yield from blocks.packed(rows, _ROWS, bucket, self.buckets)
 
     def write(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -215,17 +216,7 @@ def _collected(written: DataFrame) -> list[WrittenFile]:
     try:
         return [WrittenFile(*file) for file in written.collect()]
     except PySparkException as error:
-        raised = _raised_in_task(error)
+        raised = raised_in_task(error, (DamagedPartition, FeatureError))
         if raised is None:
             raise
         raise raised from error
-
-
-def _raised_in_task(error: PySparkException) -> Exception | None:
-    """The error of a task, where it is one with a remedy; Spark keeps only the text of its traceback."""
-    kinds: dict[str, type[Exception]] = {kind.__name__: kind for kind in (DamagedPartition, FeatureError)}
-    raised = re.findall(rf"^[\w.]*\b({'|'.join(kinds)}): (.+)$", str(error), re.MULTILINE)
-    if not raised:
-        return None
-    kind, text = raised[-1]
-    return kinds[kind](text)

@@ -1,4 +1,4 @@
-"""The feature job on a Spark cluster of three processes, and the death of one of them."""
+"""The feature job, and validation and scoring, on a Spark cluster of three processes, and the death of one of them."""
 
 import json
 import os
@@ -23,6 +23,7 @@ from resources.processes.running import ServiceProcess
 from resources.processes.table import ProcessTable, wait_until_answers
 from resources.spark.java import use_java
 from tests.benchmarks.bench_spark_features import DAYS, History
+from tests.support import large_runs
 from tests.support.servers.ports import free_ports
 
 pytestmark = pytest.mark.slow
@@ -149,6 +150,27 @@ def test_a_cluster_gives_the_same_table_by_code_that_the_driver_sent(
     assert "loopline-code.zip" in said["code"]
     assert len(said["files"]) == DAYS
     assert _committed(said, tmp_path).equals(expected)
+
+
+@pytest.mark.timeout(600)
+def test_days_are_validated_and_scored_on_a_cluster_as_in_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    """The log names the same contents of the quarantine, of the valid rows and of the scores."""
+    large_runs.fill(tmp_path, 500)
+    expected = large_runs.run(tmp_path, "local[2]", large_bytes=2**40)
+    lake = Lake(str(tmp_path / "lake"))
+    held = [lake.read(f"card_fraud/{name}") for name in expected]
+    command = [sys.executable, "-m", "tests.support.large_runs", str(tmp_path), cluster.master]
+    variables = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=variables, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert "loopline-code.zip" in said["code"]
+    assert said["contents"] == expected
+    for name, table in zip(expected, held, strict=True):
+        assert lake.version(f"card_fraud/{name}") == 1
+        assert lake.read(f"card_fraud/{name}").equals(table)
 
 
 @pytest.mark.timeout(600)

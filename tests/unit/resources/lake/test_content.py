@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from resources.lake.content import content_hash, content_hashes, ordered_hash
+from resources.lake.content import content_hash, content_hashes, ordered_hash, streamed_hash
 
 TABLE = pa.table(
     {
@@ -61,3 +61,14 @@ def test_each_partition_has_the_hash_of_its_rows() -> None:
             pa.array([value == pa.scalar(day, pa.date32()).as_py() for value in table["day"].to_pylist()])
         )
         assert found_hash == content_hash(rows)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_rows_in_pieces_have_the_hash_of_all_at_once(size: int) -> None:
+    def pieces(name: str) -> list[pa.Array]:
+        column = TABLE[name].combine_chunks()
+        return [column.slice(first, size) for first in range(0, len(column), size)]
+
+    assert streamed_hash(TABLE.schema, TABLE.num_rows, pieces) == ordered_hash(TABLE)
+    none = TABLE.slice(0, 0)
+    assert streamed_hash(none.schema, 0, lambda name: []) == ordered_hash(none)
