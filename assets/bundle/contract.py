@@ -92,7 +92,8 @@ class ColumnRule:
     def _breach_of_range(self, value: float) -> str | None:
         is_low = self.low is not None and (value < self.low or (self.low_open and value == self.low))
         is_high = self.high is not None and (value > self.high or (self.high_open and value == self.high))
-        if not is_low and not is_high and not math.isnan(value):
+        # A whole number may have more digits than a float can hold.
+        if not is_low and not is_high and not (isinstance(value, float) and math.isnan(value)):
             return None
         least = "above" if self.low_open else "at least"
         most = "below" if self.high_open else "at most"

@@ -11,6 +11,7 @@ The name "" holds the arrival time, where it is known.
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -133,7 +134,7 @@ def _stored(value: object, field: pa.Field) -> object:
     elif pa.types.is_integer(kind):
         fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     elif pa.types.is_floating(kind):
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     else:
         fits = isinstance(value, str) and len(value) <= 1000
     if not fits:

@@ -73,6 +73,8 @@ def test_a_breach_says_what_the_value_must_be(rule: ColumnRule, value: object, m
         (ColumnRule("boolean"), 0),
         (ColumnRule("string", longest=3), "äöü"),
         (ColumnRule("number"), 1e300),
+        (ColumnRule("number"), 10**400),
+        (ColumnRule("integer"), -(10**400)),
     ],
 )
 def test_what_a_contract_allows_is_no_breach(rule: ColumnRule, value: object) -> None:

@@ -85,6 +85,7 @@ def test_single_events_expire_with_their_source_s_lookback(store: OnlineStore) -
         ({"amount": "5"}, "'amount' is a text of 1 characters; it must be a double"),
         ({"amount": True}, "'amount' is a boolean"),
         ({"amount": float("nan")}, "'amount' is nan"),
+        ({"amount": 10**400}, "'amount' is an integer; it must be a double"),
         ({"known_at": None}, "'known_at' is null"),
         ({"event_time": datetime(2026, 3, 5)}, "a time with a zone"),
         ({"colour": "red"}, "unknown column 'colour'"),

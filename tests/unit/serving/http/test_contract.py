@@ -73,6 +73,10 @@ def post(served: Served, event: dict[str, object]) -> tuple[int, str]:
         ({"amount": "9000"}, "field 'amount' is \"9000\" (text); it must be a number"),
         ({"amount": None}, "field 'amount' is null (null); it must not be null, but a number"),
         ({"income_monthly": -0.01}, "field 'income_monthly' is -0.01 (number); it must be at least 0"),
+        (
+            {"income_monthly": 10**400},
+            f"field 'income_monthly' is {str(10**400)[:77]}... (number); it must be finite and within ±1e+12",
+        ),
         ({"purpose": "yacht"}, "field 'purpose' is \"yacht\" (text); it must be one of car, home, education, boat"),
         ({"customer_id": 7}, "field 'customer_id' is a number; it must be a text"),
         ({"customer_id": "X7"}, "field 'customer_id' is a text of 2 characters; it must match ^C"),
