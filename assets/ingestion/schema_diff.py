@@ -82,11 +82,13 @@ class SchemaDiff:
 def schema_diff(contract: Contract, rows: pa.Table, day: date) -> SchemaDiff:
     """The difference of rows, all text, from a contract; without lines where there is none."""
     at_source, names = contract.at_source, rows.column_names
+    # A column without a name has no place in a contract, and a new name may come twice.
+    new = {name: names.index(name) for name in names if name and name not in at_source.values()}
     return SchemaDiff(
         contract,
         day,
         missing=tuple(c for c in contract.columns if at_source[c.name] not in names and c.expected_on(day)),
-        added=tuple((name, _looks_like(rows[name])) for name in names if name not in at_source.values()),
+        added=tuple((name, _looks_like(rows.column(at))) for name, at in new.items()),
     )
 
 

@@ -79,3 +79,12 @@ def test_days_before_a_column_do_not_need_it() -> None:
 def test_no_value_of_a_new_column_is_shown() -> None:
     """It may be personal."""
     assert "someone@example.com" not in schema_diff(CONTRACT, rows(mail=["someone@example.com", None]), DAY).text
+
+
+def test_columns_without_a_name_or_of_one_new_name_are_no_error() -> None:
+    """A writer that ends each line with commas; a header that repeats a name that nobody reads."""
+    arrived, more = rows(), pa.array(["1", "2"])
+    for name in ("", "", "mcc", "mcc"):
+        arrived = arrived.append_column(name, more)
+    assert schema_diff(CONTRACT, arrived, DAY).lines == ("+ mcc: looks like integer",)
+    assert as_raw(CONTRACT, DayRows(DAY, arrived)).table.num_rows == 2
