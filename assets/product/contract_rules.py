@@ -1,7 +1,7 @@
 """The rules of a contract's file beside its expectations: volume, freshness, references, distribution.
 
 Belongs here: reading these parts, and refusing those that are not understood. Does not belong here: what they mean
-(`contract.py`), judging days by them (`assets.validation.day_rules`).
+(`contract.py`), judging days by them (`assets.validation.rules.day_rules`).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The expectations that a contract may have: their names, arguments and column types.
 
 Belongs here: the expectations of Great Expectations that Loopline can hold rows or whole days to, and the check of an
-expectation in a contract's file. Does not belong here: evaluating an expectation (`assets.validation.expectations`),
-the other parts of a contract (`contract_file.py`).
+expectation in a contract's file. Does not belong here: evaluating an expectation
+(`assets.validation.rules.expectations`), the other parts of a contract (`contract_file.py`).
 
 Great Expectations itself is not imported: the decision process loads products too. A test holds this table against its
 registry. Its other expectations are refused: those that need SQL, and those that repeat what `columns` says.

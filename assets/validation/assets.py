@@ -18,11 +18,11 @@ from assets.validation.audit import Judgement
 from assets.validation.balance import DayBalance
 from assets.validation.checks import balance_check, balance_result, contract_check, contract_result
 from assets.validation.data_docs import docs_folder
-from assets.validation.expectations import ContractCannotRun
 from assets.validation.judging import judged_days
 from assets.validation.publication import Terms
-from assets.validation.reasons import reason_of
 from assets.validation.retyped import retyped_text
+from assets.validation.rules.expectations import ContractCannotRun
+from assets.validation.rules.reasons import reason_of
 from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake, LakeError

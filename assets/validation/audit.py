@@ -1,9 +1,9 @@
 """Running a contract over rows: which are valid, which are quarantined and why, which days may be published.
 
 Belongs here: the order of the rules (malformed, unreadable, missing, mistimed, not exact, key that cannot be stored,
-reference, repeated key, expectations, rules on days), the verdict on each day. Does not belong here: rules on rows by
-themselves (`row_rules.py`) and on days (`day_rules.py`), evaluating expectations (`expectations.py`), the quarantine
-(`quarantine.py`), rows that one process cannot hold (`large_days.py`), personal data, the lake.
+reference, repeated key, expectations, rules on days), the verdict on each day. Does not belong here: the rules
+themselves (`rules`), the quarantine (`quarantine.py`), rows that one process cannot hold (`large_days.py`), personal
+data, the lake.
 
 The verdict on a day depends on that day alone: it is the same within a range.
 """
@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 
 from assets.product import Contract
 from assets.product.expectations import columns_of, scope_of
-from assets.validation.day_rules import DayFailure, Surroundings, day_failures
-from assets.validation.expectations import ContractCannotRun, Judge
 from assets.validation.quarantine import HIDDEN, quarantined_days, quarantined_rows
-from assets.validation.row_rules import Failure, marked, row_failures
+from assets.validation.rules.day_rules import DayFailure, Surroundings, day_failures
+from assets.validation.rules.expectations import ContractCannotRun, Judge
+from assets.validation.rules.row_rules import Failure, marked, row_failures
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 

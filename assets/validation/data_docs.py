@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from assets.product import Contract
 from assets.product.expectations import columns_of
-from assets.validation.expectations import great_expectations, nullable
-from assets.validation.typing import typed
+from assets.validation.rules.expectations import great_expectations, nullable
+from assets.validation.rules.typing import typed
 
 _NO_VALUES = {"result_format": "BASIC", "partial_unexpected_count": 0}
 

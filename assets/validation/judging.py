@@ -14,7 +14,7 @@ from assets.product.names import quarantine_name, raw_name, table_name, validate
 from assets.validation.audit import Audit, audit
 from assets.validation.large_days import audit_in_tasks
 from assets.validation.publication import LargeRows, Publication, Tables, Terms, held_rows
-from assets.validation.surroundings import surroundings_of
+from assets.validation.rules.surroundings import surroundings_of
 from resources.lake import DataFile, Lake
 from resources.lake.blocks import blocks_of
 from resources.spark.sessions import SparkSessions

@@ -32,10 +32,10 @@ from assets.validation.audit import (
     repeated_keys,
     verdicts,
 )
-from assets.validation.day_rules import DayFailure, Surroundings, day_failures
-from assets.validation.expectations import ContractCannotRun
-from assets.validation.row_rules import Failure, marked, row_failures
-from assets.validation.typing import typed
+from assets.validation.rules.day_rules import DayFailure, Surroundings, day_failures
+from assets.validation.rules.expectations import ContractCannotRun
+from assets.validation.rules.row_rules import Failure, marked, row_failures
+from assets.validation.rules.typing import typed
 from resources.lake import DamagedPartition
 from resources.lake.blocks import Block, Blocks
 from resources.sources.calendars import DeliveryCalendar

@@ -22,7 +22,7 @@ from assets.validation.audit import Audit, DayVerdict, Judgement, renamed
 from assets.validation.balance import DayBalance, balances
 from assets.validation.large_days import ERRORS, LargeAudit
 from assets.validation.quarantine import QUARANTINE_SCHEMA, quarantined_days, quarantined_rows
-from assets.validation.row_rules import Failure, marked, typed_rows
+from assets.validation.rules.row_rules import Failure, marked, typed_rows
 from resources.lake import Commit, DataFile, Lake, SchemaConflict
 from resources.lake.blocks import Blocks, commit_placed, placed, write_rows
 from resources.spark.tasks import mapped

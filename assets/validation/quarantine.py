@@ -1,7 +1,7 @@
 """The quarantine: rows that break a rule, with the rule and the value.
 
 Belongs here: the columns of the quarantine, and its rows. Does not belong here: the rules, reasons in sentences
-(`reasons.py`).
+(`rules/reasons.py`).
 """
 
 import json
@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
-from assets.validation.day_rules import DayFailure
-from assets.validation.row_rules import Failure
+from assets.validation.rules.day_rules import DayFailure
+from assets.validation.rules.row_rules import Failure
 
 QUARANTINE_SCHEMA = pa.schema(
     [

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.product import Column, ColumnType
-from assets.validation.typing import typed
+from assets.validation.rules.typing import typed
 
 MOST_VALUES = 30
 """A text column with at most so many different values is proposed as a category."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from assets.governance.audit_database import open_audit
 from assets.product import Product
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name
-from assets.validation.reasons import reason_of
+from assets.validation.rules.reasons import reason_of
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import dagster_instance

@@ -20,7 +20,7 @@ from types import FrameType
 from assets.ingestion.assets import avro_of
 from assets.product import Product, StreamTopic
 from assets.streaming.follower import Follower
-from assets.validation.expectations import ContractCannotRun
+from assets.validation.rules.expectations import ContractCannotRun
 from pipelines.connections import clock_of
 from pipelines.products import load_product
 from pipelines.sandbox_sources import source_systems

@@ -33,8 +33,8 @@ from pyarrow.fs import LocalFileSystem
 from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
 from assets.validation.audit import audit
-from assets.validation.expectations import great_expectations, nullable
-from assets.validation.row_rules import typed_rows
+from assets.validation.rules.expectations import great_expectations, nullable
+from assets.validation.rules.row_rules import typed_rows
 from resources.lake.parquet import write_parquet
 from resources.sources.readers import DayRows
 from tests.benchmarks.processes import PEERS

@@ -17,9 +17,9 @@ from assets.privacy.tokens import tokenise
 from assets.product import Column, Contract
 from assets.product.contract import Consent, Distribution, NewestEvent, Reference, Volume
 from assets.validation.audit import Audit, audit
-from assets.validation.day_rules import Surroundings
 from assets.validation.large_days import audit_in_tasks
 from assets.validation.publication import LargeRows, Publication, Tables, Terms, held_rows
+from assets.validation.rules.day_rules import Surroundings
 from resources.lake import Lake
 from resources.lake.blocks import blocks_of
 from resources.sources.calendars import EVERY_DAY

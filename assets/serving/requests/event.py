@@ -18,7 +18,7 @@ from assets.serving.requests.parse import (
     plain_text,
 )
 from assets.serving.requests.wording import field_is
-from assets.validation.values import off_step, summable_below
+from assets.validation.rules.values import off_step, summable_below
 from assets.vocabulary.times import TIMES
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)

@@ -15,9 +15,9 @@ from assets.ingestion.landing import as_raw
 from assets.product import Column, Contract
 from assets.product.contract import NewestEvent, Volume
 from assets.validation.audit import Audit, audit
-from assets.validation.day_rules import Surroundings
-from assets.validation.expectations import ContractCannotRun
-from assets.validation.values import between_steps, summable_below
+from assets.validation.rules.day_rules import Surroundings
+from assets.validation.rules.expectations import ContractCannotRun
+from assets.validation.rules.values import between_steps, summable_below
 from resources.lake.content import content_hash
 from resources.sources.calendars import DeliveryCalendar
 from resources.sources.readers import DayRows

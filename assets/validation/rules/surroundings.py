@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from assets.product import Contract
 from assets.product.names import validated_table
-from assets.validation.day_rules import Surroundings
+from assets.validation.rules.day_rules import Surroundings
 from resources.lake import Lake
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: rows that are malformed, unreadable, missing, mistimed, not exact, without their reference, or of a key
 that cannot be stored. Does not belong here: expectations (`expectations.py`), rules on several
-rows and the order of all rules (`audit.py`).
+rows and the order of all rules (`assets.validation.audit`).
 
 The failures of some rows are a list of which each place has one rule and column, whatever the rows are. So the failures
 of the rows of a day can be found in blocks of them and joined place by place.
@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import MALFORMED
 from assets.product import Contract
-from assets.validation.day_rules import Surroundings, broken_references
-from assets.validation.entity_keys import refused_keys
-from assets.validation.typing import typed
-from assets.validation.values import between_steps, default_dates, out_of_bounds, too_large
+from assets.validation.rules.day_rules import Surroundings, broken_references
+from assets.validation.rules.entity_keys import refused_keys
+from assets.validation.rules.typing import typed
+from assets.validation.rules.values import between_steps, default_dates, out_of_bounds, too_large
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Why a row or a day is in quarantine, in a sentence.
 
-Belongs here: the meaning of each rule by which `audit.py` quarantines. Does not belong here: the rules themselves; the
-values of rows, which could be personal.
+Belongs here: the meaning of each rule by which `assets.validation.audit` quarantines. Does not belong here: the rules
+themselves; the values of rows, which could be personal.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Which entity keys the online store can take.
 
 Belongs here: applying the store's own rule to a whole column at once. Does not belong here: the rule
-(`resources.online_store.event_records.key_text`), quarantining the rows (`audit.py`).
+(`resources.online_store.event_records.key_text`), quarantining the rows (`assets.validation.audit`).
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 Belongs here: setting up Great Expectations, the form of the rows that it judges, and reading its results. Does not
 belong here: which expectations a contract may have (`assets.product.expectations`), the order of the rules and the
-quarantine (`audit.py`).
+quarantine (`assets.validation.audit`).
 
 Rows that certainly keep an expectation are not given to it (`screening.py`): it judges those that may fail.
 Rows are judged all at once where each is judged by itself, and day by day where a rule reads several rows: so a day has
@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from assets.product.expectations import columns_of, scope_of
-from assets.validation.screening import doubtful
+from assets.validation.rules.screening import doubtful
 from resources.errors import LooplineError
 
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}

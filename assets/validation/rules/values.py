@@ -1,7 +1,7 @@
 """Rules on single values that hold without an expectation: plausible times, numbers that can be added exactly.
 
 Belongs here: default dates of other systems, bounds of times, resolutions. Does not belong here: reading text as values
-(`typing.py`), expectations (`expectations.py`), quarantining rows (`audit.py`).
+(`typing.py`), expectations (`expectations.py`), quarantining rows (`assets.validation.audit`).
 """
 
 import math

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.validation.expectations import Judge
-from assets.validation.screening import doubtful
+from assets.validation.rules.expectations import Judge
+from assets.validation.rules.screening import doubtful
 
 _NUMBERS = pa.chunked_array([pa.array([None, -1.0, -0.0, 0.0, 0.1, 5.0, 5.000000001, 1e300])])
 _WHOLE = pa.chunked_array([pa.array([None, -1, 0, 1, 5, 6, 2**62, -(2**62)])])

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from assets.product import Column, ColumnType
-from assets.validation.typing import TypedColumn, typed
+from assets.validation.rules.typing import TypedColumn, typed
 
 NOT_READ = "n/a"
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from assets.product.expectations import FORMS
-from assets.validation.expectations import Judge
+from assets.validation.rules.expectations import Judge
 
 DAYS = [date(2026, 1, 1)] * 4 + [date(2026, 1, 2)] * 3
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """From text to typed columns.
 
 Belongs here: reading strings as the contract's types, and marking every value that is not of its type. Does not belong
-here: rules on values (`audit.py`).
+here: rules on values (`assets.validation.audit`).
 
 The value of a text depends on that text alone: a day has the same values by itself, beside other days, and as messages
 of a stream. A column in which Arrow can read every text is cast unchanged; otherwise each text is rewritten into the

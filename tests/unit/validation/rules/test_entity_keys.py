@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from assets.validation.entity_keys import refused_keys
+from assets.validation.rules.entity_keys import refused_keys
 from resources.online_store.event_blocks import EventError, key_text
 
 

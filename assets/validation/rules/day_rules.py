@@ -1,7 +1,8 @@
 """The rules of a contract on days, and on rows that refer to another source.
 
 Belongs here: volume, freshness, distribution and references, judged from the days before and from the other sources.
-Does not belong here: expectations (`expectations.py`), reading the lake (`surroundings.py`), quarantine (`audit.py`).
+Does not belong here: expectations (`expectations.py`), reading the lake (`surroundings.py`), quarantine
+(`assets.validation.audit`).
 
 A day is compared with what arrived before it, by the raw table: alone and within a range it has the same verdict.
 """
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from assets.metrics.psi import psi
 from assets.product import Contract
 from assets.product.contract import EARLIER_DAYS, Distribution
-from assets.validation.typing import typed
+from assets.validation.rules.typing import typed
 
 _BINS, _TEXTS = 10, 20
 _ROWS = 200

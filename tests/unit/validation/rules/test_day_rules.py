@@ -10,7 +10,7 @@ import pytest
 from assets.ingestion.landing import as_raw
 from assets.product.contract import Contract, Distribution, NewestEvent, Reference, Volume
 from assets.validation.audit import Audit, audit
-from assets.validation.day_rules import Surroundings
+from assets.validation.rules.day_rules import Surroundings
 from resources.sources.readers import DayRows
 from tests.unit.validation.test_audit import DAY, contract, row
 

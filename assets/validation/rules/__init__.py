@@ -1,0 +1,1 @@
+"""The rules of a contract: on values, on rows, on whole days."""
