@@ -1,10 +1,8 @@
 """Alerts: what people are told of a run that failed, through a webhook of this machine."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +16,7 @@ from resources.environments import CHECKOUT
 from resources.notifications import WebhookNotifier
 from resources.sources.readers import SourceUnavailable
 from tests.graph.conftest import PRODUCT, QUIET, YESTERDAY, Ticking
+from tests.support.servers.http_server import QuietHandler, serving
 
 
 @dataclass
@@ -32,22 +31,13 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     alerts: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             alerts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
+            self.answer(200)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield Receiver(f"http://127.0.0.1:{server.server_port}/hook", alerts)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as server:
+        yield Receiver(f"http://127.0.0.1:{server.server_port}/hook", alerts)
 
 
 def tell(ticking: Ticking, receiver: Receiver, result: dg.ExecuteInProcessResult) -> None:

@@ -13,20 +13,17 @@ belongs to one day, and a range of days has the same rows as its days one by one
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from itertools import tee
 from typing import Any, Self, cast
 
 from confluent_kafka import (
     TIMESTAMP_LOG_APPEND_TIME,
-    TIMESTAMP_NOT_AVAILABLE,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
 
-from resources.moments import EPOCH
 from resources.sources.readers import (
     DayRows,
     SourceBroken,
@@ -37,6 +34,7 @@ from resources.sources.readers import (
 )
 from resources.sources.streams.arrivals import READ_TO, believed_day, days_of
 from resources.sources.streams.kafka_broker import Broker, BrokerClient
+from resources.sources.streams.kafka_messages import is_end, time_of
 
 _BATCH = 10_000
 _BEFORE = 100
@@ -151,7 +149,7 @@ class KafkaReader:
         """Each message with its offset and its day."""
         now = datetime.now(UTC)
         one, other = tee(self._messages(asked, partition, offset, end))
-        days = days_of(believed_day(_at(message), self._first_day, now) for message in other)
+        days = days_of(believed_day(time_of(message), self._first_day, now) for message in other)
         for message, day in zip(one, days, strict=True):
             yield cast(int, message.offset()), day, message  # a message that was consumed has an offset
 
@@ -184,7 +182,7 @@ class KafkaReader:
         self._consumer.assign([TopicPartition(self._topic, partition, offset)])
         while offset < end:
             batch = self._consumer.consume(min(end - offset, _BATCH), timeout=self._timeout)
-            ended = next((message for message in batch if _is_end(message)), None)
+            ended = next((message for message in batch if is_end(message)), None)
             for message in batch:
                 if message is ended:
                     continue
@@ -206,20 +204,6 @@ class KafkaReader:
 
     def __exit__(self, *exception: Any) -> None:
         self._consumer.close()
-
-
-def _is_end(message: Message) -> bool:
-    error = message.error()
-    return error is not None and error.code() == KafkaError._PARTITION_EOF
-
-
-def _at(message: Message) -> datetime | None:
-    """The message's timestamp; `None` without one, or with one that is not a moment."""
-    kind, millis = message.timestamp()
-    try:
-        return None if kind == TIMESTAMP_NOT_AVAILABLE else EPOCH + timedelta(milliseconds=millis)
-    except OverflowError:  # a producer may write any number
-        return None
 
 
 def _millis(day: date) -> int:

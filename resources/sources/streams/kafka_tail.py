@@ -8,18 +8,18 @@ No offsets are committed to a group: the caller writes them in the same transact
 
 from collections.abc import Callable, Mapping, Set
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from resources.sources.readers import SourceBroken, message_text
 from resources.sources.streams import tails
 from resources.sources.streams.arrivals import believed
 from resources.sources.streams.kafka_broker import Broker, BrokerClient
+from resources.sources.streams.kafka_messages import is_end, time_of
 
 _WAIT_SECONDS = 0.2
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KafkaTail:
@@ -65,14 +65,14 @@ class KafkaTail:
             messages = []
             for message in self._consumer.consume(most, timeout=_WAIT_SECONDS):
                 partition, offset = str(message.partition()), cast(int, message.offset())
-                if _is_end(message):
+                if is_end(message):
                     self._next[partition] = max(self._next.get(partition, 0), offset)
                     continue
                 if message.error():
                     raise KafkaException(message.error())
                 self._next[partition] = offset + 1
                 text = self._text_of(message.value() or b"")
-                messages.append(tails.Message(text, believed(_at(message)), f"{partition}:{offset}"))
+                messages.append(tails.Message(text, believed(time_of(message)), f"{partition}:{offset}"))
             # A broker that is down delivers no messages either, so an empty batch is not the end: the broker names
             # the end. It is asked before the read, so that a topic that always receives more has an end too.
             at_end = bool(ends) and all(self._next[partition] >= end for partition, end in ends.items())
@@ -117,17 +117,3 @@ class KafkaTail:
                     f"source {self._name}: topic '{self._topic}' no longer has the offsets up to which it was read"
                 ) from error
             raise self._client.error(f"source {self._name}", error) from error
-
-
-def _is_end(message: Message) -> bool:
-    error = message.error()
-    return error is not None and error.code() == KafkaError._PARTITION_EOF
-
-
-def _at(message: Message) -> datetime | None:
-    """When the broker received the message; None without a timestamp, or with one that is not a moment."""
-    kind, millis = message.timestamp()
-    try:
-        return None if kind == TIMESTAMP_NOT_AVAILABLE else _EPOCH + timedelta(milliseconds=millis)
-    except OverflowError:  # a producer may write any number
-        return None

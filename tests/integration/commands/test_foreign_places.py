@@ -80,7 +80,7 @@ def _api(asked: list[str]) -> ThreadingHTTPServer:
             self.send_response(404)
             self.end_headers()
 
-        do_GET = answer  # noqa: N815 - the name that http.server calls; other methods end in `send_error`
+        do_GET = answer  # other methods end in `send_error`
 
         def send_error(self, *_: object) -> None:
             self.answer()

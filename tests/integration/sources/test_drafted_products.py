@@ -3,11 +3,9 @@
 import importlib
 import json
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -31,6 +29,7 @@ from pipelines.sandbox_sources import source_systems
 from resources.environments import UnknownConnection, load_environment
 from resources.lake import Lake
 from resources.sources.readers import SourceBroken
+from tests.support.servers.http_server import QuietHandler, serving
 
 FIRST = datetime(2026, 6, 1, 9)
 
@@ -54,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-class _Orders(BaseHTTPRequestHandler):
+class _Orders(QuietHandler):
     """Ten orders a day, in two pages, for who has the secret."""
 
     def do_GET(self) -> None:
@@ -77,24 +76,13 @@ class _Orders(BaseHTTPRequestHandler):
 
     def _send(self, body: object) -> None:
         content = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *words: object) -> None:
-        return
+        self.answer(200, content)
 
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Orders)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Orders) as server:
+        yield f"http://127.0.0.1:{server.server_port}/v1"
 
 
 @pytest.fixture

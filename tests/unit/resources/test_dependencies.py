@@ -1,17 +1,16 @@
 """Servers that are down, silent or there, at real ports of this machine."""
 
 import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from resources.dependencies import SECONDS, DependencyDown, dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment
+from tests.support.servers.http_server import QuietHandler, serving
 from tests.support.servers.ports import free_port
 from tests.support.servers.redis_server import RedisServer
 
@@ -84,21 +83,12 @@ def test_a_command_is_refused_with_the_name_the_place_and_the_variable(tmp_path:
 def web() -> Iterator[str]:
     """The address of a web server that answers `/health`, and knows nothing else."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/health" else 404)
-            self.end_headers()
+            self.answer(200 if self.path == "/health" else 404)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def test_servers_that_answer_are_well(tmp_path: Path, web: str) -> None:

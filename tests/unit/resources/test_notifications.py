@@ -1,10 +1,8 @@
 import io
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from resources.notifications import (
     WebhookNotifier,
     notifier_for,
 )
+from tests.support.servers.http_server import QuietHandler, serving
 
 ALERT = Alert(
     severity="error",
@@ -44,28 +43,17 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     state = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.seen.append((dict(self.headers), body))
             time.sleep(state.delay)
             status = state.statuses.pop(0) if state.statuses else 200
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", f"{state.url}/elsewhere")
-            self.end_headers()
+            self.answer(status, headers={"Location": f"{state.url}/elsewhere"} if 300 <= status < 400 else {})
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/hooks/secret-token"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as server:
+        state.url = f"http://127.0.0.1:{server.server_port}/hooks/secret-token"
+        yield state
 
 
 def webhook(receiver: Receiver, pauses: list[float] | None = None, **changes: Any) -> WebhookNotifier:

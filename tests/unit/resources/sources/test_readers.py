@@ -2,11 +2,9 @@
 
 import json
 import re
-import threading
 import traceback
 from collections.abc import Iterator
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from resources.sources.files.places import Bucket, place_at
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm, HttpReader
 from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from tests.support.servers.http_server import QuietHandler, serving
 
 DAY = date(2026, 1, 2)
 
@@ -166,7 +165,7 @@ RAW = {
 }
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(QuietHandler):
     def do_GET(self) -> None:
         day = self.path.partition("day=")[2]
         status, body = {
@@ -177,24 +176,13 @@ class _Api(BaseHTTPRequestHandler):
         }.get(day, (404, []))
         content = RAW.get(day) or json.dumps(body).encode()
         status = 200 if day in RAW else status
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *words: object) -> None:
-        return
+        self.answer(status, content)
 
 
 @pytest.fixture
 def api() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Api)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Api) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def test_http_answers_become_rows_or_typed_errors(api: str) -> None:
@@ -246,7 +234,7 @@ def test_an_api_that_is_down_may_be_asked_again() -> None:
         read_all(HttpReader("http://127.0.0.1:9", ApiForm("h", "/reports"), wait=0.01, timeout=2), [DAY])
 
 
-class _Refusing(BaseHTTPRequestHandler):
+class _Refusing(QuietHandler):
     """An S3 whose buckets are named for what it answers."""
 
     def do_GET(self) -> None:
@@ -254,24 +242,13 @@ class _Refusing(BaseHTTPRequestHandler):
         status = {"access-denied": 403, "no-such-bucket": 404, "no-such-key": 404, "slow-down": 503}[code]
         words = "".join(word.title() for word in code.split("-"))
         content = f"<Error><Code>{words}</Code><Message>no</Message></Error>".encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *words: object) -> None:
-        return
+        self.answer(status, content)
 
 
 @pytest.fixture
 def refusing() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Refusing) as server:
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def s3_at(endpoint: str, **credentials: str) -> Any:

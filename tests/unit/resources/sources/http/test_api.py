@@ -1,12 +1,10 @@
 """An HTTP API: its secret, its pages, and what happens while it is busy; against a server of this machine."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,12 +15,13 @@ from resources.environments import load_environment
 from resources.sources.http.api import ApiForm, HttpReader
 from resources.sources.readers import SourceBroken, SourceUnavailable
 from resources.sources.systems import SourceSystems
+from tests.support.servers.http_server import QuietHandler, serving
 
 DAY = date(2026, 1, 2)
 ROWS = [{"id": str(n)} for n in range(5)]
 
 
-class _Api(BaseHTTPRequestHandler):
+class _Api(QuietHandler):
     asked: list[str]
     busy: int
 
@@ -72,29 +71,17 @@ class _Api(BaseHTTPRequestHandler):
             self._send(200, ROWS)
 
     def _send(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
-        content = b"" if body is None else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *words: object) -> None:
-        return
+        self.answer(status, b"" if body is None else json.dumps(body).encode(), headers)
 
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Api)
-    server.asked, server.busy, server.status, server.retry_after = [], 0, 503, ""
-    server.edition, server.spared, server.at = 1, 0, {"2026-01-02": "2026-01-02T09:00:00"}
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    server.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Api) as running:
+        server: Any = running
+        server.asked, server.busy, server.status, server.retry_after = [], 0, 503, ""
+        server.edition, server.spared, server.at = 1, 0, {"2026-01-02": "2026-01-02T09:00:00"}
+        server.url = f"http://127.0.0.1:{server.server_port}/v1"
+        yield server
 
 
 def ids(server: Any, path: str, *, token: str | None = None, **form: Any) -> list[str]:
