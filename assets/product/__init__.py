@@ -23,6 +23,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
+from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
@@ -40,6 +41,7 @@ __all__ = [
     "Files",
     "Freshness",
     "GatePolicy",
+    "Guard",
     "HttpEndpoint",
     "Impact",
     "Label",
@@ -52,8 +54,10 @@ __all__ = [
     "Profit",
     "Protected",
     "RetrainPolicy",
+    "Rollout",
     "Source",
     "Spine",
+    "Step",
     "StreamTopic",
     "Verdict",
     "WhenStale",

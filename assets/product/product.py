@@ -26,6 +26,7 @@ from assets.product.policies import (
     RetrainPolicy,
 )
 from assets.product.problem import Label, Spine
+from assets.product.rollout_policy import Rollout
 from assets.product.sources import Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
@@ -57,6 +58,7 @@ class Product:
         freshness: How old the events behind a decision may be.
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
+        rollout: How a new model reaches the customers.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
@@ -83,6 +85,7 @@ class Product:
     freshness: Freshness = field(default_factory=Freshness)
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
+    rollout: Rollout = field(default_factory=Rollout)
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None

@@ -195,8 +195,8 @@ class Keeper:
             state = self.state(product)
             if state is None:
                 return {}
-            challenger = state.challenger or state.shadow
-            return {"champion": state.champion.version, "challenger": challenger.version if challenger else None}
+            candidate = state.candidate
+            return {"champion": state.champion.version, "challenger": candidate.version if candidate else None}
 
         return holders
 

@@ -143,10 +143,10 @@ class Application:
         call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
         request = live.identified(call["request"])
-        engine, role = live.choose(request)
+        engine, assignment = live.choose(request)
         now = datetime.now(UTC)
         decision = engine.decide(
-            request, now=now, explain=call.get("explain", False), role=role, also_known=live.also_known
+            request, now=now, explain=call.get("explain", False), assignment=assignment, also_known=live.also_known
         )
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
@@ -229,9 +229,13 @@ class Application:
             {
                 "product": live.product,
                 "champion": _release(live.champion),
-                "challenger": _release(live.challenger),
-                "challenger_share": live.manifest.challenger_share,
-                "shadow": _release(live.shadow),
+                "challengers": [
+                    {**_release(engine), "share": challenger.share}
+                    for engine, challenger in zip(live.challengers, live.manifest.challengers, strict=True)
+                    if engine is not None
+                ],
+                "rollout": live.manifest.rollout,
+                "shadow": None if live.shadow is None else _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
                 "request": {"fields": sorted(live.champion.shape.columns)},
                 "events": self._events_of(live.product),
@@ -272,8 +276,8 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _release(engine: Engine | None) -> dict[str, str] | None:
-    return None if engine is None else {"version": engine.bundle.version, "digest": engine.bundle.digest}
+def _release(engine: Engine) -> dict[str, str]:
+    return {"version": engine.bundle.version, "digest": engine.bundle.digest}
 
 
 def _is_local(environment: Environment) -> bool:

@@ -13,9 +13,9 @@ from typing import Any, Literal, Self
 
 from resources.errors import LooplineError
 from resources.moments import EPOCH
+from resources.rollout_store.manifest import Role
 
 Fallback = Literal["scorecard", "policy"]
-Role = Literal["champion", "challenger", "shadow"]
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -40,13 +40,28 @@ class Reason:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """Why a bundle decided a request: the rollout and the arm of the entity.
+
+    Attributes:
+        role: The arm; a shadow's decision is recorded but never answered.
+        rollout: Id of the rollout under way; empty for none.
+        share: The share of entities for which this bundle decided then: the propensity of the arm.
+    """
+
+    role: Role = "champion"
+    rollout: str = ""
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """One decision, with everything that its replay needs.
 
     Attributes:
         id: A UUID of version 7: it begins with the time, so the id alone gives the day.
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
-        role: The bundle's role; a shadow's decision is recorded but never answered.
+        role, rollout, share: See `Assignment`.
         as_of: The as-of time, UTC: only events known by then were used.
         score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one.
         fallback: `scorecard` when the model failed, `policy` when the scorecard failed too, `None` otherwise.
@@ -65,6 +80,8 @@ class Decision:
     bundle: str
     digest: str
     role: Role = "champion"
+    rollout: str = ""
+    share: float = 1.0
     row_id: str | int
     keys: Mapping[str, str | int]
     as_of: datetime
@@ -91,6 +108,8 @@ class Decision:
             "bundle": self.bundle,
             "digest": self.digest,
             "role": self.role,
+            "rollout": self.rollout,
+            "share": self.share,
             "row_id": self.row_id,
             "as_of": self.as_of.isoformat(),
             "decided_at": self.decided_at.isoformat(),

@@ -30,7 +30,8 @@ _LOG = logging.getLogger("loopline.decisions")
 _TIME = pa.timestamp("us", tz="UTC")
 _SCHEMA = pa.schema(
     [
-        ("decision_id", pa.string()), ("product", pa.string()), ("role", pa.string()), ("row_id", pa.string()),
+        ("decision_id", pa.string()), ("product", pa.string()), ("role", pa.string()), ("rollout", pa.string()),
+        ("share", pa.float64()), ("row_id", pa.string()),
         ("bundle", pa.string()), ("digest", pa.string()), ("as_of", _TIME), ("decided_at", _TIME),
         ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()), ("fallback", pa.string()),
         ("reasons", pa.string()), ("inputs", pa.string()), ("features", pa.string()), ("keys", pa.string()),

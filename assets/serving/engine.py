@@ -17,13 +17,15 @@ from assets.bundle.scorer import ModelError, Scorer
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
-from assets.serving.decision import Decision, Fallback, Reason, Role, new_id
+from assets.serving.decision import Assignment, Decision, Fallback, Reason, new_id
 from assets.serving.history import HistoryFeatures
 from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
 from assets.vocabulary import FeatureError
 from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
+
+_ALONE = Assignment()
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class Engine:
         *,
         now: datetime,
         explain: bool = False,
-        role: Role = "champion",
+        assignment: Assignment = _ALONE,
         also_known: frozenset[str] = frozenset(),
         shadow_of: Decision | None = None,
     ) -> Decision:
@@ -127,6 +129,7 @@ class Engine:
             request: The JSON object; see `RequestShape`.
             now: The decision time, UTC.
             explain: Give reasons for an accepted request too.
+            assignment: Why this bundle decides.
             also_known: Names in the request that only other live bundles use.
             shadow_of: The answered decision that this one shadows; both have the same as-of time.
 
@@ -155,7 +158,9 @@ class Engine:
             product=self.bundle.product,
             bundle=self.bundle.version,
             digest=self.bundle.digest,
-            role=role,
+            role=assignment.role,
+            rollout=assignment.rollout,
+            share=assignment.share,
             shadow_of=None if shadow_of is None else shadow_of.id,
             row_id=checked.row_id,
             keys=checked.keys,

@@ -104,7 +104,9 @@ class _Live(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
         bundles = GaugeMetricFamily("loopline_bundle_info", "1 for each loaded bundle", labels=labels)
-        shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
+        shares = GaugeMetricFamily(
+            "loopline_challenger_share", "Share of entities of each challenger", labels=("product", "version")
+        )
         known = GaugeMetricFamily(
             "loopline_events_watermark_seconds",
             "Time until which the online store knows a source's events, in seconds since 1970; absent once a "
@@ -119,11 +121,10 @@ class _Live(Collector):
             for source, until in self._watermarks(product).items():
                 if live.champion.bundle.policy.expects_events(until):  # else an alert would miss events for ever
                     known.add_metric([product, source], until.timestamp())
-            roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
-            for role, engine in roles:
-                if engine is not None:
-                    bundles.add_metric([product, role, engine.bundle.version, engine.bundle.digest[:12]], 1)
-            shares.add_metric([product], live.manifest.challenger_share)
+            for role, engine in live.engines():
+                bundles.add_metric([product, role, engine.bundle.version, engine.bundle.digest[:12]], 1)
+            for loaded, challenger in zip(live.challengers, live.manifest.challengers, strict=True):
+                shares.add_metric([product, challenger.release.version], challenger.share if loaded else 0.0)
         yield bundles
         yield shares
         yield known

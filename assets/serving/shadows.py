@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
-from assets.serving.decision import Decision
+from assets.serving.decision import Assignment, Decision
 from assets.serving.engine import Engine
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
@@ -41,7 +41,11 @@ class Shadows:
         def decide() -> None:
             try:
                 shadow = engine.decide(
-                    shadow_request, now=datetime.now(UTC), role="shadow", also_known=also_known, shadow_of=decision
+                    shadow_request,
+                    now=datetime.now(UTC),
+                    assignment=Assignment(role="shadow", rollout=decision.rollout),
+                    also_known=also_known,
+                    shadow_of=decision,
                 )
                 self._log.append(shadow).add_done_callback(lambda logged: self._count(shadow, logged))
             except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others

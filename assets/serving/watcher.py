@@ -7,7 +7,7 @@ ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a re
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from assets.bundle.bundle import BundleError
@@ -75,6 +75,7 @@ class Watcher:
         self._unreadable: dict[str, str] = {}
         self._retry_at: dict[str, float] = {}
         self._reachable = True
+        self._withdrawn: dict[str, str] = {}
         self.known: frozenset[str] = frozenset()
         self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
@@ -112,6 +113,14 @@ class Watcher:
                 self._retry_at[product] = time.monotonic() + _RETRY_SECONDS
                 self._refuse(product, error)
 
+    def withdraw(self, product: str, rollout: str) -> None:
+        """Takes the challengers and the shadow of a rollout out of this process, at once and until its end."""
+        self._withdrawn[product] = rollout
+        live = self.live.get(product)
+        if live is not None and live.manifest.rollout == rollout:
+            alone = replace(live, challengers=(None,) * len(live.challengers), shadow=None)
+            self.live = {**self.live, product: alone}
+
     def _poll_product(self, product: str) -> None:
         try:
             manifest = self._rollout.read_manifest(product)
@@ -141,12 +150,15 @@ class Watcher:
         champion = self._engine(product, manifest, manifest.champion)
         if champion is None:
             return
+        withdrawn = bool(manifest.rollout) and self._withdrawn.get(product) == manifest.rollout
         fresh = LiveProduct(
             product=product,
             manifest=manifest,
             champion=champion,
-            challenger=self._engine(product, manifest, manifest.challenger),
-            shadow=self._engine(product, manifest, manifest.shadow),
+            challengers=tuple(
+                None if withdrawn else self._engine(product, manifest, one.release) for one in manifest.challengers
+            ),
+            shadow=None if withdrawn else self._engine(product, manifest, manifest.shadow),
             loaded_at=datetime.now(UTC),
         )
         self.live = {**self.live, product: fresh}
@@ -169,8 +181,8 @@ class Watcher:
 
     def _loaded(self, product: str, release: Release) -> Engine | None:
         live = self.live.get(product)
-        for engine in (live.champion, live.challenger, live.shadow) if live else ():
-            if engine and (engine.bundle.version, engine.bundle.digest) == (release.version, release.digest):
+        for _, engine in live.engines() if live else ():
+            if (engine.bundle.version, engine.bundle.digest) == (release.version, release.digest):
                 return engine
         return None
 

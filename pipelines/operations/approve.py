@@ -130,5 +130,4 @@ def record_answer(
 
 def _roles(state: RolloutManifest, version: str) -> list[str]:
     """The roles of a version in the rollout."""
-    roles = (("champion", state.champion), ("challenger", state.challenger), ("shadow", state.shadow))
-    return [name for name, release in roles if release is not None and release.version == version]
+    return [role for role, release in state.roles if release.version == version]

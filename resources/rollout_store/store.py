@@ -96,9 +96,8 @@ class RolloutStore:
         """
         if manifest.product != checked_product(product):
             raise RolloutError(f"this manifest is of {manifest.product}, not of {product}")
-        for release in (manifest.champion, manifest.challenger, manifest.shadow):
-            if release is not None:
-                self._check_published(product, release)
+        for _, release in manifest.roles:
+            self._check_published(product, release)
         path = f"{product}/manifest.json"
         expected = self.backend.read(path)
         replaced = None if expected is None else self._parsed(product, expected)

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +23,7 @@ from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http.routes import http_app, is_ready
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
-from resources.rollout_store.manifest import Release
+from resources.rollout_store.manifest import Challenger
 from tests.support.servers.serving_process import Workspace
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
@@ -81,7 +81,7 @@ class Served:
         found = [read_day(log, PRODUCT, day, shadow=shadow).to_pylist() for day in days(log, PRODUCT)]
         return [row for rows in found for row in rows]
 
-    def roll_out(self, **others: Release | float) -> None:
+    def roll_out(self, **others: object) -> None:
         """Adds a challenger or a shadow, and waits until the service follows."""
         champion = self.app.state.application.live[PRODUCT].manifest.champion
         self.workspace.roll_out(champion, **others)
@@ -338,11 +338,18 @@ def test_a_shadow_scores_silently(served: Served) -> None:
 
 def test_a_challenger_decides_and_says_so(served: Served) -> None:
     second = served.workspace.publish(sample_parts("2", seed=2))
-    served.roll_out(challenger=second, challenger_share=1.0)
+    served.roll_out(
+        challengers=(Challenger(release=second, share=1.0),),
+        rollout="loans-2",
+        stage="canary",
+        since=datetime.now(UTC),
+    )
     answer = served.decide()
     assert (answer["bundle"], answer["role"]) == ("2", "challenger")
+    assert (answer["rollout"], answer["share"]) == ("loans-2", 1.0)
     (live,) = json.loads(served.get("/products"))["products"]
-    assert (live["champion"]["version"], live["challenger"]["version"], live["challenger_share"]) == ("1", "2", 1.0)
+    assert (live["champion"]["version"], live["rollout"]) == ("1", "loans-2")
+    assert live["challengers"] == [{"version": "2", "digest": second.digest, "share": 1.0}]
     assert served.metric('loopline_bundle_info{digest="' + second.digest[:12]) == 1
 
 
