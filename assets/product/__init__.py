@@ -24,12 +24,17 @@ from assets.product.policies import (
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
 from assets.product.rollout_policy import Guard, Rollout, Step
+from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "Column",
+    "Compare",
+    "Condition",
     "ColumnType",
     "Consent",
     "Contract",
@@ -44,17 +49,21 @@ __all__ = [
     "Guard",
     "HttpEndpoint",
     "Impact",
+    "IsNull",
     "Label",
     "LabelKind",
     "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
+    "Not",
+    "OneOf",
     "Product",
     "ProductError",
     "Profit",
     "Protected",
     "RetrainPolicy",
     "Rollout",
+    "Rule",
     "Source",
     "Spine",
     "Step",
