@@ -1,7 +1,7 @@
 """Three answers: what a score, the rules that fired and exploration make of a row.
 
-Belongs here: the answer of one row and of many, by the same steps. Does not belong here: scores (`scorer.py`), whether a
-rule fires (`rules.py`), the words for a person (`assets.serving.reasons`).
+Belongs here: the answer of one row and of many, by the same steps. Does not belong here: scores (`scorer.py`), whether
+a rule fires (`rules.py`), the words for a person (`assets.serving.reasons`).
 
 A replay and a batch score of a row give the answer of the decision: everything here follows from the row and the
 bundle.

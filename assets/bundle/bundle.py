@@ -100,8 +100,8 @@ class Policy:
             )
         if (self.refer is None) != (self.refer_threshold is None) or not self.refer_from <= self.threshold:
             raise BundleError(
-                f"policy: refer is {self.refer!r} from {self.refer_threshold} on, refuse from {self.threshold} on; give "
-                "both the word and a threshold that is not above, or neither"
+                f"policy: refer is {self.refer!r} from {self.refer_threshold} on, refuse from {self.threshold} on; "
+                "give both the word and a threshold that is not above, or neither"
             )
         if not 0.0 <= self.exploration <= 1.0 or self.explore_by not in ("accept", "refer"):
             raise BundleError(

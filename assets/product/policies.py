@@ -113,8 +113,8 @@ class DecisionPolicy:
             raise ProductError("decision: reviews are described, but refer= is None; name the outcome, as 'review'")
         if not 0.0 <= self.review_cost < float("inf") or not 0.5 < self.review_accuracy <= 1.0:
             raise ProductError(
-                f"decision: review_cost={self.review_cost!r}, review_accuracy={self.review_accuracy!r}; write an amount "
-                "that is not negative, and a share above 0.5, 1 at most"
+                f"decision: review_cost={self.review_cost!r}, review_accuracy={self.review_accuracy!r}; write an "
+                "amount that is not negative, and a share above 0.5, 1 at most"
             )
         if self.review_capacity is not None and not 0.0 < self.review_capacity < float("inf"):
             raise ProductError(f"decision: review_capacity={self.review_capacity!r}; write reviews a day, above 0")

@@ -144,8 +144,8 @@ class Product:
         check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
         if self.decision.review_capacity is not None and self.model.split == "random":
             raise ProductError(
-                f"product {self.name}: review_capacity={self.decision.review_capacity!r} is of a day, but the rows have "
-                "no time (split='random'); leave it out"
+                f"product {self.name}: review_capacity={self.decision.review_capacity!r} is of a day, but the rows "
+                "have no time (split='random'); leave it out"
             )
 
     def source(self, name: str) -> Source:
@@ -207,7 +207,7 @@ class Product:
         """Checks that features, label and contracts agree: columns, types, values, units, corrections.
 
         Raises:
-            ProductError: They disagree on which sources are corrected, or on a column of the spine, the label or a rule.
+            ProductError: They disagree on which sources are corrected, or on a column of the spine, the label, a rule.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
             ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """

@@ -13,7 +13,10 @@ from pipelines.products import load_product
 FROM = date(2025, 1, 1)
 
 
-def rule(when: Any = Compare("amount", ">", 50_000), **fields: Any) -> Rule:
+LARGE = Compare("amount", ">", 50_000)
+
+
+def rule(when: Any = LARGE, **fields: Any) -> Rule:
     return Rule(
         **{
             "id": "large_loan", "kind": "knock_out", "when": when, "reason": "The loan is too large",
