@@ -69,10 +69,12 @@ def judge(
         model_works: False skips the model as if it had failed; the replay of a scorecard fallback passes it.
     """
     matrix = scorer.encode_row(row)
+    fallback: Fallback | None = None
+    problem: str | None = None
     try:
         if not model_works:
             raise ModelError("the model was skipped")
-        score, fallback, problem = float(scorer.score(matrix)[0]), None, None
+        score = float(scorer.score(matrix)[0])
         answered = _Answered.of(scorer.bundle, row, case, score)
         contributions = scorer.contributions(matrix)[0] if explain or answered.by_score > ACCEPT else None
     except ModelError as error:
