@@ -75,7 +75,8 @@ def performance_by_day(
 
     Args:
         outcomes: As `join_outcomes` returns them: `day` (date32, when the label matured), `score` (float, null where
-            the model gave none), `outcome` (string), `label` (0, 1, null where unobserved), and `profit.stake` if set.
+            the model gave none or a knock-out decided), `outcome` (string), `label` (0, 1, null where unobserved), and
+            `profit.stake` if set.
         days: UTC days; any order.
         accept: The outcome that accepts.
         profit: Earnings and losses of an accepted row.
@@ -86,7 +87,7 @@ def performance_by_day(
         `rows` (matured decisions), `labelled` and `positives` (among them);
         `auc` and `brier` over labelled rows with a score;
         `bad_rate`: positives among accepted labelled rows;
-        `acceptance`: accepted among all rows;
+        `acceptance`: accepted among all rows; a referred row is not accepted;
         `profit`: sum over accepted labelled rows, in the product's currency.
 
     Raises:

@@ -27,7 +27,8 @@ def rule(when: Any = LARGE, **fields: Any) -> Rule:
 
 def product(*rules: Any, **decision: Any) -> Product:
     plain = load_product("credit_risk")
-    return replace(plain, rules=rules, decision=replace(plain.decision, **{"refer": "review", **decision}))
+    reviews = {"refer": "review", "review_cost": 0.0, "review_accuracy": 1.0, "review_capacity": None}
+    return replace(plain, rules=rules, decision=replace(plain.decision, **reviews | decision))
 
 
 @pytest.mark.parametrize(
