@@ -1,7 +1,7 @@
 """Rules, three answers and exploration: a decision, the batch score of its row and its replay give the same."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from assets.bundle.bundle import BundleError, BundleParts
 from assets.bundle.files import load_bundle, write_bundle
-from assets.monitoring.scoring import scored_rows
+from assets.monitoring.scoring import AnswerCounts, scored_rows
 from assets.product import Compare, IsNull, OneOf, Rule
 from assets.replay.decision import replay
 from assets.serving.decision import Decision
@@ -101,6 +101,19 @@ def test_a_decision_its_batch_score_and_its_replay_agree(parts: BundleParts, sto
         recorded = Decision.from_record(json.loads(json.dumps(one.to_record())))
         assert recorded == one
         assert replay(recorded, engine.bundle) == ()
+
+
+def test_rows_that_are_scored_in_blocks_give_the_same_and_their_counts_add_up(engine: Engine) -> None:
+    table = features_of(requests())
+    whole = scored_rows(engine.bundle, table, ["application_id"])
+    blocks = [scored_rows(engine.bundle, table.slice(at, 50), ["application_id"]) for at in (0, 50, 100, 150)]
+    assert pa.concat_tables([block.table for block in blocks]).equals(whole.table)
+    counts = [AnswerCounts(**json.loads(json.dumps(asdict(block.counts)))) for block in blocks]
+    assert sum(counts, AnswerCounts()) == whole.counts
+    told = whole.counts.metadata(ROWS)
+    assert told["referred_share"] == whole.table["outcome"].to_pylist().count("review") / ROWS
+    assert told["rule_hits"]["velocity"] == sum('"velocity"' in text for text in whole.table["rules"].to_pylist())
+    assert AnswerCounts().metadata(0) == {"refused_share": 0.0}
 
 
 def test_the_severest_answer_counts_and_says_why(engine: Engine) -> None:
