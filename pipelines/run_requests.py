@@ -26,7 +26,7 @@ from assets.product.names import (
     raw_name,
     validated_name,
 )
-from pipelines.jobs import daily_name, retrain_name
+from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
 from pipelines.run_records import ACTIVE
 
@@ -83,6 +83,24 @@ def request_day(
         # Scores and figures need a version that decides; the day's data do not wait for an approver.
         return dg.RunRequest(run_key=attempt.run_key, partition_key=key, asset_selection=_data_keys(product))
     return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
+
+
+def request_rollout(
+    instance: dg.DagsterInstance, product: Product, key: str, *, moment: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """A run of the steward, unless one is active.
+
+    Args:
+        key: The run key: the same state and verdict start a run again only after it has failed.
+        moment: By the machine's clock, which times runs.
+    """
+    active = _active_run(instance, rollout_name(product), moment)
+    if active is not None:
+        return dg.SkipReason(f"the steward is at work: run {active}")
+    attempt = next_attempt(key, _earlier(_runs(instance, rollout_name(product), {})), moment)
+    if attempt.wait_until is not None:
+        return dg.SkipReason(f"{key}: {attempt.reason}")
+    return dg.RunRequest(run_key=attempt.run_key)
 
 
 def _first_version_waits(instance: dg.DagsterInstance, product: Product) -> bool:

@@ -63,6 +63,10 @@ class Metrics:
             "loopline_shadow_failures_total", "Requests that the shadow failed to score or to log", ("product",),
             registry=self.registry,
         )  # fmt: skip
+        self.rollbacks = Counter(
+            "loopline_guard_rollbacks_total", "Challengers and shadows that the guard took out", ("product",),
+            registry=self.registry,
+        )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def count(self, decision: Decision) -> None:

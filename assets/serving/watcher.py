@@ -5,6 +5,7 @@ ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a re
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -76,6 +77,7 @@ class Watcher:
         self._retry_at: dict[str, float] = {}
         self._reachable = True
         self._withdrawn: dict[str, str] = {}
+        self._swap = threading.Lock()
         self.known: frozenset[str] = frozenset()
         self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
@@ -115,11 +117,12 @@ class Watcher:
 
     def withdraw(self, product: str, rollout: str) -> None:
         """Takes the challengers and the shadow of a rollout out of this process, at once and until its end."""
-        self._withdrawn[product] = rollout
-        live = self.live.get(product)
-        if live is not None and live.manifest.rollout == rollout:
-            alone = replace(live, challengers=(None,) * len(live.challengers), shadow=None)
-            self.live = {**self.live, product: alone}
+        with self._swap:
+            self._withdrawn[product] = rollout
+            live = self.live.get(product)
+            if live is not None and live.manifest.rollout == rollout:
+                alone = replace(live, challengers=(None,) * len(live.challengers), shadow=None)
+                self.live = {**self.live, product: alone}
 
     def _poll_product(self, product: str) -> None:
         try:
@@ -150,18 +153,18 @@ class Watcher:
         champion = self._engine(product, manifest, manifest.champion)
         if champion is None:
             return
-        withdrawn = bool(manifest.rollout) and self._withdrawn.get(product) == manifest.rollout
         fresh = LiveProduct(
             product=product,
             manifest=manifest,
             champion=champion,
-            challengers=tuple(
-                None if withdrawn else self._engine(product, manifest, one.release) for one in manifest.challengers
-            ),
-            shadow=None if withdrawn else self._engine(product, manifest, manifest.shadow),
+            challengers=tuple(self._engine(product, manifest, one.release) for one in manifest.challengers),
+            shadow=self._engine(product, manifest, manifest.shadow),
             loaded_at=datetime.now(UTC),
         )
-        self.live = {**self.live, product: fresh}
+        with self._swap:
+            if manifest.rollout and self._withdrawn.get(product) == manifest.rollout:
+                fresh = replace(fresh, challengers=(None,) * len(fresh.challengers), shadow=None)
+            self.live = {**self.live, product: fresh}
         self._after_swap()
         _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
 

@@ -14,7 +14,19 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving, upkeep
+from pipelines.cli import (
+    approvals,
+    console,
+    inspect,
+    loop,
+    products,
+    quarantine,
+    render,
+    rollout,
+    services,
+    serving,
+    upkeep,
+)
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -35,6 +47,8 @@ for command in (
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
+    rollout.rollout,
+    rollout.rollback,
     approvals.approve,
     approvals.reject,
     approvals.repair,

@@ -9,6 +9,7 @@ Layout, in a folder or under an `s3://` prefix:
 
     <product>/manifest.json                the rollout manifest, replaced as a whole
     <product>/bundles/<version>/<file>     a bundle, never changed after it was published
+    <product>/evidence/<rollout>/<file>    what a process that decides has seen of a rollout
 """
 
 import hashlib
@@ -131,6 +132,26 @@ class RolloutStore:
             return None
         return self._parsed(product, data)
 
+    def write_evidence(self, product: str, rollout: str, name: str, data: bytes) -> None:
+        """Replaces what one process has seen of a rollout.
+
+        Raises:
+            RolloutError: A name leads elsewhere.
+            RolloutUnavailable: The store cannot be reached.
+        """
+        self.backend.replace(f"{_evidence_path(product, rollout)}/{checked_version(name)}.json", data)
+
+    def read_evidence(self, product: str, rollout: str) -> dict[str, bytes]:
+        """What each process has seen of a rollout, by its name; the names ascend.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        path = _evidence_path(product, rollout)
+        names = sorted(name for name in self.backend.names(path) if name.endswith(".json"))
+        found = {name.removesuffix(".json"): self.backend.read(f"{path}/{name}") for name in names}
+        return {name: data for name, data in found.items() if data is not None}
+
     def _parsed(self, product: str, data: bytes) -> RolloutManifest:
         try:
             manifest = RolloutManifest.from_json(data)
@@ -162,3 +183,7 @@ class RolloutStore:
 
 def _bundle_path(product: str, version: str) -> str:
     return f"{checked_product(product)}/bundles/{checked_version(version)}"
+
+
+def _evidence_path(product: str, rollout: str) -> str:
+    return f"{checked_product(product)}/evidence/{checked_version(rollout)}"
