@@ -224,7 +224,7 @@ class Application:
         return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
     def describe(self) -> list[dict[str, Any]]:
-        """The live products: bundles by role, request columns, state of the online store."""
+        """The live products: bundles by role, the request columns of them all, state of the online store."""
         return [
             {
                 "product": live.product,
@@ -233,7 +233,7 @@ class Application:
                 "challenger_share": live.manifest.challenger_share,
                 "shadow": _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
-                "request": {"fields": sorted(live.champion.shape.columns)},
+                "request": {"fields": sorted(live.also_known)},
                 "events": self._events_of(live.product),
             }
             for live in self.live.values()

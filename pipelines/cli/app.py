@@ -14,7 +14,19 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving, upkeep
+from pipelines.cli import (
+    approvals,
+    console,
+    inspect,
+    loop,
+    products,
+    quarantine,
+    render,
+    services,
+    serving,
+    traffic,
+    upkeep,
+)
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -32,6 +44,7 @@ for command in (
     loop.backfill,
     loop.load,
     serving.decide,
+    traffic.traffic,
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
