@@ -235,7 +235,7 @@ class Application:
         return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
     def describe(self) -> list[dict[str, Any]]:
-        """The live products: bundles by role, request columns, state of the online store."""
+        """The live products: bundles by role, the request columns of them all, state of the online store."""
         return [
             {
                 "product": live.product,
@@ -248,7 +248,7 @@ class Application:
                 "rollout": live.manifest.rollout,
                 "shadow": None if live.shadow is None else _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
-                "request": {"fields": sorted(live.champion.shape.columns)},
+                "request": {"fields": sorted(live.also_known)},
                 "events": self._events_of(live.product),
             }
             for live in self.live.values()

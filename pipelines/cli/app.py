@@ -25,6 +25,7 @@ from pipelines.cli import (
     rollout,
     services,
     serving,
+    traffic,
     upkeep,
 )
 from resources.errors import LooplineError
@@ -44,6 +45,7 @@ for command in (
     loop.backfill,
     loop.load,
     serving.decide,
+    traffic.traffic,
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,

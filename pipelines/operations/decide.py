@@ -1,12 +1,13 @@
 """Calls of the decision service.
 
-Belongs here: requesting one decision over HTTP, for `loopline decide` and for the demonstration. Does not belong here:
-the decision (`assets.serving`).
+Belongs here: requesting one decision over HTTP, for `loopline decide` and for the demonstration; the form of the call,
+and the fields of a request. Does not belong here: many calls (`traffic`), the decision (`assets.serving`).
 """
 
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,44 @@ def ask_service(
     Raises:
         NoAnswer: The service does not run, or refused the request.
     """
-    address = f"http://127.0.0.1:{environment.ports.decisions}/decide"
+    address, call = decide_address(environment), decision_call(product, request, explain=explain)
     try:
         # The service runs on this machine, so the proxy settings of the environment do not apply.
-        answer = httpx.post(
-            address, json={"product": product, "request": request, "explain": explain}, timeout=20.0, trust_env=False
-        )
+        answer = httpx.post(address, json=call, timeout=20.0, trust_env=False)
     except httpx.TransportError as error:
-        raise NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up") from error
+        raise _not_running(address, error) from error
     if answer.status_code != 200:
         raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
     return dict(answer.json())
+
+
+def decide_address(environment: Environment) -> str:
+    """The address that decides a request."""
+    return f"http://127.0.0.1:{environment.ports.decisions}/decide"
+
+
+def decision_call(product: str, request: Mapping[str, Any], *, explain: bool = False) -> dict[str, Any]:
+    """The body of a call that has a request decided."""
+    return {"product": product, "request": request, "explain": explain}
+
+
+def request_fields(environment: Environment, product: str) -> frozenset[str]:
+    """Every field that a request of the product may have, by the bundles that are live in the running service.
+
+    Raises:
+        NoAnswer: The service does not run, or has no champion of the product.
+    """
+    address = _products_address(environment)
+    try:
+        live = {found["product"]: found for found in _live(address)}
+    except httpx.TransportError as error:
+        raise _not_running(address, error) from error
+    if product not in live:
+        raise NoAnswer(
+            f"the decision service has no champion of {product}, only of {', '.join(sorted(live)) or 'no product'}; "
+            f"train and roll one out: loopline run {product}"
+        )
+    return frozenset(live[product]["request"]["fields"])
 
 
 def decide_example(product: Product, environment: Environment) -> dict[str, Any]:
@@ -89,7 +117,7 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
 
 def _wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
-    address = f"http://127.0.0.1:{environment.ports.decisions}/products"
+    address = _products_address(environment)
     deadline = time.monotonic() + _READY_SECONDS
     while product not in _live_products(address):
         if time.monotonic() > deadline:
@@ -99,9 +127,20 @@ def _wait_until_live(environment: Environment, product: str) -> None:
 
 def _live_products(address: str) -> frozenset[str]:
     try:
-        answer = httpx.get(address, timeout=5.0, trust_env=False)
+        return frozenset(found["product"] for found in _live(address))
     except httpx.TransportError:
         return frozenset()  # the process runs, but does not listen yet
-    return (
-        frozenset(live["product"] for live in answer.json()["products"]) if answer.status_code == 200 else frozenset()
-    )
+
+
+def _live(address: str) -> list[dict[str, Any]]:
+    """The live products, as the service describes them; none while it cannot describe any."""
+    answer = httpx.get(address, timeout=5.0, trust_env=False)
+    return list(answer.json()["products"]) if answer.status_code == 200 else []
+
+
+def _products_address(environment: Environment) -> str:
+    return f"http://127.0.0.1:{environment.ports.decisions}/products"
+
+
+def _not_running(address: str, error: httpx.TransportError) -> NoAnswer:
+    return NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up")
