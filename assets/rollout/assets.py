@@ -19,7 +19,7 @@ from assets.materialising import Stopwatch, asset_key, asset_of, permanent, pict
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
-from assets.rollout.deploying import answers_on, refusal, repaired_state, rolled_out, verdict_on, waiting_for
+from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
@@ -83,7 +83,9 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
                 verdict = verdict_on(product, tracking, release, answers, before, clock.now())
                 if verdict.action == "promote":
                     who = Who(f"dagster run {context.run.run_id}", "; ".join(verdict.reasons), datetime.now(UTC))
-                    verdict = rolled_out(keeper, product, release, state, who) or verdict
+                    verdict = (
+                        rolled_out(keeper, product, policy_in(product, environment), release, state, who) or verdict
+                    )
         if verdict.action == "wait":
             waiting = waiting_for(product, tracking, environment, version, verdict)
             return watch.result(rows=1, champion=before or "none", waiting=waiting, repaired=list(repaired))
@@ -128,6 +130,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         rollout: dg.ResourceParam[RolloutStore],
         audit: dg.ResourceParam[Audit],
         keys: dg.ResourceParam[Keys],
+        environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
         watch, now = Stopwatch(name), datetime.now(UTC)
         keeper = Keeper(tracking, rollout, audit, keys.signing)
@@ -137,7 +140,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
             else:
                 asked(
                     keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
-                    version=config.version, policy=product.rollout,
+                    version=config.version, policy=policy_in(product, environment),
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)

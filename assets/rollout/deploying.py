@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from assets.bundle.bundle import BundleError
 from assets.bundle.registration import Approval, Registration
 from assets.governance.audit import Audit
-from assets.product import Product, Verdict
+from assets.product import Product, Rollout, Verdict
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove, Who, begun, promoted
 from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
@@ -29,8 +29,14 @@ def repaired_state(keeper: Keeper, product: Product, version: str, now: datetime
         return (str(error),)
 
 
+def policy_in(product: Product, environment: Environment) -> Rollout:
+    """The product's rollout policy in an environment."""
+    is_sandbox = bool(environment.sandbox and product.sandbox)
+    return product.rollout.in_sandbox() if is_sandbox else product.rollout
+
+
 def rolled_out(
-    keeper: Keeper, product: Product, release: Release, state: RolloutManifest | None, who: Who
+    keeper: Keeper, product: Product, policy: Rollout, release: Release, state: RolloutManifest | None, who: Who
 ) -> Verdict[PromotionAction] | None:
     """Makes a verified release the champion or begins its rollout; why it must wait, if it must."""
     if state is None:
@@ -39,8 +45,8 @@ def rolled_out(
         return None
     else:
         try:
-            is_direct = product.rollout.strategy == "direct" and not state.rollout and state.hold != "frozen"
-            keeper.apply(promoted(state, who, release) if is_direct else begun(state, release, product.rollout, who))
+            is_direct = policy.strategy == "direct" and not state.rollout and state.hold != "frozen"
+            keeper.apply(promoted(state, who, release) if is_direct else begun(state, release, policy, who))
         except NoSuchMove as error:
             return Verdict("wait", (str(error),))
     keeper.follow(product.name)

@@ -42,6 +42,7 @@ for command in (
     products.new,
     products.check,
     loop.run,
+    loop.retrain,
     loop.backfill,
     loop.load,
     serving.decide,

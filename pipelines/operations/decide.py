@@ -107,15 +107,18 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
         NoAnswer: The product's bundle is not loaded in time, or the service refused the request.
         ProcessError: The service does not start.
     """
-    request: dict[str, Any] = dict(product.request_example)
-    if environment.name == "local":
-        request["as_of"] = clock_of(product, environment).now().isoformat()
+    request = {**product.request_example, **moment_of(product, environment)}
     with needed(environment, ["decisions"]):
-        _wait_until_live(environment, product.name)
+        wait_until_live(environment, product.name)
         return ask_service(environment, product.name, request, explain=True)
 
 
-def _wait_until_live(environment: Environment, product: str) -> None:
+def moment_of(product: Product, environment: Environment) -> dict[str, str]:
+    """The as-of time of a request that is sent now, by the product's clock; empty where the service sets it."""
+    return {"as_of": clock_of(product, environment).now().isoformat()} if environment.name == "local" else {}
+
+
+def wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
     address = _products_address(environment)
     deadline = time.monotonic() + _READY_SECONDS

@@ -14,6 +14,7 @@ from assets.bundle.registration import Approval
 from assets.governance.audit_database import open_audit
 from assets.product.names import DEPLOYMENT
 from assets.rollout.by_hand import HandAction, asked
+from assets.rollout.deploying import policy_in
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove
 from assets.rollout.steward import Look, look
@@ -143,7 +144,7 @@ def move_rollout(
     with keeper.tracking.alone(product.name):
         state = asked(
             keeper, product.name, action, by=by, reason=reason, at=datetime.now(UTC), version=version,
-            policy=product.rollout,
+            policy=policy_in(product, environment),
         )  # fmt: skip
         recorded, behind = keeper.record(state), ""
         try:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import httpx
 
 from assets.product import Product
-from pipelines.operations.decide import decide_address, decision_call, request_fields
+from pipelines.operations.decide import decide_address, decision_call, moment_of, request_fields
 from pipelines.operations.traffic.pace import Pace
 from pipelines.operations.traffic.rows import requests_of, rows_to_send
 from pipelines.operations.traffic.tally import Answer, Summary, Tally, read_answer
@@ -97,7 +97,8 @@ def send_traffic(
     fields = request_fields(environment, product.name)
     rows = rows_to_send(Lake(environment.lake), product, fields, table=choice.table, first=choice.first)
     begin(rows.num_rows)
-    requests = requests_of(rows, seed=choice.seed, again=choice.again)
+    drawn = requests_of(rows, seed=choice.seed, again=choice.again)
+    requests = ({**request, **moment_of(product, environment)} for request in drawn)
     drive = _Drive(pace, decide_address(environment), product.name, timeout)
     ended, summary = asyncio.run(drive.run(requests, tell))
     return TrafficReport(product.name, pace, rows.num_rows, ended, summary)

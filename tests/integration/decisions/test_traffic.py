@@ -83,7 +83,9 @@ def rows_are_decided_once_as_of_now(home: Home) -> None:
     recorded = home.decisions()
     rows = {row["transaction_id"]: row for row in home.bank.lake.read(TABLE).to_pylist()}
     assert len({decision.row_id for decision in recorded}) == len(recorded) == sent
-    assert told["outcomes"] == {name: sum(d.outcome == name for d in recorded) for name in {d.outcome for d in recorded}}
+    assert told["outcomes"] == {
+        name: sum(d.outcome == name for d in recorded) for name in {d.outcome for d in recorded}
+    }
     for decision in recorded:
         row = rows[decision.row_id]
         assert decision.as_of == decision.decided_at, "a live request is as of now"
