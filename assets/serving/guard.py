@@ -89,8 +89,10 @@ class Guard:
     def _note(self, live: LiveProduct, request: Mapping[str, object], digest: str, outcome: Outcome) -> None:
         manifest = live.manifest
         where = self._place(live, live.entity(request))
-        champion = 1.0 - sum(one.share for one in manifest.challengers)
-        for challenger in manifest.challengers:
+        # Where a challenger is not loaded, the champion decides for its entities: they say nothing of the arms.
+        loaded = [one for one, engine in zip(manifest.challengers, live.challengers, strict=True) if engine is not None]
+        champion = 1.0 - sum(one.share for one in loaded)
+        for challenger in loaded:
             is_challenger = challenger.release.digest == digest
             if not is_challenger and live.champion.bundle.digest != digest:
                 continue
