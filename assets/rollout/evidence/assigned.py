@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.rollout.evidence.rows import ArmRows
-from assets.rollout.evidence.wealth import Evidence, State, log_threshold, same_settings
+from assets.rollout.evidence.wealth import Evidence, State, log_threshold, rebuilt, same_settings
 
 CONCENTRATION = 500.0
 """How near the declared share a wrong one is expected: within about 0.02 at share 0.5, within 0.004 at share 0.01."""
@@ -65,7 +65,7 @@ class SampleRatio(State):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        return super().from_json({**record, "counts": tuple(ArmCounts(*row) for row in record["counts"])})
+        return super().from_json({**record, "counts": rebuilt(ArmCounts, record)})
 
     def update(self, rows: ArmRows) -> Self:
         """The state after further rows, of which only those that count are used; values play no part."""
@@ -92,15 +92,14 @@ class SampleRatio(State):
         return float(log_ratio_wealth(challenger, champion, share).sum()) if self.counts else 0.0
 
     def evidence(self, signal: str, alpha: float) -> Evidence:
-        """What is known now: declared and observed share; the effect is their difference."""
+        """What is known now: the observed shares; the effect is that of the challenger less the declared one."""
         n0, n1 = sum(row.champion for row in self.counts), sum(row.challenger for row in self.counts)
         n = n0 + n1
-        declared = sum(row.share * (row.champion + row.challenger) for row in self.counts) / n if n else None
-        observed = n1 / n if n else None
+        expected = sum(row.share * (row.champion + row.challenger) for row in self.counts)
         return Evidence(
             signal=signal, n_champion=n0, n_challenger=n1,
-            value_champion=None if declared is None else 1 - declared, value_challenger=declared,
-            effect=None if declared is None or observed is None else observed - declared, bound=0.0,
+            value_champion=n0 / n if n else None, value_challenger=n1 / n if n else None,
+            effect=(n1 - expected) / n if n else None, bound=0.0,
             log_e=self.log_e, threshold=log_threshold(alpha), missing=0,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ that rows are alike. The interval of a difference is that of the weighted differ
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +61,16 @@ class _Sequence(State):
     Attributes:
         low, high: Smallest and largest value that a row can have.
         rows: Rows with a value.
-        total: Sum of the values, scaled to 0 to 1.
-        variance: Sum of squared deviations from the prediction, on the same scale.
+        variance: Sum of squared deviations from what was predicted, for values scaled to 0 to 1.
+        centre: Prediction of the next value, on that scale.
         missing: Rows without a value.
     """
 
     low: float = 0.0
     high: float = 1.0
     rows: int = 0
-    total: float = 0.0
     variance: float = 0.0
+    centre: float = 0.5
     missing: int = 0
 
     def __post_init__(self) -> None:
@@ -82,9 +82,18 @@ class _Sequence(State):
         return np.asarray((value - self.low) / (self.high - self.low))
 
 
+AnySequence = TypeVar("AnySequence", bound=_Sequence)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MeanInterval(_Sequence):
-    """Interval of the mean of one stream of rows, for example one arm's profit a decision."""
+    """Interval of the mean of one stream of rows, for example one arm's profit a decision.
+
+    Attributes:
+        total: Sum of the values, scaled to 0 to 1.
+    """
+
+    total: float = 0.0
 
     def update(self, value: NDArray[np.float64]) -> Self:
         """The state after further rows; NaN is a row without a value.
@@ -93,11 +102,11 @@ class MeanInterval(_Sequence):
             EvidenceError: A value is outside the range.
         """
         scaled = self._scaled(value[~np.isnan(value)])
-        totals = running(self.total, scaled)
-        predicted = centres(totals[:-1], self.rows + np.arange(len(scaled)))
+        predicted = centres(self.centre, self.rows, scaled)
         return replace(
-            self, rows=self.rows + len(scaled), total=float(totals[-1]),
-            variance=float(running(self.variance, (scaled - predicted) ** 2)[-1]),
+            self, rows=self.rows + len(scaled), centre=float(predicted[-1]),
+            total=float(running(self.total, scaled)[-1]),
+            variance=float(running(self.variance, (scaled - predicted[:-1]) ** 2)[-1]),
             missing=self.missing + len(value) - len(scaled),
         )  # fmt: skip
 
@@ -108,8 +117,7 @@ class MeanInterval(_Sequence):
         Raises:
             EvidenceError: There is none, or their ranges differ.
         """
-        sums = {name: sum(getattr(s, name) for s in states) for name in ("rows", "total", "variance", "missing")}
-        return replace(same_settings(states, "low", "high"), **sums)
+        return _added(same_settings(states, "low", "high"), states, "total")
 
     def interval(self, alpha: float) -> Interval:
         """Holds the average mean at all rows at once with probability 1 - alpha."""
@@ -132,6 +140,11 @@ class DifferenceInterval(_Sequence):
     share: float
     sum_difference: float = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.share < 1:
+            raise EvidenceError(f"the share is {self.share:g}; it must be above 0 and below 1 for a comparison")
+
     def update(self, rows: ArmRows) -> Self:
         """The state after further rows, of which only those that count are used.
 
@@ -142,11 +155,10 @@ class DifferenceInterval(_Sequence):
             raise EvidenceError(f"a row has another share than {self.share:g}; keep one state a share")
         used = rows.counts & ~rows.missing
         scaled, challenger = self._scaled(rows.value[used]), rows.challenger[used]
-        totals = running(self.total, scaled)
-        centre = centres(totals[:-1], self.rows + np.arange(len(scaled)))
-        difference = self._unit * weighted(scaled, challenger, rows.share[used], centre)
+        centre = centres(self.centre, self.rows, scaled)
+        difference = self._unit * weighted(scaled, challenger, rows.share[used], centre[:-1])
         return replace(
-            self, rows=self.rows + len(scaled), total=float(totals[-1]),
+            self, rows=self.rows + len(scaled), centre=float(centre[-1]),
             sum_difference=float(running(self.sum_difference, difference)[-1]),
             variance=float(running(self.variance, difference**2)[-1]),
             missing=self.missing + int(rows.missing.sum()),
@@ -163,10 +175,7 @@ class DifferenceInterval(_Sequence):
         Raises:
             EvidenceError: There is none, or their settings differ.
         """
-        names = ("rows", "total", "sum_difference", "variance", "missing")
-        return replace(
-            same_settings(states, "low", "high", "share"), **{n: sum(getattr(s, n) for s in states) for n in names}
-        )
+        return _added(same_settings(states, "low", "high", "share"), states, "sum_difference")
 
     def interval(self, alpha: float) -> Interval:
         """Holds the average difference at all rows at once with probability 1 - alpha."""
@@ -177,3 +186,10 @@ class DifferenceInterval(_Sequence):
         half = largest_deviation(self.variance, alpha / 2) * scale
         estimate = self.sum_difference * scale
         return Interval(max(estimate - half, -width), min(estimate + half, width), estimate)
+
+
+def _added(first: AnySequence, states: Sequence[AnySequence], sum_name: str) -> AnySequence:
+    changes: dict[str, Any] = {
+        name: sum(getattr(state, name) for state in states) for name in ("rows", "variance", "missing", sum_name)
+    }
+    return replace(first, centre=sum(state.centre for state in states) / len(states), **changes)

@@ -8,7 +8,7 @@ needs fewer rows for them), intervals (`intervals.py`).
 row's value, s the share and c any number known before the row. The arm is thrown independently of all else, so that d
 has the mean of the difference between the arms at that moment, however both move with the traffic (inverse propensity
 weighting: Horvitz and Thompson, 1952). c takes off what both arms have in common, without which d would be large at a
-small share; it is the mean of the values before the row, with one value of 0.5 in front.
+small share; it is a mean of the values before the row in which older ones fade, so that it follows a daily cycle.
 
 With |difference| <= delta at every moment, d - delta and -d - delta have a mean of at most 0; a bet that cannot lose
 more than all is a supermartingale (Waudby-Smith and Ramdas, JRSS B 2023). What a row can take at most is known before
@@ -40,13 +40,28 @@ from assets.rollout.evidence.wealth import (
 
 Side = Literal["either", "above", "below"]
 
+RECENT = 100
+"""How many rows the centre is a mean of, about: few enough to follow traffic, enough for a steady mean."""
+
 _CHUNK = 2**16
 _ONE = tuple(0.0 for _ in BETS)
 
 
-def centres(before: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What to take off each row: the mean of the values before it, from their sum and number."""
-    return np.asarray((0.5 + before) / (1 + rows))
+def centres(start: float, before: int, value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What to take off each row, known before it, and what to take off the next one: [rows + 1, ...].
+
+    The mean of 0.5 and all values, until there are `RECENT` of them; from then on each value moves it by that part.
+
+    Args:
+        start: What to take off the first row.
+        before: Number of rows before it.
+        value: Rows are the first axis.
+    """
+    found = np.empty((len(value) + 1, *value.shape[1:]))
+    found[0] = start
+    for row, now in enumerate(value):
+        found[row + 1] = found[row] + (now - found[row]) / min(before + row + 2, RECENT)
+    return found
 
 
 def weighted(
@@ -113,14 +128,14 @@ class MeanShift(_Shift):
     Attributes:
         rows_champion, rows_challenger: Rows that count and have a value.
         sum_champion, sum_challenger: Sums of their values.
-        total: Sum of all their values, in their order.
+        centre: What to take off the next row.
     """
 
     rows_champion: int = 0
     rows_challenger: int = 0
     sum_champion: float = 0.0
     sum_challenger: float = 0.0
-    total: float = 0.0
+    centre: float = 0.5
 
     def update(self, rows: ArmRows) -> Self:
         """The state after further rows, of which only those that count are used.
@@ -137,9 +152,8 @@ class MeanShift(_Shift):
         return state
 
     def _after(self, value: NDArray[np.float64], challenger: NDArray[np.bool_], share: NDArray[np.float64]) -> Self:
-        before = self.rows_champion + self.rows_challenger + np.arange(len(value))
-        totals = running(self.total, value)
-        centre = centres(totals[:-1], before)
+        following = centres(self.centre, self.rows_champion + self.rows_challenger, value)
+        centre = following[:-1]
         difference = weighted(value, challenger, share, centre)
         above, below = shift_growth(difference, share, centre, self.bound)
         return replace(
@@ -148,7 +162,7 @@ class MeanShift(_Shift):
             rows_challenger=self.rows_challenger + int(challenger.sum()),
             sum_champion=float(running(self.sum_champion, np.where(challenger, 0.0, value))[-1]),
             sum_challenger=float(running(self.sum_challenger, np.where(challenger, value, 0.0))[-1]),
-            total=float(totals[-1]),
+            centre=float(following[-1]),
             sum_difference=float(running(self.sum_difference, difference)[-1]),
             above=tuple(running(np.array(self.above), above)[-1].tolist()),
             below=tuple(running(np.array(self.below), below)[-1].tolist()),
@@ -161,8 +175,8 @@ class MeanShift(_Shift):
         Raises:
             EvidenceError: There is none, or their settings differ.
         """
-        counted = ("rows_champion", "rows_challenger", "sum_champion", "sum_challenger", "total")
-        return _multiplied(states, counted)
+        joined = _multiplied(states, ("rows_champion", "rows_challenger", "sum_champion", "sum_challenger"))
+        return replace(joined, centre=sum(state.centre for state in states) / len(states))
 
     def evidence(self, signal: str, alpha: float) -> Evidence:
         """What is known now; the effect is the mean of the weighted differences."""

@@ -19,8 +19,8 @@ exact integers, in any order, which several processes add.
 Counting the first adverse row of an entity keeps the guarantee. Let an entity's first event come, under the
 challenger, at most (1 + r) times as fast as under the champion. At exactly that speed, entities of the challenger's
 arm are used up at least as fast as the champion's, so that the probability above stays at most q. At a lower speed
-some events of the challenger come later or never, which only lowers the wealth, as each of them raises it. It is
-still an e-process, though no supermartingale.
+some events of the challenger come later or never, which only lowers the wealth, as each of them raises it. It still
+reaches 1/alpha with probability alpha at most, at looks after every row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assets.rollout.evidence.rows import ArmRows, EvidenceError
-from assets.rollout.evidence.wealth import Evidence, State, log_mixture, log_threshold, same_settings
+from assets.rollout.evidence.wealth import Evidence, State, log_mixture, log_threshold, rebuilt, same_settings
 
 ODDS = np.exp(np.geomspace(0.05, 5.0, 16))
 """The factors m by which the bets raise the odds of an event."""
@@ -90,7 +90,7 @@ class RateIncrease(State):
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        return super().from_json({**record, "counts": tuple(ShareCounts(*row) for row in record["counts"])})
+        return super().from_json({**record, "counts": rebuilt(ShareCounts, record)})
 
     def update(self, rows: ArmRows) -> Self:
         """The state after further rows; their values are 1 (adverse) or 0.

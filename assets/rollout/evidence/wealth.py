@@ -11,7 +11,7 @@ rows: states of several processes are added.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
@@ -78,6 +78,19 @@ class State:
 
 
 AnyState = TypeVar("AnyState", bound=State)
+Counts = TypeVar("Counts")
+
+
+def rebuilt(kind: Callable[..., Counts], record: Mapping[str, Any]) -> tuple[Counts, ...]:
+    """The counts of a record of a state.
+
+    Raises:
+        EvidenceError: It has none, or others.
+    """
+    try:
+        return tuple(kind(*row) for row in record["counts"])
+    except (KeyError, TypeError) as error:
+        raise EvidenceError(f"the record has no counts of this release ({error}); begin a new state") from error
 
 
 def _as_tuple(value: Any) -> Any:
