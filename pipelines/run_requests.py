@@ -17,15 +17,7 @@ import dagster as dg
 from assets.materialising import asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
 from assets.product import Product
-from assets.product.names import (
-    DEPLOYMENT,
-    FEATURES,
-    MODEL,
-    ONLINE_STORE,
-    REGISTERED_MODEL,
-    raw_name,
-    validated_name,
-)
+from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
 from pipelines.run_records import ACTIVE
@@ -79,9 +71,6 @@ def request_day(
     attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_day)), moment)
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{day}: {attempt.reason}")
-    if _first_version_waits(instance, product):
-        # Scores and figures need a version that decides; the day's data do not wait for an approver.
-        return dg.RunRequest(run_key=attempt.run_key, partition_key=key, asset_selection=_data_keys(product))
     return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
 
 
@@ -101,21 +90,6 @@ def request_rollout(
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{key}: {attempt.reason}")
     return dg.RunRequest(run_key=attempt.run_key)
-
-
-def _first_version_waits(instance: dg.DagsterInstance, product: Product) -> bool:
-    """Whether the last deployment waits for an approver, and no version decides yet."""
-    event = instance.get_latest_materialization_event(asset_key(product, DEPLOYMENT))
-    if event is None or event.asset_materialization is None:
-        return False
-    metadata = event.asset_materialization.metadata
-    return "waiting" in metadata and metadata["champion"].value == "none"
-
-
-def _data_keys(product: Product) -> list[dg.AssetKey]:
-    """The assets of a day from its sources to its features, and the online store."""
-    layers = [name(source.name) for source in product.sources for name in (raw_name, validated_name)]
-    return [asset_key(product, name) for name in (*layers, FEATURES, ONLINE_STORE)]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Belongs here: reading the log, writing the tables. Does not belong here: which s
 (`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.decision_log`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +14,16 @@ import pyarrow.compute as pc
 
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
+from assets.materialising import (
+    Stopwatch,
+    asset_key,
+    daily_asset_of,
+    days_of,
+    permanent,
+    same_columns,
+    wait_for_champion,
+    with_constant,
+)
 from assets.product import Product
 from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name
 from assets.serving.decision_log import read_day
@@ -24,6 +33,8 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.rollout_store.manifest import RolloutError
+from resources.rollout_store.store import RolloutStore
 
 
 def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -73,11 +84,19 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         group_name="feedback",
         description=f"Rows whose label has become final on the day, with their score: {label.meaning}.",
         kinds={"deltalake"},
+        output_required=False,
     )
     def outcomes(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
-    ) -> dg.MaterializeResult[Any]:
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        clock: dg.ResourceParam[Clock],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, days, now = Stopwatch(name), days_of(context), clock.now()
+        with permanent(RolloutError):
+            if rollout.read_manifest(product.name) is None and not lake.exists(table_name(product.name, SCORES)):
+                wait_for_champion(context, product)
+                return
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, days, now)
             moved = moved_days(product, lake, joined, days)
@@ -89,7 +108,7 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
         lineage["label"] = [
             (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
         ]
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, days=len(days), schema=joined.schema, lineage=lineage,
             moved_from=[day.isoformat() for day in moved],
         )  # fmt: skip

@@ -19,7 +19,16 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
+from assets.materialising import (
+    Stopwatch,
+    asset_key,
+    daily_asset_of,
+    days_of,
+    permanent,
+    same_columns,
+    wait_for_champion,
+    with_constant,
+)
 from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
@@ -62,6 +71,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         group_name="monitoring",
         description="Every row of the day, scored by the champion with the code that decides.",
         kinds={"onnx", "deltalake"},
+        output_required=False,
     )
     def scores(
         context: dg.AssetExecutionContext,
@@ -69,10 +79,13 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
         spark: dg.ResourceParam[SparkSessions],
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
+            if bundle is None:
+                wait_for_champion(context, product)
+                return
             features = table_name(product.name, FEATURES)
             version = lake.version(features)
             record = _record(context, bundle, features, Reading(version))
@@ -87,7 +100,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
                 scored = scored_rows(bundle, lake.read(features, days=days, version=version), kept)
                 commit = lake.replace(table, scored.table, days=days, metadata=record)
                 schema, refused = scored.table.schema, scored.refused
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, champion=bundle.version,
             refused_share=refused / commit.rows if commit.rows else 0.0, schema=schema,
             lineage=same_columns(asset_key(product, FEATURES), kept),
@@ -108,19 +121,23 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         group_name="monitoring",
         description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
         kinds={"deltalake"},
+        output_required=False,
     )
     def drift(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.plots import psi_bars, psi_strip
         from assets.serving.engine import Engine
 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
+            if bundle is None:
+                wait_for_champion(context, product)
+                return
             rows, reading = _window(lake, product, days, FEATURES)
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
         # Not read from `scores`: rows of the whole window are scored by the present champion.
@@ -130,7 +147,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         record = _record(context, bundle, table_name(product.name, FEATURES), reading)
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         last = drift_of_day(figures, days[-1])
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, champion=bundle.version,
             last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
             by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows), schema=table.schema,
@@ -154,19 +171,23 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
             "over the rows that it scored."
         ),
         kinds={"deltalake"},
+        output_required=False,
     )
     def performance(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.performance import performance_by_model
         from assets.monitoring.plots import performance_over_time
 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
+            if bundle is None:
+                wait_for_champion(context, product)
+                return
             outcomes, reading = _window(lake, product, days, OUTCOMES)
         figures = performance_by_model(
             outcomes, days, policy.window_days, champion=bundle.version,
@@ -182,7 +203,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         own = figures.filter(is_champion)
         plot = performance_over_time(own, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot, schema=table.schema
         )
 
@@ -237,15 +258,15 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in ("numpy", "scikit-learn")}
 
 
-def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle:
-    """The bundle that decides now.
+def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle | None:
+    """The bundle that decides now; `None` before the first one.
 
     Raises:
-        RolloutError: There is no champion yet; the message names the command that trains and deploys one.
+        RolloutError, BundleError: The bundle is not published, or was altered.
     """
     manifest = rollout.read_manifest(product.name)
     if manifest is None:
-        raise RolloutError(f"{product.name} has no champion yet; train and deploy one: loopline run {product.name}")
+        return None
     return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 

@@ -202,6 +202,4 @@ def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    if rollout.read_manifest(product.name) is None:
-        return None
     return champion_bundle(product, rollout, Keys.of(environment.home))

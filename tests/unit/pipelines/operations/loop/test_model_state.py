@@ -63,8 +63,7 @@ def test_a_killed_run_is_known_by_its_records(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
 
         def action() -> ModelAction:
-            has_champion = rollout.read_manifest("loans") is not None
-            champion = champion_bundle(PRODUCT, rollout, Keys.of(home.home)) if has_champion else None
+            champion = champion_bundle(PRODUCT, rollout, Keys.of(home.home))
             return model_verdict(model_signals(PRODUCT, home.environment, instance, champion, None)).action
 
         def recorded(asset: str, **metadata: object) -> None:
