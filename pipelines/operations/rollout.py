@@ -24,7 +24,7 @@ from resources.environments import Environment
 from resources.keys import Keys
 from resources.rollout_store.manifest import RolloutManifest
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import Tracking
+from resources.tracking import Tracking, TrackingError
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,6 @@ def move_rollout(
         try:
             require(environment, "MLflow", "MLflow's files")
             recorded = (*recorded, *keeper.follow(product.name))
-        except DependencyDown as error:
+        except (DependencyDown, TrackingError) as error:
             behind = f"the registry's aliases follow later, or with loopline repair {name}: {error}"
     return RolloutReport(name, state, look(keeper.rollout, product.name, datetime.now(UTC)), recorded, behind)
