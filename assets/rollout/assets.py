@@ -20,6 +20,7 @@ from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
 from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
+from assets.rollout.exposed import keep_exposed
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
@@ -28,11 +29,12 @@ from assets.rollout.steward import Look, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.keys import Keys
+from resources.lake import Lake, LakeError
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking, TrackingError
 
-_LASTING = (AuditLogDamaged, BundleError, RegistrationError, RolloutError, TrackingError)
+_LASTING = (AuditLogDamaged, BundleError, LakeError, RegistrationError, RolloutError, TrackingError)
 
 
 class DeploymentChoice(dg.Config):
@@ -131,6 +133,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         audit: dg.ResourceParam[Audit],
         keys: dg.ResourceParam[Keys],
         environment: dg.ResourceParam[Environment],
+        lake: dg.ResourceParam[Lake],
     ) -> dg.MaterializeResult[Any]:
         watch, now = Stopwatch(name), datetime.now(UTC)
         keeper = Keeper(tracking, rollout, audit, keys.signing)
@@ -144,7 +147,9 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)
-        return watch.result(rows=len(found.readings), **_shown(found, keeper, product.name))
+            state = keeper.state(product.name)
+            exposed = 0 if state is None else keep_exposed(lake, environment.decision_log, state)
+        return watch.result(rows=len(found.readings), exposed=exposed, **_shown(found, keeper, product.name))
 
     return rollout
 
