@@ -160,7 +160,7 @@ def _shown(found: Look, keeper: Keeper, product: str) -> dict[str, Any]:
         return {"stands": "no version was deployed yet"}
     challengers = state.challengers
     moves = [
-        {"generation": move.generation, "at": move.at.isoformat(timespec="seconds"), "action": move.action,
+        {"generation": move.generation, "at": f"{move.at:%Y-%m-%d %H:%M:%S}", "action": move.action,
          "version": move.version, "by": move.by, "reason": move.reason}
         for move in reversed(state.moves)
     ]  # fmt: skip
@@ -177,6 +177,12 @@ def _shown(found: Look, keeper: Keeper, product: str) -> dict[str, Any]:
 def _table(rows: list[dict[str, Any]]) -> Any:
     if not rows:
         return "none"
-    texts = [{name: "" if value is None else value for name, value in row.items()} for row in rows]
+    texts = [{name: _cell(value) for name, value in row.items()} for row in rows]
     schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in texts[0]])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in texts], schema=schema)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -77,7 +77,7 @@ def _by_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: dat
         return Verdict("pause", (f"inconclusive at the deadline of {policy.deadline}", *missing))
     if missing:
         return Verdict("hold", missing)
-    passed = (f"{signals.requests[state.step]} requests in {waited}, and no guard was breached",)
+    passed = (f"{signals.requests[state.step]} requests in {waited.total_seconds():.0f} s, and no guard was breached",)
     if state.step + 1 == len(policy.steps):
         return _asked(1.0, state, policy) or Verdict("promote", passed)
     return _asked(policy.steps[state.step + 1].share, state, policy) or Verdict("advance", passed)
