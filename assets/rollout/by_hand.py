@@ -14,7 +14,7 @@ from assets.rollout.answers import standing_rejection
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove, Who, advanced, begun, frozen, paused, promoted, resumed, rolled_back
 from resources.errors import LooplineError
-from resources.rollout_store.manifest import RolloutManifest
+from resources.rollout_store.manifest import Release, RolloutManifest
 
 HandAction = Literal["start", "advance", "promote", "pause", "resume", "freeze", "roll_back"]
 HAND_ACTIONS: tuple[HandAction, ...] = get_args(HandAction)
@@ -38,7 +38,8 @@ def asked(
     """Does what a person asks for; returns the new state. Registry and audit log follow by `Keeper.follow`.
 
     Args:
-        version: The version to start, or to go back to; by default that of the rollout, or the champion before.
+        version: The version to start (several with commas, for an A/B test or a bandit), or to go back to; by default
+            that of the rollout, or the champion before.
         policy: The product's policy, for a rollout that begins.
 
     Raises:
@@ -67,10 +68,8 @@ def _moved(
         case "start":
             if version is None:
                 raise MoveRefused(f"say which version: loopline rollout {state.product} start VERSION")
-            release = keeper.release(state.product, version)
-            _check_allowed(keeper, state.product, version)
-            keeper.published(state.product, release)
-            return begun(state, release, policy, who)
+            releases = tuple(_releasable(keeper, state.product, one.strip()) for one in version.split(","))
+            return begun(state, releases, policy, who)
         case "advance":
             return advanced(state, who)
         case "promote":
@@ -87,8 +86,13 @@ def _moved(
             return rolled_back(state, who, version)
 
 
-def _check_allowed(keeper: Keeper, product: str, version: str) -> None:
-    """Raises MoveRefused for a version that its gates or a person refused."""
+def _releasable(keeper: Keeper, product: str, version: str) -> Release:
+    """The release of a version, whose bundle is published and whole.
+
+    Raises:
+        MoveRefused: Its gates or a person refused it.
+    """
+    release = keeper.release(product, version)
     tags = keeper.tracking.version(product, version).tags
     record = Registration.from_tags(tags)
     if record.gates != "promote":
@@ -96,3 +100,5 @@ def _check_allowed(keeper: Keeper, product: str, version: str) -> None:
     rejection = standing_rejection(Approval.all_from_tags(tags), record.author)
     if rejection is not None:
         raise MoveRefused(f"{product} version {version}: {rejection.by} rejected it: {rejection.reason}")
+    keeper.published(product, release)
+    return release

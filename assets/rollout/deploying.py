@@ -46,7 +46,7 @@ def rolled_out(
     else:
         try:
             is_direct = policy.strategy == "direct" and not state.rollout and state.hold != "frozen"
-            keeper.apply(promoted(state, who, release) if is_direct else begun(state, release, policy, who))
+            keeper.apply(promoted(state, who, release) if is_direct else begun(state, (release,), policy, who))
         except NoSuchMove as error:
             return Verdict("wait", (str(error),))
     keeper.follow(product.name)

@@ -5,8 +5,8 @@ here: whether a move is made (`steps.py`, `answers.py`), writing the state (`res
 from it (`keeper.py`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -34,23 +34,27 @@ def policy_of(state: RolloutManifest) -> Rollout:
     return Rollout.from_record(state.plan)
 
 
-def begun(state: RolloutManifest, release: Release, policy: Rollout, who: Who) -> RolloutManifest:
-    """A rollout of a release begins.
+def begun(state: RolloutManifest, releases: Sequence[Release], policy: Rollout, who: Who) -> RolloutManifest:
+    """A rollout of a release begins; an A/B test or a bandit may have several.
 
     Raises:
-        NoSuchMove: Another rollout is under way, the product is frozen, or the release is the champion.
+        NoSuchMove: Another rollout is under way, the product is frozen, a release is the champion, or there are several
+            for a canary.
     """
+    versions = ", ".join(release.version for release in releases)
     if state.rollout:
         raise NoSuchMove(f"{under_way(state)}; it ends by promotion or rollback before another one begins")
     if state.hold == "frozen":
         raise NoSuchMove(f"{state.product} is frozen: {state.reason}; first: loopline rollout {state.product} resume")
-    if release == state.champion:
-        raise NoSuchMove(f"version {release.version} of {state.product} is the champion already")
+    if state.champion in releases:
+        raise NoSuchMove(f"version {state.champion.version} of {state.product} is the champion already")
+    if len(releases) != 1 and policy.strategy not in ("ab_test", "bandit"):
+        raise NoSuchMove(f"a {policy.strategy} rollout of {state.product} takes one version, not {versions or 'none'}")
     return state.changed(
-        "start", by=who.by, reason=who.reason, at=who.at, subject=release.version,
-        details={"strategy": policy.strategy, "digest": release.digest},
+        "start", by=who.by, reason=who.reason, at=who.at, subject=versions,
+        details={"strategy": policy.strategy, "digests": [release.digest for release in releases]},
         rollout=f"rollout-{state.generation + 1}", plan=policy.to_record(), step=0, since=who.at,
-        **_arms(release, policy, 0),
+        **_arms(releases, policy, 0),
     )  # fmt: skip
 
 
@@ -67,7 +71,7 @@ def advanced(state: RolloutManifest, who: Who, *, details: Mapping[str, Any] | N
     return state.changed(
         "advance", by=who.by, reason=who.reason, at=who.at, subject=release.version,
         details={**(details or {}), "step": step, "share": policy.steps[step].share}, step=step, since=who.at,
-        hold="none", **_arms(release, policy, step),
+        hold="none", **_arms((release,), policy, step),
     )  # fmt: skip
 
 
@@ -115,6 +119,31 @@ def rolled_back(
         "roll_back", by=who.by, reason=who.reason, at=who.at, subject=state.champion.version,
         details={**(details or {}), "to": release.version, "digest": release.digest, "rollout": state.rollout},
         champion=release, former=tuple(one for one in state.former if one != release), **_ENDED,
+    )  # fmt: skip
+
+
+def taken_out(
+    state: RolloutManifest, who: Who, version: str, *, details: Mapping[str, Any] | None = None
+) -> RolloutManifest:
+    """One challenger leaves the rollout; its entities are the champion's. With the last one the rollout ends."""
+    left = tuple(one for one in state.challengers if one.release.version != version)
+    if not left or len(left) == len(state.challengers):
+        return rolled_back(state, who, details=details)
+    return state.changed(
+        "roll_back", by=who.by, reason=who.reason, at=who.at, subject=version,
+        details={**(details or {}), "to": state.champion.version, "rollout": state.rollout}, challengers=left,
+    )  # fmt: skip
+
+
+def reassigned(
+    state: RolloutManifest, who: Who, shares: Mapping[str, float], *, details: Mapping[str, Any] | None = None
+) -> RolloutManifest:
+    """The challengers of a bandit have other shares, by version."""
+    challengers = tuple(replace(one, share=shares[one.release.version]) for one in state.challengers)
+    return state.changed(
+        "reassign", by=who.by, reason=who.reason, at=who.at,
+        subject=", ".join(one.release.version for one in challengers),
+        details={**(details or {}), "shares": dict(shares)}, challengers=challengers,
     )  # fmt: skip
 
 
@@ -176,9 +205,10 @@ def _candidate(state: RolloutManifest) -> Release:
     return state.candidate
 
 
-def _arms(release: Release, policy: Rollout, step: int) -> dict[str, Any]:
+def _arms(releases: Sequence[Release], policy: Rollout, step: int) -> dict[str, Any]:
     """Shadow and challengers of a step."""
-    share = policy.steps[step].share if policy.strategy == "canary" else policy.share
+    share = policy.steps[step].share if policy.strategy == "canary" else policy.share / len(releases)
     if share == 0.0:
-        return {"stage": "shadow", "shadow": release, "challengers": ()}
-    return {"stage": "canary", "shadow": None, "challengers": (Challenger(release=release, share=share),)}
+        return {"stage": "shadow", "shadow": releases[0], "challengers": ()}
+    challengers = tuple(Challenger(release=release, share=share) for release in releases)
+    return {"stage": "canary", "shadow": None, "challengers": challengers}

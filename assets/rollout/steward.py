@@ -14,13 +14,15 @@ from typing import Any
 from assets.product import Verdict
 from assets.rollout.evidence.wealth import Evidence
 from assets.rollout.keeper import Keeper
-from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, rolled_back
+from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, taken_out
 from assets.rollout.steps import Signals, StepAction, next_step
 from assets.rollout.trial import read_together, trials_of
 from resources.rollout_store.manifest import LostRace, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 
 BY = "steward"
+Late = Mapping[str, Mapping[str, Evidence]]
+"""By version and signal."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,14 @@ class Look:
     Attributes:
         state: The state that was looked at; `None` for a product without one.
         verdict: What comes next.
+        version: The version that the verdict and the signals are about; empty without a rollout.
         moved: The state that was written; `None` if nothing was.
     """
 
     state: RolloutManifest | None
     signals: Signals
     verdict: Verdict[StepAction]
+    version: str = ""
     moved: RolloutManifest | None = None
 
     @property
@@ -44,11 +48,11 @@ class Look:
         return [reading_of(one) for one in self.signals.evidence.values()]
 
 
-def look(store: RolloutStore, product: str, now: datetime, *, late: Mapping[str, Evidence] | None = None) -> Look:
-    """Looks, and moves nothing.
+def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None = None) -> Look:
+    """Looks, and moves nothing. Of several challengers, the first one that is rolled back is told, or the first one.
 
     Args:
-        late: Evidence from labels, by signal, which the decision service does not have.
+        late: Evidence from labels, which the decision service does not have: by version and signal.
 
     Raises:
         RolloutError: The state cannot be read.
@@ -58,15 +62,25 @@ def look(store: RolloutStore, product: str, now: datetime, *, late: Mapping[str,
     none = Signals(requests={}, evidence={})
     if state is None or not state.rollout or state.candidate is None:
         return Look(state, none, Verdict("hold", ("no rollout is under way",)))
-    policy = policy_of(state)
-    trials = trials_of(product, state.candidate.version, store.read_evidence(product, state.rollout))
-    signals = read_together(trials, policy, state.stage) if trials else none
-    signals = replace(signals, evidence={**signals.evidence, **(late or {})})
-    return Look(state, signals, next_step(state, signals, policy, now))
+    policy, records = policy_of(state), store.read_evidence(product, state.rollout)
+    looks = []
+    for role, release in state.roles:
+        if role != "champion":
+            trials = trials_of(product, release.version, records)
+            signals = read_together(trials, policy, state.stage) if trials else none
+            evidence = {**signals.evidence, **(late or {}).get(release.version, {})}
+            signals = replace(signals, evidence=evidence)
+            looks.append(Look(state, signals, next_step(state, signals, policy, now), release.version))
+    return next((found for found in looks if found.verdict.action == "roll_back"), looks[0])
 
 
 def stewarded(
-    keeper: Keeper, product: str, now: datetime, *, by: str = BY, late: Mapping[str, Evidence] | None = None
+    keeper: Keeper,
+    product: str,
+    now: datetime,
+    *,
+    by: str = BY,
+    late: Late | None = None,
 ) -> Look:
     """Looks, and makes the move that follows; the registry and the audit log follow the state in any case.
 
@@ -115,4 +129,4 @@ def _after(state: RolloutManifest, found: Look, who: Who) -> RolloutManifest:
         case "pause":
             return paused(state, who, details=details)
         case _:
-            return rolled_back(state, who, details=details)
+            return taken_out(state, who, found.version, details=details)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from assets.rollout.assignment import place
-from assets.rollout.moves import Who, rolled_back
+from assets.rollout.moves import Who, taken_out
 from assets.rollout.steps import next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together, trials_of
 from assets.serving.decision import Decision
@@ -56,7 +56,7 @@ class Guard:
         self._noted: deque[_Noted] = deque(maxlen=_MOST_WAITING)
         self._trials: dict[_Key, Trial] = {}
         self._elsewhere: dict[_Key, list[Trial]] = {}
-        self._unwritten: dict[str, tuple[str, str]] = {}
+        self._unwritten: dict[_Key, str] = {}
         self._name = f"{socket.gethostname()[:30]}-{os.getpid()}-{time.time_ns() // 1_000_000}".strip("-.")
         self.loop = Loop("rollout-guard", self._turn)
 
@@ -118,8 +118,8 @@ class Guard:
         while self._noted:
             noted = self._noted.popleft()
             rows.setdefault(noted.key, []).append(noted.seen)
-        for product in tuple(self._unwritten):
-            self._write(product, now)
+        for key in tuple(self._unwritten):
+            self._write(key, now)
         for product, live in self._watcher.live.items():
             for version in _versions(live.manifest):
                 key = (product, live.manifest.rollout, version)
@@ -138,13 +138,13 @@ class Guard:
             self._publish(key, own)
         signals = read_together([own, *others], policy, live.manifest.stage)
         verdict = next_step(live.manifest, signals, policy, now)
-        if verdict.action == "roll_back" and product not in self._unwritten:
+        if verdict.action == "roll_back" and key not in self._unwritten:
             reason = "; ".join(verdict.reasons)
             _LOG.error("%s: version %s is taken out: %s", product, version, reason)
-            self._watcher.withdraw(product, rollout)
+            self._watcher.withdraw(product, rollout, version)
             self._count_rollback(product)
-            self._unwritten[product] = (rollout, reason)
-            self._write(product, now)
+            self._unwritten[key] = reason
+            self._write(key, now)
 
     def _others(self, key: _Key) -> list[Trial]:
         """What other processes have seen; what they had seen last while the store cannot be reached."""
@@ -165,17 +165,17 @@ class Guard:
         except RolloutUnavailable as error:
             _LOG.warning("%s: other processes do not see this one's evidence yet: %s", product, error)
 
-    def _write(self, product: str, now: datetime) -> None:
+    def _write(self, key: _Key, now: datetime) -> None:
         """Writes the rollback; another one who moved the state meanwhile is heard first."""
-        rollout, reason = self._unwritten[product]
+        product, rollout, version = key
         try:
             state = self._store.read_manifest(product)
-            if state is not None and state.rollout == rollout:
-                self._store.publish_manifest(product, rolled_back(state, Who(BY, reason, now)))
+            if state is not None and state.rollout == rollout and version in _versions(state):
+                self._store.publish_manifest(product, taken_out(state, Who(BY, self._unwritten[key], now), version))
         except (LostRace, RolloutUnavailable) as error:
             _LOG.warning("%s: the rollback is not written yet: %s", product, error)
             return
-        del self._unwritten[product]
+        del self._unwritten[key]
 
 
 def _versions(manifest: RolloutManifest) -> tuple[str, ...]:

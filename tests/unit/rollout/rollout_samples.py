@@ -27,7 +27,7 @@ SECOND = Release(version="2", digest="2" * 64)
 
 def under_way(policy: Rollout = POLICY) -> RolloutManifest:
     """The state right after the beginning."""
-    return begun(FIRST, SECOND, policy, WHO)
+    return begun(FIRST, (SECOND,), policy, WHO)
 
 
 def outcome(chance: np.random.Generator, *, errors: float = 0.001, shift: float = 0.0) -> Outcome:

@@ -15,8 +15,10 @@ from assets.rollout.moves import (
     paused,
     policy_of,
     promoted,
+    reassigned,
     resumed,
     rolled_back,
+    taken_out,
     where,
 )
 from resources.rollout_store.manifest import Release
@@ -67,11 +69,11 @@ def test_a_rollback_without_a_rollout_goes_back_to_a_champion_before() -> None:
 
 def test_what_a_state_does_not_allow_is_refused() -> None:
     with pytest.raises(NoSuchMove, match="version 2 is the shadow of version 1; it ends by promotion or rollback"):
-        begun(under_way(), THIRD, POLICY, WHO)
+        begun(under_way(), (THIRD,), POLICY, WHO)
     with pytest.raises(NoSuchMove, match="is the champion already"):
-        begun(FIRST, FIRST.champion, POLICY, WHO)
+        begun(FIRST, (FIRST.champion,), POLICY, WHO)
     with pytest.raises(NoSuchMove, match="is frozen: a test; first: loopline rollout loans resume"):
-        begun(frozen(FIRST, WHO), SECOND, POLICY, WHO)
+        begun(frozen(FIRST, WHO), (SECOND,), POLICY, WHO)
     for move in (advanced, promoted, paused):
         with pytest.raises(NoSuchMove, match="no rollout of loans is under way: version 1 decides alone"):
             move(FIRST, WHO)
@@ -91,5 +93,20 @@ def test_a_pause_keeps_the_share_and_a_resumption_begins_the_step_again() -> Non
 
 def test_another_rollout_has_another_name() -> None:
     first = under_way()
-    second = begun(rolled_back(first, WHO), SECOND, POLICY, WHO)
+    second = begun(rolled_back(first, WHO), (SECOND,), POLICY, WHO)
     assert first.rollout != second.rollout
+
+
+def test_an_a_b_test_has_several_challengers_of_which_one_may_leave() -> None:
+    policy = Rollout(strategy="ab_test", hypothesis="more profit", smallest_effect=1.0, share=0.5)
+    both = begun(FIRST, (SECOND, THIRD), policy, WHO)
+    assert [(one.release.version, one.share) for one in both.challengers] == [("2", 0.25), ("3", 0.25)]
+    left = taken_out(both, WHO, "2")
+    assert ([one.release.version for one in left.challengers], left.rollout, left.move.version) == (
+        ["3"], both.rollout, "2",
+    )  # fmt: skip
+    assert taken_out(left, WHO, "3").rollout == ""
+    moved = reassigned(both, WHO, {"2": 0.1, "3": 0.4})
+    assert [one.share for one in moved.challengers] == [0.1, 0.4]
+    with pytest.raises(NoSuchMove, match="a canary rollout of loans takes one version, not 2, 3"):
+        begun(FIRST, (SECOND, THIRD), POLICY, WHO)

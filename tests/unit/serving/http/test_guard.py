@@ -35,7 +35,7 @@ class Trial:
 
     def begin(self, parts: BundleParts, *, canary: bool) -> Release:
         release = self.served.workspace.publish(parts)
-        state = begun(self.state, release, POLICY, Who("a test", "it begins", datetime.now(UTC)))
+        state = begun(self.state, (release,), POLICY, Who("a test", "it begins", datetime.now(UTC)))
         self.served.workspace.rollout.publish_manifest(PRODUCT, state)
         if canary:
             self.advance()
