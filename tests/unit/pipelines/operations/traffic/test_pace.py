@@ -48,7 +48,9 @@ def test_what_cannot_leave_is_held_back_and_not_sent_later() -> None:
     pace = Pace(rate=50, seconds=10, most_in_flight=20)
     left, held_back = simulate(pace, lambda at: 6.0 - at if 4.0 <= at < 6.0 else 0.01)
     assert held_back == 2 * 50 - 20
-    assert Counter(int(at + 1e-9) for at in left) == {second: 50 for second in range(10) if second not in (4, 5)} | {4: 20}
+    assert Counter(int(at + 1e-9) for at in left) == {second: 50 for second in range(10) if second not in (4, 5)} | {
+        4: 20
+    }
     assert len(set(left)) == len(left), "no two leave together"
 
 
@@ -70,7 +72,9 @@ def test_a_client_is_no_more_exact_than_some_milliseconds() -> None:
     assert max(Counter(left).values()) == 10
 
 
-@pytest.mark.parametrize(("rate", "seconds", "planned"), [(10, 3, 30), (0.1, 3, 1), (0.3, 10, 3), (3, 0.7, 3), (7, 1.1, 8)])
+@pytest.mark.parametrize(
+    ("rate", "seconds", "planned"), [(10, 3, 30), (0.1, 3, 1), (0.3, 10, 3), (3, 0.7, 3), (7, 1.1, 8)]
+)
 def test_a_request_is_planned_for_each_time_before_the_end(rate: float, seconds: float, planned: int) -> None:
     pace = Pace(rate, seconds, 1)
     assert pace.requests == planned

@@ -41,7 +41,9 @@ def lake(tmp_path: Path) -> Lake:
 
 def test_requests_have_the_fields_of_the_service_and_the_values_of_the_table(lake: Lake) -> None:
     """Ids and keys too; the time is left to the service."""
-    found = {row["transaction_id"]: row for row in requests_of(rows_to_send(lake, PRODUCT, FIELDS), seed=1, again=False)}
+    found = {
+        row["transaction_id"]: row for row in requests_of(rows_to_send(lake, PRODUCT, FIELDS), seed=1, again=False)
+    }
     assert found[1] == {"transaction_id": 1, "card_id": "C1", "terminal_id": "T1", "amount": None}
     assert found[9] == {"transaction_id": 9, "card_id": "C2", "terminal_id": "T1", "amount": 2.25}
     assert json.loads(json.dumps(found[9], allow_nan=False)) == found[9]
@@ -85,7 +87,10 @@ def test_another_table_of_the_product(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"table": "nothing"}, "product card_fraud has no table nothing; `loopline tables card_fraud` lists its tables"),
+        (
+            {"table": "nothing"},
+            "product card_fraud has no table nothing; `loopline tables card_fraud` lists its tables",
+        ),
         ({"first": date(2026, 2, 1)}, "has no rows from 2026-02-01 on; `loopline run card_fraud`"),
         ({"table": "reports"}, "has no column card_id, terminal_id, transaction_id, which a request needs"),
         ({"table": "whole", "first": DAYS[0]}, "table card_fraud/whole has no days; leave --from-day out"),
@@ -98,7 +103,9 @@ def test_what_cannot_be_sent_is_refused(change: dict[str, object], said: str, la
     index = plain.column_names.index("amount")
     lake.replace("card_fraud/reports", pa.table({"amount": [1.0]}), days=None)
     lake.replace("card_fraud/whole", plain, days=None)
-    lake.replace("card_fraud/infinite", plain.set_column(index, "amount", pa.array([1.0, float("inf"), 2.0])), days=None)
+    lake.replace(
+        "card_fraud/infinite", plain.set_column(index, "amount", pa.array([1.0, float("inf"), 2.0])), days=None
+    )
     lake.replace("card_fraud/times", plain.set_column(index, "amount", plain["event_time"]), days=None)
     with pytest.raises(NoRows, match=said):
         rows_to_send(lake, PRODUCT, FIELDS, **change)  # type: ignore[arg-type]
