@@ -19,6 +19,7 @@ from pipelines.services.temporary import needed
 from resources.environments import Environment
 from resources.errors import LooplineError
 
+JSON_BODY = {"Content-Type": "application/json"}
 _READY_SECONDS = 60.0
 
 
@@ -57,12 +58,12 @@ def ask_service(
     Raises:
         NoAnswer: The service does not run, or refused the request.
     """
-    address, call = decide_address(environment), decision_call(product, request, explain=explain)
+    address, body = decide_address(environment), decision_body(product, request, explain=explain)
     try:
         # The service runs on this machine, so the proxy settings of the environment do not apply.
-        answer = httpx.post(address, json=call, timeout=20.0, trust_env=False)
+        answer = httpx.post(address, content=body, headers=JSON_BODY, timeout=20.0, trust_env=False)
     except httpx.TransportError as error:
-        raise _not_running(address, error) from error
+        raise not_running(address, error) from error
     if answer.status_code != 200:
         raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
     return dict(answer.json())
@@ -73,9 +74,10 @@ def decide_address(environment: Environment) -> str:
     return f"http://127.0.0.1:{environment.ports.decisions}/decide"
 
 
-def decision_call(product: str, request: Mapping[str, Any], *, explain: bool = False) -> dict[str, Any]:
+def decision_body(product: str, request: Mapping[str, Any], *, explain: bool = False) -> bytes:
     """The body of a call that has a request decided."""
-    return {"product": product, "request": request, "explain": explain}
+    call = {"product": product, "request": request, "explain": explain}
+    return json.dumps(call, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def request_fields(environment: Environment, product: str) -> frozenset[str]:
@@ -84,11 +86,11 @@ def request_fields(environment: Environment, product: str) -> frozenset[str]:
     Raises:
         NoAnswer: The service does not run, or has no champion of the product.
     """
-    address = _products_address(environment)
+    address = products_address(environment)
     try:
         live = {found["product"]: found for found in _live(address)}
     except httpx.TransportError as error:
-        raise _not_running(address, error) from error
+        raise not_running(address, error) from error
     if product not in live:
         raise NoAnswer(
             f"the decision service has no champion of {product}, only of {', '.join(sorted(live)) or 'no product'}; "
@@ -120,7 +122,7 @@ def moment_of(product: Product, environment: Environment) -> dict[str, str]:
 
 def wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
-    address = _products_address(environment)
+    address = products_address(environment)
     deadline = time.monotonic() + _READY_SECONDS
     while product not in _live_products(address):
         if time.monotonic() > deadline:
@@ -141,9 +143,11 @@ def _live(address: str) -> list[dict[str, Any]]:
     return list(answer.json()["products"]) if answer.status_code == 200 else []
 
 
-def _products_address(environment: Environment) -> str:
+def products_address(environment: Environment) -> str:
+    """The address that describes the live products."""
     return f"http://127.0.0.1:{environment.ports.decisions}/products"
 
 
-def _not_running(address: str, error: httpx.TransportError) -> NoAnswer:
+def not_running(address: str, error: Exception) -> NoAnswer:
+    """The error of a service that cannot be reached."""
     return NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up")

@@ -30,6 +30,7 @@ from assets.bundle.files import write_bundle
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.product.product import Product
 from assets.training.contract import contract_of
+from assets.vocabulary.times import SEQUENCE
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.online_store.event_blocks import TIMESTAMP
@@ -173,7 +174,10 @@ def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
         events = _rows(read_contract(name, need.source), _EVENTS_EACH, until - timedelta(days=_EVENTS_EACH))
         entity = pa.array([str(_example(name)[need.key])] * _EVENTS_EACH)
         events = events.set_column(events.column_names.index(need.key), need.key, entity)
-        kept = events.select([need.key, "event_time", "known_at", *need.columns])
+        sequence = _product(name).spine.sequence
+        if sequence is not None and need.includes_request:
+            events = events.append_column(SEQUENCE, events[sequence])
+        kept = events.select([need.key, *need.of_events(ordered=sequence is not None)])
         store.put_events(need.source, need.key, kept, version="v1", watermark=until)
     store.publish("v1")
     store.close()

@@ -7,14 +7,23 @@ Belongs here: the clock, the connections, the report. Does not belong here: the 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-import httpx
+import aiohttp
 
 from assets.product import Product
-from pipelines.operations.decide import decide_address, decision_call, moment_of, request_fields
+from pipelines.operations.decide import (
+    JSON_BODY,
+    decide_address,
+    decision_body,
+    moment_of,
+    not_running,
+    products_address,
+    request_fields,
+)
 from pipelines.operations.traffic.pace import Pace
 from pipelines.operations.traffic.rows import requests_of, rows_to_send
 from pipelines.operations.traffic.tally import Answer, Summary, Tally, read_answer
@@ -22,6 +31,7 @@ from resources.environments import Environment
 from resources.lake import Lake
 
 _TELL_SECONDS = 5.0
+_READY_SECONDS = 20.0
 _KEPT_SECONDS = 60.0
 """The service keeps a connection for 65 s after an answer: the client must be the first to close it."""
 
@@ -99,7 +109,7 @@ def send_traffic(
     begin(rows.num_rows)
     drawn = requests_of(rows, seed=choice.seed, again=choice.again)
     requests = ({**request, **moment_of(product, environment)} for request in drawn)
-    drive = _Drive(pace, decide_address(environment), product.name, timeout)
+    drive = _Drive(pace, decide_address(environment), products_address(environment), product.name, timeout)
     ended, summary = asyncio.run(drive.run(requests, tell))
     return TrafficReport(product.name, pace, rows.num_rows, ended, summary)
 
@@ -110,6 +120,7 @@ class _Drive:
 
     pace: Pace
     address: str
+    described: str
     product: str
     timeout: float
     whole: Tally = field(default_factory=Tally)
@@ -118,11 +129,14 @@ class _Drive:
     started: float = 0.0
 
     async def run(self, requests: Iterator[dict[str, Any]], tell: Callable[[Summary], None]) -> tuple[Ended, Summary]:
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=_KEPT_SECONDS)
-        # The service runs on this machine, so the proxy settings of the environment do not apply.
-        async with httpx.AsyncClient(timeout=None, limits=limits, trust_env=False) as client:
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=self.timeout)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=JSON_BODY) as client:
             # The first call loads libraries and opens a connection, which would make the first requests late.
-            await client.get(self.address)
+            try:
+                await self._read(client.get(self.described, timeout=aiohttp.ClientTimeout(total=_READY_SECONDS)))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise not_running(self.described, error) from error
             self.started = time.perf_counter()
             telling = asyncio.create_task(self._tell(tell))
             try:
@@ -134,7 +148,7 @@ class _Drive:
             telling.cancel()
         return ended, self.whole.summary(time.perf_counter() - self.started)
 
-    async def _send_all(self, client: httpx.AsyncClient, requests: Iterator[dict[str, Any]]) -> Ended:
+    async def _send_all(self, client: aiohttp.ClientSession, requests: Iterator[dict[str, Any]]) -> Ended:
         number = 0
         while number < self.pace.requests:
             at = time.perf_counter() - self.started
@@ -154,20 +168,24 @@ class _Drive:
             number = going.next
         return "complete"
 
-    async def _send(self, client: httpx.AsyncClient, request: dict[str, Any], due: float) -> None:
+    async def _send(self, client: aiohttp.ClientSession, request: dict[str, Any], due: float) -> None:
         try:
-            async with asyncio.timeout(self.timeout):
-                response = await client.post(self.address, json=decision_call(self.product, request))
+            status, content = await self._read(client.post(self.address, data=decision_body(self.product, request)))
         except TimeoutError:
             said = f"no answer within {self.timeout:g} s"
             answer = Answer(time.perf_counter() - due, silence="timeout", said=said)
-        except httpx.TransportError as error:
+        except aiohttp.ClientError as error:
             said = str(error) or type(error).__name__
             answer = Answer(time.perf_counter() - due, silence="connection", said=said)
         else:
-            answer = read_answer(response.status_code, response.content, time.perf_counter() - due)
+            answer = read_answer(status, content, time.perf_counter() - due)
         self.whole.add(answer)
         self.lately.add(answer)
+
+    @staticmethod
+    async def _read(call: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> tuple[int, bytes]:
+        async with call as response:
+            return response.status, await response.read()
 
     async def _answers(self) -> None:
         """Waits for what is in flight, which the clients' timeout bounds."""

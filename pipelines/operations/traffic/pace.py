@@ -57,7 +57,7 @@ class Pace:
     def __post_init__(self) -> None:
         if not 0.0 < self.rate <= MOST_A_SECOND:
             raise BadPace(f"rate {self.rate:g}: write requests a second, above 0 and at most {MOST_A_SECOND:g}")
-        if not (self.seconds > 0.0 and math.isfinite(self.seconds)):
+        if not 0.0 < self.seconds < math.inf:
             raise BadPace(f"traffic for {self.seconds:g} s: write a length above 0")
         if self.most_in_flight < 1:
             raise BadPace(f"{self.most_in_flight} requests in flight: write a whole number from 1 on")

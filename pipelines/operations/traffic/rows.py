@@ -56,10 +56,8 @@ def rows_to_send(
     filters = product.spine.filters if name == spine else ()
     lacking = sorted(set(wanted) - set(columns))
     if lacking:
-        raise NoRows(
-            f"table {full} has no column {', '.join(lacking)}, which a request needs; leave --table out for the rows of "
-            f"{spine}"
-        )
+        remedy = f"make its days again: loopline run {product.name}" if name == spine else "leave --table out"
+        raise NoRows(f"table {full} has no column {', '.join(lacking)}, which a request needs; {remedy}")
     if first is not None and DAY not in columns:
         raise NoRows(f"table {full} has no days; leave --from-day out")
     days = None if first is None else [day for day in lake.days(full) if day >= first]

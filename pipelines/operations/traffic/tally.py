@@ -58,7 +58,7 @@ class Summary:
         seconds: How long it took.
         planned: Requests whose time came.
         sent: Requests that left.
-        held_back: Requests that could not leave at their time: as many as allowed were in flight, or the client stalled.
+        held_back: Requests that could not leave at their time: enough were in flight, or the client stalled.
         decided: Requests that were answered with a decision.
         refused: How many were refused, by HTTP status.
         unanswered: How many had no answer, by reason.

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,8 +48,8 @@ class Home:
 
 
 @pytest.fixture
-def home(small: Callable[[str], Small]) -> Iterator[Home]:
-    yield Home(small(PRODUCT))
+def home(small: Callable[[str], Small]) -> Home:
+    return Home(small(PRODUCT))
 
 
 def test_the_rows_of_a_table_are_customers(home: Home) -> None:
@@ -91,8 +91,6 @@ def rows_are_decided_once_as_of_now(home: Home) -> None:
         assert decision.as_of == decision.decided_at, "a live request is as of now"
         assert (decision.keys["card_id"], decision.keys["terminal_id"]) == (row["card_id"], row["terminal_id"])
         assert decision.inputs["amount"] == row["amount"]
-    lateness = [(b.decided_at - a.decided_at).total_seconds() for a, b in zip(recorded, recorded[1:], strict=False)]
-    assert max(lateness) < 1.0, "the requests were spread over the two seconds"
 
 
 def the_seed_decides_the_order(home: Home) -> None:
@@ -103,9 +101,10 @@ def the_seed_decides_the_order(home: Home) -> None:
         assert len(found) == told["decided"] > 0
         return found
 
-    for once, again in zip(sent("5"), sent("5"), strict=False):
-        assert once == again
-    assert not set(sent("5")) & set(sent("6"))
+    first, again, other = sent("5"), sent("5"), sent("6")
+    # What is held back takes no row, so the same rows come in the same order.
+    assert all(one == same for one, same in zip(first, again, strict=False))
+    assert not set(first) & set(other)
 
 
 def a_day_with_few_rows_ends_or_is_repeated(home: Home) -> None:
