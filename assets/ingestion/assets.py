@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
+from assets.ingestion.taken_columns import taken_columns
 from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
@@ -58,7 +59,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
 
 def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
-    contract = product.contract(source.name)
+    contract, taken = product.contract(source.name), taken_columns(product, source)
     name = raw_name(source.name)
 
     @daily_asset_of(
@@ -83,7 +84,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
-            raw_days = [as_raw(contract, day) for day in fetched]
+            raw_days = [as_raw(contract, day, taken) for day in fetched]
             if isinstance(source, DatabaseTable) and source.rows == "revisions":
                 raw_days = _with_kept(lake, table, raw_days)
             if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
