@@ -6,7 +6,7 @@ files (`files.py`), publishing (`assets.registry`), following the manifest (`ass
 
 from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.files import load_bundle
-from resources.rollout_store.manifest import Release
+from resources.rollout_store.manifest import Release, RolloutError
 from resources.rollout_store.store import RolloutStore
 
 
@@ -26,3 +26,16 @@ def released_bundle(product: str, release: Release, rollout: RolloutStore, key: 
         return load_bundle(folder, key, release.digest)
     except BundleError as error:
         raise BundleError(f"{error}; publish it again from the registry: loopline repair {product}") from error
+
+
+def champion_bundle(product: str, rollout: RolloutStore, key: bytes) -> Bundle:
+    """The bundle that decides now.
+
+    Raises:
+        RolloutError: There is no champion yet; the message names the command that trains and deploys one.
+        BundleError: As for `released_bundle`.
+    """
+    manifest = rollout.read_manifest(product)
+    if manifest is None:
+        raise RolloutError(f"{product} has no champion yet; train and deploy one: loopline run {product}")
+    return released_bundle(product, manifest.champion, rollout, key)

@@ -14,8 +14,10 @@ DEPLOYMENT = "deployment"
 SCORES = "scores"
 DECISIONS = "decisions"
 OUTCOMES = "outcomes"
+BATCH_OUTCOMES = "batch_outcomes"
 DRIFT = "drift"
 PERFORMANCE = "performance"
+BATCH_PERFORMANCE = "batch_performance"
 ANOMALIES = "anomalies"
 
 

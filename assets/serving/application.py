@@ -18,6 +18,8 @@ from assets.serving.engine import Engine
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
+from assets.serving.posted_log import PostedLog
+from assets.serving.postings import Postings
 from assets.serving.requests.event import parse_event, parse_event_id
 from assets.serving.requests.parse import (
     NoChampion,
@@ -62,11 +64,13 @@ class Answer:
 class Application:
     """One process of the decision service."""
 
-    def __init__(self, watcher: Watcher, log: DecisionLog, metrics: Metrics, *, any_time: bool) -> None:
+    def __init__(self, watcher: Watcher, log: DecisionLog, metrics: Metrics, environment: Environment) -> None:
         self._watcher = watcher
         self._log = log
-        self._any_time = any_time
+        self._any_time = _is_local(environment)
         self.metrics = metrics
+        kept = PostedLog(environment.posted, log)
+        self.postings = Postings(self._live, kept, environment.decision_log, metrics, any_time=self._any_time)
         self._loops = [watcher.loop, log.loop]
         self._shadows = Shadows(log, metrics)
 
@@ -92,7 +96,7 @@ class Application:
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
         )
         watcher.start()
-        application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
+        application = cls(watcher, DecisionLog(environment.decision_log), metrics, environment)
         metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
         metrics.show_loops(application.loops)
         return application

@@ -229,7 +229,9 @@ def test_a_day_is_made_up_to_its_features_while_the_first_version_waits(ticking:
     job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
     all_of_job = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
     assert wanted is not None
-    assert all_of_job - wanted == {"scores", "drift", "performance", "anomalies", "decisions", "outcomes"}
+    assert all_of_job - wanted == {
+        "scores", "drift", "performance", "anomalies", "decisions", "outcomes", "batch_outcomes", "batch_performance",
+    }  # fmt: skip
     deployed("1")
     assert selected() is None
     deployed("1", waiting={"version": "2"})
