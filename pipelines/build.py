@@ -11,9 +11,15 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
-from assets.feedback.assets import decisions_asset, outcomes_asset
+from assets.feedback.assets import batch_outcomes_asset, decisions_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import anomalies_asset, drift_asset, performance_asset, scores_asset
+from assets.monitoring.assets import (
+    anomalies_asset,
+    batch_performance_asset,
+    drift_asset,
+    performance_asset,
+    scores_asset,
+)
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
@@ -74,7 +80,11 @@ def build_pipeline(
 def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of a product, in the order of the loop."""
     partitions = daily(product, environment)
-    anomalies = anomalies_asset(product, partitions)
+    asked = (
+        batch_outcomes_asset(product, partitions),
+        batch_performance_asset(product, partitions),
+        anomalies_asset(product, partitions),
+    )
     return [
         *(source_spec(product, source) for source in product.sources),
         *(raw_asset(product, source, partitions) for source in product.sources),
@@ -92,5 +102,5 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         outcomes_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
-        *([anomalies] if anomalies else []),
+        *(asset for asset in asked if asset is not None),
     ]

@@ -28,7 +28,17 @@ from assets.materialising import (
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import (
+    DatabaseTable,
+    Files,
+    HttpEndpoint,
+    LakeTable,
+    PostedOutcomes,
+    PostedReviews,
+    Product,
+    Source,
+    StreamTopic,
+)
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -42,7 +52,10 @@ from resources.sources.snapshots import SnapshotReader
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {
+    DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka",
+    PostedOutcomes: "bentoml", PostedReviews: "bentoml",
+}  # fmt: skip
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -175,6 +188,8 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
                 connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
+        case PostedOutcomes() | PostedReviews():
+            return systems.posted(source.name, product=product.name)
         case _:
             assert_never(source)
 

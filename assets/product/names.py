@@ -16,8 +16,10 @@ EXPOSED = "exposed"
 SCORES = "scores"
 DECISIONS = "decisions"
 OUTCOMES = "outcomes"
+BATCH_OUTCOMES = "batch_outcomes"
 DRIFT = "drift"
 PERFORMANCE = "performance"
+BATCH_PERFORMANCE = "batch_performance"
 ANOMALIES = "anomalies"
 
 

@@ -19,6 +19,8 @@ from assets.serving.guard import Guard
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
+from assets.serving.posted_log import PostedLog
+from assets.serving.postings import Postings
 from assets.serving.requests.event import parse_event, parse_event_id
 from assets.serving.requests.parse import (
     NoChampion,
@@ -49,12 +51,16 @@ _FOLDER_INTERVAL = 0.5
 class Application:
     """One process of the decision service."""
 
-    def __init__(self, watcher: Watcher, guard: Guard, log: DecisionLog, metrics: Metrics, *, any_time: bool) -> None:
+    def __init__(
+        self, watcher: Watcher, guard: Guard, log: DecisionLog, metrics: Metrics, environment: Environment
+    ) -> None:
         self._watcher = watcher
         self._log = log
-        self._any_time = any_time
+        self._any_time = _is_local(environment)
         self.metrics = metrics
         self._guard = guard
+        kept = PostedLog(environment.posted, log)
+        self.postings = Postings(self._live, kept, environment.decision_log, metrics, any_time=self._any_time)
         self._loops = [watcher.loop, log.loop, guard.loop]
         self._shadows = Shadows(log, metrics, self._shadowed)
 
@@ -83,9 +89,7 @@ class Application:
         watcher.start()
         guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc())
         guard.loop.start()
-        application = cls(
-            watcher, guard, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment)
-        )
+        application = cls(watcher, guard, DecisionLog(environment.decision_log), metrics, environment)
         metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
         metrics.show_loops(application.loops)
         return application

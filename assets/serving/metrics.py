@@ -55,6 +55,10 @@ class Metrics:
         self.events = Counter(
             "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
         )
+        self.posted = Counter(
+            "loopline_posted_rows_total", "Rows posted, by route (outcomes, reviews): added, revised, known, refused",
+            ("route", "result"), registry=self.registry,
+        )  # fmt: skip
         self.shadows_dropped = Counter(
             "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,

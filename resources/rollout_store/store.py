@@ -110,6 +110,15 @@ class RolloutStore:
                 f"read it again and decide again: loopline approve, or the job {product}_retrain"
             )
 
+    def is_published(self, product: str, release: Release) -> bool:
+        """Whether the release's bundle is published under its version.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        published = self.backend.read(f"{_bundle_path(product, release.version)}/{LAST}")
+        return published is not None and hashlib.sha256(published).hexdigest() == release.digest
+
     def _check_published(self, product: str, release: Release) -> None:
         published = self.backend.read(f"{_bundle_path(product, release.version)}/{LAST}")
         if published is None:

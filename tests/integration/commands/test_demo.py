@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 DAYS = [date(2026, 8, 1) + timedelta(days=n) for n in range(30)]
 LOOP = (
     "raw_transactions", "validated_transactions", "features", "online_store", "training_set", "model", "evaluation",
-    "registered_model", "deployment", "scores", "outcomes", "performance",
+    "registered_model", "deployment", "scores", "batch_outcomes", "batch_performance",
 )  # fmt: skip
 
 
