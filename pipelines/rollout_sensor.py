@@ -4,17 +4,21 @@ Belongs here: when the steward runs, and the alerts about a rollout. Does not be
 (`assets.rollout.steward`), the rollback within seconds (`assets.serving.guard`), the other sensors (`sensors.py`).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.governance.audit import Audit
 from assets.product import Product
+from assets.product.names import OUTCOMES, table_name
 from assets.rollout.keeper import unrecorded
-from assets.rollout.steward import look
+from assets.rollout.results import label_evidence
+from assets.rollout.steward import Look, look
 from pipelines.alerts import rollout_held
 from pipelines.jobs import rollout_name
 from pipelines.run_requests import request_rollout
+from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.manifest import Move, RolloutManifest
 from resources.rollout_store.store import RolloutStore
@@ -38,21 +42,36 @@ def rollout_sensor(product: Product) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext,
         rollout: dg.ResourceParam[RolloutStore],
         audit: dg.ResourceParam[Audit],
+        lake: dg.ResourceParam[Lake],
         notifier: dg.ResourceParam[Notifier],
     ) -> dg.RunRequest | dg.SkipReason:
         now = datetime.now(UTC)
-        found = look(rollout, product.name, now)
+        late = label_evidence(lake, product, rollout.read_manifest(product.name))
+        found = look(rollout, product.name, now, late=late)
         if found.state is None:
             return dg.SkipReason("no version was deployed yet")
         for move in _untold(found.state, context.cursor):
             notifier.send(rollout_held(product, move))
         context.update_cursor(str(found.state.generation))
-        if found.verdict.action == "hold" and not unrecorded(audit, found.state):
+        why = _why(found, unrecorded(audit, found.state), lake, product)
+        if not why:
             return dg.SkipReason("; ".join(found.verdict.reasons))
-        why = "record" if found.verdict.action == "hold" else found.verdict.action
-        return request_rollout(context.instance, product, f"rollout:{found.state.generation}:{why}", moment=now)
+        return request_rollout(
+            context.instance, product, f"rollout:{found.state.generation}:{why}", once="outcomes" in why, moment=now
+        )
 
     return stewarding
+
+
+def _why(found: Look, unrecorded: Sequence[Move], lake: Lake, product: Product) -> str:
+    """Why the steward is asked to look; empty where there is nothing to do."""
+    if found.verdict.action != "hold":
+        return found.verdict.action
+    if unrecorded:
+        return "record"
+    outcomes = table_name(product.name, OUTCOMES)
+    judged = found.state is not None and found.state.plan.get("strategy") in ("ab_test", "bandit")
+    return f"outcomes-{lake.version(outcomes)}" if judged and lake.exists(outcomes) else ""
 
 
 def _untold(state: RolloutManifest, cursor: str | None) -> list[Move]:

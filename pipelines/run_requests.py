@@ -75,18 +75,23 @@ def request_day(
 
 
 def request_rollout(
-    instance: dg.DagsterInstance, product: Product, key: str, *, moment: datetime
+    instance: dg.DagsterInstance, product: Product, key: str, *, once: bool, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """A run of the steward, unless one is active.
 
     Args:
-        key: The run key: the same state and verdict start a run again only after it has failed.
+        key: The run key, of a state and what is to be done about it.
+        once: One run that succeeded answers the key; else it is asked for again, after a wait, as long as it is due.
         moment: By the machine's clock, which times runs.
     """
     active = _active_run(instance, rollout_name(product), moment)
     if active is not None:
         return dg.SkipReason(f"the steward is at work: run {active}")
-    attempt = next_attempt(key, _earlier(_runs(instance, rollout_name(product), {})), moment)
+    runs = _runs(instance, rollout_name(product), {})
+    done = [record.dagster_run.tags.get(_RUN_KEY, "") for record in runs if record.dagster_run.is_success]
+    if once and any(_number(key, run_key) is not None for run_key in done):
+        return dg.SkipReason(f"{key}: the steward has looked at it")
+    attempt = next_attempt(key, _earlier(runs), moment)
     if attempt.wait_until is not None:
         return dg.SkipReason(f"{key}: {attempt.reason}")
     return dg.RunRequest(run_key=attempt.run_key)

@@ -25,7 +25,8 @@ from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.steward import Look, look, stewarded
+from assets.rollout.results import label_evidence, results_of
+from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.keys import Keys
@@ -139,7 +140,9 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":
-                found = stewarded(keeper, product.name, now)
+                late = label_evidence(lake, product, keeper.state(product.name))
+                found = stewarded(keeper, product.name, now, late=late)
+                _reallocate(keeper, product, lake, now)
             else:
                 asked(
                     keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
@@ -149,16 +152,23 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
                 found = look(rollout, product.name, now)
             state = keeper.state(product.name)
             exposed = 0 if state is None else keep_exposed(lake, environment.decision_log, state)
-        return watch.result(rows=len(found.readings), exposed=exposed, **_shown(found, keeper, product.name))
+        return watch.result(rows=len(found.readings), exposed=exposed, **_shown(found, keeper, product, lake))
 
     return rollout
 
 
-def _shown(found: Look, keeper: Keeper, product: str) -> dict[str, Any]:
-    state = keeper.state(product)
+def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> None:
+    """Moves the shares of a bandit, where its results say so."""
+    allocation = results_of(lake, product, keeper.state(product.name)).allocation
+    if allocation is not None and allocation.action == "move":
+        follow_results(keeper, product.name, allocation.shares, Who(BY, "; ".join(allocation.reasons), now))
+
+
+def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[str, Any]:
+    state = keeper.state(product.name)
     if state is None:
         return {"stands": "no version was deployed yet"}
-    challengers = state.challengers
+    challengers, results = state.challengers, results_of(lake, product, state)
     moves = [
         {"generation": move.generation, "at": f"{move.at:%Y-%m-%d %H:%M:%S}", "action": move.action,
          "version": move.version, "by": move.by, "reason": move.reason}
@@ -170,6 +180,8 @@ def _shown(found: Look, keeper: Keeper, product: str) -> dict[str, Any]:
         "reasons": list(found.verdict.reasons),
         "history": _table(moves),
         "signals": _table(found.readings),
+        "arms": _table([vars(arm) for arm in results.arms]),
+        "experiments": _table([one.to_dict() for one in results.experiments]),
         "shares": picture(share_steps(state.moves, challengers[0].share if challengers else 0.0)),
     }
 

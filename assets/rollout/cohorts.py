@@ -8,7 +8,7 @@ A decision is in a cohort once its label is due, whatever the label is and whene
 have the same age. Decisions are counted once an entity, in the order in which they were made.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -30,7 +30,6 @@ from assets.rollout.evidence.wealth import Evidence
 Conclusion = Literal["better", "worse", "no difference that matters", "inconclusive"]
 CONFIDENCE = 0.05
 """The chance that the interval of an A/B test misses the truth, at any look."""
-_ENTITY = ("keys", "row_id")
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,13 @@ class Terms:
 
     Attributes:
         accept: The outcome of an accepted decision.
+        entity: The column that tells entities apart.
         largest_stake: The largest value of the stake; 1 without a stake.
     """
 
     accept: str
     profit: Profit
+    entity: str = "row_id"
     largest_stake: float = 1.0
 
 
@@ -136,7 +137,7 @@ def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Term
     guards = [guard for guard in policy.guards if guard.signal == "bad_rate"]
     found: dict[str, Evidence] = {}
     for guard in guards:
-        arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"))
+        arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
         counts, _ = SeenEntities.none().first(places, arms.value == 1)
         test = RateIncrease(tolerance=guard.smallest_effect - 1.0).update(
             ArmRows(arms.challenger, arms.value, arms.share, counts)
@@ -152,7 +153,7 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
         rows: Outcomes of the rollout.
     """
     metric, smallest = policy.metric, policy.smallest_effect
-    arms, places = _compared(rows, version, rewards(rows, terms, metric))
+    arms, places = _compared(rows, version, rewards(rows, terms, metric), terms)
     first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
     low, high = _range(terms, metric)
     unclear = Experiment(
@@ -191,7 +192,9 @@ def bandit_cohorts(rows: pa.Table, terms: Terms, metric: str, maturity: timedelt
     return tuple(found)
 
 
-def _compared(rows: pa.Table, version: str, values: NDArray[np.float64]) -> tuple[ArmRows, NDArray[np.float64]]:
+def _compared(
+    rows: pa.Table, version: str, values: NDArray[np.float64], terms: Terms
+) -> tuple[ArmRows, NDArray[np.float64]]:
     """The decisions of champion and challenger in their order, and the place of each entity."""
     order = np.argsort(rows["decided_at"].cast(pa.int64()).to_numpy(), kind="stable")
     bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
@@ -199,15 +202,10 @@ def _compared(rows: pa.Table, version: str, values: NDArray[np.float64]) -> tupl
     challenger = bundles == version
     kept = order[((roles[order] == "champion") | challenger[order]) & (share[order] < 1.0)]
     own = np.where(challenger, share, 1.0 - share)
-    entities = _entities(rows)
+    entities = rows[terms.entity].to_pylist()
     places = np.array([place("cohorts", [entities[at]]) for at in kept.tolist()])
     counted = np.ones(len(kept), np.bool_)
     return ArmRows(challenger[kept], values[kept], own[kept], counted), places
-
-
-def _entities(rows: pa.Table) -> Sequence[object]:
-    name = next(name for name in _ENTITY if name in rows.column_names)
-    return list(rows[name].to_pylist())
 
 
 def _range(terms: Terms, metric: str) -> tuple[float, float]:

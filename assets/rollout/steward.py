@@ -14,7 +14,7 @@ from typing import Any
 from assets.product import Verdict
 from assets.rollout.evidence.wealth import Evidence
 from assets.rollout.keeper import Keeper
-from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, taken_out
+from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
 from assets.rollout.steps import Signals, StepAction, next_step
 from assets.rollout.trial import read_together, trials_of
 from resources.rollout_store.manifest import LostRace, RolloutManifest
@@ -101,6 +101,19 @@ def stewarded(
             found = replace(found, verdict=Verdict("hold", ("somebody else moved the rollout meanwhile",)))
     keeper.follow(product)
     return found
+
+
+def follow_results(keeper: Keeper, product: str, shares: Mapping[str, float], who: Who) -> bool:
+    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile."""
+    state = keeper.state(product)
+    if state is None or not state.rollout or state.hold != "none":
+        return False
+    try:
+        keeper.apply(reassigned(state, who, shares))
+    except LostRace:
+        return False
+    keeper.follow(product)
+    return True
 
 
 def reading_of(evidence: Evidence) -> dict[str, Any]:

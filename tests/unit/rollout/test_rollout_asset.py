@@ -110,7 +110,8 @@ def watched(home: RegisteredHome, requests: int, **faults: float) -> None:
 def tick(home: RegisteredHome, told: Told, cursor: str | None) -> tuple[str | None, str, str | None]:
     """One tick of the sensor: the key of the run that it asks for, or why it asks for none; the cursor."""
     keeper = home.keeper
-    connections = {"rollout": keeper.rollout, "audit": keeper.audit, "notifier": told}
+    lake = Lake(home.environment.lake)
+    connections = {"rollout": keeper.rollout, "audit": keeper.audit, "notifier": told, "lake": lake}
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=connections)
         found = rollout_sensor(PRODUCT).evaluate_tick(context)
