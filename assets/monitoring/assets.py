@@ -97,15 +97,14 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
                     f"{lake.folder(table)}/{context.run.run_id}",
                 )  # fmt: skip
                 commit = commit_placed(lake, table, found.schema, context.run.run_id, found.files, days, record)
-                schema, refused = found.schema, found.refused
+                schema, counts = found.schema, found.counts
             else:
                 scored = scored_rows(bundle, lake.read(features, days=days, version=version), kept)
                 commit = lake.replace(table, scored.table, days=days, metadata=record)
-                schema, refused = scored.table.schema, scored.refused
+                schema, counts = scored.table.schema, scored.counts
         yield watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version,
-            refused_share=refused / commit.rows if commit.rows else 0.0, schema=schema,
-            lineage=same_columns(asset_key(product, FEATURES), kept),
+            rows=commit.rows, version=commit.version, champion=bundle.version, **counts.metadata(commit.rows),
+            schema=schema, lineage=same_columns(asset_key(product, FEATURES), kept),
         )  # fmt: skip
 
     return scores

@@ -25,13 +25,18 @@ from assets.product.policies import (
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
 from assets.product.rollout_policy import Guard, Rollout, Step
+from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
 from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, LakeTable, Source
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "Column",
     "ColumnType",
+    "Compare",
+    "Condition",
     "Connected",
     "Consent",
     "Contract",
@@ -46,11 +51,14 @@ __all__ = [
     "Guard",
     "HttpEndpoint",
     "Impact",
+    "IsNull",
     "Label",
     "LabelKind",
     "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
+    "Not",
+    "OneOf",
     "Posted",
     "PostedOutcomes",
     "PostedReviews",
@@ -60,6 +68,7 @@ __all__ = [
     "Protected",
     "RetrainPolicy",
     "Rollout",
+    "Rule",
     "Source",
     "Spine",
     "Step",

@@ -15,6 +15,7 @@ WhenStale = Literal["fallback", "refuse"]
 SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
 Judged = Literal["answered", "batch"]
+ExploreBy = Literal["accept", "refer"]
 
 
 class ProductError(LooplineError):
@@ -60,7 +61,13 @@ class Words:
 
 @dataclass(frozen=True)
 class DecisionPolicy:
-    """How a score becomes an outcome.
+    """How a score becomes an outcome: two answers, or with `refer` three.
+
+    With `refer` a person reviews the rows whose expected profit is higher so: two thresholds, from which on a row is
+    referred and refused, earn the most on the calibration rows together. A review costs `review_cost` and then decides
+    rightly in `review_accuracy` of the rows, good and bad. Rows that a rule refuses or refers take no part in the
+    choice. In the gates and in fairness a referred row counts as not accepted: the selection ratio compares those who
+    were accepted without a review.
 
     Attributes:
         accept: The outcome below the threshold ("approve").
@@ -73,6 +80,15 @@ class DecisionPolicy:
         fallback: The outcome when neither the model nor the scorecard can decide.
         scale: Name and meaning of the score, for people.
         max_refused: The largest share of rows that the threshold may refuse.
+        refer: The outcome between the two thresholds ("review"); `None` for two answers. It may be the fallback's word.
+        review_cost: What one review costs, in the currency of the profit.
+        review_accuracy: The share of reviewed rows that the reviewer decides rightly, above 0.5.
+        review_capacity: The most reviews a day, on average over the calibration rows, those of rules included; `None`
+            for no bound. It bounds the thresholds and is no quota: a day with more rows has more reviews.
+        exploration: The share of the rows refused by their score that are let past it all the same, so that their
+            outcomes are known: by a hash of bundle and row id, recorded with this share as the propensity. Never a row
+            that a rule refuses. A caller who may choose row ids chooses who is explored.
+        explore_by: What becomes of an explored row.
     """
 
     accept: str
@@ -83,6 +99,31 @@ class DecisionPolicy:
     fallback: str = "review"
     scale: str = "probability of the bad outcome, 0 to 1"
     max_refused: float = 0.5
+    refer: str | None = None
+    review_cost: float = 0.0
+    review_accuracy: float = 1.0
+    review_capacity: float | None = None
+    exploration: float = 0.0
+    explore_by: ExploreBy = "accept"
+
+    def __post_init__(self) -> None:
+        if self.refer is not None and (not self.refer or self.refer in (self.accept, self.refuse)):
+            raise ProductError(f"decision: refer={self.refer!r}; write a word that is neither accept's nor refuse's")
+        reviews = self.review_cost != 0.0 or self.review_accuracy != 1.0 or self.review_capacity is not None
+        if self.refer is None and (reviews or self.explore_by == "refer"):
+            raise ProductError("decision: reviews are described, but refer= is None; name the outcome, as 'review'")
+        if not 0.0 <= self.review_cost < float("inf") or not 0.5 < self.review_accuracy <= 1.0:
+            raise ProductError(
+                f"decision: review_cost={self.review_cost!r}, review_accuracy={self.review_accuracy!r}; write an "
+                "amount that is not negative, and a share above 0.5, 1 at most"
+            )
+        if self.review_capacity is not None and not 0.0 < self.review_capacity < float("inf"):
+            raise ProductError(f"decision: review_capacity={self.review_capacity!r}; write reviews a day, above 0")
+        if not 0.0 <= self.exploration <= 0.5 or self.explore_by not in get_args(ExploreBy):
+            raise ProductError(
+                f"decision: exploration={self.exploration!r}, explore_by={self.explore_by!r}; write a share from 0 to "
+                "0.5, and 'accept' or 'refer'"
+            )
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from assets.product.policies import (
 from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
 from assets.product.rollout_policy import Rollout
+from assets.product.rule_agreement import check_rule_columns, check_rules
+from assets.product.rules import Rule
 from assets.product.sources import Connected, Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
@@ -61,6 +63,7 @@ class Product:
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
         rollout: How a new model reaches the customers.
+        rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
@@ -88,6 +91,7 @@ class Product:
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     rollout: Rollout = field(default_factory=Rollout)
+    rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
@@ -142,6 +146,12 @@ class Product:
             if is_number is isinstance(words, str):
                 remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
                 raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
+        check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
+        if self.decision.review_capacity is not None and self.model.split == "random":
+            raise ProductError(
+                f"product {self.name}: review_capacity={self.decision.review_capacity!r} is of a day, but the rows "
+                "have no time (split='random'); leave it out"
+            )
 
     def source(self, name: str) -> Source:
         """The source of that name.
@@ -212,7 +222,7 @@ class Product:
         """Checks that features, label and contracts agree: columns, types, values, units, corrections.
 
         Raises:
-            ProductError: They disagree on which sources are corrected, or on a column of the spine or the label.
+            ProductError: They disagree on which sources are corrected, or on a column of the spine, the label, a rule.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
             ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """
@@ -222,6 +232,7 @@ class Product:
         check_consents(contracts)
         check_references(contracts)
         check_spine(self.spine, contracts[self.spine.source])
+        check_rule_columns(self.rules, self.features, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])
         for source in self.posted:
             check_posted(source, contracts[source.name])

@@ -33,7 +33,9 @@ _SCHEMA = pa.schema(
         ("decision_id", pa.string()), ("product", pa.string()), ("role", pa.string()), ("rollout", pa.string()),
         ("share", pa.float64()), ("row_id", pa.string()),
         ("bundle", pa.string()), ("digest", pa.string()), ("as_of", _TIME), ("decided_at", _TIME),
-        ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()), ("fallback", pa.string()),
+        ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()),
+        ("refer_threshold", pa.float64()), ("rules", pa.string()), ("shadow_rules", pa.string()),
+        ("exploration", pa.float64()), ("explored", pa.bool_()), ("fallback", pa.string()),
         ("reasons", pa.string()), ("inputs", pa.string()), ("features", pa.string()), ("keys", pa.string()),
         ("sequence", pa.int64()),
         ("store_version", pa.string()), ("problem", pa.string()), ("shadow_of", pa.string()),
@@ -42,7 +44,7 @@ _SCHEMA = pa.schema(
 )  # fmt: skip
 ERASED = "(erased)"
 """The problem of an erased decision that had one."""
-_JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
+_JSON_COLUMNS = ("reasons", "inputs", "features", "keys", "rules", "shadow_rules")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class DayLog:
     torn: tuple[Path, ...]
 
     def table(self) -> pa.Table:
-        """The decisions as a table; `reasons`, `inputs`, `features` and `keys` are JSON texts."""
+        """The decisions as a table; `reasons`, `inputs`, `features`, `keys` and both `rules` are JSON texts."""
         rows = [_row(decision) for decision in self.decisions]
         return pa.Table.from_pylist(rows, schema=_SCHEMA)
 

@@ -71,12 +71,21 @@ class Metrics:
             "loopline_guard_rollbacks_total", "Challengers and shadows that the guard took out", ("product",),
             registry=self.registry,
         )  # fmt: skip
+        self.rule_hits = Counter(
+            "loopline_rule_hits_total", "Answered decisions on which a rule fired; mode is active or shadow",
+            ("product", "rule", "mode"), registry=self.registry,
+        )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def count(self, decision: Decision) -> None:
         """Counts a decision that is logged."""
         fallback = decision.fallback or "none"
         self.decisions.labels(decision.product, decision.outcome, fallback, decision.role).inc()
+        if decision.role == "shadow":
+            return
+        for mode, rules in (("active", decision.rules), ("shadow", decision.shadow_rules)):
+            for rule in rules:
+                self.rule_hits.labels(decision.product, rule, mode).inc()
 
     def show(
         self,

@@ -37,6 +37,18 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
     ("Contracts: contracts/SOURCE.yaml", (Contract, Column, Consent)),
     ("Features over events", (vocabulary.Events, Options)),
     ("Model and decision", (product.ModelSpec, product.DecisionPolicy, product.Profit, product.Words)),
+    (
+        "Rules beside the model",
+        (
+            product.Rule,
+            product.Compare,
+            product.OneOf,
+            product.IsNull,
+            product.AllOf,
+            product.AnyOf,
+            product.Not,
+        ),
+    ),
     ("Gates and fairness", (product.GatePolicy, product.Protected)),
     ("Shared features: pipelines/shared/ENTITY.py", (vocabulary.FeatureGroup,)),
     ("In production", (product.MonitoringPolicy, product.Freshness, product.RetrainPolicy)),
