@@ -41,8 +41,6 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
-from resources.rollout_store.manifest import RolloutError
-from resources.rollout_store.store import RolloutStore
 
 
 def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -118,14 +116,12 @@ def _outcomes(
     def outcomes(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
-        rollout: dg.ResourceParam[RolloutStore],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         watch, days, now = Stopwatch(name), days_of(context), clock.now()
-        with permanent(RolloutError):
-            if rollout.read_manifest(product.name) is None and not lake.exists(judged.table):
-                wait_for_champion(context, product)
-                return
+        if not lake.exists(judged.table):
+            wait_for_champion(context, product)
+            return
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, judged, days, now)
             moved = moved_days(product, lake, judged, joined, days)

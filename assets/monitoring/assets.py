@@ -204,7 +204,7 @@ def _realised(
 
         watch, days = Stopwatch(name), days_of(context)
         with permanent(LakeError, RolloutError, BundleError):
-            if rollout.read_manifest(product.name) is None:
+            if not lake.exists(table_name(product.name, source)):
                 wait_for_champion(context, product)
                 return
             outcomes, reading = _window(lake, product, days, source)

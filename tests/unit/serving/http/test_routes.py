@@ -365,12 +365,12 @@ def test_a_request_has_the_fields_of_every_live_bundle(served: Served, parts: Bu
     table = table.append_column("term_months", pa.array(np.arange(table.num_rows) % 60.0))
     label = (table["amount_to_income"].to_numpy() > 3).astype(np.int64)
     second = served.workspace.publish(trained(PRODUCT, "2", wider, parts.policy, table, label, rounds=3))
-    served.roll_out(challenger=second, challenger_share=1.0)
+    served.roll_out(challengers=(Challenger(release=second, share=1.0),))
     (live,) = json.loads(served.get("/products"))["products"]
     assert "term_months" in live["request"]["fields"]
     assert served.post("/decide", {"product": PRODUCT, "request": REQUEST})[0] == 400
     assert served.decide(term_months=36)["role"] == "challenger"
-    served.roll_out(challenger=second, challenger_share=0.0)
+    served.roll_out(challengers=(Challenger(release=second, share=0.0),))
     assert served.decide(term_months=36)["role"] == "champion"
 
 
