@@ -34,6 +34,8 @@ BACKFILL_TAGS = frozenset({BACKFILL_TAG, "dagster/backfill"})
 """The tags by which a run is known as a backfill's: of the command, or of Dagster's pages."""
 DAYS_AT_FAULT = "days_at_fault"
 """In the metadata of a failure: the days that are at fault, as JSON."""
+WAITING = "waiting"
+"""In the metadata of an observation: why a run left its days of an asset unmade."""
 OVERWRITE_TAG = "loopline/overwrite"
 """Tag of a backfill that may replace newer rows by older ones."""
 
@@ -135,6 +137,23 @@ def with_constant(table: pa.Table, name: str, value: object, kind: pa.DataType) 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
     """A plot that the Dagster UI shows."""
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def wait_for_champion(context: dg.AssetExecutionContext, product: Product) -> None:
+    """Records that a run leaves its days of an asset unmade because no version decides yet, which is no failure.
+
+    The asset has `output_required=False` and yields nothing: the run succeeds without it and without what is made from
+    it, and the days stay missing, so that a later run makes them.
+    """
+    days, name = days_of(context), product.name
+    why = (
+        f"{name} has no champion yet: `loopline status` names a version that waits for its approver, and `loopline run "
+        f"{name}` trains one; these days are made by the next `loopline run {name}` after that"
+    )
+    observed = {"rows": 0, WAITING: why, "first_day": days[0].isoformat(), "last_day": days[-1].isoformat()}
+    partition = days[0].isoformat() if len(days) == 1 else None
+    context.log_event(dg.AssetObservation(context.asset_key, partition=partition, metadata=observed))
+    PROGRESS.info("%s: %s", context.asset_key.path[-1], why)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.product import Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
 from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_days
 from resources.notifications import Alert
+from resources.rollout_store.manifest import Move
 
 
 def run_failure(product: Product, context: dg.RunFailureSensorContext, dagster_url: str) -> Alert:
@@ -55,6 +56,27 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
         message=f"{message}, or {waiting['reject']}",
         runbook=f"pipelines/{product.name}/RUNBOOK.md",
         link=waiting["model_card"],
+    )
+
+
+def rollout_held(product: Product, move: Move) -> Alert:
+    """The alert for a rollback, or for a rollout that waits for a person."""
+    if move.action == "pause":
+        title = f"the rollout of version {move.version} waits for a person"
+        terms = "--by NAME --reason TEXT"
+        remedy = f"loopline rollout {product.name} resume {terms}, or loopline rollback {product.name} {terms}"
+    else:
+        title = f"version {move.version} was rolled back"
+        remedy = f"loopline rollout {product.name} shows its figures; train its successor: loopline run {product.name}"
+    return Alert(
+        severity="warning" if move.action == "pause" else "error",
+        title=title,
+        product=product.name,
+        run_id="",
+        asset=ROLLOUT,
+        message=f"{move.by}: {move.reason}",
+        remedy=remedy,
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
     )
 
 

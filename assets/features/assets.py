@@ -127,7 +127,7 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
             context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
-            # A run of days that changed nothing is over sooner; the sensor loads the new versions later, by their name.
+            # A run of days that changed nothing is over sooner.
             present = None if fault is not None or _is_alone(context) else store.state()
             current = present is not None and is_current(product, lake, loads, present)
             version, staged = load_name(product, loads), store.staged()

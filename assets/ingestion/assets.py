@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
+from assets.ingestion.taken_columns import taken_columns
 from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
@@ -27,7 +28,17 @@ from assets.materialising import (
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import (
+    DatabaseTable,
+    Files,
+    HttpEndpoint,
+    LakeTable,
+    PostedOutcomes,
+    PostedReviews,
+    Product,
+    Source,
+    StreamTopic,
+)
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -41,7 +52,10 @@ from resources.sources.snapshots import SnapshotReader
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {
+    DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka",
+    PostedOutcomes: "bentoml", PostedReviews: "bentoml",
+}  # fmt: skip
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -58,7 +72,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
 
 def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
-    contract = product.contract(source.name)
+    contract, taken = product.contract(source.name), taken_columns(product, source)
     name = raw_name(source.name)
 
     @daily_asset_of(
@@ -83,7 +97,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
-            raw_days = [as_raw(contract, day) for day in fetched]
+            raw_days = [as_raw(contract, day, taken) for day in fetched]
             if isinstance(source, DatabaseTable) and source.rows == "revisions":
                 raw_days = _with_kept(lake, table, raw_days)
             if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
@@ -174,6 +188,8 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
                 connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
+        case PostedOutcomes() | PostedReviews():
+            return systems.posted(source.name, product=product.name)
         case _:
             assert_never(source)
 

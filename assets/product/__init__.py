@@ -5,6 +5,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 (`assets.vocabulary`).
 """
 
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contract_file import load_contract
 from assets.product.policies import (
@@ -25,7 +26,7 @@ from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
-from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
+from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, LakeTable, Source
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
@@ -36,6 +37,7 @@ __all__ = [
     "ColumnType",
     "Compare",
     "Condition",
+    "Connected",
     "Consent",
     "Contract",
     "ContractError",
@@ -57,6 +59,9 @@ __all__ = [
     "MonitoringPolicy",
     "Not",
     "OneOf",
+    "Posted",
+    "PostedOutcomes",
+    "PostedReviews",
     "Product",
     "ProductError",
     "Profit",

@@ -14,6 +14,7 @@ from resources.errors import LooplineError
 WhenStale = Literal["fallback", "refuse"]
 SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
+Judged = Literal["answered", "batch"]
 ExploreBy = Literal["accept", "refer"]
 
 
@@ -222,6 +223,11 @@ class MonitoringPolicy:
         max_auc_loss: How far the realised AUC may fall below the one at approval.
         anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
             day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
+        judged: Whose realised figures ask for a retraining. `answered`: those of the decisions that the service has
+            answered, by the bundle that decided; until enough of these have a label the verdict is "unknown". `batch`,
+            for a product whose rows are not decided by the service, or not yet: those of `scores`, which score every
+            row of a day once more, rows that the model was trained on included. The product then has the tables
+            `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
     """
 
     window_days: int = 28
@@ -232,8 +238,11 @@ class MonitoringPolicy:
     drifted_share: float = 0.2
     max_auc_loss: float = 0.05
     anomaly_share: float | None = None
+    judged: Judged = "answered"
 
     def __post_init__(self) -> None:
+        if self.judged not in get_args(Judged):
+            raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
         if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.product.agreement import check_agreement, check_consents, check_references
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contract import Contract
 from assets.product.contract_file import load_contract
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
@@ -25,11 +26,12 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
 )
+from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
 from assets.product.rollout_policy import Rollout
 from assets.product.rule_agreement import check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.sources import Source, row_meaning
+from assets.product.sources import Connected, Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -121,6 +123,9 @@ class Product:
         for wanted in self.features.sources:
             if wanted not in names:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
+        for kind in (PostedOutcomes, PostedReviews):
+            if len(alike := [source.name for source in self.posted if isinstance(source, kind)]) > 1:
+                raise ProductError(f"product {self.name}: {kind.__name__} is declared twice, {alike}; declare one")
         self._check_spine_columns()
         check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
@@ -159,6 +164,16 @@ class Product:
                 return source
         raise ProductError(f"product {self.name} has no source '{name}'; it has {[s.name for s in self.sources]}")
 
+    @property
+    def connected(self) -> tuple[Connected, ...]:
+        """The sources that are systems of others, at the addresses of connections."""
+        return tuple(source for source in self.sources if not isinstance(source, Posted))
+
+    @property
+    def posted(self) -> tuple[Posted, ...]:
+        """The sources of rows that are posted to the decision service."""
+        return tuple(source for source in self.sources if isinstance(source, Posted))
+
     def contract(self, source: str) -> Contract:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
@@ -169,7 +184,7 @@ class Product:
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
-        for name in (*self.connections, *(source.connection for source in self.sources)):
+        for name in (*self.connections, *(source.connection for source in self.connected)):
             checked_name(name, "connection")
             if name.endswith("_token"):
                 raise ProductError(
@@ -219,6 +234,8 @@ class Product:
         check_spine(self.spine, contracts[self.spine.source])
         check_rule_columns(self.rules, self.features, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])
+        for source in self.posted:
+            check_posted(source, contracts[source.name])
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 

@@ -1,13 +1,15 @@
 """Where a product's data are read from, as frozen values.
 
-Belongs here: one description for each kind of source. Does not belong here: reading a source (`resources.sources`), its
-columns (`contract.py`), the rows to decide and their label (`problem.py`).
+Belongs here: one description for each kind of source whose days are asked for. Does not belong here: sources whose rows
+come by themselves (`arrivals.py`), reading a source (`resources.sources`), its columns (`contract.py`), the rows to
+decide and their label (`problem.py`).
 """
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
@@ -255,37 +257,9 @@ class HttpEndpoint:
             raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
 
 
-@dataclass(frozen=True)
-class StreamTopic:
-    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
-
-    Attributes:
-        name: The name of the source, and of its contract.
-        topic: The Kafka topic, or the file `<topic>.jsonl` of a tailed folder.
-        arrival_field: The field with the time of arrival, in a tailed file; Kafka has a time of its own.
-        connection: The name of the stream's connection; `stream` is the environment's own. The address of a broker is
-            `kafka://USER@HOST:PORT?tls=true&mechanism=SCRAM-SHA-512` (also `ca=`, `certificate=`, `key=`, each a
-            file); LOOPLINE_CONNECTION_<NAME>_TOKEN has the user's secret.
-        avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
-            by default they are JSON. A message that is not of it is quarantined.
-        has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
-        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
-    """
-
-    name: str
-    topic: str
-    arrival_field: str = "known_at"
-    connection: str = "stream"
-    avro: str = field(default="", kw_only=True)
-    has_schema_id: bool = field(default=False, kw_only=True)
-    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.has_schema_id and not self.avro:
-            raise ProductError(f"source {self.name}: has_schema_id= is for Avro messages; name their schema with avro=")
-
-
-Source = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+Connected = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+"""A source that is a system of others, at the address of a connection."""
+Source = Connected | Posted
 
 
 def row_meaning(source: Source) -> RowMeaning:
@@ -295,5 +269,5 @@ def row_meaning(source: Source) -> RowMeaning:
             return source.rows
         case LakeTable():
             return "revisions" if source.changes else "events"
-        case HttpEndpoint() | StreamTopic():
+        case HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
             return "events"

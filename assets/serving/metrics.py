@@ -55,12 +55,20 @@ class Metrics:
         self.events = Counter(
             "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
         )
+        self.posted = Counter(
+            "loopline_posted_rows_total", "Rows posted, by route (outcomes, reviews): added, revised, known, refused",
+            ("route", "result"), registry=self.registry,
+        )  # fmt: skip
         self.shadows_dropped = Counter(
             "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,
         )  # fmt: skip
         self.shadow_failures = Counter(
             "loopline_shadow_failures_total", "Requests that the shadow failed to score or to log", ("product",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.rollbacks = Counter(
+            "loopline_guard_rollbacks_total", "Challengers and shadows that the guard took out", ("product",),
             registry=self.registry,
         )  # fmt: skip
         self.rule_hits = Counter(

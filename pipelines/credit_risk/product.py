@@ -18,6 +18,7 @@ from assets.product import (
     IsNull,
     Label,
     ModelSpec,
+    MonitoringPolicy,
     Product,
     Profit,
     Protected,
@@ -189,6 +190,7 @@ PRODUCT = Product(
         ),
     ),
     gates=GatePolicy(min_auc=0.70, max_auc=0.93, max_calibration_error=0.06, min_slice_auc=0.62),
+    monitoring=MonitoringPolicy(judged="batch"),
     protected=(
         Protected("sex", legal_basis="equal treatment of men and women in access to services"),
         Protected("age", bands=(25, 40, 60), legal_basis="equal treatment by age"),

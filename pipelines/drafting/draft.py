@@ -11,7 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.parts import Draft, HistoryDraft, SourceDraft
-from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of, times_of_events
+from pipelines.drafting.roles import (
+    Given,
+    Roles,
+    RoleUnclear,
+    check_label,
+    remark_on,
+    roles_of,
+    times_of_events,
+)
 from pipelines.drafting.sample import FilesPlace, Sample
 
 _MOST_SUMMED = 3
@@ -35,7 +43,9 @@ def draft_product(
     own = table is samples[0]
     roles = roles_of(samples[0].facts, replace(given, label=column if own else ""), with_label=own)
     label = roles.label or _column(table, column)
+    check_label(label)
     guessed = list(roles.guessed)
+    guessed += [remark for sample in samples for remark in map(remark_on, sample.facts) if remark]
     if label_delay is None:
         label_delay = timedelta(0) if roles.time is None else timedelta(days=7)
         if roles.time is not None:
@@ -158,7 +168,7 @@ def _request(spine: SourceDraft, roles: Roles, without: Sequence[str]) -> tuple[
     if unknown:
         raise RoleUnclear(f"--without {unknown[0]}: the sample has no such column; it has {_columns(spine.sample)}")
     left = [c for c in spine.columns if c.name not in without and c.original not in without]
-    free = [c for c in left if c not in taken and c.personal is None and c.distinct > 1]
+    free = [c for c in left if c not in taken and c.personal is None and c.oddity is None and c.distinct > 1]
     rows = spine.sample.rows
     return tuple(c for c in free if c.is_number or (c.type == "string" and (c.values or c.distinct <= rows / 2)))
 

@@ -29,6 +29,8 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.LakeTable,
             product.HttpEndpoint,
             product.StreamTopic,
+            product.PostedOutcomes,
+            product.PostedReviews,
             product.DeliveryCalendar,
         ),
     ),

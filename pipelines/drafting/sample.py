@@ -27,6 +27,8 @@ from resources.sources.systems import SourceSystems
 MOST_ROWS = 200_000
 """A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
+"""The options of `loopline new` for fields that messages about files name."""
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
 
@@ -148,13 +150,16 @@ def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str 
     return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
 
 
-def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:
+def read_sample(
+    place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "", encoding: str = "utf-8"
+) -> Sample:
     """Reads a sample from a file, a folder or a pattern with `*`.
 
     Args:
         place: A path; of a folder, all its files.
         name: The name of the source; otherwise that of the file or, where the file's name is a date, of its folder.
         sheet: The sheet of an Excel workbook; other files have none.
+        encoding: Of a text file.
 
     Raises:
         SampleUnreadable: There is no such file, it is no table, or it has no rows.
@@ -162,10 +167,8 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     """
     files = _files(place)
     pattern = _pattern([file.name for file in files])
-    form = FileForm(
-        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line),
-        zone=zone,
-    )  # fmt: skip
+    form = FileForm(name or "sample", files[0].name, header_line=header_line, zone=zone, encoding=encoding)
+    form = replace(form, delimiter=_delimiter(files[0], header_line, encoding))
     if form.file_format == "excel":
         form = replace(form, sheet=sheet)
     table = _first_and_last(files, form)
@@ -217,9 +220,17 @@ def source_name(pattern: str, folder: str) -> str:
 
 def _rows(file: Path, form: FileForm) -> pa.Table:
     try:
-        return read_content(form, file.read_bytes(), settled=True).table
+        found = read_content(form, file.read_bytes(), settled=True)
     except (NotWhole, Unreadable) as error:
-        raise SampleUnreadable(f"{file} {error}") from error
+        options = [option for field, option in _OPTIONS.items() if field in str(error)]
+        raise SampleUnreadable(f"{file} {error}" + (f": option {options[0]}" if options else "")) from error
+    odd = len(found.malformed) + _divided(found.table)
+    if odd > found.table.num_rows / 2:
+        raise SampleUnreadable(
+            f"{file}: {odd:,} lines are no rows under the header on line {form.header_line}, as where "
+            f"a title stands above it; name the line with the names of the columns: --header-line"
+        )
+    return found.table
 
 
 def _first_and_last(files: Sequence[Path], form: FileForm) -> pa.Table:
@@ -238,11 +249,18 @@ def _first_and_last(files: Sequence[Path], form: FileForm) -> pa.Table:
     return pa.concat_tables([table.slice(0, half), table.slice(table.num_rows - half)])
 
 
-def _delimiter(file: Path, header_line: int) -> str | None:
+def _divided(table: pa.Table) -> int:
+    """The rows of the only column that hold a character which divides columns; 0 for several columns."""
+    if table.num_columns != 1:
+        return 0
+    return pc.sum(pc.match_substring_regex(table.column(0), r"[,;\t|]")).as_py() or 0
+
+
+def _delimiter(file: Path, header_line: int, encoding: str) -> str | None:
     """The character that divides the header of a CSV; `None` for the usual one."""
     if file.suffix not in (".csv", ".txt"):
         return None
-    with file.open(encoding="utf-8", errors="replace") as lines:
+    with file.open(encoding=encoding, errors="replace") as lines:
         header = next(islice(lines, header_line - 1, header_line), "")
     most = max(",;\t|", key=header.count)
     return most if most != "," and header.count(most) else None

@@ -19,6 +19,7 @@ from resources.sources.http.api import ApiForm, HttpReader
 from resources.sources.lake_tables.changes import LakeChangesReader
 from resources.sources.lake_tables.opening import LakeRows
 from resources.sources.lake_tables.reader import LakeTableReader
+from resources.sources.posted import PostedReader
 from resources.sources.readers import Reader, message_text
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.streams.stream_file import StreamFileReader
@@ -73,6 +74,10 @@ class SourceSystems:
         """Days of an API."""
         secret = token_variable(connection)
         return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
+
+    def posted(self, name: str, *, product: str) -> PostedReader:
+        """Days of the rows that were posted to the decision service."""
+        return PostedReader(name, self._environment.posted / product / name)
 
     def stream(
         self,

@@ -20,7 +20,14 @@ from assets.product.names import table_name
 from pipelines.jobs import DATA, WATCH
 from pipelines.operations.loop.backfill_days import DayResult, day_results
 from pipelines.operations.loop.backfill_plan import Days, Done, Plan, PlannedAsset, PlannedRun, runs_of
-from pipelines.operations.loop.backfill_records import Backfill, backfill_of, done_of, overhead_of, with_figures
+from pipelines.operations.loop.backfill_records import (
+    Backfill,
+    backfill_of,
+    done_of,
+    left_unmade,
+    overhead_of,
+    with_figures,
+)
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import RunFailed, dagster_instance
@@ -128,6 +135,7 @@ def backfill(name: str, environment: Environment, wanted: Wanted, progress: Prog
         assets = _assets(jobs, wanted)
         failed, made = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
         daily = [asset.name for asset in assets if asset.daily]
+        failed |= left_unmade(instance, product, one, daily, made)
         runs = [run.run_id for run in one.runs(instance)]
         return BackfillReport(
             product=product.name,

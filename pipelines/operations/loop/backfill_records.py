@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from assets.materialising import BACKFILL_TAG, asset_key
+from assets.materialising import BACKFILL_TAG, WAITING, asset_key
 from assets.product import Product
 from assets.product.names import table_name
 from pipelines.jobs import daily_name
@@ -116,6 +116,27 @@ def done_of(
     of_tables = stale_days(lake, [table_name(product.name, name) for name in names])
     stale = {name: of_tables[table_name(product.name, name)] for name in names}
     return Done({name: frozenset(found - stale[name]) for name, found in days.items()}, frozenset(whole), stale)
+
+
+def left_unmade(
+    instance: dg.DagsterInstance, product: Product, backfill: Backfill, names: Sequence[str], done: Done
+) -> dict[date, str]:
+    """The days that the runs of a backfill left unmade without a failure, each with the reason of the first asset.
+
+    Args:
+        names: The daily assets of the backfill.
+        done: What it has made.
+    """
+    found: dict[date, str] = {}
+    for run in backfill.runs(instance):
+        for event in run_events(instance, run.run_id, dg.DagsterEventType.ASSET_OBSERVATION):
+            observed = event.asset_observation_data.asset_observation
+            name, told = observed.asset_key.path[-1], observed.metadata
+            if observed.asset_key == asset_key(product, name) and name in names and WAITING in told:
+                first, last = (date.fromisoformat(str(told[end].value)) for end in ("first_day", "last_day"))
+                for day in set(days_between(first, last)) - set(done.days.get(name, ())):
+                    found.setdefault(day, f"{name}: {told[WAITING].value}")
+    return found
 
 
 def with_figures(

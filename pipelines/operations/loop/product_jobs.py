@@ -105,15 +105,18 @@ class ProductJobs:
             raise UnknownAsset(f"{self._product.name} has no daily asset {unknown[0]!r}; it has {', '.join(known)}")
         return [key for name, key in known.items() if name in names]
 
-    def run_model(self) -> tuple[str, ...]:
+    def run_model(self, tags: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Trains, evaluates, registers and deploys a model, limited to this object's stages.
+
+        Args:
+            tags: Further tags of the run.
 
         Raises:
             RunFailed: A step or a gate failed.
         """
         keys = self.keys(MODEL)
         if keys:
-            run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys)
+            run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys, tags=tags)
         return tuple(key.path[-1] for key in keys)
 
     def run_deployment(self, version: str) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import Bundle
+from assets.bundle.released import champion_bundle
 from assets.features.table.provenance import outdated_days
-from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
@@ -202,6 +202,4 @@ def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    if rollout.read_manifest(product.name) is None:
-        return None
-    return champion_bundle(product, rollout, Keys.of(environment.home))
+    return champion_bundle(product.name, rollout, Keys.of(environment.home).signing)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, timedelta
 
-from assets.product import HttpEndpoint, Product, Source
+from assets.product import Connected, HttpEndpoint, Product
 from pipelines.connections import clock_of
 from pipelines.operations.loop.fill_sandbox import Progress, fill_sandbox
 from pipelines.products import load_product
@@ -37,7 +37,7 @@ def readable_days(
         ProcessError: A service of the sandbox does not start.
         DependencyDown: A server of the sources, or one to which their days go, does not answer.
     """
-    sources = {_own_name(source) for source in product.sources}
+    sources = {_own_name(source) for source in product.connected}
     require(environment, "lake", "bundles", "online store", "Spark", "Dagster's storage", connections=sources)
     with _sources(product, environment, progress) as there:
         yield _possible(product, there, (asked[0] or max(product.start, there[0]), asked[1] or there[1]))
@@ -68,7 +68,7 @@ def _possible(product: Product, there: tuple[date, date], days: tuple[date, date
     return days
 
 
-def _own_name(source: Source) -> str:
+def _own_name(source: Connected) -> str:
     """The name of a source's connection among the servers of an environment."""
     return "landing zone" if source.connection == "landing" else source.connection
 

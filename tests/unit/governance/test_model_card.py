@@ -92,6 +92,8 @@ def test_a_gate_that_was_not_asked_has_no_value() -> None:
         for result in found["gates"]["results"]
     ]
     card = model_card(PRODUCT, evaluated_parts({**found, "gates": {**found["gates"], "results": results}}))
+    first = "this is the first model, so there is no champion to compare with"
+    assert f"| champion comparison |  | ≤ 0.02 | not asked | not asked: {first} |" in card
     assert "| odds gap |  | ≤ 0.2 | not asked | not asked: no protected attribute is declared |" in card
 
 
