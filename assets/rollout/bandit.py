@@ -10,6 +10,9 @@ propensity: the share of its arm. A floor keeps every arm observed, and propensi
 The mean and the variance of an arm's profit are unknown. Their prior is normal-inverse-gamma, worth one decision, with
 the mean and the variance of all arms together: an arm of which little is known is taken for like the others. The prior
 of a bad rate is Beta(1/2, 1/2).
+
+Shares change, and so do times: an arm that had more traffic in a good month would look better for it. So arms are
+compared within each period of equal shares, and the periods are added up with the same weights for every arm.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +41,7 @@ class BanditError(LooplineError):
 
 @dataclass(frozen=True)
 class Cohort:
-    """Decisions of an arm, and what they earned. The cohorts of all arms are of the same days.
+    """Decisions of an arm in a period, and what they earned.
 
     Attributes:
         decisions: How many have a mature label, or need none.
@@ -46,6 +49,7 @@ class Cohort:
         squares: Sum of the squares of their rewards.
         label_age: The time after the decision within which a label counts. A young label makes an arm look better, as
             defaults take months.
+        period: Days on which no share changed, as the date of the look before them; equal for all arms.
     """
 
     arm: str
@@ -53,6 +57,7 @@ class Cohort:
     total: float
     squares: float
     label_age: timedelta
+    period: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +114,7 @@ def next_shares(
     Cohorts that lack an arm, are too small, immature or of unequal label age hold the present shares.
 
     Args:
-        cohorts: One or several of each arm.
+        cohorts: One or several of each arm and period.
         shares: The present share of each arm: champion and challengers.
 
     Raises:
@@ -117,11 +122,14 @@ def next_shares(
             its number of decisions.
     """
     _check(cohorts, shares, policy)
-    together = {arm: _together([cohort for cohort in cohorts if cohort.arm == arm]) for arm in sorted(shares)}
-    faults = _faults(cohorts, together, policy)
+    periods = {
+        period: {arm: _together([c for c in cohorts if (c.arm, c.period) == (arm, period)]) for arm in sorted(shares)}
+        for period in sorted({cohort.period for cohort in cohorts})
+    }
+    faults = _faults(cohorts, sorted(shares), periods, policy)
     if faults:
         return Allocation("hold", faults, dict(shares), {})
-    best = _probability_best(together, policy, np.random.default_rng(seed))
+    best = _probability_best(periods, policy, np.random.default_rng(seed))
     # The floors come first; what is left is divided by the probabilities.
     wanted = {arm: policy.floor + (1.0 - policy.floor * len(best)) * best[arm] for arm in best}
     furthest = max(abs(wanted[arm] - shares[arm]) for arm in best)
@@ -182,9 +190,12 @@ def _check(cohorts: Sequence[Cohort], shares: Mapping[str, float], policy: Bandi
             )
 
 
-def _faults(cohorts: Sequence[Cohort], together: Mapping[str, _Sums], policy: BanditPolicy) -> tuple[str, ...]:
+def _faults(
+    cohorts: Sequence[Cohort], arms: Sequence[str], periods: Mapping[str, Mapping[str, _Sums]], policy: BanditPolicy
+) -> tuple[str, ...]:
     """Why the cohorts are not acted on."""
-    few = [f"{arm} ({sums.decisions:,})" for arm, sums in together.items() if sums.decisions < policy.min_decisions]
+    counts = {arm: sum(of[arm].decisions for of in periods.values()) for arm in arms}
+    few = [f"{arm} ({count:,})" for arm, count in counts.items() if count < policy.min_decisions]
     if few:
         return (f"fewer than {policy.min_decisions:,} mature decisions: {', '.join(few)}",)
     ages = sorted({cohort.label_age for cohort in cohorts})
@@ -192,34 +203,39 @@ def _faults(cohorts: Sequence[Cohort], together: Mapping[str, _Sums], policy: Ba
         return (f"the labels are of unequal age, from {ages[0]} to {ages[-1]}: arms cannot be compared",)
     if ages[0] < policy.maturity:
         return (f"the labels are {ages[0]} old, and mature after {policy.maturity}",)
-    return ()
+    absent = [f"{arm} in '{period}'" for period, of in periods.items() for arm in arms if of[arm].decisions < 2]
+    return (f"fewer than 2 mature decisions: {', '.join(absent)}; leave the period out",) if absent else ()
 
 
 def _probability_best(
-    together: Mapping[str, _Sums], policy: BanditPolicy, random: np.random.Generator
+    periods: Mapping[str, Mapping[str, _Sums]], policy: BanditPolicy, random: np.random.Generator
 ) -> dict[str, float]:
     """By draws from the posterior of each arm; arms that are equally good in a draw share it."""
-    if policy.reward == "bad_rate":
-        drawn = [-random.beta(0.5 + s.total, 0.5 + s.decisions - s.total, policy.draws) for s in together.values()]
-    else:
-        drawn = _mean_profits(list(together.values()), policy.draws, random)
-    values = np.stack(drawn)
-    is_best = values == values.max(axis=0)
+    sizes = {period: sum(sums.decisions for sums in of.values()) for period, of in periods.items()}
+    drawn = sum(
+        sizes[period] / sum(sizes.values()) * _draws(list(of.values()), policy, random)
+        for period, of in periods.items()
+    )
+    is_best = drawn == np.max(drawn, axis=0)
     chances = (is_best / is_best.sum(axis=0)).mean(axis=1)
-    return {arm: float(chance) for arm, chance in zip(together, chances, strict=True)}
+    arms = next(iter(periods.values()))
+    return {arm: float(chance) for arm, chance in zip(arms, chances, strict=True)}
 
 
-def _mean_profits(arms: Sequence[_Sums], draws: int, random: np.random.Generator) -> list[NDArray[np.float64]]:
-    """Draws of each arm's mean: Student's t, which a normal-inverse-gamma posterior has for it."""
-    decisions = sum(arm.decisions for arm in arms)
-    prior_mean = sum(arm.total for arm in arms) / decisions
-    pooled = _Sums(decisions, sum(arm.total for arm in arms), sum(arm.squares for arm in arms))
-    prior_scatter = _PRIOR_DECISIONS * pooled.scatter / decisions
+def _draws(arms: Sequence[_Sums], policy: BanditPolicy, random: np.random.Generator) -> NDArray[np.float64]:
+    """float64 [arms, draws]: each arm's mean reward, more being better."""
+    if policy.reward == "bad_rate":
+        return np.stack([-random.beta(0.5 + a.total, 0.5 + a.decisions - a.total, policy.draws) for a in arms])
+    everything = _Sums(
+        sum(arm.decisions for arm in arms), sum(arm.total for arm in arms), sum(arm.squares for arm in arms)
+    )
+    prior_scatter = _PRIOR_DECISIONS * everything.scatter / everything.decisions
     found = []
     for arm in arms:
+        # The posterior of a mean is Student's t.
         weight = _PRIOR_DECISIONS + arm.decisions
-        mean = (_PRIOR_DECISIONS * prior_mean + arm.total) / weight
-        between = _PRIOR_DECISIONS * arm.decisions * (arm.mean - prior_mean) ** 2 / weight
+        mean = (_PRIOR_DECISIONS * everything.mean + arm.total) / weight
+        between = _PRIOR_DECISIONS * arm.decisions * (arm.mean - everything.mean) ** 2 / weight
         spread = np.sqrt((prior_scatter + arm.scatter + between) / weight / weight)
-        found.append(mean + spread * random.standard_t(weight, draws))
-    return found
+        found.append(mean + spread * random.standard_t(weight, policy.draws))
+    return np.stack(found)

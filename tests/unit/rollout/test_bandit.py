@@ -107,6 +107,26 @@ def test_cohorts_of_an_arm_add_up() -> None:
     assert next_shares(parts, HALVES, PROFIT, seed=1) == next_shares(whole, HALVES, PROFIT, seed=1)
 
 
+def test_an_arm_with_more_traffic_in_a_good_month_is_not_taken_for_better() -> None:
+    """`b` earns 2 less in both months; most of its decisions are of the month in which everybody earns 20 more."""
+    months = [
+        replace(earning("champion", 10.0, n=9_000), period="May"), replace(earning("b", 8.0, n=1_000), period="May"),
+        replace(earning("champion", 30.0, n=2_000), period="June"), replace(earning("b", 28.0, n=8_000), period="June"),
+    ]  # fmt: skip
+    assert next_shares(months, HALVES, PROFIT, seed=1).best["b"] < 0.01
+    pooled = [replace(cohort, period="") for cohort in months]
+    assert next_shares(pooled, HALVES, PROFIT, seed=1).best["b"] > 0.99
+
+
+def test_an_arm_that_a_period_lacks_is_not_compared_over_it() -> None:
+    cohorts = [replace(earning(arm, 10.0), period="June") for arm in HALVES]
+    cohorts.append(replace(earning("champion", 10.0), period="May"))
+    found = next_shares(cohorts, HALVES, PROFIT, seed=1)
+    assert (found.action, found.reasons) == (
+        "hold", ("fewer than 2 mature decisions: b in 'May'; leave the period out",),
+    )  # fmt: skip
+
+
 def test_arms_that_earn_exactly_the_same_are_equally_good() -> None:
     cohorts = [earning("champion", 0.0, deviation=0.0), earning("b", 0.0, deviation=0.0)]
     assert next_shares(cohorts, HALVES, PROFIT, seed=1).best == {"champion": 0.5, "b": 0.5}
