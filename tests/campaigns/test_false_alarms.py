@@ -85,14 +85,15 @@ def test_scores(kind: Traffic, share: float | tuple[float, ...], shift: float) -
 
 @pytest.mark.parametrize("kind", TRAFFIC)
 def test_pairs_and_flips(kind: Traffic) -> None:
-    """The spread of differences moves with the traffic; their mean is at the bound, as is the share of flips."""
+    """The spread of differences moves with the traffic, their mean is at the bound; flips are at it or below."""
 
     def pairs(streams: int, random: np.random.Generator) -> Path:
         level = traffic(kind, streams, 1000, random)
         return paired_path(0.02 + random.uniform(-0.3, 0.3, level.shape) * level, 0.02)
 
     def flips(streams: int, random: np.random.Generator) -> Path:
-        return flip_path(random.random((streams, 1000)) < 0.03 * np.ceil(traffic(kind, streams, 1000, random)), 0.03)
+        level = traffic(kind, streams, 1000, random)
+        return flip_path(random.random(level.shape) < 0.03 * np.minimum(1, 3.5 * level), 0.03)
 
     seldom_alarms(f"shadow score, {kind}", pairs)
     seldom_alarms(f"flips, {kind}", flips)

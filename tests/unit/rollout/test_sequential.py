@@ -313,7 +313,7 @@ def test_entities_keep_their_arm_while_the_share_grows() -> None:
 
 
 def test_entities_that_count_again_in_each_period_need_the_strongest() -> None:
-    """Twenty periods with one and the same entities: the sum of their evidence alarms falsely, the strongest does not."""
+    """Twenty periods with the same entities: the sum of their evidence alarms falsely, the strongest does not."""
     random = np.random.default_rng(20)
     drawn = EntityStreams.drawn(STREAMS, 4000, 0.2, random, entities=60)
     event = drawn.streams.value == 1
