@@ -4,6 +4,7 @@ Every stream is looked at after every row. `tests/unit/rollout/test_sequential.p
 """
 
 import math
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -30,7 +31,7 @@ from tests.support.rollout_streams import (
 )
 
 STREAMS = 10_000
-AT_ONCE = 100
+AT_ONCE = 200
 ALPHAS = (0.05, 0.01, 0.001)
 CANARY = (0.01, 0.05, 0.25, 0.5)
 
@@ -49,8 +50,8 @@ def highest_of(draw: Draw, seed: int, streams: int = STREAMS) -> Floats:
 
 
 def seldom_alarms(name: str, draw: Draw, *, sides: int = 1) -> None:
-    """Checks the share of streams that ever reach log(sides/alpha); more than `most` happen once in 10,000 campaigns."""
-    highest = highest_of(draw, seed=abs(hash(name)) % 2**32) - math.log(sides)
+    """Checks how many streams ever reach log(sides/alpha): the most that chance gives in all but one of 10,000 runs."""
+    highest = highest_of(draw, seed=zlib.crc32(name.encode())) - math.log(sides)
     shares = {alpha: int((highest >= -math.log(alpha)).sum()) for alpha in ALPHAS}
     print(f"{name:52}", *(f"{count / STREAMS:8.4f} of {alpha:g}" for alpha, count in shares.items()))
     for alpha, count in shares.items():
@@ -84,14 +85,15 @@ def test_scores(kind: Traffic, share: float | tuple[float, ...], shift: float) -
 
 @pytest.mark.parametrize("kind", TRAFFIC)
 def test_pairs_and_flips(kind: Traffic) -> None:
-    """The spread of differences moves with the traffic; their mean is at the bound, as is the share of flips."""
+    """The spread of differences moves with the traffic, their mean is at the bound; flips are at it or below."""
 
     def pairs(streams: int, random: np.random.Generator) -> Path:
         level = traffic(kind, streams, 1000, random)
         return paired_path(0.02 + random.uniform(-0.3, 0.3, level.shape) * level, 0.02)
 
     def flips(streams: int, random: np.random.Generator) -> Path:
-        return flip_path(random.random((streams, 1000)) < 0.03 * np.ceil(traffic(kind, streams, 1000, random)), 0.03)
+        level = traffic(kind, streams, 1000, random)
+        return flip_path(random.random(level.shape) < 0.03 * np.minimum(1, 3.5 * level), 0.03)
 
     seldom_alarms(f"shadow score, {kind}", pairs)
     seldom_alarms(f"flips, {kind}", flips)
@@ -105,16 +107,17 @@ def test_the_sample_ratio(share: float) -> None:
     seldom_alarms(f"sample ratio, share {share}", draw)
 
 
+@pytest.mark.parametrize("share", [0.2, CANARY], ids=str)
 @pytest.mark.parametrize("rule", ["first row", "first adverse row"])
-def test_entities_with_many_rows(rule: str) -> None:
+def test_entities_with_many_rows(rule: str, share: float | tuple[float, ...]) -> None:
     """Few entities with many rows, of which some cause most of the events."""
 
     def draw(streams: int, random: np.random.Generator) -> Path:
-        drawn = EntityStreams.drawn(streams, 2000, 0.2, random)
+        drawn = EntityStreams.drawn(streams, 2000, share, random)
         eligible = drawn.streams.value == 1 if rule == "first adverse row" else drawn.streams.value >= 0
         return rate_path(drawn.streams, 0.0, drawn.first(eligible))
 
-    seldom_alarms(f"rate of entities, {rule}", draw)
+    seldom_alarms(f"rate of entities, {rule}, share {share}", draw)
 
 
 @pytest.mark.parametrize("kind", TRAFFIC)
@@ -122,12 +125,12 @@ def test_intervals(kind: Traffic) -> None:
     """Intervals that miss the average of the true means at any row, on the side that is missed more."""
 
     def mean(streams: int, random: np.random.Generator) -> Path:
-        rate = 0.3 * traffic(kind, streams, 2000, random)
+        rate = 0.3 * traffic(kind, streams, 1000, random)
         value = random.random(rate.shape) < rate
         return deviation_path(value - rate, (value - 0.15) ** 2)
 
     def difference(streams: int, random: np.random.Generator) -> Path:
-        level = traffic(kind, streams, 2000, random)
+        level = traffic(kind, streams, 1000, random)
         of = rate_streams(level, 0.2, 2.0, random, highest=0.3)
         weighed = 0.2 * (of.value - 0.15) * np.where(of.challenger, 1 / 0.2, -1 / 0.8)
         return deviation_path(weighed - 0.2 * 0.3 * level, weighed**2)
@@ -141,11 +144,9 @@ def test_intervals(kind: Traffic) -> None:
 
 def rates_until(times: int, share: float) -> Path:
     random = np.random.default_rng(times)
-    paths = [
-        rate_path(rate_streams(traffic("daily cycle", 20, 100_000, random), share, 1 + 0.5 * times, random, highest=0.02), 0.5)
-        for _ in range(10)
-    ]  # fmt: skip
-    return joined(paths)
+    level = [traffic("daily cycle", 20, 100_000, random) for _ in range(10)]
+    ratio = 1 + 0.5 * times
+    return joined([rate_path(rate_streams(one, share, ratio, random, highest=0.02), 0.5) for one in level])
 
 
 def scores_until(times: int, share: float) -> Path:
@@ -164,11 +165,11 @@ def flips_until(times: int, share: float) -> Path:
 
 
 def ratio_until(times: int, share: float) -> Path:
-    """The bound is 0; a step is a loss of 2% of the challenger's rows."""
+    """The bound is 0; a step is a loss of 2% of the challenger's rows. Looked at after every 50 rows."""
     random = np.random.default_rng(times)
     kept = share * (1 - 0.02 * times)
     challenger = random.random((200, 50_000)) < kept / (kept + 1 - share)
-    return ratio_path(Streams(challenger, np.zeros(challenger.shape), np.full(challenger.shape, share)))
+    return ratio_path(Streams(challenger, np.zeros(challenger.shape), np.full(challenger.shape, share)), every=50)
 
 
 def joined(paths: list[Path]) -> Path:

@@ -8,7 +8,7 @@ trend, an abrupt shift, bursts (two states of a Markov chain) and an autoregress
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,10 +142,10 @@ def shift_path(streams: Streams, bound: float, side: Side = "either") -> Path:
     return Path(log_sides(running(0.0, above)[1:], running(0.0, below)[1:], side).T, rows + 1)
 
 
-def ratio_path(streams: Streams) -> Path:
-    """`SampleRatio` after each row, all rows of one share."""
-    challenger = np.cumsum(streams.challenger, axis=1).astype(np.float64)
-    rows = np.arange(1, challenger.shape[1] + 1)
+def ratio_path(streams: Streams, *, every: int = 1) -> Path:
+    """`SampleRatio` after each row, or after every so many; all rows have one share."""
+    challenger = np.cumsum(streams.challenger, axis=1)[:, every - 1 :: every].astype(np.float64)
+    rows = np.arange(every, streams.challenger.shape[1] + 1, every)
     return Path(log_ratio_wealth(challenger, rows - challenger, streams.share[:, :1]), rows)
 
 
@@ -172,17 +172,27 @@ class EntityStreams:
 
     @classmethod
     def drawn(
-        cls, count: int, rows: int, share: float, random: np.random.Generator, *, entities: int = 150
-    ) -> "EntityStreams":
-        """A tenth of the entities causes nearly all adverse events; some entities have far more rows than others."""
+        cls,
+        count: int,
+        rows: int,
+        share: float | tuple[float, ...],
+        random: np.random.Generator,
+        *,
+        entities: int = 150,
+    ) -> Self:
+        """A tenth of the entities causes nearly all adverse events; some have far more rows than others.
+
+        An entity in the challenger's arm stays there while the share grows.
+        """
         weight = random.exponential(size=(count, entities)).cumsum(axis=1)
         entity = np.stack([np.searchsorted(w, random.random(rows) * w[-1]) for w in weight])
-        arm = random.random((count, entities)) < share
+        assigned = random.random((count, entities))
         risk = np.where(random.random((count, entities)) < 0.1, 0.3, 0.002)
-        place = random.random((count, entities))
-        challenger, rate, places = (np.take_along_axis(of, entity, axis=1) for of in (arm, risk, place))
+        of_entity = (assigned, risk, random.random((count, entities)))
+        assignment, rate, places = (np.take_along_axis(of, entity, axis=1) for of in of_entity)
         adverse = (random.random((count, rows)) < rate).astype(np.float64)
-        return cls(Streams(challenger, adverse, np.full((count, rows), share)), places)
+        of = np.broadcast_to(shares(share, rows), (count, rows))
+        return cls(Streams(assignment < of, adverse, of), places)
 
     def first(self, eligible: Bools, slots: int = 2**12) -> Bools:
         """The rows of each stream that count."""

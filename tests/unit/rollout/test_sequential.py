@@ -299,11 +299,29 @@ def test_a_test_for_one_look_alarms_far_too_often_on_the_same_streams() -> None:
 
 def test_entities_with_many_rows_count_once_or_alarm_falsely() -> None:
     random = np.random.default_rng(15)
-    drawn = EntityStreams.drawn(STREAMS, 2000, 0.2, random)
+    drawn = EntityStreams.drawn(STREAMS, 2000, 0.2, random, entities=60)
     every = np.ones(drawn.places.shape, dtype=np.bool_)
-    assert alarms(rate_path(drawn.streams, 0.0).highest) > 2 * MOST
+    assert alarms(rate_path(drawn.streams, 0.0).highest) > 1.5 * MOST
     assert alarms(rate_path(drawn.streams, 0.0, drawn.first(drawn.streams.value == 1)).highest) <= MOST
     assert alarms(rate_path(drawn.streams, 0.0, drawn.first(every)).highest) <= MOST
+
+
+def test_entities_keep_their_arm_while_the_share_grows() -> None:
+    random = np.random.default_rng(19)
+    drawn = EntityStreams.drawn(STREAMS, 2000, (0.05, 0.25, 0.5), random)
+    assert alarms(rate_path(drawn.streams, 0.0, drawn.first(drawn.streams.value == 1)).highest) <= MOST
+
+
+def test_entities_that_count_again_in_each_period_need_the_strongest() -> None:
+    """Twenty periods with the same entities: the sum of their evidence alarms falsely, the strongest does not."""
+    random = np.random.default_rng(20)
+    drawn = EntityStreams.drawn(STREAMS, 4000, 0.2, random, entities=60)
+    event = drawn.streams.value == 1
+    period = np.arange(4000) // 200
+    counts = [drawn.first(event & (period == number)) for number in range(20)]
+    paths = [rate_path(drawn.streams, 0.0, one).highest for one in counts]
+    assert alarms(rate_path(drawn.streams, 0.0, np.any(counts, axis=0)).highest) > 1.5 * MOST
+    assert alarms(np.array([strongest(of) for of in np.transpose(paths).tolist()])) <= MOST
 
 
 def test_effects_that_matter_are_found() -> None:
