@@ -42,7 +42,7 @@ from tests.support.serving_samples import FEATURES, PRODUCT, REQUEST, sample_fea
 
 pytestmark = pytest.mark.slow
 
-REQUESTS = 60
+REQUESTS = 40
 _TIMES = {name: {"type": "timestamp"} for name in ("event_time", "known_at")}
 _CONTRACTS: dict[str, dict[str, Any]] = {
     "applications": {
