@@ -9,6 +9,9 @@ from assets.product.contract import Contract
 from assets.product.policies import ProductError
 from resources.errors import listed
 
+_FIELDS = ("product", "outcome_id", "row_id", "value")
+"""Fields of a body that posts an outcome; `decision_id` may be a column too."""
+
 
 def check_posted(source: Posted, contract: Contract) -> None:
     """Checks that a posted row can have every column of the contract.
@@ -37,6 +40,8 @@ def check_posted(source: Posted, contract: Contract) -> None:
             f"contract has {listed(contract.names)}"
         )
     for column in contract.columns:
+        if isinstance(source, PostedOutcomes) and column.name in _FIELDS and column.name not in wanted:
+            raise ProductError(f"{where}: '{column.name}' is a field of every post, and no other column; rename it")
         if column.original or column.personal == "drop":
             raise ProductError(
                 f"{where}: column '{column.name}' of posted rows is renamed or dropped; post it as it is kept, or "

@@ -59,7 +59,7 @@ class Application:
         self._any_time = _is_local(environment)
         self.metrics = metrics
         self._guard = guard
-        kept = PostedLog(environment.posted, log)
+        kept = PostedLog(environment.posted, log, any_time=self._any_time)
         self.postings = Postings(self._live, kept, environment.decision_log, metrics, any_time=self._any_time)
         self._loops = [watcher.loop, log.loop, guard.loop]
         self._shadows = Shadows(log, metrics, self._shadowed)

@@ -11,6 +11,7 @@ processes may share the folder: a lock in it keeps two of them from taking the s
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from resources.moments import EPOCH
 from resources.naming import checked_name, is_day
 
 Result = Literal["added", "revised", "known"]
-_SECONDS = 5.0
+_SECONDS = 4.0
 _TICK = timedelta(microseconds=1)
 _RECENT = timedelta(days=2)
 """Older days are read once: no process writes a row of the past, where only the service says when it became known."""
@@ -53,10 +54,14 @@ class Kept:
 
 
 class PostedLog:
-    """Keeps posted rows; one object per process."""
+    """Keeps posted rows; one object per process.
 
-    def __init__(self, folder: Path, log: DecisionLog) -> None:
-        self._folder, self._log = folder, log
+    Args:
+        any_time: Whether a row may say itself when it became known, and so be of any day.
+    """
+
+    def __init__(self, folder: Path, log: DecisionLog, *, any_time: bool) -> None:
+        self._folder, self._log, self._any_time = folder, log, any_time
         self._lock = threading.Lock()
         self._known: dict[Path, _Known] = {}
 
@@ -79,7 +84,7 @@ class PostedLog:
         content, key = _digest(row.columns), _digest(row.id)
         with self._lock, exclusive(str(folder), "posted", wait=timedelta(seconds=_SECONDS)):
             known = self._known.setdefault(folder, _Known(folder, rules, posted))
-            known.read_on(now.date() - _RECENT if row.known_at is None else date.min)
+            known.read_on(date.min if self._any_time else now.date() - _RECENT)
             before = known.of(key)
             for revision, (earlier, micros) in enumerate(before):
                 if earlier == content:
@@ -121,7 +126,7 @@ class _Known:
         self._folder, self._id, self._known_at = folder, posted.id, rules.known_at
         # Both times of a review are those of the post, so they do not tell two reviews apart.
         self._stamped = {rules.known_at} | ({rules.event_time} if posted.route == "reviews" else set())
-        self._read: dict[Path, int] = {}
+        self._read: dict[Path, tuple[int, int]] = {}
         self._rows: dict[bytes, tuple[tuple[bytes, int], ...]] = {}
 
     def of(self, key: bytes) -> tuple[tuple[bytes, int], ...]:
@@ -129,19 +134,24 @@ class _Known:
         return self._rows.get(key, ())
 
     def read_on(self, since: date) -> None:
-        """Reads what was written since it was last read; the first time of all days, then of recent ones."""
+        """Reads what was written since it was last read; the first time of all days, then of recent ones.
+
+        A file that was replaced, as when a subject is erased, is another one: then all is read anew.
+        """
         days = [path for path in self._folder.iterdir() if is_day(path.name)]
-        recent = days if not self._read else [path for path in days if date.fromisoformat(path.name) >= since]
-        for path in sorted(file for day in recent for file in day.glob("*.jsonl")):
+        recent = [path for path in days if date.fromisoformat(path.name) >= since]
+        if any(_number(path) != number for path, (number, _) in self._read.items() if path.parent in recent):
+            self._read, self._rows = {}, {}
+        for path in sorted(file for day in (recent if self._read else days) for file in day.glob("*.jsonl")):
             for line in self._new_lines(path):
                 self._add(path, line)
 
     def _new_lines(self, path: Path) -> Iterator[bytes]:
-        at = self._read.get(path, 0)
         with path.open("rb") as file:
+            number, at = self._read.get(path, (os.fstat(file.fileno()).st_ino, 0))
             file.seek(at)
             lines, _ = whole_lines(file.read())
-        self._read[path] = at + sum(len(line) + 1 for line in lines)
+        self._read[path] = (number, at + sum(len(line) + 1 for line in lines))
         yield from lines
 
     def _add(self, path: Path, line: bytes) -> None:
@@ -153,6 +163,14 @@ class _Known:
         said = {name: value for name, value in row.items() if value is not None and name not in self._stamped}
         rows = (*self._rows.get(key, ()), (_digest(said), (moment - EPOCH) // _TICK))
         self._rows[key] = tuple(sorted(rows, key=lambda one: one[1]))
+
+
+def _number(path: Path) -> int | None:
+    """The number by which the file system knows a file; None where it is gone."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def _line(rules: SourceRules, row: PostedRow, known_at: datetime) -> bytes:

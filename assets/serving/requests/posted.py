@@ -47,7 +47,9 @@ def parse_posted(
         RequestError: A field is unknown, missing or breaks the contract, or the times contradict each other.
     """
     names = _names(rules, posted, any_time=any_time)
-    problems = [f"unknown field {shown(name)}; known: {', '.join(names)}" for name in fields if name not in names]
+    problems = [
+        f"unknown field {shown(name)}; known: {', '.join(sorted(names))}" for name in fields if name not in names
+    ]
     given = {column: fields[name] for name, column in names.items() if name in fields}
     of_column = {column: name for name, column in names.items()}
     for column, rule in rules.columns.items():

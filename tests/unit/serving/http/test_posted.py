@@ -13,6 +13,7 @@ import pytest
 from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, PostedRules, SourceRules
 from assets.serving.decision import new_id
+from resources.durable_files import replace_file, whole_lines
 from resources.sources.posted import PostedReader
 from tests.support.decision_samples import another, write
 from tests.support.serving_samples import PRODUCT
@@ -164,7 +165,7 @@ def test_an_outcome_may_name_the_decision_in_place_of_the_row(served: Served) ->
         ({"event_time": "yesterday"}, "field 'event_time' is \"yesterday\""),
         ({"event_time": "2199-01-01T00:00:00Z"}, "is after"),
         ({"collector": ["a"]}, "field 'collector' is a list; it must be a text or an integer"),
-        ({"nonsense": 1}, 'unknown field "nonsense"; known: outcome_id, row_id, value, collector, event_time'),
+        ({"more": 1}, 'unknown field "more"; known: collector, event_time, known_at, outcome_id, row_id, value'),
         ({"product": 5}, "field 'product' must be a text"),
     ],
 )
@@ -236,3 +237,13 @@ def test_a_day_is_read_again_when_rows_came_after_it_was_read(served: Served) ->
     assert reader.changed({day: read.origin}) == {day}
     (empty,) = reader.read([day - timedelta(days=300)])
     assert empty.rows.num_rows == 0
+
+
+def test_a_file_that_an_erasure_replaced_is_read_anew(served: Served) -> None:
+    first, second = post(served), post(served, outcome_id="O2", row_id="A2")
+    (file,) = (served.workspace.environment.posted / PRODUCT / "loan_outcomes").glob("*/*.jsonl")
+    lines = whole_lines(file.read_bytes())[0]
+    replace_file(file, b"".join(line + b"\n" for line in lines if b'"O1"' not in line), mode=0o640)
+    assert post(served, outcome_id="O2", row_id="A2") == second
+    assert post(served) != first
+    assert sorted(row["outcome_id"] for row in kept(served)) == ["O1", "O2"]
