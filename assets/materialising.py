@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from assets.product import Product
+from assets.product import Partition, Partitions, Product
 from resources.naming import checked_day
 
 PROGRESS = logging.getLogger("loopline.progress")
@@ -36,6 +36,8 @@ DAYS_AT_FAULT = "days_at_fault"
 """In the metadata of a failure: the days that are at fault, as JSON."""
 OVERWRITE_TAG = "loopline/overwrite"
 """Tag of a backfill that may replace newer rows by older ones."""
+_PARTITION_TAG = "loopline/partition"
+"""Tag of what a run made of a week or a month: Dagster names both, and a day, by a day."""
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:
@@ -54,27 +56,49 @@ def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: 
 
 
 def daily_asset_of(
-    product: Product, name: str, partitions: dg.PartitionsDefinition[str], *, owner: str | None = None, **terms: Any
+    product: Product, name: str, partitions: Partitions, *, owner: str | None = None, **terms: Any
 ) -> Callable[..., Any]:
-    """The decorator of an asset with daily partitions; a range of days is one run."""
-    return asset_of(product, name, owner=owner, partitions_def=partitions, **terms)
+    """The decorator of an asset with days, in the product's partitions; a range of them is one run."""
+    return asset_of(product, name, owner=owner, partitions_def=definition_of(partitions), **terms)
 
 
-def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:
-    """The consecutive days that a run covers, each checked before it becomes part of a path or a query."""
-    return tuple(checked_day(key) for key in context.partition_keys)
+def definition_of(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
+    """Dagster's definition of partitions; their keys are their first days."""
+    start = partitions.start(partitions.first).isoformat()
+    last, today = partitions.last, datetime.now(UTC).date()
+    end = None if last is None else (partitions.end(last) + timedelta(days=1)).isoformat()
+    if partitions.length == "day":
+        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    # Of a history that ended within the present week or month, the last partition is over before the calendar's.
+    offset = 1 if last is not None and last < today else 0
+    if partitions.length == "week":
+        return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=1, end_offset=offset)
+    return dg.MonthlyPartitionsDefinition(start, end_date=end, timezone="UTC", end_offset=offset)
 
 
-def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozenset[date]:
-    """The days of an asset that were ever materialised, those without rows included."""
-    return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
+def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Partitions) -> frozenset[date]:
+    """The days of an asset that were ever materialised, those without rows included.
+
+    Of a product that had other partitions before, a key of these is no whole week or month.
+    """
+    found = instance.get_materialized_partitions(key)
+    if partitions.length != "day":
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+        tags = instance.event_log_storage.get_latest_tags_by_partition(key, kind, [_PARTITION_TAG])
+        found = {name for name in found if tags.get(name, {}).get(_PARTITION_TAG) == partitions.length}
+    return frozenset(partitions.whole(date.fromisoformat(name) for name in found))
 
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Times one asset and builds its result."""
+    """Times one asset and builds its result.
+
+    Attributes:
+        partition: What a partition of the asset is.
+    """
 
     name: str
+    partition: Partition = "day"
     started: float = field(default_factory=time.perf_counter)
 
     def result(
@@ -103,8 +127,17 @@ class Stopwatch:
         PROGRESS.info("%s", self.name, extra={"rows": rows, "seconds": seconds})
         values = {key: _metadata_value(item) for key, item in metadata.items()}
         return dg.MaterializeResult(
-            metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value
-        )
+            metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value,
+            tags=None if self.partition == "day" else {_PARTITION_TAG: self.partition},
+        )  # fmt: skip
+
+
+def begun(context: dg.AssetExecutionContext, name: str, partitions: Partitions) -> tuple[Stopwatch, tuple[date, ...]]:
+    """The watch of an asset with days, and the consecutive days that its run covers.
+
+    Each key is checked before it becomes part of a path or a query.
+    """
+    return Stopwatch(name, partitions.length), partitions.whole(checked_day(key) for key in context.partition_keys)
 
 
 def same_columns(key: dg.AssetKey, names: Sequence[str]) -> dict[str, list[tuple[dg.AssetKey, str]]]:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
-from assets.product import Product
+from assets.materialising import asset_key, begun, daily_asset_of, permanent, same_columns, with_constant
+from assets.product import Partitions, Product
 from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name
 from assets.serving.decision_log import read_day
 from assets.serving.log_writer import DecisionLogError
@@ -26,7 +26,7 @@ from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
 
 
-def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`decisions`: the answers of the decision service on each day."""
     name = DECISIONS
 
@@ -44,7 +44,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         lake: dg.ResourceParam[Lake],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(DecisionLogError):
             logged = [
                 with_constant(read_day(environment.decision_log, product.name, day), "day", day, pa.date32())
@@ -57,7 +57,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     return decisions
 
 
-def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def outcomes_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`outcomes`: each label on the day since which it is what it is, with the champion's score of its row.
 
     A label that a late event or a correction changes moves to the day on which that became known: the day on which it
@@ -77,7 +77,7 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     def outcomes(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
     ) -> dg.MaterializeResult[Any]:
-        watch, days, now = Stopwatch(name), days_of(context), clock.now()
+        (watch, days), now = begun(context, name, partitions), clock.now()
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, days, now)
             moved = moved_days(product, lake, joined, days)

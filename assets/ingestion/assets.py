@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, in daily partitions, exactly as the data arrived.
+"""Assets of ingestion: `raw_<source>`, by day, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -20,14 +20,13 @@ from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
     TRY_AGAIN,
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Partitions, Product, Source, StreamTopic
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -56,7 +55,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
     )
 
 
-def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def raw_asset(product: Product, source: Source, partitions: Partitions) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
     contract = product.contract(source.name)
     name = raw_name(source.name)
@@ -77,7 +76,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with (
             permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,

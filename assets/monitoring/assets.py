@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from assets.bundle.bundle import Bundle
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
+from assets.materialising import asset_key, begun, daily_asset_of, permanent, same_columns, with_constant
 from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
     DEPLOYMENT,
@@ -48,7 +48,7 @@ JUDGED_BY = "bundle"
 """The key, in a commit's metadata, of the digest of the champion that judged its days."""
 
 
-def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = SCORES
     passed_on = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
@@ -70,7 +70,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         keys: dg.ResourceParam[Keys],
         spark: dg.ResourceParam[SparkSessions],
     ) -> dg.MaterializeResult[Any]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
             features = table_name(product.name, FEATURES)
@@ -96,7 +96,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
     return scores
 
 
-def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`drift`: how far each feature and the score have moved since the approval of the champion."""
     name, policy = DRIFT, product.monitoring
 
@@ -118,7 +118,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         from assets.monitoring.plots import psi_bars, psi_strip
         from assets.serving.engine import Engine
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
             rows, reading = _window(lake, product, days, FEATURES)
@@ -139,7 +139,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
     return drift
 
 
-def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`performance`: realised figures of each model over its outcomes that matured up to each day."""
     name, policy = PERFORMANCE, product.monitoring
 
@@ -164,7 +164,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
         from assets.monitoring.performance import performance_by_model
         from assets.monitoring.plots import performance_over_time
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product, rollout, keys)
             outcomes, reading = _window(lake, product, days, OUTCOMES)
@@ -189,7 +189,7 @@ def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]
     return performance
 
 
-def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`anomalies`: flags on rows and days that look like nothing before; `None` where the product asks for none."""
     name, policy, spine = ANOMALIES, product.monitoring, product.spine
     if policy.anomaly_share is None:
@@ -211,7 +211,7 @@ def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.anomalies import anomalies_by_day, anomaly_table, columns_judged, earlier_days
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         before, columns = earlier_days(policy.window_days), columns_judged(product)
         read = list(dict.fromkeys([spine.row_id, spine.as_of, *columns, "day"]))
         with permanent(LakeError):

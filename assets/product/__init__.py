@@ -7,6 +7,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contract_file import load_contract
+from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
     DecisionPolicy,
     Direction,
@@ -47,6 +48,8 @@ __all__ = [
     "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
+    "Partition",
+    "Partitions",
     "Product",
     "ProductError",
     "Profit",

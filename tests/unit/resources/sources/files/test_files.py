@@ -212,11 +212,11 @@ def test_a_day_on_which_nothing_is_delivered_is_empty_and_not_missing(tmp_path: 
         write(tmp_path, f"{day}.csv", csv_of(rows_of(day)))
     weekdays = reader(tmp_path, "{day}.csv", calendar=calendar)
     assert [len(rows) for rows in ids(weekdays.read(DAYS[:-1])).values()] == [3, 3, 0, 0, 3, 3]
-    assert [weekdays.missing(day) for day in DAYS[2:4]] == [(), ()]
+    assert [weekdays.missing([day]) for day in DAYS[2:4]] == [(), ()]
     with pytest.raises(SourceBroken, match="day 2026-03-04: no file"):
         list(weekdays.read(DAYS))
     (tmp_path / "2026-03-03.csv").unlink()
-    assert weekdays.missing(date(2026, 3, 3)) == ()
+    assert weekdays.missing([date(2026, 3, 3)]) == ()
     of_zone = reader(tmp_path, "{day}.csv", calendar=calendar, zone="Europe/Berlin", day_column="at")
     with pytest.raises(SourceBroken, match="2026-03-04.csv"):
         list(of_zone.read([date(2026, 3, 3)]))  # a UTC day has rows of two days of the zone
@@ -342,9 +342,9 @@ def test_a_file_is_whole_by_a_marker_or_after_a_time(tmp_path: Path, suffix: str
     marked = reader(tmp_path, f"{{day}}.{suffix}", marker="{day}.done")
     with pytest.raises(SourceUnavailable, match=f"day {START}: .*{START}.done is not there, .*the day waits"):
         list(marked.read([START]))
-    assert f"{START}.done is not there" in marked.unfinished(START)
+    assert f"{START}.done is not there" in marked.unfinished([START])
     write(tmp_path, f"{START}.done", b"")
-    assert (len(ids(marked.read([START]))[START]), marked.unfinished(START)) == (3, "")
+    assert (len(ids(marked.read([START]))[START]), marked.unfinished([START])) == (3, "")
     settled = reader(tmp_path, f"{{day}}.{suffix}", settled=timedelta(minutes=5))
     with pytest.raises(SourceUnavailable, match=f"{START}.{suffix} changed . s ago, .* after 0:05:00; the day waits"):
         list(settled.read([START]))
