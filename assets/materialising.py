@@ -81,12 +81,22 @@ def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions
 
     Of a product that had other partitions before, a key of these is no whole week or month.
     """
-    found = instance.get_materialized_partitions(key)
-    if partitions.length != "day":
-        kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-        tags = instance.event_log_storage.get_latest_tags_by_partition(key, kind, [_PARTITION_TAG])
-        found = {name for name in found if tags.get(name, {}).get(_PARTITION_TAG) == partitions.length}
+    if partitions.length == "day":
+        found = instance.get_materialized_partitions(key)
+    else:
+        found = _made_as(instance, key, partitions.length)
     return frozenset(partitions.whole(date.fromisoformat(name) for name in found))
+
+
+def _made_as(instance: dg.DagsterInstance, key: dg.AssetKey, length: Partition) -> set[str]:
+    """The keys of partitions that were last made as one of this length."""
+    latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    if not latest:
+        return set()
+    chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(latest.values()))
+    records = instance.fetch_materializations(chosen, limit=len(latest)).records
+    made = [record.asset_materialization for record in records]
+    return {one.partition for one in made if one and one.partition and (one.tags or {}).get(_PARTITION_TAG) == length}
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ def write(folder: Path, name: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_by_day_by_month_and_whole(tmp_path: Path, suffix: str) -> None:
-    """The same rows from files of a day, of a month, of several a day, and from one file for all."""
+def test_every_format_by_day_by_week_by_month_and_whole(tmp_path: Path, suffix: str) -> None:
+    """The same rows from files of a day, of a week, of a month, of several a day, and from one file for all."""
     written, expected = FORMATS[suffix], {day: [row["id"] for row in rows_of(day)] for day in DAYS}
     everything = [row for day in DAYS for row in rows_of(day)]
     for day in DAYS:
@@ -92,9 +92,13 @@ def test_every_format_by_day_by_month_and_whole(tmp_path: Path, suffix: str) -> 
         write(tmp_path, f"s/{day}/b.{suffix}", written(rows_of(day)[1:]))
     for month in ("2026-02", "2026-03"):
         write(tmp_path, f"m/{month}.{suffix}", written([row for row in everything if row["at"].startswith(month)]))
+    for week in {f"{day:%G-W%V}" for day in DAYS}:
+        of_week = [row for day in DAYS if f"{day:%G-W%V}" == week for row in rows_of(day)]
+        write(tmp_path, f"w/{week}.{suffix}", written(of_week))
     write(tmp_path, f"all.{suffix}", written(everything[::-1]))
     for pattern, terms in {
         f"d/{{day}}.{suffix}": {}, f"s/{{day}}/*.{suffix}": {}, f"m/{{month}}.{suffix}": {"day_column": "at"},
+        f"w/{{week}}.{suffix}": {"day_column": "at"},
         f"m/*.{suffix}": {"day_column": "at"}, f"all.{suffix}": {"day_column": "at"},
     }.items():  # fmt: skip
         found = ids(reader(tmp_path, pattern, **terms).read(DAYS))
@@ -249,8 +253,10 @@ def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
     [
         ("a.csv", {"sheet": "Orders"}, "csv files have no sheets"),
         ("a", {}, "does not tell the format"),
-        ("{month}.csv", {}, "write day_column="),
-        ("{week}.csv", {}, "it may hold {day}"),
+        ("{month}.csv", {}, "a month has many days; write day_column="),
+        ("{week}.csv", {}, "a week has many days; write day_column="),
+        ("{week}/{day}.csv", {}, "it may hold one of {day}"),
+        ("{year}.csv", {}, "it may hold one of {day}"),
         ("../a.csv", {}, "a path within the connection's folder"),
         ("a.csv", {"known_after": timedelta(days=1)}, "write day_column="),
         ("a.csv", {"zone": "Berlin"}, "zone 'Berlin' is unknown"),
