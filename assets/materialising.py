@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.product import Partition, Partitions, Product
+from assets.product import Partitions, Product
 from resources.naming import checked_day
 
 PROGRESS = logging.getLogger("loopline.progress")
@@ -36,8 +36,8 @@ DAYS_AT_FAULT = "days_at_fault"
 """In the metadata of a failure: the days that are at fault, as JSON."""
 OVERWRITE_TAG = "loopline/overwrite"
 """Tag of a backfill that may replace newer rows by older ones."""
-_PARTITION_TAG = "loopline/partition"
-"""Tag of what a run made of a week or a month: Dagster names both, and a day, by a day."""
+_DAYS_TAG = "loopline/days"
+"""Tag of what a run made of weeks or months: the first and the last day that it covered."""
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:
@@ -79,24 +79,21 @@ def definition_of(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
 def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Partitions) -> frozenset[date]:
     """The days of an asset that were ever materialised, those without rows included.
 
-    Of a product that had other partitions before, a key of these is no whole week or month.
+    Of a week or a month these are the days that its run covered: since then the product may have got another first or
+    last day, or other partitions.
     """
     if partitions.length == "day":
-        found = instance.get_materialized_partitions(key)
-    else:
-        found = _made_as(instance, key, partitions.length)
-    return frozenset(partitions.whole(date.fromisoformat(name) for name in found))
-
-
-def _made_as(instance: dg.DagsterInstance, key: dg.AssetKey, length: Partition) -> set[str]:
-    """The keys of partitions that were last made as one of this length."""
+        return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
     latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
-    if not latest:
-        return set()
     chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(latest.values()))
-    records = instance.fetch_materializations(chosen, limit=len(latest)).records
-    made = [record.asset_materialization for record in records]
-    return {one.partition for one in made if one and one.partition and (one.tags or {}).get(_PARTITION_TAG) == length}
+    records = instance.fetch_materializations(chosen, limit=len(latest)).records if latest else ()
+    found: set[date] = set()
+    for made in (record.asset_materialization for record in records):
+        if made is not None and made.partition is not None:
+            first, _, last = (made.tags or {}).get(_DAYS_TAG, f"{made.partition}_{made.partition}").partition("_")
+            days = partitions.whole([date.fromisoformat(made.partition)])
+            found.update(day for day in days if first <= day.isoformat() <= last)
+    return frozenset(found)
 
 
 @dataclass(frozen=True)
@@ -104,11 +101,11 @@ class Stopwatch:
     """Times one asset and builds its result.
 
     Attributes:
-        partition: What a partition of the asset is.
+        covered: Of an asset with weeks or months, the first and the last day of its run.
     """
 
     name: str
-    partition: Partition = "day"
+    covered: tuple[date, date] | None = None
     started: float = field(default_factory=time.perf_counter)
 
     def result(
@@ -138,7 +135,7 @@ class Stopwatch:
         values = {key: _metadata_value(item) for key, item in metadata.items()}
         return dg.MaterializeResult(
             metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value,
-            tags=None if self.partition == "day" else {_PARTITION_TAG: self.partition},
+            tags=None if self.covered is None else {_DAYS_TAG: "{}_{}".format(*self.covered)},
         )  # fmt: skip
 
 
@@ -147,7 +144,8 @@ def begun(context: dg.AssetExecutionContext, name: str, partitions: Partitions) 
 
     Each key is checked before it becomes part of a path or a query.
     """
-    return Stopwatch(name, partitions.length), partitions.whole(checked_day(key) for key in context.partition_keys)
+    days = partitions.whole(checked_day(key) for key in context.partition_keys)
+    return Stopwatch(name, None if partitions.length == "day" else (days[0], days[-1])), days
 
 
 def same_columns(key: dg.AssetKey, names: Sequence[str]) -> dict[str, list[tuple[dg.AssetKey, str]]]:

@@ -78,7 +78,7 @@ class Partitions:
         return end if end >= self.first else None
 
     def name(self, day: date) -> str:
-        """The partition that holds the day, for people: 2026-03-02, week 2026-W10, 2026-03."""
+        """The partition that holds the day, for people: 2026-03-02, 2026-W10, 2026-03."""
         if self.length == "month":
             return f"{day:%Y-%m}"
         return f"{day:%G-W%V}" if self.length == "week" else day.isoformat()

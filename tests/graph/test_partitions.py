@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.materialising import asset_key
-from assets.product import Files, Product
+from assets.product import Files, Partitions, Product
 from pipelines.alerts import run_failure
 from pipelines.build import build_pipeline
 from pipelines.connections import connections
@@ -53,7 +53,8 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def made(instance: dg.DagsterInstance, product: Product, *starts: str) -> None:
     for start in starts:
-        tags = {"loopline/partition": product.partition}
+        days = Partitions(product.partition, product.start, product.end).whole([date.fromisoformat(start)])
+        tags = {"loopline/days": f"{days[0]}_{days[-1]}"}
         event = dg.AssetMaterialization(asset_key(product, "features"), partition=start, tags=tags)
         instance.report_runless_asset_event(event)
 

@@ -63,13 +63,19 @@ def test_a_run_covers_the_days_of_its_partitions_and_they_count_as_made() -> Non
         assert materialised_days(instance, KEY, months) == frozenset((*covered, *later))
 
 
-def test_a_day_that_begins_a_month_is_not_the_month() -> None:
-    """A product that was made by the day, and is made by the month from now on: a key alone would tell them not."""
+def test_of_a_month_only_the_days_that_were_made_count() -> None:
+    """A key alone would not tell them: the product was made by the day before, or its history has gone on."""
     days, months = Partitions("day", FIRST, LAST), Partitions("month", FIRST, LAST)
     with dg.DagsterInstance.ephemeral() as instance:
-        made(instance, days, date(2025, 1, 31), date(2025, 2, 2))
-        assert materialised_days(instance, KEY, days) == set(days_between(date(2025, 1, 31), date(2025, 2, 2)))
-        assert materialised_days(instance, KEY, months) == frozenset()
+        three = made(instance, days, date(2025, 1, 31), date(2025, 2, 2))
+        assert materialised_days(instance, KEY, days) == set(three)
+        assert materialised_days(instance, KEY, months) == set(three), "2025-02-01 is a day, and not February"
         february = made(instance, months, date(2025, 2, 1), date(2025, 2, 1))
-        assert materialised_days(instance, KEY, months) == frozenset(february)
-        assert materialised_days(instance, KEY, Partitions("week", FIRST, LAST)) == frozenset()
+        assert materialised_days(instance, KEY, months) == {three[0], *february}
+        april = made(instance, months, date(2025, 4, 1), date(2025, 4, 1))
+        gone_on = Partitions("month", FIRST)
+        assert materialised_days(instance, KEY, gone_on) == {three[0], *february, *april}, (
+            "not yet the days after the 20th"
+        )
+        earlier = Partitions("month", date(2025, 2, 1), date(2025, 4, 10))
+        assert max(materialised_days(instance, KEY, earlier)) == date(2025, 4, 10)
