@@ -10,7 +10,7 @@ have the same content, as after a backfill that changed nothing, are no other lo
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -18,7 +18,7 @@ from assets.features.kernel.kernel import compile_features
 from assets.features.online.load import is_current, load_name, planned_loads
 from assets.features.online.load_verdict import LoadSignals, load_verdict
 from assets.materialising import asset_key, materialised_days
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
 from pipelines.run_records import ACTIVE, half_made, open_backfills, selects
@@ -31,7 +31,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 _REMEMBERED_LOADS = 20
 
 
-def online_store_sensor(product: Product) -> dg.SensorDefinition:
+def online_store_sensor(product: Product, partitions: Partitions) -> dg.SensorDefinition:
     """Loads the online store when the lake has other tables than those that decisions read."""
     kernel = compile_features(product.features, product.resolutions)
 
@@ -51,7 +51,10 @@ def online_store_sensor(product: Product) -> dg.SensorDefinition:
         instance = context.instance
         # Runs first: one that ends after this was asked has committed before the tables are read.
         under_way = tuple(_under_way(instance, product))
-        validated = {source: _days(instance, product, validated_name(source)) for source in product.features.sources}
+        validated = {
+            source: materialised_days(instance, asset_key(product, validated_name(source)), partitions)
+            for source in product.features.sources
+        }
         try:
             state = online_stores.of(product.name).state()
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
@@ -60,7 +63,7 @@ def online_store_sensor(product: Product) -> dg.SensorDefinition:
             return dg.SkipReason(f"unknown: {error}")
         failures, failed_at = _failures(instance, product)
         loaded = state.version if state else None
-        current = loaded if is_whole else load_name(product, loads)
+        current = loaded if loaded and is_whole else load_name(product, loads)
         signals = LoadSignals(
             loaded=loaded,
             current=current,
@@ -129,7 +132,3 @@ def _failures(instance: dg.DagsterInstance, product: Product) -> tuple[int, date
         count += 1
         last = last or record.update_timestamp
     return count, last.replace(tzinfo=UTC) if last is not None and last.tzinfo is None else last
-
-
-def _days(instance: dg.DagsterInstance, product: Product, name: str) -> frozenset[date]:
-    return materialised_days(instance, asset_key(product, name))

@@ -29,7 +29,7 @@ from assets.validation.assets import validated_asset
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
 from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
@@ -55,12 +55,12 @@ def build_pipeline(
     Raises:
         FeatureError, ProductError, ContractError: The product contradicts its contracts.
     """
-    landing = landing_sensor(product, environment)
+    landing, partitions = landing_sensor(product, environment), partitions_of(product, environment)
     return dg.Definitions(
         assets=assets_of(product, environment),
         asset_checks=[check for check in (unused_features_check(product), shared_features_check(product)) if check],
         jobs=[daily_job(product), load_job(product), retrain_job(product), rollout_job(product), rollback_job(product)],
-        schedules=[daily_schedule(product), retrain_schedule(product)],
+        schedules=[daily_schedule(product, partitions), retrain_schedule(product)],
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
@@ -69,7 +69,7 @@ def build_pipeline(
             approval_alert(product),
             dead_runs_sensor(product),
             rollout_sensor(product),
-            online_store_sensor(product),
+            online_store_sensor(product, partitions),
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
@@ -79,7 +79,7 @@ def build_pipeline(
 
 def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of a product, in the order of the loop."""
-    partitions = daily(product, environment)
+    partitions = partitions_of(product, environment)
     asked = (
         batch_outcomes_asset(product, partitions),
         batch_performance_asset(product, partitions),
@@ -90,7 +90,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         *(raw_asset(product, source, partitions) for source in product.sources),
         *(validated_asset(product, source, partitions) for source in product.sources),
         features_asset(product, partitions),
-        online_store_asset(product),
+        online_store_asset(product, partitions),
         training_set_asset(product),
         model_asset(product),
         evaluation_asset(product),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import dagster as dg
 
-from assets.product import Product
+from assets.product import Partition, Product
 from assets.product.names import ONLINE_STORE, ROLLOUT
 
 if TYPE_CHECKING:  # the return type of `define_asset_job` has no public name
@@ -28,11 +28,12 @@ DATA: tuple[Stage, ...] = ("ingestion", "validation", "features")
 MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
 # The scores, figures and outcomes of a day; they need a champion.
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
+_OFTEN: dict[Partition, str] = {"day": "daily", "week": "weekly", "month": "monthly"}
 
 
 def daily_name(product: Product) -> str:
-    """The name of the job that materialises days."""
-    return f"{product.name}_daily"
+    """The name of the job that materialises days, in the product's partitions: `<product>_daily`, `_monthly`."""
+    return f"{product.name}_{_OFTEN[product.partition]}"
 
 
 def retrain_name(product: Product) -> str:
@@ -87,11 +88,11 @@ def load_job(product: Product) -> "UnresolvedAssetJobDefinition":
 
 
 def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
-    """A day, or a range of days, from its sources to its monitoring."""
+    """A partition, or a range of them, from its sources to its monitoring."""
     return dg.define_asset_job(
         daily_name(product),
         selection=dg.AssetSelection.groups(*DATA, *WATCH),
-        description="A day from its sources to its features, its scores and its monitoring.",
+        description=f"A {product.partition} from its sources to its features, its scores and its monitoring.",
         tags={PRODUCT_TAG: product.name},
     )
 

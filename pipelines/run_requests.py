@@ -1,8 +1,8 @@
 """Run requests of schedules and sensors, and their reasons to skip.
 
 Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A cause is answered by
-one retraining and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
-(`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
+one retraining and never within the cooldown; a partition never runs twice at the same time. Does not belong here: the
+verdict (`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
 
 Dagster starts nothing for a run key that was used before, whatever became of the run. So the key of a request that is
 made again, after its run failed or died, names the attempt.
@@ -16,7 +16,7 @@ import dagster as dg
 
 from assets.materialising import asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
@@ -54,23 +54,23 @@ def request_retraining(
     return dg.RunRequest(run_key=attempt.run_key, tags=tags)
 
 
-def request_day(
-    instance: dg.DagsterInstance, product: Product, day: date, *, why: str, moment: datetime
+def request_partition(
+    instance: dg.DagsterInstance, product: Product, partitions: Partitions, day: date, *, why: str, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run that materialises the day, unless a run of the day is active.
+    """A run that materialises the partition that holds the day, unless a run of it is active.
 
     Args:
-        why: Prefix of the run key: the same reason starts a day again only after its run has failed.
+        why: Prefix of the run key: the same reason starts a partition again only after its run has failed.
         moment: By the machine's clock, which times runs.
     """
-    key = day.isoformat()
-    of_day = {"dagster/partition": key}
-    active = _active_run(instance, daily_name(product), moment, of_day)
+    key, name = partitions.start(day).isoformat(), partitions.name(day)
+    of_partition = {"dagster/partition": key}
+    active = _active_run(instance, daily_name(product), moment, of_partition)
     if active is not None:
-        return dg.SkipReason(f"{day} is under way: run {active}")
-    attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_day)), moment)
+        return dg.SkipReason(f"{name} is under way: run {active}")
+    attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_partition)), moment)
     if attempt.wait_until is not None:
-        return dg.SkipReason(f"{day}: {attempt.reason}")
+        return dg.SkipReason(f"{name}: {attempt.reason}")
     return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
 
 
@@ -148,9 +148,9 @@ def _minutes(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def materialised_days_of(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
+def materialised_days_of(instance: dg.DagsterInstance, product: Product, partitions: Partitions) -> frozenset[date]:
     """The days whose features have been materialised."""
-    return materialised_days(instance, asset_key(product, FEATURES))
+    return materialised_days(instance, asset_key(product, FEATURES), partitions)
 
 
 def _active_run(

@@ -17,15 +17,14 @@ from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
 from assets.materialising import (
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
     wait_for_champion,
 )
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import (
     BATCH_OUTCOMES,
     DECISIONS,
@@ -43,7 +42,7 @@ from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
 
 
-def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`decisions`: the answers of the decision service on each day, each with who decided and why it was they."""
     name = DECISIONS
 
@@ -61,7 +60,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         lake: dg.ResourceParam[Lake],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(DecisionLogError, LakeError):
             table = pa.concat_tables([answered_of(product, lake, environment.decision_log, day) for day in days])
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
@@ -70,13 +69,13 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     return decisions
 
 
-def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def outcomes_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`outcomes`: each label on the day since which it is what it is, with the answered decision that it judges."""
     description = "Answered decisions whose label has become final on the day, by the bundle and the arm that decided"
     return _outcomes(product, OUTCOMES, answered(product), DECISIONS, partitions, description)
 
 
-def batch_outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+def batch_outcomes_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`batch_outcomes`: labels with the batch score of their row; `None` where the product is not judged by scores."""
     if product.monitoring.judged != "batch":
         return None
@@ -89,7 +88,7 @@ def _outcomes(
     name: str,
     judged: Judged,
     source: str,
-    partitions: dg.PartitionsDefinition[str],
+    partitions: Partitions,
     description: str,
 ) -> dg.AssetsDefinition:
     """Outcomes of the rows of a table.
@@ -118,9 +117,9 @@ def _outcomes(
         lake: dg.ResourceParam[Lake],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        watch, days, now = Stopwatch(name), days_of(context), clock.now()
+        (watch, days), now = begun(context, name, partitions), clock.now()
         if not lake.exists(judged.table):
-            wait_for_champion(context, product)
+            wait_for_champion(context, product, days)
             return
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, judged, days, now)

@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, in daily partitions, exactly as the data arrived.
+"""Assets of ingestion: `raw_<source>`, by day, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -21,10 +21,9 @@ from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
     TRY_AGAIN,
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
 )
@@ -33,6 +32,7 @@ from assets.product import (
     Files,
     HttpEndpoint,
     LakeTable,
+    Partitions,
     PostedOutcomes,
     PostedReviews,
     Product,
@@ -70,7 +70,7 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
     )
 
 
-def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def raw_asset(product: Product, source: Source, partitions: Partitions) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
     contract, taken = product.contract(source.name), taken_columns(product, source)
     name = raw_name(source.name)
@@ -91,7 +91,7 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with (
             permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,

@@ -7,7 +7,17 @@ Two sources often read the same place: the rows to decide, and their labels, whi
 takes is no news to the other, and a label in the contract of the rows to decide would be a leak.
 """
 
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import (
+    DatabaseTable,
+    Files,
+    HttpEndpoint,
+    LakeTable,
+    PostedOutcomes,
+    PostedReviews,
+    Product,
+    Source,
+    StreamTopic,
+)
 
 
 def taken_columns(product: Product, source: Source) -> frozenset[str]:
@@ -30,8 +40,10 @@ def _place(source: Source) -> tuple[str, ...]:
             return "api", source.connection, source.path
         case StreamTopic():
             return "stream", source.connection, source.topic
+        case PostedOutcomes() | PostedReviews():
+            return "posted", source.name
 
 
 def _day_column(source: Source) -> str:
     """The column that says of which day a row is; empty without one."""
-    return "" if isinstance(source, StreamTopic) else source.day_column or ""
+    return "" if isinstance(source, StreamTopic | PostedOutcomes | PostedReviews) else source.day_column or ""

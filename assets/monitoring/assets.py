@@ -19,10 +19,9 @@ from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.profile import ReferenceProfile
 from assets.bundle.released import champion_bundle
 from assets.materialising import (
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
     wait_for_champion,
@@ -32,7 +31,7 @@ from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
 from assets.monitoring.realised import Realised, answered_performance, batch_performance
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
     BATCH_OUTCOMES,
@@ -59,7 +58,7 @@ JUDGED_BY = "bundle"
 """The key, in a commit's metadata, of the digest of the champion that judged its days."""
 
 
-def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = SCORES
     passed_on = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
@@ -82,11 +81,11 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         keys: dg.ResourceParam[Keys],
         spark: dg.ResourceParam[SparkSessions],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product.name, rollout, keys.signing)
             if bundle is None:
-                wait_for_champion(context, product)
+                wait_for_champion(context, product, days)
                 return
             features = table_name(product.name, FEATURES)
             version = lake.version(features)
@@ -110,7 +109,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
     return scores
 
 
-def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`drift`: how far each feature and the score have moved since the approval of the champion."""
     name, policy = DRIFT, product.monitoring
 
@@ -133,11 +132,11 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         from assets.monitoring.plots import psi_bars, psi_strip
         from assets.serving.engine import Engine
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product.name, rollout, keys.signing)
             if bundle is None:
-                wait_for_champion(context, product)
+                wait_for_champion(context, product, days)
                 return
             rows, reading = _window(lake, product, days, FEATURES)
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
@@ -157,13 +156,13 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
     return drift
 
 
-def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`performance`: realised figures of each bundle and arm over the decisions that it answered."""
     whose = "of each bundle and arm over the decisions that it answered"
     return _realised(product, PERFORMANCE, OUTCOMES, whose, partitions, answered_performance)
 
 
-def batch_performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+def batch_performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`batch_performance`: realised figures of each model over its batch scores; `None` where none are asked for."""
     if product.monitoring.judged != "batch":
         return None
@@ -176,7 +175,7 @@ def _realised(
     name: str,
     source: str,
     whose: str,
-    partitions: dg.PartitionsDefinition[str],
+    partitions: Partitions,
     figures_of: Callable[[Product, pa.Table, Sequence[date], RolloutStore, bytes], Realised],
 ) -> dg.AssetsDefinition:
     """A table of realised figures by day over the outcomes of another asset."""
@@ -202,10 +201,10 @@ def _realised(
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.plots import performance_over_time
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(LakeError, RolloutError, BundleError):
             if not lake.exists(table_name(product.name, source)):
-                wait_for_champion(context, product)
+                wait_for_champion(context, product, days)
                 return
             outcomes, reading = _window(lake, product, days, source)
             found = figures_of(product, outcomes, days, rollout, keys.signing)
@@ -220,7 +219,7 @@ def _realised(
     return performance
 
 
-def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`anomalies`: flags on rows and days that look like nothing before; `None` where the product asks for none."""
     name, policy, spine = ANOMALIES, product.monitoring, product.spine
     if policy.anomaly_share is None:
@@ -242,7 +241,7 @@ def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.anomalies import anomalies_by_day, anomaly_table, columns_judged, earlier_days
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         before, columns = earlier_days(policy.window_days), columns_judged(product)
         read = list(dict.fromkeys([spine.row_id, spine.as_of, *columns, "day"]))
         with permanent(LakeError):

@@ -254,18 +254,19 @@ class Freshness:
     """How old the events behind a decision may be.
 
     A source's watermark is the end of the last day that was loaded from the lake, or the time at which its stream was
-    last read. The default lets one daily load fail.
+    last read. The default lets one load fail where a day is a partition.
 
     Attributes:
-        max_age: The longest time from a watermark to the decision, for each source that features read.
+        max_age: The longest time from a watermark to the decision, for each source that features read; by default the
+            product's partition and two days: 3 days, of weeks 9, of months 33.
         when_stale: Beyond `max_age` the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 
-    max_age: timedelta = timedelta(days=3)
+    max_age: timedelta | None = None
     when_stale: WhenStale = "fallback"
 
     def __post_init__(self) -> None:
-        if self.max_age <= timedelta(0):
+        if self.max_age is not None and self.max_age <= timedelta(0):
             raise ProductError(f"freshness: max_age={self.max_age!r}; write a positive time, as timedelta(days=3)")
 
 

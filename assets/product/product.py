@@ -7,7 +7,7 @@ Belongs here: the product and the checks that refuse a wrong description at load
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contract import Contract
 from assets.product.contract_file import load_contract
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
+from assets.product.partitions import PARTITIONS, Partition, longest
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
@@ -51,6 +52,8 @@ class Product:
         impact: `high` needs a person's approval of each version, by somebody who is not its author.
         start: First UTC day with data.
         end: Last UTC day with data, of a history that has ended; `None` where new days arrive.
+        partition: What one run makes whole, and starts once all of it is over: a UTC `day`, an ISO `week` (from Monday)
+            or a `month`. Tables, features and figures are by day in any case.
         contracts: Folder with a `<source>.yaml` for each source.
         sources: Where rows, labels and events come from.
         spine: The rows to be decided.
@@ -95,6 +98,7 @@ class Product:
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
+    partition: Partition = "day"
     sandbox: bool = False
     connections: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,6 +109,7 @@ class Product:
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
                 "leave end out where new days arrive"
             )
+        self._check_partition()
         self._check_tuples()
         self._check_connections()
         names = [source.name for source in self.sources]
@@ -181,6 +186,22 @@ class Product:
         # Tokens need no check: every token is a valid key of the store.
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
+
+    @property
+    def max_age(self) -> timedelta:
+        """The longest time from a watermark to a decision: as declared, or one partition and two days."""
+        return self.freshness.max_age or longest(self.partition) + timedelta(days=2)
+
+    def _check_partition(self) -> None:
+        if self.partition in PARTITIONS:
+            return
+        remedy = f"write one of {', '.join(PARTITIONS)}"
+        if str(self.partition) == "hour":
+            remedy += (
+                "; the lake replaces whole days. Decisions see the events of an hour within seconds if their source is "
+                "a StreamTopic"
+            )
+        raise ProductError(f"product {self.name}: partition is {self.partition!r}; {remedy}")
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""

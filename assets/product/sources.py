@@ -13,7 +13,7 @@ from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, Strea
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
-from resources.sources.files.form import FileForm, FileFormat
+from resources.sources.files.form import FileForm, FileFormat, Period
 
 RowMeaning = Literal["events", "revisions", "snapshots"]
 """A row is an event; a state of a record that is updated in place; a part of a copy of all records, one a day."""
@@ -77,20 +77,20 @@ class Files:
 
     Attributes:
         name: The name of the source, and of its contract.
-        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
-            any text, where several files make a day.
+        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01), `{week}` (2026-W09, ISO) or
+            `{month}` (2026-03), and `*` for any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
         format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless it has columns of these names already.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
-            spring, is quarantined. Day and month of a file's name are those of the zone: two files make a UTC day.
+            spring, is quarantined. Day, week or month of a file's name are the zone's: two files make a UTC day.
         header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
-        optional: Whether a day, or a month, may have no file; it then has no rows.
-        marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
+        optional: Whether a day, a week or a month may have no file; it then has no rows.
+        marker: Path of a file that says that the files of a day, week or month are whole, as `{day}.done`.
         settled: How long files must be unchanged to count as whole.
         sheet: The sheet of an Excel workbook; it may be left out where there is one.
         rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
@@ -121,9 +121,9 @@ class Files:
         self.form()
 
     @property
-    def by_day(self) -> bool:
-        """Whether each day has files of its own."""
-        return "{day}" in self.pattern
+    def period(self) -> Period | None:
+        """The time of a file by its name; `None` where files are not split by time."""
+        return self.form().period
 
     def form(
         self, first_day: date = date.min, *, columns: tuple[str, ...] = (), times: tuple[str, ...] = ()

@@ -108,7 +108,7 @@ def candidate_parts(
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
             scale=decision.scale,
-            max_age_seconds=product.freshness.max_age.total_seconds(),
+            max_age_seconds=product.max_age.total_seconds(),
             when_stale=product.freshness.when_stale,
             last_day=None if product.end is None else product.end.isoformat(),
             refer=decision.refer,

@@ -118,7 +118,7 @@ def backfill(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Materialise a range of days again; an interrupted backfill of the same days goes on."""
+    """Materialise a range of days again, in whole partitions; an interrupted backfill of the same days goes on."""
     from pipelines.operations.loop import backfill as operation
 
     days = (checked_day(first), checked_day(last))
@@ -127,7 +127,7 @@ def backfill(
     wanted = operation.Wanted(days, tuple(name for name in select.split(",") if name), overwrite, again)
     to = console.results(json_)
     if plan:
-        planned = operation.plan_backfill(product, load_environment(), wanted)
+        planned = operation.plan_backfill(product, load_environment(), wanted, console.say)
         render_backfill.show_plan(planned, to)
         if json_:
             console.print_json(planned.to_dict())

@@ -19,7 +19,7 @@ from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
 from resources.naming import is_name
 from resources.sources.databases.days import DatabaseRows
-from resources.sources.files.form import FileForm
+from resources.sources.files.form import FileForm, Period, period_of
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
 from resources.sources.systems import SourceSystems
@@ -29,6 +29,7 @@ MOST_ROWS = 200_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
 """The options of `loopline new` for fields that messages about files name."""
+_WEEK = re.compile(r"\d{4}-W\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
 
@@ -41,7 +42,7 @@ class FilesPlace:
     """Files of a folder.
 
     Attributes:
-        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
+        pattern: Their names, with `{day}`, `{week}`, `{month}` or `*` where they differ.
         form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
     """
 
@@ -107,6 +108,11 @@ class Sample:
                 return self.place.table
             case ApiPlace():
                 return self.place.path
+
+    @property
+    def period(self) -> Period | None:
+        """The time of each of its files by their names; `None` where they name none."""
+        return period_of(self.place.pattern) if isinstance(self.place, FilesPlace) else None
 
     @property
     def rows(self) -> int:
@@ -200,7 +206,7 @@ def _pattern(names: Sequence[str]) -> str:
     """The names as one pattern; the name itself where there is one file."""
     if len(names) == 1:
         return names[0]
-    for form, mark in ((_DAY, "{day}"), (_MONTH, "{month}")):
+    for form, mark in ((_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
         replaced = {form.sub(mark, name, count=1) for name in names}
         if len(replaced) == 1 and mark in (pattern := replaced.pop()):
             return pattern
@@ -210,7 +216,7 @@ def _pattern(names: Sequence[str]) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = re.sub(r"\{(day|month)\}|\*|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
+        words = re.sub(r"\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():

@@ -62,10 +62,10 @@ def parse_posted(
             problems.append(f"{field_is(name, value, private=rule.tokenised or is_id)}; {breach}")
     times: dict[str, datetime] = {}
     for name in _TIMES:
-        column = names.get(name)
-        if column in given:
+        of_time = names.get(name)
+        if of_time in given:
             try:
-                times[name] = moment(name, given[column])
+                times[name] = moment(name, given[of_time])
             except RequestError as error:
                 problems += error.problems
         elif name == "event_time" and column is not None:

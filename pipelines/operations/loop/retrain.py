@@ -12,6 +12,7 @@ from pipelines.jobs import STAGES
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.rollout import keeper_of, waiting_version
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
@@ -53,7 +54,7 @@ def retrain(name: str, environment: Environment, *, reason: str) -> Retrained:
     product = load_product(name)
     require(environment, "MLflow", "MLflow's files", "records")
     with dagster_instance(environment) as instance:
-        jobs = ProductJobs(product, instance, Lake(environment.lake), STAGES)
+        jobs = ProductJobs(product, partitions_of(product, environment), instance, Lake(environment.lake), STAGES)
         jobs.run_model(tags={"loopline/reason": reason.strip()[:200]})
         waiting = waiting_version(instance, name)
     keeper = keeper_of(environment)

@@ -11,6 +11,7 @@ from pipelines.jobs import DATA, WATCH
 from pipelines.operations.loop import product_jobs
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.tables import product_tables
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.rollout_store.store import RolloutStore
 from tests.integration.conftest import SETTINGS, Small
@@ -63,7 +64,7 @@ def test_what_was_made_of_changed_days_is_made_again(
     bank = small("card_fraud")
     monkeypatch.setattr(product_jobs, "load_definitions", lambda _: bank.definitions)
     crown(PRODUCT, bank.environment, tmp_path)
-    jobs = ProductJobs(PRODUCT, bank.instance, bank.lake)
+    jobs = ProductJobs(PRODUCT, partitions_of(PRODUCT, bank.environment), bank.instance, bank.lake)
 
     def rest() -> tuple[set[str], set[str]]:
         """What a run of the loop does of the daily assets."""

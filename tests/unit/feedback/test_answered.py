@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from assets.feedback.assets import decisions_asset, outcomes_asset
-from assets.product import Label, Product, Spine
+from assets.product import Label, Partitions, Product, Spine
 from assets.product.names import DECISIONS, OUTCOMES, table_name, validated_table
 from assets.serving.decision import Decision
 from assets.serving.decision_log import erase
@@ -76,7 +76,7 @@ def labelled(lake: Lake, *labels: tuple[int, int, int], product: Product = PRODU
 
 def make(environment: Environment, *, product: Product = PRODUCT, first: int = 0, last: int = LAST) -> Lake:
     """Materialises both tables for a range of days."""
-    partitions = dg.DailyPartitionsDefinition(START.date().isoformat())
+    partitions = Partitions("day", START.date())
     lake = Lake(environment.lake)
     tags = {
         "dagster/asset_partition_range_start": day(first).isoformat(),

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.feedback.assets import batch_outcomes_asset
-from assets.product import Label
+from assets.product import Label, Partitions
 from assets.product.names import BATCH_OUTCOMES, SCORES, table_name, validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
@@ -87,7 +87,7 @@ def labelled(lake: Lake, *labels: tuple[int, int, int, int]) -> None:
 def materialise(lake: Lake, first: int, last: int | None = None, *, now: int = LAST, product=PRODUCT) -> list[str]:
     """Makes the outcomes of some days; returns the days from which one moved."""
     days = [day(n).isoformat() for n in (first, first if last is None else last)]
-    asset = batch_outcomes_asset(product, dg.DailyPartitionsDefinition(START.date().isoformat()))
+    asset = batch_outcomes_asset(product, Partitions("day", START.date()))
     tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[1]}
     run = dg.materialize(
         [asset], resources={"lake": lake, "clock": At(now), "io_manager": dg.mem_io_manager}, tags=tags

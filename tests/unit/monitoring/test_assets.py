@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from assets.monitoring.assets import batch_performance_asset
 from assets.monitoring.signals import performance_cause
+from assets.product import Partitions
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
@@ -46,7 +47,7 @@ def outcomes(by_day: Sequence[tuple[date, str, bool]]) -> pa.Table:
 
 
 def materialise(environment: Environment, lake: Lake, day: date) -> None:
-    asset = batch_performance_asset(PRODUCT, dg.DailyPartitionsDefinition(FIRST.isoformat()))
+    asset = batch_performance_asset(PRODUCT, Partitions("day", FIRST))
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     resources = {"lake": lake, "rollout": rollout, "keys": Keys.of(environment.home)}
     assert dg.materialize([asset], partition_key=day.isoformat(), resources=resources).success

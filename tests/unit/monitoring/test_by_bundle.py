@@ -15,7 +15,7 @@ from assets.bundle.profile import build_profile
 from assets.monitoring.assets import performance_asset
 from assets.monitoring.by_bundle import EVERY_ROLE, approved_auc, performance_by_bundle
 from assets.monitoring.signals import performance_cause
-from assets.product import Profit
+from assets.product import Partitions, Profit
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
@@ -114,7 +114,7 @@ def test_the_auc_at_approval_among_accepted_rows_is_that_of_such_rows() -> None:
 
 
 def materialise(environment: Environment, lake: Lake, first: int, last: int) -> None:
-    asset = performance_asset(PRODUCT, dg.DailyPartitionsDefinition(FIRST.isoformat()))
+    asset = performance_asset(PRODUCT, Partitions("day", FIRST))
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     resources = {
         "lake": lake, "rollout": rollout, "keys": Keys.of(environment.home), "io_manager": dg.mem_io_manager,
