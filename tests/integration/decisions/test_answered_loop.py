@@ -25,6 +25,7 @@ from assets.product import (
     Label,
     ModelSpec,
     MonitoringPolicy,
+    Partitions,
     PostedOutcomes,
     PostedReviews,
     Product,
@@ -97,12 +98,17 @@ class Loop:
 
     def make(self, days: tuple[date, date]) -> None:
         """Materialises what follows from the answers and from the posts of a range of days; today is one of them."""
-        partitions = dg.DailyPartitionsDefinition(days[0].isoformat(), end_offset=2)
+        partitions = Partitions("day", days[0])
+        # As the schedule of tomorrow sees it: then today is over.
+        tomorrow = dg.DailyPartitionsDefinition(days[0].isoformat(), end_offset=2)
         posted = self.product.source("loan_outcomes")
-        made: Sequence[dg.AssetsDefinition] = [
+        assets: Sequence[dg.AssetsDefinition] = [
             raw_asset(self.product, posted, partitions), validated_asset(self.product, posted, partitions),
             decisions_asset(self.product, partitions), outcomes_asset(self.product, partitions),
             performance_asset(self.product, partitions),
+        ]  # fmt: skip
+        made = [
+            one.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=tomorrow)) for one in assets
         ]  # fmt: skip
         known: Mapping[str, Any] = connections(self.product, self.workspace.environment)
         tags = {
