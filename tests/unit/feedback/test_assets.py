@@ -17,6 +17,7 @@ from assets.product.names import OUTCOMES, SCORES, table_name, validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
 from resources.lake.origins import stale_days
+from resources.rollout_store.store import RolloutStore
 
 TIME = pa.timestamp("us", tz="UTC")
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -89,9 +90,9 @@ def materialise(lake: Lake, first: int, last: int | None = None, *, now: int = L
     days = [day(n).isoformat() for n in (first, first if last is None else last)]
     asset = outcomes_asset(product, dg.DailyPartitionsDefinition(START.date().isoformat()))
     tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[1]}
-    run = dg.materialize(
-        [asset], resources={"lake": lake, "clock": At(now), "io_manager": dg.mem_io_manager}, tags=tags
-    )
+    rollout = RolloutStore.open(lake.folder("rollout"), Path(lake.folder("fetched")))
+    resources = {"lake": lake, "clock": At(now), "rollout": rollout, "io_manager": dg.mem_io_manager}
+    run = dg.materialize([asset], resources=resources, tags=tags)
     made = run.asset_materializations_for_node("card_fraud__outcomes")[0]
     moved = made.metadata["moved_from"].value
     assert isinstance(moved, Sequence)
