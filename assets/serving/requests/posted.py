@@ -68,7 +68,7 @@ def parse_posted(
                 times[name] = moment(name, given[of_time])
             except RequestError as error:
                 problems += error.problems
-        elif name == "event_time" and column is not None:
+        elif name == "event_time" and of_time is not None:
             problems.append("field 'event_time' is missing; write when it happened, as 2026-03-01T12:00:00Z")
     if problems:
         raise RequestError(*problems)
