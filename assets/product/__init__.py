@@ -23,7 +23,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
-from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
+from assets.product.sources import DatabaseTable, Files, HttpEndpoint, IcebergTable, LakeTable, Source, StreamTopic
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
@@ -41,6 +41,7 @@ __all__ = [
     "Freshness",
     "GatePolicy",
     "HttpEndpoint",
+    "IcebergTable",
     "Impact",
     "Label",
     "LabelKind",

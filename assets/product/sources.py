@@ -191,6 +191,45 @@ class LakeTable:
 
 
 @dataclass(frozen=True)
+class IcebergTable:
+    """Rows of an Iceberg table of others; its manifests say which files hold a day, and the snapshot is recorded.
+
+    The connection's address is a REST catalog (`iceberg+https://host/path?warehouse=NAME`; its bearer token, or
+    `CLIENT:SECRET`, is in LOOPLINE_CONNECTION_<NAME>_TOKEN), a catalog in a database
+    (`iceberg+postgresql://user:password@host/db?catalog=NAME`), or the place of a table without a catalog
+    (`iceberg+s3://bucket/orders/metadata/v3.metadata.json`). Rows that are deleted by equality are refused.
+
+    Attributes:
+        name: The name of the source, and of its contract.
+        table: The table, `namespace.table`; without a catalog its path below the connection's address, if that is not
+            the table's own.
+        day_column: Column with the time at which a row became known, or of its event with `known_after`.
+        connection: The name of the connection.
+        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
+        snapshot: The snapshot that is read; by default the newest.
+        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
+        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
+    """
+
+    name: str
+    table: str = ""
+    day_column: str = "known_at"
+    connection: str = field(kw_only=True)
+    known_after: timedelta | None = field(default=None, kw_only=True)
+    snapshot: int | None = field(default=None, kw_only=True)
+    zone: str = field(default="UTC", kw_only=True)
+    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
+
+    def __post_init__(self) -> None:
+        where = f"source {self.name}"
+        checked_zone(self.zone, where)
+        if ".." in self.table.split("/"):
+            raise ProductError(f"{where}: table '{self.table}': write namespace.table, or a path below the address")
+        if self.known_after is not None and self.known_after < timedelta(0):
+            raise ProductError(f"{where}: known_after is {self.known_after}; nothing is known before it was")
+
+
+@dataclass(frozen=True)
 class HttpEndpoint:
     """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
 
@@ -285,7 +324,7 @@ class StreamTopic:
             raise ProductError(f"source {self.name}: has_schema_id= is for Avro messages; name their schema with avro=")
 
 
-Source = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+Source = DatabaseTable | Files | LakeTable | IcebergTable | HttpEndpoint | StreamTopic
 
 
 def row_meaning(source: Source) -> RowMeaning:
@@ -295,5 +334,5 @@ def row_meaning(source: Source) -> RowMeaning:
             return source.rows
         case LakeTable():
             return "revisions" if source.changes else "events"
-        case HttpEndpoint() | StreamTopic():
+        case IcebergTable() | HttpEndpoint() | StreamTopic():
             return "events"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,10 @@ from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
+from resources.sources.lake_tables.iceberg_catalogs import is_iceberg
+from resources.sources.lake_tables.rows import LakeRows
+from resources.sources.object_stores import is_s3
+from resources.sources.readers import SampledReader
 from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
@@ -48,13 +53,21 @@ class FilesPlace:
     form: FileForm
 
 
+TableKind = Literal["DatabaseTable", "LakeTable", "IcebergTable"]
+
+
 @dataclass(frozen=True)
 class TablePlace:
-    """A table of a database, at a connection of the environment."""
+    """A table of a database or of a lake, at a connection of the environment.
+
+    Attributes:
+        kind: The class of a product's source that reads it.
+    """
 
     connection: str
     table: str
     zone: str
+    kind: TableKind = "DatabaseTable"
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,7 @@ class Sample:
 
 
 def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str = "UTC") -> Sample:
-    """Reads a sample from a table of a database.
+    """Reads a sample from a table of a database or of a lake, as the address of the connection has it.
 
     Args:
         place: `CONNECTION/TABLE`.
@@ -142,10 +155,26 @@ def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str 
     if not table or not is_name(connection):
         raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
     name = name or source_name(table.rpartition(".")[2], connection)
-    rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
+    kind = _kind(systems.address(connection))
+    rows = _table(kind, name, table, connection, systems).sample(MOST_ROWS)
     if not rows.num_rows:
         raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
-    return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
+    return Sample(name, TablePlace(connection, table, zone, kind), rows.combine_chunks())
+
+
+def _kind(address: str) -> TableKind:
+    """The kind of the tables at an address: a folder, or a prefix, has Delta tables."""
+    if is_iceberg(address):
+        return "IcebergTable"
+    return "LakeTable" if is_s3(address) or "://" not in address.removeprefix("file://") else "DatabaseTable"
+
+
+def _table(kind: TableKind, name: str, table: str, connection: str, systems: SourceSystems) -> SampledReader:
+    if kind == "DatabaseTable":
+        return systems.database(DatabaseRows(name, table, "known_at"), connection=connection)
+    if kind == "IcebergTable":
+        return systems.iceberg_table(LakeRows(name), table=table, connection=connection)
+    return systems.lake_table(LakeRows(name), path=table, connection=connection)
 
 
 def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:

@@ -73,6 +73,18 @@ class Reader(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+class SampledReader(Reader, Protocol):
+    """A reader that can also show rows of a source of which nothing is known yet."""
+
+    def sample(self, most: int) -> pa.Table:
+        """At most so many rows of any days, all columns as text; of more rows half are the first, half the last ones.
+
+        Raises:
+            SourceError: As `read`.
+        """
+        ...
+
+
 class Closing:
     """A reader that holds nothing open."""
 
