@@ -19,7 +19,7 @@ from typing import Any
 
 from mysql_mimic import ColumnType, IdentityProvider, MysqlServer, NativePasswordAuthPlugin, ResultColumn, Session, User
 from mysql_mimic.errors import SQLSTATES, MysqlError
-from mysql_mimic.variables import SYSTEM_VARIABLES, GlobalVariables, SessionVariables
+from mysql_mimic.variables import GlobalVariables, SessionVariables
 from sqlglot import exp
 
 NO_TABLE, NO_RIGHT, WRONG_VALUE = 1146, 1142, 1292
@@ -73,11 +73,10 @@ class _Session(Session):
     """Answers statements with the rows of a `MySQL`."""
 
     def __init__(self, server: MySQL) -> None:
-        text = {"sql_mode": "STRICT_TRANS_TABLES", "time_zone": _ZONE}
-        schema = {
-            name: (kind, text.get(name, value), is_set) for name, (kind, value, is_set) in SYSTEM_VARIABLES.items()
-        }
-        super().__init__(SessionVariables(GlobalVariables(schema)))
+        variables = GlobalVariables()
+        variables.set("sql_mode", "STRICT_TRANS_TABLES")
+        variables.set("time_zone", _ZONE)
+        super().__init__(SessionVariables(variables))
         self._server = server
 
     async def handle_query(self, sql: str, attrs: dict[str, str]) -> Any:
@@ -108,9 +107,7 @@ class _Session(Session):
         kinds = {name: kind for columns in self._server.columns.values() for name, kind in columns.items()}
         shown = expression.transform(self._shown, kinds)
         self._server.rows.create_function("SHOWN", 1, self._moved)
-        self._server.rows.create_function(
-            "REGEXP", 2, lambda form, text: text is not None and bool(re.search(form, text))
-        )
+        self._server.rows.create_function("REGEXP", 2, _matches)
         found = self._server.rows.execute(shown.sql(dialect="sqlite"))
         selects = [None] * len(found.description) if expression.is_star else list(expression.selects)
         columns = [
@@ -151,6 +148,10 @@ def _kind(select: exp.Expression | None, kind: str) -> ColumnType:
         return ColumnType.LONGLONG
     is_text = not (select is None or isinstance(select, exp.Column))
     return ColumnType.VAR_STRING if is_text else _KINDS.get(re.split(r"\W", kind)[0], ColumnType.VAR_STRING)
+
+
+def _matches(form: str, text: str | None) -> bool:
+    return text is not None and re.search(form, text) is not None
 
 
 def _quoted(name: str) -> str:

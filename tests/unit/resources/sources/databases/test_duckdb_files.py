@@ -44,7 +44,8 @@ def run(file: Path, *statements: str) -> None:
 
 
 def filled(file: Path, kind: str, times: dict[str, tuple[str | None, int]], suffix: str = "") -> None:
-    values = ", ".join(f"('{name}', {f"'{at}{suffix}'" if at else 'NULL'})" for name, (at, _) in times.items())
+    rows = [(name, f"'{at}{suffix}'" if at else "NULL") for name, (at, _) in times.items()]
+    values = ", ".join(f"('{name}', {at})" for name, at in rows)
     run(file, f'CREATE TABLE "My Orders" ("id" VARCHAR, "day" {kind})', f'INSERT INTO "My Orders" VALUES {values}')
 
 
@@ -146,9 +147,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence(file: Path) -> None:
         read(reader(file, "none"))
     with pytest.raises(SourceBroken, match="table 'My Orders' has no column 'at'"):
         read(reader(file, column="at"))
-    with pytest.raises(
-        SourceBroken, match="a value that cannot be read .ConversionException; its text is with"
-    ) as told:
+    with pytest.raises(SourceBroken, match="holds a value .*.ConversionException; its text is withheld") as told:
         read(reader(file, "cast_fails"))
     assert "Smith" not in "".join(traceback.format_exception(told.value))
     notes = file.with_name("notes.duckdb")

@@ -68,8 +68,8 @@ def test_each_row_is_on_one_day_and_a_date_that_is_none_is_on_the_first(server: 
     assert ids(found) == [["2", "3", "4", "6"], ["5", "18446744073709551615"], []]
     rows = {row["id"]: row for day in found for row in day.rows.to_pylist()}
     assert rows["18446744073709551615"] == {
-        "id": "18446744073709551615", "at": "2026-01-02 00:00:00.000000", "seen": "2026-01-02 23:00:00+00:00", "ok": "1",
-        "price": "1.5000", "name": "Zoë 🎉",
+        "id": "18446744073709551615", "at": "2026-01-02 00:00:00.000000", "seen": "2026-01-02 23:00:00+00:00",
+        "ok": "1", "price": "1.5000", "name": "Zoë 🎉",
     }  # fmt: skip
     assert (rows["2"]["at"], rows["4"]["at"]) == ("0000-00-00 00:00:00.000000", "2026-00-15 00:00:00.000000")
     assert (rows["5"]["price"], rows["5"]["name"]) == ("99999999999999.9999", "'quoted\" %s :x")
