@@ -21,6 +21,10 @@ RowMeaning = Literal["events", "revisions", "snapshots"]
 class DatabaseTable:
     """Rows of one table, or of a query, of a database; a UTC day has the rows that became known on it.
 
+    The connection's address is one of PostgreSQL (`postgresql://user:password@host/db`), of MySQL or MariaDB
+    (`mysql://…`, `mariadb://…`), of a SQLite file (`sqlite:////data/shop.db`) or of a DuckDB file
+    (`duckdb:////data/shop.duckdb`), which is opened for reading alone. MySQL's TIMESTAMP is a moment, as PostgreSQL's
+    with a time zone; its DATETIME is a time of `zone`.
     A row whose time is missing or cannot be read belongs to the product's first day, where validation quarantines it.
 
     Attributes:

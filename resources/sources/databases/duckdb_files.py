@@ -67,7 +67,7 @@ class DuckDBReader(Closing):
         """
         with self._explain_refusals(f"source {self._wanted.source}"), self._opened() as connection:
             types = self._types(connection)
-            (count,) = connection.execute(f"SELECT count(*) FROM {self._relation}").fetchone() or (0,)
+            ((count,),) = connection.execute(f"SELECT count(*) FROM {self._relation}").fetchall()
             if count <= most:
                 return self._texts(connection, types, "", [])
             halves = (f" LIMIT {most - most // 2}", f" LIMIT {most // 2} OFFSET {count - most // 2}")
@@ -116,7 +116,6 @@ class DuckDBReader(Closing):
         label = self._wanted.label
         try:
             yield
-            return
         except duckdb.Error as error:
             kind, told = type(error).__name__, _first_line(error)
             if isinstance(error, duckdb.IOException) and any(text in told for text in _BUSY):
@@ -128,11 +127,10 @@ class DuckDBReader(Closing):
                 raise SourceBroken(
                     f"{where}: {label} cannot be read ({told}); check table=, query= and the connection's address"
                 ) from error
-        # Outside of the handler: a traceback would show the error, which may quote a value, too.
-        raise SourceBroken(
-            f"{where}: {label} holds a value that cannot be read ({kind}; its text is withheld, since it may quote "
-            f"personal data); ask the owner of the database to fix it, then run the day again"
-        )
+            raise SourceBroken(
+                f"{where}: {label} holds a value that cannot be read ({kind}; its text is withheld, since it may quote "
+                f"personal data); ask the owner of the database to fix it, then run the day again"
+            ) from None  # a traceback would show the error too
 
 
 def _may_be_of(wanted: DatabaseRows, kind: str, asked: Sequence[date]) -> tuple[str, list[Any]]:

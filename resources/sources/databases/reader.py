@@ -186,10 +186,16 @@ def _speak_utc(connection: sa.Connection) -> None:
         connection.execute(sa.text(statement))
 
 
-def _time_of_mysql(connection: sa.Connection, code: int) -> sa.types.TypeEngine[Any] | None:
-    """The type of a query's column, where MySQL says that it has times; its TIMESTAMP alone is a moment."""
-    times = {7: sa.TIMESTAMP(), 10: sa.Date(), 12: sa.DateTime()}  # as the protocol numbers them
-    return times.get(code) if is_mysql(connection.dialect.name) else None
+def _time_of_mysql(connection: sa.Connection, code: Any) -> sa.types.TypeEngine[Any] | None:
+    """The type of a query's column, where MySQL says that it has times; its TIMESTAMP alone is a moment.
+
+    Args:
+        code: The type, as the protocol numbers it.
+    """
+    if not is_mysql(connection.dialect.name):
+        return None
+    times: Mapping[int, sa.types.TypeEngine[Any]] = {7: sa.TIMESTAMP(), 10: sa.Date(), 12: sa.DateTime()}
+    return times.get(code)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Tables and queries of MySQL, by its protocol: each row on one day, times of any zone, refusals without values."""
 
+import json
 import traceback
 import tracemalloc
 from collections.abc import Iterator
@@ -7,6 +8,9 @@ from datetime import date
 
 import pytest
 
+from assets.ingestion.landing import as_raw
+from assets.product import Column, ColumnType, Contract
+from assets.validation.audit import audit
 from resources.environments import load_environment
 from resources.naming import days_between
 from resources.sources.databases.days import DatabaseRows
@@ -51,10 +55,7 @@ def reader(
 
 
 def read(source: SampledReader) -> list[DayRows]:
-    """The rows of each day; every day by itself has those that it has in the range."""
-    found = list(source.read(DAYS))
-    assert [next(iter(source.read([day]))).rows for day in DAYS] == [day.rows for day in found]
-    return found
+    return list(source.read(DAYS))
 
 
 def ids(found: list[DayRows]) -> list[list[str]]:
@@ -64,7 +65,9 @@ def ids(found: list[DayRows]) -> list[list[str]]:
 @pytest.mark.parametrize("table", ["Order Lines", "orders_view"])
 def test_each_row_is_on_one_day_and_a_date_that_is_none_is_on_the_first(server: MySQL, table: str) -> None:
     """The server lets zero dates in, whole ones and in part: 2026-00-15 lies between two days, and is none."""
-    found = read(reader(server.url, table))
+    source = reader(server.url, table)
+    found = read(source)
+    assert [next(iter(source.read([day]))).rows for day in DAYS] == [day.rows for day in found]
     assert ids(found) == [["2", "3", "4", "6"], ["5", "18446744073709551615"], []]
     rows = {row["id"]: row for day in found for row in day.rows.to_pylist()}
     assert rows["18446744073709551615"] == {
@@ -74,6 +77,22 @@ def test_each_row_is_on_one_day_and_a_date_that_is_none_is_on_the_first(server: 
     assert (rows["2"]["at"], rows["4"]["at"]) == ("0000-00-00 00:00:00.000000", "2026-00-15 00:00:00.000000")
     assert (rows["5"]["price"], rows["5"]["name"]) == ("99999999999999.9999", "'quoted\" %s :x")
     assert rows["3"] == {**dict.fromkeys(COLUMNS), "id": "3"}
+
+
+def test_dates_that_are_none_are_quarantined_with_a_reason(server: MySQL) -> None:
+    kinds: dict[str, ColumnType] = {"at": "timestamp"}
+    columns = tuple(Column(n, kinds.get(n, "string"), "", required=n in kinds) for n in COLUMNS)
+    contract = Contract("t", "d", "o@bank.example", ("id",), "at", "at", columns, (), max_quarantined=1.0)
+    day = read(reader(server.url))[0]
+    found = audit(contract, as_raw(contract, day).table, [START])
+    refused = {json.loads(row["row"])["id"]: (row["rule"], row["value"]) for row in found.quarantine.to_pylist()}
+    assert refused == {
+        "2": ("value_is_timestamp", "0000-00-00 00:00:00.000000"),
+        "3": ("value_is_given", None),
+        "4": ("value_is_timestamp", "2026-00-15 00:00:00.000000"),
+        "6": ("time_is_no_default", "9999-12-31 00:00:00.000000"),
+    }
+    assert found.valid.num_rows == 0
 
 
 def test_a_timestamp_is_a_moment_and_a_datetime_is_a_time_of_the_source(server: MySQL) -> None:
@@ -124,7 +143,7 @@ def test_rows_that_come_late_make_their_day_stale(server: MySQL) -> None:
 
 def test_rows_are_fetched_a_part_at_a_time(server: MySQL) -> None:
     """Their Python objects, held for all rows at once, would take ten times as much."""
-    count = 40_000
+    count = 20_000
     server.fill("long", {"id": "int", "at": "date"}, [(n, "2026-01-02") for n in range(count)])
     source = reader(server.url, "long")
     tracemalloc.start()

@@ -11,7 +11,6 @@ import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.expressions import EqualTo
 from pyiceberg.table import Table
-from pyiceberg.transforms import DayTransform
 from pyiceberg.types import DoubleType
 
 from resources.naming import days_between
@@ -54,7 +53,7 @@ class Theirs:
         table = self.catalog.create_table("sales.orders", schema=rows([0]).schema)
         if partitioned:
             with table.update_spec() as update:
-                update.add_field("at", DayTransform())
+                update.add_identity("day")
         for numbers in parts:
             table.append(rows(numbers))
         return table
@@ -79,7 +78,7 @@ def theirs(tmp_path: Path) -> Theirs:
 
 @pytest.mark.parametrize("column", ["at", "naive", "text", "day"])
 def test_each_row_is_on_one_day_however_the_table_is_cut(theirs: Theirs, column: str) -> None:
-    table = theirs.table([[0, 4], [2, -1], [1]], partitioned=column == "at")
+    table = theirs.table([[0, 4], [2, -1], [1]], partitioned=column in ("at", "day"))
     together = list(theirs.reader(day_column=column).read(DAYS))
     alone = [next(theirs.reader(day_column=column).read([day])) for day in DAYS]
     assert [sorted(found) for found in ids(together)] == EACH
@@ -96,7 +95,7 @@ def test_values_are_text_without_loss(theirs: Theirs) -> None:
         "id": "1", "amount": "1.5", "at": "2026-03-02T12:00:00.000000Z", "naive": "2026-03-02T12:00:00.000000Z",
         "text": "2026-03-02T12:00:00+00:00", "day": "2026-03-02",
     }]  # fmt: skip
-    assert found[1].origin["table"] == f"sales.orders of sqlite://{theirs.folder}/catalog.db"
+    assert found[1].origin["table"] == f"sales.orders of sqlite:///{theirs.folder}/catalog.db"
 
 
 def test_files_of_other_days_are_not_opened(theirs: Theirs) -> None:
