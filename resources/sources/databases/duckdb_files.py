@@ -18,8 +18,7 @@ import sqlalchemy as sa
 
 from resources.sources.databases.days import BEGINS_WITH_A_DAY, DatabaseRows
 from resources.sources.databases.delivery import changed, parted
-from resources.sources.lake_tables.rows import in_one_order
-from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable
+from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable, in_one_order
 from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class DuckDBReader(Closing):
         import duckdb
 
         # Nothing is fetched from elsewhere because a query names it.
-        config = {"autoinstall_known_extensions": "false"}
+        config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
         with duckdb.connect(self._file, read_only=True, config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             yield connection

@@ -41,7 +41,7 @@ class DeltaVersion:
 
     def __init__(self, address: str, table: DeltaTable) -> None:
         self._address, self._table = address, table
-        self.number = table.version()
+        self.number: int = table.version()
         self.schema = pa.schema(table.schema().to_arrow())
 
     def files(self, column: str) -> list[DataFile]:

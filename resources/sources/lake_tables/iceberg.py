@@ -91,6 +91,7 @@ class IcebergVersion:
     def _needed(self, column: str, needed: Needed | None) -> "BooleanExpression":
         """The condition of rows that may be needed; files' row groups are left out by it."""
         from pyiceberg import expressions as ice
+        from pyiceberg.expressions.literals import literal
 
         field = self._columns.find_field(column)
         # A condition is read by the newest schema, in which the column may have another name.
@@ -102,16 +103,24 @@ class IcebergVersion:
             midnight(day, kind).isoformat()
             for day in (needed.first, needed.last + _ONE, FIRST_PLAUSIBLE, LAST_PLAUSIBLE + _ONE)
         )
-        within = ice.And(ice.GreaterThanOrEqual(name, low), ice.LessThan(name, high))
+        term = ice.Reference(name)
+        within = ice.And(
+            ice.GreaterThanOrEqual(term=term, value=literal(low)),
+            ice.LessThan(term=term, value=literal(high)),
+        )
         if not needed.with_odd:
             return within
-        return ice.Or(within, ice.IsNull(name), ice.LessThan(name, start), ice.GreaterThanOrEqual(name, end))
+        return ice.Or(
+            within,
+            ice.IsNull(term=term),
+            ice.LessThan(term=term, value=literal(start)),
+            ice.GreaterThanOrEqual(term=term, value=literal(end)),
+        )
 
 
 def _name(task: "FileScanTask") -> str:
     """The paths of a data file and of the files that delete rows of it."""
-    deletes = (f"{file.file_path}@{file.content_offset or 0}" for file in task.delete_files)
-    return " ".join([task.file.file_path, *sorted(deletes)])
+    return " ".join([task.file.file_path, *sorted(file.file_path for file in task.delete_files)])
 
 
 def _file(name: str, task: "FileScanTask", field: "NestedField") -> DataFile:

@@ -27,10 +27,9 @@ from resources.sources.lake_tables.rows import (
     Version,
     chosen_for_sample,
     first_and_last,
-    in_one_order,
     text_rows,
 )
-from resources.sources.readers import Closing, DayRows, SourceBroken, table_digest
+from resources.sources.readers import Closing, DayRows, SourceBroken, in_one_order, table_digest
 from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE, days, with_known
 
 _ONE = timedelta(days=1)

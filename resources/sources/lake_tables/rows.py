@@ -71,12 +71,15 @@ class Version(Protocol):
     """One version of a table, whose rows do not change.
 
     Attributes:
-        number: The version of a Delta table, the snapshot of an Iceberg table; `None` for a table without one.
         schema: Its columns, and their types.
     """
 
-    number: int | None
     schema: pa.Schema
+
+    @property
+    def number(self) -> int | None:
+        """The version of a Delta table, the snapshot of an Iceberg table; `None` for a table without one."""
+        ...
 
     def files(self, column: str) -> list[DataFile]:
         """Its data files.
@@ -130,16 +133,6 @@ def text_rows(rows: pa.Table, wanted: LakeRows) -> pa.Table:
     """
     texts = pa.table({name: column_as_text(name, rows[name], wanted.zone) for name in rows.column_names})
     return table_with_offsets(texts, [wanted.day_column, *wanted.times], wanted.zone)
-
-
-def in_one_order(rows: pa.Table, first: str) -> pa.Table:
-    """Rows sorted by a column, then by the others: how a table is cut into files must not show.
-
-    Args:
-        first: The column that counts first.
-    """
-    names = [first, *(name for name in rows.column_names if name != first)]
-    return rows.sort_by([(name, "ascending") for name in names]).combine_chunks()
 
 
 def day_of_bound(value: Any) -> date | None:

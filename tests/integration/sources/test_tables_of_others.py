@@ -118,5 +118,6 @@ def test_a_table_becomes_a_product_that_loads(
         theirs = catalog(tmp_path).load_table("sales.orders")
         with theirs.update_schema() as update:
             update.add_column("channel", StringType())
+        theirs.append(orders().slice(20, 1).append_column("channel", pa.array(["web"])))
         (made,) = load().asset_materializations_for_node("shop__raw_orders")
         assert "channel" in str(made.metadata["schema_difference"].value)
