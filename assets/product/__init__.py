@@ -7,6 +7,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contract_file import load_contract
+from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.policies import (
     DecisionPolicy,
     Direction,
@@ -23,7 +24,7 @@ from assets.product.policies import (
 )
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
-from assets.product.sources import DatabaseTable, Files, HttpEndpoint, IcebergTable, LakeTable, Source, StreamTopic
+from assets.product.sources import DatabaseTable, Files, HttpEndpoint, Source, StreamTopic
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
