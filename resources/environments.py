@@ -118,6 +118,11 @@ class Environment(BaseModel):
         return uri.rstrip("/") if uri.startswith(("http://", "https://")) else f"http://127.0.0.1:{self.ports.mlflow}"
 
     @property
+    def posted(self) -> Path:
+        """Folder of the rows that are posted to the decision service, on the volume of its log."""
+        return self.decision_log / ".posted"
+
+    @property
     def bank(self) -> Path:
         """The sandbox bank's folder."""
         return self.home / "bank"

@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, in daily partitions, exactly as the data arrived.
+"""Assets of ingestion: `raw_<source>`, by day, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -16,18 +16,30 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
+from assets.ingestion.taken_columns import taken_columns
 from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
     TRY_AGAIN,
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, IcebergTable, LakeTable, Product, Source, StreamTopic
+from assets.product import (
+    DatabaseTable,
+    Files,
+    HttpEndpoint,
+    IcebergTable,
+    LakeTable,
+    Partitions,
+    PostedOutcomes,
+    PostedReviews,
+    Product,
+    Source,
+    StreamTopic,
+)
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -43,7 +55,7 @@ from resources.sources.systems import SourceSystems
 
 KINDS = {
     DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", IcebergTable: "iceberg", HttpEndpoint: "http",
-    StreamTopic: "kafka",
+    StreamTopic: "kafka", PostedOutcomes: "bentoml", PostedReviews: "bentoml",
 }  # fmt: skip
 
 
@@ -59,9 +71,9 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
     )
 
 
-def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def raw_asset(product: Product, source: Source, partitions: Partitions) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
-    contract = product.contract(source.name)
+    contract, taken = product.contract(source.name), taken_columns(product, source)
     name = raw_name(source.name)
 
     @daily_asset_of(
@@ -80,13 +92,13 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with (
             permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
-            raw_days = [as_raw(contract, day) for day in fetched]
+            raw_days = [as_raw(contract, day, taken) for day in fetched]
             if isinstance(source, DatabaseTable) and source.rows == "revisions":
                 raw_days = _with_kept(lake, table, raw_days)
             if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
@@ -184,6 +196,8 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
                 connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
+        case PostedOutcomes() | PostedReviews():
+            return systems.posted(source.name, product=product.name)
         case _:
             assert_never(source)
 

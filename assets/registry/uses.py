@@ -82,13 +82,8 @@ def registered_models(product: str, tracking: Tracking, rollout: RolloutStore, k
 def _roles(manifest: RolloutManifest) -> dict[Release, tuple[str, ...]]:
     """The roles of each release."""
     roles: dict[Release, tuple[str, ...]] = {}
-    for role, release in (
-        ("champion", manifest.champion),
-        ("challenger", manifest.challenger),
-        ("shadow", manifest.shadow),
-    ):
-        if release is not None:
-            roles[release] = (*roles.get(release, ()), role)
+    for role, release in manifest.roles:
+        roles[release] = (*roles.get(release, ()), role)
     return roles
 
 

@@ -11,7 +11,7 @@ from assets.bundle.bundle import Bundle
 from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value
 from assets.serving.decision import Decision
-from assets.serving.engine import Judgement, judge, undecided
+from assets.serving.judgement import Case, Judgement, judge, knocked_out, undecided
 from assets.vocabulary import FeatureSet
 from resources.errors import LooplineError
 
@@ -30,9 +30,10 @@ class Difference:
 
 
 def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tuple[Difference, ...]:
-    """Recomputes score, outcome and reasons from the recorded features and compares them to the last bit.
+    """Recomputes rules, score, exploration, outcome and reasons from the record and compares them to the last bit.
 
-    A decision that fell back to the scorecard or to the policy is recomputed with the same fallback.
+    Inputs and features are those of the record. A decision that fell back to the scorecard or to the policy is
+    recomputed with the same fallback.
 
     Args:
         scorer: The bundle's scorer, to replay many decisions with; by default one is built for this call.
@@ -55,6 +56,11 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tu
         "score": (record.score, computed.score),
         "outcome": (record.outcome, computed.outcome),
         "threshold": (record.threshold, bundle.policy.threshold),
+        "refer_threshold": (record.refer_threshold, bundle.policy.refer_threshold),
+        "rules": (record.rules, tuple(rule.id for rule in computed.fired.active)),
+        "shadow_rules": (record.shadow_rules, tuple(rule.id for rule in computed.fired.shadow)),
+        "exploration": (record.exploration, bundle.policy.exploration),
+        "explored": (record.explored, computed.explored),
         "reasons": (record.reasons, computed.reasons),
         "fallback": (record.fallback, computed.fallback),
     }
@@ -62,11 +68,15 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tu
 
 
 def _recomputed(record: Decision, bundle: Bundle, scorer: Scorer | None) -> Judgement:
+    case = Case(record.row_id, record.as_of, record.inputs)
+    knocked = knocked_out(bundle, case)
+    if knocked is not None:
+        return knocked
     if record.fallback == "policy":
-        return undecided(bundle, record.problem or "")
+        return undecided(bundle, case, record.features, record.problem or "")
     row = _feature_row(record, bundle.parts.kernel.features)
-    explain = bool(record.reasons)
-    return judge(scorer or Scorer(bundle), row, explain=explain, model_works=record.fallback is None)
+    explain = any(reason.rule is None for reason in record.reasons)
+    return judge(scorer or Scorer(bundle), row, case, explain=explain, model_works=record.fallback is None)
 
 
 def _feature_row(record: Decision, features: FeatureSet) -> dict[str, Value]:

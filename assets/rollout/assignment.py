@@ -7,20 +7,29 @@ Belongs here: the assignment, the same in every process. Does not belong here: t
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal
 
-Arm = Literal["champion", "challenger"]
+CHAMPION = -1
+"""The arm of the champion; challengers have their numbers, from 0."""
 
 
-def arm_of(rollout: str, key: Sequence[object], challenger_share: float) -> Arm:
-    """The arm of an entity; an entity in the challenger's arm stays there while the share grows.
+def arm_of(rollout: str, key: Sequence[object], shares: Sequence[float]) -> int:
+    """The arm of an entity: the number of a challenger, or `CHAMPION`.
+
+    With one challenger, an entity in its arm stays there while the share grows.
 
     Args:
-        rollout: Names the rollout; another rollout assigns other entities to the challenger.
+        rollout: Names the rollout; another rollout assigns other entities to the challengers.
         key: The values of the entity's key columns.
-        challenger_share: Share of all entities that the challenger decides for, from 0 to 1.
+        shares: For each challenger the share of all entities that it decides for, from 0 to 1.
     """
-    return "challenger" if place(rollout, key) < challenger_share else "champion"
+    if not shares:
+        return CHAMPION
+    found, upper = place(rollout, key), 0.0
+    for number, share in enumerate(shares):
+        upper += share
+        if found < upper:
+            return number
+    return CHAMPION
 
 
 def place(rollout: str, key: Sequence[object]) -> float:

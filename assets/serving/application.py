@@ -7,27 +7,31 @@ status codes (`http`), BentoML (`service.py`), computing a decision (`engine.py`
 import gc
 import logging
 import os
+import time
 from collections.abc import Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
-from assets.serving.decision import Decision
+from assets.serving.decision import Assignment, Decision
 from assets.serving.engine import Engine
+from assets.serving.guard import Guard
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
+from assets.serving.posted_log import PostedLog
+from assets.serving.postings import Postings
 from assets.serving.requests.event import parse_event, parse_event_id
 from assets.serving.requests.parse import (
     NoChampion,
     NotRolledOut,
     RequestError,
+    StaleEvents,
     call_fields,
     parse_json,
 )
 from assets.serving.requests.wording import shown
-from assets.serving.shadows import Shadows
+from assets.serving.shadows import Answer, Shadows
 from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
@@ -35,7 +39,7 @@ from resources.naming import BadName, checked_name
 from resources.online_store.errors import EventError
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import StoreUnavailable
-from resources.processes.loops import Loop, LoopHealth
+from resources.processes.loops import Loop, LoopHealth, described
 from resources.rollout_store.store import RolloutStore
 
 _LOG = logging.getLogger("loopline.service")
@@ -44,31 +48,21 @@ _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A decision, and the future that is done when the decision is on disk.
-
-    Attributes:
-        request: The request that was decided.
-        live: The bundles that were live then.
-    """
-
-    decision: Decision
-    logged: "Future[None]"
-    request: Mapping[str, object]
-    live: LiveProduct
-
-
 class Application:
     """One process of the decision service."""
 
-    def __init__(self, watcher: Watcher, log: DecisionLog, metrics: Metrics, *, any_time: bool) -> None:
+    def __init__(
+        self, watcher: Watcher, guard: Guard, log: DecisionLog, metrics: Metrics, environment: Environment
+    ) -> None:
         self._watcher = watcher
         self._log = log
-        self._any_time = any_time
+        self._any_time = _is_local(environment)
         self.metrics = metrics
-        self._loops = [watcher.loop, log.loop]
-        self._shadows = Shadows(log, metrics)
+        self._guard = guard
+        kept = PostedLog(environment.posted, log, any_time=self._any_time)
+        self.postings = Postings(self._live, kept, environment.decision_log, metrics, any_time=self._any_time)
+        self._loops = [watcher.loop, log.loop, guard.loop]
+        self._shadows = Shadows(log, metrics, self._shadowed)
 
     @classmethod
     def open(cls, variables: Mapping[str, str] | None = None) -> Self:
@@ -82,8 +76,9 @@ class Application:
         environment = load_environment(variables, part="decisions")
         key = signing_key(variables, environment.home, "signing")
         metrics = Metrics()
+        rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
         watcher = Watcher(
-            RolloutStore.open(environment.rollout, environment.home / "fetched"),
+            rollout,
             key,
             open_store=lambda product: open_store(environment.online_store, product),
             as_of_allowed=_is_local(environment),
@@ -92,7 +87,9 @@ class Application:
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
         )
         watcher.start()
-        application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
+        guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc())
+        guard.loop.start()
+        application = cls(watcher, guard, DecisionLog(environment.decision_log), metrics, environment)
         metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
         metrics.show_loops(application.loops)
         return application
@@ -123,7 +120,7 @@ class Application:
 
     def close(self) -> None:
         """Ends the threads, closes the log and the stores; call it when every request is answered."""
-        for loop in self._loops[2:]:
+        for loop in self._loops[2:]:  # the watcher and the log end with what they hold
             loop.stop()
         self._shadows.close()
         self._watcher.close()
@@ -143,20 +140,38 @@ class Application:
         call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
         live = self._live(call["product"])
         request = live.identified(call["request"])
-        engine, role = live.choose(request)
-        now = datetime.now(UTC)
-        decision = engine.decide(
-            request, now=now, explain=call.get("explain", False), role=role, also_known=live.also_known
-        )
+        engine, assignment = live.choose(request)
+        started = time.perf_counter()
+        try:
+            decision = self._decided(live, engine, request, assignment, explain=call.get("explain", False))
+        except (RequestError, StaleEvents):
+            raise
+        except Exception as error:
+            self._guard.failed(live, engine.bundle.digest, request, time.perf_counter() - started)
+            if assignment.role == "champion":
+                raise
+            _LOG.error("%s: the challenger failed, the champion decides: %s", live.product, described(error))
+            decision = self._decided(live, live.champion, request, Assignment(), explain=call.get("explain", False))
+        seconds = time.perf_counter() - started
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        return Answer(decision, self._log.append(decision), request, live)
+        return Answer(decision, self._log.append(decision), request, live, seconds)
+
+    def _decided(
+        self, live: LiveProduct, engine: Engine, request: Mapping[str, object], assignment: Assignment, *, explain: bool
+    ) -> Decision:
+        return engine.decide(
+            request, now=datetime.now(UTC), explain=explain, assignment=assignment, also_known=live.also_known
+        )
 
     def answered(self, answer: Answer) -> None:
         """Counts a decision that is logged and answered, and has it scored by the shadow, if there is one."""
         self.metrics.count(answer.decision)
-        if answer.live.shadow is not None:
-            self._shadows.score(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
+        self._guard.answered(answer.live, answer.decision, answer.request, answer.seconds)
+        self._shadows.score(answer)
+
+    def _shadowed(self, answer: Answer, shadow: Decision | None, seconds: float) -> None:
+        self._guard.shadowed(answer.live, answer.decision, answer.seconds, shadow, seconds)
 
     def withdraw(self, answer: Answer) -> None:
         """Records that a decision is void: it was not logged in time, and its caller is told so."""
@@ -224,16 +239,20 @@ class Application:
         return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
 
     def describe(self) -> list[dict[str, Any]]:
-        """The live products: bundles by role, request columns, state of the online store."""
+        """The live products: bundles by role, the request columns of them all, state of the online store."""
         return [
             {
                 "product": live.product,
                 "champion": _release(live.champion),
-                "challenger": _release(live.challenger),
-                "challenger_share": live.manifest.challenger_share,
-                "shadow": _release(live.shadow),
+                "challengers": [
+                    {**_release(engine), "share": challenger.share}
+                    for engine, challenger in zip(live.challengers, live.manifest.challengers, strict=True)
+                    if engine is not None
+                ],
+                "rollout": live.manifest.rollout,
+                "shadow": None if live.shadow is None else _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
-                "request": {"fields": sorted(live.champion.shape.columns)},
+                "request": {"fields": sorted(live.also_known)},
                 "events": self._events_of(live.product),
             }
             for live in self.live.values()
@@ -272,8 +291,8 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _release(engine: Engine | None) -> dict[str, str] | None:
-    return None if engine is None else {"version": engine.bundle.version, "digest": engine.bundle.digest}
+def _release(engine: Engine) -> dict[str, str]:
+    return {"version": engine.bundle.version, "digest": engine.bundle.digest}
 
 
 def _is_local(environment: Environment) -> bool:

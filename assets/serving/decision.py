@@ -13,9 +13,9 @@ from typing import Any, Literal, Self
 
 from resources.errors import LooplineError
 from resources.moments import EPOCH
+from resources.rollout_store.manifest import Role
 
 Fallback = Literal["scorecard", "policy"]
-Role = Literal["champion", "challenger", "shadow"]
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -27,16 +27,35 @@ class NoDecision(LooplineError, ValueError):
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason for a score.
+    """One reason for a decision: of a feature, or of a rule.
 
     Attributes:
+        feature: The feature that counted against the person; `None` for a rule.
         text: The reason in words for the person concerned.
         contribution: How far the feature moved the log odds of the bad outcome; above 0 it counts against the person.
+            `None` for a rule, which moves no score.
+        rule: The id of the rule; `None` for a feature.
     """
 
-    feature: str
+    feature: str | None
     text: str
-    contribution: float
+    contribution: float | None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """Why a bundle decided a request: the rollout and the arm of the entity.
+
+    Attributes:
+        role: The arm; a shadow's decision is recorded but never answered.
+        rollout: Id of the rollout under way; empty for none.
+        share: The share of entities for which this bundle decided then: the propensity of the arm.
+    """
+
+    role: Role = "champion"
+    rollout: str = ""
+    share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +65,16 @@ class Decision:
     Attributes:
         id: A UUID of version 7: it begins with the time, so the id alone gives the day.
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
-        role: The bundle's role; a shadow's decision is recorded but never answered.
+        role, rollout, share: See `Assignment`.
         as_of: The as-of time, UTC: only events known by then were used.
-        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one.
+        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one, or a
+            knock-out decided.
+        threshold, refer_threshold: The lowest score that is refused, and that is referred; `None` with two answers.
+        rules: Ids of the active rules that fired. Where a knock-out fired, no later rule was asked.
+        shadow_rules: Ids of the rules in shadow that fired, and decided nothing.
+        exploration: The share of the rows refused by their score that this bundle lets past it: with `explored` the
+            propensity of the outcome.
+        explored: Whether this row was one of them.
         fallback: `scorecard` when the model failed, `policy` when the scorecard failed too, `None` otherwise.
         inputs: The request columns.
         sequence: Order of the row among rows of the same microsecond; `None` where the product declares no order.
@@ -65,6 +91,8 @@ class Decision:
     bundle: str
     digest: str
     role: Role = "champion"
+    rollout: str = ""
+    share: float = 1.0
     row_id: str | int
     keys: Mapping[str, str | int]
     as_of: datetime
@@ -80,6 +108,11 @@ class Decision:
     store_version: str | None = None
     problem: str | None = None
     shadow_of: str | None = None
+    refer_threshold: float | None = None
+    rules: tuple[str, ...] = ()
+    shadow_rules: tuple[str, ...] = ()
+    exploration: float = 0.0
+    explored: bool = False
     void: bool = False
     erased: bool = False
 
@@ -91,12 +124,17 @@ class Decision:
             "bundle": self.bundle,
             "digest": self.digest,
             "role": self.role,
+            "rollout": self.rollout,
+            "share": self.share,
             "row_id": self.row_id,
             "as_of": self.as_of.isoformat(),
             "decided_at": self.decided_at.isoformat(),
             "outcome": self.outcome,
             "score": self.score,
             "threshold": self.threshold,
+            "refer_threshold": self.refer_threshold,
+            "rules": list(self.rules),
+            "explored": self.explored,
             "reasons": [_reason_record(reason) for reason in self.reasons],
             "fallback": self.fallback,
         }
@@ -111,6 +149,8 @@ class Decision:
             "store_version": self.store_version,
             "problem": self.problem,
             "shadow_of": self.shadow_of,
+            "shadow_rules": list(self.shadow_rules),
+            "exploration": self.exploration,
             "void": self.void,
             "erased": self.erased,
         }
@@ -129,6 +169,9 @@ class Decision:
                 as_of=datetime.fromisoformat(fields.pop("as_of")),
                 decided_at=datetime.fromisoformat(fields.pop("decided_at")),
                 reasons=tuple(Reason(**reason) for reason in fields.pop("reasons")),
+                # Decisions from before there were rules have none.
+                rules=tuple(fields.pop("rules", ())),
+                shadow_rules=tuple(fields.pop("shadow_rules", ())),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -136,7 +179,8 @@ class Decision:
 
 
 def _reason_record(reason: Reason) -> dict[str, Any]:
-    return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+    record = {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+    return record if reason.rule is None else record | {"rule": reason.rule}
 
 
 def new_id(now: datetime) -> str:

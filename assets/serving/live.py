@@ -6,41 +6,58 @@ loading and swapping bundles (`watcher.py`), deciding (`engine.py`).
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from assets.bundle.contract import SourceRules
-from assets.rollout.assignment import arm_of
-from assets.serving.decision import Role
+from assets.product.rollout_policy import Rollout
+from assets.rollout.assignment import CHAMPION, arm_of
+from assets.rollout.moves import policy_of
+from assets.serving.decision import Assignment
 from assets.serving.engine import Engine
 from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import SEQUENCE, TIMES
-from resources.rollout_store.manifest import RolloutManifest
+from resources.rollout_store.manifest import Role, RolloutManifest
 
 
 @dataclass(frozen=True)
 class LiveProduct:
-    """The loaded bundles of a product; immutable, replaced whole when its manifest changes."""
+    """The loaded bundles of a product; immutable, replaced whole when its manifest changes.
+
+    Attributes:
+        challengers: One for each challenger of the manifest; `None` for one that could not be loaded or was withdrawn:
+            the champion decides in its place.
+        also_known: The names that requests of these bundles may have.
+        policy: The policy under which the rollout began.
+    """
 
     product: str
     manifest: RolloutManifest
     champion: Engine
-    challenger: Engine | None
+    challengers: tuple[Engine | None, ...]
     shadow: Engine | None
     loaded_at: datetime
     also_known: frozenset[str] = field(init=False)
+    policy: Rollout = field(init=False)
 
     def __post_init__(self) -> None:
-        engines = (self.champion, self.challenger, self.shadow)
-        names = frozenset(name for engine in engines if engine for name in engine.shape.columns)
+        names = frozenset(name for _, engine in self.engines() for name in engine.shape.columns)
         object.__setattr__(self, "also_known", names)
+        object.__setattr__(self, "policy", policy_of(self.manifest))
+
+    def engines(self) -> Iterator[tuple[Role, Engine]]:
+        """The loaded bundles with their roles, the champion first."""
+        yield "champion", self.champion
+        yield from (("challenger", engine) for engine in self.challengers if engine is not None)
+        if self.shadow is not None:
+            yield "shadow", self.shadow
 
     def resolutions(self, source: str) -> dict[str, float]:
         """For each exact column of the source, the finest resolution in which a live bundle sums it."""
         finest: dict[str, float] = {}
-        for engine in (self.champion, self.challenger, self.shadow):
-            declared = {} if engine is None else engine.bundle.parts.kernel.resolutions.get(source, {})
+        for _, engine in self.engines():
+            declared = engine.bundle.parts.kernel.resolutions.get(source, {})
             finest |= {column: min(step, finest.get(column, step)) for column, step in declared.items()}
         return finest
 
@@ -48,10 +65,10 @@ class LiveProduct:
     def event_columns(self) -> dict[str, frozenset[str]]:
         """For each source whose events can be posted, the columns that features of the live bundles read."""
         found: dict[str, frozenset[str]] = {}
-        for engine in (self.champion, self.challenger, self.shadow):
-            for need in () if engine is None else engine.bundle.parts.kernel.needs:
+        for _, engine in self.engines():
+            for need in engine.bundle.parts.kernel.needs:
                 key = set() if need.key == WHOLE else {need.key}
-                ordering = {SEQUENCE} if need.includes_request and engine and engine.shape.sequence else set()
+                ordering = {SEQUENCE} if need.includes_request and engine.shape.sequence else set()
                 found[need.source] = found.get(need.source, frozenset()) | {*TIMES, *key, *need.columns, *ordering}
         return found
 
@@ -60,8 +77,7 @@ class LiveProduct:
         return self._keys(source) - {WHOLE}
 
     def _keys(self, source: str) -> frozenset[str]:
-        engines = [engine for engine in (self.champion, self.challenger, self.shadow) if engine is not None]
-        needs = (need for engine in engines for need in engine.bundle.parts.kernel.needs)
+        needs = (need for _, engine in self.engines() for need in engine.bundle.parts.kernel.needs)
         return frozenset(need.key for need in needs if need.source == source)
 
     def rules(self, source: str) -> SourceRules | None:
@@ -90,15 +106,23 @@ class LiveProduct:
         is_number = rule is not None and rule.type == "integer"
         return {**request, row_id: secrets.randbits(53) if is_number else str(uuid.uuid4())}
 
-    def choose(self, request: Mapping[str, object]) -> tuple[Engine, Role]:
-        """The engine that decides an identified request.
+    def entity(self, request: Mapping[str, object]) -> list[object]:
+        """What an arm is assigned by: the entity keys of an identified request, or its row id where it has none."""
+        return [request.get(name) for name in self.champion.shape.keys or (self.champion.shape.row_id,)]
 
-        It is the same for the same entity as long as the share does not shrink. Another pair of champion and challenger
-        is another rollout, with other entities on the challenger's side.
+    def choose(self, request: Mapping[str, object]) -> tuple[Engine, Assignment]:
+        """The engine that decides an identified request, and how it came to be that one.
+
+        It is the same for the same entity as long as the share does not shrink. Another rollout has other entities on
+        the challenger's side.
         """
-        if self.challenger is None:
-            return self.champion, "champion"
-        names = self.champion.shape.keys or (self.champion.shape.row_id,)
-        rollout = f"{self.product}/{self.champion.bundle.digest}/{self.challenger.bundle.digest}"
-        arm = arm_of(rollout, [request.get(name) for name in names], self.manifest.challenger_share)
-        return (self.challenger, arm) if arm == "challenger" else (self.champion, arm)
+        shares = [challenger.share for challenger in self.manifest.challengers]
+        loaded = [share for share, engine in zip(shares, self.challengers, strict=True) if engine is not None]
+        by_champion = Assignment(rollout=self.manifest.rollout, share=1.0 - sum(loaded))
+        if not loaded:
+            return self.champion, by_champion
+        arm = arm_of(f"{self.product}/{self.manifest.rollout}", self.entity(request), shares)
+        engine = None if arm == CHAMPION else self.challengers[arm]
+        if engine is None:
+            return self.champion, by_champion
+        return engine, Assignment(role="challenger", rollout=self.manifest.rollout, share=shares[arm])

@@ -55,6 +55,10 @@ class Metrics:
         self.events = Counter(
             "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
         )
+        self.posted = Counter(
+            "loopline_posted_rows_total", "Rows posted, by route (outcomes, reviews): added, revised, known, refused",
+            ("route", "result"), registry=self.registry,
+        )  # fmt: skip
         self.shadows_dropped = Counter(
             "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,
@@ -63,12 +67,25 @@ class Metrics:
             "loopline_shadow_failures_total", "Requests that the shadow failed to score or to log", ("product",),
             registry=self.registry,
         )  # fmt: skip
+        self.rollbacks = Counter(
+            "loopline_guard_rollbacks_total", "Challengers and shadows that the guard took out", ("product",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.rule_hits = Counter(
+            "loopline_rule_hits_total", "Answered decisions on which a rule fired; mode is active or shadow",
+            ("product", "rule", "mode"), registry=self.registry,
+        )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
     def count(self, decision: Decision) -> None:
         """Counts a decision that is logged."""
         fallback = decision.fallback or "none"
         self.decisions.labels(decision.product, decision.outcome, fallback, decision.role).inc()
+        if decision.role == "shadow":
+            return
+        for mode, rules in (("active", decision.rules), ("shadow", decision.shadow_rules)):
+            for rule in rules:
+                self.rule_hits.labels(decision.product, rule, mode).inc()
 
     def show(
         self,
@@ -104,7 +121,9 @@ class _Live(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
         bundles = GaugeMetricFamily("loopline_bundle_info", "1 for each loaded bundle", labels=labels)
-        shares = GaugeMetricFamily("loopline_challenger_share", "Share of the challenger", labels=("product",))
+        shares = GaugeMetricFamily(
+            "loopline_challenger_share", "Share of entities of each challenger", labels=("product", "version")
+        )
         known = GaugeMetricFamily(
             "loopline_events_watermark_seconds",
             "Time until which the online store knows a source's events, in seconds since 1970; absent once a "
@@ -119,11 +138,10 @@ class _Live(Collector):
             for source, until in self._watermarks(product).items():
                 if live.champion.bundle.policy.expects_events(until):  # else an alert would miss events for ever
                     known.add_metric([product, source], until.timestamp())
-            roles = (("champion", live.champion), ("challenger", live.challenger), ("shadow", live.shadow))
-            for role, engine in roles:
-                if engine is not None:
-                    bundles.add_metric([product, role, engine.bundle.version, engine.bundle.digest[:12]], 1)
-            shares.add_metric([product], live.manifest.challenger_share)
+            for role, engine in live.engines():
+                bundles.add_metric([product, role, engine.bundle.version, engine.bundle.digest[:12]], 1)
+            for loaded, challenger in zip(live.challengers, live.manifest.challengers, strict=True):
+                shares.add_metric([product, challenger.release.version], challenger.share if loaded else 0.0)
         yield bundles
         yield shares
         yield known

@@ -5,9 +5,10 @@ ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a re
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from assets.bundle.bundle import BundleError
@@ -75,6 +76,8 @@ class Watcher:
         self._unreadable: dict[str, str] = {}
         self._retry_at: dict[str, float] = {}
         self._reachable = True
+        self._withdrawn: set[tuple[str, str, str]] = set()
+        self._swap = threading.Lock()
         self.known: frozenset[str] = frozenset()
         self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
@@ -112,6 +115,21 @@ class Watcher:
                 self._retry_at[product] = time.monotonic() + _RETRY_SECONDS
                 self._refuse(product, error)
 
+    def withdraw(self, product: str, rollout: str, version: str) -> None:
+        """Takes a version of a rollout out of this process, at once and until the rollout's end."""
+        with self._swap:
+            self._withdrawn = {*self._withdrawn, (product, rollout, version)}
+            live = self.live.get(product)
+            if live is not None:
+                self.live = {**self.live, product: self._without_withdrawn(live)}
+
+    def _without_withdrawn(self, live: LiveProduct) -> LiveProduct:
+        where = (live.product, live.manifest.rollout)
+        gone = {version for product, rollout, version in self._withdrawn if (product, rollout) == where}
+        kept = tuple(None if engine is None or engine.bundle.version in gone else engine for engine in live.challengers)
+        shadow = None if live.shadow is None or live.shadow.bundle.version in gone else live.shadow
+        return replace(live, challengers=kept, shadow=shadow)
+
     def _poll_product(self, product: str) -> None:
         try:
             manifest = self._rollout.read_manifest(product)
@@ -145,11 +163,12 @@ class Watcher:
             product=product,
             manifest=manifest,
             champion=champion,
-            challenger=self._engine(product, manifest, manifest.challenger),
+            challengers=tuple(self._engine(product, manifest, one.release) for one in manifest.challengers),
             shadow=self._engine(product, manifest, manifest.shadow),
             loaded_at=datetime.now(UTC),
         )
-        self.live = {**self.live, product: fresh}
+        with self._swap:
+            self.live = {**self.live, product: self._without_withdrawn(fresh)}
         self._after_swap()
         _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
 
@@ -169,8 +188,8 @@ class Watcher:
 
     def _loaded(self, product: str, release: Release) -> Engine | None:
         live = self.live.get(product)
-        for engine in (live.champion, live.challenger, live.shadow) if live else ():
-            if engine and (engine.bundle.version, engine.bundle.digest) == (release.version, release.digest):
+        for _, engine in live.engines() if live else ():
+            if (engine.bundle.version, engine.bundle.digest) == (release.version, release.digest):
                 return engine
         return None
 

@@ -14,7 +14,20 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving, upkeep
+from pipelines.cli import (
+    approvals,
+    console,
+    inspect,
+    loop,
+    products,
+    quarantine,
+    render,
+    rollout,
+    services,
+    serving,
+    traffic,
+    upkeep,
+)
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -29,12 +42,16 @@ for command in (
     products.new,
     products.check,
     loop.run,
+    loop.retrain,
     loop.backfill,
     loop.load,
     serving.decide,
+    traffic.traffic,
     quarantine.contracts,
     quarantine.quarantine,
     inspect.export,
+    rollout.rollout,
+    rollout.rollback,
     approvals.approve,
     approvals.reject,
     approvals.repair,

@@ -74,6 +74,8 @@ def _of_files(source: SourceDraft, place: FilesPlace) -> Iterator[str]:
         yield f"header_line={form.header_line}"
     if form.delimiter is not None:
         yield f"delimiter={text(form.delimiter)}"
+    if form.encoding != "utf-8":
+        yield f"encoding={text(form.encoding)}"
     if form.sheet:
         yield f"sheet={text(form.sheet)}"
     if form.zone != "UTC":

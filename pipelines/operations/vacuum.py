@@ -90,9 +90,8 @@ def _registered(product: Product, environment: Environment) -> Iterator[tuple[st
 def _deployed(product: Product, environment: Environment) -> Iterator[tuple[str, int]]:
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     manifest = rollout.read_manifest(product.name)
-    releases = () if manifest is None else (manifest.champion, manifest.challenger, manifest.shadow)
-    for release in releases:
-        if release is not None:
-            pins = released_bundle(product.name, release, rollout, Keys.of(environment.home).signing).parts.pins
-            yield table_name(product.name, TRAINING_SET), int(pins["version"])
-            yield from ((table, int(version)) for table, version in pins["pins"].items())
+    releases = () if manifest is None else (*(release for _, release in manifest.roles), *manifest.former[:1])
+    for release in dict.fromkeys(releases):
+        pins = released_bundle(product.name, release, rollout, Keys.of(environment.home).signing).parts.pins
+        yield table_name(product.name, TRAINING_SET), int(pins["version"])
+        yield from ((table, int(version)) for table, version in pins["pins"].items())

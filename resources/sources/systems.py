@@ -22,6 +22,7 @@ from resources.sources.lake_tables.delta import DeltaFormat
 from resources.sources.lake_tables.iceberg import IcebergFormat
 from resources.sources.lake_tables.reader import LakeTableReader
 from resources.sources.lake_tables.rows import LakeRows
+from resources.sources.posted import PostedReader
 from resources.sources.readers import Reader, SampledReader, message_text
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.streams.stream_file import StreamFileReader
@@ -82,6 +83,10 @@ class SourceSystems:
         """Days of an API."""
         secret = token_variable(connection)
         return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
+
+    def posted(self, name: str, *, product: str) -> PostedReader:
+        """Days of the rows that were posted to the decision service."""
+        return PostedReader(name, self._environment.posted / product / name)
 
     def stream(
         self,

@@ -68,7 +68,7 @@ def test_up_goes_on_after_it_was_killed(home: KillableHome, usual: float) -> Non
         home.killed(after, extent, "up")
         up(home, usual)
         told = home.findings()
-        assert "died" not in told["services"], told
+        assert "died: process" not in told["services"], told
         assert home.done("down")[0].status == 0
         assert home.strangers() == []
 

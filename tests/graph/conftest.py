@@ -90,7 +90,7 @@ class Ticking:
         days = [{"day": day, **common, "auc": value} for day, value in auc.items()]
         table = pa.Table.from_pylist(days, schema=PERFORMANCE_SCHEMA)
         table = table.append_column("approved_auc", pa.array([0.9] * len(auc), pa.float64()))
-        self._record("performance", table, list(auc), model)
+        self._record("batch_performance", table, list(auc), model)
 
     def _record(self, name: str, table: pa.Table, days: Sequence[date], model: str) -> None:
         table = table.append_column("model_version", pa.array([model] * table.num_rows, pa.string()))

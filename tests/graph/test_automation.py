@@ -209,33 +209,6 @@ def test_a_day_whose_run_failed_is_asked_for_again(ticking: Ticking) -> None:
         died(ticking, daily_name(PRODUCT), again)
 
 
-def test_a_day_is_made_up_to_its_features_while_the_first_version_waits(ticking: Ticking) -> None:
-    """Scores need a version that decides: while a person is asked, a day without them is no failed run."""
-    ticking.made("features", TODAY - timedelta(days=2))
-
-    def deployed(champion: str, **waiting: dict[str, str]) -> None:
-        @dg.asset(key=asset_key(PRODUCT, "deployment"))
-        def deployment() -> dg.MaterializeResult[None]:
-            return dg.MaterializeResult(metadata={"champion": champion, **waiting})
-
-        assert dg.materialize([deployment], instance=ticking.instance, run_config=QUIET).success
-
-    def selected() -> set[str] | None:
-        request = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="day", moment=datetime.now(UTC)))
-        return None if request.asset_selection is None else {key.path[-1] for key in request.asset_selection}
-
-    deployed("none", waiting={"version": "1"})
-    wanted = selected()
-    job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
-    all_of_job = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
-    assert wanted is not None
-    assert all_of_job - wanted == {"scores", "drift", "performance", "anomalies", "decisions", "outcomes"}
-    deployed("1")
-    assert selected() is None
-    deployed("1", waiting={"version": "2"})
-    assert selected() is None, "the champion goes on being watched"
-
-
 def test_a_run_that_died_unrecorded_is_asked_for_again_after_a_day(ticking: Ticking) -> None:
     """Killed with its machine, it never ends in the records."""
     key = YESTERDAY.isoformat()

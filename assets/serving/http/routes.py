@@ -5,6 +5,8 @@ Belongs here: routes, limits on body size and on concurrent requests, status cod
 
     POST /decide    {"product": …, "request": {…}, "explain": false}   → the decision
     POST /events    {"product": …, "source": …, "event": {…}}          → whether it was new
+    POST /outcomes  {"product": …, "outcome_id": …, "row_id": …, …}    → since when it is known, and its revision
+    POST /reviews   {"decision_id": …, "outcome": …, "by": …, …}       → the same
     GET  /products                                                     → what is live
     GET  /metrics                                                      → Prometheus's text format
 """
@@ -15,13 +17,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from assets.serving.decision import NoDecision
 from assets.serving.log_writer import DecisionLogError
 from assets.serving.requests.parse import LARGEST_BODY, NoChampion, NotRolledOut, RequestError, StaleEvents
 from resources.errors import LooplineError
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("loopline.service")
 _THREADS = 4
+_POST_THREADS = 2
 _MOST_IN_FLIGHT = 64
 _LOG_SECONDS = 5.0
 
@@ -53,10 +58,12 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
         app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
+        app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         try:
             yield
         finally:
             await asyncio.to_thread(app.state.pool.shutdown)
+            await asyncio.to_thread(app.state.posts.shutdown)
             await asyncio.to_thread(application.close)
             app.state.application = None
 
@@ -64,6 +71,8 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         routes=[
             Route("/decide", _bounded(_decide), methods=["POST"]),
             Route("/events", _bounded(_events), methods=["POST"]),
+            Route("/outcomes", _bounded(_outcomes), methods=["POST"]),
+            Route("/reviews", _bounded(_reviews), methods=["POST"]),
             Route("/products", _products, methods=["GET"]),
             Route("/metrics", _metrics, methods=["GET"]),
         ],
@@ -156,6 +165,39 @@ async def _decide(request: Request, body: bytes, application: "Application") -> 
 async def _events(request: Request, body: bytes, application: "Application") -> Response:
     loop = asyncio.get_running_loop()
     return JSONResponse(await loop.run_in_executor(request.app.state.pool, application.add_event, body))
+
+
+async def _outcomes(request: Request, body: bytes, application: "Application") -> Response:
+    return await _posted(request, "outcomes", application, partial(application.postings.outcome, body))
+
+
+async def _reviews(request: Request, body: bytes, application: "Application") -> Response:
+    return await _posted(request, "reviews", application, partial(application.postings.review, body))
+
+
+async def _posted(
+    request: Request,
+    route: Literal["outcomes", "reviews"],
+    application: "Application",
+    take: Callable[[], dict[str, Any]],
+) -> Response:
+    """The answer to a post. It waits for the disk on threads of its own: decisions wait for none of them."""
+    from assets.serving.posted_log import Conflict
+    from assets.serving.postings import NotDeclared
+    from resources.locks import LockError
+
+    loop = asyncio.get_running_loop()
+    try:
+        return JSONResponse(await loop.run_in_executor(request.app.state.posts, take))
+    except (NotDeclared, NoDecision) as error:
+        refusal = _error(404, str(error))
+    except Conflict as error:
+        refusal = _error(409, str(error))
+    except (DecisionLogError, TimeoutError, LockError) as error:
+        _LOG.error("a posted row was not kept in time: %s", error)
+        refusal = _error(503, "the row could not be kept in time; post it again: the same content counts once")
+    application.metrics.posted.labels(route, "refused").inc()
+    return refusal
 
 
 async def _products(request: Request) -> Response:

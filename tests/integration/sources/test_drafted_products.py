@@ -21,7 +21,7 @@ from pipelines.drafting.sample import SampleUnreadable
 from pipelines.operations import check_product as checking
 from pipelines.operations import new_product as drafting
 from pipelines.operations.loop.changed_sources import days_changed_at_source
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.sandbox_sources import source_systems
 from resources.environments import UnknownConnection, load_environment
 from resources.lake import Lake
@@ -138,7 +138,7 @@ def test_a_row_that_moves_on_leaves_its_earlier_state(shop: Product, server: str
 
     def load() -> list[tuple[str, str]]:
         made = dg.materialize(
-            [raw_asset(shop, source, daily(shop, environment))],
+            [raw_asset(shop, source, partitions_of(shop, environment))],
             partition_key=day.isoformat(),
             resources={"lake": lake, "source_systems": source_systems(shop, environment)},
         )

@@ -77,7 +77,7 @@ def test_a_posted_event_counts_for_everybody(bundle: Bundle, store: LmdbStore) -
     manifest = RolloutManifest(
         product="loans", champion=Release(version="1", digest=bundle.digest), updated_at=NOW, by="Ada", reason="a test"
     )
-    live = LiveProduct("loans", manifest, engine, None, None, NOW)
+    live = LiveProduct("loans", manifest, engine, (), None, NOW)
     assert live.event_keys("transactions") == {"customer_id"}
     assert "whole_source" not in live.event_columns["transactions"]
     request = {"customer_id": "stranger", "amount": 50, "as_of": (NOW + timedelta(minutes=2)).isoformat()}

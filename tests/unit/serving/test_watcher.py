@@ -12,7 +12,7 @@ from assets.bundle.files import write_bundle
 from assets.serving import watcher as watcher_module
 from assets.serving.watcher import Watcher
 from resources.online_store.lmdb.store import LmdbStore
-from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.rollout_store.manifest import Challenger, Release, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 from tests.support.serving_samples import NOW, PRODUCT, REQUEST, sample_parts
 
@@ -156,9 +156,9 @@ def test_a_challenger_decides_for_its_share_and_for_the_same_entities(bench: Ben
     first, second = bench.publish("1"), bench.publish("2", sample_parts("2", seed=2))
     taken: dict[float, set[str]] = {}
     for share in (0.0, 0.2, 0.5, 1.0):
-        bench.roll_out(first, challenger=second, challenger_share=share)
+        bench.roll_out(first, challengers=(Challenger(release=second, share=share),))
         live = bench.watcher.live[PRODUCT]
-        chosen = {f"C{n}": live.choose(REQUEST | {"customer_id": f"C{n}"})[1] for n in range(400)}
+        chosen = {f"C{n}": live.choose(REQUEST | {"customer_id": f"C{n}"})[1].role for n in range(400)}
         taken[share] = {customer for customer, role in chosen.items() if role == "challenger"}
     assert taken[0.0] == set()
     assert taken[0.0] < taken[0.2] < taken[0.5] < taken[1.0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.rollout_store.manifest import LostRace, Release, RolloutError
+from resources.rollout_store.manifest import Challenger, LostRace, Release, RolloutError
 from resources.rollout_store.store import RolloutStore
 from tests.unit.resources.rollout_store.samples import DIGEST, FIRST, bundle, release
 
@@ -38,9 +38,13 @@ def test_a_manifest_is_read_back_as_it_was_published(store: RolloutStore, tmp_pa
         store.publish_bundle("credit_risk", version, bundle(tmp_path / version, version))
     whole = replace(
         FIRST,
-        challenger=release("2"),
-        challenger_share=0.1,
+        challengers=(Challenger(release=release("2"), share=0.1),),
         shadow=release("3"),
+        former=(release("2"),),
+        rollout="credit_risk-2",
+        stage="canary",
+        since=FIRST.updated_at,
+        plan={"strategy": "canary"},
     )
     store.publish_manifest("credit_risk", whole)
     assert store.read_manifest("credit_risk") == whole

@@ -20,6 +20,7 @@ from assets.serving.decision_log import days, find_decision, scan_day
 from assets.serving.http import routes
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
+from resources.rollout_store.manifest import Challenger
 from tests.support.servers.serving_process import Workspace
 from tests.support.serving_samples import (
     FEATURES,
@@ -123,7 +124,8 @@ def without_keys(version: str) -> BundleParts:
 def test_a_rollout_without_keys_reaches_both_sides(tmp_path: Path) -> None:
     """A request that names neither an entity nor a row is spread by an id of its own, which its answer names."""
     with started(tmp_path / "home", without_keys("1")) as served:
-        served.roll_out(challenger=served.workspace.publish(without_keys("2")), challenger_share=0.5)
+        second = served.workspace.publish(without_keys("2"))
+        served.roll_out(challengers=(Challenger(release=second, share=0.5),))
         request = {name: REQUEST[name] for name in ("amount", "income_monthly", "purpose")}
         answers = []
         for _ in range(40):

@@ -9,23 +9,27 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
 from assets.bundle.bundle import BundleParts
+from assets.features.kernel.kernel import compile_features
 from assets.serving.application import Application
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http.routes import http_app, is_ready
+from assets.vocabulary import Number
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
-from resources.rollout_store.manifest import Release
+from resources.rollout_store.manifest import Challenger
 from tests.support.servers.serving_process import Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts, trained
 
 EVENT = {
     "customer_id": "C7", "event_time": "2026-03-02T00:00:00Z", "known_at": "2026-03-02T00:00:00Z", "amount": 5.0,
@@ -81,7 +85,7 @@ class Served:
         found = [read_day(log, PRODUCT, day, shadow=shadow).to_pylist() for day in days(log, PRODUCT)]
         return [row for rows in found for row in rows]
 
-    def roll_out(self, **others: Release | float) -> None:
+    def roll_out(self, **others: object) -> None:
         """Adds a challenger or a shadow, and waits until the service follows."""
         champion = self.app.state.application.live[PRODUCT].manifest.champion
         self.workspace.roll_out(champion, **others)
@@ -338,12 +342,36 @@ def test_a_shadow_scores_silently(served: Served) -> None:
 
 def test_a_challenger_decides_and_says_so(served: Served) -> None:
     second = served.workspace.publish(sample_parts("2", seed=2))
-    served.roll_out(challenger=second, challenger_share=1.0)
+    served.roll_out(
+        challengers=(Challenger(release=second, share=1.0),),
+        rollout="loans-2",
+        stage="canary",
+        since=datetime.now(UTC),
+    )
     answer = served.decide()
     assert (answer["bundle"], answer["role"]) == ("2", "challenger")
+    assert (answer["rollout"], answer["share"]) == ("loans-2", 1.0)
     (live,) = json.loads(served.get("/products"))["products"]
-    assert (live["champion"]["version"], live["challenger"]["version"], live["challenger_share"]) == ("1", "2", 1.0)
+    assert (live["champion"]["version"], live["rollout"]) == ("1", "loans-2")
+    assert live["challengers"] == [{"version": "2", "digest": second.digest, "share": 1.0}]
     assert served.metric('loopline_bundle_info{digest="' + second.digest[:12]) == 1
+
+
+def test_a_request_has_the_fields_of_every_live_bundle(served: Served, parts: BundleParts) -> None:
+    """A challenger that reads one field more is told of in /products; the champion ignores the field."""
+    features = replace(FEATURES, request=(*FEATURES.request, Number("term_months")))
+    wider = compile_features(features, parts.kernel.resolutions)
+    table = sample_features()
+    table = table.append_column("term_months", pa.array(np.arange(table.num_rows) % 60.0))
+    label = (table["amount_to_income"].to_numpy() > 3).astype(np.int64)
+    second = served.workspace.publish(trained(PRODUCT, "2", wider, parts.policy, table, label, rounds=3))
+    served.roll_out(challengers=(Challenger(release=second, share=1.0),))
+    (live,) = json.loads(served.get("/products"))["products"]
+    assert "term_months" in live["request"]["fields"]
+    assert served.post("/decide", {"product": PRODUCT, "request": REQUEST})[0] == 400
+    assert served.decide(term_months=36)["role"] == "challenger"
+    served.roll_out(challengers=(Challenger(release=second, share=0.0),))
+    assert served.decide(term_months=36)["role"] == "champion"
 
 
 def test_many_clients_at_once_are_all_answered_and_recorded(served: Served) -> None:
