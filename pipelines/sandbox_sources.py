@@ -7,7 +7,7 @@ The sandbox delivers the sources of a product that declares it, in an environmen
 sources is read from the sandbox's own place under LOOPLINE_HOME. Any other place belongs to somebody else.
 """
 
-from assets.product import Connected, DatabaseTable, Files, HttpEndpoint, LakeTable, Product, StreamTopic
+from assets.product import Connected, DatabaseTable, Files, HttpEndpoint, IcebergTable, LakeTable, Product, StreamTopic
 from resources.environments import Environment
 from resources.errors import listed
 from resources.sandbox.systems.sandbox import Address, Sandbox
@@ -65,7 +65,7 @@ def _address(source: Connected) -> Address:
             return Address("table", source.table)
         case Files():
             return Address("files", source.pattern)
-        case LakeTable():
+        case LakeTable() | IcebergTable():
             return Address("table", source.table)
         case HttpEndpoint():
             return Address("endpoint", source.path)

@@ -31,6 +31,7 @@ from assets.product import (
     DatabaseTable,
     Files,
     HttpEndpoint,
+    IcebergTable,
     LakeTable,
     Partitions,
     PostedOutcomes,
@@ -46,15 +47,15 @@ from resources.lake.origins import read_from, source_origins
 from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm
-from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.snapshots import SnapshotReader
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.systems import SourceSystems
 
 KINDS = {
-    DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka",
-    PostedOutcomes: "bentoml", PostedReviews: "bentoml",
+    DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", IcebergTable: "iceberg", HttpEndpoint: "http",
+    StreamTopic: "kafka", PostedOutcomes: "bentoml", PostedReviews: "bentoml",
 }  # fmt: skip
 
 
@@ -171,10 +172,17 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, source.day_column, source.known_after, source.version, source.zone,
                 _times(product, source), product.start,
             )  # fmt: skip
-            return systems.lake_table(
-                table, path=source.table, changes=source.changes, ignore_deletions=source.ignore_deletions,
-                connection=source.connection,
+            if not source.changes:
+                return systems.lake_table(table, path=source.table, connection=source.connection)
+            return systems.lake_changes(
+                table, path=source.table, ignore_deletions=source.ignore_deletions, connection=source.connection
+            )
+        case IcebergTable():
+            snapshot = LakeRows(
+                source.name, source.day_column, source.known_after, source.snapshot, source.zone,
+                _times(product, source), product.start,
             )  # fmt: skip
+            return systems.iceberg_table(snapshot, table=source.table, connection=source.connection)
         case HttpEndpoint():
             form = ApiForm(
                 source.name, source.path, source.day_parameter, source.rows_field, source.next_field,

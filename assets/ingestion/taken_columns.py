@@ -11,6 +11,7 @@ from assets.product import (
     DatabaseTable,
     Files,
     HttpEndpoint,
+    IcebergTable,
     LakeTable,
     PostedOutcomes,
     PostedReviews,
@@ -34,7 +35,7 @@ def _place(source: Source) -> tuple[str, ...]:
             return "table", source.connection, source.table, source.query
         case Files():
             return "files", source.connection, source.pattern, source.sheet
-        case LakeTable():
+        case LakeTable() | IcebergTable():
             return "lake", source.connection, source.table
         case HttpEndpoint():
             return "api", source.connection, source.path

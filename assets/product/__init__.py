@@ -8,6 +8,7 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contract_file import load_contract
+from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
     DecisionPolicy,
@@ -27,7 +28,7 @@ from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
 from assets.product.rollout_policy import Guard, Rollout, Step
 from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
-from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, LakeTable, Source
+from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
@@ -51,6 +52,7 @@ __all__ = [
     "GatePolicy",
     "Guard",
     "HttpEndpoint",
+    "IcebergTable",
     "Impact",
     "IsNull",
     "Label",

@@ -1,8 +1,8 @@
 """Where a product's data are read from, as frozen values.
 
-Belongs here: one description for each kind of source whose days are asked for. Does not belong here: sources whose rows
-come by themselves (`arrivals.py`), reading a source (`resources.sources`), its columns (`contract.py`), the rows to
-decide and their label (`problem.py`).
+Belongs here: one description for each kind of source whose days are asked for, but for tables of a lake
+(`lake_sources.py`). Does not belong here: sources whose rows come by themselves (`arrivals.py`), reading a source
+(`resources.sources`), its columns (`contract.py`), the rows to decide and their label (`problem.py`).
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Literal, get_args
 
 from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
+from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
@@ -23,6 +24,10 @@ RowMeaning = Literal["events", "revisions", "snapshots"]
 class DatabaseTable:
     """Rows of one table, or of a query, of a database; a UTC day has the rows that became known on it.
 
+    The connection's address is one of PostgreSQL (`postgresql://user:password@host/db`), of MySQL or MariaDB
+    (`mysql://…`, `mariadb://…`), of a SQLite file (`sqlite:////data/shop.db`) or of a DuckDB file
+    (`duckdb:////data/shop.duckdb`), which is opened for reading alone. MySQL's TIMESTAMP is a moment, as PostgreSQL's
+    with a time zone; its DATETIME is a time of `zone`.
     A row whose time is missing or cannot be read belongs to the product's first day, where validation quarantines it.
 
     Attributes:
@@ -146,53 +151,6 @@ class Files:
 
 
 @dataclass(frozen=True)
-class LakeTable:
-    """Rows of a Delta table of others, in a folder or under an `s3://` prefix; its log says which files hold a day.
-
-    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each
-    a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
-    (`day={day}/*.parquet`).
-
-    Attributes:
-        name: The name of the source, and of its contract.
-        table: Path of the table below the connection's address; empty where that is the table's own.
-        day_column: Column with the time at which a row became known, or of its event with `known_after`. With
-            `changes=True` the column to which the time of the commit is written.
-        connection: The name of the connection, whose address is a folder or a prefix.
-        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
-        version: The version that is read; by default the newest.
-        changes: Whether the change feed is read.
-        ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
-    """
-
-    name: str
-    table: str = ""
-    day_column: str = "known_at"
-    connection: str = field(kw_only=True)
-    known_after: timedelta | None = field(default=None, kw_only=True)
-    version: int | None = field(default=None, kw_only=True)
-    changes: bool = field(default=False, kw_only=True)
-    ignore_deletions: bool = field(default=False, kw_only=True)
-    zone: str = field(default="UTC", kw_only=True)
-    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
-
-    def __post_init__(self) -> None:
-        where = f"source {self.name}"
-        checked_zone(self.zone, where)
-        if self.table.startswith("/") or ".." in self.table.split("/"):
-            raise ProductError(f"{where}: table '{self.table}': write a path below the connection's address")
-        if self.ignore_deletions and not self.changes:
-            raise ProductError(f"{where}: ignore_deletions= is for changes=True alone; leave it out")
-        if self.known_after is not None and (self.changes or self.known_after < timedelta(0)):
-            raise ProductError(
-                f"{where}: known_after is {self.known_after}; write no negative one, and none with changes=True, whose "
-                f"rows become known with their commit"
-            )
-
-
-@dataclass(frozen=True)
 class HttpEndpoint:
     """The JSON objects of a day from an HTTP API: GET `{address}{path}?day=YYYY-MM-DD`, then its further pages.
 
@@ -257,7 +215,7 @@ class HttpEndpoint:
             raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
 
 
-Connected = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+Connected = DatabaseTable | Files | LakeTable | IcebergTable | HttpEndpoint | StreamTopic
 """A source that is a system of others, at the address of a connection."""
 Source = Connected | Posted
 
@@ -269,5 +227,5 @@ def row_meaning(source: Source) -> RowMeaning:
             return source.rows
         case LakeTable():
             return "revisions" if source.changes else "events"
-        case HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
+        case IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
             return "events"

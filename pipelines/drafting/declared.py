@@ -30,7 +30,13 @@ def connections(draft: Draft) -> str:
 
 def kind_of(source: SourceDraft) -> str:
     """The name of the class that declares the source."""
-    return {FilesPlace: "Files", TablePlace: "DatabaseTable", ApiPlace: "HttpEndpoint"}[type(source.sample.place)]
+    match source.sample.place:
+        case FilesPlace():
+            return "Files"
+        case TablePlace() as place:
+            return place.kind
+        case ApiPlace():
+            return "HttpEndpoint"
 
 
 def declared(source: SourceDraft) -> str:

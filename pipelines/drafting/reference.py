@@ -27,6 +27,7 @@ _PARTS: tuple[tuple[str, tuple[type[Any], ...]], ...] = (
             product.Files,
             product.DatabaseTable,
             product.LakeTable,
+            product.IcebergTable,
             product.HttpEndpoint,
             product.StreamTopic,
             product.PostedOutcomes,

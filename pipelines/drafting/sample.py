@@ -1,7 +1,7 @@
 """A sample of a source: where its rows are, and what they look like.
 
-Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, a table of
-a database, the rows of the sample as text. Does not belong here: reading files (`resources.sources`), roles and
+Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, the
+rows of the sample as text. Does not belong here: tables (`tables.py`), reading files (`resources.sources`), roles and
 features.
 """
 
@@ -11,18 +11,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
-from resources.naming import is_name
-from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.form import FileForm, Period, period_of
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
-from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
 """A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
@@ -51,13 +49,21 @@ class FilesPlace:
     form: FileForm
 
 
+TableKind = Literal["DatabaseTable", "LakeTable", "IcebergTable"]
+
+
 @dataclass(frozen=True)
 class TablePlace:
-    """A table of a database, at a connection of the environment."""
+    """A table of a database or of a lake, at a connection of the environment.
+
+    Attributes:
+        kind: The class of a product's source that reads it.
+    """
 
     connection: str
     table: str
     zone: str
+    kind: TableKind = "DatabaseTable"
 
 
 @dataclass(frozen=True)
@@ -133,27 +139,6 @@ class Sample:
     def last_row(self) -> dict[str, str | None]:
         """Its last row, by the names of the sample."""
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
-
-
-def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str = "UTC") -> Sample:
-    """Reads a sample from a table of a database.
-
-    Args:
-        place: `CONNECTION/TABLE`.
-        name: The name of the source; otherwise that of the table.
-
-    Raises:
-        SampleUnreadable: The place is not of this form, or the table has no rows.
-        UnknownConnection, SourceError: The connection has no address; the table cannot be read.
-    """
-    connection, _, table = place.partition("/")
-    if not table or not is_name(connection):
-        raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
-    name = name or source_name(table.rpartition(".")[2], connection)
-    rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
-    if not rows.num_rows:
-        raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
-    return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
 
 
 def read_sample(

@@ -16,7 +16,8 @@ from pipelines.drafting.draft import draft_product
 from pipelines.drafting.parts import Draft
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
-from pipelines.drafting.sample import Sample, read_sample, read_table
+from pipelines.drafting.sample import Sample, read_sample
+from pipelines.drafting.tables import read_table
 from pipelines.products import PRODUCTS, load_product, product_names
 from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock

