@@ -1,40 +1,40 @@
 """The decision service without HTTP: the parts of one process, and the answer to each call.
 
-Belongs here: opening and closing the parts, deciding, logging, shadow scoring, posted events. Does not belong here:
-status codes (`http`), BentoML (`service.py`), computing a decision (`engine.py`).
+Belongs here: opening and closing the parts, deciding, logging, shadow scoring. Does not belong here: status codes
+(`http`), BentoML (`service.py`), computing a decision (`engine.py`).
 """
 
 import gc
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Self, cast
+from typing import Any, Self
 
+from assets.serving.access.access import Access
+from assets.serving.access.keyring import Keyring
+from assets.serving.access.rates import Rates
 from assets.serving.decision import Decision
-from assets.serving.engine import Engine
+from assets.serving.explainer import Explainer
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
+from assets.serving.logs import AccessLog
+from assets.serving.marks import Mark
 from assets.serving.metrics import Metrics
-from assets.serving.requests.event import parse_event, parse_event_id
-from assets.serving.requests.parse import (
-    NoChampion,
-    NotRolledOut,
-    RequestError,
-    call_fields,
-    parse_json,
-)
-from assets.serving.requests.wording import shown
+from assets.serving.posted import PostedEvents
+from assets.serving.products import Products
+from assets.serving.repeats import Repeats
+from assets.serving.requests.batch import Batch, parse_batch
+from assets.serving.requests.parse import call_fields, parse_json
+from assets.serving.settings import Settings, keys_required, read_settings
 from assets.serving.shadows import Shadows
+from assets.serving.spans import NoSpans, Spans
 from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
-from resources.naming import BadName, checked_name
-from resources.online_store.errors import EventError
 from resources.online_store.opening import open_store
-from resources.online_store.protocol import StoreUnavailable
 from resources.processes.loops import Loop, LoopHealth
 from resources.rollout_store.store import RolloutStore
 
@@ -42,6 +42,7 @@ _LOG = logging.getLogger("loopline.service")
 _FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
+_KEYS_INTERVAL = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,41 +61,85 @@ class Answer:
 
 
 class Application:
-    """One process of the decision service."""
+    """One process of the decision service.
 
-    def __init__(self, watcher: Watcher, log: DecisionLog, metrics: Metrics, *, any_time: bool) -> None:
+    Attributes:
+        access: Who may call.
+        explainer: Explains earlier decisions.
+        events: Takes posted events.
+        products: The live products.
+        repeats: Requests with an idempotency key.
+        draining: The service was asked to end: it answers what comes, and takes no connection for longer than that.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        watcher: Watcher,
+        metrics: Metrics,
+        *,
+        settings: Settings,
+        access: Access,
+        explainer: Explainer,
+        spans: Spans,
+    ) -> None:
+        self.settings, self.metrics, self.access, self.explainer = settings, metrics, access, explainer
+        self.spans = spans
+        self.products = Products(watcher)
+        self.events = PostedEvents(watcher, self.products, metrics, any_time=_is_local(environment))
+        self.repeats = Repeats()
+        self.access_log = AccessLog() if settings.access_log else None
+        self.draining = False
         self._watcher = watcher
-        self._log = log
-        self._any_time = any_time
-        self.metrics = metrics
-        self._loops = [watcher.loop, log.loop]
-        self._shadows = Shadows(log, metrics)
+        self._log = DecisionLog(environment.decision_log)
+        self._loops = [watcher.loop, self._log.loop, access.keyring.loop]
+        self._shadows = Shadows(self._log, metrics)
+        metrics.show(lambda: watcher.live, self.products.watermarks, self.products.store_works)
+        metrics.show_loops(self.loops)
 
     @classmethod
-    def open(cls, variables: Mapping[str, str] | None = None) -> Self:
+    def open(cls, variables: Mapping[str, str] | None = None, *, addresses: Collection[str] = ()) -> Self:
         """Opens the application of the environment that the variables name, and begins to load bundles.
+
+        Args:
+            addresses: The addresses on which the service listens.
 
         Raises:
             UnknownEnvironment: No such environment is declared.
+            BadSetting: A setting is wrong, or would open the service to other machines.
             MissingKey: There is no signing key.
         """
         variables = os.environ if variables is None else variables
         environment = load_environment(variables, part="decisions")
+        settings = read_settings(environment.name, variables)
+        required = keys_required(settings, environment.name, addresses)
         key = signing_key(variables, environment.home, "signing")
-        metrics = Metrics()
+        rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
+        metrics, spans = Metrics(), _spans(settings)
         watcher = Watcher(
-            RolloutStore.open(environment.rollout, environment.home / "fetched"),
+            rollout,
             key,
             open_store=lambda product: open_store(environment.online_store, product),
             as_of_allowed=_is_local(environment),
             count_failure=lambda product: metrics.load_failures.labels(product).inc(),
             after_swap=_settle,
             interval=_S3_INTERVAL if environment.rollout.startswith("s3://") else _FOLDER_INTERVAL,
+            spans=spans,
         )
+        access = Access(
+            Keyring(rollout.read_access_keys, key, interval=_KEYS_INTERVAL),
+            Rates(environment.online_store),
+            required=required,
+            open_metrics=settings.open_metrics,
+            rate=settings.rate,
+        )
+        explainer = Explainer(environment.decision_log, rollout, key, lambda: watcher.live)
+        application = cls(
+            environment, watcher, metrics, settings=settings, access=access, explainer=explainer, spans=spans
+        )
+        application.repeats.load(environment.decision_log, datetime.now(UTC))
+        access.keyring.start()
         watcher.start()
-        application = cls(watcher, DecisionLog(environment.decision_log), metrics, any_time=_is_local(environment))
-        metrics.show(lambda: watcher.live, application.watermarks, application.store_works)
-        metrics.show_loops(application.loops)
         return application
 
     def start(self, loop: Loop) -> None:
@@ -108,13 +153,14 @@ class Application:
 
     @property
     def ready(self) -> bool:
-        """Whether a champion is loaded, the threads work, and no live product's embedded store is damaged.
+        """Whether a champion is loaded, the threads work, the log has space, and no live embedded store is damaged.
 
         A store that another machine serves does not count: it fails for all replicas, and a fallback is an answer.
         """
-        loops_work = not any(loop.ended or loop.failing_seconds > _FAILING_SECONDS for loop in self.loops())
+        needed = (loop.health() for loop in self._loops if loop is not self.access.keyring.loop)
+        loops_work = not any(loop.ended or loop.failing_seconds > _FAILING_SECONDS for loop in needed)
         damaged = any(self._watcher.store(product).damage() for product in self.live)
-        return bool(self.live) and loops_work and not damaged
+        return not self.draining and bool(self.live) and loops_work and not damaged and not self._log.is_full
 
     @property
     def live(self) -> Mapping[str, LiveProduct]:
@@ -128,11 +174,15 @@ class Application:
         self._shadows.close()
         self._watcher.close()
         self._log.close()
+        self.spans.close()
 
     # ------------------------------------------------------------------ decisions
 
-    def decide(self, body: bytes) -> Answer:
+    def decide(self, body: bytes, mark: Mark | None = None) -> Answer:
         """Decides the request in a body `{"product": …, "request": {…}, "explain": false}`.
+
+        Args:
+            mark: The mark of a request with an idempotency key; the record keeps it.
 
         Raises:
             RequestError: The body or the request in it is invalid.
@@ -141,13 +191,49 @@ class Application:
             StaleEvents: A source's watermark is too old, and the product then refuses to decide.
         """
         call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
-        live = self._live(call["product"])
-        request = live.identified(call["request"])
+        live = self.products.find(call["product"])
+        return self._decide(live, call["request"], explain=call.get("explain", False), mark=mark)
+
+    def read_batch(self, body: bytes) -> tuple[LiveProduct, Batch]:
+        """The requests in a body `{"product": …, "requests": [{…}, …], "explain": false}`, and their product.
+
+        Raises:
+            RequestError: The body is invalid, or has no or too many requests; a request itself is not checked yet.
+            NotRolledOut, NoChampion: See `decide`.
+        """
+        batch = parse_batch(body)
+        return self.products.find(batch.product), batch
+
+    def decide_each(
+        self, live: LiveProduct, batch: Batch, marks: Mapping[int, Mark | None], errors: tuple[type[Exception], ...]
+    ) -> dict[int, Answer | Exception]:
+        """Decides requests of a batch: for each its answer, or the error that it raised.
+
+        Args:
+            marks: The requests that are decided, by their number, each with its mark.
+            errors: The errors that are answers; any other ends the whole batch.
+        """
+        found: dict[int, Answer | Exception] = {}
+        try:
+            for number, mark in marks.items():
+                try:
+                    found[number] = self._decide(live, batch.requests[number], explain=batch.explain, mark=mark)
+                except errors as error:
+                    found[number] = error
+        except Exception:
+            for answer in found.values():
+                if isinstance(answer, Answer):
+                    self.withdraw(answer)
+            raise
+        return found
+
+    def _decide(self, live: LiveProduct, request: Mapping[str, object], *, explain: bool, mark: Mark | None) -> Answer:
+        request = live.identified(request)
         engine, assignment = live.choose(request)
         now = datetime.now(UTC)
-        decision = engine.decide(
-            request, now=now, explain=call.get("explain", False), assignment=assignment, also_known=live.also_known
-        )
+        decision = engine.decide(request, now=now, explain=explain, assignment=assignment, also_known=live.also_known)
+        if mark is not None:
+            decision = replace(decision, mark=str(mark))
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
         return Answer(decision, self._log.append(decision), request, live)
@@ -162,122 +248,29 @@ class Application:
         """Records that a decision is void: it was not logged in time, and its caller is told so."""
         self._log.append(replace(answer.decision, void=True))
 
-    def _live(self, product: str) -> LiveProduct:
-        try:
-            live = self._watcher.live.get(checked_name(product, "product"))
-        except BadName as error:
-            raise RequestError(str(error)) from error
-        if live is None:
-            known = self._watcher.known
-            # While nothing is rolled out, the service is not ready and no product can be told from an unknown one.
-            if known and product not in known:
-                raise NotRolledOut(f"product '{product}' is unknown; known: {', '.join(sorted(known))}")
-            raise NoChampion(
-                f"no champion of product '{product}' is loaded; train and roll one out with `loopline run {product}`"
-            )
-        return live
-
-    # ------------------------------------------------------------------ events
-
-    def add_event(self, body: bytes) -> dict[str, Any]:
-        """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
-
-        The event may be the whole row of its source: columns of the contract that no feature reads are left out.
-
-        An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
-        `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
-        known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
+    def earlier(self, decision_id: str) -> dict[str, Any]:
+        """The answer that a repeated request got before.
 
         Raises:
-            RequestError: The body or the event in it is invalid.
-            NotRolledOut: Nobody rolled out a product of this name.
-            NoChampion: No champion of the product is loaded.
-            StoreUnavailable: The store cannot be written.
+            NoDecision: The decision is not in the log any more.
         """
-        call = call_fields(
-            parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
-        )
-        live = self._live(call["product"])
-        source = call["source"]
-        known = sorted(live.event_columns)
-        if source not in known:
-            raise RequestError(
-                f"source {shown(source)} is unknown; '{live.product}' takes events of {', '.join(known)}"
-            )
-        rules = live.rules(source)
-        event = parse_event(
-            call["event"],
-            now=datetime.now(UTC),
-            any_time=self._any_time,
-            resolutions=live.resolutions(source),
-            rules=rules,
-            read=live.event_columns[source],
-            keys=live.event_keys(source),
-        )
-        event_id = parse_event_id(call.get("event_id"))
-        try:
-            added = self._watcher.store(live.product).append_event(source, live.stored(source, event), event_id)
-        except EventError as error:
-            raise RequestError(str(error)) from error
-        known_at = cast(datetime, event["known_at"])
-        self.metrics.events.labels("added" if added else "known").inc()
-        return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
+        decision = self.repeats.recent(decision_id) or self.explainer.record(decision_id)
+        return decision.answer()
 
-    def describe(self) -> list[dict[str, Any]]:
-        """The live products: bundles by role, request columns, state of the online store."""
-        return [
-            {
-                "product": live.product,
-                "champion": _release(live.champion),
-                "challengers": [
-                    {**_release(engine), "share": challenger.share}
-                    for engine, challenger in zip(live.challengers, live.manifest.challengers, strict=True)
-                    if engine is not None
-                ],
-                "rollout": live.manifest.rollout,
-                "shadow": None if live.shadow is None else _release(live.shadow),
-                "loaded_at": live.loaded_at.isoformat(),
-                "request": {"fields": sorted(live.champion.shape.columns)},
-                "events": self._events_of(live.product),
-            }
-            for live in self.live.values()
-        ]
 
-    def watermarks(self, product: str) -> Mapping[str, datetime]:
-        """The watermark of each source in the online store; empty when the store cannot be read."""
-        try:
-            return self._watcher.store(product).watermarks()
-        except StoreUnavailable as error:
-            _LOG.warning("%s: %s", product, error)
-            return {}
+def _spans(settings: Settings) -> Spans:
+    if not settings.traced:
+        return NoSpans()
+    # OpenTelemetry's exporter is slow to import, and only a traced service needs it.
+    from assets.serving.traces import OtlpSpans
 
-    def store_works(self, product: str) -> bool:
-        """Whether the product's online store can be read and holds a version."""
-        try:
-            return self._watcher.store(product).state() is not None
-        except StoreUnavailable:
-            return False
-
-    def _events_of(self, product: str) -> dict[str, Any]:
-        """The online store's version, the table versions that it was loaded from, and each source's watermark."""
-        try:
-            state = self._watcher.store(product).state()
-        except StoreUnavailable as error:
-            return {"version": None, "problem": str(error)}
-        if state is None:
-            return {"version": None, "problem": f"the online store is empty; load it: loopline load {product}"}
-        until = {source: moment.isoformat() for source, moment in self.watermarks(product).items()}
-        return {"version": state.version, "tables": state.table_versions, "watermarks": until}
+    return OtlpSpans()
 
 
 def _settle() -> None:
     """Exempts the loaded bundles from garbage collection: a full collection of them would delay requests."""
     gc.collect()
     gc.freeze()
-
-
-def _release(engine: Engine) -> dict[str, str]:
-    return {"version": engine.bundle.version, "digest": engine.bundle.digest}
 
 
 def _is_local(environment: Environment) -> bool:

@@ -14,7 +14,19 @@ import warnings
 import click
 import typer
 
-from pipelines.cli import approvals, console, inspect, loop, products, quarantine, render, services, serving, upkeep
+from pipelines.cli import (
+    approvals,
+    console,
+    inspect,
+    keys,
+    loop,
+    products,
+    quarantine,
+    render,
+    services,
+    serving,
+    upkeep,
+)
 from resources.errors import LooplineError
 from resources.outages import outage_of
 
@@ -49,6 +61,7 @@ for command in (
     upkeep.vacuum,
 ):
     app.command()(command)
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

@@ -35,6 +35,15 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def listening_addresses() -> frozenset[str]:
+    """The addresses on which this process listens for TCP connections, or will once it accepts them."""
+    return frozenset(
+        connection.laddr.ip
+        for connection in psutil.Process().net_connections(kind="tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr
+    )
+
+
 def port_holder(port: int) -> str:
     """The listener on a TCP port, in words: `process 12 (name)`, or `another process` if the system does not tell."""
     try:
