@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from assets.serving.settings import keys_required, read_settings
+from assets.serving.settings import certificate_of, keys_required, read_settings
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.errors import LooplineError
 
@@ -28,12 +28,12 @@ def serve_command(*, host: str, port: int, variables: Mapping[str, str] | None =
         BadSetting: A setting is wrong.
     """
     variables = os.environ if variables is None else variables
-    settings = read_settings("local", variables)
-    tls = ("--ssl-certfile", str(settings.certificate), "--ssl-keyfile", str(settings.certificate_key))
+    certificate, key = certificate_of(variables)
+    tls = ("--ssl-certfile", str(certificate), "--ssl-keyfile", str(key))
     return (
         sys.executable, "-m", "bentoml", "serve", SERVICE,
         "--working-dir", str(CHECKOUT), "--host", host, "--port", str(port),
-        *(tls if settings.certificate else ()),
+        *(tls if certificate else ()),
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def read_settings(environment: EnvironmentName, variables: Mapping[str, str] | N
     """
     variables = os.environ if variables is None else variables
     is_local = environment == "local"
-    certificate, certificate_key = _certificate(variables)
+    certificate, certificate_key = certificate_of(variables)
     return Settings(
         require_keys=_flag(variables, "LOOPLINE_REQUIRE_KEYS"),
         open_metrics=_flag(variables, "LOOPLINE_OPEN_METRICS") or False,
@@ -135,7 +135,12 @@ def _log_format(variables: Mapping[str, str]) -> LogFormat:
     return cast(LogFormat, text)
 
 
-def _certificate(variables: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
+def certificate_of(variables: Mapping[str, str]) -> tuple[Path, Path] | tuple[None, None]:
+    """The files of the service's certificate and of its key; None for plain HTTP.
+
+    Raises:
+        BadSetting: One of the two variables is unset, or names no file.
+    """
     names = ("LOOPLINE_TLS_CERTIFICATE", "LOOPLINE_TLS_KEY")
     texts = [variables.get(name, "") for name in names]
     if not any(texts):

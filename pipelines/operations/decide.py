@@ -14,6 +14,7 @@ import httpx
 
 from assets.product import Product
 from pipelines.connections import clock_of
+from pipelines.services.decisions import DecisionsAt, decisions_at
 from pipelines.services.temporary import needed
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -56,14 +57,15 @@ def ask_service(
     Raises:
         NoAnswer: The service does not run, or refused the request.
     """
-    address = f"http://127.0.0.1:{environment.ports.decisions}/decide"
+    at = decisions_at(environment.ports)
+    address = f"{at.address}/decide"
+    body = {"product": product, "request": request, "explain": explain}
     try:
         # The service runs on this machine, so the proxy settings of the environment do not apply.
-        answer = httpx.post(
-            address, json={"product": product, "request": request, "explain": explain}, timeout=20.0, trust_env=False
-        )
+        answer = httpx.post(address, json=body, headers=at.headers, verify=at.verify, timeout=20.0, trust_env=False)
     except httpx.TransportError as error:
         raise NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up") from error
+    _check_key(answer)
     if answer.status_code != 200:
         raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
     return dict(answer.json())
@@ -89,19 +91,30 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
 
 def _wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
-    address = f"http://127.0.0.1:{environment.ports.decisions}/products"
+    at = decisions_at(environment.ports)
     deadline = time.monotonic() + _READY_SECONDS
-    while product not in _live_products(address):
+    while product not in _live_products(at):
         if time.monotonic() > deadline:
-            raise NoAnswer(f"{address} lacks {product} after {_READY_SECONDS:.0f} s; see the log of the service")
+            raise NoAnswer(
+                f"{at.address}/products lacks {product} after {_READY_SECONDS:.0f} s; see the log of the service"
+            )
         time.sleep(0.1)
 
 
-def _live_products(address: str) -> frozenset[str]:
+def _live_products(at: DecisionsAt) -> frozenset[str]:
     try:
-        answer = httpx.get(address, timeout=5.0, trust_env=False)
+        answer = httpx.get(f"{at.address}/products", headers=at.headers, verify=at.verify, timeout=5.0, trust_env=False)
     except httpx.TransportError:
         return frozenset()  # the process runs, but does not listen yet
+    _check_key(answer)
     return (
         frozenset(live["product"] for live in answer.json()["products"]) if answer.status_code == 200 else frozenset()
     )
+
+
+def _check_key(answer: httpx.Response) -> None:
+    if answer.status_code in (401, 403):
+        raise NoAnswer(
+            f"the decision service answered {answer.status_code}: {answer.text}; set LOOPLINE_API_KEY to a key that "
+            f"may decide: loopline keys add"
+        )

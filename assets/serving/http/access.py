@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.serving.access.access import Caller, Needed, Refused
@@ -103,7 +104,7 @@ class Gate:
         await self._app(scope, receive, send)
 
 
-def too_fast(caller: Caller, wait: float) -> ASGIApp:
+def too_fast(caller: Caller, wait: float) -> Response:
     """The answer to a request beyond its caller's rate."""
     sentence = f"more requests than {caller.rate}; send it again in {wait:.3g} s"
     return refusal(429, sentence, headers={"Retry-After": str(math.ceil(wait))})

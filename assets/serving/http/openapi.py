@@ -14,7 +14,7 @@ from assets.serving.live import LiveProduct
 from assets.serving.requests.batch import LARGEST_BATCH
 from assets.serving.requests.parse import LARGEST_BODY
 
-_KEY = [{"bearer": []}, {"header": []}]
+_KEY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
 _ERRORS = {
     "400": "invalid: `problems` names every fault with its remedy",
     "401": "no key, or one that is unknown or revoked",

@@ -135,7 +135,7 @@ def _ruled(rule: ColumnRule) -> dict[str, Any]:
         "maxLength": rule.longest,
     }
     schema |= {name: bound for name, bound in bounds.items() if bound is not None}
-    texts = [{"pattern": pattern} for pattern in rule.patterns]
+    texts: list[dict[str, Any]] = [{"pattern": pattern} for pattern in rule.patterns]
     texts += [{"not": {"pattern": pattern}} for pattern in rule.excluded_patterns]
     if rule.excluded:
         texts.append({"not": {"enum": [*rule.excluded]}})
