@@ -16,7 +16,8 @@ from resources.errors import LooplineError
 
 LogFormat = Literal["text", "json"]
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_LONGEST_DRAIN = 300.0
+_LONGEST_DRAIN = 15.0
+"""The server's supervisor ends a worker 30 s after it asked; requests that are under way then need some of them."""
 
 
 class BadSetting(LooplineError):
