@@ -94,7 +94,8 @@ class Application:
         self._log = DecisionLog(environment.decision_log)
         self._loops = [watcher.loop, self._log.loop, access.keyring.loop]
         self._shadows = Shadows(self._log, metrics)
-        metrics.show(lambda: watcher.live, self.products.watermarks, self.products.store_works)
+        products = self.products
+        metrics.show(lambda: watcher.live, products.watermarks, products.store_works, products.store_rests)
         metrics.show_loops(self.loops)
 
     @classmethod

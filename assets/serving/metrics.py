@@ -117,9 +117,10 @@ class Metrics:
         live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
+        store_rests: Callable[[str], bool],
     ) -> None:
         """Adds the live products, whether their stores work, and until when the events of each source are known."""
-        self.registry.register(_Live(live, watermarks, store_works))
+        self.registry.register(_Live(live, watermarks, store_works, store_rests))
 
     def show_loops(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         """Adds the process's threads to every later scrape."""
@@ -138,10 +139,12 @@ class _Live(Collector):
         live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
+        store_rests: Callable[[str], bool],
     ) -> None:
         self._live = live
         self._watermarks = watermarks
         self._store_works = store_works
+        self._store_rests = store_rests
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
@@ -158,8 +161,14 @@ class _Live(Collector):
         works = GaugeMetricFamily(
             "loopline_online_store_works", "1 if the product's online store can be read", labels=("product",)
         )
+        resting = GaugeMetricFamily(
+            "loopline_online_store_circuit_open",
+            "1 while decisions do not ask the product's online store, because it failed",
+            labels=("product",),
+        )
         for product, live in self._live().items():
             works.add_metric([product], float(self._store_works(product)))
+            resting.add_metric([product], float(self._store_rests(product)))
             for source, until in self._watermarks(product).items():
                 if live.champion.bundle.policy.expects_events(until):  # else an alert would miss events for ever
                     known.add_metric([product, source], until.timestamp())
@@ -171,6 +180,7 @@ class _Live(Collector):
         yield shares
         yield known
         yield works
+        yield resting
 
 
 class LoopMetrics(Collector):

@@ -82,6 +82,10 @@ class Products:
         except StoreUnavailable:
             return False
 
+    def store_rests(self, product: str) -> bool:
+        """Whether decisions do not ask the product's online store for the moment, because it failed."""
+        return self._watcher.store(product).is_resting()
+
     def _events_of(self, product: str) -> dict[str, Any]:
         """The online store's version, the table versions that it was loaded from, and each source's watermark."""
         try:
