@@ -26,6 +26,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
 from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
+from assets.serving.logs import log_as_json
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -38,7 +39,6 @@ _SWITCH_SECONDS = 0.0005
 
 def _open() -> "Application":
     from assets.serving.application import Application
-    from assets.serving.logs import log_as_json
     from resources.processes.ports import listening_addresses
 
     # A store's file that is cut while it is read ends the process (SIGBUS): its last words in the log name the place.
@@ -46,8 +46,6 @@ def _open() -> "Application":
     # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     application = Application.open(addresses=listening_addresses())
-    if application.settings.log_format == "json":
-        log_as_json()
     application.start(_supervisor_watch(os.getppid()))
     return application
 
@@ -64,6 +62,10 @@ def _supervisor_watch(supervisor: int) -> "Loop":
 
     return Loop("supervisor-watch", look)
 
+
+# In both processes, as soon as BentoML has made its handlers; a wrong value is refused when the service opens.
+if os.environ.get("LOOPLINE_LOG_FORMAT") == "json":
+    log_as_json()
 
 app = http_app(_open)
 

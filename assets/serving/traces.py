@@ -7,6 +7,7 @@ The other OTEL_ variables (OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER, OTEL_EXPORTER
 OpenTelemetry says. Spans are sent by a thread; those that find its queue full are dropped, and no request waits.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -34,10 +35,8 @@ class OtlpSpans:
     """Spans that are exported; see `assets.serving.spans.Spans`."""
 
     def __init__(self) -> None:
-        # The variables of OpenTelemetry go before this name.
-        self._provider = TracerProvider(
-            resource=Resource({SERVICE_NAME: "loopline-decisions"}).merge(Resource.create()), shutdown_on_exit=False
-        )
+        name = os.environ.get("OTEL_SERVICE_NAME") or "loopline-decisions"
+        self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("loopline")
         self._propagator = TraceContextTextMapPropagator()

@@ -1,4 +1,4 @@
-"""The end of the decision service: nothing acknowledged is lost, nothing in flight dropped, no kept connection reset."""
+"""The end of the decision service: no answer is lost, nothing in flight is dropped, no kept connection is reset."""
 
 import json
 import select

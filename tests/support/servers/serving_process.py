@@ -114,10 +114,13 @@ class Service:
         """Status and text of a GET; status 0 if the service does not answer."""
         return self._answer(urllib.request.Request(self.url + path))
 
-    def post(self, path: str, content: Mapping[str, Any] | bytes) -> tuple[int, dict[str, Any]]:
+    def post(
+        self, path: str, content: Mapping[str, Any] | bytes, *, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Status and JSON of a POST."""
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        status, text = self._answer(urllib.request.Request(self.url + path, data=data, method="POST"))
+        request = urllib.request.Request(self.url + path, data=data, headers=dict(headers or {}), method="POST")
+        status, text = self._answer(request)
         return status, json.loads(text) if text else {}
 
     def wait_until_ready(self) -> None:

@@ -51,7 +51,7 @@ def test_each_request_of_a_batch_gets_its_decision_or_its_error(served: Served) 
     status, content = many(served, requests)
     assert status == 200
     assert [result["status"] for result in content["results"]] == [200, 400, 400, 200]
-    assert 'field \'amount\' is "x" (text)' in content["results"][1]["problems"][0]
+    assert "field 'amount' is \"x\" (text)" in content["results"][1]["problems"][0]
     logged = {row["row_id"]: row for row in served.recorded()}
     for result in (content["results"][0], content["results"][3]):
         decision = result["decision"]
