@@ -48,13 +48,15 @@ def example_request(live: LiveProduct) -> dict[str, Any] | None:
 
 
 def example_event(live: LiveProduct, source: str) -> dict[str, Any] | None:
-    """An invented event of a source; `None` where the service would refuse it."""
+    """An invented event of a source; `None` where the service would refuse it, or has no contract of the source."""
     rules, now = live.rules(source), datetime.now(UTC).replace(microsecond=0)
+    if rules is None:
+        return None
     event: dict[str, Any] = {"event_time": now.isoformat()}
-    for name, schema in event_schema(live, source)["properties"].items():
+    for name in event_schema(live, source)["properties"]:
         if name not in TIMES:
-            rule = None if rules is None else rules.read_rule(name)
-            event[name] = _value(rule) if rule is not None else "text" if not schema else None
+            rule = rules.read_rule(name)
+            event[name] = None if rule is None else _value(rule)
     try:
         parse_event(
             event, now=now, any_time=True, resolutions=live.resolutions(source), rules=rules,
