@@ -125,3 +125,19 @@ def test_a_challenger_that_fails_is_answered_for_by_the_champion(trial: Trial, m
     assert {answer["bundle"] for answer in answers} == {"1"}
     wait_for(lambda: trial.state.rollout == "")
     assert "errors: 1 against the champion's 0" in trial.state.move.reason
+
+
+def test_the_guard_notes_batches_and_each_repeated_request_once(trial: Trial) -> None:
+    trial.begin(sample_parts("2"), canary=True)
+    requests = [REQUEST | {"customer_id": f"E{number}", "amount": 500 + 37 * number} for number in range(60)]
+    for _ in range(3):
+        found = trial.call("/decide/many", {"requests": requests}, key="many")
+        assert {result["status"] for result in found["results"]} == {200}
+    bundles = [result["decision"]["bundle"] for result in found["results"]]
+    for number in range(60, 80):
+        once = [trial.call("/decide", {"request": requests[0] | {"customer_id": f"E{number}"}}, key=f"k{number}")
+                for _ in range(3)]  # fmt: skip
+        assert len({answer["decision_id"] for answer in once}) == 1
+        bundles.append(once[0]["bundle"])
+    trial.look()
+    assert trial.noted() == (bundles.count("1"), bundles.count("2"))
