@@ -41,7 +41,7 @@ def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parts: BundleParts
 ) -> Iterator[Served]:
     contracts = {
-        "declared": replace(CONTRACT, example=EXAMPLE), "invented": INVENTED, "posted": TAKING, "no contract": None,
+        "declared": replace(CONTRACT, example=EXAMPLE), "invented": INVENTED, "posted": replace(TAKING, example=EXAMPLE), "no contract": None,
     }  # fmt: skip
     contract = contracts[request.param]
     with started(tmp_path_factory.mktemp("home"), replace(parts, contract=contract)) as running:
