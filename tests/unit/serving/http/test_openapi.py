@@ -41,8 +41,11 @@ def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parts: BundleParts
 ) -> Iterator[Served]:
     contracts = {
-        "declared": replace(CONTRACT, example=EXAMPLE), "invented": INVENTED, "posted": replace(TAKING, example=EXAMPLE), "no contract": None,
-    }  # fmt: skip
+        "declared": replace(CONTRACT, example=EXAMPLE),
+        "invented": INVENTED,
+        "posted": replace(TAKING, example=EXAMPLE),
+        "no contract": None,
+    }
     contract = contracts[request.param]
     with started(tmp_path_factory.mktemp("home"), replace(parts, contract=contract)) as running:
         yield running
