@@ -19,10 +19,10 @@ from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Assignment, Decision, Fallback, Reason, new_id
 from assets.serving.history import HistoryFeatures
+from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
-from assets.serving.spans import NoSpans, Spans
 from assets.vocabulary import FeatureError
 from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
 
