@@ -1,7 +1,7 @@
 """Replay of a recorded decision.
 
 Belongs here: comparing score and outcome with those computed again. Does not belong here: computing them from the
-logged features (`assets.serving.recorded`), the features from the lake (`features.py`), finding the record
+logged features (`assets.serving.earlier.recorded`), the features from the lake (`features.py`), finding the record
 (`assets.serving.decision_log`), fetching the bundle (`resources.rollout_store`).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from assets.bundle.bundle import Bundle
 from assets.bundle.scorer import Scorer
 from assets.serving.decision import Decision
-from assets.serving.recorded import judged_again
+from assets.serving.earlier.recorded import judged_again
 
 
 @dataclass(frozen=True)

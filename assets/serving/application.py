@@ -8,31 +8,34 @@ import gc
 import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from assets.serving.access.access import Access
 from assets.serving.access.keyring import Keyring
 from assets.serving.access.rates import Rates
 from assets.serving.decider import Decider
-from assets.serving.explainer import Explainer
+from assets.serving.earlier.explainer import Explainer
+from assets.serving.earlier.repeats import Repeats
 from assets.serving.guard import Guard
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
-from assets.serving.logs import AccessLog
 from assets.serving.metrics import Metrics
+from assets.serving.observing.logs import AccessLog
+from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.posted import PostedEvents
 from assets.serving.posted_log import PostedLog
 from assets.serving.postings import Postings
 from assets.serving.products import Products
-from assets.serving.repeats import Repeats
 from assets.serving.settings import Settings, keys_required, read_settings
-from assets.serving.spans import NoSpans, Spans
 from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
 from resources.online_store.opening import open_store
 from resources.processes.loops import Loop, LoopHealth
 from resources.rollout_store.store import RolloutStore
+
+if TYPE_CHECKING:
+    from assets.serving.earlier.shared import SharedMarks
 
 _FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
@@ -70,8 +73,8 @@ class Application:
         self.spans = spans
         any_time = _is_local(environment)
         self.products = products = Products(watcher)
-        self.events = PostedEvents(watcher, self.products, metrics, any_time=any_time)
-        self.repeats = Repeats()
+        self.events = PostedEvents(watcher, products, metrics, any_time=any_time)
+        self.repeats = Repeats(_shared_marks(environment))
         self.access_log = AccessLog() if settings.access_log else None
         self.draining = False
         self._watcher = watcher
@@ -169,9 +172,18 @@ def _spans(settings: Settings) -> Spans:
     if not settings.traced:
         return NoSpans()
     # OpenTelemetry's exporter is slow to import, and only a traced service needs it.
-    from assets.serving.traces import OtlpSpans
+    from assets.serving.observing.traces import OtlpSpans
 
     return OtlpSpans()
+
+
+def _shared_marks(environment: Environment) -> "SharedMarks | None":
+    """What the processes of a deployment tell each other of repeated requests, where they share a Redis."""
+    if not environment.online_store.startswith(("redis://", "rediss://")):
+        return None
+    from assets.serving.earlier.shared import SharedMarks
+
+    return SharedMarks(environment.online_store)
 
 
 def _settle() -> None:

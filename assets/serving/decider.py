@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from assets.serving.decision import Assignment, Decision
+from assets.serving.earlier.marks import Mark
 from assets.serving.engine import Engine
 from assets.serving.guard import Guard
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
-from assets.serving.marks import Mark
 from assets.serving.metrics import Metrics
 from assets.serving.products import Products
 from assets.serving.requests.batch import Batch, parse_batch

@@ -88,7 +88,7 @@ class Decision:
         shadow_of: The id of the answered decision, where this one is its shadow.
         void: The decision was not logged in time: its caller was told that it is void, and it counts nowhere.
         erased: The subject was erased: keys, inputs, features and the text of the problem were removed from the record.
-        mark: Digests of the request's idempotency key and of its body (see `marks.Mark`); `None` without a key.
+        mark: Digests of the request's idempotency key and of its body (see `earlier.marks`); `None` without a key.
     """
 
     id: str
@@ -159,7 +159,7 @@ class Decision:
             "exploration": self.exploration,
             "void": self.void,
             "erased": self.erased,
-            # Last, and only where there is one: `repeats.py` finds it at the end of a line.
+            # Last, and only where there is one: `earlier.repeats` finds it at the end of a line.
             **({} if self.mark is None else {"mark": self.mark}),
         }
 

@@ -21,9 +21,9 @@ from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Assignment, Decision, new_id
 from assets.serving.history import HistoryFeatures
 from assets.serving.judgement import Case, judge, knocked_out, undecided
+from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
-from assets.serving.spans import NoSpans, Spans
 from assets.vocabulary import FeatureError
 from resources.online_store.protocol import OnlineStore, Snapshot, StoreUnavailable
 

@@ -1,7 +1,7 @@
 """Searching the files of the decision log for lines, without reading a whole file into memory.
 
 Belongs here: lines of one file that hold certain bytes. Does not belong here: which files there are, and decisions in
-lines (`decision_log.py`), keys of repeated requests (`repeats.py`).
+lines (`decision_log.py`), keys of repeated requests (`earlier/repeats.py`).
 
 Files are read, not mapped: the process that writes one may cut it meanwhile, and a cut map ends the process.
 """

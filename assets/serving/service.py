@@ -9,8 +9,8 @@ Belongs here: the BentoML service and its settings. Does not belong here: routes
 processes share the online store and the decision log, so for more throughput start more processes.
 
 BentoML's own request metrics are off: they keep a series for every path that a client requests. Its access log is off:
-it has the paths and addresses of clients; ours has neither (`logs.py`). BentoML's supervisor imports this module too,
-so the module imports nothing heavy.
+it has the paths and addresses of clients; ours has neither (`observing/logs.py`). BentoML's supervisor imports this
+module too, so the module imports nothing heavy.
 """
 
 import faulthandler
@@ -26,7 +26,7 @@ from uvicorn.config import HTTP_PROTOCOLS
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
 from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
-from assets.serving.logs import log_as_json
+from assets.serving.observing.logs import log_as_json
 
 if TYPE_CHECKING:
     from assets.serving.application import Application

@@ -15,7 +15,7 @@ from assets.bundle.bundle import BundleError
 from assets.bundle.released import released_bundle
 from assets.serving.engine import Engine
 from assets.serving.live import LiveProduct
-from assets.serving.spans import NoSpans, Spans
+from assets.serving.observing.spans import NoSpans, Spans
 from resources.online_store.errors import StoreDamaged
 from resources.online_store.protocol import OnlineStore
 from resources.processes.loops import Loop, described

@@ -38,6 +38,9 @@ ROUTES: Mapping[str, Needed] = {
 }
 """For each path what a request needs; `{…}` stands for one part of a path."""
 
+UNBOUNDED = ("/livez", "/readyz", "/metrics")
+"""What is answered however many requests are under way: who watches the service must see that it is busy."""
+
 CALLER = "loopline.caller"
 """The key of a request's scope under which its `Caller` is."""
 

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from assets.serving.decision import CannotReplay, NoDecision
+from assets.serving.earlier.marks import OtherBody
 from assets.serving.log_writer import DecisionLogError, DiskFull
-from assets.serving.marks import OtherBody
 from assets.serving.requests.parse import NoChampion, NotRolledOut, RequestError, StaleEvents
 from resources.online_store.errors import StoreError
 from resources.rollout_store.manifest import RolloutError

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from assets.serving.earlier.marks import Mark, OtherBody
 from assets.serving.http.access import CALLER, too_fast
 from assets.serving.http.answers import REFUSED, refusal, refusal_of
 from assets.serving.http.deciding import LOG_SECONDS, answer_before, idempotency_key, in_thread, logged
-from assets.serving.marks import Mark, OtherBody
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -73,7 +73,7 @@ async def _decide_many(request: Request, body: bytes, application: "Application"
     finally:
         for number, mark in marks.items():
             if mark is not None:
-                application.repeats.end(mark, decided[number].decision if number in decided else None)
+                await application.repeats.end(mark, decided[number].decision if number in decided else None)
     for number, answered in decided.items():
         application.decider.answered(answered)
         results[number] = {"status": 200, "decision": answered.decision.answer()}

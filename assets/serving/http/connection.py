@@ -20,8 +20,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from assets.serving.http.access import UNBOUNDED
 from assets.serving.http.messages import BoundedMessages, head_without_offer
-from assets.serving.http.refusals import NOT_HTTP, TOO_MANY, Why, answer_of
+from assets.serving.http.refusals import MOST_UNDER_WAY, NOT_HTTP, OVERLOADED, TOO_MANY, Why, answer_of, overloaded
 
 REQUEST_SECONDS = 8.0
 """A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
@@ -32,10 +33,6 @@ MOST_CONNECTIONS = 512
 _ANSWER_SECONDS = 10.0
 _LINGER_SECONDS = 2.0
 _LAST_SECONDS = 0.2
-
-
-def _always() -> bool:
-    return True
 
 
 class BoundedProtocol(BoundedMessages):
@@ -120,11 +117,10 @@ class BoundedProtocol(BoundedMessages):
     def shutdown(self) -> None:
         """The server ends: requests that are whole are answered, and one that is being sent may become whole.
 
-        A client may be sending a request on a kept connection at this very moment. So a connection without a request
-        is read for a moment more; then it is ended in order, and what still comes is dropped: the client sees an end,
-        and not that its request was cut off.
+        A client may be sending a request at this very moment. So a connection without one is read for a moment more,
+        then ended in order: the client sees an end, and not that its request was cut off.
         """
-        self._is_draining = _always
+        self._is_draining = lambda: True
         if self._is_busy:
             self._end_after_answers()
         elif not self._reading:
@@ -171,6 +167,10 @@ class BoundedProtocol(BoundedMessages):
             self._running = cycle
             if self._is_draining():
                 cycle.keep_alive = False
+            if len(self.tasks) >= MOST_UNDER_WAY and cycle.scope["path"] not in UNBOUNDED:
+                # Here and not behind the server's layers, which take longer than a refusal: they would add up.
+                self._count_refusal(OVERLOADED[0])
+                app = overloaded  # type: ignore[assignment]  # an ASGI application by Starlette's types
             super()._start_asgi_task(cycle, app)
             return
         self._unfinished = (cycle, app)

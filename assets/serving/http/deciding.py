@@ -2,7 +2,7 @@
 
 Belongs here: waiting for the log, requests with an idempotency key. Does not belong here: several requests in one body
 (`batches.py`), the routes (`routes.py`), deciding (`assets.serving.decider`), which request was sent before
-(`assets.serving.repeats`).
+(`assets.serving.earlier.repeats`).
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from assets.serving.earlier.marks import Mark
 from assets.serving.http.access import CALLER
-from assets.serving.marks import Mark
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def _decided(
         answered = answer
     finally:
         if mark is not None:
-            application.repeats.end(mark, None if answered is None else answered.decision)
+            await application.repeats.end(mark, None if answered is None else answered.decision)
     application.decider.answered(answer)
     application.metrics.observe(answer.decision, time.perf_counter() - started)
     return answer.decision.answer()

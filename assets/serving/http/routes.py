@@ -34,6 +34,7 @@ from assets.serving.http.deciding import decide, in_thread
 from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import page
 from assets.serving.http.posting import post_outcome, post_review
+from assets.serving.http.refusals import MOST_UNDER_WAY, OVERLOADED
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 _THREADS = 4
 _POST_THREADS = 2
-_MOST_IN_FLIGHT = 64
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -72,6 +72,7 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         finally:
             for pool in (app.state.pool, app.state.posts, app.state.reader):
                 await asyncio.to_thread(pool.shutdown)
+            await application.repeats.close()
             await asyncio.to_thread(application.close)
             app.state.application = None
 
@@ -133,9 +134,9 @@ def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return refusal(413, str(error))
         except ClientDisconnect:
             return Response(status_code=499)
-        if _in_flight(request.app) >= _MOST_IN_FLIGHT:
+        if _in_flight(request.app) >= MOST_UNDER_WAY:
             metrics.refused.labels("overload").inc()
-            return refusal(503, "the service is overloaded; try again", headers={"Retry-After": "1"})
+            return refusal(OVERLOADED[1], OVERLOADED[2], headers={"Retry-After": "1"})
         request.app.state.in_flight = _in_flight(request.app) + 1
         metrics.in_flight.inc()
         try:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from assets.serving import repeats as module
 from assets.serving.decision import Decision
+from assets.serving.earlier import repeats as module
+from assets.serving.earlier.marks import Mark, OtherBody
+from assets.serving.earlier.repeats import Repeats
+from assets.serving.earlier.shared import SharedMarks
 from assets.serving.log_search import lines_with
-from assets.serving.marks import Mark, OtherBody
-from assets.serving.repeats import Repeats
 from tests.support.decision_samples import another
 
 NOW = datetime.now(UTC)
@@ -31,7 +32,7 @@ def answered(known: Repeats, one: Mark, at: datetime = NOW) -> str:
     async def run() -> str:
         assert await known.earlier(one) is None
         found = decided(one, at)
-        known.end(one, found)
+        await known.end(one, found)
         return found.id
 
     return asyncio.run(run())
@@ -60,11 +61,11 @@ def test_whoever_waits_decides_if_the_first_failed() -> None:
         await asyncio.sleep(0)
         with pytest.raises(OtherBody):
             await known.earlier(mark(body=b"[]"))
-        known.end(mark(), None)
+        await known.end(mark(), None)
         done, waiting = await asyncio.wait(waiting, timeout=0.05)
         assert [task.result() for task in done] == [None], "one decides, the others wait for it"
         found = decided(mark())
-        known.end(mark(), found)
+        await known.end(mark(), found)
         assert known.recent(found.id) == found
         assert {await task for task in waiting} == {found.id}
 
@@ -82,6 +83,48 @@ def test_a_request_is_forgotten_after_a_day(monkeypatch: pytest.MonkeyPatch) -> 
         answered(known, mark(f"k{number}"))
     assert len(known) == 10
     assert earlier(known, mark("k49")) is not None
+
+
+def test_processes_that_share_a_redis_decide_a_request_once(redis_url: str) -> None:
+    async def run() -> None:
+        marks = [mark(f"shared-{number}") for number in range(5)]
+        processes = [Repeats(SharedMarks(redis_url)) for _ in range(3)]
+        decisions: list[str] = []
+
+        async def ask(process: Repeats, one: Mark) -> str:
+            earlier = await process.earlier(one)
+            if earlier is not None:
+                return earlier
+            await asyncio.sleep(0.01)
+            found = decided(one)
+            decisions.append(found.id)
+            await process.end(one, found)
+            return found.id
+
+        answers = await asyncio.gather(*(ask(process, one) for one in marks for process in processes * 2))
+        assert len(decisions) == len(marks) == len(set(answers))
+        with pytest.raises(OtherBody):
+            await processes[1].earlier(mark("shared-0", body=b"[]"))
+        # One that failed may be decided by another process.
+        assert await processes[0].earlier(mark("failed")) is None
+        await processes[0].end(mark("failed"), None)
+        assert await processes[1].earlier(mark("failed")) is None
+        for process in processes:
+            await process.close()
+
+    asyncio.run(run())
+
+
+def test_without_its_redis_a_process_knows_its_own_requests_and_does_not_wait() -> None:
+    async def run() -> None:
+        alone = Repeats(SharedMarks("redis://127.0.0.1:1/0"))
+        found = decided(mark())
+        assert await alone.earlier(mark()) is None
+        await alone.end(mark(), found)
+        assert await alone.earlier(mark()) == found.id
+        await alone.close()
+
+    asyncio.run(run())
 
 
 def write(folder: Path, day: str, lines: list[Decision], *, name: str = "1.jsonl", tail: bytes = b"") -> None:

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from assets.serving.spans import RequestSpan, SpanName
+from assets.serving.observing.spans import RequestSpan, SpanName
 
 _NAMES = {
     "fetch": "online_store.fetch",
@@ -32,7 +32,7 @@ _FAULT = 500
 
 
 class OtlpSpans:
-    """Spans that are exported; see `assets.serving.spans.Spans`."""
+    """Spans that are exported; see `assets.serving.observing.spans.Spans`."""
 
     def __init__(self) -> None:
         name = os.environ.get("OTEL_SERVICE_NAME") or "loopline-decisions"

@@ -3,8 +3,8 @@
 Belongs here: which decision a marked request got, how long that is remembered, and reading the marks back from the log
 when the service starts. Does not belong here: a mark (`marks.py`), header and answer 409 (`assets.serving.http`).
 
-Remembered are a day's requests, at most the newest 500,000 (100 MB); of them the
-log keeps the answers. Replicas do not know each other's requests: a retry must reach the same one.
+Remembered are a day's requests, at most the newest 500,000 (100 MB); their answers are in the log. Where the online
+store is in Redis, the processes tell each other of their requests there (`shared.py`).
 """
 
 import asyncio
@@ -15,12 +15,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assets.serving.decision import Decision, moment_of
 from assets.serving.decision_log import days, files_of
+from assets.serving.earlier.marks import Mark, OtherBody
 from assets.serving.log_search import lines_with
-from assets.serving.marks import Mark, OtherBody
 from resources.naming import is_name
+
+if TYPE_CHECKING:  # a client of Redis, which the process beside an embedded store does not need
+    from assets.serving.earlier.shared import SharedMarks
 
 _LOG = logging.getLogger("loopline.service")
 _KEPT = timedelta(hours=24)
@@ -32,9 +36,14 @@ _NEEDLE = b'"mark":"'
 
 
 class Repeats:
-    """Which decision each marked request got; used within one event loop."""
+    """Which decision each marked request got; used within one event loop.
 
-    def __init__(self) -> None:
+    Args:
+        shared: What other processes know; `None` where this one answers alone.
+    """
+
+    def __init__(self, shared: "SharedMarks | None" = None) -> None:
+        self._shared = shared
         self._known: OrderedDict[bytes, bytes] = OrderedDict()
         self._whole: OrderedDict[str, Decision] = OrderedDict()
         self._under_way: dict[bytes, tuple[bytes, asyncio.Event]] = {}
@@ -64,17 +73,30 @@ class Repeats:
             under_way = self._under_way.get(mark.key)
             body = found[:16] if found else under_way[0] if under_way else mark.body
             if body != mark.body:
-                raise OtherBody(
-                    "the idempotency key was used for a request with another body; send a new key with a new request"
-                )
+                raise OtherBody.of_key()
             if found:
                 return _id(found[16:])
             if under_way is None:
                 self._under_way[mark.key] = mark.body, asyncio.Event()
-                return None
+                return await self._elsewhere(mark)
             await under_way[1].wait()
 
-    def end(self, mark: Mark, decision: Decision | None) -> None:
+    async def _elsewhere(self, mark: Mark) -> str | None:
+        """The decision that the request got in another process; if it got none there, it is claimed among them."""
+        if self._shared is None:
+            return None
+        found = None
+        try:
+            found = await self._shared.earlier(mark)
+        except BaseException:
+            self._give_up(mark)
+            raise
+        if found is not None:
+            self._remember(mark, found)
+            self._give_up(mark)
+        return found
+
+    async def end(self, mark: Mark, decision: Decision | None) -> None:
         """Remembers the decision of a request, and lets those that wait for it go on.
 
         Args:
@@ -85,6 +107,16 @@ class Repeats:
             self._whole[decision.id] = decision
             while len(self._whole) > _MOST_WHOLE:
                 self._whole.popitem(last=False)
+        self._give_up(mark)
+        if self._shared is not None:
+            await self._shared.end(mark, None if decision is None else decision.id)
+
+    async def close(self) -> None:
+        """Closes the connections to what the processes share."""
+        if self._shared is not None:
+            await self._shared.close()
+
+    def _give_up(self, mark: Mark) -> None:
         self._under_way.pop(mark.key)[1].set()
 
     def recent(self, decision_id: str) -> Decision | None:

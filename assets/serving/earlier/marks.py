@@ -15,6 +15,11 @@ from resources.errors import LooplineError
 class OtherBody(LooplineError):
     """An idempotency key was used before, for a request with another body."""
 
+    @classmethod
+    def of_key(cls) -> "OtherBody":
+        """The error, in its words."""
+        return cls("the idempotency key was used for a request with another body; send a new key with a new request")
+
 
 @dataclass(frozen=True)
 class Mark:
