@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
-from assets.feedback.assets import batch_outcomes_asset, decisions_asset, outcomes_asset
+from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
 from assets.monitoring.assets import (
     anomalies_asset,
@@ -97,6 +97,7 @@ def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefin
         registered_model_asset(product),
         deployment_asset(product),
         rollout_asset(product),
+        exposed_asset(product),
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),

@@ -13,11 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.feedback.decisions import answered_of
+from assets.feedback.exposed import keep_exposed
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
 from assets.materialising import (
+    Stopwatch,
     asset_key,
+    asset_of,
     begun,
     daily_asset_of,
     permanent,
@@ -29,7 +32,9 @@ from assets.product.names import (
     BATCH_OUTCOMES,
     DECISIONS,
     DEPLOYMENT,
+    EXPOSED,
     OUTCOMES,
+    ROLLOUT,
     SCORES,
     table_name,
     validated_name,
@@ -40,6 +45,8 @@ from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.rollout_store.manifest import RolloutError
+from resources.rollout_store.store import RolloutStore
 
 
 def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -160,3 +167,29 @@ def _replace(
     """Makes the rows whose outcome is on one of these days the whole content of the days."""
     of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
     return lake.replace(judged.outcomes, of_days, days=days, metadata={"run_id": run_id, **made_from(readings)})
+
+
+def exposed_asset(product: Product) -> dg.AssetsDefinition:
+    """`exposed`: whom a version that was rolled back had decided for."""
+    name = EXPOSED
+
+    @asset_of(
+        product,
+        name,
+        deps=[asset_key(product, ROLLOUT)],
+        group_name="rollout",
+        description="The decisions of versions that were rolled back, for those who look after these people.",
+        kinds={"deltalake"},
+    )
+    def exposed(
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        environment: dg.ResourceParam[Environment],
+    ) -> dg.MaterializeResult[Any]:
+        watch = Stopwatch(name)
+        with permanent(DecisionLogError, LakeError, RolloutError):
+            state = rollout.read_manifest(product.name)
+            added = 0 if state is None else keep_exposed(lake, environment.decision_log, state)
+        return watch.result(rows=added)
+
+    return exposed

@@ -20,7 +20,6 @@ from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
 from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
-from assets.rollout.exposed import keep_exposed
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
@@ -150,9 +149,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)
-            state = keeper.state(product.name)
-            exposed = 0 if state is None else keep_exposed(lake, environment.decision_log, state)
-        return watch.result(rows=len(found.readings), exposed=exposed, **_shown(found, keeper, product, lake))
+        return watch.result(rows=len(found.readings), **_shown(found, keeper, product, lake))
 
     return rollout
 

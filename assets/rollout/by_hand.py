@@ -5,7 +5,7 @@ steward's own steps (`steward.py`), approvals (`answers.py`), commands.
 """
 
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from assets.bundle.registration import Approval, Registration
 from assets.bundle.released import released_bundle
@@ -17,7 +17,6 @@ from resources.errors import LooplineError
 from resources.rollout_store.manifest import Release, RolloutManifest
 
 HandAction = Literal["start", "advance", "promote", "pause", "resume", "freeze", "roll_back"]
-HAND_ACTIONS: tuple[HandAction, ...] = get_args(HandAction)
 
 
 class MoveRefused(LooplineError):

@@ -22,7 +22,7 @@ from assets.product import Profit
 from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import place
 from assets.rollout.bandit import Cohort
-from assets.rollout.evidence.intervals import DifferenceInterval
+from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
 from assets.rollout.evidence.rates import RateIncrease
 from assets.rollout.evidence.rows import ArmRows, SeenEntities
 from assets.rollout.evidence.wealth import Evidence
@@ -57,6 +57,7 @@ class ArmResult:
         accepted, labelled: Of these.
         bad_rate: Share of bad outcomes among the labelled; `None` without any.
         profit: Mean profit a decision; `None` without any.
+        profit_low, profit_high: Its interval, which holds whenever one looks.
     """
 
     arm: str
@@ -66,6 +67,8 @@ class ArmResult:
     labelled: int
     bad_rate: float | None
     profit: float | None
+    profit_low: float
+    profit_high: float
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,13 @@ def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
     for role, version in pairs:
         own = rows.filter(pc.and_(pc.equal(rows["role"], role), pc.equal(rows["bundle"], version)))
         profit, bad = rewards(own, terms, "profit"), own["label"].drop_null()
+        low, high = _range(terms, "profit")
+        interval = MeanInterval(low=low, high=high).update(profit).interval(CONFIDENCE)
         accepted = pc.sum(pc.equal(own["outcome"], terms.accept)).as_py() or 0
         found.append(
             ArmResult(
                 role, version, own.num_rows, accepted, len(bad),
-                pc.mean(bad).as_py(), None if np.isnan(profit).all() else float(np.nanmean(profit)),
+                pc.mean(bad).as_py(), interval.estimate, interval.low, interval.high,
             )
         )  # fmt: skip
     return tuple(found)

@@ -6,7 +6,7 @@ Belongs here: the pure decision. Does not belong here: the tests behind a readin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from assets.product import Verdict
@@ -19,6 +19,7 @@ StepAction = Literal["hold", "advance", "promote", "roll_back", "pause"]
 ASSIGNMENT = "assignment"
 """The signal of arms that were not assigned as declared; it pauses, since no other figure means anything then."""
 _LATE_SIGNALS = ("bad_rate",)
+_SILENT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,8 @@ def _by_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: dat
 
 def _missing(state: RolloutManifest, step: Step, signals: Signals, policy: Rollout, now: datetime) -> tuple[str, ...]:
     missing = []
+    if signals.read_at is None or now - signals.read_at > _SILENT:
+        missing.append("no process of the decision service has seen a request lately")
     requests = signals.requests.get(state.step, 0)
     if requests < step.requests:
         missing.append(f"{requests} of {step.requests} requests")

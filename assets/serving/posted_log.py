@@ -175,9 +175,9 @@ def _number(path: Path) -> int | None:
 
 def _line(rules: SourceRules, row: PostedRow, known_at: datetime) -> bytes:
     """The row as it is kept: every column of the contract, so that a day of it has them all."""
-    stamped: dict[str, object] = {rules.known_at: known_at.astimezone(UTC).isoformat()}
-    stamped = {rules.event_time: stamped[rules.known_at]} | dict(row.columns) | stamped
-    return json.dumps({name: stamped.get(name) for name in rules.columns}, separators=(",", ":")).encode() + b"\n"
+    moment = known_at.astimezone(UTC).isoformat()
+    kept = {rules.event_time: moment, **row.columns, rules.known_at: moment}
+    return json.dumps({name: kept.get(name) for name in rules.columns}, separators=(",", ":")).encode() + b"\n"
 
 
 def _digest(value: Mapping[str, object] | str) -> bytes:

@@ -49,7 +49,7 @@ Oddity = Literal["nested", "decimal comma", "times"]
 _ODD: dict[Oddity, str] = {
     "nested": r"(?s)^\s*(\{.*\}|\[.*\])\s*$",
     "decimal comma": r"^\s*[+-]?\d{1,3}([. ]?\d{3})*,\d+\s*$",
-    "times": r"^\s*\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})(\D.*)?$",
+    "times": r"^\s*\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})([ T,].*)?$",
 }
 _MOSTLY = 0.9
 

@@ -43,7 +43,7 @@ BACKFILL = ("backfill", PRODUCT, "--from", f"{DAY}", "--to", f"{DAY}", "--json")
 Kind = Literal["new", "delivered again"]
 Seen = dict[str, Any]
 
-pytestmark = pytest.mark.timeout(6 * 3600 if CAMPAIGN else 600)
+pytestmark = pytest.mark.timeout(6 * 3600 if CAMPAIGN else 1800)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -12,8 +13,9 @@ from assets.materialising import asset_key
 from assets.monitoring.verdicts import Cause
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product, product_names
-from pipelines.run_requests import Attempt, next_attempt, request_day, request_retraining
+from pipelines.run_requests import Attempt, next_attempt, request_partition, request_retraining
 from resources.environments import load_environment
 from resources.lake import Lake
 from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
@@ -45,6 +47,12 @@ def retrain(
 def requested(answer: dg.RunRequest | str) -> dg.RunRequest:
     assert isinstance(answer, dg.RunRequest), answer
     return answer
+
+
+def asked(ticking: Ticking, why: str, moment: datetime) -> dg.RunRequest | Any:
+    """The answer to a request for yesterday."""
+    partitions = partitions_of(PRODUCT, ticking.environment)
+    return request_partition(ticking.instance, PRODUCT, partitions, YESTERDAY, why=why, moment=moment)
 
 
 def days_before(days: int) -> list[date]:
@@ -204,7 +212,7 @@ def test_a_day_whose_run_failed_is_asked_for_again(ticking: Ticking) -> None:
     assert f"{YESTERDAY}: attempt 1 ended without success at" in str(ticking.ask(LANDING))
     for number in (2, 3):
         later = datetime.now(UTC) + timedelta(hours=2)
-        again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=later))
+        again = requested(asked(ticking, "landed", later))
         assert (again.run_key, again.partition_key) == (f"landed:{YESTERDAY}/attempt-{number}", f"{YESTERDAY}")
         died(ticking, daily_name(PRODUCT), again)
 
@@ -216,9 +224,9 @@ def test_a_run_that_died_unrecorded_is_asked_for_again_after_a_day(ticking: Tick
     job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
     ticking.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
     moment = datetime.now(UTC) + timedelta(hours=23)
-    assert "is under way" in str(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    assert "is under way" in str(asked(ticking, "landed", moment))
     moment += timedelta(hours=2)
-    again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    again = requested(asked(ticking, "landed", moment))
     assert again.run_key == f"landed:{key}/attempt-2"
 
 

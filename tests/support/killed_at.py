@@ -20,15 +20,11 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import dagster as dg
 import pyarrow.parquet as pq
 
-# Loaded once, in the process from which those of the commands are forked.
-import pipelines.build
-import pipelines.operations.loop.backfill
-import pipelines.operations.loop.run_loop  # noqa: F401
 from pipelines.cli.app import main
 from resources.dagster.executor import PatientPools
 from resources.lake.delta import DeltaLogs
@@ -38,7 +34,6 @@ from resources.online_store.lmdb.store import LmdbStore
 from tests.integration.demo_home import Answer
 
 Place = Literal["before", "within", "after"]
-PLACES: tuple[Place, ...] = get_args(Place)
 
 _WITHIN_SECONDS = 0.004
 """A write of a few rows takes about as long."""
@@ -57,7 +52,7 @@ _RECORDED = ("ASSET_MATERIALIZATION", "STEP_SUCCESS", "PIPELINE_SUCCESS")
 """Of the events, those that say what is made."""
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__])
+_processes.set_forkserver_preload(["tests.support.loaded_libraries"])
 
 
 @dataclass(frozen=True)

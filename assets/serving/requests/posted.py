@@ -60,6 +60,8 @@ def parse_posted(
         if breach is not None:
             is_id = column == posted.id or name == "row_id"
             problems.append(f"{field_is(name, value, private=rule.tokenised or is_id)}; {breach}")
+    if given.get(posted.id) is None:
+        problems.append(f"field '{of_column[posted.id]}' is missing; by it a row that is sent twice counts once")
     times: dict[str, datetime] = {}
     for name in _TIMES:
         of_time = names.get(name)
@@ -81,8 +83,7 @@ def parse_posted(
     said = {column: value for column, value in given.items() if value is not None and column != rules.known_at}
     if "event_time" in times:
         said[rules.event_time] = times["event_time"].isoformat()
-    key = said[posted.id]
-    return PostedRow(plain_text(of_column[posted.id], str(key)), said, times.get("known_at"))
+    return PostedRow(plain_text(of_column[posted.id], str(said[posted.id])), said, times.get("known_at"))
 
 
 def posted_fields(rules: SourceRules, posted: PostedRules, *, any_time: bool) -> dict[str, str]:

@@ -22,7 +22,6 @@ from resources.keys import Keys
 from resources.lake import Lake
 from resources.notifications import Alert
 from resources.rollout_store.manifest import RolloutManifest
-from tests.support.decision_samples import another, write
 from tests.support.evaluated_bundle import PRODUCT as DIRECT
 from tests.support.registered import RegisteredHome
 from tests.unit.rollout.rollout_samples import seen
@@ -199,18 +198,3 @@ def test_a_version_that_comes_during_a_rollout_waits(home: RegisteredHome) -> No
     home.approve("3")
     found = deploy(home, "3")
     assert "version 2 is the shadow of version 1; it ends by promotion or rollback" in found["waiting"]["reason"]
-
-
-def test_whom_a_rolled_back_version_decided_for_is_kept(home: RegisteredHome) -> None:
-    now, rollout = datetime.now(UTC), state_of(home).rollout
-    of_rollout = [
-        another(product="loans", row_id=f"A{n}", bundle=bundle, role=role, rollout=rollout, share=0.5, decided_at=now)
-        for n, (bundle, role) in enumerate([("1", "champion"), ("2", "challenger"), ("2", "challenger")])
-    ]
-    shadow = another(product="loans", row_id="A1", bundle="2", role="shadow", rollout=rollout, decided_at=now)
-    write(home.environment.decision_log, *of_rollout, shadow)
-    found = looked(home, action="roll_back", by="Ada Risk", reason="customers complain")
-    assert (found["exposed"], looked(home)["exposed"]) == (2, 0)
-    rows = Lake(home.environment.lake).read("loans/exposed")
-    assert rows["row_id"].to_pylist() == ["A1", "A2"]
-    assert set(rows["rollout"].to_pylist()) == {rollout}

@@ -160,6 +160,7 @@ def test_an_outcome_may_name_the_decision_in_place_of_the_row(served: Served) ->
         ({"value": 1e300}, "field 'value' is 1e+300 (number); it must be one of 0, 1"),
         ({"outcome_id": "x" * 21}, "field 'outcome_id' is a text of 21 characters; it has 21 characters"),
         ({"outcome_id": "O\n1"}, "field 'outcome_id' is a text of 3 characters; it must be a text of 1 to 255 bytes"),
+        ({"outcome_id": None}, "field 'outcome_id' is null"),
         ({"row_id": 17}, "field 'row_id' is a number; it must be a text"),
         ({"event_time": "absent"}, "field 'event_time' is missing"),
         ({"event_time": "yesterday"}, "field 'event_time' is \"yesterday\""),
