@@ -173,10 +173,12 @@ class BundleContract:
     Attributes:
         spine: The source of the rows that are decided: its rules are those of a request.
         sources: By name.
+        example: A request that the product declares as an example; empty in bundles of before examples were kept.
     """
 
     spine: str
     sources: Mapping[str, SourceRules] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def request(self) -> SourceRules:
@@ -194,7 +196,7 @@ class BundleContract:
             }
             for name, source in self.sources.items()
         }
-        return {"spine": self.spine, "sources": sources}
+        return {"spine": self.spine, "sources": sources} | ({"example": dict(self.example)} if self.example else {})
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "BundleContract":
@@ -213,7 +215,7 @@ class BundleContract:
                 )
                 for name, source in record["sources"].items()
             }
-            found = cls(record["spine"], sources)
+            found = cls(record["spine"], sources, dict(record.get("example", {})))
             if found.spine not in sources:
                 raise ContractRecordError(f"the contracts lack the spine's source '{found.spine}'")
         except (KeyError, TypeError, AttributeError, re.error) as error:

@@ -29,9 +29,9 @@ from assets.bundle.bundle import Bundle
 from assets.features.kernel.kernel import Need
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
-from assets.replay.decision import CannotReplay, Difference
+from assets.replay.decision import Difference
 from assets.replay.lake_events import EntityIndex, EntityTables
-from assets.serving.decision import Decision
+from assets.serving.decision import CannotReplay, Decision
 from assets.serving.history import usable
 from assets.serving.requests.shape import DecisionRequest, RequestShape, shape_of, spine_of
 from assets.vocabulary.times import SEQUENCE

@@ -25,6 +25,10 @@ class NoDecision(LooplineError, ValueError):
     """An id or record is malformed, or no such decision was recorded; the message says which."""
 
 
+class CannotReplay(LooplineError):
+    """A record lacks what computing it again needs, or is of another bundle; the message says which."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """One reason for a decision: of a feature, or of a rule.
@@ -84,6 +88,7 @@ class Decision:
         shadow_of: The id of the answered decision, where this one is its shadow.
         void: The decision was not logged in time: its caller was told that it is void, and it counts nowhere.
         erased: The subject was erased: keys, inputs, features and the text of the problem were removed from the record.
+        mark: Digests of the request's idempotency key and of its body (see `earlier.marks`); `None` without a key.
     """
 
     id: str
@@ -115,6 +120,7 @@ class Decision:
     explored: bool = False
     void: bool = False
     erased: bool = False
+    mark: str | None = None
 
     def answer(self) -> dict[str, Any]:
         """The decision as the caller gets it, a JSON value."""
@@ -135,7 +141,7 @@ class Decision:
             "refer_threshold": self.refer_threshold,
             "rules": list(self.rules),
             "explored": self.explored,
-            "reasons": [_reason_record(reason) for reason in self.reasons],
+            "reasons": [reason_record(reason) for reason in self.reasons],
             "fallback": self.fallback,
         }
 
@@ -153,6 +159,8 @@ class Decision:
             "exploration": self.exploration,
             "void": self.void,
             "erased": self.erased,
+            # Last, and only where there is one: `earlier.repeats` finds it at the end of a line.
+            **({} if self.mark is None else {"mark": self.mark}),
         }
 
     @classmethod
@@ -178,7 +186,8 @@ class Decision:
             raise NoDecision(f"the record is no decision: {error!r}") from error
 
 
-def _reason_record(reason: Reason) -> dict[str, Any]:
+def reason_record(reason: Reason) -> dict[str, Any]:
+    """A reason as a JSON value."""
     record = {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
     return record if reason.rule is None else record | {"rule": reason.rule}
 
@@ -203,5 +212,9 @@ def checked_id(value: str) -> str:
 
 def day_of(decision_id: str) -> date:
     """The UTC day of the decision with that id."""
-    milliseconds = int(checked_id(decision_id).replace("-", "")[:12], 16)
-    return (EPOCH + milliseconds * _MILLISECOND).date()
+    return moment_of(checked_id(decision_id)).date()
+
+
+def moment_of(decision_id: str) -> datetime:
+    """When the decision with that id was made, to the millisecond, UTC."""
+    return EPOCH + int(decision_id.replace("-", "")[:12], 16) * _MILLISECOND

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from assets.serving.decision import Decision, NoDecision, checked_id, day_of
 from assets.serving.log_file import is_at
+from assets.serving.log_search import lines_with
 from assets.serving.log_writer import DecisionLogError
 from resources.durable_files import replace_file, whole_lines
 from resources.naming import checked_name, is_name
@@ -82,7 +83,7 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
     """
     decisions: list[Decision] = []
     torn: list[Path] = []
-    for path in _files(folder, product, day):
+    for path in files_of(folder, product, day):
         lines, is_torn = whole_lines(path.read_bytes())
         if is_torn:
             torn.append(path)
@@ -124,9 +125,8 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
     day = day_of(decision_id)
     products = sorted(entry.name for entry in folder.iterdir() if is_name(entry.name)) if folder.is_dir() else []
     for product in products:
-        for path in _files(folder, product, day):
-            lines = enumerate(path.read_bytes().split(b"\n"), start=1)
-            found = [_parsed(path, number, line) for number, line in lines if needle in line]
+        for path in files_of(folder, product, day):
+            found = [_parsed(path, number, line) for number, line in lines_with(path, needle)]
             if found:
                 return found[-1]
     raise NoDecision(f"decision {decision_id} is not in {folder}; its id dates it to {day.isoformat()} (UTC)")
@@ -144,7 +144,7 @@ def erase(folder: Path, product: str, key_column: str, key: str | int) -> int:
     """
     changed = 0
     for day in days(folder, product):
-        for path in _files(folder, product, day):
+        for path in files_of(folder, product, day):
             changed += _erase_in(path, key_column, str(key))
     return changed
 
@@ -170,11 +170,14 @@ def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes
     if not is_of_entity and not (decision.erased and decision.problem not in (None, ERASED)):
         return line
     problem = None if decision.problem is None else ERASED
-    record = decision.to_record() | {"keys": {}, "inputs": {}, "features": {}, "problem": problem, "erased": True}
+    # The mark goes too: a caller may have made the key of the request from the subject's data.
+    whole = replace(decision, keys={}, inputs={}, features={}, problem=problem, erased=True, mark=None)
+    record = whole.to_record()
     return json.dumps(record, separators=(",", ":")).encode()
 
 
-def _files(folder: Path, product: str, day: date) -> list[Path]:
+def files_of(folder: Path, product: str, day: date) -> list[Path]:
+    """The files with the decisions of a UTC day, sorted."""
     return sorted((folder / checked_name(product, "product") / day.isoformat()).glob("*.jsonl"))
 
 

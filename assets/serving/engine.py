@@ -21,6 +21,7 @@ from assets.features.online.tiles import TooManyEvents
 from assets.serving.decision import Assignment, Decision, new_id
 from assets.serving.history import HistoryFeatures
 from assets.serving.judgement import Case, judge, knocked_out, undecided
+from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
 from assets.vocabulary import FeatureError
@@ -50,18 +51,22 @@ class Engine:
     Args:
         store: The product's online store; `None` where no feature has a history.
         as_of_allowed: Whether a request may set its own as-of time.
+        spans: Measures the parts of a decision, for traces.
 
     Raises:
         BundleError: The bundle's model does not run.
     """
 
-    def __init__(self, bundle: Bundle, store: OnlineStore | None, *, as_of_allowed: bool = False) -> None:
+    def __init__(
+        self, bundle: Bundle, store: OnlineStore | None, *, as_of_allowed: bool = False, spans: Spans | None = None
+    ) -> None:
         self.bundle = bundle
         self.shape = shape_of(bundle)
-        self._scorer = Scorer(bundle)
+        self.scorer = Scorer(bundle)
         self._as_of_allowed = as_of_allowed
         self._kernel = bundle.parts.kernel
         self._history = HistoryFeatures(bundle, store)
+        self._spans = spans or NoSpans()
 
     def warm(self) -> None:
         """Decides one row without events, so that the first request finds everything loaded.
@@ -81,7 +86,7 @@ class Engine:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
             case = Case(dummy.row_id, dummy.as_of, dummy.values)
             knocked_out(self.bundle, case)
-            judge(self._scorer, row, case, explain=True)
+            judge(self.scorer, row, case, explain=True)
         except FeatureError as error:
             raise BundleError(f"{self.bundle.full_name} cannot compute its features: {error}") from error
 
@@ -89,7 +94,7 @@ class Engine:
 
     def score(self, features: pa.Table) -> NDArray[np.float64]:
         """Scores of a feature table, float64 [n]; raises ModelError."""
-        return self._scorer.score(self._scorer.encode(features))
+        return self.scorer.score(self.scorer.encode(features))
 
     def score_table(self, features: pa.Table) -> ScoreResult:
         """Scores and outcomes of a feature table, each row's as if it were decided alone.
@@ -141,12 +146,16 @@ class Engine:
         try:
             row, spine = None, spine_of(self.shape, checked)
             while row is None and judgement is None:
-                snapshot = self._history.snapshot(checked.keys)
+                with self._spans.part("fetch"):
+                    snapshot = self._history.snapshot(checked.keys)
                 version = snapshot.version if snapshot else None
                 self._check_complete(snapshot, checked.as_of)
-                row = self._history.features(checked.keys, spine, snapshot)
+                with self._spans.part("features"):
+                    row = self._history.features(checked.keys, spine, snapshot)
             features = row or {}
-            judgement = judgement or judge(self._scorer, features, case, explain=explain)
+            if judgement is None:
+                with self._spans.part("score"):
+                    judgement = judge(self.scorer, features, case, explain=explain)
         except (StoreUnavailable, FeatureError, TooManyEvents) as error:
             judgement = undecided(self.bundle, case, features, str(error))
         return Decision(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from assets.bundle.contract import SourceRules
+from assets.bundle.contract import PostedRules, Route, SourceRules
 from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import CHAMPION, arm_of
 from assets.rollout.moves import policy_of
@@ -84,6 +84,14 @@ class LiveProduct:
         """The contract of a source in the champion's bundle; None in a bundle without contracts."""
         contract = self.champion.bundle.parts.contract
         return None if contract is None else contract.sources.get(source)
+
+    def taking(self, route: Route) -> tuple[str, SourceRules, PostedRules] | None:
+        """The source that takes posts of a route, with its rules, by the champion's contract; `None` without one."""
+        contract = self.champion.bundle.parts.contract
+        for source, rules in contract.sources.items() if contract is not None else ():
+            if rules.posted is not None and rules.posted.route == route:
+                return source, rules, rules.posted
+        return None
 
     def stored(self, source: str, event: Mapping[str, object]) -> dict[str, object]:
         """A posted event as the store takes it: without the columns of the contract that no feature reads."""

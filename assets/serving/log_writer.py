@@ -4,10 +4,13 @@ Belongs here: appending, with one sync for all waiting decisions. Does not belon
 (`decision_log.py`), the fields of a decision (`decision.py`).
 """
 
+import errno
 import json
 import logging
 import os
 import queue
+import tempfile
+import time
 import uuid
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
@@ -23,10 +26,17 @@ from resources.processes.loops import Loop
 _LOG = logging.getLogger("loopline.decisions")
 _LARGEST_BATCH = 500
 _OPEN_FILES = 16
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_PROBE = 2**18
+_PROBE_SECONDS = 1.0
 
 
 class DecisionLogError(LooplineError):
     """The log cannot be written or read; the message names the file and the line."""
+
+
+class DiskFull(DecisionLogError):
+    """The log's disk, quota or largest file is full; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class DecisionLog:
         self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._open: dict[Path, LogFile] = {}
         self._ends: dict[Path, LoggedEnd] = {}
+        self._full = False
+        self._probed_at = 0.0
         self.loop = Loop("decision-log", self._turn, retry=0.0)
         self.loop.start()
 
@@ -70,6 +82,18 @@ class DecisionLog:
         line.logged.set_running_or_notify_cancel()
         self._waiting.put(line)
         return line.logged
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the last decision found no space, and there is still none.
+
+        A service that is not ready gets no requests, so nothing else would show that there is space again: while it was
+        full, this writes a small file once a second, and removes it.
+        """
+        if self._full and time.monotonic() >= self._probed_at + _PROBE_SECONDS:
+            self._probed_at = time.monotonic()
+            self._full = not _has_space(self._folder)
+        return self._full
 
     def close(self) -> None:
         """Writes the decisions that still wait, then ends the thread."""
@@ -106,11 +130,16 @@ class DecisionLog:
         try:
             self._written(path, data)
         except OSError as error:
-            failure = DecisionLogError(f"decision log {path} cannot be written: {error}; repair its disk or folder")
+            is_full = error.errno in _FULL
+            remedy = "free space on its disk" if is_full else "repair its disk or folder"
+            kind = DiskFull if is_full else DecisionLogError
+            failure = kind(f"decision log {path} cannot be written: {error}; {remedy}")
+            self._full = is_full
             _LOG.error("%s", failure)
             for line in lines:
                 line.logged.set_exception(failure)
             return
+        self._full = False
         for line in lines:
             line.logged.set_result(None)
         if path in self._open:
@@ -169,3 +198,11 @@ class DecisionLog:
             self._open.pop(path).close()
         for path in [path for path in self._ends if path not in used]:
             self._ends.pop(path)
+
+
+def _has_space(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as probe:
+            return probe.write(bytes(_PROBE)) == _PROBE
+    except OSError:
+        return False

@@ -6,6 +6,7 @@ not belong here: counting (`application.py`), alert rules and dashboards (`infra
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,6 +19,9 @@ from resources.processes.loops import LoopHealth
 if TYPE_CHECKING:  # it loads a model's libraries, and the stream follower counts too
     from assets.serving.live import LiveProduct
 
+_MOST_BUNDLES = 8
+"""Bundles of a product that have series of their own: those of a rollout, and of those just before."""
+_SCORES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -26,22 +30,32 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._bundles: dict[str, dict[str, None]] = {}
+        self._lock = Lock()
         self.decisions = Counter(
             "loopline_decisions_total",
             "Decisions answered, and those of shadows; logged, all of them",
-            ("product", "outcome", "fallback", "role"),
+            ("product", "outcome", "fallback", "role", "version"),
             registry=self.registry,
         )
         self.seconds = Histogram(
             "loopline_decision_seconds",
             "From the request's last byte to the answer, logging included",
-            ("product",),
+            ("product", "role", "version"),
             buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.scores = Histogram(
+            "loopline_decision_score",
+            "Calibrated probability of the bad outcome, of decisions that a model or a scorecard scored",
+            ("product", "role", "version"),
+            buckets=_SCORES,
             registry=self.registry,
         )
         self.refused = Counter(
             "loopline_requests_refused_total",
-            "Requests without a decision: invalid, no_champion, overload, stale, unknown_product, unlogged; refused by "
+            "Requests without an answer: invalid, no_champion, overload, stale, unknown_product, unlogged, disk_full, "
+            "other_body, unknown_decision, unexplained; refused for their caller: unauthenticated, forbidden, rate; by "
             "their connection: slow, body_too_large, head_too_large, not_http, connections",
             ("why",),
             registry=self.registry,
@@ -79,22 +93,51 @@ class Metrics:
 
     def count(self, decision: Decision) -> None:
         """Counts a decision that is logged."""
+        self._admit(decision.product, decision.bundle)
         fallback = decision.fallback or "none"
-        self.decisions.labels(decision.product, decision.outcome, fallback, decision.role).inc()
+        arm = (decision.product, decision.role, decision.bundle)
+        self.decisions.labels(decision.product, decision.outcome, fallback, decision.role, decision.bundle).inc()
+        if decision.score is not None:
+            self.scores.labels(*arm).observe(decision.score)
         if decision.role == "shadow":
             return
         for mode, rules in (("active", decision.rules), ("shadow", decision.shadow_rules)):
             for rule in rules:
                 self.rule_hits.labels(decision.product, rule, mode).inc()
 
+    def observe(self, decision: Decision, seconds: float) -> None:
+        """Notes how long an answer took."""
+        self.seconds.labels(decision.product, decision.role, decision.bundle).observe(seconds)
+
+    def count_refused(self, why: str) -> None:
+        """Counts a request that got an error; a posted event that was not stored counts among the events."""
+        if why == "events":
+            self.events.labels("refused").inc()
+        else:
+            self.refused.labels(why).inc()
+
+    def _admit(self, product: str, bundle: str) -> None:
+        """Keeps the series of the last few bundles of each product; those of older ones are dropped."""
+        known = self._bundles.setdefault(product, {})
+        if bundle in known:
+            return
+        with self._lock:
+            known[bundle] = None
+            while len(known) > _MOST_BUNDLES:
+                gone = next(iter(known))
+                del known[gone]
+                for metric in (self.decisions, self.seconds, self.scores):
+                    metric.remove_by_labels({"product": product, "version": gone})
+
     def show(
         self,
         live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
+        store_rests: Callable[[str], bool],
     ) -> None:
         """Adds the live products, whether their stores work, and until when the events of each source are known."""
-        self.registry.register(_Live(live, watermarks, store_works))
+        self.registry.register(_Live(live, watermarks, store_works, store_rests))
 
     def show_loops(self, loops: Callable[[], Iterable[LoopHealth]]) -> None:
         """Adds the process's threads to every later scrape."""
@@ -113,10 +156,12 @@ class _Live(Collector):
         live: "Callable[[], Mapping[str, LiveProduct]]",
         watermarks: Callable[[str], Mapping[str, datetime]],
         store_works: Callable[[str], bool],
+        store_rests: Callable[[str], bool],
     ) -> None:
         self._live = live
         self._watermarks = watermarks
         self._store_works = store_works
+        self._store_rests = store_rests
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         labels = ("product", "role", "version", "digest")
@@ -133,8 +178,14 @@ class _Live(Collector):
         works = GaugeMetricFamily(
             "loopline_online_store_works", "1 if the product's online store can be read", labels=("product",)
         )
+        resting = GaugeMetricFamily(
+            "loopline_online_store_circuit_open",
+            "1 while decisions do not ask the product's online store, because it failed",
+            labels=("product",),
+        )
         for product, live in self._live().items():
             works.add_metric([product], float(self._store_works(product)))
+            resting.add_metric([product], float(self._store_rests(product)))
             for source, until in self._watermarks(product).items():
                 if live.champion.bundle.policy.expects_events(until):  # else an alert would miss events for ever
                     known.add_metric([product, source], until.timestamp())
@@ -146,6 +197,7 @@ class _Live(Collector):
         yield shares
         yield known
         yield works
+        yield resting
 
 
 class LoopMetrics(Collector):

@@ -132,10 +132,9 @@ class Postings:
 
 def _taking(live: LiveProduct, route: Route) -> tuple[str, SourceRules, PostedRules]:
     """The source that takes posts of a route, with its rules."""
-    contract = live.champion.bundle.parts.contract
-    for source, rules in contract.sources.items() if contract is not None else ():
-        if rules.posted is not None and rules.posted.route == route:
-            return source, rules, rules.posted
+    found = live.taking(route)
+    if found is not None:
+        return found
     raise NotDeclared(
         f"product '{live.product}' takes no {route}: its champion, version {live.champion.bundle.version}, knows no "
         f"source of them. Declare {_KIND[route]}(…) in the product's sources, write its contract and train a model: "

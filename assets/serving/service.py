@@ -3,13 +3,14 @@
 Belongs here: the BentoML service and its settings. Does not belong here: routes (`http`), answering calls
 (`application.py`).
 
-    bentoml serve assets.serving.service:DecisionService --working-dir <checkout> --host 127.0.0.1 --port 4702
+    python -m assets.serving.launch --host 127.0.0.1 --port 4702
 
-`assets.serving.launch` gives this command with its environment variables. The service has one worker: processes share
-the online store and the decision log, so for more throughput start more processes.
+`assets.serving.launch` makes of it BentoML's command, with its environment variables. The service has one worker:
+processes share the online store and the decision log, so for more throughput start more processes.
 
 BentoML's own request metrics are off: they keep a series for every path that a client requests. Its access log is off:
-the decision log says more. BentoML's supervisor imports this module too, so the module imports nothing heavy.
+it has the paths and addresses of clients; ours has neither (`observing/logs.py`). BentoML's supervisor imports this
+module too, so the module imports nothing heavy.
 """
 
 import faulthandler
@@ -24,7 +25,8 @@ from uvicorn.config import HTTP_PROTOCOLS
 
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
-from assets.serving.http.routes import count_refusal, http_app, is_ready
+from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
+from assets.serving.observing.logs import log_as_json
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -37,12 +39,13 @@ _SWITCH_SECONDS = 0.0005
 
 def _open() -> "Application":
     from assets.serving.application import Application
+    from resources.processes.ports import listening_addresses
 
     # A store's file that is cut while it is read ends the process (SIGBUS): its last words in the log name the place.
     faulthandler.enable()
     # Python's default of 5 ms would let the thread that syncs the log wait too long for one that computes.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    application = Application.open()
+    application = Application.open(addresses=listening_addresses())
     application.start(_supervisor_watch(os.getppid()))
     return application
 
@@ -60,10 +63,16 @@ def _supervisor_watch(supervisor: int) -> "Loop":
     return Loop("supervisor-watch", look)
 
 
+# In both processes, as soon as BentoML has made its handlers; a wrong value is refused when the service opens.
+if os.environ.get("LOOPLINE_LOG_FORMAT") == "json":
+    log_as_json()
+
 app = http_app(_open)
 
 # BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
-cast(Any, HTTP_PROTOCOLS)["auto"] = partial(BoundedProtocol, refused=partial(count_refusal, app))
+cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
+    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app)
+)
 
 
 @bentoml.asgi_app(app)

@@ -15,6 +15,7 @@ from assets.bundle.bundle import BundleError
 from assets.bundle.released import released_bundle
 from assets.serving.engine import Engine
 from assets.serving.live import LiveProduct
+from assets.serving.observing.spans import NoSpans, Spans
 from resources.online_store.errors import StoreDamaged
 from resources.online_store.protocol import OnlineStore
 from resources.processes.loops import Loop, described
@@ -47,6 +48,7 @@ class Watcher:
         count_failure: Called with the product for every refused manifest or bundle.
         after_swap: Called after the live bundles of a product were replaced.
         interval: Seconds between two polls.
+        spans: Measures the parts of a decision, for traces.
 
     Attributes:
         live: The loaded products by name.
@@ -63,6 +65,7 @@ class Watcher:
         count_failure: Callable[[str], None],
         after_swap: Callable[[], None] = lambda: None,
         interval: float = 0.5,
+        spans: Spans | None = None,
     ) -> None:
         self._rollout = rollout
         self._key = key
@@ -71,6 +74,7 @@ class Watcher:
         self._count_failure = count_failure
         self._after_swap = after_swap
         self._interval = interval
+        self._spans = spans or NoSpans()
         self._stores: dict[str, OnlineStore] = {}
         self._refused: dict[str, _Refusal] = {}
         self._unreadable: dict[str, str] = {}
@@ -202,7 +206,7 @@ class Watcher:
             )
         if product not in self._stores:
             self._stores[product] = self._verified(product)
-        engine = Engine(bundle, self._stores[product], as_of_allowed=self._as_of_allowed)
+        engine = Engine(bundle, self._stores[product], as_of_allowed=self._as_of_allowed, spans=self._spans)
         engine.warm()
         return engine
 

@@ -15,13 +15,13 @@ from assets.product.expectations import holds_for_every_row
 
 
 def contract_of(product: Product) -> BundleContract:
-    """The rules of every source of a product.
+    """The rules of every source of a product, and its example of a request.
 
     Expectations of ranges, sets, lengths and patterns become rules. Every other expectation, and one that has a
     `row_condition` or holds for most rows of a day only (`mostly`), is held against days alone.
     """
     sources = {source.name: _rules(source, product.contract(source.name)) for source in product.sources}
-    return BundleContract(product.spine.source, sources)
+    return BundleContract(product.spine.source, sources, product.request_example)
 
 
 def _rules(source: Source, contract: Contract) -> SourceRules:

@@ -18,6 +18,7 @@ from pipelines.cli import (
     approvals,
     console,
     inspect,
+    keys,
     loop,
     products,
     quarantine,
@@ -66,6 +67,7 @@ for command in (
     upkeep.vacuum,
 ):
     app.command()(command)
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

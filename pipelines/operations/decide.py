@@ -15,6 +15,7 @@ import httpx
 
 from assets.product import Product
 from pipelines.connections import clock_of
+from pipelines.services.decisions import DecisionsAt, decisions_at
 from pipelines.services.temporary import needed
 from resources.environments import Environment
 from resources.errors import LooplineError
@@ -58,20 +59,25 @@ def ask_service(
     Raises:
         NoAnswer: The service does not run, or refused the request.
     """
-    address, body = decide_address(environment), decision_body(product, request, explain=explain)
+    at = decisions_at(environment.ports)
+    body = decision_body(product, request, explain=explain)
+    headers = {**JSON_BODY, **at.headers}
     try:
         # The service runs on this machine, so the proxy settings of the environment do not apply.
-        answer = httpx.post(address, content=body, headers=JSON_BODY, timeout=20.0, trust_env=False)
+        answer = httpx.post(
+            decide_address(at), content=body, headers=headers, verify=at.verify, timeout=20.0, trust_env=False
+        )
     except httpx.TransportError as error:
-        raise not_running(address, error) from error
+        raise not_running(at, error) from error
+    _check_key(answer)
     if answer.status_code != 200:
         raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
     return dict(answer.json())
 
 
-def decide_address(environment: Environment) -> str:
+def decide_address(at: DecisionsAt) -> str:
     """The address that decides a request."""
-    return f"http://127.0.0.1:{environment.ports.decisions}/decide"
+    return f"{at.address}/decide"
 
 
 def decision_body(product: str, request: Mapping[str, Any], *, explain: bool = False) -> bytes:
@@ -84,13 +90,13 @@ def request_fields(environment: Environment, product: str) -> frozenset[str]:
     """Every field that a request of the product may have, by the bundles that are live in the running service.
 
     Raises:
-        NoAnswer: The service does not run, or has no champion of the product.
+        NoAnswer: The service does not run, asks for another key, or has no champion of the product.
     """
-    address = products_address(environment)
+    at = decisions_at(environment.ports)
     try:
-        live = {found["product"]: found for found in _live(address)}
+        live = {found["product"]: found for found in _live(at)}
     except httpx.TransportError as error:
-        raise not_running(address, error) from error
+        raise not_running(at, error) from error
     if product not in live:
         raise NoAnswer(
             f"the decision service has no champion of {product}, only of {', '.join(sorted(live)) or 'no product'}; "
@@ -122,32 +128,42 @@ def moment_of(product: Product, environment: Environment) -> dict[str, str]:
 
 def wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
-    address = products_address(environment)
+    at = decisions_at(environment.ports)
     deadline = time.monotonic() + _READY_SECONDS
-    while product not in _live_products(address):
+    while product not in _live_products(at):
         if time.monotonic() > deadline:
-            raise NoAnswer(f"{address} lacks {product} after {_READY_SECONDS:.0f} s; see the log of the service")
+            found = f"{products_address(at)} lacks {product} after {_READY_SECONDS:.0f} s"
+            raise NoAnswer(f"{found}; see the log of the service")
         time.sleep(0.1)
 
 
-def _live_products(address: str) -> frozenset[str]:
+def _live_products(at: DecisionsAt) -> frozenset[str]:
     try:
-        return frozenset(found["product"] for found in _live(address))
+        return frozenset(found["product"] for found in _live(at))
     except httpx.TransportError:
         return frozenset()  # the process runs, but does not listen yet
 
 
-def _live(address: str) -> list[dict[str, Any]]:
+def _live(at: DecisionsAt) -> list[dict[str, Any]]:
     """The live products, as the service describes them; none while it cannot describe any."""
-    answer = httpx.get(address, timeout=5.0, trust_env=False)
+    answer = httpx.get(products_address(at), headers=at.headers, verify=at.verify, timeout=5.0, trust_env=False)
+    _check_key(answer)
     return list(answer.json()["products"]) if answer.status_code == 200 else []
 
 
-def products_address(environment: Environment) -> str:
+def products_address(at: DecisionsAt) -> str:
     """The address that describes the live products."""
-    return f"http://127.0.0.1:{environment.ports.decisions}/products"
+    return f"{at.address}/products"
 
 
-def not_running(address: str, error: Exception) -> NoAnswer:
+def not_running(at: DecisionsAt, error: Exception) -> NoAnswer:
     """The error of a service that cannot be reached."""
-    return NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up")
+    return NoAnswer(f"the decision service at {at.address} does not answer ({error}); start it: loopline up")
+
+
+def _check_key(answer: httpx.Response) -> None:
+    if answer.status_code in (401, 403):
+        raise NoAnswer(
+            f"the decision service answered {answer.status_code}: {answer.text}; set LOOPLINE_API_KEY to a key that "
+            f"may decide: loopline keys add"
+        )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.serving.launch import serve_command, serve_variables
+from pipelines.services.decisions import decisions_at
 from pipelines.workspace import WORKSPACE, listed_products
 from resources.environments import CHECKOUT, Environment, is_checkout
 
@@ -131,8 +132,8 @@ def _decisions(environment: Environment) -> Service:
         name="decisions",
         command=serve_command(host="127.0.0.1", port=port),
         port=port,
-        address=local(port),
-        probe=f"{local(port)}/livez",
+        address=decisions_at(environment.ports).address,
+        probe=f"{decisions_at(environment.ports).address}/livez",
         variables=serve_variables(environment, {}),
     )
 

@@ -13,6 +13,7 @@ import psutil
 
 from pipelines.services.catalog import local
 from pipelines.services.code_servers import gone, lacking_code_servers
+from pipelines.services.decisions import decisions_at
 from resources.environments import Ports
 from resources.processes.ports import answers
 
@@ -45,7 +46,7 @@ def problem_of(service: Probed, ports: Ports, *, pid: int) -> str | None:
         pid: The process of the service, or one above it: 1 in a container.
     """
     if service == "decisions":
-        return _silent(f"{local(ports.decisions)}/readyz")
+        return _silent(f"{decisions_at(ports).address}/readyz")
     if service == "stream":
         return _silent(f"{local(ports.stream)}/readyz")
     lacking = lacking_code_servers(_lines_below(pid))

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pipelines.services.catalog import Service, local
 from pipelines.services.code_servers import gone, lacking_code_servers, runs_another_workspace
+from pipelines.services.decisions import decisions_at
 from pipelines.services.stream_health import HealthUnknown, read_health
 from resources.dagster.server import DagsterServer
 from resources.environments import Environment
@@ -92,7 +93,7 @@ def _daemon_health(environment: Environment) -> tuple[State, str]:
 
 
 def _champions(environment: Environment) -> tuple[State, str]:
-    if answers(f"{local(environment.ports.decisions)}/readyz"):
+    if answers(f"{decisions_at(environment.ports).address}/readyz"):
         return "running", ""
     if RolloutStore.open(environment.rollout, environment.home / "fetched").products():
         return "broken", "no champion is loaded, although one is rolled out; the log of the service says why"

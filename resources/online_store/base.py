@@ -135,6 +135,10 @@ class StoreBase(ABC):
         """See `OnlineStore.damage`."""
         return None
 
+    def is_resting(self) -> bool:
+        """See `OnlineStore.is_resting`."""
+        return False
+
     # ------------------------------------------------------------------ errors
 
     def _loaded(self, state: StoreState, source: str) -> SourceState:

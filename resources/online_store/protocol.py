@@ -194,6 +194,10 @@ class OnlineStore(Protocol):
         """The known fault of an embedded store's files, in a sentence with its remedy; None for sound files."""
         ...
 
+    def is_resting(self) -> bool:
+        """Whether decisions do not ask it for the moment, because it failed; always False for an embedded store."""
+        ...
+
     def close(self) -> None:
         """Closes connections and files."""
         ...

@@ -1,7 +1,8 @@
 """The rollout store: published bundles, and for each product the manifest that says which of them decide.
 
 Belongs here: publishing bundles and manifests so that a reader sees the old or the new one, never a mixture; fetching a
-bundle to this machine. Does not belong here: the content of a manifest (`manifest.py`), the place of the files
+bundle to this machine; the list of the service's callers, which the service reads at the same place. Does not belong
+here: the content of a manifest (`manifest.py`) and of the list (`assets.serving.access`), the place of the files
 (`folder.py`, `s3.py`), the content of a bundle and its signature (`assets.bundle.bundle`), promotion
 (`assets.rollout.promotion`).
 
@@ -10,6 +11,7 @@ Layout, in a folder or under an `s3://` prefix:
     <product>/manifest.json                the rollout manifest, replaced as a whole
     <product>/bundles/<version>/<file>     a bundle, never changed after it was published
     <product>/evidence/<rollout>/<file>    what a process that decides has seen of a rollout
+    access_keys.json                       who may call the decision service, replaced as a whole
 """
 
 import hashlib
@@ -29,6 +31,8 @@ from resources.rollout_store.manifest import (
     checked_product,
     checked_version,
 )
+
+_ACCESS_KEYS = "access_keys.json"
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,24 @@ class RolloutStore:
                 f"registry: loopline repair {product}"
             )
         return self.backend.download(path, self.landing / product / f"{version}-{release.digest[:12]}")
+
+    def read_access_keys(self) -> bytes | None:
+        """The signed list of the decision service's callers; `None` before the first key.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        return self.backend.read(_ACCESS_KEYS)
+
+    def replace_access_keys(self, data: bytes, *, expected: bytes | None) -> None:
+        """Replaces the list of callers.
+
+        Raises:
+            LostRace: It is no longer the expected one.
+            RolloutUnavailable: The store cannot be reached.
+        """
+        if not self.backend.swap(_ACCESS_KEYS, data, expected=expected):
+            raise LostRace("somebody else changed the access keys meanwhile; run the command again")
 
 
 def _bundle_path(product: str, version: str) -> str:

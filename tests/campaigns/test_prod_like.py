@@ -5,6 +5,7 @@ and started again, one after the other, under a slow stream of decisions and bes
 of an hour on two cores.
 """
 
+import json
 import os
 import random
 import shutil
@@ -73,7 +74,7 @@ def trial() -> Iterator[Trial]:
         _bring_to_a_champion(deployment)
         product = load_product(PRODUCT)
         port = deployment.environment.ports.decisions
-        with Traffic(port, PRODUCT, product.request_example, CUSTOMERS) as traffic:
+        with Traffic(port, PRODUCT, product.request_example, CUSTOMERS, _key_of(deployment)) as traffic:
             found.answers = traffic.record
             time.sleep(5)
             for name in STOPPED:
@@ -98,6 +99,14 @@ def _bring_to_a_champion(deployment: Deployment) -> None:
     ):
         done = deployment.run(*arguments, seconds=900)
         assert done.status == 0, done.said
+
+
+def _key_of(deployment: Deployment) -> str:
+    """A key for the traffic: prod answers nobody without one."""
+    named = ("--name", "traffic", "--role", "decide", "--by", "Ada", "--reason", "a trial", "--json")
+    done = deployment.run("keys", "add", *named)
+    assert done.status == 0, done.said
+    return str(json.loads(next(line for line in done.said.splitlines() if line.startswith("{")))["key"])
 
 
 def _stop_and_start(trial: Trial, name: str, way: Way) -> None:

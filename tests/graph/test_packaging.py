@@ -179,6 +179,7 @@ def test_every_rule_has_an_owner_and_an_entry_in_a_runbook() -> None:
 
 def test_commands_in_runbooks_and_alerts_are_commands_of_loopline() -> None:
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known |= {group.name for group in app.registered_groups if group.name}
     files = [*CHECKOUT.glob("pipelines/*/RUNBOOK.md"), *(INFRA / "prometheus").iterdir(), *INFRA.glob("*.md")]
     for file in files:
         named = set(re.findall(r"\bloopline ([a-z]+)\b(?! =)", file.read_text(encoding="utf-8")))
@@ -213,7 +214,7 @@ def test_the_decision_service_is_given_what_it_reads_and_no_key_or_password_beyo
 
 def test_what_is_watched_is_what_the_service_counts() -> None:
     metrics = Metrics()
-    metrics.show(dict, lambda _product: {}, lambda _product: True)
+    metrics.show(dict, lambda _product: {}, lambda _product: True, lambda _product: False)
     metrics.show_loops(tuple)
     counted = {family.name for family in metrics.registry.collect()}
     counted |= {family.name for family in StreamMetrics(tuple).collect()}

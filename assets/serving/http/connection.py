@@ -20,8 +20,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from assets.serving.http.access import UNBOUNDED
 from assets.serving.http.messages import BoundedMessages, head_without_offer
-from assets.serving.http.refusals import NOT_HTTP, TOO_MANY, Why, answer_of
+from assets.serving.http.refusals import MOST_UNDER_WAY, NOT_HTTP, OVERLOADED, TOO_MANY, Why, answer_of, overloaded
 
 REQUEST_SECONDS = 8.0
 """A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
@@ -31,6 +32,7 @@ would otherwise send a request while the connection is being closed."""
 MOST_CONNECTIONS = 512
 _ANSWER_SECONDS = 10.0
 _LINGER_SECONDS = 2.0
+_LAST_SECONDS = 0.2
 
 
 class BoundedProtocol(BoundedMessages):
@@ -38,6 +40,7 @@ class BoundedProtocol(BoundedMessages):
 
     Args:
         refused: Called with the reason of each refusal.
+        draining: Whether the service is about to end: each answer then ends its connection.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class BoundedProtocol(BoundedMessages):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         refused: Callable[[Why], None] = lambda _why: None,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
+        self._is_draining = draining
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._deadline: asyncio.TimerHandle | None = None
         self._awaits: Literal["request", "next request"] | None = None
@@ -110,11 +115,21 @@ class BoundedProtocol(BoundedMessages):
         return self._is_busy
 
     def shutdown(self) -> None:
-        """The server ends: requests that are whole are answered."""
+        """The server ends: requests that are whole are answered, and one that is being sent may become whole.
+
+        A client may be sending a request at this very moment. So a connection without one is read for a moment more,
+        then ended in order: the client sees an end, and not that its request was cut off.
+        """
+        self._is_draining = lambda: True
         if self._is_busy:
             self._end_after_answers()
-        else:
-            self.transport.close()
+        elif not self._reading:
+            self.loop.call_later(_LAST_SECONDS, self._end_unless_used)
+
+    def _end_unless_used(self) -> None:
+        if not self._is_busy and not self._reading and not self._has_stopped_reading:
+            self._stop_reading()
+            self._end_in_order()
 
     def pause_writing(self) -> None:
         """A client that does not read its answers is let go in time."""
@@ -150,6 +165,12 @@ class BoundedProtocol(BoundedMessages):
         """Called when the head is read and the requests before it are answered; the service waits for the body too."""
         if not cycle.more_body:
             self._running = cycle
+            if self._is_draining():
+                cycle.keep_alive = False
+            if len(self.tasks) >= MOST_UNDER_WAY and cycle.scope["path"] not in UNBOUNDED:
+                # Here and not behind the server's layers, which take longer than a refusal: they would add up.
+                self._count_refusal(OVERLOADED[0])
+                app = overloaded  # type: ignore[assignment]  # an ASGI application by Starlette's types
             super()._start_asgi_task(cycle, app)
             return
         self._unfinished = (cycle, app)
@@ -237,9 +258,18 @@ class BoundedProtocol(BoundedMessages):
         self._unset_keepalive_if_required()
         self.transport.write(self._refusal)
         self._refusal = b""
+        self._end_in_order()
+
+    def _end_in_order(self) -> None:
+        """Ends its own side, and drops what the client still sends until it ends the other, or for a while."""
+        if self.transport.is_closing():
+            return
         self.flow.resume_reading()
-        self.transport.write_eof()
-        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        else:  # TLS ends both sides together, after the client's own goodbye
+            self.transport.close()
 
     def _end_after_answers(self) -> None:
         """Reads nothing more; the connection ends after the last whole request's answer."""

@@ -9,8 +9,10 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assets.serving.http.access import route_of
+
 _SENTENCES = {
-    404: "nothing is served at this path; POST /decide and /events, or GET /products, /metrics, /livez and /readyz",
+    404: "nothing is served at this path; GET /docs shows what is",
     405: "the path does not take this method; the header Allow names what it takes",
     503: "the service is not ready; no champion is loaded yet",
 }
@@ -18,7 +20,10 @@ _KEPT = (b"allow", b"retry-after")
 
 
 class PlainErrors:
-    """ASGI middleware: an answer of status 400 and above that is no JSON is replaced by one that is."""
+    """ASGI middleware: an answer of status 400 and above that is no JSON is replaced by one that is.
+
+    A path that no declared route has is answered here: BentoML's own pages would be a second, other truth.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,6 +32,10 @@ class PlainErrors:
         """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if route_of(scope["path"]) is None:
+            for part in _json({"type": "http.response.start", "status": 404, "headers": []}):
+                await send(part)
             return
         is_replaced = False
 

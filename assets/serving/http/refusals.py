@@ -7,6 +7,7 @@ here: when a connection refuses (`connection.py`), the refusals of routes (`rout
 import json
 from typing import Literal
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from assets.serving.requests.parse import LARGEST_BODY
@@ -14,7 +15,10 @@ from assets.serving.requests.parse import LARGEST_BODY
 MOST_FIELDS = 100
 LARGEST_HEAD = 32 * 1024
 
-Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections"]
+MOST_UNDER_WAY = 64
+"""Requests that are decided, or wait to be, at a time."""
+
+Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections", "overload"]
 """Why a connection refused a request: `connections` when there were too many of them."""
 Refusal = tuple[Why, int, str]
 """The reason, the HTTP status and the sentence for the client."""
@@ -23,10 +27,21 @@ BODY_TOO_LARGE: Refusal = ("body_too_large", 413, f"the body is larger than {LAR
 HEAD_TOO_LARGE: Refusal = (
     "head_too_large", 431, f"the request's target and header fields take more than {LARGEST_HEAD} bytes; send fewer",
 )  # fmt: skip
+OVERLOADED: Refusal = ("overload", 503, "the service is overloaded; try again")
 TOO_MANY: Refusal = ("connections", 503, "the service has too many connections; send the request anew, later")
 TOO_MANY_FIELDS: Refusal = (
     "head_too_large", 431, f"the request has more than {MOST_FIELDS} header fields; send fewer",
 )  # fmt: skip
+
+
+async def overloaded(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An ASGI application that refuses its request, and keeps the connection: a busy server has no time for more."""
+    body = json.dumps({"error": OVERLOADED[2]}).encode()
+    headers = [
+        (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1"),
+    ]  # fmt: skip
+    await send({"type": "http.response.start", "status": OVERLOADED[1], "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def answer_of(status: int, sentence: str) -> bytes:

@@ -1,45 +1,51 @@
 """The decision service's HTTP interface, as an ASGI application.
 
-Belongs here: routes, limits on body size and on concurrent requests, status codes. Does not belong here: deciding
-(`assets.serving.application`), the server (`assets.serving.service`).
+Belongs here: the routes, their handlers, limits on body size and on concurrent requests. Does not belong here: what a
+route needs of its caller (`access.py`), decisions (`deciding.py`, `batches.py`), posted rows (`posting.py`), status
+codes of errors (`answers.py`), deciding (`assets.serving.decider`), the server (`assets.serving.service`).
 
-    POST /decide    {"product": …, "request": {…}, "explain": false}   → the decision
-    POST /events    {"product": …, "source": …, "event": {…}}          → whether it was new
-    POST /outcomes  {"product": …, "outcome_id": …, "row_id": …, …}    → since when it is known, and its revision
-    POST /reviews   {"decision_id": …, "outcome": …, "by": …, …}       → the same
-    GET  /products                                                     → what is live
-    GET  /metrics                                                      → Prometheus's text format
+    POST /decide           {"product": …, "request": {…}, "explain": false}      → the decision
+    POST /decide/many      {"product": …, "requests": [{…}, …], "explain": …}    → for each its decision or its error
+    GET  /decisions/ID                                                           → the record, and the reasons
+    POST /events           {"product": …, "source": …, "event": {…}}             → whether it was new
+    POST /outcomes         {"product": …, "outcome_id": …, "row_id": …, …}       → since when it is known, its revision
+    POST /reviews          {"decision_id": …, "outcome": …, "by": …, …}          → the same
+    GET  /products                                                               → what is live
+    GET  /metrics                                                                → Prometheus's text format
+    GET  /openapi.json, /docs                                                    → the interface itself
 """
 
 import asyncio
-import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from assets.serving.decision import NoDecision
-from assets.serving.log_writer import DecisionLogError
-from assets.serving.requests.parse import LARGEST_BODY, NoChampion, NotRolledOut, RequestError, StaleEvents
+from assets.serving.http.access import ROUTE, ROUTES, Gate
+from assets.serving.http.answers import REFUSED, refusal, refusal_of
+from assets.serving.http.batches import decide_many
+from assets.serving.http.deciding import decide, in_thread
+from assets.serving.http.draining import drain_on_signal
+from assets.serving.http.page import page
+from assets.serving.http.posting import post_outcome, post_review
+from assets.serving.http.refusals import MOST_UNDER_WAY, OVERLOADED
+from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
-from resources.online_store.protocol import StoreError
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
     from assets.serving.http.refusals import Why
 
-_LOG = logging.getLogger("loopline.service")
 _THREADS = 4
 _POST_THREADS = 2
-_MOST_IN_FLIGHT = 64
-_LOG_SECONDS = 5.0
+
+Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
 
 class _BodyTooLarge(LooplineError):
@@ -59,23 +65,35 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         app.state.application = application
         app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
         app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
+        app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
+        drain_on_signal(application)
         try:
             yield
         finally:
-            await asyncio.to_thread(app.state.pool.shutdown)
-            await asyncio.to_thread(app.state.posts.shutdown)
+            for pool in (app.state.pool, app.state.posts, app.state.reader):
+                await asyncio.to_thread(pool.shutdown)
+            await application.repeats.close()
             await asyncio.to_thread(application.close)
             app.state.application = None
 
+    handlers: Mapping[str, tuple[str, Callable[[Request], Awaitable[Response]]]] = {
+        "/decide": ("POST", _bounded(decide)),
+        "/decide/many": ("POST", _bounded(decide_many)),
+        "/decisions/{decision_id}": ("GET", _bounded(_explain)),
+        "/events": ("POST", _bounded(_events)),
+        "/outcomes": ("POST", _bounded(post_outcome)),
+        "/reviews": ("POST", _bounded(post_review)),
+        "/products": ("GET", _products),
+        "/metrics": ("GET", _metrics),
+        "/openapi.json": ("GET", _openapi),
+        "/docs": ("GET", _docs),
+    }
+    undeclared = handlers.keys() - ROUTES.keys()
+    if undeclared:
+        raise LooplineError(f"routes {', '.join(sorted(undeclared))} are not in the table of `access.py`; declare them")
     return Starlette(
-        routes=[
-            Route("/decide", _bounded(_decide), methods=["POST"]),
-            Route("/events", _bounded(_events), methods=["POST"]),
-            Route("/outcomes", _bounded(_outcomes), methods=["POST"]),
-            Route("/reviews", _bounded(_reviews), methods=["POST"]),
-            Route("/products", _products, methods=["GET"]),
-            Route("/metrics", _metrics, methods=["GET"]),
-        ],
+        routes=[Route(path, handler, methods=[method]) for path, (method, handler) in handlers.items()],
+        middleware=[Middleware(Gate)],
         lifespan=lifespan,
         exception_handlers={Exception: _unforeseen},
     )
@@ -87,6 +105,12 @@ def is_ready(app: Starlette) -> bool:
     return application is not None and application.ready
 
 
+def is_draining(app: Starlette) -> bool:
+    """Whether the decision service was asked to end: kept connections end after their next answer."""
+    application = getattr(app.state, "application", None)
+    return application is not None and application.draining
+
+
 def count_refusal(app: Starlette, why: "Why") -> None:
     """Counts a request that its connection refused, before any route saw it."""
     application: Application | None = getattr(app.state, "application", None)
@@ -94,10 +118,7 @@ def count_refusal(app: Starlette, why: "Why") -> None:
         application.metrics.refused.labels(why).inc()
 
 
-_Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
-
-
-def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """Reads the body, refuses when too many requests are in flight, and turns errors into status codes.
 
     A request takes its place among those in flight when it is whole: a client that is slow to send takes none.
@@ -110,37 +131,19 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
             body = await _body(request)
         except _BodyTooLarge as error:
             metrics.refused.labels("body_too_large").inc()
-            return _error(413, str(error))
+            return refusal(413, str(error))
         except ClientDisconnect:
             return Response(status_code=499)
-        if _in_flight(request.app) >= _MOST_IN_FLIGHT:
+        if _in_flight(request.app) >= MOST_UNDER_WAY:
             metrics.refused.labels("overload").inc()
-            return _error(503, "the service is overloaded; try again", headers={"Retry-After": "1"})
+            return refusal(OVERLOADED[1], OVERLOADED[2], headers={"Retry-After": "1"})
         request.app.state.in_flight = _in_flight(request.app) + 1
         metrics.in_flight.inc()
         try:
-            return await handler(request, body, application)
-        except RequestError as error:
-            metrics.refused.labels("invalid").inc()
-            return _error(400, "the request is invalid", problems=list(error.problems))
-        except NotRolledOut as error:
-            metrics.refused.labels("unknown_product").inc()
-            return _error(404, str(error))
-        except NoChampion as error:
-            metrics.refused.labels("no_champion").inc()
-            return _error(503, str(error))
-        except StaleEvents as error:
-            metrics.refused.labels("stale").inc()
-            _LOG.error("a decision was refused: %s", error)
-            return _error(503, str(error))
-        except (DecisionLogError, TimeoutError) as error:
-            metrics.refused.labels("unlogged").inc()
-            _LOG.error("a decision was not answered because it could not be logged: %s", error)
-            return _error(503, "the decision could not be logged in time and is void; try again")
-        except StoreError as error:
-            metrics.events.labels("refused").inc()
-            _LOG.error("an event was not stored: %s", error)
-            return _error(503, "the online store cannot take events now; the service's log says why; try again later")
+            with application.spans.request(request.method, request.scope[ROUTE], request.scope["headers"]) as span:
+                answer = await _answered(handler, request, body, application)
+                span.note("http.response.status_code", answer.status_code)
+                return answer
         finally:
             request.app.state.in_flight -= 1
             metrics.in_flight.dec()
@@ -148,74 +151,50 @@ def _bounded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-async def _decide(request: Request, body: bytes, application: "Application") -> Response:
-    started = time.perf_counter()
-    loop = asyncio.get_running_loop()
-    answer = await loop.run_in_executor(request.app.state.pool, application.decide, body)
+async def _answered(handler: Handler, request: Request, body: bytes, application: "Application") -> Response:
     try:
-        await asyncio.wait_for(asyncio.wrap_future(answer.logged), _LOG_SECONDS)
-    except TimeoutError:
-        application.withdraw(answer)
-        raise
-    application.answered(answer)
-    application.metrics.seconds.labels(answer.decision.product).observe(time.perf_counter() - started)
-    return JSONResponse(answer.decision.answer())
+        return await handler(request, body, application)
+    except REFUSED as error:
+        refused = refusal_of(error)
+        application.metrics.count_refused(refused.why)
+        return refused.answer()
+
+
+async def _explain(request: Request, _body: bytes, application: "Application") -> Response:
+    # One at a time, in a thread of its own: searching the log must not take the threads that decide.
+    explain = application.explainer.explain
+    return JSONResponse(await in_thread(request.app.state.reader, explain, request.path_params["decision_id"]))
 
 
 async def _events(request: Request, body: bytes, application: "Application") -> Response:
-    loop = asyncio.get_running_loop()
-    return JSONResponse(await loop.run_in_executor(request.app.state.pool, application.add_event, body))
-
-
-async def _outcomes(request: Request, body: bytes, application: "Application") -> Response:
-    return await _posted(request, "outcomes", application, partial(application.postings.outcome, body))
-
-
-async def _reviews(request: Request, body: bytes, application: "Application") -> Response:
-    return await _posted(request, "reviews", application, partial(application.postings.review, body))
-
-
-async def _posted(
-    request: Request,
-    route: Literal["outcomes", "reviews"],
-    application: "Application",
-    take: Callable[[], dict[str, Any]],
-) -> Response:
-    """The answer to a post. It waits for the disk on threads of its own: decisions wait for none of them."""
-    from assets.serving.posted_log import Conflict
-    from assets.serving.postings import NotDeclared
-    from resources.locks import LockError
-
-    loop = asyncio.get_running_loop()
-    try:
-        return JSONResponse(await loop.run_in_executor(request.app.state.posts, take))
-    except (NotDeclared, NoDecision) as error:
-        refusal = _error(404, str(error))
-    except Conflict as error:
-        refusal = _error(409, str(error))
-    except (DecisionLogError, TimeoutError, LockError) as error:
-        _LOG.error("a posted row was not kept in time: %s", error)
-        refusal = _error(503, "the row could not be kept in time; post it again: the same content counts once")
-    application.metrics.posted.labels(route, "refused").inc()
-    return refusal
+    return JSONResponse(await in_thread(request.app.state.pool, application.events.add, body))
 
 
 async def _products(request: Request) -> Response:
-    loop = asyncio.get_running_loop()
-    products = await loop.run_in_executor(request.app.state.pool, request.app.state.application.describe)
+    products = await in_thread(request.app.state.pool, request.app.state.application.products.describe)
     return JSONResponse({"products": products})
 
 
 async def _metrics(request: Request) -> Response:
-    loop = asyncio.get_running_loop()
-    text = await loop.run_in_executor(request.app.state.pool, request.app.state.application.metrics.text)
+    text = await in_thread(request.app.state.pool, request.app.state.application.metrics.text)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _openapi(request: Request) -> Response:
+    # The server's supervisor imports this module too, and needs no schemas.
+    from assets.serving.http.openapi import openapi
+
+    return JSONResponse(await in_thread(request.app.state.pool, openapi, request.app.state.application.live))
+
+
+async def _docs(_request: Request) -> Response:
+    return HTMLResponse(page())
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     """Answers an unforeseen error without its details; Starlette logs them."""
     # Starlette raises the error again, upon which the server ends the connection: the client must know.
-    return _error(500, "the service failed; its log has the details", headers={"Connection": "close"})
+    return refusal(500, "the service failed; its log has the details", headers={"Connection": "close"})
 
 
 async def _body(request: Request) -> bytes:
@@ -231,12 +210,3 @@ async def _body(request: Request) -> bytes:
 def _in_flight(app: Starlette) -> int:
     count: int = getattr(app.state, "in_flight", 0)
     return count
-
-
-def _error(
-    status: int, message: str, *, problems: list[str] | None = None, headers: dict[str, str] | None = None
-) -> Response:
-    content: dict[str, object] = {"error": message}
-    if problems is not None:
-        content["problems"] = problems
-    return JSONResponse(content, status_code=status, headers=headers)

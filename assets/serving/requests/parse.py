@@ -265,7 +265,7 @@ def call_fields(
         RequestError: A field is unknown, missing or of another type; it names every problem.
     """
     kinds = {**needed, **optional}
-    words = {str: "a text", dict: "an object", bool: "true or false"}
+    words = {str: "a text", dict: "an object", list: "a list", bool: "true or false"}
     problems = [f"unknown field {shown(name)}; known: {', '.join(kinds)}" for name in call if name not in kinds]
     problems += [
         f"field '{name}' is missing; it must be {words[kind]}" for name, kind in needed.items() if name not in call

@@ -46,7 +46,7 @@ def parse_posted(
     Raises:
         RequestError: A field is unknown, missing or breaks the contract, or the times contradict each other.
     """
-    names = _names(rules, posted, any_time=any_time)
+    names = posted_fields(rules, posted, any_time=any_time)
     problems = [
         f"unknown field {shown(name)}; known: {', '.join(sorted(names))}" for name in fields if name not in names
     ]
@@ -86,8 +86,12 @@ def parse_posted(
     return PostedRow(plain_text(of_column[posted.id], str(said[posted.id])), said, times.get("known_at"))
 
 
-def _names(rules: SourceRules, posted: PostedRules, *, any_time: bool) -> dict[str, str]:
-    """The fields of a body, each with its column."""
+def posted_fields(rules: SourceRules, posted: PostedRules, *, any_time: bool) -> dict[str, str]:
+    """The fields of a body, each with its column.
+
+    Args:
+        any_time: Whether a body may say when the row became known.
+    """
     of_column = {column: name for name, column in posted.fields.items()}
     of_column |= {rules.event_time: "event_time", rules.known_at: "known_at"}
     names = {of_column.get(column, column): column for column in rules.columns}

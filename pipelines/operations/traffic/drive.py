@@ -27,6 +27,7 @@ from pipelines.operations.decide import (
 from pipelines.operations.traffic.pace import Pace
 from pipelines.operations.traffic.rows import requests_of, rows_to_send
 from pipelines.operations.traffic.tally import Answer, Summary, Tally, read_answer
+from pipelines.services.decisions import DecisionsAt, decisions_at
 from resources.environments import Environment
 from resources.lake import Lake
 
@@ -109,7 +110,7 @@ def send_traffic(
     begin(rows.num_rows)
     drawn = requests_of(rows, seed=choice.seed, again=choice.again)
     requests = ({**request, **moment_of(product, environment)} for request in drawn)
-    drive = _Drive(pace, decide_address(environment), products_address(environment), product.name, timeout)
+    drive = _Drive(pace, decisions_at(environment.ports), product.name, timeout)
     ended, summary = asyncio.run(drive.run(requests, tell))
     return TrafficReport(product.name, pace, rows.num_rows, ended, summary)
 
@@ -119,8 +120,7 @@ class _Drive:
     """One traffic while it runs."""
 
     pace: Pace
-    address: str
-    described: str
+    at: DecisionsAt
     product: str
     timeout: float
     whole: Tally = field(default_factory=Tally)
@@ -129,14 +129,16 @@ class _Drive:
     started: float = 0.0
 
     async def run(self, requests: Iterator[dict[str, Any]], tell: Callable[[Summary], None]) -> tuple[Ended, Summary]:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEPT_SECONDS, ssl=self.at.verify)
         timeout = aiohttp.ClientTimeout(total=self.timeout)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=JSON_BODY) as client:
+        headers = {**JSON_BODY, **self.at.headers}
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as client:
             # The first call loads libraries and opens a connection, which would make the first requests late.
             try:
-                await self._read(client.get(self.described, timeout=aiohttp.ClientTimeout(total=_READY_SECONDS)))
+                ready = aiohttp.ClientTimeout(total=_READY_SECONDS)
+                await self._read(client.get(products_address(self.at), timeout=ready))
             except (aiohttp.ClientError, TimeoutError) as error:
-                raise not_running(self.described, error) from error
+                raise not_running(self.at, error) from error
             self.started = time.perf_counter()
             telling = asyncio.create_task(self._tell(tell))
             try:
@@ -170,7 +172,8 @@ class _Drive:
 
     async def _send(self, client: aiohttp.ClientSession, request: dict[str, Any], due: float) -> None:
         try:
-            status, content = await self._read(client.post(self.address, data=decision_body(self.product, request)))
+            body = decision_body(self.product, request)
+            status, content = await self._read(client.post(decide_address(self.at), data=body))
         except TimeoutError:
             said = f"no answer within {self.timeout:g} s"
             answer = Answer(time.perf_counter() - due, silence="timeout", said=said)

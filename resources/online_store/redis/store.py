@@ -287,6 +287,10 @@ class RedisStore(StoreBase):
             states = (self._stored(name) for name in (self._current, self._staged))
             return erase(RedisEntries(self._patient, self._keys), states, key_column, key)
 
+    def is_resting(self) -> bool:
+        """See `OnlineStore.is_resting`."""
+        return self._clients.breaker.is_open
+
     def close(self) -> None:
         """See `OnlineStore.close`."""
         self._clients.close()

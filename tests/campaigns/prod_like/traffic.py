@@ -38,8 +38,9 @@ class Answered:
 class Traffic:
     """Sends one request after the other from its start to its end, over a connection that stays open."""
 
-    def __init__(self, port: int, product: str, example: Mapping[str, Any], customers: int) -> None:
+    def __init__(self, port: int, product: str, example: Mapping[str, Any], customers: int, key: str) -> None:
         self._port, self._product, self._example, self._customers = port, product, example, customers
+        self._headers = {"Content-Type": "application/json", "X-API-Key": key}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.record: list[Answered] = []
@@ -63,14 +64,16 @@ class Traffic:
             customer = f"C{number * 37 % self._customers:07}"
             request = {"product": self._product, "request": {**self._example, "customer_id": customer}}
             begun = time.monotonic()
-            status, answer = _ask(connection, json.dumps(request).encode())
+            status, answer = _ask(connection, json.dumps(request).encode(), self._headers)
             self.record.append(Answered(begun, time.monotonic() - begun, status, answer))
             self._over.wait(PAUSE_SECONDS)
 
 
-def _ask(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, Mapping[str, Any]]:
+def _ask(
+    connection: http.client.HTTPConnection, body: bytes, headers: Mapping[str, str]
+) -> tuple[int, Mapping[str, Any]]:
     try:
-        connection.request("POST", "/decide", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/decide", body, dict(headers))
         response = connection.getresponse()
         return response.status, json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:

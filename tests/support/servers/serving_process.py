@@ -5,6 +5,7 @@ Belongs here: publishing sample bundles, starting and stopping the process, requ
 
 import json
 import os
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -16,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 from assets.bundle.bundle import BundleParts
 from assets.bundle.files import write_bundle
@@ -76,7 +79,8 @@ class Service:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.url = f"http://127.0.0.1:{workspace.port}"
+        self.certificate = workspace.variables.get("LOOPLINE_TLS_CERTIFICATE")
+        self.url = f"http{'s' if self.certificate else ''}://127.0.0.1:{workspace.port}"
         self.start_seconds = 0.0
         self.log = workspace.environment.home / "service.log"
 
@@ -86,7 +90,7 @@ class Service:
         variables = {**self.workspace.variables, "TMPDIR": self._scratch.name}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                serve_command(host="127.0.0.1", port=self.workspace.port),
+                serve_command(host="127.0.0.1", port=self.workspace.port, variables=variables),
                 env=serve_variables(self.workspace.environment, variables),
                 cwd="/",
                 stdout=log,
@@ -115,12 +119,15 @@ class Service:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a GET; status 0 if the service does not answer."""
-        return _answer(urllib.request.Request(self.url + path))
+        return self._answer(urllib.request.Request(self.url + path))
 
-    def post(self, path: str, content: Mapping[str, Any] | bytes) -> tuple[int, dict[str, Any]]:
+    def post(
+        self, path: str, content: Mapping[str, Any] | bytes, *, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Status and JSON of a POST."""
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        status, text = _answer(urllib.request.Request(self.url + path, data=data, method="POST"))
+        request = urllib.request.Request(self.url + path, data=data, headers=dict(headers or {}), method="POST")
+        status, text = self._answer(request)
         return status, json.loads(text) if text else {}
 
     def wait_until_ready(self) -> None:
@@ -131,12 +138,17 @@ class Service:
                 raise RuntimeError(f"the decision service is not ready:\n{self.log.read_text()}")
             time.sleep(0.05)
 
+    def worker(self) -> psutil.Process:
+        """The process that decides."""
+        (found,) = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
-def _answer(request: urllib.request.Request) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(request, timeout=15) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return 0, ""
+    def _answer(self, request: urllib.request.Request) -> tuple[int, str]:
+        trusted = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        try:
+            with urllib.request.urlopen(request, timeout=15, context=trusted) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return 0, ""

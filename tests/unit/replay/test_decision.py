@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from assets.bundle.bundle import BundleParts
-from assets.replay.decision import CannotReplay, Difference, replay
-from assets.serving.decision import Decision
+from assets.replay.decision import Difference, replay
+from assets.serving.decision import CannotReplay, Decision
 from assets.serving.engine import Engine
 from resources.online_store.lmdb.store import LmdbStore
 from tests.support.serving_samples import NOW, REQUEST, bundle_of

@@ -9,10 +9,9 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.bundle.bundle import Bundle
-from assets.replay.decision import CannotReplay
 from assets.replay.features import StoreEvents, compare_with_lake, explain
 from assets.replay.lake_events import EntityIndex, LakeEvents
-from assets.serving.decision import Decision
+from assets.serving.decision import CannotReplay, Decision
 from assets.serving.engine import Engine
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.protocol import EntityEvents

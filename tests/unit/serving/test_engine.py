@@ -156,11 +156,11 @@ def test_a_store_without_a_needed_column_is_a_fallback(parts: BundleParts, store
 def test_a_model_that_fails_gives_way_to_the_scorecard(parts: BundleParts, store: LmdbStore) -> None:
     engine = Engine(bundle_of(parts), store, as_of_allowed=True)
     failing = Scorer.__new__(Scorer)
-    failing.__dict__.update(engine._scorer.__dict__)
+    failing.__dict__.update(engine.scorer.__dict__)
     import onnxruntime as ort
 
     failing._session = ort.InferenceSession(broken_model(parts.model), providers=["CPUExecutionProvider"])
-    engine._scorer = failing
+    engine.scorer = failing
     decision = decided(engine, amount=19_000, income_monthly=900)
     matrix = parts.encoder.encode(pa.table({name: [value] for name, value in decision.features.items()}))
     assert decision.fallback == "scorecard"

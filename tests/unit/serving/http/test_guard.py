@@ -1,10 +1,13 @@
 """The guard of a rollout, over HTTP in this process: a bad challenger is taken out, an equal one is left alone."""
 
 import json
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from assets.rollout.moves import Who, advanced, begun
 from assets.rollout.steward import look
 from resources.rollout_store.manifest import Release, RolloutManifest
 from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.unit.serving.http.test_calls import many, send
 from tests.unit.serving.http.test_routes import Served, started, wait_for
 
 POLICY = Rollout(
@@ -58,11 +62,33 @@ class Trial:
             found.append(json.loads(text))
         return found
 
+    def send_many(self, requests: list[dict[str, object]], *, times: int = 1) -> list[dict[str, Any]]:
+        """The decisions of a batch, which is sent several times with the same idempotency key."""
+        key = f"many-{uuid.uuid4()}"
+        for _ in range(times):
+            status, content = many(self.served, requests, key=key)
+            assert (status, {result["status"] for result in content["results"]}) == (200, {200})
+        return [result["decision"] for result in content["results"]]
+
+    def counted(self, *, step: int, at_least: int) -> int:
+        """The requests that the guard counted for the challenger in a step, once there are that many, and a while."""
+
+        def found() -> int:
+            return look(self.served.workspace.rollout, PRODUCT, datetime.now(UTC)).signals.requests.get(step, 0)
+
+        wait_for(lambda: found() >= at_least)
+        time.sleep(1.5)  # the guard looks every second: it has counted all that it noted
+        return found()
+
 
 @pytest.fixture
 def trial(tmp_path: Path, parts: BundleParts) -> Iterator[Trial]:
     with started(tmp_path / "home", parts) as served:
         yield Trial(served)
+
+
+def broken(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("a fault of this bundle")
 
 
 def refusing(version: str) -> BundleParts:
@@ -116,12 +142,35 @@ def test_an_equal_version_passes_shadow_and_canary_with_every_reading(trial: Tri
 def test_a_challenger_that_fails_is_answered_for_by_the_champion(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     trial.begin(sample_parts("2"), canary=True)
     live = trial.served.app.state.application.live[PRODUCT]
-
-    def broken(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("a fault of this bundle")
-
     monkeypatch.setattr(live.challengers[0], "decide", broken)
     answers = trial.send(60)
     assert {answer["bundle"] for answer in answers} == {"1"}
+    wait_for(lambda: trial.state.rollout == "")
+    assert "errors: 1 against the champion's 0" in trial.state.move.reason
+
+
+def test_the_guard_notes_batches_and_a_repeated_request_once(trial: Trial) -> None:
+    trial.begin(sample_parts("2"), canary=False)
+    requests = [REQUEST | {"customer_id": f"E{number}", "amount": 500 + 37 * number} for number in range(40)]
+    trial.send_many(requests, times=2)
+    assert trial.counted(step=0, at_least=40) == 40
+    trial.advance()
+    trial.followed()
+    decided = trial.send_many([request | {"amount": 700} for request in requests], times=2)
+    for number in range(40, 60):
+        body = {"product": PRODUCT, "request": REQUEST | {"customer_id": f"E{number}"}}
+        found = [send(trial.served, "/decide", body, key=f"k{number}")[1] for _ in range(3)]
+        assert len({answer["decision_id"] for answer in found}) == 1
+        decided.append(found[0])
+    by_challenger = sum(decision["bundle"] == "2" for decision in decided)
+    assert 0 < by_challenger < 60
+    assert trial.counted(step=1, at_least=by_challenger) == by_challenger
+
+
+def test_a_challenger_that_fails_in_a_batch_is_answered_for_too(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial.begin(sample_parts("2"), canary=True)
+    monkeypatch.setattr(trial.served.app.state.application.live[PRODUCT].challengers[0], "decide", broken)
+    answers = trial.send_many([REQUEST | {"customer_id": f"E{number}"} for number in range(60)])
+    assert {(answer["bundle"], answer["role"]) for answer in answers} == {("1", "champion")}
     wait_for(lambda: trial.state.rollout == "")
     assert "errors: 1 against the champion's 0" in trial.state.move.reason

@@ -128,7 +128,7 @@ def test_a_decision_is_answered_and_recorded(served: Served) -> None:
     assert record.inputs == {"amount": 19_000.0, "income_monthly": 900.0, "purpose": "car"}
     assert record.store_version == "v1"
     assert served.metric('loopline_decisions_total{fallback="none",outcome="decline"') == 1
-    assert served.metric('loopline_decision_seconds_count{product="loans"}') == 1
+    assert served.metric('loopline_decision_seconds_count{product="loans",role="champion"') == 1
 
 
 @pytest.mark.parametrize(

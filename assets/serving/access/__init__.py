@@ -1,0 +1,1 @@
+"""Who may call the decision service: its keys, their roles, their rates."""

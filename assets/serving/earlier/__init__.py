@@ -1,0 +1,1 @@
+"""Earlier decisions: explained, and given again to the same request."""

@@ -1,0 +1,106 @@
+"""`POST /decide`: from a body to the answer, which is given once the decision is on disk.
+
+Belongs here: waiting for the log, requests with an idempotency key. Does not belong here: several requests in one body
+(`batches.py`), the routes (`routes.py`), deciding (`assets.serving.decider`), which request was sent before
+(`assets.serving.earlier.repeats`).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from assets.serving.earlier.marks import Mark
+from assets.serving.http.access import CALLER
+from assets.serving.requests.parse import RequestError
+
+if TYPE_CHECKING:
+    from assets.serving.application import Application
+    from assets.serving.shadows import Answer
+
+LOG_SECONDS = 5.0
+"""A decision that is not on disk this long after it was computed is void."""
+_HEADER = "idempotency-key"
+_LONGEST_KEY = 255
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def in_thread(pool: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """The function's result, computed by a thread of the pool in this context."""
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: context.run(function, *args, **kwargs))
+
+
+async def decide(request: Request, body: bytes, application: "Application") -> Response:
+    """One decision; a request that was sent before, with the same idempotency key, gets the one that it got then."""
+    started = time.perf_counter()
+    key = idempotency_key(request)
+    mark = None if key is None else Mark.of(request.scope[CALLER].name, key, body)
+    earlier = None if mark is None else await application.repeats.earlier(mark)
+    if earlier is not None:
+        answer = await in_thread(request.app.state.reader, answer_before, application, earlier)
+        return JSONResponse(answer, headers={"Idempotency-Replayed": "true"})
+    return JSONResponse(await _decided(request, body, application, mark, started))
+
+
+async def _decided(
+    request: Request, body: bytes, application: "Application", mark: Mark | None, started: float
+) -> dict[str, Any]:
+    answered: Answer | None = None
+    try:
+        answer = await in_thread(request.app.state.pool, application.decider.decide, body, mark)
+        with application.spans.part("log"):
+            await logged(answer, application, time.monotonic() + LOG_SECONDS)
+        answered = answer
+    finally:
+        if mark is not None:
+            await application.repeats.end(mark, None if answered is None else answered.decision)
+    application.decider.answered(answer)
+    application.metrics.observe(answer.decision, time.perf_counter() - started)
+    return answer.decision.answer()
+
+
+async def logged(answer: "Answer", application: "Application", deadline: float) -> None:
+    """Returns once the decision is on disk.
+
+    Args:
+        deadline: Monotonic time at which the decision becomes void.
+
+    Raises:
+        TimeoutError: It was not on disk in time.
+        DecisionLogError: It could not be written.
+    """
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(answer.logged), max(deadline - time.monotonic(), 0.0))
+    except TimeoutError:
+        application.decider.withdraw(answer)
+        raise
+
+
+def answer_before(application: "Application", decision_id: str) -> dict[str, Any]:
+    """The answer that a repeated request got before.
+
+    Raises:
+        NoDecision: The decision is not in the log any more.
+    """
+    decision = application.repeats.recent(decision_id) or application.explainer.record(decision_id)
+    return decision.answer()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The header `Idempotency-Key` of a request.
+
+    Raises:
+        RequestError: It is empty, too long, or has other characters than visible ASCII.
+    """
+    key = request.headers.get(_HEADER)
+    if key is None or (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        return key
+    raise RequestError(f"the header Idempotency-Key must have 1 to {_LONGEST_KEY} visible characters of ASCII")

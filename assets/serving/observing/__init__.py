@@ -1,0 +1,1 @@
+"""What the decision process tells of itself: log lines and traces."""

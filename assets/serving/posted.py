@@ -1,0 +1,71 @@
+"""Posted events: from a body to the online store.
+
+Belongs here: which source an event is of, whether it was new. Does not belong here: checking its values
+(`requests/event.py`), the store (`resources.online_store`), deciding (`application.py`).
+"""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from assets.serving.metrics import Metrics
+from assets.serving.products import Products
+from assets.serving.requests.event import parse_event, parse_event_id
+from assets.serving.requests.parse import RequestError, call_fields, parse_json
+from assets.serving.requests.wording import shown
+from assets.serving.watcher import Watcher
+from resources.online_store.errors import EventError
+
+
+class PostedEvents:
+    """Adds posted events to the online stores of the live products.
+
+    Args:
+        any_time: Whether an event may be of any time, as in the local environment.
+    """
+
+    def __init__(self, watcher: Watcher, products: Products, metrics: Metrics, *, any_time: bool) -> None:
+        self._watcher, self._products, self._metrics, self._any_time = watcher, products, metrics, any_time
+
+    def add(self, body: bytes) -> dict[str, Any]:
+        """Adds the event in a body `{"product": …, "source": …, "event": {…}, "event_id": …}` to the online store.
+
+        The event may be the whole row of its source: columns of the contract that no feature reads are left out.
+
+        An event that also arrives by a stream counts once if `event_id` is the stream's name of the event (see
+        `assets.streaming.events.event_name`): a JSON list of the contract's key and the day on which the event became
+        known, `["E17", "2026-03-01"]`; with the time instead of the day where records are corrected.
+
+        Raises:
+            RequestError: The body or the event in it is invalid.
+            NotRolledOut: Nobody rolled out a product of this name.
+            NoChampion: No champion of the product is loaded.
+            StoreUnavailable: The store cannot be written.
+        """
+        call = call_fields(
+            parse_json(body), needed={"product": str, "source": str, "event": dict}, optional={"event_id": str}
+        )
+        live = self._products.find(call["product"])
+        source = call["source"]
+        known = sorted(live.event_columns)
+        if source not in known:
+            raise RequestError(
+                f"source {shown(source)} is unknown; '{live.product}' takes events of {', '.join(known)}"
+            )
+        rules = live.rules(source)
+        event = parse_event(
+            call["event"],
+            now=datetime.now(UTC),
+            any_time=self._any_time,
+            resolutions=live.resolutions(source),
+            rules=rules,
+            read=live.event_columns[source],
+            keys=live.event_keys(source),
+        )
+        event_id = parse_event_id(call.get("event_id"))
+        try:
+            added = self._watcher.store(live.product).append_event(source, live.stored(source, event), event_id)
+        except EventError as error:
+            raise RequestError(str(error)) from error
+        known_at = cast(datetime, event["known_at"])
+        self._metrics.events.labels("added" if added else "known").inc()
+        return {"product": live.product, "source": source, "added": added, "known_at": known_at.isoformat()}
