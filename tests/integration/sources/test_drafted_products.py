@@ -172,9 +172,9 @@ def test_what_cannot_be_drafted_says_what_to_write(shop: Product) -> None:
         ("table:nowhere/orders", UnknownConnection, "set LOOPLINE_CONNECTION_NOWHERE"),
     ):
         with pytest.raises(error, match=said):
-            drafting._sample(place, 1, "UTC", "")
+            drafting._sample(place, 1, "UTC", "", "utf-8")
     with pytest.raises(RoleUnclear, match="orders is read day by day, and needs a column with a time"):
         drafting.draft_product(
-            "shop", [drafting._sample("table:shop_db/orders", 1, "UTC", "")],
+            "shop", [drafting._sample("table:shop_db/orders", 1, "UTC", "", "utf-8")],
             Given(label="returned", has_time=False), label_delay=None, now=FIRST,
         )  # fmt: skip

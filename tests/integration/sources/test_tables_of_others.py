@@ -20,7 +20,7 @@ from pipelines.drafting.roles import Given
 from pipelines.operations import check_product as checking
 from pipelines.operations import new_product as drafting
 from pipelines.operations.loop.changed_sources import days_changed_at_source
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.sandbox_sources import source_systems
 from resources.environments import load_environment
 from resources.lake import Lake
@@ -104,7 +104,7 @@ def test_a_table_becomes_a_product_that_loads(
 
         def load() -> dg.ExecuteInProcessResult:
             return dg.materialize(
-                [raw_asset(product, source, daily(product, environment))],
+                [raw_asset(product, source, partitions_of(product, environment))],
                 partition_key=DAY.isoformat(),
                 resources={"lake": lake, "source_systems": source_systems(product, environment)},
             )
