@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from assets.product import Product
+from assets.product import Partitions, Product
 from resources.naming import checked_day
 
 PROGRESS = logging.getLogger("loopline.progress")
@@ -34,8 +34,12 @@ BACKFILL_TAGS = frozenset({BACKFILL_TAG, "dagster/backfill"})
 """The tags by which a run is known as a backfill's: of the command, or of Dagster's pages."""
 DAYS_AT_FAULT = "days_at_fault"
 """In the metadata of a failure: the days that are at fault, as JSON."""
+WAITING = "waiting"
+"""In the metadata of an observation: why a run left its days of an asset unmade."""
 OVERWRITE_TAG = "loopline/overwrite"
 """Tag of a backfill that may replace newer rows by older ones."""
+_DAYS_TAG = "loopline/days"
+"""Tag of what a run made of weeks or months: the first and the last day that it covered."""
 
 
 def asset_key(product: Product, name: str) -> dg.AssetKey:
@@ -54,27 +58,56 @@ def asset_of(product: Product, name: str, *, owner: str | None = None, **terms: 
 
 
 def daily_asset_of(
-    product: Product, name: str, partitions: dg.PartitionsDefinition[str], *, owner: str | None = None, **terms: Any
+    product: Product, name: str, partitions: Partitions, *, owner: str | None = None, **terms: Any
 ) -> Callable[..., Any]:
-    """The decorator of an asset with daily partitions; a range of days is one run."""
-    return asset_of(product, name, owner=owner, partitions_def=partitions, **terms)
+    """The decorator of an asset with days, in the product's partitions; a range of them is one run."""
+    return asset_of(product, name, owner=owner, partitions_def=definition_of(partitions), **terms)
 
 
-def days_of(context: dg.AssetExecutionContext) -> tuple[date, ...]:
-    """The consecutive days that a run covers, each checked before it becomes part of a path or a query."""
-    return tuple(checked_day(key) for key in context.partition_keys)
+def definition_of(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
+    """Dagster's definition of partitions; their keys are their first days."""
+    start = partitions.start(partitions.first).isoformat()
+    last, today = partitions.last, datetime.now(UTC).date()
+    end = None if last is None else (partitions.end(last) + timedelta(days=1)).isoformat()
+    if partitions.length == "day":
+        return dg.DailyPartitionsDefinition(start, end_date=end, timezone="UTC")
+    # Of a history that ended within the present week or month, the last partition is over before the calendar's.
+    offset = 1 if last is not None and last < today else 0
+    if partitions.length == "week":
+        return dg.WeeklyPartitionsDefinition(start, end_date=end, timezone="UTC", day_offset=1, end_offset=offset)
+    return dg.MonthlyPartitionsDefinition(start, end_date=end, timezone="UTC", end_offset=offset)
 
 
-def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey) -> frozenset[date]:
-    """The days of an asset that were ever materialised, those without rows included."""
-    return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
+def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Partitions) -> frozenset[date]:
+    """The days of an asset that were ever materialised, those without rows included.
+
+    Of a week or a month these are the days that its run covered: since then the product may have got another first or
+    last day, or other partitions.
+    """
+    if partitions.length == "day":
+        return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
+    latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(latest.values()))
+    records = instance.fetch_materializations(chosen, limit=len(latest)).records if latest else ()
+    found: set[date] = set()
+    for made in (record.asset_materialization for record in records):
+        if made is not None and made.partition is not None:
+            first, _, last = (made.tags or {}).get(_DAYS_TAG, f"{made.partition}_{made.partition}").partition("_")
+            days = partitions.whole([date.fromisoformat(made.partition)])
+            found.update(day for day in days if first <= day.isoformat() <= last)
+    return frozenset(found)
 
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Times one asset and builds its result."""
+    """Times one asset and builds its result.
+
+    Attributes:
+        covered: Of an asset with weeks or months, the first and the last day of its run.
+    """
 
     name: str
+    covered: tuple[date, date] | None = None
     started: float = field(default_factory=time.perf_counter)
 
     def result(
@@ -103,8 +136,18 @@ class Stopwatch:
         PROGRESS.info("%s", self.name, extra={"rows": rows, "seconds": seconds})
         values = {key: _metadata_value(item) for key, item in metadata.items()}
         return dg.MaterializeResult(
-            metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value
-        )
+            metadata={"rows": rows, "seconds": round(seconds, 3), **values}, check_results=list(checks), value=value,
+            tags=None if self.covered is None else {_DAYS_TAG: "{}_{}".format(*self.covered)},
+        )  # fmt: skip
+
+
+def begun(context: dg.AssetExecutionContext, name: str, partitions: Partitions) -> tuple[Stopwatch, tuple[date, ...]]:
+    """The watch of an asset with days, and the consecutive days that its run covers.
+
+    Each key is checked before it becomes part of a path or a query.
+    """
+    days = partitions.whole(checked_day(key) for key in context.partition_keys)
+    return Stopwatch(name, None if partitions.length == "day" else (days[0], days[-1])), days
 
 
 def same_columns(key: dg.AssetKey, names: Sequence[str]) -> dict[str, list[tuple[dg.AssetKey, str]]]:
@@ -135,6 +178,28 @@ def with_constant(table: pa.Table, name: str, value: object, kind: pa.DataType) 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
     """A plot that the Dagster UI shows."""
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def wait_for_champion(context: dg.AssetExecutionContext, product: Product, days: Sequence[date]) -> None:
+    """Records that a run leaves its days of an asset unmade because no version decides yet, which is no failure.
+
+    The asset has `output_required=False` and yields nothing: the run succeeds without it and without what is made from
+    it, and the days stay missing, so that a later run makes them.
+    """
+    name = product.name
+    why = (
+        f"{name} has no champion yet: `loopline status` names a version that waits for its approver, and `loopline run "
+        f"{name}` trains one; these days are made by the next `loopline run {name}` after that"
+    )
+    observed: dict[str, Any] = {
+        "rows": 0,
+        WAITING: why,
+        "first_day": days[0].isoformat(),
+        "last_day": days[-1].isoformat(),
+    }
+    partition = days[0].isoformat() if len(days) == 1 else None
+    context.log_event(dg.AssetObservation(context.asset_key, partition=partition, metadata=observed))
+    PROGRESS.info("%s: %s", context.asset_key.path[-1], why)
 
 
 @contextmanager

@@ -6,17 +6,21 @@ an alert (`resources.notifications`), the cause of a failure (`run_failures.py`)
 """
 
 from collections.abc import Mapping
+from datetime import date
 
 import dagster as dg
 
-from assets.product import Product
-from assets.product.names import DEPLOYMENT, ONLINE_STORE
+from assets.product import Partitions, Product
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, ROLLOUT
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.run_failures import first_failure, planned_days
+from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert
+from resources.rollout_store.manifest import Move
 
 
-def run_failure(product: Product, context: dg.RunFailureSensorContext, dagster_url: str) -> Alert:
+def run_failure(
+    product: Product, partitions: Partitions, context: dg.RunFailureSensorContext, dagster_url: str
+) -> Alert:
     """The alert for a failed run: the first failure, the days, the remedy, the runbook.
 
     Args:
@@ -24,7 +28,7 @@ def run_failure(product: Product, context: dg.RunFailureSensorContext, dagster_u
     """
     run = context.dagster_run
     failure = first_failure(context.instance, run.run_id, product.name)
-    days = _days(context.instance, run)
+    days = _days(partitions, context.instance, run)
     return Alert(
         severity="error",
         title=f"{_title(product, run)} failed",
@@ -58,6 +62,27 @@ def approval_wanted(product: Product, run_id: str, waiting: Mapping[str, str]) -
     )
 
 
+def rollout_held(product: Product, move: Move) -> Alert:
+    """The alert for a rollback, or for a rollout that waits for a person."""
+    if move.action == "pause":
+        title = f"the rollout of version {move.version} waits for a person"
+        terms = "--by NAME --reason TEXT"
+        remedy = f"loopline rollout {product.name} resume {terms}, or loopline rollback {product.name} {terms}"
+    else:
+        title = f"version {move.version} was rolled back"
+        remedy = f"loopline rollout {product.name} shows its figures; train its successor: loopline run {product.name}"
+    return Alert(
+        severity="warning" if move.action == "pause" else "error",
+        title=title,
+        product=product.name,
+        run_id="",
+        asset=ROLLOUT,
+        message=f"{move.by}: {move.reason}",
+        remedy=remedy,
+        runbook=f"pipelines/{product.name}/RUNBOOK.md",
+    )
+
+
 def _title(product: Product, run: dg.DagsterRun) -> str:
     """The job; for a run of chosen assets, which has no job of ours, the assets."""
     if run.job_name in (daily_name(product), retrain_name(product)) or not run.asset_selection:
@@ -65,15 +90,17 @@ def _title(product: Product, run: dg.DagsterRun) -> str:
     return f"{product.name}: {', '.join(sorted(key.path[-1] for key in run.asset_selection))}"
 
 
-def _days(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
+def _days(partitions: Partitions, instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
     """The first and the last day of a run; empty for a run without days."""
     single, first = run.tags.get("dagster/partition"), run.tags.get("dagster/asset_partition_range_start")
     if single:
-        return single, single
-    if first:
-        return first, run.tags["dagster/asset_partition_range_end"]
-    planned = planned_days(instance, run.run_id)
-    return (min(planned), max(planned)) if planned else ()
+        keys = [single]
+    elif first:
+        keys = [first, run.tags["dagster/asset_partition_range_end"]]
+    else:
+        keys = list(planned_partitions(instance, run.run_id))
+    days = partitions.whole(date.fromisoformat(key) for key in keys)
+    return (days[0].isoformat(), days[-1].isoformat()) if days else ()
 
 
 def _remedy(product: Product, run: dg.DagsterRun, asset: str, days: tuple[str, ...]) -> str:

@@ -5,19 +5,20 @@ verdict (`assets.features.online.load_verdict`), the load (`assets.features.asse
 
 A backfill of some days from the UI does not select the store, a load may fail, and a Redis may lose its data: in each
 case decisions would go on with other events than the lake has. The sensor remembers nothing between ticks, so nothing
-can be missed: it compares the name of the load that decisions read with the name that a load would have now.
+can be missed: it compares the load that decisions read with the one that would be made now. Versions of tables that
+have the same content, as after a backfill that changed nothing, are no other load.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from assets.features.kernel.kernel import compile_features
-from assets.features.online.load import load_name, planned_loads
+from assets.features.online.load import is_current, load_name, planned_loads
 from assets.features.online.load_verdict import LoadSignals, load_verdict
 from assets.materialising import asset_key, materialised_days
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import ONLINE_STORE, raw_name, validated_name
 from pipelines.jobs import daily_name, load_job_name
 from pipelines.run_records import ACTIVE, half_made, open_backfills, selects
@@ -30,7 +31,7 @@ _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRu
 _REMEMBERED_LOADS = 20
 
 
-def online_store_sensor(product: Product) -> dg.SensorDefinition:
+def online_store_sensor(product: Product, partitions: Partitions) -> dg.SensorDefinition:
     """Loads the online store when the lake has other tables than those that decisions read."""
     kernel = compile_features(product.features, product.resolutions)
 
@@ -50,21 +51,26 @@ def online_store_sensor(product: Product) -> dg.SensorDefinition:
         instance = context.instance
         # Runs first: one that ends after this was asked has committed before the tables are read.
         under_way = tuple(_under_way(instance, product))
-        validated = {source: _days(instance, product, validated_name(source)) for source in product.features.sources}
+        validated = {
+            source: materialised_days(instance, asset_key(product, validated_name(source)), partitions)
+            for source in product.features.sources
+        }
         try:
             state = online_stores.of(product.name).state()
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
+            is_whole = is_current(product, lake, loads, state)
         except (LakeError, StoreError) as error:
             return dg.SkipReason(f"unknown: {error}")
         failures, failed_at = _failures(instance, product)
-        loaded, current = state.version if state else None, load_name(product, loads)
+        loaded = state.version if state else None
+        current = loaded if loaded and is_whole else load_name(product, loads)
         signals = LoadSignals(
             loaded=loaded,
             current=current,
             ever_loaded=instance.get_latest_materialization_event(asset_key(product, ONLINE_STORE)) is not None,
             under_way=under_way,
             # Asks for many runs; at most ticks nothing has changed.
-            half_made=() if loaded == current else tuple(_half_made(instance, product)),
+            half_made=() if is_whole else tuple(_half_made(instance, product)),
             failures=failures,
             failed_at=failed_at,
         )
@@ -126,7 +132,3 @@ def _failures(instance: dg.DagsterInstance, product: Product) -> tuple[int, date
         count += 1
         last = last or record.update_timestamp
     return count, last.replace(tzinfo=UTC) if last is not None and last.tzinfo is None else last
-
-
-def _days(instance: dg.DagsterInstance, product: Product, name: str) -> frozenset[date]:
-    return materialised_days(instance, asset_key(product, name))

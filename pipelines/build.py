@@ -11,19 +11,26 @@ import dagster as dg
 
 from assets.evaluation.assets import evaluation_asset
 from assets.features.assets import features_asset, online_store_asset
-from assets.feedback.assets import decisions_asset, outcomes_asset
+from assets.feedback.assets import batch_outcomes_asset, decisions_asset, exposed_asset, outcomes_asset
 from assets.ingestion.assets import raw_asset, source_spec
-from assets.monitoring.assets import anomalies_asset, drift_asset, performance_asset, scores_asset
+from assets.monitoring.assets import (
+    anomalies_asset,
+    batch_performance_asset,
+    drift_asset,
+    performance_asset,
+    scores_asset,
+)
 from assets.product import Product
 from assets.registry.assets import registered_model_asset
 from assets.registry.checks import shared_features_check, unused_features_check
-from assets.rollout.assets import deployment_asset
+from assets.rollout.assets import deployment_asset, rollout_asset
 from assets.training.assets import model_asset, training_set_asset
 from assets.validation.assets import validated_asset
 from pipelines.automation import online_store_sensor
 from pipelines.connections import connections
-from pipelines.jobs import daily_job, load_job, retrain_job
-from pipelines.partitions import daily
+from pipelines.jobs import daily_job, load_job, retrain_job, rollback_job, rollout_job
+from pipelines.partitions import partitions_of
+from pipelines.rollout_sensor import rollout_sensor
 from pipelines.schedules import daily_schedule, retrain_schedule
 from pipelines.sensors import (
     approval_alert,
@@ -48,12 +55,12 @@ def build_pipeline(
     Raises:
         FeatureError, ProductError, ContractError: The product contradicts its contracts.
     """
-    landing = landing_sensor(product, environment)
+    landing, partitions = landing_sensor(product, environment), partitions_of(product, environment)
     return dg.Definitions(
         assets=assets_of(product, environment),
         asset_checks=[check for check in (unused_features_check(product), shared_features_check(product)) if check],
-        jobs=[daily_job(product), load_job(product), retrain_job(product)],
-        schedules=[daily_schedule(product), retrain_schedule(product)],
+        jobs=[daily_job(product), load_job(product), retrain_job(product), rollout_job(product), rollback_job(product)],
+        schedules=[daily_schedule(product, partitions), retrain_schedule(product)],
         sensors=[
             drift_sensor(product),
             performance_sensor(product),
@@ -61,7 +68,8 @@ def build_pipeline(
             failure_alert(product, environment),
             approval_alert(product),
             dead_runs_sensor(product),
-            online_store_sensor(product),
+            rollout_sensor(product),
+            online_store_sensor(product, partitions),
         ],
         resources={**connections(product, environment), **(resources or {})},
         # One process per run: the stages share one Spark session, and a step starts in a hundredth of a second.
@@ -71,23 +79,29 @@ def build_pipeline(
 
 def assets_of(product: Product, environment: Environment) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of a product, in the order of the loop."""
-    partitions = daily(product, environment)
-    anomalies = anomalies_asset(product, partitions)
+    partitions = partitions_of(product, environment)
+    asked = (
+        batch_outcomes_asset(product, partitions),
+        batch_performance_asset(product, partitions),
+        anomalies_asset(product, partitions),
+    )
     return [
         *(source_spec(product, source) for source in product.sources),
         *(raw_asset(product, source, partitions) for source in product.sources),
         *(validated_asset(product, source, partitions) for source in product.sources),
         features_asset(product, partitions),
-        online_store_asset(product),
+        online_store_asset(product, partitions),
         training_set_asset(product),
         model_asset(product),
         evaluation_asset(product),
         registered_model_asset(product),
         deployment_asset(product),
+        rollout_asset(product),
+        exposed_asset(product),
         scores_asset(product, partitions),
         decisions_asset(product, partitions),
         outcomes_asset(product, partitions),
         drift_asset(product, partitions),
         performance_asset(product, partitions),
-        *([anomalies] if anomalies else []),
+        *(asset for asset in asked if asset is not None),
     ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import dagster as dg
 
-from assets.product import Product
-from assets.product.names import ONLINE_STORE
+from assets.product import Partition, Product
+from assets.product.names import EXPOSED, ONLINE_STORE, ROLLOUT
 
 if TYPE_CHECKING:  # the return type of `define_asset_job` has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -28,11 +28,12 @@ DATA: tuple[Stage, ...] = ("ingestion", "validation", "features")
 MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
 # The scores, figures and outcomes of a day; they need a champion.
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
+_OFTEN: dict[Partition, str] = {"day": "daily", "week": "weekly", "month": "monthly"}
 
 
 def daily_name(product: Product) -> str:
-    """The name of the job that materialises days."""
-    return f"{product.name}_daily"
+    """The name of the job that materialises days, in the product's partitions: `<product>_daily`, `_monthly`."""
+    return f"{product.name}_{_OFTEN[product.partition]}"
 
 
 def retrain_name(product: Product) -> str:
@@ -43,6 +44,37 @@ def retrain_name(product: Product) -> str:
 def load_job_name(product: Product) -> str:
     """The name of the job that loads the online store."""
     return f"{product.name}_load"
+
+
+def rollout_name(product: Product) -> str:
+    """The name of the job that moves the rollout on."""
+    return f"{product.name}_rollout"
+
+
+def rollout_job(product: Product) -> "UnresolvedAssetJobDefinition":
+    """One look at the rollout, and the next step if its evidence is there; or what a person asks for."""
+    return dg.define_asset_job(
+        rollout_name(product),
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in (ROLLOUT, EXPOSED))),
+        config=_rollout_config(product, {"action": "look"}),
+        description="Looks at the rollout and takes the next step. For a step by hand, write action, by and reason.",
+        tags={PRODUCT_TAG: product.name},
+    )
+
+
+def rollback_job(product: Product) -> "UnresolvedAssetJobDefinition":
+    """Takes the challenger out, or goes back to the champion before."""
+    return dg.define_asset_job(
+        f"{product.name}_rollback",
+        selection=dg.AssetSelection.assets(*(dg.AssetKey([product.name, name]) for name in (ROLLOUT, EXPOSED))),
+        config=_rollout_config(product, {"action": "roll_back", "by": "", "reason": ""}),
+        description="Takes the challenger out, or goes back to the champion before. Write your name and the reason.",
+        tags={PRODUCT_TAG: product.name},
+    )
+
+
+def _rollout_config(product: Product, values: dict[str, str]) -> dict[str, object]:
+    return {"ops": {f"{product.name}__{ROLLOUT}": {"config": values}}}
 
 
 def load_job(product: Product) -> "UnresolvedAssetJobDefinition":
@@ -56,11 +88,11 @@ def load_job(product: Product) -> "UnresolvedAssetJobDefinition":
 
 
 def daily_job(product: Product) -> "UnresolvedAssetJobDefinition":
-    """A day, or a range of days, from its sources to its monitoring."""
+    """A partition, or a range of them, from its sources to its monitoring."""
     return dg.define_asset_job(
         daily_name(product),
         selection=dg.AssetSelection.groups(*DATA, *WATCH),
-        description="A day from its sources to its features, its scores and its monitoring.",
+        description=f"A {product.partition} from its sources to its features, its scores and its monitoring.",
         tags={PRODUCT_TAG: product.name},
     )
 

@@ -133,7 +133,7 @@ def _lost_server(error: Any) -> str | None:
     return None
 
 
-def planned_days(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
+def planned_partitions(instance: dg.DagsterInstance, run_id: str) -> tuple[str, ...]:
     """The partitions that a run meant to materialise, of all its assets; empty for a run without partitions."""
     found: set[str] = set()
     for event in run_events(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):

@@ -1,8 +1,8 @@
 """Run requests of schedules and sensors, and their reasons to skip.
 
 Belongs here: from the runs that the instance has recorded to a run request or a reason to skip. A cause is answered by
-one retraining and never within the cooldown; a day never runs twice at the same time. Does not belong here: the verdict
-(`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
+one retraining and never within the cooldown; a partition never runs twice at the same time. Does not belong here: the
+verdict (`assets.monitoring.verdicts`), the time of a request (`schedules.py`, `sensors.py`).
 
 Dagster starts nothing for a run key that was used before, whatever became of the run. So the key of a request that is
 made again, after its run failed or died, names the attempt.
@@ -16,17 +16,9 @@ import dagster as dg
 
 from assets.materialising import asset_key, materialised_days
 from assets.monitoring.verdicts import Cause, retrain_verdict
-from assets.product import Product
-from assets.product.names import (
-    DEPLOYMENT,
-    FEATURES,
-    MODEL,
-    ONLINE_STORE,
-    REGISTERED_MODEL,
-    raw_name,
-    validated_name,
-)
-from pipelines.jobs import daily_name, retrain_name
+from assets.product import Partitions, Product
+from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
+from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
 from pipelines.run_records import ACTIVE
 
@@ -62,42 +54,47 @@ def request_retraining(
     return dg.RunRequest(run_key=attempt.run_key, tags=tags)
 
 
-def request_day(
-    instance: dg.DagsterInstance, product: Product, day: date, *, why: str, moment: datetime
+def request_partition(
+    instance: dg.DagsterInstance, product: Product, partitions: Partitions, day: date, *, why: str, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run that materialises the day, unless a run of the day is active.
+    """A run that materialises the partition that holds the day, unless a run of it is active.
 
     Args:
-        why: Prefix of the run key: the same reason starts a day again only after its run has failed.
+        why: Prefix of the run key: the same reason starts a partition again only after its run has failed.
         moment: By the machine's clock, which times runs.
     """
-    key = day.isoformat()
-    of_day = {"dagster/partition": key}
-    active = _active_run(instance, daily_name(product), moment, of_day)
+    key, name = partitions.start(day).isoformat(), partitions.name(day)
+    of_partition = {"dagster/partition": key}
+    active = _active_run(instance, daily_name(product), moment, of_partition)
     if active is not None:
-        return dg.SkipReason(f"{day} is under way: run {active}")
-    attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_day)), moment)
+        return dg.SkipReason(f"{name} is under way: run {active}")
+    attempt = next_attempt(f"{why}:{key}", _earlier(_runs(instance, daily_name(product), of_partition)), moment)
     if attempt.wait_until is not None:
-        return dg.SkipReason(f"{day}: {attempt.reason}")
-    if _first_version_waits(instance, product):
-        # Scores and figures need a version that decides; the day's data do not wait for an approver.
-        return dg.RunRequest(run_key=attempt.run_key, partition_key=key, asset_selection=_data_keys(product))
+        return dg.SkipReason(f"{name}: {attempt.reason}")
     return dg.RunRequest(run_key=attempt.run_key, partition_key=key)
 
 
-def _first_version_waits(instance: dg.DagsterInstance, product: Product) -> bool:
-    """Whether the last deployment waits for an approver, and no version decides yet."""
-    event = instance.get_latest_materialization_event(asset_key(product, DEPLOYMENT))
-    if event is None or event.asset_materialization is None:
-        return False
-    metadata = event.asset_materialization.metadata
-    return "waiting" in metadata and metadata["champion"].value == "none"
+def request_rollout(
+    instance: dg.DagsterInstance, product: Product, key: str, *, once: bool, moment: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """A run of the steward, unless one is active.
 
-
-def _data_keys(product: Product) -> list[dg.AssetKey]:
-    """The assets of a day from its sources to its features, and the online store."""
-    layers = [name(source.name) for source in product.sources for name in (raw_name, validated_name)]
-    return [asset_key(product, name) for name in (*layers, FEATURES, ONLINE_STORE)]
+    Args:
+        key: The run key, of a state and what is to be done about it.
+        once: One run that succeeded answers the key; else it is asked for again, after a wait, as long as it is due.
+        moment: By the machine's clock, which times runs.
+    """
+    active = _active_run(instance, rollout_name(product), moment)
+    if active is not None:
+        return dg.SkipReason(f"the steward is at work: run {active}")
+    runs = _runs(instance, rollout_name(product), {})
+    done = [record.dagster_run.tags.get(_RUN_KEY, "") for record in runs if record.dagster_run.is_success]
+    if once and any(_number(key, run_key) is not None for run_key in done):
+        return dg.SkipReason(f"{key}: the steward has looked at it")
+    attempt = next_attempt(key, _earlier(runs), moment)
+    if attempt.wait_until is not None:
+        return dg.SkipReason(f"{key}: {attempt.reason}")
+    return dg.RunRequest(run_key=attempt.run_key)
 
 
 @dataclass(frozen=True)
@@ -151,9 +148,9 @@ def _minutes(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def materialised_days_of(instance: dg.DagsterInstance, product: Product) -> frozenset[date]:
+def materialised_days_of(instance: dg.DagsterInstance, product: Product, partitions: Partitions) -> frozenset[date]:
     """The days whose features have been materialised."""
-    return materialised_days(instance, asset_key(product, FEATURES))
+    return materialised_days(instance, asset_key(product, FEATURES), partitions)
 
 
 def _active_run(

@@ -7,7 +7,7 @@ The sandbox delivers the sources of a product that declares it, in an environmen
 sources is read from the sandbox's own place under LOOPLINE_HOME. Any other place belongs to somebody else.
 """
 
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import Connected, DatabaseTable, Files, HttpEndpoint, IcebergTable, LakeTable, Product, StreamTopic
 from resources.environments import Environment
 from resources.errors import listed
 from resources.sandbox.systems.sandbox import Address, Sandbox
@@ -35,7 +35,7 @@ def left_alone(product: Product, environment: Environment) -> str:
 
 def addresses_of(product: Product) -> frozenset[Address]:
     """The addresses from which the product's sources are read."""
-    return frozenset(_address(source) for source in product.sources)
+    return frozenset(_address(source) for source in product.connected)
 
 
 def _is_asked(product: Product, environment: Environment) -> bool:
@@ -53,19 +53,19 @@ def _elsewhere(product: Product, environment: Environment) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             source.connection
-            for source in product.sources
+            for source in product.connected
             if systems.address(source.connection) != own.place(_address(source).kind)
         )
     )
 
 
-def _address(source: Source) -> Address:
+def _address(source: Connected) -> Address:
     match source:
         case DatabaseTable():
             return Address("table", source.table)
         case Files():
             return Address("files", source.pattern)
-        case LakeTable():
+        case LakeTable() | IcebergTable():
             return Address("table", source.table)
         case HttpEndpoint():
             return Address("endpoint", source.path)

@@ -1,6 +1,6 @@
 """Schedules: runs that start at a time of day.
 
-Belongs here: the daily schedule and the retraining schedule of a product. Does not belong here: runs that start on an
+Belongs here: the schedules of a product's partitions and of its retraining. Does not belong here: runs that start on an
 event (`sensors.py`).
 """
 
@@ -9,33 +9,40 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets.monitoring.verdicts import Cause
-from assets.product import Product
+from assets.product import Partition, Partitions, Product
 from pipelines.jobs import daily_name, retrain_name
-from pipelines.run_requests import materialised_days_of, request_day, request_retraining
+from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
 from resources.clock import Clock
 
+_AT: dict[Partition, str] = {"day": "0 2 * * *", "week": "0 2 * * 1", "month": "0 2 1 * *"}
 
-def daily_schedule(product: Product) -> dg.ScheduleDefinition:
-    """Materialises yesterday at 02:00 UTC, when its data have arrived.
+
+def daily_schedule(product: Product, partitions: Partitions) -> dg.ScheduleDefinition:
+    """Materialises yesterday, or the week or month that ended with it, at 02:00 UTC, when its data have arrived.
 
     Yesterday is by the product's clock, which stands still at the end of a history (`Product.end`) and of the sandbox's
-    data. A day that is already materialised is skipped.
+    data. A day, week or month that is already materialised is skipped.
     """
 
     @dg.schedule(
-        name=f"{product.name}_daily_schedule",
+        name=f"{daily_name(product)}_schedule",
         job_name=daily_name(product),
-        cron_schedule="0 2 * * *",
+        cron_schedule=_AT[product.partition],
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Materialises the day that has just ended.",
+        description=f"Materialises the {product.partition} that has just ended.",
     )
     def daily(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
         now = clock.now()
-        day = (now - timedelta(days=1)).date()
-        if day in materialised_days_of(context.instance, product):
-            return dg.SkipReason(f"{day} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
-        return request_day(context.instance, product, day, why="day", moment=datetime.now(UTC))
+        day = partitions.last_over((now - timedelta(days=1)).date())
+        if day is None:
+            return dg.SkipReason(f"no {product.partition} of {product.name} is over yet")
+        if day in materialised_days_of(context.instance, product, partitions):
+            name = partitions.name(day)
+            return dg.SkipReason(f"{name} is materialised already; the clock stands at {now:%Y-%m-%d %H:%M} UTC")
+        return request_partition(
+            context.instance, product, partitions, day, why=product.partition, moment=datetime.now(UTC)
+        )
 
     return daily
 

@@ -1,8 +1,8 @@
 """Sensors: runs and alerts that start on an event.
 
-Belongs here: retraining on drift and on performance, a day whose files have landed, the end of runs whose process was
-killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not belong here:
-the verdicts (`assets.monitoring.verdicts`).
+Belongs here: retraining on drift and on performance, a partition whose files have landed, the end of runs whose
+process was killed, the alert for a failed run. Each sensor reads recorded signals and acts on a pure verdict. Does not
+belong here: the verdicts (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Callable
@@ -11,15 +11,16 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from assets.ingestion.assets import files_of
-from assets.materialising import asset_key
+from assets.materialising import asset_key, definition_of
 from assets.monitoring.signals import drift_cause, performance_cause
 from assets.monitoring.verdicts import Cause
 from assets.product import Files, Product
 from assets.product.names import DEPLOYMENT
+from assets.product.partitions import fits
 from pipelines.alerts import approval_wanted, run_failure
 from pipelines.jobs import PRODUCT_TAG, daily_name, retrain_name
-from pipelines.partitions import daily
-from pipelines.run_requests import materialised_days_of, request_day, request_retraining
+from pipelines.partitions import partitions_of
+from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
 from pipelines.sandbox_sources import source_systems
 from resources.clock import Clock
 from resources.dagster.run_owners import end_dead_runs
@@ -48,44 +49,51 @@ def performance_sensor(product: Product) -> dg.SensorDefinition:
 
 
 def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefinition | None:
-    """Materialises a day as soon as all its files have landed; `None` for a product without files of days.
+    """Materialises a partition as soon as all its files have landed; `None` for a product without files of partitions.
 
-    The sensor starts only the day after the newest materialised day, and the next day once that one is materialised:
-    runs of two days at the same time would not see each other's events. `loopline backfill` fills gaps, in one run.
+    The sensor starts only the partition after the newest materialised one, and the next one once that is materialised:
+    runs of two partitions at the same time would not see each other's events. `loopline backfill` fills gaps, in one
+    run. Files of a longer time than a partition do not count.
     """
-    sources = [source for source in product.sources if isinstance(source, Files) and source.by_day]
+    files = [source for source in product.sources if isinstance(source, Files)]
+    sources = [source for source in files if source.period and fits(source.period, product.partition)]
     if not sources:
         return None
+    partitions = partitions_of(product, environment)
 
     @dg.sensor(
         name=f"{product.name}_landing_sensor",
         job_name=daily_name(product),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Materialises a day as soon as all its files have landed.",
+        description=f"Materialises a {product.partition} as soon as all its files have landed.",
     )
     def landing(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        done = materialised_days_of(context.instance, product)
+        done = materialised_days_of(context.instance, product, partitions)
         if not done:
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
         day = max(done) + timedelta(days=1)
-        if not daily(product, environment).has_partition_key(day.isoformat()):
-            return dg.SkipReason(f"{product.name} has no day {day}: it is not over, or after the end of its history")
+        name, days = partitions.name(day), partitions.whole([day])
+        # A history may end within a week or a month: that one is there, and has no such day.
+        if day not in days or not definition_of(partitions).has_partition_key(partitions.start(day).isoformat()):
+            which = f"{product.partition} {'' if product.partition == 'day' else 'from '}{day}"
+            return dg.SkipReason(f"{product.name} has no {which}: it is not over, or after the end of its history")
         systems = source_systems(product, environment)
         readers = [files_of(product, source, systems) for source in sources]
-        missing = [name for reader in readers for name in reader.missing(day)]
+        missing = [file for reader in readers for file in reader.missing(days)]
         if missing:
-            return dg.SkipReason(f"{day} lacks files: {listed(missing)}")
-        unfinished = [reader.unfinished(day) for reader in readers]
+            return dg.SkipReason(f"{name} lacks files: {listed(missing)}")
+        unfinished = [reader.unfinished(days) for reader in readers]
         if any(unfinished):
             return dg.SkipReason("; ".join(filter(None, unfinished)))
-        return request_day(context.instance, product, day, why="landed", moment=datetime.now(UTC))
+        return request_partition(context.instance, product, partitions, day, why="landed", moment=datetime.now(UTC))
 
     return landing
 
 
 def failure_alert(product: Product, environment: Environment) -> dg.SensorDefinition:
     """Sends an alert for a run that failed and will not be retried."""
+    partitions = partitions_of(product, environment)
 
     @dg.run_failure_sensor(
         name=f"{product.name}_failure_alert",
@@ -94,7 +102,7 @@ def failure_alert(product: Product, environment: Environment) -> dg.SensorDefini
     )
     def alert(context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") != "true":
-            notifier.send(run_failure(product, context, environment.dagster_url))
+            notifier.send(run_failure(product, partitions, context, environment.dagster_url))
 
     return alert
 

@@ -127,8 +127,9 @@ def _connection(name: str) -> str:
 
 def _question(name: str, address: str) -> Callable[[], None] | None:
     """The question to the server at an address; `None` for an address that names no server."""
+    address = address.removeprefix("iceberg+")  # a catalog is a server, or in a database
     scheme = address.partition("://")[0]
-    if scheme.startswith("postgresql"):
+    if scheme.startswith(("postgresql", "mysql", "mariadb")):
         return partial(_ask_database, address)
     if scheme == "s3":
         return partial(_ask_bucket, address)
@@ -142,7 +143,7 @@ def _question(name: str, address: str) -> Callable[[], None] | None:
 
 
 def _place(address: str) -> str:
-    parts = urlsplit(address)
+    parts = urlsplit(address.removeprefix("iceberg+"))
     return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}"
 
 
@@ -161,7 +162,11 @@ def _dagster_storage(variables: Mapping[str, str]) -> str:
 def _ask_database(address: str) -> None:
     import sqlalchemy as sa
 
-    engine = sa.create_engine(address, poolclass=sa.NullPool, connect_args={"connect_timeout": round(SECONDS)})
+    url = sa.make_url(address).difference_update_query(["catalog"])  # of Iceberg
+    patience = {"connect_timeout": round(SECONDS)}
+    if url.get_driver_name() == "pymysql":
+        patience["read_timeout"] = round(SECONDS)  # a server that takes the connection may never greet
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=patience)
     try:
         with engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))

@@ -1,7 +1,7 @@
 """Files that survive a crash and a power cut.
 
-Belongs here: writing a file and syncing it, replacing a file whole, syncing the names in a folder. Does not belong
-here: the content of the files, locks (`locks.py`).
+Belongs here: writing a file and syncing it, replacing a file whole, syncing the names in a folder, the lines of a log
+that is appended to. Does not belong here: the content of the files, locks (`locks.py`).
 """
 
 import os
@@ -46,3 +46,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def whole_lines(data: bytes) -> tuple[list[bytes], bool]:
+    """The complete lines of a log, and whether an incomplete one follows them.
+
+    Zero bytes at the end are space allocated in advance. Zero bytes within the last lines are the rest of a write that
+    a power cut interrupted; JSON contains none.
+    """
+    lines = data.rstrip(b"\0").split(b"\n")
+    torn = bool(lines.pop())
+    while lines and b"\0" in lines[-1]:
+        lines.pop()
+        torn = True
+    return lines, torn

@@ -23,6 +23,11 @@ Part = Literal["all", "decisions"]
 CHECKOUT = Path(__file__).resolve().parents[1]
 """The folder of the code: a checkout, or the folder into which the wheel was installed."""
 _FOR_DECISIONS = {"rollout", "online_store", "decision_log"}
+_DRIVERS = (
+    (re.compile(r"^(iceberg\+)?postgres(?:ql)?://"), r"\1postgresql+psycopg2://"),
+    (re.compile(r"^(iceberg\+)?(mysql|mariadb)://"), r"\1\2+pymysql://"),
+)
+"""Addresses that name no driver, and what they mean; Iceberg's catalogs are in databases too."""
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(?::-((?:\{[a-z_]+\}|[^{}])*))?\}")
 
 
@@ -60,7 +65,7 @@ class Environment(BaseModel):
             user's home folder where a wheel is installed.
         lake: Folder or `s3://` prefix of the Delta tables.
         database_url: SQLAlchemy address of the operational database that sources read; `postgresql://` alone means
-            psycopg2.
+            psycopg2, `mysql://` and `mariadb://` mean PyMySQL.
         landing: Folder or `s3://` prefix where daily files land.
         stream: `file://<folder>` of tailed files, or `kafka://host:port`.
         mlflow_tracking_uri, mlflow_artifacts: MLflow's store and its artifact root.
@@ -111,6 +116,11 @@ class Environment(BaseModel):
         """Address of MLflow's pages for people: its server's, or that of the server that `loopline up` starts."""
         uri = self.mlflow_tracking_uri
         return uri.rstrip("/") if uri.startswith(("http://", "https://")) else f"http://127.0.0.1:{self.ports.mlflow}"
+
+    @property
+    def posted(self) -> Path:
+        """Folder of the rows that are posted to the decision service, on the volume of its log."""
+        return self.decision_log / ".posted"
 
     @property
     def bank(self) -> Path:
@@ -246,7 +256,9 @@ def _connections(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _with_driver(address: str) -> str:
     """The address of a database with the driver that is installed, where it names none."""
-    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", address)
+    for without, driver in _DRIVERS:
+        address = without.sub(driver, address)
+    return address
 
 
 def _dagster_database(variables: Mapping[str, str]) -> str:

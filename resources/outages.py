@@ -10,7 +10,7 @@ remedy. The error is known by its class and its text, because Dagster records on
 import re
 from collections.abc import Iterator
 
-_DATABASE = r"(sqlalchemy|psycopg2|dagster_postgres)\..*"
+_DATABASE = r"(sqlalchemy|psycopg2|pymysql|dagster_postgres)\..*"
 _WEB = r"(requests|urllib3|httpx|httpcore|botocore|boto3|s3transfer|http\.client)\..*"
 _KINDS: tuple[tuple[str, str], ...] = (
     (rf"{_DATABASE}(OperationalError|InterfaceError|AdminShutdown|CannotConnectNow|DagsterPostgresException)", ""),

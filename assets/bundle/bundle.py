@@ -17,6 +17,7 @@ from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
 from assets.bundle.scorecard import Scorecard
 from assets.features.kernel.kernel import Kernel
+from assets.product.rules import Rule
 from resources.errors import LooplineError
 from resources.naming import BadName, checked_name, checked_version
 
@@ -64,6 +65,10 @@ class Policy:
         max_age_seconds: The longest time from a source's watermark to the decision.
         when_stale: The result when a watermark is older: the fallback outcome, or no decision.
         last_day: The last UTC day with data (ISO-8601), of a history that has ended; `None` where new days arrive.
+        refer, refer_threshold: The outcome of a row that a person is to review, and the lowest probability that is
+            referred, `threshold` or below; both `None` where there are two answers.
+        exploration: The share of the rows refused by their score that are let past it.
+        explore_by: Whether an explored row is accepted or referred.
     """
 
     threshold: float
@@ -78,14 +83,31 @@ class Policy:
     max_age_seconds: float = 3 * 86_400.0
     when_stale: Literal["fallback", "refuse"] = "fallback"
     last_day: str | None = None
+    refer: str | None = None
+    refer_threshold: float | None = None
+    exploration: float = 0.0
+    explore_by: Literal["accept", "refer"] = "accept"
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):
             raise BundleError(f"policy: the threshold is {self.threshold}; it must be a finite number")
         if not all(isinstance(text, str) and text for text in (self.accept, self.refuse, self.fallback, self.row_id)):
             raise BundleError("policy: accept, refuse, fallback and row_id must be texts that are not empty")
-        if self.accept == self.refuse:
-            raise BundleError(f"policy: accept and refuse are both '{self.accept}'; give them different words")
+        if self.accept == self.refuse or self.refer in ("", self.accept, self.refuse):
+            raise BundleError(
+                f"policy: accept is '{self.accept}', refuse '{self.refuse}', refer '{self.refer}'; give them different "
+                "words"
+            )
+        if (self.refer is None) != (self.refer_threshold is None) or not self.refer_from <= self.threshold:
+            raise BundleError(
+                f"policy: refer is {self.refer!r} from {self.refer_threshold} on, refuse from {self.threshold} on; "
+                "give both the word and a threshold that is not above, or neither"
+            )
+        if not 0.0 <= self.exploration <= 1.0 or self.explore_by not in ("accept", "refer"):
+            raise BundleError(
+                f"policy: exploration is {self.exploration} by '{self.explore_by}'; write a share, and 'accept' or "
+                "'refer'"
+            )
         if not self.max_age_seconds > 0 or self.when_stale not in ("fallback", "refuse"):
             raise BundleError(
                 f"policy: max_age_seconds is {self.max_age_seconds}, when_stale '{self.when_stale}'; write a positive "
@@ -97,6 +119,11 @@ class Policy:
             date.fromisoformat(self.last_day or "2000-01-01")
         except ValueError as error:
             raise BundleError(f"policy: last_day is {self.last_day!r} ({error}); write YYYY-MM-DD") from error
+
+    @property
+    def refer_from(self) -> float:
+        """The lowest score that is not accepted: `threshold` where there are two answers."""
+        return self.threshold if self.refer_threshold is None else self.refer_threshold
 
     def expects_events(self, watermark: datetime) -> bool:
         """Whether events after the watermark (UTC) may still come: not after the last day of a history."""
@@ -117,6 +144,7 @@ class BundleParts:
         metrics: The evaluation that the gates judged; any JSON object.
         contract: What requests and posted events are held to; None in a bundle of before contracts were part of it,
             whose requests are held to their columns' kinds and listed values alone.
+        rules: Conditions beside the model, in the order of their declaration; none in a bundle of before rules.
     """
 
     product: str
@@ -133,6 +161,7 @@ class BundleParts:
     reference: Mapping[str, Any]
     metrics: Mapping[str, Any]
     contract: BundleContract | None = None
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -147,6 +176,19 @@ class BundleParts:
         unknown = sorted(set(self.policy.reasons) - set(self.kernel.features.names))
         if unknown:
             raise BundleError(f"policy: reasons for {unknown}, which are not features of this bundle")
+        self._check_rules()
+
+    def _check_rules(self) -> None:
+        features = self.kernel.features
+        requested = {feature.name for feature in features.request}
+        of_request = requested | (set() if self.contract is None else set(self.contract.request.columns))
+        for rule in self.rules:
+            known = of_request if rule.before_model else of_request | set(features.names)
+            unknown = sorted(set(rule.columns) - known)
+            if unknown:
+                raise BundleError(f"rule {rule.id} reads {unknown}, which this bundle's requests and features lack")
+            if rule.outcome == "refer" and self.policy.refer is None:
+                raise BundleError(f"rule {rule.id} refers, but the policy has no outcome for a review")
 
 
 @dataclass(frozen=True, kw_only=True)

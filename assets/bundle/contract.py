@@ -16,6 +16,7 @@ from typing import Any, Literal
 from resources.errors import LooplineError
 
 Kind = Literal["string", "integer", "number", "boolean", "timestamp"]
+Route = Literal["outcomes", "reviews"]
 Value = str | float | bool
 _TOKEN = re.compile(r"tok:[0-9a-f]{8}:[0-9a-f]{32}")
 _SEND_TOKENS = (
@@ -123,6 +124,23 @@ class ColumnRule:
 
 
 @dataclass(frozen=True)
+class PostedRules:
+    """How the rows of a source are posted to the service.
+
+    Attributes:
+        route: `outcomes` for POST /outcomes, `reviews` for POST /reviews.
+        id: The column with the id of a row.
+        fields: The columns that the body names otherwise, each by its name in the body.
+        corrections: A later row of the same id is a revision; otherwise it is refused.
+    """
+
+    route: Route
+    id: str
+    fields: Mapping[str, str]
+    corrections: bool
+
+
+@dataclass(frozen=True)
 class SourceRules:
     """What the contract of one source allows.
 
@@ -130,11 +148,13 @@ class SourceRules:
         event_time, known_at: The columns with the two times of an event, as the source names them.
         columns: For each column its rule; None for a personal one that the lake drops, and in older bundles for every
             personal one.
+        posted: How its rows are posted; None for a source that is read elsewhere.
     """
 
     event_time: str
     known_at: str
     columns: Mapping[str, ColumnRule | None]
+    posted: PostedRules | None = None
 
     def read_rule(self, column: str) -> ColumnRule | None:
         """The rule of a column that features read; None for a column that the contract does not have.
@@ -172,6 +192,7 @@ class BundleContract:
                 "event_time": source.event_time,
                 "known_at": source.known_at,
                 "columns": {column: rule and _record(rule) for column, rule in source.columns.items()},
+                **({} if source.posted is None else {"posted": asdict(source.posted)}),
             }
             for name, source in self.sources.items()
         }
@@ -190,6 +211,7 @@ class BundleContract:
                     source["event_time"],
                     source["known_at"],
                     {column: rule and _rule(rule) for column, rule in source["columns"].items()},
+                    PostedRules(**source["posted"]) if "posted" in source else None,
                 )
                 for name, source in record["sources"].items()
             }

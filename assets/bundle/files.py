@@ -23,9 +23,11 @@ from assets.bundle.bundle import Bundle, BundleError, BundleParts, Policy, Reaso
 from assets.bundle.calibration import Calibration, CalibrationError
 from assets.bundle.contract import BundleContract
 from assets.bundle.encoder import Encoder
+from assets.bundle.rules import rules_of, rules_record
 from assets.bundle.scorecard import Scorecard, ScorecardError
 from assets.bundle.signing import SignatureError, digest, sign, verify
 from assets.features.kernel.kernel import Kernel
+from assets.product.policies import ProductError
 from assets.vocabulary import FeatureError
 from resources.durable_files import write_synced
 from resources.naming import is_digest
@@ -37,9 +39,11 @@ FILES = (
     "model.onnx", "booster.ubj", "scorecard.json", "calibration.json", "kernel.json", "encoder.json", "policy.json",
     "reference.json", "metrics.json",
 )  # fmt: skip
-OPTIONAL = ("contract.json",)
-"""Files that bundles of earlier versions of this code do not have."""
+OPTIONAL = ("contract.json", "rules.json")
+"""Files that bundles without such a part do not have, nor those of earlier versions of this code."""
 
+_LATER: Mapping[str, Any] = {"refer": None, "refer_threshold": None, "exploration": 0.0, "explore_by": "accept"}
+"""Fields of a policy that its record leaves out at these values."""
 _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
 
@@ -98,12 +102,15 @@ def _file_bytes(parts: BundleParts) -> dict[str, bytes]:
         "reference.json": _json("reference", parts.reference),
         "metrics.json": _json("metrics", parts.metrics),
         **({} if parts.contract is None else {"contract.json": _json("contract", parts.contract.to_dict())}),
+        **({"rules.json": _json("rules", rules_record(parts.rules))} if parts.rules else {}),
     }
 
 
 def _policy_record(policy: Policy) -> dict[str, Any]:
     words = {name: asdict(of) if isinstance(of, ReasonWords) else of for name, of in policy.reasons.items()}
-    return asdict(replace(policy, reasons={})) | {"reasons": words}
+    record = asdict(replace(policy, reasons={})) | {"reasons": words}
+    # A policy of two answers has the record, and its bundle the digest, of before there were three.
+    return {name: value for name, value in record.items() if name not in _LATER or value != _LATER[name]}
 
 
 def _policy(record: Mapping[str, Any]) -> Policy:
@@ -122,7 +129,12 @@ def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:
             "created_at": parts.created_at.astimezone(UTC).isoformat(),
             "pins": dict(parts.pins),
             "threshold": policy.threshold,
-            "outcomes": {"accept": policy.accept, "refuse": policy.refuse, "fallback": policy.fallback},
+            "outcomes": {
+                "accept": policy.accept,
+                "refuse": policy.refuse,
+                "fallback": policy.fallback,
+                **({} if policy.refer is None else {"refer": policy.refer}),
+            },
             "files": {name: asdict(_FileEntry.of(data)) for name, data in files.items()},
         },
     )
@@ -182,8 +194,11 @@ def _parsed(folder: Path, manifest: bytes, manifest_digest: str) -> Bundle:
             reference=json.loads(files["reference.json"]),
             metrics=json.loads(files["metrics.json"]),
             contract=BundleContract.from_dict(json.loads(files["contract.json"])) if "contract.json" in files else None,
+            rules=rules_of(json.loads(files["rules.json"])) if "rules.json" in files else (),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError) as error:
+    except (
+        ValueError, KeyError, TypeError, AttributeError, FeatureError, CalibrationError, ScorecardError, ProductError,
+    ) as error:  # fmt: skip
         raise BundleError(f"bundle {folder} is signed but cannot be read by this version: {error!r}") from error
     return Bundle(parts=parts, digest=manifest_digest, size=len(manifest) + sum(map(len, files.values())))
 

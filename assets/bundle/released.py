@@ -26,3 +26,13 @@ def released_bundle(product: str, release: Release, rollout: RolloutStore, key: 
         return load_bundle(folder, key, release.digest)
     except BundleError as error:
         raise BundleError(f"{error}; publish it again from the registry: loopline repair {product}") from error
+
+
+def champion_bundle(product: str, rollout: RolloutStore, key: bytes) -> Bundle | None:
+    """The bundle that decides now; `None` before the first one.
+
+    Raises:
+        RolloutError, BundleError: As for `released_bundle`.
+    """
+    manifest = rollout.read_manifest(product)
+    return None if manifest is None else released_bundle(product, manifest.champion, rollout, key)

@@ -17,8 +17,9 @@ from assets.evaluation.explain import Explanation, explain
 from assets.evaluation.fairness import FairnessReport, assess
 from assets.evaluation.gates import GateSignals
 from assets.evaluation.stability import explanation_agreement, flipped_share, population_stability
-from assets.metrics.profit import ThresholdChoice, at_threshold, choose_threshold, profit_curve
+from assets.metrics.profit import ThresholdChoice, profit_curve
 from assets.metrics.ranking import EvaluationError, Metrics, SingleFeature, best_single_feature, measure
+from assets.metrics.review import OPEN, at_answers, choose_answers
 from assets.product import DecisionPolicy, GatePolicy, Profit, Protected
 from assets.training.candidates import BoostedModel
 from assets.training.rows import TrainingRows
@@ -50,7 +51,7 @@ class Evaluation:
         train, calibrate, test: Figures on each part; only those on the test rows are unbiased.
         scorecard: The baseline's figures on the test rows.
         chosen: The threshold with its profit on the calibration rows, where it was chosen.
-        tested: The same threshold with its profit on the test rows.
+        tested: The same threshold with its profit on the test rows, both with what rules answer of these rows.
         fairness: A report for each protected attribute, on the test rows at that threshold.
         explanation: SHAP values of a sample of the test rows.
         single_feature: The feature that alone ranks the training rows best.
@@ -144,7 +145,10 @@ def evaluate_model(
     seed: int,
     champion_scores: NDArray[np.float64] | None = None,
 ) -> Evaluation:
-    """Evaluates the boosted model on the test rows, at the threshold chosen on the calibration rows.
+    """Evaluates the boosted model on the test rows, at the thresholds chosen on the calibration rows.
+
+    Profit and fairness are those of the answers: of score and rules together, and a referred row is not accepted. Every
+    other figure is the model's, over all rows.
 
     Args:
         rows: All labelled rows.
@@ -168,8 +172,9 @@ def evaluate_model(
     train, calibrate, test = (rows.take(positions) for positions in (split.train, split.calibrate, split.test))
     train_scores, calibrate_scores, scores = (model.predict(sample.matrix) for sample in (train, calibrate, test))
     scorecard_scores = scorecard.apply(test.matrix)
-    profit = decision.profit
-    chosen = choose_threshold(calibrate_scores, calibrate.y, profit, calibrate.stake, decision.max_refused)
+    chosen = choose_answers(
+        calibrate_scores, calibrate.y, decision, calibrate.stake, ruled=calibrate.ruled, days=calibrate.span_days
+    )
     explanation = explain(model.booster, test.matrix, test.columns, test.sources, seed=seed)
     return Evaluation(
         windows=split.to_dict(),
@@ -178,14 +183,15 @@ def evaluate_model(
         test=measure(test.y, scores, seed=seed),
         scorecard=measure(test.y, scorecard_scores, seed=seed),
         chosen=chosen,
-        tested=at_threshold(chosen.threshold, scores, test.y, profit, test.stake),
+        tested=at_answers(chosen, scores, test.y, decision, test.stake, ruled=test.ruled),
         fairness=tuple(
             assess(
                 attribute,
                 test.protected[attribute.column],
                 y=test.y,
                 scores=scores,
-                threshold=chosen.threshold,
+                threshold=chosen.refer_from,
+                ruled=None if test.ruled is None else test.ruled != OPEN,
                 min_group_rows=gates.min_group_rows,
             )
             for attribute in protected
@@ -194,9 +200,11 @@ def evaluate_model(
         single_feature=best_single_feature(train.matrix, train.columns, train.sources, train.y),
         score_psi=population_stability(train_scores, scores),
         explanation_agreement=explanation_agreement(explanation.contributions),
-        flipped_share=flipped_share(model.predict, test.matrix, threshold=chosen.threshold, seed=seed),
+        flipped_share=flipped_share(
+            model.predict, test.matrix, thresholds=(chosen.refer_from, chosen.threshold), seed=seed
+        ),
         comparison=_compared(test.y, champion_scores, scores, seed),
-        profit=profit,
+        profit=decision.profit,
         scored=Scored(test.y, scores, scorecard_scores, test.stake, train_scores),
     )
 

@@ -27,9 +27,9 @@ class GroupFigures:
         group: Its name.
         rows, positives: Counts; a positive row had the bad outcome.
         judged: Whether it has enough rows to count in the spread between groups.
-        accepted_share: Accepted rows over all its rows.
-        true_positive_rate: Share of its bad rows that were refused.
-        false_positive_rate: Share of its good rows that were refused.
+        accepted_share: Accepted rows over all its rows; a referred row is not accepted.
+        true_positive_rate: Share of its bad rows that were not accepted.
+        false_positive_rate: Share of its good rows that were not accepted.
         auc: How well the score ranks within the group.
     """
 
@@ -76,6 +76,7 @@ def assess(
     scores: NDArray[np.float64],
     threshold: float,
     min_group_rows: int,
+    ruled: NDArray[np.bool_] | None = None,
 ) -> FairnessReport:
     """The figures of each group, and the spread between the judged groups.
 
@@ -84,8 +85,9 @@ def assess(
         values: The attribute's values [n]; missing values (null, NaN) are the group "missing".
         y: int8 [n], 1 is the bad outcome.
         scores: float64 [n].
-        threshold: A score at or above it is refused.
+        threshold: A score at or above it is not accepted, but refused or referred.
         min_group_rows: Smaller groups are reported, not judged.
+        ruled: bool [n], the rows that a rule refuses or refers whatever their score; `None` without rules.
 
     Raises:
         EvaluationError: The arrays differ in length or are empty, or there are bands for values that are not numbers.
@@ -95,7 +97,7 @@ def assess(
             f"protected '{protected.column}': {len(values)} values, {len(y)} labels, {len(scores)} scores"
         )
     names, member = group_members(protected, values)
-    refused = (scores >= threshold).astype(np.int8)
+    refused = ((scores >= threshold) | (False if ruled is None else ruled)).astype(np.int8)
     frame = MetricFrame(
         metrics={
             "rows": count,

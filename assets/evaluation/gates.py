@@ -195,12 +195,9 @@ _OF_GROUPS = ("slice_auc", "selection_ratio", "odds_gap")
 
 
 def _judge(gate: _Gate, signals: GateSignals) -> GateResult:
-    if gate.name == "champion_comparison" and signals.first_model:
-        first = f"{gate.name}: first model: there is no champion to compare with"
-        return GateResult(gate.name, 0.0, gate.threshold, gate.comparison, True, first)
-    if gate.name in _OF_GROUPS and signals.no_protected:
-        not_asked = f"{gate.name}: not asked: no protected attribute is declared, so there are no groups to compare"
-        return GateResult(gate.name, None, gate.threshold, gate.comparison, None, not_asked)
+    nothing = _nothing_to_judge(gate.name, signals)
+    if nothing:
+        return GateResult(gate.name, None, gate.threshold, gate.comparison, None, f"{gate.name}: not asked: {nothing}")
     if gate.value is None or not math.isfinite(gate.value):
         reason = f"{gate.name}: {gate.signal} is unknown ({gate.value}); an unknown value does not pass"
         return GateResult(gate.name, None, gate.threshold, gate.comparison, False, reason)
@@ -210,3 +207,12 @@ def _judge(gate: _Gate, signals: GateSignals) -> GateResult:
     if not passed and gate.hint:
         reason = f"{reason}: {gate.hint}"
     return GateResult(gate.name, gate.value, gate.threshold, gate.comparison, passed, reason)
+
+
+def _nothing_to_judge(name: str, signals: GateSignals) -> str:
+    """Why a gate is not asked; empty if it is."""
+    if name == "champion_comparison" and signals.first_model:
+        return "this is the first model, so there is no champion to compare with"
+    if name in _OF_GROUPS and signals.no_protected:
+        return "no protected attribute is declared, so there are no groups to compare"
+    return ""

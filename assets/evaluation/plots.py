@@ -92,13 +92,14 @@ def calibration(y: NDArray[np.int8], probability: NDArray[np.float64]) -> bytes:
 
 
 def profit(curve: ProfitCurve, chosen: ThresholdChoice) -> bytes:
-    """Profit over the share refused, with the chosen threshold marked."""
+    """Profit over the share refused by the score alone, with the profit of the answers marked."""
     gain = chosen.gain
     more = "" if gain is None else f", {abs(gain):.1%} {'more' if gain >= 0 else 'less'} than accepting everybody"
     if gain is not None and gain > 1 and chosen.profit_accept_all > 0:
         more = f", {gain + 1:.1f} times as much as accepting everybody"
+    reviewed = f" and reviewing {chosen.referred_share:.1%}" if chosen.referred_share else ""
     picture, (axes,) = figure(
-        f"Refusing {chosen.refused_share:.1%} earns {short(chosen.profit)}{more}",
+        f"Refusing {chosen.refused_share:.1%}{reviewed} earns {short(chosen.profit)}{more}",
         "profit on the test rows; the threshold was chosen on the calibration rows",
     )
     axes.axhline(curve.profit[0], color=STYLE["muted"], linewidth=1, linestyle=DASHED, zorder=1)

@@ -4,7 +4,7 @@ Belongs here: the population stability index of scores, the agreement of explana
 share of decisions that a little noise changes. Does not belong here: drift of live data (`assets.monitoring`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def flipped_share(
     predict: Callable[[NDArray[np.float32]], NDArray[np.float64]],
     matrix: NDArray[np.float32],
     *,
-    threshold: float,
+    thresholds: Sequence[float],
     seed: int,
 ) -> float:
     """The share of decisions that change when each number gets noise of 1% of its column's standard deviation.
@@ -67,7 +67,7 @@ def flipped_share(
     Args:
         predict: Returns the scores of a matrix.
         matrix: float32 [n, m], NaN = missing.
-        threshold: A score at or above it is refused.
+        thresholds: Rising; a score at or above one of them has another answer than one below.
         seed: Seed of the noise.
     """
     if len(matrix) == 0:
@@ -79,4 +79,5 @@ def flipped_share(
             spread[column] = present.std()
     noise = np.random.default_rng(seed).normal(size=matrix.shape) * spread * _NOISE
     noisy = (matrix.astype(np.float64) + noise).astype(np.float32)
-    return float(np.mean((predict(matrix) >= threshold) != (predict(noisy) >= threshold)))
+    before, after = (np.searchsorted(thresholds, predict(rows), side="right") for rows in (matrix, noisy))
+    return float(np.mean(before != after))

@@ -6,7 +6,6 @@ tables are read (`assets.features.table.inputs`, `assets.features.online.load`),
 (`assets.features.table.spark_job`).
 """
 
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -25,13 +24,13 @@ from assets.materialising import (
     Stopwatch,
     asset_key,
     asset_of,
+    begun,
     daily_asset_of,
-    days_of,
     materialised_days,
     permanent,
     same_columns,
 )
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
@@ -41,7 +40,7 @@ from resources.online_store.opening import OnlineStores
 from resources.spark.sessions import SparkSessions
 
 
-def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def features_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`features`: for each row to be decided, its features from events known at its as-of time."""
     name = FEATURES
     sources = tuple(dict.fromkeys((product.spine.source, *product.features.sources)))
@@ -66,7 +65,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     def features(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], spark: dg.ResourceParam[SparkSessions]
     ) -> dg.MaterializeResult[Any]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with permanent(LakeError, FeatureError):
             inputs = inputs_of(product, kernel, lake, days)
             written = run(
@@ -96,7 +95,7 @@ def features_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
     return features
 
 
-def online_store_asset(product: Product) -> dg.AssetsDefinition:
+def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`online_store`: the recent events of each entity, as the decision process reads them."""
     name = ONLINE_STORE
     kernel = compile_features(product.features, product.resolutions)
@@ -120,14 +119,17 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[Any]:
         watch, store = Stopwatch(name), online_stores.of(product.name)
-        validated = {source: _validated_days(context, product, source) for source in product.features.sources}
+        validated = {
+            source: materialised_days(context.instance, asset_key(product, validated_name(source)), partitions)
+            for source in product.features.sources
+        }
         tiled: dict[str, int] = {}
         fault = store.repair()
         if fault is not None:
             context.log.warning(f"{fault}: its files were removed; all of it is loaded again")
         with permanent(LakeError):
             loads = planned_loads(product, kernel, lake, validated=validated, now=clock.now())
-            # A run of days that changed nothing is over sooner; the sensor loads the new versions later, by their name.
+            # A run of days that changed nothing is over sooner.
             present = None if fault is not None or _is_alone(context) else store.state()
             current = present is not None and is_current(product, lake, loads, present)
             version, staged = load_name(product, loads), store.staged()
@@ -154,11 +156,6 @@ def online_store_asset(product: Product) -> dg.AssetsDefinition:
 def _is_alone(context: dg.AssetExecutionContext) -> bool:
     """Whether a run was not asked for the store beside other assets: it is loaded then, whatever it has."""
     return len(context.run.asset_selection or ()) <= 1
-
-
-def _validated_days(context: dg.AssetExecutionContext, product: Product, source: str) -> frozenset[date]:
-    """The validated days of a source, days without rows included."""
-    return materialised_days(context.instance, asset_key(product, validated_name(source)))
 
 
 def _lineage(product: Product) -> dict[str, list[tuple[dg.AssetKey, str]]]:

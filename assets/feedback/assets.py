@@ -1,10 +1,10 @@
-"""Assets of feedback: `decisions`, the decision log as a table, and `outcomes`, scores joined with their mature labels.
+"""Assets of feedback: `decisions`, the decision log as a table, and the outcomes of decisions and of batch scores.
 
-Belongs here: reading the log, writing the tables. Does not belong here: which scores and labels are read
-(`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.decision_log`).
+Belongs here: reading the log, writing the tables. Does not belong here: which rows and labels are read (`judged.py`,
+`inputs.py`), the join (`outcomes.py`), the form of the log (`assets.serving.decision_log`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,22 +12,45 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.feedback.decisions import answered_of
+from assets.feedback.exposed import keep_exposed
 from assets.feedback.inputs import moved_days, outcome_inputs
+from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
-from assets.product import Product
-from assets.product.names import DECISIONS, DEPLOYMENT, OUTCOMES, SCORES, table_name, validated_name
-from assets.serving.decision_log import read_day
+from assets.materialising import (
+    Stopwatch,
+    asset_key,
+    asset_of,
+    begun,
+    daily_asset_of,
+    permanent,
+    same_columns,
+    wait_for_champion,
+)
+from assets.product import Partitions, Product
+from assets.product.names import (
+    BATCH_OUTCOMES,
+    DECISIONS,
+    DEPLOYMENT,
+    EXPOSED,
+    OUTCOMES,
+    ROLLOUT,
+    SCORES,
+    table_name,
+    validated_name,
+)
 from assets.serving.log_writer import DecisionLogError
 from assets.training.tables import RowsError
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.rollout_store.manifest import RolloutError
+from resources.rollout_store.store import RolloutStore
 
 
-def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`decisions`: the answers of the decision service on each day."""
+def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
+    """`decisions`: the answers of the decision service on each day, each with who decided and why it was they."""
     name = DECISIONS
 
     @daily_asset_of(
@@ -36,7 +59,7 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         partitions,
         deps=[asset_key(product, DEPLOYMENT)],
         group_name="feedback",
-        description="The answers of the decision service, with all that a replay needs.",
+        description="The answers of the decision service: bundle, rollout, arm and share, and all that a replay needs.",
         kinds={"bentoml", "deltalake"},
     )
     def decisions(
@@ -44,52 +67,79 @@ def decisions_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
         lake: dg.ResourceParam[Lake],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
-        watch, days = Stopwatch(name), days_of(context)
-        with permanent(DecisionLogError):
-            logged = [
-                with_constant(read_day(environment.decision_log, product.name, day), "day", day, pa.date32())
-                for day in days
-            ]
-        table = pa.concat_tables(logged)
+        watch, days = begun(context, name, partitions)
+        with permanent(DecisionLogError, LakeError):
+            table = pa.concat_tables([answered_of(product, lake, environment.decision_log, day) for day in days])
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
         return watch.table(rows=commit.rows, version=commit.version, days=len(days), schema=table.schema)
 
     return decisions
 
 
-def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`outcomes`: each label on the day since which it is what it is, with the champion's score of its row.
+def outcomes_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
+    """`outcomes`: each label on the day since which it is what it is, with the answered decision that it judges."""
+    description = "Answered decisions whose label has become final on the day, by the bundle and the arm that decided"
+    return _outcomes(product, OUTCOMES, answered(product), DECISIONS, partitions, description)
+
+
+def batch_outcomes_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """`batch_outcomes`: labels with the batch score of their row; `None` where the product is not judged by scores."""
+    if product.monitoring.judged != "batch":
+        return None
+    description = "Batch scores whose row's label has become final on the day, by the model of the last scoring"
+    return _outcomes(product, BATCH_OUTCOMES, scored(product), SCORES, partitions, description)
+
+
+def _outcomes(
+    product: Product,
+    name: str,
+    judged: Judged,
+    source: str,
+    partitions: Partitions,
+    description: str,
+) -> dg.AssetsDefinition:
+    """Outcomes of the rows of a table.
 
     A label that a late event or a correction changes moves to the day on which that became known: the day on which it
     stood is made again in the same run.
+
+    Args:
+        source: The asset of the rows.
     """
-    name, label = OUTCOMES, product.label
+    label, spine = product.label, validated_name(product.spine.source)
+    read = dict.fromkeys([source, validated_name(label.source), *([spine] if judged.of_spine else [])])
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, SCORES), asset_key(product, validated_name(label.source))],
+        deps=[asset_key(product, asset) for asset in read],
         group_name="feedback",
-        description=f"Rows whose label has become final on the day, with their score: {label.meaning}.",
+        description=f"{description}: {label.meaning}.",
         kinds={"deltalake"},
+        output_required=False,
     )
     def outcomes(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], clock: dg.ResourceParam[Clock]
-    ) -> dg.MaterializeResult[Any]:
-        watch, days, now = Stopwatch(name), days_of(context), clock.now()
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        clock: dg.ResourceParam[Clock],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        (watch, days), now = begun(context, name, partitions), clock.now()
+        if not lake.exists(judged.table):
+            wait_for_champion(context, product, days)
+            return
         with permanent(LakeError, RowsError):
-            joined, readings = _joined(product, lake, days, now)
-            moved = moved_days(product, lake, joined, days)
-            commit = _replace(product, lake, context.run.run_id, joined, readings, days)
-            again, of_moved = _joined(product, lake, moved, now) if moved else (joined, readings)
+            joined, readings = _joined(product, lake, judged, days, now)
+            moved = moved_days(product, lake, judged, joined, days)
+            commit = _replace(lake, judged, context.run.run_id, joined, readings, days)
+            again, of_moved = _joined(product, lake, judged, moved, now) if moved else (joined, readings)
             for day in moved:
-                _replace(product, lake, context.run.run_id, again, of_moved, [day])
-        lineage = same_columns(asset_key(product, SCORES), joined.schema.names)
+                _replace(lake, judged, context.run.run_id, again, of_moved, [day])
+        lineage = same_columns(asset_key(product, source), joined.schema.names)
         lineage["label"] = [
             (asset_key(product, validated_name(label.source)), column) for column in (label.column,) if column
         ]
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, days=len(days), schema=joined.schema, lineage=lineage,
             moved_from=[day.isoformat() for day in moved],
         )  # fmt: skip
@@ -98,17 +148,17 @@ def outcomes_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -
 
 
 def _joined(
-    product: Product, lake: Lake, days: Sequence[date], now: datetime
+    product: Product, lake: Lake, judged: Judged, days: Sequence[date], now: datetime
 ) -> tuple[pa.Table, Mapping[str, Reading]]:
-    """The scores that concern these days with their labels, and what was read for it."""
-    inputs = outcome_inputs(product, lake, days)
-    joined = join_outcomes(inputs.scores, inputs.events, product.label, now, row_id=product.spine.row_id)
+    """The rows that concern these days with their labels, and what was read for it."""
+    inputs = outcome_inputs(product, lake, judged, days)
+    joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
     return joined, inputs.readings
 
 
 def _replace(
-    product: Product,
     lake: Lake,
+    judged: Judged,
     run_id: str,
     joined: pa.Table,
     readings: Mapping[str, Reading],
@@ -116,5 +166,30 @@ def _replace(
 ) -> Commit:
     """Makes the rows whose outcome is on one of these days the whole content of the days."""
     of_days = joined.filter(pc.is_in(joined["day"], value_set=pa.array(days, pa.date32())))
-    record = {"run_id": run_id, **made_from(readings)}
-    return lake.replace(table_name(product.name, OUTCOMES), of_days, days=days, metadata=record)
+    return lake.replace(judged.outcomes, of_days, days=days, metadata={"run_id": run_id, **made_from(readings)})
+
+
+def exposed_asset(product: Product) -> dg.AssetsDefinition:
+    """`exposed`: whom a version that was rolled back had decided for."""
+    name = EXPOSED
+
+    @asset_of(
+        product,
+        name,
+        deps=[asset_key(product, ROLLOUT)],
+        group_name="rollout",
+        description="The decisions of versions that were rolled back, for those who look after these people.",
+        kinds={"deltalake"},
+    )
+    def exposed(
+        lake: dg.ResourceParam[Lake],
+        rollout: dg.ResourceParam[RolloutStore],
+        environment: dg.ResourceParam[Environment],
+    ) -> dg.MaterializeResult[Any]:
+        watch = Stopwatch(name)
+        with permanent(DecisionLogError, LakeError, RolloutError):
+            state = rollout.read_manifest(product.name)
+            added = 0 if state is None else keep_exposed(lake, environment.decision_log, state)
+        return watch.result(rows=added)
+
+    return exposed

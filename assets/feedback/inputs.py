@@ -1,9 +1,9 @@
-"""Inputs of the outcomes of some days: the scores and the label events that can concern them.
+"""Inputs of the outcomes of some days: the decisions, or scores, and the label events that can concern them.
 
-Belongs here: choosing and reading days and rows of pinned table versions. Does not belong here: the join
-(`outcomes.py`), writing the table (`assets.py`).
+Belongs here: choosing and reading days and rows of pinned table versions. Does not belong here: which tables these are
+(`judged.py`), the join (`outcomes.py`), writing the table (`assets.py`).
 
-An outcome is on the day on which its label became final, or became what it is now. Three kinds of scores concern a day:
+An outcome is on the day on which its label became final, or became what it is now. Three kinds of rows concern a day:
 those whose label matures on it, which lie at most a maturity before it; those of which the label source says something
 on it, however old they are; and those whose outcome stands on it.
 """
@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
+from assets.feedback.judged import Judged
 from assets.product import Product
-from assets.product.names import OUTCOMES, SCORES, table_name, validated_table
+from assets.product.names import validated_table
 from assets.vocabulary.times import AS_OF
 from resources.lake import DAY, Lake
 from resources.lake.origins import Reading
@@ -28,39 +29,38 @@ class OutcomeInputs:
     """What was read for some days.
 
     Attributes:
-        scores: The scores that concern the days, each once.
+        rows: The decisions, or scores, that concern the days, each once.
         events: The label events about them.
         readings: By table its version, and how many days before a day were read.
     """
 
-    scores: pa.Table
+    rows: pa.Table
     events: pa.Table
     readings: Mapping[str, Reading]
 
 
-def outcome_inputs(product: Product, lake: Lake, days: Sequence[date]) -> OutcomeInputs:
+def outcome_inputs(product: Product, lake: Lake, judged: Judged, days: Sequence[date]) -> OutcomeInputs:
     """The inputs for the outcomes from the first to the last of these days.
 
     Raises:
         LakeError: A table does not exist or is damaged.
     """
-    label, row_id = product.label, product.spine.row_id
-    scores, labels = table_name(product.name, SCORES), validated_table(product.name, label.source)
-    pins = {table: lake.version(table) for table in (scores, labels)}
-    of_scores, of_labels = lake.days(scores, pins[scores]), lake.days(labels, pins[labels])
+    label, table, labels = product.label, judged.table, validated_table(product.name, product.label.source)
+    pins = {name: lake.version(name) for name in (table, labels)}
+    of_rows, of_labels = lake.days(table, pins[table]), lake.days(labels, pins[labels])
     # A decision of the last moment of a day matures at most a day later than its maturity has days.
     first = days[0] - timedelta(days=label.maturity.days + 1)
-    due = lake.read(scores, days=_within(of_scores, first, days[-1]), version=pins[scores])
+    due = lake.read(table, days=_within(of_rows, first, days[-1]), version=pins[table], columns=judged.columns)
     arrived = lake.read(labels, days=_within(of_labels, days[0], days[-1]), version=pins[labels])
-    standing = _written(product, lake, _within(_outcome_days(product, lake), days[0], days[-1]))
-    reached = [_reach(product, lake, pins[labels], arrived, due), _date(pc.min(standing[AS_OF]).as_py())]
+    standing = _written(lake, judged, _within(_outcome_days(lake, judged), days[0], days[-1]))
+    reached = [_reach(product, lake, judged, pins[labels], arrived, due), _date(pc.min(standing[AS_OF]).as_py())]
     oldest = min(filter(None, reached), default=first)
     read_from = first
     if oldest < first:
-        names = {label.spine_column or row_id: pc.unique(arrived[label.row_id])}
-        early = [_early(lake, scores, pins[scores], names, (oldest, first))]
-        early.append(_early(lake, scores, pins[scores], {row_id: pc.unique(standing[row_id])}, (oldest, first)))
-        known = pc.is_in(early[1][row_id], value_set=early[0][row_id].combine_chunks())
+        names = judged.named(product, lake, pc.unique(arrived[label.row_id]))
+        early = [_early(lake, judged, pins[table], names, (oldest, first))]
+        early.append(_early(lake, judged, pins[table], {judged.id: pc.unique(standing[judged.id])}, (oldest, first)))
+        known = pc.is_in(early[1][judged.id], value_set=early[0][judged.id].combine_chunks())
         found = pa.concat_tables([early[0], early[1].filter(pc.invert(known))])
         # Of the days before the first, those that have such a score are recorded as read: others say nothing.
         read_from = min(first, pc.min(found[DAY]).as_py() or first)
@@ -70,32 +70,37 @@ def outcome_inputs(product: Product, lake: Lake, days: Sequence[date]) -> Outcom
     events = lake.read(labels, days=_within(of_labels, since, date.max), version=pins[labels])
     # Labels of later days are read too: who makes a later day makes again the days from which an outcome moves.
     readings = {
-        scores: Reading(pins[scores], (days[0] - read_from).days),
+        table: Reading(pins[table], (days[0] - read_from).days),
         labels: Reading(pins[labels], max(0, (days[0] - since).days)),
     }
-    return OutcomeInputs(due, events, readings)
+    if judged.of_spine:
+        spine = validated_table(product.name, product.spine.source)
+        readings[spine] = Reading(lake.version(spine), None)
+    return OutcomeInputs(judged.whole(product, lake, due), events, readings)
 
 
-def moved_days(product: Product, lake: Lake, joined: pa.Table, days: Sequence[date]) -> tuple[date, ...]:
+def moved_days(
+    product: Product, lake: Lake, judged: Judged, joined: pa.Table, days: Sequence[date]
+) -> tuple[date, ...]:
     """The other days whose outcomes are no longer right: a row moved from or to them. In order.
 
     Args:
-        joined: The scores that concern the days with their labels, as `join_outcomes` returns them.
+        joined: The rows that concern the days with their labels, as `join_outcomes` returns them.
         days: The days that are made; their outcomes are not replaced yet.
 
     Raises:
         LakeError: The table of outcomes is damaged.
     """
-    row_id, of_outcomes = product.spine.row_id, _outcome_days(product, lake)
+    row, of_outcomes = judged.id, _outcome_days(lake, judged)
     made = pc.is_in(joined[DAY], value_set=pa.array(days, pa.date32()))
     due = pc.add(joined[AS_OF], pa.scalar(product.label.maturity, pa.duration("us")))
     late = joined.filter(pc.and_(made, pc.greater(joined["matured_at"], due)))
     since = _date(pc.min(late[AS_OF]).as_py())
     others = [day for day in of_outcomes if since is not None and day >= since and not days[0] <= day <= days[-1]]
-    from_days = {day for day in others if pc.any(_among(_written(product, lake, [day])[row_id], late[row_id])).as_py()}
-    standing = _written(product, lake, _within(of_outcomes, days[0], days[-1]))
-    gone = joined.filter(pc.and_(pc.invert(made), _among(joined[row_id], standing[row_id])))
-    # A score that came only after the day of its outcome was made: it is due on one of these days, and stands nowhere.
+    from_days = {day for day in others if pc.any(_among(_written(lake, judged, [day])[row], late[row])).as_py()}
+    standing = _written(lake, judged, _within(of_outcomes, days[0], days[-1]))
+    gone = joined.filter(pc.and_(pc.invert(made), _among(joined[row], standing[row])))
+    # A row that came only after the day of its outcome was made: it is due on one of these days, and stands nowhere.
     due_here = pc.is_in(due.cast(pa.date32()), value_set=pa.array(days, pa.date32()))
     elsewhere = joined.filter(pc.and_(pc.invert(made), due_here))
     lacking = {
@@ -103,28 +108,29 @@ def moved_days(product: Product, lake: Lake, joined: pa.Table, days: Sequence[da
         for day in set(elsewhere[DAY].to_pylist()) & set(of_outcomes)
         if not pc.all(
             _among(
-                elsewhere.filter(pc.equal(elsewhere[DAY], pa.scalar(day, pa.date32())))[row_id],
-                _written(product, lake, [day])[row_id],
+                elsewhere.filter(pc.equal(elsewhere[DAY], pa.scalar(day, pa.date32())))[row],
+                _written(lake, judged, [day])[row],
             )
         ).as_py()
     }
     return tuple(sorted(from_days | lacking | set(gone[DAY].to_pylist())))
 
 
-def _early(lake: Lake, table: str, version: int, keys: Mapping[str, pa.Array], days: tuple[date, date]) -> pa.Table:
-    """The scores of these rows or entities from the first day to before the last."""
-    schema = lake.schema(table, version)
+def _early(lake: Lake, judged: Judged, version: int, keys: Mapping[str, pa.Array], days: tuple[date, date]) -> pa.Table:
+    """The rows with one of these ids, or of one of these entities, from the first day to before the last."""
+    schema = lake.schema(judged.table, version)
     typed = {key: values.drop_null().cast(schema.field(key).type) for key, values in keys.items()}
-    return rows_with(lake, table, schema.names, typed, days=(days[0], days[1] - timedelta(days=1)), version=version)
+    columns = judged.columns or schema.names
+    return rows_with(lake, judged.table, columns, typed, days=(days[0], days[1] - timedelta(days=1)), version=version)
 
 
-def _reach(product: Product, lake: Lake, version: int, arrived: pa.Table, due: pa.Table) -> date | None:
+def _reach(product: Product, lake: Lake, judged: Judged, version: int, arrived: pa.Table, due: pa.Table) -> date | None:
     """The earliest day of a decision of which an event that arrived can say something; None if there is none."""
     label, table = product.label, validated_table(product.name, product.label.source)
     if label.kind == "column":
         return None  # it arrives with its row, which has no score before
     if label.settled:
-        found = _among(arrived[label.row_id].drop_null(), due[product.spine.row_id])
+        found = _among(arrived[label.row_id].drop_null(), due[judged.row_id])
         return None if pc.all(found).as_py() is not False else date.min
     if not arrived.num_rows:
         return None
@@ -138,21 +144,21 @@ def _reach(product: Product, lake: Lake, version: int, arrived: pa.Table, due: p
     return None if earliest is None else earliest - timedelta(days=label.horizon.days + 1)
 
 
-def _outcome_days(product: Product, lake: Lake) -> tuple[date, ...]:
-    table = table_name(product.name, OUTCOMES)
-    return lake.days(table) if lake.exists(table) else ()
+def _outcome_days(lake: Lake, judged: Judged) -> tuple[date, ...]:
+    return lake.days(judged.outcomes) if lake.exists(judged.outcomes) else ()
 
 
-def _written(product: Product, lake: Lake, days: Sequence[date]) -> pa.Table:
+def _written(lake: Lake, judged: Judged, days: Sequence[date]) -> pa.Table:
     """The rows that stand in the outcomes of these days: their ids and as-of times."""
     if not days:
-        return pa.table({product.spine.row_id: pa.nulls(0), AS_OF: pa.nulls(0, pa.timestamp("us", tz="UTC"))})
-    return lake.read(table_name(product.name, OUTCOMES), days=days, columns=[product.spine.row_id, AS_OF])
+        return pa.table({judged.id: pa.nulls(0), AS_OF: pa.nulls(0, pa.timestamp("us", tz="UTC"))})
+    return lake.read(judged.outcomes, days=days, columns=[judged.id, AS_OF])
 
 
 def _among(values: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
     """bool [values]: which are among the others."""
-    return pc.is_in(values, value_set=pc.unique(others).cast(values.type))
+    # An answered decision has its row's id as text, whatever it is in the label source.
+    return pc.is_in(values.cast(pa.string()), value_set=pc.unique(others).cast(pa.string()))
 
 
 def _date(moment: datetime | None) -> date | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from assets.bundle.bundle import BundleParts
+from assets.bundle.bundle import BundleParts, Policy
 from assets.bundle.registration import Approval
 from assets.product import Product
 from resources.errors import LooplineError
@@ -42,6 +42,7 @@ def model_card(product: Product, parts: BundleParts, *, approval: Approval | Non
         f"# {product.title}: model version {parts.version}",
         _lead(product, parts, approval),
         _purpose(product, parts),
+        _rules(parts),
         _data(product, parts),
         _figures(evaluation),
         _profit(evaluation),
@@ -75,14 +76,51 @@ def _purpose(product: Product, parts: BundleParts) -> str:
         ("owner", product.owner),
         ("impact", product.impact),
         ("score", policy.scale),
-        ("threshold", policy.threshold),
-        ("below it", policy.accept),
-        ("at or above it", policy.refuse),
+        *_answers(policy),
         ("without a score", policy.fallback),
         ("bad outcome", product.label.meaning),
         ("known after", _days(product.label.maturity)),
     ]
     return _section("Purpose", _table(("", ""), rows))
+
+
+def _answers(policy: Policy) -> list[tuple[str, object]]:
+    """The thresholds with their answers, and exploration where there is any."""
+    if policy.refer is None:
+        rows: list[tuple[str, object]] = [
+            ("threshold", policy.threshold), ("below it", policy.accept), ("at or above it", policy.refuse)
+        ]  # fmt: skip
+    else:
+        rows = [
+            ("refuse threshold", policy.threshold), ("refer threshold", policy.refer_from),
+            ("below both", policy.accept), ("between them", policy.refer), ("at or above both", policy.refuse),
+        ]  # fmt: skip
+    if policy.exploration:
+        rows.append(("explored share of the refused", policy.exploration))
+    return rows
+
+
+def _rules(parts: BundleParts) -> str:
+    """The rules beside the model, each with the owner who answers for it."""
+    if not parts.rules:
+        return _section("Rules", "No rule stands beside the model.")
+    rows = [
+        (
+            rule.id,
+            rule.kind.replace("_", " "),
+            rule.when.words,
+            parts.policy.refuse if rule.outcome == "refuse" else parts.policy.refer,
+            rule.reason,
+            rule.owner,
+            rule.valid_from.isoformat(),
+            "" if rule.valid_until is None else rule.valid_until.isoformat(),
+            rule.mode,
+        )
+        for rule in parts.rules
+    ]
+    heads = ("rule", "kind", "condition", "answer", "reason", "owner", "from", "until", "mode")
+    note = "A knock-out is applied before the model. A rule in shadow decides nothing: its hits are counted."
+    return _section("Rules", note, _table(heads, rows))
 
 
 def _data(product: Product, parts: BundleParts) -> str:

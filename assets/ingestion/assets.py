@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, in daily partitions, exactly as the data arrived.
+"""Assets of ingestion: `raw_<source>`, by day, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -16,18 +16,30 @@ import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
+from assets.ingestion.taken_columns import taken_columns
 from assets.materialising import (
     BACKFILL_TAGS,
     OVERWRITE_TAG,
     TRY_AGAIN,
-    Stopwatch,
     asset_key,
+    begun,
     daily_asset_of,
-    days_of,
     permanent,
     same_columns,
 )
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, Source, StreamTopic
+from assets.product import (
+    DatabaseTable,
+    Files,
+    HttpEndpoint,
+    IcebergTable,
+    LakeTable,
+    Partitions,
+    PostedOutcomes,
+    PostedReviews,
+    Product,
+    Source,
+    StreamTopic,
+)
 from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
@@ -35,13 +47,16 @@ from resources.lake.origins import read_from, source_origins
 from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm
-from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.readers import Reader, SourceBroken
 from resources.sources.snapshots import SnapshotReader
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.systems import SourceSystems
 
-KINDS = {DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", HttpEndpoint: "http", StreamTopic: "kafka"}
+KINDS = {
+    DatabaseTable: "sql", Files: "files", LakeTable: "deltalake", IcebergTable: "iceberg", HttpEndpoint: "http",
+    StreamTopic: "kafka", PostedOutcomes: "bentoml", PostedReviews: "bentoml",
+}  # fmt: skip
 
 
 def source_spec(product: Product, source: Source) -> dg.AssetSpec:
@@ -56,9 +71,9 @@ def source_spec(product: Product, source: Source) -> dg.AssetSpec:
     )
 
 
-def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def raw_asset(product: Product, source: Source, partitions: Partitions) -> dg.AssetsDefinition:
     """`raw_<source>`: fetches the days of a run and replaces each whole, all in one commit."""
-    contract = product.contract(source.name)
+    contract, taken = product.contract(source.name), taken_columns(product, source)
     name = raw_name(source.name)
 
     @daily_asset_of(
@@ -77,13 +92,13 @@ def raw_asset(product: Product, source: Source, partitions: dg.PartitionsDefinit
         lake: dg.ResourceParam[Lake],
         source_systems: dg.ResourceParam[SourceSystems],
     ) -> dg.MaterializeResult[None]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with (
             permanent(SourceBroken, SchemaChanged, UnknownConnection, WouldOverwrite),
             reader_of(product, source, source_systems) as reader,
         ):
             fetched = list(reader.read(days))
-            raw_days = [as_raw(contract, day) for day in fetched]
+            raw_days = [as_raw(contract, day, taken) for day in fetched]
             if isinstance(source, DatabaseTable) and source.rows == "revisions":
                 raw_days = _with_kept(lake, table, raw_days)
             if BACKFILL_TAGS & context.run.tags.keys() and OVERWRITE_TAG not in context.run.tags:
@@ -157,10 +172,17 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, source.day_column, source.known_after, source.version, source.zone,
                 _times(product, source), product.start,
             )  # fmt: skip
-            return systems.lake_table(
-                table, path=source.table, changes=source.changes, ignore_deletions=source.ignore_deletions,
-                connection=source.connection,
+            if not source.changes:
+                return systems.lake_table(table, path=source.table, connection=source.connection)
+            return systems.lake_changes(
+                table, path=source.table, ignore_deletions=source.ignore_deletions, connection=source.connection
+            )
+        case IcebergTable():
+            snapshot = LakeRows(
+                source.name, source.day_column, source.known_after, source.snapshot, source.zone,
+                _times(product, source), product.start,
             )  # fmt: skip
+            return systems.iceberg_table(snapshot, table=source.table, connection=source.connection)
         case HttpEndpoint():
             form = ApiForm(
                 source.name, source.path, source.day_parameter, source.rows_field, source.next_field,
@@ -174,6 +196,8 @@ def reader_of(product: Product, source: Source, systems: SourceSystems) -> Reade
                 source.name, topic=source.topic, arrival_field=source.arrival_field, first_day=product.start,
                 connection=source.connection, avro=avro_of(product, source),
             )  # fmt: skip
+        case PostedOutcomes() | PostedReviews():
+            return systems.posted(source.name, product=product.name)
         case _:
             assert_never(source)
 

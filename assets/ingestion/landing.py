@@ -4,6 +4,7 @@ Belongs here: fitting the rows of a source to the raw table's columns, and detec
 belong here: judging values (`assets.validation`), fetching (`resources.sources`).
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -61,14 +62,17 @@ def _rows(table: pa.Table) -> list[tuple[str | None, ...]]:
     return list(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))
 
 
-def as_raw(contract: Contract, arrived: DayRows) -> RawDay:
+def as_raw(contract: Contract, arrived: DayRows, taken: Set[str] = frozenset()) -> RawDay:
     """Fits a day's rows to the contract's columns.
+
+    Args:
+        taken: Further columns at the source that are known (`taken_columns`); they are left out and not told.
 
     Raises:
         SchemaChanged: The rows lack a column of the contract, or have a new one that it refuses.
     """
     names, at_source = arrived.rows.column_names, contract.at_source
-    diff = schema_diff(contract, arrived.rows, arrived.day)
+    diff = schema_diff(contract, arrived.rows, arrived.day, taken)
     missing = [at_source[column.name] for column in diff.missing]
     unexpected = tuple(name for name, _ in diff.added)
     expected = [column for column in contract.columns if column.expected_on(arrived.day)]

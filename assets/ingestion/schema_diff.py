@@ -7,6 +7,7 @@ No value of a row is shown: nobody has said yet whether a new column is personal
 """
 
 import difflib
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -79,11 +80,16 @@ class SchemaDiff:
         return same[0] if len(same) == len(self.added) == 1 else None
 
 
-def schema_diff(contract: Contract, rows: pa.Table, day: date) -> SchemaDiff:
-    """The difference of rows, all text, from a contract; without lines where there is none."""
+def schema_diff(contract: Contract, rows: pa.Table, day: date, taken: Set[str] = frozenset()) -> SchemaDiff:
+    """The difference of rows, all text, from a contract; without lines where there is none.
+
+    Args:
+        taken: Columns beside the contract's that are not new.
+    """
     at_source, names = contract.at_source, rows.column_names
     # A column without a name has no place in a contract, and a new name may come twice.
-    new = {name: names.index(name) for name in names if name and name not in at_source.values()}
+    known = {*at_source.values(), *taken}
+    new = {name: names.index(name) for name in names if name and name not in known}
     return SchemaDiff(
         contract,
         day,

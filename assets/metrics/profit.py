@@ -38,12 +38,21 @@ class ThresholdChoice:
         profit: With this threshold, in the product's currency.
         profit_accept_all: Profit when everybody is accepted.
         refused_share: Share of rows refused, 0 to 1.
+        refer_threshold: The lowest score that is referred, the threshold or below; `None` with two answers.
+        referred_share: Share of rows referred, 0 to 1.
     """
 
     threshold: float
     profit: float
     profit_accept_all: float
     refused_share: float
+    refer_threshold: float | None = None
+    referred_share: float = 0.0
+
+    @property
+    def refer_from(self) -> float:
+        """The lowest score that is not accepted."""
+        return self.threshold if self.refer_threshold is None else self.refer_threshold
 
     @property
     def gain(self) -> float | None:
@@ -54,7 +63,9 @@ class ThresholdChoice:
 
     def to_dict(self) -> dict[str, float | None]:
         """Ready for JSON."""
-        return {**asdict(self), "gain": self.gain}
+        left_out = {"refer_threshold", "referred_share"} if self.refer_threshold is None else set()
+        kept = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {**kept, "gain": self.gain}
 
 
 def profit_curve(
@@ -71,9 +82,19 @@ def profit_curve(
     Raises:
         EvaluationError: There are no rows, or the stake is missing, not expected or not finite.
     """
-    earned = _earned(y, profit, stake)
-    if scores.shape != y.shape or len(scores) == 0:
-        raise EvaluationError(f"profit needs one score per label and at least one row: {scores.shape} and {y.shape}")
+    return curve_of(scores, earned_of(y, profit, stake))
+
+
+def curve_of(scores: NDArray[np.float64], earned: NDArray[np.float64]) -> ProfitCurve:
+    """`profit_curve` of rows whose earnings are known: float64 [n], what each earns where it is not refused.
+
+    Raises:
+        EvaluationError: There are no rows, or not one score for each.
+    """
+    if scores.shape != earned.shape or len(scores) == 0:
+        raise EvaluationError(
+            f"profit needs one score per label and at least one row: {scores.shape} and {earned.shape}"
+        )
     order = np.argsort(-scores, kind="stable")
     falling = scores[order]
     last_of_run = np.append(falling[1:] != falling[:-1], True)
@@ -130,7 +151,7 @@ def at_threshold(
     Raises:
         EvaluationError: There are no rows, or the stake is missing, not expected or not finite.
     """
-    earned = _earned(y, profit, stake)
+    earned = earned_of(y, profit, stake)
     if len(scores) == 0:
         raise EvaluationError("profit needs at least one row")
     refused = scores >= threshold
@@ -142,8 +163,12 @@ def at_threshold(
     )
 
 
-def _earned(y: NDArray[np.int8], profit: Profit, stake: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """What each row earns when accepted: float64 [n]."""
+def earned_of(y: NDArray[np.int8], profit: Profit, stake: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """What each row earns when accepted: float64 [n].
+
+    Raises:
+        EvaluationError: The stake is missing, not expected or not finite.
+    """
     if (profit.stake is None) != (stake is None):
         raise EvaluationError(
             f"the product's stake is {profit.stake!r}, but the rows have {'none' if stake is None else 'one'}: "

@@ -1,4 +1,4 @@
-"""Assets of monitoring: `scores` of every day's rows, `drift`, `performance` and `anomalies` by day.
+"""Assets of monitoring: `scores` of every day's rows, `drift`, `performance`, `batch_performance` and `anomalies`.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
 model. Does not belong here: figures (`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them
@@ -7,25 +7,35 @@ model. Does not belong here: figures (`drift.py`, `performance.py`, `anomalies.p
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from importlib import metadata
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from assets.bundle.bundle import Bundle
+from assets.bundle.bundle import Bundle, BundleError
 from assets.bundle.profile import ReferenceProfile
-from assets.bundle.released import released_bundle
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, permanent, same_columns, with_constant
+from assets.bundle.released import champion_bundle
+from assets.materialising import (
+    asset_key,
+    begun,
+    daily_asset_of,
+    permanent,
+    same_columns,
+    wait_for_champion,
+    with_constant,
+)
 from assets.monitoring.checks import anomaly_check, anomaly_result
 from assets.monitoring.drift import drift_by_day, drift_of_day
+from assets.monitoring.realised import Realised, answered_performance, batch_performance
 from assets.monitoring.scoring import scored_in_tasks, scored_rows
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import (
     ANOMALIES,
+    BATCH_OUTCOMES,
+    BATCH_PERFORMANCE,
     DEPLOYMENT,
     DRIFT,
     FEATURES,
@@ -48,7 +58,7 @@ JUDGED_BY = "bundle"
 """The key, in a commit's metadata, of the digest of the champion that judged its days."""
 
 
-def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = SCORES
     passed_on = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
@@ -62,6 +72,7 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         group_name="monitoring",
         description="Every row of the day, scored by the champion with the code that decides.",
         kinds={"onnx", "deltalake"},
+        output_required=False,
     )
     def scores(
         context: dg.AssetExecutionContext,
@@ -69,10 +80,13 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
         spark: dg.ResourceParam[SparkSessions],
-    ) -> dg.MaterializeResult[Any]:
-        watch, days, table = Stopwatch(name), days_of(context), table_name(product.name, name)
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        (watch, days), table = begun(context, name, partitions), table_name(product.name, name)
         with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product, rollout, keys)
+            bundle = champion_bundle(product.name, rollout, keys.signing)
+            if bundle is None:
+                wait_for_champion(context, product, days)
+                return
             features = table_name(product.name, FEATURES)
             version = lake.version(features)
             record = _record(context, bundle, features, Reading(version))
@@ -82,21 +96,20 @@ def scores_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> 
                     f"{lake.folder(table)}/{context.run.run_id}",
                 )  # fmt: skip
                 commit = commit_placed(lake, table, found.schema, context.run.run_id, found.files, days, record)
-                schema, refused = found.schema, found.refused
+                schema, counts = found.schema, found.counts
             else:
                 scored = scored_rows(bundle, lake.read(features, days=days, version=version), kept)
                 commit = lake.replace(table, scored.table, days=days, metadata=record)
-                schema, refused = scored.table.schema, scored.refused
-        return watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version,
-            refused_share=refused / commit.rows if commit.rows else 0.0, schema=schema,
-            lineage=same_columns(asset_key(product, FEATURES), kept),
+                schema, counts = scored.table.schema, scored.counts
+        yield watch.table(
+            rows=commit.rows, version=commit.version, champion=bundle.version, **counts.metadata(commit.rows),
+            schema=schema, lineage=same_columns(asset_key(product, FEATURES), kept),
         )  # fmt: skip
 
     return scores
 
 
-def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
     """`drift`: how far each feature and the score have moved since the approval of the champion."""
     name, policy = DRIFT, product.monitoring
 
@@ -108,19 +121,23 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         group_name="monitoring",
         description=f"PSI and Kolmogorov-Smirnov distance over {policy.window_days} days, from the reference profile.",
         kinds={"deltalake"},
+        output_required=False,
     )
     def drift(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
-    ) -> dg.MaterializeResult[Any]:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.plots import psi_bars, psi_strip
         from assets.serving.engine import Engine
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product, rollout, keys)
+            bundle = champion_bundle(product.name, rollout, keys.signing)
+            if bundle is None:
+                wait_for_champion(context, product, days)
+                return
             rows, reading = _window(lake, product, days, FEATURES)
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
         # Not read from `scores`: rows of the whole window are scored by the present champion.
@@ -130,7 +147,7 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
         record = _record(context, bundle, table_name(product.name, FEATURES), reading)
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
         last = drift_of_day(figures, days[-1])
-        return watch.table(
+        yield watch.table(
             rows=commit.rows, version=commit.version, champion=bundle.version,
             last_day=psi_bars(last, limit=policy.max_psi, day=days[-1]),
             by_day=psi_strip(figures, limit=policy.max_psi, min_rows=policy.min_rows), schema=table.schema,
@@ -139,57 +156,70 @@ def drift_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> d
     return drift
 
 
-def performance_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """`performance`: realised figures of each model over its outcomes that matured up to each day."""
-    name, policy = PERFORMANCE, product.monitoring
+def performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
+    """`performance`: realised figures of each bundle and arm over the decisions that it answered."""
+    whose = "of each bundle and arm over the decisions that it answered"
+    return _realised(product, PERFORMANCE, OUTCOMES, whose, partitions, answered_performance)
+
+
+def batch_performance_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """`batch_performance`: realised figures of each model over its batch scores; `None` where none are asked for."""
+    if product.monitoring.judged != "batch":
+        return None
+    whose = "of each model over the rows that it scored in batch"
+    return _realised(product, BATCH_PERFORMANCE, BATCH_OUTCOMES, whose, partitions, batch_performance)
+
+
+def _realised(
+    product: Product,
+    name: str,
+    source: str,
+    whose: str,
+    partitions: Partitions,
+    figures_of: Callable[[Product, pa.Table, Sequence[date], RolloutStore, bytes], Realised],
+) -> dg.AssetsDefinition:
+    """A table of realised figures by day over the outcomes of another asset."""
+    policy = product.monitoring
 
     @daily_asset_of(
         product,
         name,
         partitions,
-        deps=[asset_key(product, OUTCOMES)],
+        deps=[asset_key(product, source)],
         group_name="monitoring",
         description=(
-            f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days, of each model "
-            "over the rows that it scored."
+            f"Realised AUC, Brier score, bad rate, acceptance and profit over {policy.window_days} days, {whose}."
         ),
         kinds={"deltalake"},
+        output_required=False,
     )
     def performance(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         rollout: dg.ResourceParam[RolloutStore],
         keys: dg.ResourceParam[Keys],
-    ) -> dg.MaterializeResult[Any]:
-        from assets.monitoring.performance import performance_by_model
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.plots import performance_over_time
 
-        watch, days = Stopwatch(name), days_of(context)
-        with permanent(LakeError, RolloutError):
-            bundle = champion_bundle(product, rollout, keys)
-            outcomes, reading = _window(lake, product, days, OUTCOMES)
-        figures = performance_by_model(
-            outcomes, days, policy.window_days, champion=bundle.version,
-            accept=product.decision.accept, profit=product.decision.profit, min_rows=policy.min_rows,
-        )  # fmt: skip
-        approved = ReferenceProfile.from_dict(bundle.parts.reference).auc
-        is_champion = pc.equal(figures["model_version"], bundle.version)
-        # The AUC at approval is the champion's; beside a predecessor's figures it would say nothing.
-        approved_auc = pc.if_else(is_champion, pa.scalar(approved, pa.float64()), pa.scalar(None, pa.float64()))
-        table = figures.drop_columns(["model_version"]).append_column("approved_auc", approved_auc)
-        table = table.append_column("model_version", figures["model_version"])
-        record = _record(context, bundle, table_name(product.name, OUTCOMES), reading)
-        commit = lake.replace(table_name(product.name, name), table, days=days, metadata=record)
-        own = figures.filter(is_champion)
-        plot = performance_over_time(own, approved_auc=approved, max_auc_loss=policy.max_auc_loss)
-        return watch.table(
-            rows=commit.rows, version=commit.version, champion=bundle.version, over_time=plot, schema=table.schema
+        watch, days = begun(context, name, partitions)
+        with permanent(LakeError, RolloutError, BundleError):
+            if not lake.exists(table_name(product.name, source)):
+                wait_for_champion(context, product, days)
+                return
+            outcomes, reading = _window(lake, product, days, source)
+            found = figures_of(product, outcomes, days, rollout, keys.signing)
+        judged_by = {} if found.judged_by is None else {JUDGED_BY: found.judged_by}
+        record = {"run_id": context.run.run_id, **judged_by, **made_from({table_name(product.name, source): reading})}
+        commit = lake.replace(table_name(product.name, name), found.table, days=days, metadata=record)
+        plot = performance_over_time(found.shown, approved_auc=found.approved_auc, max_auc_loss=policy.max_auc_loss)
+        yield watch.table(
+            rows=commit.rows, version=commit.version, over_time=plot, schema=found.table.schema, **found.facts
         )
 
     return performance
 
 
-def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition | None:
+def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition | None:
     """`anomalies`: flags on rows and days that look like nothing before; `None` where the product asks for none."""
     name, policy, spine = ANOMALIES, product.monitoring, product.spine
     if policy.anomaly_share is None:
@@ -211,7 +241,7 @@ def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.anomalies import anomalies_by_day, anomaly_table, columns_judged, earlier_days
 
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         before, columns = earlier_days(policy.window_days), columns_judged(product)
         read = list(dict.fromkeys([spine.row_id, spine.as_of, *columns, "day"]))
         with permanent(LakeError):
@@ -235,18 +265,6 @@ def anomalies_asset(product: Product, partitions: dg.PartitionsDefinition[str]) 
 def library_versions() -> dict[str, str]:
     """The versions of the libraries on which the forests depend."""
     return {name: metadata.version(name) for name in ("numpy", "scikit-learn")}
-
-
-def champion_bundle(product: Product, rollout: RolloutStore, keys: Keys) -> Bundle:
-    """The bundle that decides now.
-
-    Raises:
-        RolloutError: There is no champion yet; the message names the command that trains and deploys one.
-    """
-    manifest = rollout.read_manifest(product.name)
-    if manifest is None:
-        raise RolloutError(f"{product.name} has no champion yet; train and deploy one: loopline run {product.name}")
-    return released_bundle(product.name, manifest.champion, rollout, keys.signing)
 
 
 def _window(lake: Lake, product: Product, days: tuple[date, ...], name: str) -> tuple[pa.Table, Reading]:

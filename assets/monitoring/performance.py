@@ -1,19 +1,19 @@
 """The realised performance of decisions, and its estimate before labels are known.
 
 Belongs here: realised figures over outcomes with mature labels, for the trailing window of each day, and the estimate
-over decisions without labels. Does not belong here: joining outcomes (`assets.feedback.outcomes`), gates
-(`assets.evaluation`), the verdict on a figure (`verdicts.py`).
+over decisions without labels. Does not belong here: joining outcomes (`assets.feedback.outcomes`), whose rows are
+counted together (`by_bundle.py`), gates (`assets.evaluation`), the verdict on a figure (`verdicts.py`).
 
 A figure that cannot be computed is null: there are too few rows, or all labels are of one class.
 
 Realised figures cover only rows with an observed label. Where refused rows have no label, the AUC is over accepted rows
-alone and usually lower than over all rows: compare it with care.
+alone, `over` says so, and it is usually lower than over all rows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +23,19 @@ from numpy.typing import NDArray
 from assets.product import Profit
 from resources.errors import LooplineError, listed
 
+Over = Literal["all", "accepted"]
+"""Which rows have labels: refused ones too, or accepted ones alone although others were refused."""
+
 PERFORMANCE_SCHEMA = pa.schema(
     [
         pa.field("day", pa.date32(), nullable=False),
         pa.field("rows", pa.int64(), nullable=False),
         pa.field("labelled", pa.int64(), nullable=False),
+        pa.field("unlabelled", pa.int64(), nullable=False),
         pa.field("positives", pa.int64(), nullable=False),
+        pa.field("scored", pa.int64(), nullable=False),
+        pa.field("accepted", pa.int64(), nullable=False),
+        pa.field("over", pa.string(), nullable=False),
         pa.field("auc", pa.float64()),
         pa.field("brier", pa.float64()),
         pa.field("bad_rate", pa.float64()),
@@ -75,7 +82,8 @@ def performance_by_day(
 
     Args:
         outcomes: As `join_outcomes` returns them: `day` (date32, when the label matured), `score` (float, null where
-            the model gave none), `outcome` (string), `label` (0, 1, null where unobserved), and `profit.stake` if set.
+            the model gave none or a knock-out decided), `outcome` (string), `label` (0, 1, null where unobserved), and
+            `profit.stake` if set.
         days: UTC days; any order.
         accept: The outcome that accepts.
         profit: Earnings and losses of an accepted row.
@@ -83,11 +91,12 @@ def performance_by_day(
 
     Returns:
         A table of PERFORMANCE_SCHEMA ordered by day:
-        `rows` (matured decisions), `labelled` and `positives` (among them);
-        `auc` and `brier` over labelled rows with a score;
-        `bad_rate`: positives among accepted labelled rows;
-        `acceptance`: accepted among all rows;
-        `profit`: sum over accepted labelled rows, in the product's currency.
+        `rows` (matured decisions), `labelled`, `unlabelled` and `positives` (among them);
+        `scored`: labelled rows with a score, over which `auc` and `brier` are;
+        `accepted`: accepted labelled rows, over which `bad_rate` (positives among them) and `profit` (their sum, in the
+        product's currency) are;
+        `over`: see `Over`;
+        `acceptance`: accepted among all rows; a referred row is not accepted.
 
     Raises:
         PerformanceError: A column is absent or of another type, or the window is shorter than a day.
@@ -96,42 +105,6 @@ def performance_by_day(
     wanted = _checked_days(days, window_days)
     figures = [_realised(_window(rows, day, window_days), profit, min_rows) for day in wanted]
     return _table(PERFORMANCE_SCHEMA, wanted, figures)
-
-
-def performance_by_model(
-    outcomes: pa.Table,
-    days: Sequence[date],
-    window_days: int,
-    *,
-    champion: str,
-    accept: str,
-    profit: Profit,
-    min_rows: int,
-) -> pa.Table:
-    """`performance_by_day` of each model, each over the outcomes of the rows that it scored itself.
-
-    A new champion has no figures until labels of its own rows are mature; until then those of its predecessors go on.
-
-    Args:
-        outcomes: As for `performance_by_day`, and `model_version` (string): the model that scored the row.
-        champion: The version that decides now.
-
-    Returns:
-        A table of PERFORMANCE_SCHEMA and `model_version`: for every day a row of the champion, and one of each other
-        version that has outcomes in the window.
-
-    Raises:
-        PerformanceError: As for `performance_by_day`.
-    """
-    scored_by = _column(outcomes, "model_version").cast(pa.string())
-    tables = []
-    for version in sorted({champion, *scored_by.drop_null().unique().to_pylist()}):
-        own = outcomes.filter(pc.equal(scored_by, version))
-        figures = performance_by_day(own, days, window_days, accept=accept, profit=profit, min_rows=min_rows)
-        if version != champion:
-            figures = figures.filter(pc.greater(figures["rows"], 0))
-        tables.append(figures.append_column("model_version", pa.repeat(pa.scalar(version), figures.num_rows)))
-    return pa.concat_tables(tables)
 
 
 def estimated_by_day(decisions: pa.Table, days: Sequence[date], window_days: int, *, min_rows: int) -> pa.Table:
@@ -166,7 +139,11 @@ def _realised(rows: _Rows, profit: Profit, min_rows: int) -> dict[str, Any]:
     return {
         "rows": len(rows.label),
         "labelled": len(labelled.label),
+        "unlabelled": len(rows.label) - len(labelled.label),
         "positives": int((labelled.label == 1).sum()),
+        "scored": len(scored.label),
+        "accepted": len(accepted.label),
+        "over": "accepted" if len(accepted.label) == len(labelled.label) and not rows.accepted.all() else "all",
         "auc": _auc(scored.score, scored.label) if len(scored.label) >= min_rows else None,
         "brier": float(np.mean((scored.score - scored.label) ** 2)) if len(scored.label) >= max(min_rows, 1) else None,
         "bad_rate": float(np.mean(accepted.label)) if enough and len(accepted.label) else None,
@@ -180,7 +157,7 @@ def _expected(rows: _Rows, min_rows: int) -> dict[str, Any]:
     enough = len(score) >= max(min_rows, 2)
     return {
         "rows": len(score),
-        "expected_auc": _expected_auc(score) if enough else None,
+        "expected_auc": expected_auc(score) if enough else None,
         "expected_positive_rate": float(score.mean()) if enough else None,
     }
 
@@ -198,8 +175,10 @@ def _auc(score: NDArray[np.float64], label: NDArray[np.int8]) -> float | None:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def _expected_auc(p: NDArray[np.float64]) -> float | None:
+def expected_auc(p: NDArray[np.float64]) -> float | None:
     """Expected AUC of ascending probabilities: pairs i, j of different rows, weighted by p_i (1 - p_j)."""
+    if len(p) < 2:
+        return None
     first, group = _tie_groups(p)
     good = np.add.reduceat(1 - p, first)
     below = np.concatenate([[0.0], np.cumsum(good)[:-1]])

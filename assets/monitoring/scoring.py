@@ -8,13 +8,17 @@ A row has the same score alone and beside others, so it does not matter how the 
 Libraries that take seconds to load are imported where rows are scored.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
+from assets.bundle.answers import REFER, REFUSE, Answers
 from assets.bundle.bundle import Bundle
+from assets.product.rules import Rule
 from resources.lake import DamagedPartition, DataFile
 from resources.lake.blocks import Blocks, write_rows
 from resources.spark.tasks import mapped
@@ -22,7 +26,7 @@ from resources.spark.tasks import mapped
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_WRITTEN = pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64()), ("refused", pa.int64())])
+_WRITTEN = pa.schema([("path", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64()), ("counts", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -30,21 +34,52 @@ class ScoredRows:
     """Rows with their scores.
 
     Attributes:
-        table: The columns of the feature table that are kept, then `score`, `outcome` and `model_version`.
-        refused: How many rows are at or above the threshold.
+        table: The columns of the feature table that are kept, then `score` (null where a knock-out decided), `outcome`,
+            `rules` and `shadow_rules` (JSON texts, the ids of those that fired), `explored`, `model_version`.
+        counts: What was answered.
     """
 
     table: pa.Table
-    refused: int
+    counts: "AnswerCounts"
+
+
+@dataclass(frozen=True)
+class AnswerCounts:
+    """What was answered of many rows.
+
+    Attributes:
+        refused, referred, explored: Rows with that answer, and rows let past the refusal of their score.
+        hits: For each rule, active or shadow, the rows on which it fired.
+    """
+
+    refused: int = 0
+    referred: int = 0
+    explored: int = 0
+    hits: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "AnswerCounts") -> "AnswerCounts":
+        names = dict.fromkeys([*self.hits, *other.hits])
+        return AnswerCounts(
+            self.refused + other.refused,
+            self.referred + other.referred,
+            self.explored + other.explored,
+            {name: self.hits.get(name, 0) + other.hits.get(name, 0) for name in names},
+        )
+
+    def metadata(self, rows: int) -> dict[str, Any]:
+        """For an asset's metadata: shares of all rows; referrals, exploration and rules only where there are any."""
+        shares = {"refused_share": self.refused, "referred_share": self.referred, "explored_share": self.explored}
+        kept = {name: count / rows if rows else 0.0 for name, count in shares.items() if count or "refused" in name}
+        return kept | ({"rule_hits": dict(self.hits)} if self.hits else {})
 
 
 @dataclass(frozen=True)
 class ScoredFiles:
-    """The files of scored rows, in the order of the rows, and the schema of their table; `refused` as in ScoredRows."""
+    """The files of scored rows, in the order of the rows, and the schema of their table; `counts` as in ScoredRows."""
 
     files: tuple[DataFile, ...]
     schema: pa.Schema
-    refused: int
+    counts: AnswerCounts
 
 
 def scored_rows(bundle: Bundle, rows: pa.Table, kept: Sequence[str]) -> ScoredRows:
@@ -56,14 +91,32 @@ def scored_rows(bundle: Bundle, rows: pa.Table, kept: Sequence[str]) -> ScoredRo
     from assets.serving.engine import Engine
 
     scored = Engine(bundle, None).score_table(rows)
-    version = pa.repeat(pa.scalar(bundle.version, pa.string()), rows.num_rows)
+    answers, rules = scored.answers, bundle.parts.rules
     table = (
         rows.select(list(kept))
-        .append_column("score", pa.array(scored.scores, pa.float64()))
+        .append_column("score", pa.array(scored.scores, pa.float64(), mask=~answers.scored))
         .append_column("outcome", pa.array(scored.outcomes, pa.string()))
-        .append_column("model_version", version)
+        .append_column("rules", _ids(answers, [rule for rule in rules if rule.mode == "active"]))
+        .append_column("shadow_rules", _ids(answers, [rule for rule in rules if rule.mode == "shadow"]))
+        .append_column("explored", pa.array(answers.explored, pa.bool_()))
+        .append_column("model_version", pa.repeat(pa.scalar(bundle.version, pa.string()), rows.num_rows))
     )
-    return ScoredRows(table, int(scored.refused.sum()))
+    counts = AnswerCounts(
+        refused=int((answers.codes == REFUSE).sum()),
+        referred=int((answers.codes == REFER).sum()),
+        explored=int(answers.explored.sum()),
+        hits={name: int(fired.sum()) for name, fired in answers.hits.items()},
+    )
+    return ScoredRows(table, counts)
+
+
+def _ids(answers: Answers, rules: Sequence[Rule]) -> pa.Array:
+    """For each row the ids of those of these rules that fired on it, as a JSON text like the decision log's."""
+    found: list[list[str]] = [[] for _ in range(len(answers.codes))]
+    for rule in rules:
+        for place in np.flatnonzero(answers.hits[rule.id]).tolist():
+            found[place].append(rule.id)
+    return pa.array([json.dumps(ids) for ids in found], pa.string())
 
 
 def scored_in_tasks(
@@ -87,7 +140,8 @@ def scored_in_tasks(
         block = blocks.each[number]
         scored = scored_rows(bundle, blocks.read(block), kept)
         file = write_rows(scored.table, target, f"{number:06}", block.day)
-        return pa.table([[file.path], [file.rows], [file.bytes], [scored.refused]], schema=_WRITTEN)
+        counts = json.dumps(asdict(scored.counts))
+        return pa.table([[file.path], [file.rows], [file.bytes], [counts]], schema=_WRITTEN)
 
     nothing = pa.table({})
     written = mapped(spark, score, [nothing] * len(blocks.each), (DamagedPartition, ModelError))
@@ -95,5 +149,5 @@ def scored_in_tasks(
     return ScoredFiles(
         files=tuple(DataFile(one["path"], block.day, one["rows"], one["bytes"]) for block, one in found),
         schema=scored_rows(bundle, blocks.schema.empty_table(), kept).table.schema,
-        refused=sum(one["refused"] for _, one in found),
+        counts=sum((AnswerCounts(**json.loads(one["counts"])) for _, one in found), AnswerCounts()),
     )

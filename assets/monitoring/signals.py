@@ -1,16 +1,18 @@
 """The signals of a live model, read from the tables that recorded them.
 
-Belongs here: reading the tables `drift` and `performance` into a `Cause` with its verdict. Does not belong here: the
-rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
+Belongs here: reading `drift`, and `performance` or `batch_performance`, into a `Cause` with its verdict. Does not
+belong here: the rules of the verdicts (`verdicts.py`), starting a run (`pipelines.sensors`).
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.monitoring.by_bundle import EVERY_ROLE
 from assets.monitoring.drift import drift_of_day
 from assets.monitoring.verdicts import (
     Cause,
@@ -24,11 +26,33 @@ from assets.monitoring.verdicts import (
     performance_verdict,
 )
 from assets.product import Product, Verdict
-from assets.product.names import table_name
+from assets.product.names import BATCH_PERFORMANCE, DRIFT, PERFORMANCE, table_name
 from resources.lake import Lake
 
 _DAYS_AT_ONCE = 60
 """Days of figures that are read at a time, of those that have any."""
+
+
+_NONE_ANSWERED = (
+    ": no decision that it answered has a final label in them. Where the service does not decide the rows, or not yet, "
+    "MonitoringPolicy(judged='batch') judges batch scores"
+)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of figures by day.
+
+    Attributes:
+        version: The column with the version of the model.
+        role: The role whose figures count; empty for a table without roles.
+        why_none: The end of the sentence that says that a version has no figures.
+    """
+
+    name: str
+    version: str = "model_version"
+    role: str = ""
+    why_none: str = ""
 
 
 def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
@@ -41,11 +65,15 @@ def drift_cause(product: Product, lake: Lake, champion: str | None, now: datetim
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         return drift_verdict(DriftSignals(drift_of_day(figures, day), day), product.monitoring, as_of)
 
-    return _cause(product, lake, "drift", champion, now, judge)
+    return _cause(product, lake, "drift", _Table(DRIFT), champion, now, judge)
 
 
 def performance_cause(product: Product, lake: Lake, champion: str | None, now: datetime) -> Cause:
-    """The cause in the champion's realised figures, with the performance verdict; `champion` as for `drift_cause`."""
+    """The cause in the champion's realised figures, with the performance verdict; `champion` as for `drift_cause`.
+
+    The figures are those of the decisions that the champion's bundle has answered, as challenger too; where the product
+    is judged by batch scores, those of its scores. No figures of another bundle count for it.
+    """
 
     def judge(figures: pa.Table, day: date, as_of: datetime) -> Verdict[MonitoringAction]:
         (row,) = figures.filter(pc.equal(figures["day"], pa.scalar(day, pa.date32()))).to_pylist()
@@ -55,26 +83,31 @@ def performance_cause(product: Product, lake: Lake, champion: str | None, now: d
             positives=row["positives"],
             auc=row["auc"],
             approved_auc=row["approved_auc"],
+            over=row["over"],
         )
         return performance_verdict(signals, product.monitoring, as_of)
 
-    return _cause(product, lake, "performance", champion, now, judge)
+    is_batch = product.monitoring.judged == "batch"
+    table = _Table(BATCH_PERFORMANCE) if is_batch else _Table(PERFORMANCE, "bundle", EVERY_ROLE, _NONE_ANSWERED)
+    return _cause(product, lake, "performance", table, champion, now, judge)
 
 
 def _cause(
     product: Product,
     lake: Lake,
     kind: CauseKind,
+    table: _Table,
     champion: str | None,
     now: datetime,
     judge: Callable[[pa.Table, date, datetime], Verdict[MonitoringAction]],
 ) -> Cause:
     if champion is None:
         return _unknown(product, kind, "no model decides yet")
-    figures = _figures(product, lake, kind, champion)
+    figures = _figures(product, lake, table, champion)
     recent = next(figures, None)
     if recent is None or recent.num_rows == 0:
-        return _unknown(product, kind, f"no figures of the champion, version {champion}, are recorded for recent days")
+        why = f"no figures of the champion, version {champion}, are recorded for recent days"
+        return _unknown(product, kind, f"{why}{table.why_none}")
     day = max(recent["day"].to_pylist())
     last = judge(recent, day, now)
     since = day
@@ -88,16 +121,17 @@ def _unknown(product: Product, kind: CauseKind, reason: str) -> Cause:
     return Cause(kind=kind, key=f"{product.name}/{kind}/unknown", action="unknown", reasons=(reason,))
 
 
-def _figures(product: Product, lake: Lake, table: str, champion: str) -> Iterator[pa.Table]:
+def _figures(product: Product, lake: Lake, table: _Table, champion: str) -> Iterator[pa.Table]:
     """The champion's figures, a few weeks at a time, the newest first; nothing of a table that does not exist."""
-    name = table_name(product.name, table)
+    name = table_name(product.name, table.name)
     if not lake.exists(name):
         return
     version = lake.version(name)
     days = lake.days(name, version)
     for end in range(len(days), 0, -_DAYS_AT_ONCE):
         figures = lake.read(name, days=days[max(0, end - _DAYS_AT_ONCE) : end], version=version)
-        yield figures.filter(pc.equal(figures["model_version"], champion))
+        own = figures.filter(pc.equal(figures[table.version], champion))
+        yield own.filter(pc.equal(own["role"], table.role)) if table.role else own
 
 
 def _since(

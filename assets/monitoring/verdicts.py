@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from assets.monitoring.drift import FeatureDrift
+from assets.monitoring.performance import Over
 from assets.product import MonitoringPolicy, RetrainPolicy, Verdict
 
 MonitoringAction = Literal["none", "retrain", "unknown"]
@@ -43,7 +44,8 @@ class PerformanceSignals:
         day: The last day of their window; `None` without figures.
         labelled, positives: Rows with a label, and the positive ones among them.
         auc: Realised AUC; `None` where it could not be computed.
-        approved_auc: AUC at approval, from the reference profile.
+        approved_auc: AUC at approval over such rows, from the reference profile.
+        over: Whether refused rows have labels too (`all`), or accepted ones alone.
     """
 
     day: date | None
@@ -51,6 +53,7 @@ class PerformanceSignals:
     positives: int
     auc: float | None
     approved_auc: float | None
+    over: Over = "all"
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,8 @@ def performance_verdict(
         return Verdict("unknown", (f"no AUC: of {signals.labelled} labelled rows {signals.positives} are positive",))
     loss = signals.approved_auc - signals.auc
     chance = SIGNIFICANCE_Z * auc_error(signals.auc, signals.positives, signals.labelled - signals.positives)
-    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} rows"
+    rows = "rows" if signals.over == "all" else "accepted rows (at approval estimated for such rows)"
+    figures = f"realised AUC {signals.auc:.3f}, {signals.approved_auc:.3f} at approval, over {signals.labelled} {rows}"
     if loss <= policy.max_auc_loss:
         return Verdict("none", (f"{figures}: at most {policy.max_auc_loss} lower",))
     if loss <= chance:

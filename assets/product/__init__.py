@@ -5,8 +5,11 @@ and the form of every verdict. Does not belong here: reading data, Dagster, a pa
 (`assets.vocabulary`).
 """
 
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
 from assets.product.contract import Column, ColumnType, Consent, Contract, ContractError
 from assets.product.contract_file import load_contract
+from assets.product.lake_sources import IcebergTable, LakeTable
+from assets.product.partitions import Partition, Partitions
 from assets.product.policies import (
     DecisionPolicy,
     Direction,
@@ -24,13 +27,19 @@ from assets.product.policies import (
 from assets.product.problem import Label, LabelKind, Spine
 from assets.product.product import Impact, Product
 from assets.product.rollout_policy import Guard, Rollout, Step
-from assets.product.sources import DatabaseTable, Files, HttpEndpoint, LakeTable, Source, StreamTopic
+from assets.product.rules import AllOf, AnyOf, Compare, Condition, IsNull, Not, OneOf, Rule
+from assets.product.sources import Connected, DatabaseTable, Files, HttpEndpoint, Source
 from assets.product.verdict import Verdict
 from resources.sources.calendars import DeliveryCalendar
 
 __all__ = [
+    "AllOf",
+    "AnyOf",
     "Column",
     "ColumnType",
+    "Compare",
+    "Condition",
+    "Connected",
     "Consent",
     "Contract",
     "ContractError",
@@ -43,18 +52,28 @@ __all__ = [
     "GatePolicy",
     "Guard",
     "HttpEndpoint",
+    "IcebergTable",
     "Impact",
+    "IsNull",
     "Label",
     "LabelKind",
     "LakeTable",
     "ModelSpec",
     "MonitoringPolicy",
+    "Not",
+    "OneOf",
+    "Partition",
+    "Partitions",
+    "Posted",
+    "PostedOutcomes",
+    "PostedReviews",
     "Product",
     "ProductError",
     "Profit",
     "Protected",
     "RetrainPolicy",
     "Rollout",
+    "Rule",
     "Source",
     "Spine",
     "Step",

@@ -151,7 +151,7 @@ def _check_predicate(feature: History, predicate: Predicate, kind: ColumnType, c
             f"feature '{feature.name}' compares {predicate.column} with {predicate.values[0]!r}, but it is a {kind} in "
             f"contracts/{contract.file}; write a {'number' if texts else 'text'}"
         )
-    allowed = _allowed(contract, predicate.column)
+    allowed = allowed_values(contract, predicate.column)
     refused = [value for value in predicate.values if predicate.test == "in" and allowed and value not in allowed]
     if refused:
         raise FeatureError(
@@ -179,7 +179,7 @@ def _check_present(feature: str, column: str, columns: Mapping[str, ColumnType],
         )
 
 
-def _allowed(contract: Contract, column: str) -> tuple[object, ...]:
+def allowed_values(contract: Contract, column: str) -> tuple[object, ...]:
     """The values that the contract allows in a column; empty where it allows any."""
     for expectation in contract.expectations:
         kwargs = expectation.get("kwargs", {})

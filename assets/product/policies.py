@@ -7,13 +7,15 @@ the problem itself (`problem.py`), the product that holds them (`product.py`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from resources.errors import LooplineError
 
 WhenStale = Literal["fallback", "refuse"]
 SplitBy = Literal["time", "random"]
 Direction = Literal["increasing", "decreasing"]
+Judged = Literal["answered", "batch"]
+ExploreBy = Literal["accept", "refer"]
 
 
 class ProductError(LooplineError):
@@ -59,7 +61,13 @@ class Words:
 
 @dataclass(frozen=True)
 class DecisionPolicy:
-    """How a score becomes an outcome.
+    """How a score becomes an outcome: two answers, or with `refer` three.
+
+    With `refer` a person reviews the rows whose expected profit is higher so: two thresholds, from which on a row is
+    referred and refused, earn the most on the calibration rows together. A review costs `review_cost` and then decides
+    rightly in `review_accuracy` of the rows, good and bad. Rows that a rule refuses or refers take no part in the
+    choice. In the gates and in fairness a referred row counts as not accepted: the selection ratio compares those who
+    were accepted without a review.
 
     Attributes:
         accept: The outcome below the threshold ("approve").
@@ -72,6 +80,15 @@ class DecisionPolicy:
         fallback: The outcome when neither the model nor the scorecard can decide.
         scale: Name and meaning of the score, for people.
         max_refused: The largest share of rows that the threshold may refuse.
+        refer: The outcome between the two thresholds ("review"); `None` for two answers. It may be the fallback's word.
+        review_cost: What one review costs, in the currency of the profit.
+        review_accuracy: The share of reviewed rows that the reviewer decides rightly, above 0.5.
+        review_capacity: The most reviews a day, on average over the calibration rows, those of rules included; `None`
+            for no bound. It bounds the thresholds and is no quota: a day with more rows has more reviews.
+        exploration: The share of the rows refused by their score that are let past it all the same, so that their
+            outcomes are known: by a hash of bundle and row id, recorded with this share as the propensity. Never a row
+            that a rule refuses. A caller who may choose row ids chooses who is explored.
+        explore_by: What becomes of an explored row.
     """
 
     accept: str
@@ -82,6 +99,31 @@ class DecisionPolicy:
     fallback: str = "review"
     scale: str = "probability of the bad outcome, 0 to 1"
     max_refused: float = 0.5
+    refer: str | None = None
+    review_cost: float = 0.0
+    review_accuracy: float = 1.0
+    review_capacity: float | None = None
+    exploration: float = 0.0
+    explore_by: ExploreBy = "accept"
+
+    def __post_init__(self) -> None:
+        if self.refer is not None and (not self.refer or self.refer in (self.accept, self.refuse)):
+            raise ProductError(f"decision: refer={self.refer!r}; write a word that is neither accept's nor refuse's")
+        reviews = self.review_cost != 0.0 or self.review_accuracy != 1.0 or self.review_capacity is not None
+        if self.refer is None and (reviews or self.explore_by == "refer"):
+            raise ProductError("decision: reviews are described, but refer= is None; name the outcome, as 'review'")
+        if not 0.0 <= self.review_cost < float("inf") or not 0.5 < self.review_accuracy <= 1.0:
+            raise ProductError(
+                f"decision: review_cost={self.review_cost!r}, review_accuracy={self.review_accuracy!r}; write an "
+                "amount that is not negative, and a share above 0.5, 1 at most"
+            )
+        if self.review_capacity is not None and not 0.0 < self.review_capacity < float("inf"):
+            raise ProductError(f"decision: review_capacity={self.review_capacity!r}; write reviews a day, above 0")
+        if not 0.0 <= self.exploration <= 0.5 or self.explore_by not in get_args(ExploreBy):
+            raise ProductError(
+                f"decision: exploration={self.exploration!r}, explore_by={self.explore_by!r}; write a share from 0 to "
+                "0.5, and 'accept' or 'refer'"
+            )
 
 
 @dataclass(frozen=True)
@@ -181,6 +223,11 @@ class MonitoringPolicy:
         max_auc_loss: How far the realised AUC may fall below the one at approval.
         anomaly_share: The share of the rows before a day, as 0.01, that an isolation forest takes for odd; rows of the
             day beyond them are flagged, and so is a day that looks like none before. `None` for no flags.
+        judged: Whose realised figures ask for a retraining. `answered`: those of the decisions that the service has
+            answered, by the bundle that decided; until enough of these have a label the verdict is "unknown". `batch`,
+            for a product whose rows are not decided by the service, or not yet: those of `scores`, which score every
+            row of a day once more, rows that the model was trained on included. The product then has the tables
+            `batch_outcomes` and `batch_performance` too; the two kinds of rows are never counted together.
     """
 
     window_days: int = 28
@@ -191,8 +238,11 @@ class MonitoringPolicy:
     drifted_share: float = 0.2
     max_auc_loss: float = 0.05
     anomaly_share: float | None = None
+    judged: Judged = "answered"
 
     def __post_init__(self) -> None:
+        if self.judged not in get_args(Judged):
+            raise ProductError(f"monitoring: judged={self.judged!r}; write one of {', '.join(get_args(Judged))}")
         if self.anomaly_share is not None and not 0 < self.anomaly_share <= 0.1:
             raise ProductError(
                 f"monitoring: anomaly_share={self.anomaly_share!r}; write a share above 0, 0.1 at most, or None"
@@ -204,18 +254,19 @@ class Freshness:
     """How old the events behind a decision may be.
 
     A source's watermark is the end of the last day that was loaded from the lake, or the time at which its stream was
-    last read. The default lets one daily load fail.
+    last read. The default lets one load fail where a day is a partition.
 
     Attributes:
-        max_age: The longest time from a watermark to the decision, for each source that features read.
+        max_age: The longest time from a watermark to the decision, for each source that features read; by default the
+            product's partition and two days: 3 days, of weeks 9, of months 33.
         when_stale: Beyond `max_age` the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 
-    max_age: timedelta = timedelta(days=3)
+    max_age: timedelta | None = None
     when_stale: WhenStale = "fallback"
 
     def __post_init__(self) -> None:
-        if self.max_age <= timedelta(0):
+        if self.max_age is not None and self.max_age <= timedelta(0):
             raise ProductError(f"freshness: max_age={self.max_age!r}; write a positive time, as timedelta(days=3)")
 
 

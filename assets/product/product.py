@@ -7,14 +7,16 @@ Belongs here: the product and the checks that refuse a wrong description at load
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
 from assets.product.agreement import check_agreement, check_consents, check_references
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews
 from assets.product.contract import Contract
 from assets.product.contract_file import load_contract
 from assets.product.label_agreement import check_declared_label, check_label_source, check_spine
+from assets.product.partitions import PARTITIONS, Partition, longest
 from assets.product.policies import (
     DecisionPolicy,
     Freshness,
@@ -25,9 +27,12 @@ from assets.product.policies import (
     Protected,
     RetrainPolicy,
 )
+from assets.product.posted_agreement import check_posted
 from assets.product.problem import Label, Spine
 from assets.product.rollout_policy import Rollout
-from assets.product.sources import Source, row_meaning
+from assets.product.rule_agreement import check_rule_columns, check_rules
+from assets.product.rules import Rule
+from assets.product.sources import Connected, Source, row_meaning
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -47,6 +52,8 @@ class Product:
         impact: `high` needs a person's approval of each version, by somebody who is not its author.
         start: First UTC day with data.
         end: Last UTC day with data, of a history that has ended; `None` where new days arrive.
+        partition: What one run makes whole, and starts once all of it is over: a UTC `day`, an ISO `week` (from Monday)
+            or a `month`. Tables, features and figures are by day in any case.
         contracts: Folder with a `<source>.yaml` for each source.
         sources: Where rows, labels and events come from.
         spine: The rows to be decided.
@@ -59,6 +66,7 @@ class Product:
         monitoring: How far live rows may depart from those at approval.
         retraining: When a new model is trained.
         rollout: How a new model reaches the customers.
+        rules: Conditions beside the model that refuse or refer a row whatever its score.
         protected: Attributes by which fairness is measured and which no model sees; empty where none is asked for.
         request_example: A request that the service answers, for documentation and smoke tests.
         sandbox: Whether the sandbox bank of the local environment delivers the sources. The sandbox fills only its own
@@ -86,9 +94,11 @@ class Product:
     monitoring: MonitoringPolicy = field(default_factory=MonitoringPolicy)
     retraining: RetrainPolicy = field(default_factory=RetrainPolicy)
     rollout: Rollout = field(default_factory=Rollout)
+    rules: tuple[Rule, ...] = ()
     protected: tuple[Protected, ...] = ()
     request_example: Mapping[str, object] = field(default_factory=dict)
     end: date | None = None
+    partition: Partition = "day"
     sandbox: bool = False
     connections: Mapping[str, str] = field(default_factory=dict)
 
@@ -99,6 +109,7 @@ class Product:
                 f"product {self.name}: end={self.end} is before start={self.start}; write the last day with data, or "
                 "leave end out where new days arrive"
             )
+        self._check_partition()
         self._check_tuples()
         self._check_connections()
         names = [source.name for source in self.sources]
@@ -117,6 +128,9 @@ class Product:
         for wanted in self.features.sources:
             if wanted not in names:
                 raise ProductError(f"product {self.name}: a feature reads '{wanted}', which is not one of {names}")
+        for kind in (PostedOutcomes, PostedReviews):
+            if len(alike := [source.name for source in self.posted if isinstance(source, kind)]) > 1:
+                raise ProductError(f"product {self.name}: {kind.__name__} is declared twice, {alike}; declare one")
         self._check_spine_columns()
         check_declared_label(self.name, self.label, self.spine, self.features)
         for protected in self.protected:
@@ -137,6 +151,12 @@ class Product:
             if is_number is isinstance(words, str):
                 remedy = f"Words(high='…', low='…'): '{words}' is not true of every number" if is_number else "one text"
                 raise ProductError(f"product {self.name}: the reason of '{feature}' must be {remedy}")
+        check_rules(self.rules, self.features, self.spine, self.decision, [one.column for one in self.protected])
+        if self.decision.review_capacity is not None and self.model.split == "random":
+            raise ProductError(
+                f"product {self.name}: review_capacity={self.decision.review_capacity!r} is of a day, but the rows "
+                "have no time (split='random'); leave it out"
+            )
 
     def source(self, name: str) -> Source:
         """The source of that name.
@@ -149,6 +169,16 @@ class Product:
                 return source
         raise ProductError(f"product {self.name} has no source '{name}'; it has {[s.name for s in self.sources]}")
 
+    @property
+    def connected(self) -> tuple[Connected, ...]:
+        """The sources that are systems of others, at the addresses of connections."""
+        return tuple(source for source in self.sources if not isinstance(source, Posted))
+
+    @property
+    def posted(self) -> tuple[Posted, ...]:
+        """The sources of rows that are posted to the decision service."""
+        return tuple(source for source in self.sources if isinstance(source, Posted))
+
     def contract(self, source: str) -> Contract:
         """The contract of a source, read from its file, with the entity keys by which features read the source."""
         contract = load_contract(self.contracts / f"{self.source(source).name}.yaml")
@@ -157,9 +187,25 @@ class Product:
         stored = tuple(c.name for c in contract.columns if c.name in keys and c.personal is None)
         return replace(contract, entity_keys=stored)
 
+    @property
+    def max_age(self) -> timedelta:
+        """The longest time from a watermark to a decision: as declared, or one partition and two days."""
+        return self.freshness.max_age or longest(self.partition) + timedelta(days=2)
+
+    def _check_partition(self) -> None:
+        if self.partition in PARTITIONS:
+            return
+        remedy = f"write one of {', '.join(PARTITIONS)}"
+        if str(self.partition) == "hour":
+            remedy += (
+                "; the lake replaces whole days. Decisions see the events of an hour within seconds if their source is "
+                "a StreamTopic"
+            )
+        raise ProductError(f"product {self.name}: partition is {self.partition!r}; {remedy}")
+
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
-        for name in (*self.connections, *(source.connection for source in self.sources)):
+        for name in (*self.connections, *(source.connection for source in self.connected)):
             checked_name(name, "connection")
             if name.endswith("_token"):
                 raise ProductError(
@@ -197,7 +243,7 @@ class Product:
         """Checks that features, label and contracts agree: columns, types, values, units, corrections.
 
         Raises:
-            ProductError: They disagree on which sources are corrected, or on a column of the spine or the label.
+            ProductError: They disagree on which sources are corrected, or on a column of the spine, the label, a rule.
             FeatureError: A feature does not agree with the contract of its source, or units contradict each other.
             ContractError: A contract cannot be read, or asks for consents that the product does not have.
         """
@@ -207,7 +253,10 @@ class Product:
         check_consents(contracts)
         check_references(contracts)
         check_spine(self.spine, contracts[self.spine.source])
+        check_rule_columns(self.rules, self.features, contracts[self.spine.source])
         check_label_source(self.label, contracts[self.label.source])
+        for source in self.posted:
+            check_posted(source, contracts[source.name])
         self.check_corrections()
         self.features.units({name: contract.units for name, contract in contracts.items()}, self.spine.source)
 

@@ -6,7 +6,7 @@ here: the decision whether the next step is taken (`assets.rollout.steps`), the 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal, Self, get_args
 
@@ -78,6 +78,14 @@ GUARDS = (
 STEPS = (Step(0.0), Step(0.01), Step(0.05), Step(0.25), Step(0.5))
 
 
+SANDBOX_STEPS = (
+    Step(0.0, 60, timedelta(seconds=2)),
+    Step(0.1, 15, timedelta(seconds=2)),
+    Step(0.5, 60, timedelta(seconds=2)),
+)
+"""In place of `STEPS` where customers are made up: seconds, not days."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
     """How a new model reaches the customers of a product.
@@ -126,6 +134,10 @@ class Rollout:
             raise ProductError(f"rollout: share={self.share!r}, floor={self.floor!r}; write shares between 0 and 1")
         if self.strategy == "ab_test" and not (self.hypothesis.strip() and self.smallest_effect > 0.0):
             raise ProductError("rollout: an A/B test declares hypothesis= and smallest_effect= before it begins")
+
+    def in_sandbox(self) -> "Rollout":
+        """The policy for made-up customers: steps that are not declared otherwise take seconds."""
+        return replace(self, steps=SANDBOX_STEPS) if self.steps == STEPS else self
 
     def to_record(self) -> dict[str, Any]:
         """The policy as JSON values; times in seconds."""

@@ -1,17 +1,20 @@
 """Where a product's data are read from, as frozen values.
 
-Belongs here: one description for each kind of source. Does not belong here: reading a source (`resources.sources`), its
-columns (`contract.py`), the rows to decide and their label (`problem.py`).
+Belongs here: one description for each kind of source whose days are asked for, but for tables of a lake
+(`lake_sources.py`). Does not belong here: sources whose rows come by themselves (`arrivals.py`), reading a source
+(`resources.sources`), its columns (`contract.py`), the rows to decide and their label (`problem.py`).
 """
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, get_args
 
+from assets.product.arrivals import Posted, PostedOutcomes, PostedReviews, StreamTopic
+from assets.product.lake_sources import IcebergTable, LakeTable
 from assets.product.policies import ProductError
 from resources.naming import checked_zone
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
-from resources.sources.files.form import FileForm, FileFormat
+from resources.sources.files.form import FileForm, FileFormat, Period
 
 RowMeaning = Literal["events", "revisions", "snapshots"]
 """A row is an event; a state of a record that is updated in place; a part of a copy of all records, one a day."""
@@ -21,6 +24,10 @@ RowMeaning = Literal["events", "revisions", "snapshots"]
 class DatabaseTable:
     """Rows of one table, or of a query, of a database; a UTC day has the rows that became known on it.
 
+    The connection's address is one of PostgreSQL (`postgresql://user:password@host/db`), of MySQL or MariaDB
+    (`mysql://…`, `mariadb://…`), of a SQLite file (`sqlite:////data/shop.db`) or of a DuckDB file
+    (`duckdb:////data/shop.duckdb`), which is opened for reading alone. MySQL's TIMESTAMP is a moment, as PostgreSQL's
+    with a time zone; its DATETIME is a time of `zone`.
     A row whose time is missing or cannot be read belongs to the product's first day, where validation quarantines it.
 
     Attributes:
@@ -75,20 +82,20 @@ class Files:
 
     Attributes:
         name: The name of the source, and of its contract.
-        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01) or `{month}` (2026-03), and `*` for
-            any text, where several files make a day.
+        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01), `{week}` (2026-W09, ISO) or
+            `{month}` (2026-03), and `*` for any text, where several files make a day.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
         format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
         known_after: How long after that time a row becomes known, where no column says so. The source then has the
             columns `event_time` and `known_at`, unless it has columns of these names already.
         zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`). A time that its clock skips, in
-            spring, is quarantined. Day and month of a file's name are those of the zone: two files make a UTC day.
+            spring, is quarantined. Day, week or month of a file's name are the zone's: two files make a UTC day.
         header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
-        optional: Whether a day, or a month, may have no file; it then has no rows.
-        marker: Path of a file that says that the files of a day or a month are whole, as `{day}.done`.
+        optional: Whether a day, a week or a month may have no file; it then has no rows.
+        marker: Path of a file that says that the files of a day, week or month are whole, as `{day}.done`.
         settled: How long files must be unchanged to count as whole.
         sheet: The sheet of an Excel workbook; it may be left out where there is one.
         rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
@@ -119,9 +126,9 @@ class Files:
         self.form()
 
     @property
-    def by_day(self) -> bool:
-        """Whether each day has files of its own."""
-        return "{day}" in self.pattern
+    def period(self) -> Period | None:
+        """The time of a file by its name; `None` where files are not split by time."""
+        return self.form().period
 
     def form(
         self, first_day: date = date.min, *, columns: tuple[str, ...] = (), times: tuple[str, ...] = ()
@@ -141,53 +148,6 @@ class Files:
             self.delimiter, self.encoding, self.optional, self.marker, self.settled, first_day, columns, times,
             self.sheet, self.calendar,
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LakeTable:
-    """Rows of a Delta table of others, in a folder or under an `s3://` prefix; its log says which files hold a day.
-
-    With `changes=True` it is the table's change feed: the rows that the commits of a UTC day inserted or updated, each
-    a revision (`corrections: true` in the contract). A folder of Parquet files without a log is a source of `Files`
-    (`day={day}/*.parquet`).
-
-    Attributes:
-        name: The name of the source, and of its contract.
-        table: Path of the table below the connection's address; empty where that is the table's own.
-        day_column: Column with the time at which a row became known, or of its event with `known_after`. With
-            `changes=True` the column to which the time of the commit is written.
-        connection: The name of the connection, whose address is a folder or a prefix.
-        known_after: How long after that time a row becomes known, where no column says so; see `Files`.
-        version: The version that is read; by default the newest.
-        changes: Whether the change feed is read.
-        ignore_deletions: Whether rows that the change feed calls deleted mean nothing; otherwise they are refused.
-        zone: The zone of times without an offset, as an IANA name (`Europe/Berlin`).
-        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
-    """
-
-    name: str
-    table: str = ""
-    day_column: str = "known_at"
-    connection: str = field(kw_only=True)
-    known_after: timedelta | None = field(default=None, kw_only=True)
-    version: int | None = field(default=None, kw_only=True)
-    changes: bool = field(default=False, kw_only=True)
-    ignore_deletions: bool = field(default=False, kw_only=True)
-    zone: str = field(default="UTC", kw_only=True)
-    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
-
-    def __post_init__(self) -> None:
-        where = f"source {self.name}"
-        checked_zone(self.zone, where)
-        if self.table.startswith("/") or ".." in self.table.split("/"):
-            raise ProductError(f"{where}: table '{self.table}': write a path below the connection's address")
-        if self.ignore_deletions and not self.changes:
-            raise ProductError(f"{where}: ignore_deletions= is for changes=True alone; leave it out")
-        if self.known_after is not None and (self.changes or self.known_after < timedelta(0)):
-            raise ProductError(
-                f"{where}: known_after is {self.known_after}; write no negative one, and none with changes=True, whose "
-                f"rows become known with their commit"
-            )
 
 
 @dataclass(frozen=True)
@@ -255,37 +215,9 @@ class HttpEndpoint:
             raise ProductError(f"{where}: most_a_second is {self.most_a_second}; write a number above 0")
 
 
-@dataclass(frozen=True)
-class StreamTopic:
-    """JSON or Avro messages of a stream, in the order of their arrival; a UTC day has the messages that arrived on it.
-
-    Attributes:
-        name: The name of the source, and of its contract.
-        topic: The Kafka topic, or the file `<topic>.jsonl` of a tailed folder.
-        arrival_field: The field with the time of arrival, in a tailed file; Kafka has a time of its own.
-        connection: The name of the stream's connection; `stream` is the environment's own. The address of a broker is
-            `kafka://USER@HOST:PORT?tls=true&mechanism=SCRAM-SHA-512` (also `ca=`, `certificate=`, `key=`, each a
-            file); LOOPLINE_CONNECTION_<NAME>_TOKEN has the user's secret.
-        avro: The file of the Avro schema with which the messages of a topic are written, within the product's folder;
-            by default they are JSON. A message that is not of it is quarantined.
-        has_schema_id: Whether an Avro message begins with the five bytes of a schema registry.
-        calendar: The days on which nothing is delivered; such a day is not judged by how much arrived.
-    """
-
-    name: str
-    topic: str
-    arrival_field: str = "known_at"
-    connection: str = "stream"
-    avro: str = field(default="", kw_only=True)
-    has_schema_id: bool = field(default=False, kw_only=True)
-    calendar: DeliveryCalendar = field(default=EVERY_DAY, kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.has_schema_id and not self.avro:
-            raise ProductError(f"source {self.name}: has_schema_id= is for Avro messages; name their schema with avro=")
-
-
-Source = DatabaseTable | Files | LakeTable | HttpEndpoint | StreamTopic
+Connected = DatabaseTable | Files | LakeTable | IcebergTable | HttpEndpoint | StreamTopic
+"""A source that is a system of others, at the address of a connection."""
+Source = Connected | Posted
 
 
 def row_meaning(source: Source) -> RowMeaning:
@@ -295,5 +227,5 @@ def row_meaning(source: Source) -> RowMeaning:
             return source.rows
         case LakeTable():
             return "revisions" if source.changes else "events"
-        case HttpEndpoint() | StreamTopic():
+        case IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
             return "events"

@@ -23,9 +23,10 @@ class Difference:
 
 
 def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tuple[Difference, ...]:
-    """Recomputes score, outcome and reasons from the recorded features and compares them to the last bit.
+    """Recomputes rules, score, exploration, outcome and reasons from the record and compares them to the last bit.
 
-    A decision that fell back to the scorecard or to the policy is recomputed with the same fallback.
+    Inputs and features are those of the record. A decision that fell back to the scorecard or to the policy is
+    recomputed with the same fallback.
 
     Args:
         scorer: The bundle's scorer, to replay many decisions with; by default one is built for this call.
@@ -36,11 +37,17 @@ def replay(record: Decision, bundle: Bundle, scorer: Scorer | None = None) -> tu
     Raises:
         CannotReplay: The bundle is not the one that decided, or the subject's data were erased.
     """
-    computed = judged_again(record, bundle, scorer, explain=bool(record.reasons))
+    explain = any(reason.rule is None for reason in record.reasons)
+    computed = judged_again(record, bundle, scorer, explain=explain)
     compared = {
         "score": (record.score, computed.score),
         "outcome": (record.outcome, computed.outcome),
         "threshold": (record.threshold, bundle.policy.threshold),
+        "refer_threshold": (record.refer_threshold, bundle.policy.refer_threshold),
+        "rules": (record.rules, tuple(rule.id for rule in computed.fired.active)),
+        "shadow_rules": (record.shadow_rules, tuple(rule.id for rule in computed.fired.shadow)),
+        "exploration": (record.exploration, bundle.policy.exploration),
+        "explored": (record.explored, computed.explored),
         "reasons": (record.reasons, computed.reasons),
         "fallback": (record.fallback, computed.fallback),
     }

@@ -1,33 +1,40 @@
-"""Assets of the rollout: `deployment`, which makes a registered version the champion.
+"""Assets of the rollout: `deployment`, which begins the rollout of a version, and `rollout`, which moves it on.
 
-Belongs here: reading what is recorded about a version, and moving the rollout state to it. Does not belong here:
-whether a version may be promoted (`promotion.py`), the steps of a move (`keeper.py`), following the state
+Belongs here: what a person or a sensor can ask for, and what the UI shows of it. Does not belong here: the steps of a
+deployment (`deploying.py`), the steward (`steward.py`), the moves (`moves.py`), following the state
 (`assets.serving.watcher`).
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
 from assets.bundle.bundle import BundleError
-from assets.bundle.registration import Approval, Registration, RegistrationError
+from assets.bundle.registration import RegistrationError
 from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditLogDamaged
-from assets.materialising import Stopwatch, asset_key, asset_of, permanent
+from assets.materialising import Stopwatch, asset_key, asset_of, permanent, picture
 from assets.product import Product, Verdict
-from assets.product.names import DEPLOYMENT, REGISTERED_MODEL
+from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
+from assets.rollout.by_hand import asked
+from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
 from assets.rollout.keeper import Keeper
-from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
+from assets.rollout.moves import Who, where
+from assets.rollout.plots import share_steps
+from assets.rollout.promotion import PromotionAction
+from assets.rollout.results import label_evidence, results_of
+from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
 from resources.keys import Keys
-from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest
+from resources.lake import Lake, LakeError
+from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking, TrackingError
 
-_LASTING = (AuditLogDamaged, BundleError, RegistrationError, RolloutError, TrackingError)
+_LASTING = (AuditLogDamaged, BundleError, LakeError, RegistrationError, RolloutError, TrackingError)
 
 
 class DeploymentChoice(dg.Config):
@@ -37,10 +44,11 @@ class DeploymentChoice(dg.Config):
 
 
 def deployment_asset(product: Product) -> dg.AssetsDefinition:
-    """`deployment`: promotes a version; the decision service follows the rollout state by itself.
+    """`deployment`: begins the rollout of a version; the decision service follows the rollout state by itself.
 
-    A version that needs an approver waits: the run succeeds, and the metadata `waiting` has the version, its model card
-    and the command.
+    A product's first version decides at once, and every version of a product whose strategy is `direct`. A version that
+    needs an approver waits, and so does one while another rollout is under way: the run succeeds, and the metadata
+    `waiting` has the version, its model card and the command.
     """
     name = DEPLOYMENT
 
@@ -66,115 +74,124 @@ def deployment_asset(product: Product) -> dg.AssetsDefinition:
         watch, version = Stopwatch(name), config.version or registered_model["version"]
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
-            repaired = _repaired(keeper, product, version, clock.now())
+            repaired = repaired_state(keeper, product, version, clock.now())
             state = keeper.state(product.name)
             before = state.champion.version if state else None
             verdict = Verdict[PromotionAction]("promote", ("it is the champion already",))
             if before != version:
                 release = keeper.release(product.name, version)
                 keeper.published(product.name, release)
-                answers = _answers(product, tracking, audit, environment, version)
-                verdict = _verdict(product, tracking, release, answers, before, clock.now())
+                answers = answers_on(product, tracking, audit, environment, version)
+                verdict = verdict_on(product, tracking, release, answers, before, clock.now())
                 if verdict.action == "promote":
-                    _move(keeper, product, release, state, context.run.run_id, verdict)
+                    who = Who(f"dagster run {context.run.run_id}", "; ".join(verdict.reasons), datetime.now(UTC))
+                    verdict = (
+                        rolled_out(keeper, product, policy_in(product, environment), release, state, who) or verdict
+                    )
         if verdict.action == "wait":
-            waiting = _waiting(product, tracking, environment, version, verdict)
+            waiting = waiting_for(product, tracking, environment, version, verdict)
             return watch.result(rows=1, champion=before or "none", waiting=waiting, repaired=list(repaired))
         if verdict.action != "promote":
-            raise dg.Failure(description=_refusal(product, version, verdict), allow_retries=False)
+            raise dg.Failure(description=refusal(product, version, verdict), allow_retries=False)
+        now = keeper.state(product.name)
         return watch.result(
-            rows=1, champion=version, replaced=before or "none", reasons=list(verdict.reasons), repaired=list(repaired)
-        )
+            rows=1, champion=now.champion.version if now else "none", replaced=before or "none",
+            stage=now.stage if now else "none", reasons=list(verdict.reasons), repaired=list(repaired),
+        )  # fmt: skip
 
     return deployment
 
 
-def _repaired(keeper: Keeper, product: Product, version: str, now: datetime) -> tuple[str, ...]:
-    """What was repaired of the present state. A champion that is whole nowhere does not keep another version out."""
-    try:
-        return keeper.repair(product.name, at=now)
-    except BundleError as error:
-        state = keeper.state(product.name)
-        if state is None or state.champion.version == version:
-            raise
-        return (str(error),)
+class RolloutRequest(dg.Config):
+    """What is asked of the rollout."""
 
-
-def _move(
-    keeper: Keeper,
-    product: Product,
-    release: Release,
-    state: RolloutManifest | None,
-    run_id: str,
-    verdict: Verdict[PromotionAction],
-) -> None:
-    keeper.move(
-        product.name,
-        release,
-        state,
-        by=f"dagster run {run_id}",
-        reason="; ".join(verdict.reasons),
-        at=datetime.now(UTC),
+    action: Literal["look", "start", "promote", "pause", "resume", "freeze", "roll_back"] = Field(
+        default="look", description="`look`: the next step if its evidence is there. The others are a person's."
     )
-    keeper.follow(product.name, replaced=state.champion.version if state else None)
+    version: str | None = Field(default=None, description="The version to start or to go back to; often not needed.")
+    by: str = Field(default="", description="Your name; it is recorded. Not needed to look.")
+    reason: str = Field(default="", description="Why; it is recorded. Not needed to look.")
 
 
-def _verdict(
-    product: Product,
-    tracking: Tracking,
-    release: Release,
-    answers: tuple[Approval, ...],
-    champion: str | None,
-    now: datetime,
-) -> Verdict[PromotionAction]:
-    """The verdict on a release whose published bundle was verified."""
-    signals = PromotionSignals(
-        version=release.version,
-        registration=Registration.from_tags(tracking.version(product.name, release.version).tags),
-        digest=release.digest,
-        impact=product.impact,
-        answers=answers,
-        champion=champion,
+def rollout_asset(product: Product) -> dg.AssetsDefinition:
+    """`rollout`: how far a new version has come, with its history as a plot and a table."""
+    name = ROLLOUT
+
+    @asset_of(
+        product,
+        name,
+        deps=[asset_key(product, DEPLOYMENT)],
+        group_name="rollout",
+        description="How far a new version has come on its way to the customers, and every change with its reason.",
+        kinds={"bentoml"},
     )
-    return promotion_verdict(signals, now)
+    def rollout(
+        context: dg.AssetExecutionContext,
+        config: RolloutRequest,
+        tracking: dg.ResourceParam[Tracking],
+        rollout: dg.ResourceParam[RolloutStore],
+        audit: dg.ResourceParam[Audit],
+        keys: dg.ResourceParam[Keys],
+        environment: dg.ResourceParam[Environment],
+        lake: dg.ResourceParam[Lake],
+    ) -> dg.MaterializeResult[Any]:
+        watch, now = Stopwatch(name), datetime.now(UTC)
+        keeper = Keeper(tracking, rollout, audit, keys.signing)
+        with permanent(*_LASTING), tracking.alone(product.name):
+            if config.action == "look":
+                late = label_evidence(lake, product, keeper.state(product.name))
+                found = stewarded(keeper, product.name, now, late=late)
+                _reallocate(keeper, product, lake, now)
+            else:
+                asked(
+                    keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
+                    version=config.version, policy=policy_in(product, environment),
+                )  # fmt: skip
+                keeper.follow(product.name)
+                found = look(rollout, product.name, now)
+        return watch.result(rows=len(found.readings), **_shown(found, keeper, product, lake))
+
+    return rollout
 
 
-def _answers(
-    product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
-) -> tuple[Approval, ...]:
-    """The version's answers. A product of the sandbox has no approver: it is approved under the name `sandbox`."""
-    recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
-    if recorded or not (environment.sandbox and product.sandbox) or product.impact != "high":
-        return recorded
-    reason, at = "the sandbox has no risk officer; elsewhere a person approves", datetime.now(UTC)
-    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)
-    audit.append(actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at)
-    tracking.annotate(product.name, version, automatic.to_tags(earlier=0))
-    return (automatic,)
+def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> None:
+    """Moves the shares of a bandit, where its results say so."""
+    allocation = results_of(lake, product, keeper.state(product.name)).allocation
+    if allocation is not None and allocation.action == "move":
+        follow_results(keeper, product.name, allocation.shares, Who(BY, "; ".join(allocation.reasons), now))
 
 
-def _waiting(
-    product: Product, tracking: Tracking, environment: Environment, version: str, verdict: Verdict[PromotionAction]
-) -> dict[str, str]:
-    """What a person needs to answer: the version, the reason, the model card and the commands."""
-    run = tracking.resumed(tracking.version(product.name, version).run_id)
-    uri = environment.mlflow_tracking_uri
-    pages = uri if uri.startswith("http") else f"http://127.0.0.1:{environment.ports.mlflow}"
-    terms = f"{product.name} {version} --by NAME --reason TEXT"
+def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[str, Any]:
+    state = keeper.state(product.name)
+    if state is None:
+        return {"stands": "no version was deployed yet"}
+    challengers, results = state.challengers, results_of(lake, product, state)
+    moves = [
+        {"generation": move.generation, "at": f"{move.at:%Y-%m-%d %H:%M:%S}", "action": move.action,
+         "version": move.version, "by": move.by, "reason": move.reason}
+        for move in reversed(state.moves)
+    ]  # fmt: skip
     return {
-        "version": version,
-        "reason": "; ".join(verdict.reasons),
-        "model_card": f"{run.page(pages)}/artifacts/documents/model_card.md",
-        "approve": f"loopline approve {terms}",
-        "reject": f"loopline reject {terms}",
+        "stands": where(state),
+        "verdict": found.verdict.action,
+        "reasons": list(found.verdict.reasons),
+        "history": _table(moves),
+        "signals": _table(found.readings),
+        "arms": _table([vars(arm) for arm in results.arms]),
+        "experiments": _table([one.to_dict() for one in results.experiments]),
+        "shares": picture(share_steps(state.moves, challengers[0].share if challengers else 0.0)),
     }
 
 
-def _refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:
-    remedy = {
-        "evaluate_again": f"Run the job {product.name}_retrain again",
-        "refuse": "See the checks of the asset evaluation, and the answers on the version",
-        "wait": "",
-        "promote": "",
-    }[verdict.action]
-    return f"{product.name} version {version}: {verdict.action}: {'; '.join(verdict.reasons)}. {remedy}"
+def _table(rows: list[dict[str, Any]]) -> Any:
+    if not rows:
+        return "none"
+    texts = [{name: _cell(value) for name, value in row.items()} for row in rows]
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in texts[0]])
+    return dg.MetadataValue.table([dg.TableRecord(row) for row in texts], schema=schema)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -22,11 +22,9 @@ from assets.bundle.released import released_bundle
 from assets.bundle.signing import SignatureError, verify
 from assets.governance.audit import Audit
 from assets.governance.audit_entries import AuditEntry
-from resources.rollout_store.manifest import Release, RolloutError, RolloutManifest, RolloutUnavailable
+from resources.rollout_store.manifest import ACTIONS, Move, Release, RolloutError, RolloutManifest, RolloutUnavailable
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Alias, Tracking, TrackingError
-
-_ACTION = "promote"
 
 
 @dataclass(frozen=True)
@@ -78,30 +76,34 @@ class Keeper:
             self._publish_again(product, release, error)
         return released_bundle(product, release, self.rollout, self.key), True
 
-    def move(
-        self, product: str, release: Release, state: RolloutManifest | None, *, by: str, reason: str, at: datetime
-    ) -> RolloutManifest:
-        """Makes a release the champion, if the state is still the given one; the caller has verified its bundle.
+    def begin(self, product: str, release: Release, *, by: str, reason: str, at: datetime) -> RolloutManifest:
+        """Makes a release the champion of a product that has no state; the caller has verified its bundle.
 
         Raises:
-            LostRace: The state has moved.
+            LostRace: It has one meanwhile.
         """
-        moved = RolloutManifest(
+        first = RolloutManifest(
             product=product,
             champion=release,
             updated_at=at,
             by=by,
             reason=reason,
-            generation=1 + (state.generation if state else self._last_generation(product)),
+            details={"digest": release.digest},
+            generation=1 + self._last_generation(product),
         )
-        self.rollout.publish_manifest(product, moved)
-        return moved
+        self.apply(first)
+        return first
 
-    def follow(self, product: str, *, replaced: str | None = None) -> tuple[str, ...]:
+    def apply(self, state: RolloutManifest) -> None:
+        """Writes the next state, if nobody has moved it since; the caller has verified the bundles that it adds.
+
+        Raises:
+            LostRace: The state has moved.
+        """
+        self.rollout.publish_manifest(state.product, state)
+
+    def follow(self, product: str) -> tuple[str, ...]:
         """Lets the registry's aliases and the audit log follow the state; returns what had to be done.
-
-        Args:
-            replaced: The version that decided before, for the entry of the audit log.
 
         Raises:
             TrackingError: The registry does not have the version that decides.
@@ -109,15 +111,19 @@ class Keeper:
         state = self.state(product)
         if state is None:
             return ()
-        done = [f"the alias {alias} was moved" for alias in self.tracking.follow(product, self._holders(product))]
-        if not self._is_recorded(state):
+        recorded = self.record(state)
+        moved = self.tracking.follow(product, self._holders(product))
+        return (*(f"the alias {alias} was moved" for alias in moved), *recorded)
+
+    def record(self, state: RolloutManifest) -> tuple[str, ...]:
+        """Completes the audit log by the changes of a state that it lacks; returns what had to be done."""
+        missing = unrecorded(self.audit, state)
+        for move in missing:
             self.audit.append(
-                actor=state.by, action=_ACTION, product=product, version=state.champion.version, reason=state.reason,
-                at=state.updated_at,
-                details={"digest": state.champion.digest, "replaced": replaced, "generation": state.generation},
+                actor=move.by, action=move.action, product=state.product, version=move.version, reason=move.reason,
+                at=move.at, details={**move.details, "generation": move.generation},
             )  # fmt: skip
-            done.append(f"the audit log now has generation {state.generation}")
-        return tuple(done)
+        return tuple(f"the audit log now has generation {move.generation}" for move in missing)
 
     def repair(self, product: str, *, at: datetime) -> tuple[str, ...]:
         """Completes what a crash or damage left undone; returns what was repaired, nothing where all was whole.
@@ -139,7 +145,7 @@ class Keeper:
             if self.published(product, release)[1]:
                 done.append(f"the bundle of version {champion.version} was published again from the registry")
             reason = "the rollout state was lost; the registry's champion decides again"
-            self.move(product, release, None, by="loopline repair", reason=reason, at=at)
+            self.begin(product, release, by="loopline repair", reason=reason, at=at)
             done.append(f"the lost rollout state was written again: version {champion.version} decides")
         elif self.published(product, state.champion)[1]:
             done.append(f"the bundle of version {state.champion.version} was published again from the registry")
@@ -164,7 +170,7 @@ class Keeper:
         return self._is_recorded(state)
 
     def _is_recorded(self, state: RolloutManifest) -> bool:
-        return any(_is_of(entry, state) for entry in self.audit.entries(last="skipped"))
+        return not unrecorded(self.audit, state)
 
     def _publish_again(self, product: str, release: Release, problem: BundleError | RolloutError) -> None:
         with TemporaryDirectory(prefix="loopline-") as place:
@@ -203,15 +209,19 @@ class Keeper:
     def _last_generation(self, product: str) -> int:
         """The generation of the last move that the audit log has; 0 for none."""
         entries = self.audit.entries(last="skipped")
-        moves = [entry for entry in entries if (entry.action, entry.product) == (_ACTION, product)]
+        moves = [entry for entry in entries if entry.product == product and entry.action in ACTIONS]
         return max((int(entry.details.get("generation", 1)) for entry in moves), default=0)
 
 
-def _is_of(entry: AuditEntry, state: RolloutManifest) -> bool:
-    """Whether an entry records the move to a state; entries of older code have no generation."""
-    if (entry.action, entry.product, entry.version) != (_ACTION, state.product, state.champion.version):
+def unrecorded(audit: Audit, state: RolloutManifest) -> tuple[Move, ...]:
+    """The changes of a state that the audit log does not have yet, the oldest first."""
+    known = [entry for entry in audit.entries(last="skipped") if entry.product == state.product]
+    return tuple(move for move in state.moves if not any(_is_of(entry, move) for entry in known))
+
+
+def _is_of(entry: AuditEntry, move: Move) -> bool:
+    """Whether an entry records a change; entries of older code have no generation."""
+    if (entry.action, entry.version) != (move.action, move.version):
         return False
     generation = entry.details.get("generation")
-    return generation == state.generation or (
-        generation is None and entry.details.get("digest") == state.champion.digest
-    )
+    return generation == move.generation or (generation is None and move.generation == 1)

@@ -1,36 +1,32 @@
-"""The decision service without HTTP: the parts of one process, and the answer to each call.
+"""The decision service without HTTP: the parts of one process.
 
-Belongs here: opening and closing the parts, deciding, logging, shadow scoring. Does not belong here: status codes
-(`http`), BentoML (`service.py`), computing a decision (`engine.py`).
+Belongs here: opening and closing the parts, whether they work. Does not belong here: what a part does (`decider.py`,
+`posted.py`, `postings.py`, `explainer.py`), status codes (`http`), BentoML (`service.py`).
 """
 
 import gc
-import logging
 import os
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from assets.serving.access.access import Access
 from assets.serving.access.keyring import Keyring
 from assets.serving.access.rates import Rates
-from assets.serving.decision import Decision
+from assets.serving.decider import Decider
 from assets.serving.earlier.explainer import Explainer
-from assets.serving.earlier.marks import Mark
 from assets.serving.earlier.repeats import Repeats
+from assets.serving.guard import Guard
 from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from assets.serving.observing.logs import AccessLog
 from assets.serving.observing.spans import NoSpans, Spans
 from assets.serving.posted import PostedEvents
+from assets.serving.posted_log import PostedLog
+from assets.serving.postings import Postings
 from assets.serving.products import Products
-from assets.serving.requests.batch import Batch, parse_batch
-from assets.serving.requests.parse import call_fields, parse_json
 from assets.serving.settings import Settings, keys_required, read_settings
-from assets.serving.shadows import Shadows
 from assets.serving.watcher import Watcher
 from resources.environments import Environment, load_environment
 from resources.keys import signing_key
@@ -41,26 +37,10 @@ from resources.rollout_store.store import RolloutStore
 if TYPE_CHECKING:
     from assets.serving.earlier.shared import SharedMarks
 
-_LOG = logging.getLogger("loopline.service")
 _FAILING_SECONDS = 60.0
 _S3_INTERVAL = 5.0
 _FOLDER_INTERVAL = 0.5
 _KEYS_INTERVAL = 1.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A decision, and the future that is done when the decision is on disk.
-
-    Attributes:
-        request: The request that was decided.
-        live: The bundles that were live then.
-    """
-
-    decision: Decision
-    logged: "Future[None]"
-    request: Mapping[str, object]
-    live: LiveProduct
 
 
 class Application:
@@ -68,8 +48,10 @@ class Application:
 
     Attributes:
         access: Who may call.
+        decider: Decides requests.
         explainer: Explains earlier decisions.
         events: Takes posted events.
+        postings: Takes posted outcomes and reviews.
         products: The live products.
         repeats: Requests with an idempotency key.
         draining: The service was asked to end: it answers what comes, and takes no connection for longer than that.
@@ -79,6 +61,7 @@ class Application:
         self,
         environment: Environment,
         watcher: Watcher,
+        guard: Guard,
         metrics: Metrics,
         *,
         settings: Settings,
@@ -88,16 +71,18 @@ class Application:
     ) -> None:
         self.settings, self.metrics, self.access, self.explainer = settings, metrics, access, explainer
         self.spans = spans
-        self.products = Products(watcher)
-        self.events = PostedEvents(watcher, self.products, metrics, any_time=_is_local(environment))
+        any_time = _is_local(environment)
+        self.products = products = Products(watcher)
+        self.events = PostedEvents(watcher, products, metrics, any_time=any_time)
         self.repeats = Repeats(_shared_marks(environment))
         self.access_log = AccessLog() if settings.access_log else None
         self.draining = False
         self._watcher = watcher
         self._log = DecisionLog(environment.decision_log)
-        self._loops = [watcher.loop, self._log.loop, access.keyring.loop]
-        self._shadows = Shadows(self._log, metrics)
-        products = self.products
+        self._loops = [watcher.loop, self._log.loop, access.keyring.loop, guard.loop]
+        self.decider = Decider(products, self._log, guard, metrics)
+        kept = PostedLog(environment.posted, self._log, any_time=any_time)
+        self.postings = Postings(products.find, kept, environment.decision_log, metrics, any_time=any_time)
         metrics.show(lambda: watcher.live, products.watermarks, products.store_works, products.store_rests)
         metrics.show_loops(self.loops)
 
@@ -137,13 +122,15 @@ class Application:
             open_metrics=settings.open_metrics,
             rate=settings.rate,
         )
+        guard = Guard(watcher, rollout, lambda product: metrics.rollbacks.labels(product).inc())
         explainer = Explainer(environment.decision_log, rollout, key, lambda: watcher.live)
         application = cls(
-            environment, watcher, metrics, settings=settings, access=access, explainer=explainer, spans=spans
+            environment, watcher, guard, metrics, settings=settings, access=access, explainer=explainer, spans=spans
         )
         application.repeats.load(environment.decision_log, datetime.now(UTC))
         access.keyring.start()
         watcher.start()
+        guard.loop.start()
         return application
 
     def start(self, loop: Loop) -> None:
@@ -173,93 +160,12 @@ class Application:
 
     def close(self) -> None:
         """Ends the threads, closes the log and the stores; call it when every request is answered."""
-        for loop in self._loops[2:]:
+        for loop in self._loops[2:]:  # the watcher and the log end with what they hold
             loop.stop()
-        self._shadows.close()
+        self.decider.close()
         self._watcher.close()
         self._log.close()
         self.spans.close()
-
-    # ------------------------------------------------------------------ decisions
-
-    def decide(self, body: bytes, mark: Mark | None = None) -> Answer:
-        """Decides the request in a body `{"product": …, "request": {…}, "explain": false}`.
-
-        Args:
-            mark: The mark of a request with an idempotency key; the record keeps it.
-
-        Raises:
-            RequestError: The body or the request in it is invalid.
-            NotRolledOut: Nobody rolled out a product of this name.
-            NoChampion: No champion of the product is loaded.
-            StaleEvents: A source's watermark is too old, and the product then refuses to decide.
-        """
-        call = call_fields(parse_json(body), needed={"product": str, "request": dict}, optional={"explain": bool})
-        live = self.products.find(call["product"])
-        return self._decide(live, call["request"], explain=call.get("explain", False), mark=mark)
-
-    def read_batch(self, body: bytes) -> tuple[LiveProduct, Batch]:
-        """The requests in a body `{"product": …, "requests": [{…}, …], "explain": false}`, and their product.
-
-        Raises:
-            RequestError: The body is invalid, or has no or too many requests; a request itself is not checked yet.
-            NotRolledOut, NoChampion: See `decide`.
-        """
-        batch = parse_batch(body)
-        return self.products.find(batch.product), batch
-
-    def decide_each(
-        self, live: LiveProduct, batch: Batch, marks: Mapping[int, Mark | None], errors: tuple[type[Exception], ...]
-    ) -> dict[int, Answer | Exception]:
-        """Decides requests of a batch: for each its answer, or the error that it raised.
-
-        Args:
-            marks: The requests that are decided, by their number, each with its mark.
-            errors: The errors that are answers; any other ends the whole batch.
-        """
-        found: dict[int, Answer | Exception] = {}
-        try:
-            for number, mark in marks.items():
-                try:
-                    found[number] = self._decide(live, batch.requests[number], explain=batch.explain, mark=mark)
-                except errors as error:
-                    found[number] = error
-        except Exception:
-            for answer in found.values():
-                if isinstance(answer, Answer):
-                    self.withdraw(answer)
-            raise
-        return found
-
-    def _decide(self, live: LiveProduct, request: Mapping[str, object], *, explain: bool, mark: Mark | None) -> Answer:
-        request = live.identified(request)
-        engine, assignment = live.choose(request)
-        now = datetime.now(UTC)
-        decision = engine.decide(request, now=now, explain=explain, assignment=assignment, also_known=live.also_known)
-        if mark is not None:
-            decision = replace(decision, mark=str(mark))
-        if decision.problem:
-            _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
-        return Answer(decision, self._log.append(decision), request, live)
-
-    def answered(self, answer: Answer) -> None:
-        """Counts a decision that is logged and answered, and has it scored by the shadow, if there is one."""
-        self.metrics.count(answer.decision)
-        if answer.live.shadow is not None:
-            self._shadows.score(answer.live.shadow, answer.request, answer.decision, answer.live.also_known)
-
-    def withdraw(self, answer: Answer) -> None:
-        """Records that a decision is void: it was not logged in time, and its caller is told so."""
-        self._log.append(replace(answer.decision, void=True))
-
-    def earlier(self, decision_id: str) -> dict[str, Any]:
-        """The answer that a repeated request got before.
-
-        Raises:
-            NoDecision: The decision is not in the log any more.
-        """
-        decision = self.repeats.recent(decision_id) or self.explainer.record(decision_id)
-        return decision.answer()
 
 
 def _spans(settings: Settings) -> Spans:

@@ -31,16 +31,20 @@ class CannotReplay(LooplineError):
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason for a score.
+    """One reason for a decision: of a feature, or of a rule.
 
     Attributes:
+        feature: The feature that counted against the person; `None` for a rule.
         text: The reason in words for the person concerned.
         contribution: How far the feature moved the log odds of the bad outcome; above 0 it counts against the person.
+            `None` for a rule, which moves no score.
+        rule: The id of the rule; `None` for a feature.
     """
 
-    feature: str
+    feature: str | None
     text: str
-    contribution: float
+    contribution: float | None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,14 @@ class Decision:
         bundle, digest: Version of the bundle that decided, and the SHA-256 of its manifest.
         role, rollout, share: See `Assignment`.
         as_of: The as-of time, UTC: only events known by then were used.
-        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one.
+        score: Calibrated probability of the bad outcome; `None` when neither model nor scorecard gave one, or a
+            knock-out decided.
+        threshold, refer_threshold: The lowest score that is refused, and that is referred; `None` with two answers.
+        rules: Ids of the active rules that fired. Where a knock-out fired, no later rule was asked.
+        shadow_rules: Ids of the rules in shadow that fired, and decided nothing.
+        exploration: The share of the rows refused by their score that this bundle lets past it: with `explored` the
+            propensity of the outcome.
+        explored: Whether this row was one of them.
         fallback: `scorecard` when the model failed, `policy` when the scorecard failed too, `None` otherwise.
         inputs: The request columns.
         sequence: Order of the row among rows of the same microsecond; `None` where the product declares no order.
@@ -102,6 +113,11 @@ class Decision:
     store_version: str | None = None
     problem: str | None = None
     shadow_of: str | None = None
+    refer_threshold: float | None = None
+    rules: tuple[str, ...] = ()
+    shadow_rules: tuple[str, ...] = ()
+    exploration: float = 0.0
+    explored: bool = False
     void: bool = False
     erased: bool = False
     mark: str | None = None
@@ -122,6 +138,9 @@ class Decision:
             "outcome": self.outcome,
             "score": self.score,
             "threshold": self.threshold,
+            "refer_threshold": self.refer_threshold,
+            "rules": list(self.rules),
+            "explored": self.explored,
             "reasons": [reason_record(reason) for reason in self.reasons],
             "fallback": self.fallback,
         }
@@ -136,6 +155,8 @@ class Decision:
             "store_version": self.store_version,
             "problem": self.problem,
             "shadow_of": self.shadow_of,
+            "shadow_rules": list(self.shadow_rules),
+            "exploration": self.exploration,
             "void": self.void,
             "erased": self.erased,
             # Last, and only where there is one: `earlier.repeats` finds it at the end of a line.
@@ -156,6 +177,9 @@ class Decision:
                 as_of=datetime.fromisoformat(fields.pop("as_of")),
                 decided_at=datetime.fromisoformat(fields.pop("decided_at")),
                 reasons=tuple(Reason(**reason) for reason in fields.pop("reasons")),
+                # Decisions from before there were rules have none.
+                rules=tuple(fields.pop("rules", ())),
+                shadow_rules=tuple(fields.pop("shadow_rules", ())),
                 **fields,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -164,7 +188,8 @@ class Decision:
 
 def reason_record(reason: Reason) -> dict[str, Any]:
     """A reason as a JSON value."""
-    return {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+    record = {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+    return record if reason.rule is None else record | {"rule": reason.rule}
 
 
 def new_id(now: datetime) -> str:

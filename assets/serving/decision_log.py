@@ -24,8 +24,8 @@ from assets.serving.decision import Decision, NoDecision, checked_id, day_of
 from assets.serving.log_file import is_at
 from assets.serving.log_search import lines_with
 from assets.serving.log_writer import DecisionLogError
-from resources.durable_files import replace_file
-from resources.naming import checked_name
+from resources.durable_files import replace_file, whole_lines
+from resources.naming import checked_name, is_name
 
 _LOG = logging.getLogger("loopline.decisions")
 _TIME = pa.timestamp("us", tz="UTC")
@@ -34,7 +34,9 @@ _SCHEMA = pa.schema(
         ("decision_id", pa.string()), ("product", pa.string()), ("role", pa.string()), ("rollout", pa.string()),
         ("share", pa.float64()), ("row_id", pa.string()),
         ("bundle", pa.string()), ("digest", pa.string()), ("as_of", _TIME), ("decided_at", _TIME),
-        ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()), ("fallback", pa.string()),
+        ("score", pa.float64()), ("outcome", pa.string()), ("threshold", pa.float64()),
+        ("refer_threshold", pa.float64()), ("rules", pa.string()), ("shadow_rules", pa.string()),
+        ("exploration", pa.float64()), ("explored", pa.bool_()), ("fallback", pa.string()),
         ("reasons", pa.string()), ("inputs", pa.string()), ("features", pa.string()), ("keys", pa.string()),
         ("sequence", pa.int64()),
         ("store_version", pa.string()), ("problem", pa.string()), ("shadow_of", pa.string()),
@@ -43,7 +45,7 @@ _SCHEMA = pa.schema(
 )  # fmt: skip
 ERASED = "(erased)"
 """The problem of an erased decision that had one."""
-_JSON_COLUMNS = ("reasons", "inputs", "features", "keys")
+_JSON_COLUMNS = ("reasons", "inputs", "features", "keys", "rules", "shadow_rules")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class DayLog:
     torn: tuple[Path, ...]
 
     def table(self) -> pa.Table:
-        """The decisions as a table; `reasons`, `inputs`, `features` and `keys` are JSON texts."""
+        """The decisions as a table; `reasons`, `inputs`, `features`, `keys` and both `rules` are JSON texts."""
         rows = [_row(decision) for decision in self.decisions]
         return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
@@ -82,7 +84,7 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
     decisions: list[Decision] = []
     torn: list[Path] = []
     for path in files_of(folder, product, day):
-        lines, is_torn = _whole_lines(path.read_bytes())
+        lines, is_torn = whole_lines(path.read_bytes())
         if is_torn:
             torn.append(path)
             _LOG.warning("decision log %s ends in an incomplete line; its decision was never answered: left out", path)
@@ -121,7 +123,7 @@ def find_decision(folder: Path, decision_id: str) -> Decision:
     """
     needle = f'"decision_id":"{checked_id(decision_id)}"'.encode()
     day = day_of(decision_id)
-    products = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    products = sorted(entry.name for entry in folder.iterdir() if is_name(entry.name)) if folder.is_dir() else []
     for product in products:
         for path in files_of(folder, product, day):
             found = [_parsed(path, number, line) for number, line in lines_with(path, needle)]
@@ -152,7 +154,7 @@ def _erase_in(path: Path, key_column: str, key: str) -> int:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not is_at(file.fileno(), path):
             return _erase_in(path, key_column, key)
-        lines, _ = _whole_lines(file.read())
+        lines, _ = whole_lines(file.read())
         erased = [
             _erased(_parsed(path, number, line), line, key_column, key) for number, line in enumerate(lines, start=1)
         ]
@@ -177,20 +179,6 @@ def _erased(decision: Decision, line: bytes, key_column: str, key: str) -> bytes
 def files_of(folder: Path, product: str, day: date) -> list[Path]:
     """The files with the decisions of a UTC day, sorted."""
     return sorted((folder / checked_name(product, "product") / day.isoformat()).glob("*.jsonl"))
-
-
-def _whole_lines(data: bytes) -> tuple[list[bytes], bool]:
-    """The complete lines, and whether an incomplete one follows them.
-
-    Zero bytes at the end are space allocated in advance. Zero bytes within the last lines are the rest of a write that
-    a power cut interrupted; JSON contains none.
-    """
-    lines = data.rstrip(b"\0").split(b"\n")
-    torn = bool(lines.pop())
-    while lines and b"\0" in lines[-1]:
-        lines.pop()
-        torn = True
-    return lines, torn
 
 
 def _parsed(path: Path, number: int, line: bytes) -> Decision:

@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assets.bundle.answers import Answers, answers_of, word_of
 from assets.bundle.bundle import Bundle, BundleError
-from assets.bundle.scorer import ModelError, Scorer
+from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value
 from assets.features.online.request import compute_one
 from assets.features.online.tiles import TooManyEvents
-from assets.serving.decision import Assignment, Decision, Fallback, Reason, new_id
+from assets.serving.decision import Assignment, Decision, new_id
 from assets.serving.history import HistoryFeatures
+from assets.serving.judgement import Case, judge, knocked_out, undecided
 from assets.serving.observing.spans import NoSpans, Spans
-from assets.serving.reasons import by_feature, reasons_of
 from assets.serving.requests.parse import StaleEvents, parse_request
 from assets.serving.requests.shape import DecisionRequest, shape_of, spine_of
 from assets.vocabulary import FeatureError
@@ -34,25 +35,14 @@ class ScoreResult:
     """Scores of many rows.
 
     Attributes:
-        scores: Calibrated probability of the bad outcome, float64 [n].
-        refused: Whether the score is at or above the threshold, bool [n].
-        outcomes: The policy's outcome of each row.
+        scores: Calibrated probability of the bad outcome, float64 [n]; NaN for a row that a knock-out took.
+        answers: The answer of each row, with the rules that fired.
+        outcomes: The policy's word for each answer.
     """
 
     scores: NDArray[np.float64]
-    refused: NDArray[np.bool_]
+    answers: Answers
     outcomes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Score, outcome and reasons of one row of features."""
-
-    score: float | None
-    outcome: str
-    reasons: tuple[Reason, ...]
-    fallback: Fallback | None
-    problem: str | None = None
 
 
 class Engine:
@@ -94,7 +84,9 @@ class Engine:
         )
         try:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
-            judge(self.scorer, row, explain=True)
+            case = Case(dummy.row_id, dummy.as_of, dummy.values)
+            knocked_out(self.bundle, case)
+            judge(self.scorer, row, case, explain=True)
         except FeatureError as error:
             raise BundleError(f"{self.bundle.full_name} cannot compute its features: {error}") from error
 
@@ -105,16 +97,18 @@ class Engine:
         return self.scorer.score(self.scorer.encode(features))
 
     def score_table(self, features: pa.Table) -> ScoreResult:
-        """Scores and outcomes of a feature table, by the code of a single decision.
+        """Scores and outcomes of a feature table, each row's as if it were decided alone.
+
+        Args:
+            features: The feature table; see `answers_of` for the columns beside the features.
 
         Raises:
             ModelError: The model failed.
         """
         scores = self.score(features)
-        policy = self.bundle.policy
-        refused = scores >= policy.threshold
-        outcomes = tuple(policy.refuse if is_refused else policy.accept for is_refused in refused.tolist())
-        return ScoreResult(scores=scores, refused=refused, outcomes=outcomes)
+        answers = answers_of(self.bundle, scores, features)
+        outcomes = tuple(word_of(self.bundle.policy, code) for code in answers.codes.tolist())
+        return ScoreResult(np.where(answers.scored, scores, np.nan), answers, outcomes)
 
     # ------------------------------------------------------------------ one request
 
@@ -147,20 +141,23 @@ class Engine:
             checked = replace(checked, as_of=shadow_of.as_of)
         features: Mapping[str, Value] = {}
         version: str | None = None
+        case = Case(checked.row_id, checked.as_of, checked.values)
+        judgement = knocked_out(self.bundle, case)
         try:
             row, spine = None, spine_of(self.shape, checked)
-            while row is None:
+            while row is None and judgement is None:
                 with self._spans.part("fetch"):
                     snapshot = self._history.snapshot(checked.keys)
                 version = snapshot.version if snapshot else None
                 self._check_complete(snapshot, checked.as_of)
                 with self._spans.part("features"):
                     row = self._history.features(checked.keys, spine, snapshot)
-            features = row
-            with self._spans.part("score"):
-                judgement = judge(self.scorer, row, explain=explain)
+            features = row or {}
+            if judgement is None:
+                with self._spans.part("score"):
+                    judgement = judge(self.scorer, features, case, explain=explain)
         except (StoreUnavailable, FeatureError, TooManyEvents) as error:
-            judgement = undecided(self.bundle, str(error))
+            judgement = undecided(self.bundle, case, features, str(error))
         return Decision(
             id=new_id(now),
             product=self.bundle.product,
@@ -175,6 +172,11 @@ class Engine:
             as_of=checked.as_of,
             decided_at=now,
             threshold=self.bundle.policy.threshold,
+            refer_threshold=self.bundle.policy.refer_threshold,
+            rules=tuple(rule.id for rule in judgement.fired.active),
+            shadow_rules=tuple(rule.id for rule in judgement.fired.shadow),
+            exploration=self.bundle.policy.exploration,
+            explored=judgement.explored,
             inputs=checked.values,
             sequence=checked.sequence,
             features=features,
@@ -199,51 +201,3 @@ class Engine:
             raise StaleEvents(stale)
         if stale is not None:
             raise StoreUnavailable(stale)
-
-
-def judge(scorer: Scorer, row: Mapping[str, Value], *, explain: bool, model_works: bool = True) -> Judgement:
-    """Judges one row of features by the model; if it fails, by the scorecard; if that fails too, by the policy.
-
-    Args:
-        explain: Give reasons for an accepted row too.
-        model_works: False skips the model as if it had failed; the replay of a scorecard fallback passes it.
-    """
-    matrix = scorer.encode_row(row)
-    try:
-        if not model_works:
-            raise ModelError("the model was skipped")
-        score = float(scorer.score(matrix)[0])
-        with_reasons = explain or score >= scorer.bundle.policy.threshold
-        contributions = scorer.contributions(matrix)[0] if with_reasons else None
-        return _judgement(scorer.bundle, row, score, contributions, fallback=None, problem=None)
-    except ModelError as error:
-        scorecard = scorer.bundle.parts.scorecard
-        score = float(scorecard.apply(matrix)[0])
-        if not np.isfinite(score):
-            return undecided(scorer.bundle, f"{error}; the scorecard gave {score}")
-        with_reasons = explain or score >= scorer.bundle.policy.threshold
-        contributions = scorecard.contributions(matrix)[0] if with_reasons else None
-        return _judgement(scorer.bundle, row, score, contributions, fallback="scorecard", problem=str(error))
-
-
-def _judgement(
-    bundle: Bundle,
-    row: Mapping[str, Value],
-    score: float,
-    contributions: NDArray[np.float64] | None,
-    *,
-    fallback: Fallback | None,
-    problem: str | None,
-) -> Judgement:
-    parts, policy = bundle.parts, bundle.policy
-    reasons: tuple[Reason, ...] = ()
-    if contributions is not None:
-        totals = by_feature(contributions, parts.encoder.sources)
-        reasons = reasons_of(totals, row, parts.kernel.features, policy)
-    outcome = policy.refuse if score >= policy.threshold else policy.accept
-    return Judgement(score=score, outcome=outcome, reasons=reasons, fallback=fallback, problem=problem)
-
-
-def undecided(bundle: Bundle, problem: str) -> Judgement:
-    """The policy's fallback outcome, for a row that neither model nor scorecard scored."""
-    return Judgement(score=None, outcome=bundle.policy.fallback, reasons=(), fallback="policy", problem=problem)

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from assets.bundle.contract import SourceRules
+from assets.bundle.contract import PostedRules, Route, SourceRules
+from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import CHAMPION, arm_of
+from assets.rollout.moves import policy_of
 from assets.serving.decision import Assignment
 from assets.serving.engine import Engine
 from assets.vocabulary.base import WHOLE, WHOLE_KEY
@@ -26,6 +28,8 @@ class LiveProduct:
     Attributes:
         challengers: One for each challenger of the manifest; `None` for one that could not be loaded or was withdrawn:
             the champion decides in its place.
+        also_known: The names that requests of these bundles may have.
+        policy: The policy under which the rollout began.
     """
 
     product: str
@@ -35,10 +39,12 @@ class LiveProduct:
     shadow: Engine | None
     loaded_at: datetime
     also_known: frozenset[str] = field(init=False)
+    policy: Rollout = field(init=False)
 
     def __post_init__(self) -> None:
         names = frozenset(name for _, engine in self.engines() for name in engine.shape.columns)
         object.__setattr__(self, "also_known", names)
+        object.__setattr__(self, "policy", policy_of(self.manifest))
 
     def engines(self) -> Iterator[tuple[Role, Engine]]:
         """The loaded bundles with their roles, the champion first."""
@@ -79,6 +85,14 @@ class LiveProduct:
         contract = self.champion.bundle.parts.contract
         return None if contract is None else contract.sources.get(source)
 
+    def taking(self, route: Route) -> tuple[str, SourceRules, PostedRules] | None:
+        """The source that takes posts of a route, with its rules, by the champion's contract; `None` without one."""
+        contract = self.champion.bundle.parts.contract
+        for source, rules in contract.sources.items() if contract is not None else ():
+            if rules.posted is not None and rules.posted.route == route:
+                return source, rules, rules.posted
+        return None
+
     def stored(self, source: str, event: Mapping[str, object]) -> dict[str, object]:
         """A posted event as the store takes it: without the columns of the contract that no feature reads."""
         rules, read = self.rules(source), self.event_columns[source]
@@ -100,6 +114,10 @@ class LiveProduct:
         is_number = rule is not None and rule.type == "integer"
         return {**request, row_id: secrets.randbits(53) if is_number else str(uuid.uuid4())}
 
+    def entity(self, request: Mapping[str, object]) -> list[object]:
+        """What an arm is assigned by: the entity keys of an identified request, or its row id where it has none."""
+        return [request.get(name) for name in self.champion.shape.keys or (self.champion.shape.row_id,)]
+
     def choose(self, request: Mapping[str, object]) -> tuple[Engine, Assignment]:
         """The engine that decides an identified request, and how it came to be that one.
 
@@ -111,9 +129,7 @@ class LiveProduct:
         by_champion = Assignment(rollout=self.manifest.rollout, share=1.0 - sum(loaded))
         if not loaded:
             return self.champion, by_champion
-        names = self.champion.shape.keys or (self.champion.shape.row_id,)
-        rollout = f"{self.product}/{self.manifest.rollout}"
-        arm = arm_of(rollout, [request.get(name) for name in names], shares)
+        arm = arm_of(f"{self.product}/{self.manifest.rollout}", self.entity(request), shares)
         engine = None if arm == CHAMPION else self.challengers[arm]
         if engine is None:
             return self.champion, by_champion

@@ -71,10 +71,13 @@ class DecisionLog:
             A future that is done when the decision is on disk, and raises DecisionLogError when it could not be
             written. It cannot be cancelled.
         """
-        day = decision.decided_at.date().isoformat()
-        path = self._folder / checked_name(decision.product, "product") / day / f"{self._process}.jsonl"
+        folder = self._folder / checked_name(decision.product, "product") / decision.decided_at.date().isoformat()
         data = json.dumps(decision.to_record(), separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        line = _Line(path=path, data=data, logged=Future())
+        return self.put(folder, data)
+
+    def put(self, folder: Path, data: bytes) -> "Future[None]":
+        """Queues a line, with its break, for this process's file of a folder; returns what `append` does."""
+        line = _Line(path=folder / f"{self._process}.jsonl", data=data, logged=Future())
         # A caller that stops waiting must not cancel the future: the thread will still complete it.
         line.logged.set_running_or_notify_cancel()
         self._waiting.put(line)

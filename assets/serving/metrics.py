@@ -69,6 +69,10 @@ class Metrics:
         self.events = Counter(
             "loopline_events_total", "Events posted: added, known, refused", ("result",), registry=self.registry
         )
+        self.posted = Counter(
+            "loopline_posted_rows_total", "Rows posted, by route (outcomes, reviews): added, revised, known, refused",
+            ("route", "result"), registry=self.registry,
+        )  # fmt: skip
         self.shadows_dropped = Counter(
             "loopline_shadows_dropped_total", "Requests that the shadow did not score because too many were waiting",
             registry=self.registry,
@@ -76,6 +80,14 @@ class Metrics:
         self.shadow_failures = Counter(
             "loopline_shadow_failures_total", "Requests that the shadow failed to score or to log", ("product",),
             registry=self.registry,
+        )  # fmt: skip
+        self.rollbacks = Counter(
+            "loopline_guard_rollbacks_total", "Challengers and shadows that the guard took out", ("product",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.rule_hits = Counter(
+            "loopline_rule_hits_total", "Answered decisions on which a rule fired; mode is active or shadow",
+            ("product", "rule", "mode"), registry=self.registry,
         )  # fmt: skip
         self.in_flight = Gauge("loopline_requests_in_flight", "Requests in flight", registry=self.registry)
 
@@ -87,6 +99,11 @@ class Metrics:
         self.decisions.labels(decision.product, decision.outcome, fallback, decision.role, decision.bundle).inc()
         if decision.score is not None:
             self.scores.labels(*arm).observe(decision.score)
+        if decision.role == "shadow":
+            return
+        for mode, rules in (("active", decision.rules), ("shadow", decision.shadow_rules)):
+            for rule in rules:
+                self.rule_hits.labels(decision.product, rule, mode).inc()
 
     def observe(self, decision: Decision, seconds: float) -> None:
         """Notes how long an answer took."""

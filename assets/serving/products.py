@@ -48,7 +48,7 @@ class Products:
         return live
 
     def describe(self) -> list[dict[str, Any]]:
-        """The live products: bundles by role, request columns, state of the online store."""
+        """The live products: bundles by role, the request columns of them all, state of the online store."""
         return [
             {
                 "product": live.product,
@@ -61,7 +61,7 @@ class Products:
                 "rollout": live.manifest.rollout,
                 "shadow": None if live.shadow is None else _release(live.shadow),
                 "loaded_at": live.loaded_at.isoformat(),
-                "request": {"fields": sorted(live.champion.shape.columns)},
+                "request": {"fields": sorted(live.also_known)},
                 "events": self._events_of(live.product),
             }
             for live in self._watcher.live.values()

@@ -1,7 +1,7 @@
 """The reasons for a score, in words.
 
-Belongs here: summing the contributions of encoded columns by feature, choosing the largest, wording them. Does not
-belong here: computing contributions (`assets.bundle.scorer`).
+Belongs here: summing the contributions of encoded columns by feature, choosing the largest, wording them, the words of
+rules. Does not belong here: computing contributions (`assets.bundle.scorer`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.bundle.answers import SEVERITY, FiredRules
 from assets.bundle.bundle import Policy, ReasonWords
 from assets.serving.decision import Reason
 from assets.vocabulary import FeatureSet
@@ -24,6 +25,18 @@ def by_feature(contributions: NDArray[np.float64], sources: Sequence[str]) -> di
     for feature, value in zip(sources, contributions.tolist(), strict=True):
         totals[feature] = totals.get(feature, 0.0) + value
     return totals
+
+
+def rule_reasons(fired: FiredRules, code: int) -> tuple[Reason, ...]:
+    """The words of the active rules that gave a row its answer, in their order; none for an accepted row.
+
+    A rule that refers is no reason for a refusal.
+
+    Args:
+        code: The row's answer, of `assets.bundle.answers`.
+    """
+    made = [rule for rule in fired.active if SEVERITY[rule.outcome] == code]
+    return tuple(Reason(feature=None, text=rule.reason, contribution=None, rule=rule.id) for rule in made)
 
 
 def reasons_of(

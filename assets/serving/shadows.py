@@ -5,13 +5,16 @@ Belongs here: the shadows that wait, what becomes of one that fails. Does not be
 """
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
 from assets.serving.decision import Assignment, Decision
 from assets.serving.engine import Engine
+from assets.serving.live import LiveProduct
 from assets.serving.log_writer import DecisionLog
 from assets.serving.metrics import Metrics
 from resources.processes.loops import described
@@ -20,44 +23,69 @@ _LOG = logging.getLogger("loopline.service")
 _MOST_WAITING = 64
 
 
-class Shadows:
-    """Scores shadows one after the other; those beyond 64 that wait are dropped, and counted."""
+@dataclass(frozen=True)
+class Answer:
+    """A decision, and the future that is done when the decision is on disk.
 
-    def __init__(self, log: DecisionLog, metrics: Metrics) -> None:
+    Attributes:
+        request: The request that was decided.
+        live: The bundles that were live then.
+        seconds: What the decision took, without its log.
+    """
+
+    decision: Decision
+    logged: "Future[None]"
+    request: Mapping[str, object]
+    live: LiveProduct
+    seconds: float
+
+
+class Shadows:
+    """Scores shadows one after the other; those beyond 64 that wait are dropped, and counted.
+
+    Args:
+        noted: Called with each answer, its shadow (`None` where it failed) and the seconds that the shadow took.
+    """
+
+    def __init__(
+        self, log: DecisionLog, metrics: Metrics, noted: Callable[[Answer, Decision | None, float], None]
+    ) -> None:
         self._log = log
         self._metrics = metrics
+        self._noted = noted
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
         self._slots = BoundedSemaphore(_MOST_WAITING)
 
-    def score(
-        self, engine: Engine, request: Mapping[str, object], decision: Decision, also_known: frozenset[str]
-    ) -> None:
-        """Has the engine decide the request of a decision that is answered; returns at once."""
+    def score(self, answer: Answer) -> None:
+        """Has the shadow decide the request of a decision that is answered; returns at once."""
+        if answer.live.shadow is None:
+            return
         if not self._slots.acquire(blocking=False):
             self._metrics.shadows_dropped.inc()
             return
-        shadow_request = {**request, engine.shape.row_id: decision.row_id}
-
-        def decide() -> None:
-            try:
-                shadow = engine.decide(
-                    shadow_request,
-                    now=datetime.now(UTC),
-                    assignment=Assignment(role="shadow", rollout=decision.rollout),
-                    also_known=also_known,
-                    shadow_of=decision,
-                )
-                self._log.append(shadow).add_done_callback(lambda logged: self._count(shadow, logged))
-            except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
-                self._failed(decision, error)
-            finally:
-                self._slots.release()
-
-        self._pool.submit(decide)
+        self._pool.submit(self._score, answer, answer.live.shadow)
 
     def close(self) -> None:
         """Returns when every waiting shadow is scored."""
         self._pool.shutdown(wait=True)
+
+    def _score(self, answer: Answer, engine: Engine) -> None:
+        decision, live = answer.decision, answer.live
+        started, shadow = time.perf_counter(), None
+        try:
+            shadow = engine.decide(
+                {**answer.request, engine.shape.row_id: decision.row_id},
+                now=datetime.now(UTC),
+                assignment=Assignment(role="shadow", rollout=live.manifest.rollout),
+                also_known=live.also_known,
+                shadow_of=decision,
+            )
+            self._log.append(shadow).add_done_callback(lambda logged: self._count(shadow, logged))
+        except Exception as error:  # noqa: BLE001 - nobody waits for a shadow; it must neither vanish nor end others
+            self._failed(decision, error)
+        finally:
+            self._slots.release()
+        self._noted(answer, shadow, time.perf_counter() - started)
 
     def _count(self, shadow: Decision, logged: "Future[None]") -> None:
         error = logged.exception()

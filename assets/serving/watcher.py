@@ -5,6 +5,7 @@ ones. Does not belong here: deciding with a bundle (`engine.py`), promoting a re
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -79,7 +80,8 @@ class Watcher:
         self._unreadable: dict[str, str] = {}
         self._retry_at: dict[str, float] = {}
         self._reachable = True
-        self._withdrawn: dict[str, str] = {}
+        self._withdrawn: set[tuple[str, str, str]] = set()
+        self._swap = threading.Lock()
         self.known: frozenset[str] = frozenset()
         self.loop = Loop("rollout-watcher", self._turn)
         self.live: Mapping[str, LiveProduct] = {}
@@ -117,13 +119,20 @@ class Watcher:
                 self._retry_at[product] = time.monotonic() + _RETRY_SECONDS
                 self._refuse(product, error)
 
-    def withdraw(self, product: str, rollout: str) -> None:
-        """Takes the challengers and the shadow of a rollout out of this process, at once and until its end."""
-        self._withdrawn[product] = rollout
-        live = self.live.get(product)
-        if live is not None and live.manifest.rollout == rollout:
-            alone = replace(live, challengers=(None,) * len(live.challengers), shadow=None)
-            self.live = {**self.live, product: alone}
+    def withdraw(self, product: str, rollout: str, version: str) -> None:
+        """Takes a version of a rollout out of this process, at once and until the rollout's end."""
+        with self._swap:
+            self._withdrawn = {*self._withdrawn, (product, rollout, version)}
+            live = self.live.get(product)
+            if live is not None:
+                self.live = {**self.live, product: self._without_withdrawn(live)}
+
+    def _without_withdrawn(self, live: LiveProduct) -> LiveProduct:
+        where = (live.product, live.manifest.rollout)
+        gone = {version for product, rollout, version in self._withdrawn if (product, rollout) == where}
+        kept = tuple(None if engine is None or engine.bundle.version in gone else engine for engine in live.challengers)
+        shadow = None if live.shadow is None or live.shadow.bundle.version in gone else live.shadow
+        return replace(live, challengers=kept, shadow=shadow)
 
     def _poll_product(self, product: str) -> None:
         try:
@@ -154,18 +163,16 @@ class Watcher:
         champion = self._engine(product, manifest, manifest.champion)
         if champion is None:
             return
-        withdrawn = bool(manifest.rollout) and self._withdrawn.get(product) == manifest.rollout
         fresh = LiveProduct(
             product=product,
             manifest=manifest,
             champion=champion,
-            challengers=tuple(
-                None if withdrawn else self._engine(product, manifest, one.release) for one in manifest.challengers
-            ),
-            shadow=None if withdrawn else self._engine(product, manifest, manifest.shadow),
+            challengers=tuple(self._engine(product, manifest, one.release) for one in manifest.challengers),
+            shadow=self._engine(product, manifest, manifest.shadow),
             loaded_at=datetime.now(UTC),
         )
-        self.live = {**self.live, product: fresh}
+        with self._swap:
+            self.live = {**self.live, product: self._without_withdrawn(fresh)}
         self._after_swap()
         _LOG.info("%s: version %s decides now (%s)", product, manifest.champion.version, manifest.reason)
 

@@ -5,6 +5,7 @@ model back for evaluation. Does not belong here: fitting (`candidates.py`), the 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,11 @@ import pyarrow as pa
 import xgboost as xgb
 from numpy.typing import NDArray
 
+from assets.bundle.answers import severities
 from assets.bundle.bundle import BundleParts, Policy, ReasonWords
 from assets.bundle.encoder import Encoder
 from assets.features.kernel.kernel import compile_features
-from assets.metrics.profit import choose_threshold
+from assets.metrics.review import choose_answers
 from assets.product import Product, Words
 from assets.training.candidates import BoostedModel, Candidates
 from assets.training.contract import contract_of
@@ -58,6 +60,10 @@ def labelled_rows(
         protected=[attribute.column for attribute in product.protected],
         stake=product.decision.profit.stake,
     )
+    if product.rules:
+        # `table` and `rows` are the labelled rows in the same order.
+        last_day = as_of.max().astype("datetime64[D]").item()
+        rows = replace(rows, ruled=severities(product.rules, table, last_day))
     return rows, split, encoder
 
 
@@ -73,13 +79,14 @@ def candidate_parts(
 ) -> BundleParts:
     """The candidate as a bundle's parts; its reference profile and metrics are still empty.
 
-    The threshold is chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
+    The thresholds are chosen on the calibration rows. The ONNX form is checked against the booster on training rows.
     """
     boosted, calibrate = candidates.boosted, rows.take(split.calibrate)
     decision = product.decision
-    chosen = choose_threshold(
-        boosted.predict(calibrate.matrix), calibrate.y, decision.profit, calibrate.stake, decision.max_refused
-    )
+    chosen = choose_answers(
+        boosted.predict(calibrate.matrix), calibrate.y, decision, calibrate.stake,
+        ruled=calibrate.ruled, days=calibrate.span_days,
+    )  # fmt: skip
     return BundleParts(
         product=product.name,
         version=CANDIDATE,
@@ -96,18 +103,23 @@ def candidate_parts(
             accept=decision.accept,
             refuse=decision.refuse,
             fallback=decision.fallback,
-            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.threshold),
+            reasons=_reasons(decision.reasons, rows.take(split.train), boosted, chosen.refer_from),
             reasons_shown=decision.reasons_shown,
             row_id=product.spine.row_id,
             sequence=product.spine.sequence,
             scale=decision.scale,
-            max_age_seconds=product.freshness.max_age.total_seconds(),
+            max_age_seconds=product.max_age.total_seconds(),
             when_stale=product.freshness.when_stale,
             last_day=None if product.end is None else product.end.isoformat(),
+            refer=decision.refer,
+            refer_threshold=chosen.refer_threshold,
+            exploration=decision.exploration,
+            explore_by=decision.explore_by,
         ),
         reference={},
         metrics={},
         contract=contract_of(product),
+        rules=product.rules,
     )
 
 

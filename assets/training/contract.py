@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
-from assets.product import Column, Contract, Product
+from assets.bundle.contract import BundleContract, ColumnRule, PostedRules, SourceRules
+from assets.product import Column, Contract, PostedOutcomes, PostedReviews, Product, Source
 from assets.product.expectations import holds_for_every_row
 
 
@@ -20,13 +20,25 @@ def contract_of(product: Product) -> BundleContract:
     Expectations of ranges, sets, lengths and patterns become rules. Every other expectation, and one that has a
     `row_condition` or holds for most rows of a day only (`mostly`), is held against days alone.
     """
-    sources = {source.name: _rules(product.contract(source.name)) for source in product.sources}
+    sources = {source.name: _rules(source, product.contract(source.name)) for source in product.sources}
     return BundleContract(product.spine.source, sources, product.request_example)
 
 
-def _rules(contract: Contract) -> SourceRules:
+def _rules(source: Source, contract: Contract) -> SourceRules:
     columns = {column.name: _rule(column, contract) for column in contract.columns}
-    return SourceRules(contract.event_time, contract.known_at, columns)
+    return SourceRules(contract.event_time, contract.known_at, columns, _posted(source, contract))
+
+
+def _posted(source: Source, contract: Contract) -> PostedRules | None:
+    """How the rows of a source are posted to the service; None for a source that is read elsewhere."""
+    id_column = contract.key[0]
+    match source:
+        case PostedOutcomes():
+            fields = {"outcome_id": id_column, "row_id": source.row_id, "value": source.value}
+            return PostedRules("outcomes", id_column, fields, contract.corrections)
+        case PostedReviews():
+            return PostedRules("reviews", id_column, {}, contract.corrections)
+    return None
 
 
 def _rule(column: Column, contract: Contract) -> ColumnRule | None:

@@ -45,6 +45,8 @@ class TrainingRows:
         row_ids: Row ids [n], from the spine.
         protected: For each protected attribute, its values [n]; never given to a model.
         stake: float64 [n], the amount of which the row's profit is a share; `None` where profit is an amount.
+        ruled: int8 [n], what the product's rules would answer of the row today: 0 nothing, 1 a referral, 2 a refusal;
+            `None` where the product has no rules.
     """
 
     matrix: NDArray[np.float32]
@@ -55,6 +57,7 @@ class TrainingRows:
     row_ids: NDArray[np.generic]
     protected: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     stake: NDArray[np.float64] | None = None
+    ruled: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.ndim != 2 or self.matrix.dtype != np.float32:
@@ -66,6 +69,8 @@ class TrainingRows:
         arrays = {"y": self.y, "as_of": self.as_of, "row_ids": self.row_ids, **self.protected}
         if self.stake is not None:
             arrays["stake"] = self.stake
+        if self.ruled is not None:
+            arrays["ruled"] = self.ruled
         for name, values in arrays.items():
             if values.shape != (len(self.matrix),):
                 raise RowsError(f"{name} has the shape {values.shape}; the matrix has {len(self.matrix)} rows")
@@ -88,7 +93,13 @@ class TrainingRows:
             row_ids=self.row_ids[indices],
             protected={name: values[indices] for name, values in self.protected.items()},
             stake=None if self.stake is None else self.stake[indices],
+            ruled=None if self.ruled is None else self.ruled[indices],
         )
+
+    @property
+    def span_days(self) -> float:
+        """The time from the first to the last decision, in days, at least one."""
+        return max(float((self.as_of.max() - self.as_of.min()) / np.timedelta64(1, "D")), 1.0)
 
 
 def assemble(

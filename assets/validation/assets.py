@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.materialising import Stopwatch, asset_key, daily_asset_of, days_of, failure, permanent, same_columns
-from assets.product import Product, Source
+from assets.materialising import asset_key, begun, daily_asset_of, failure, permanent, same_columns
+from assets.product import Partitions, Product, Source
 from assets.product.names import quarantine_name, raw_name, table_name, validated_name, validated_table
 from assets.validation.audit import Judgement
 from assets.validation.balance import DayBalance
@@ -30,7 +30,7 @@ from resources.lake.origins import Reading, made_from
 from resources.spark.sessions import SparkSessions
 
 
-def validated_asset(product: Product, source: Source, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def validated_asset(product: Product, source: Source, partitions: Partitions) -> dg.AssetsDefinition:
     """`validated_<source>`, with its blocking check `contract` and, beside it, the table `quarantine_<source>`."""
     contract = product.contract(source.name)
     name = validated_name(source.name)
@@ -65,7 +65,7 @@ def validated_asset(product: Product, source: Source, partitions: dg.PartitionsD
         environment: dg.ResourceParam[Environment],
         spark: dg.ResourceParam[SparkSessions],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
-        watch, days = Stopwatch(name), days_of(context)
+        watch, days = begun(context, name, partitions)
         raw = table_name(product.name, raw_name(source.name))
         with permanent(LakeError, ContractCannotRun):
             version = lake.version(raw)

@@ -31,7 +31,7 @@ def approve(
 
 
 def reject(product: ProductName, version: Version, by: By, reason: Reason, json_: Json = False) -> None:
-    """Reject a version; it is not deployed. A version that decides already goes on deciding, and the command fails."""
+    """Reject a version: it is not deployed, and taken out of serving if it decides and another one decided before."""
     _answer(product, version, "reject", by, reason, json_)
 
 

@@ -1,4 +1,4 @@
-"""The commands that run the loop: `demo`, `run`, `backfill`, `load`.
+"""The commands that run the loop: `demo`, `run`, `retrain`, `backfill`, `load`.
 
 Belongs here: their arguments, output and exit status. Does not belong here: the work (`pipelines.operations`), the form
 of a result (`render.py`).
@@ -23,10 +23,11 @@ _DEMONSTRATED = "credit_risk"
 
 
 def demo(json_: Json = False) -> None:
-    """The whole loop on the sandbox, from source systems to a live decision."""
+    """The whole loop on the sandbox: from source systems to a live decision, and a second model's rollout."""
     from pipelines.operations.decide import decide_example
     from pipelines.operations.loop.fill_sandbox import require_sandbox
     from pipelines.operations.loop.run_loop import run_loop
+    from pipelines.operations.rehearsal import rehearse
 
     environment = load_environment()
     require_sandbox(_DEMONSTRATED, environment)
@@ -36,9 +37,14 @@ def demo(json_: Json = False) -> None:
     to = console.results(json_)
     render.show_report(report, to)
     render.show_decision(decision, to)
+    steps = rehearse(report.product, environment, console.say)
+    render.show_rehearsal(steps, to)
     render.show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
     if json_:
-        console.print_json({**render.report_json(report), "decision": render.decision_json(decision)})
+        rollout = [vars(step) for step in steps]
+        console.print_json(
+            {**render.report_json(report), "decision": render.decision_json(decision), "rollout": rollout}
+        )
 
 
 def run(
@@ -72,6 +78,27 @@ def run(
         console.print_json(found)
 
 
+def retrain(
+    product: ProductName,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")],
+    json_: Json = False,
+) -> None:
+    """Train a model on the present tables; it passes every gate, and its rollout begins."""
+    from pipelines.operations.loop.retrain import retrain as run_retrain
+
+    console.heading(f"Loopline: {product}, a new model")
+    found = run_retrain(product, load_environment(), reason=reason)
+    to = console.results(json_)
+    stands = "" if found.state is None else found.state.stage
+    console.say(f"{product}: version {found.version} is registered", to, mark="done")
+    if found.waiting is not None:
+        render.show_waiting({product: found.waiting}, to)
+    console.say(f"  where it stands: loopline rollout {product}", to)
+    if json_:
+        waiting = None if found.waiting is None else dict(found.waiting)
+        console.print_json({"product": product, "version": found.version, "stage": stands, "waiting": waiting})
+
+
 def backfill(
     product: ProductName,
     first: FirstDay,
@@ -91,7 +118,7 @@ def backfill(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Materialise a range of days again; an interrupted backfill of the same days goes on."""
+    """Materialise a range of days again, in whole partitions; an interrupted backfill of the same days goes on."""
     from pipelines.operations.loop import backfill as operation
 
     days = (checked_day(first), checked_day(last))
@@ -100,7 +127,7 @@ def backfill(
     wanted = operation.Wanted(days, tuple(name for name in select.split(",") if name), overwrite, again)
     to = console.results(json_)
     if plan:
-        planned = operation.plan_backfill(product, load_environment(), wanted)
+        planned = operation.plan_backfill(product, load_environment(), wanted, console.say)
         render_backfill.show_plan(planned, to)
         if json_:
             console.print_json(planned.to_dict())

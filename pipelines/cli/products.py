@@ -37,6 +37,7 @@ def new(
     without: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="A column that is no feature.")] = None,
     header_line: Annotated[int, typer.Option(help="The line of a CSV or a sheet with the names of the columns.")] = 1,
     sheet: Annotated[str, typer.Option(help="The sheet of an Excel workbook with several.")] = "",
+    encoding: Annotated[str, typer.Option(help="The encoding of CSV and JSON files, as latin-1.")] = "utf-8",
     zone: Annotated[str, typer.Option(help="The zone of times without an offset, as Europe/Berlin.")] = "UTC",
     template: Annotated[Template, typer.Option(help="`table` for rows without time.")] = "events",
     json_: Json = False,
@@ -50,8 +51,9 @@ def new(
         without=tuple(without or ()), has_time=template == "events",
     )  # fmt: skip
     product = new_product(
-        name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet
-    )
+        name, samples, given, label_delay=_delay(label_delay), header_line=header_line, zone=zone, sheet=sheet,
+        encoding=encoding,
+    )  # fmt: skip
     render.show_new(product, console.results(json_))
     if json_:
         console.print_json(render.new_json(product))

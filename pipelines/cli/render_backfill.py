@@ -1,4 +1,4 @@
-"""The form of a backfill for people: its plan before, and the table of its days after.
+"""The form of a backfill for people: its plan before, and the table of its partitions after.
 
 Belongs here: text for the terminal. Does not belong here: other results (`render.py`), JSON, which the values make.
 """
@@ -17,11 +17,11 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from rich.console import Console
 
     from pipelines.operations.loop.backfill import BackfillReport
-    from pipelines.operations.loop.backfill_days import DayResult
+    from pipelines.operations.loop.backfill_days import PartitionResult
     from pipelines.operations.loop.backfill_plan import Plan
 
 _SHOWN = 10
-"""The largest number of days in the table."""
+"""The largest number of partitions in the table."""
 
 
 def show_plan(plan: "Plan", to: "Console") -> None:
@@ -34,7 +34,7 @@ def show_plan(plan: "Plan", to: "Console") -> None:
         for name in run.assets:
             asset, seconds = known[name], known[name].seconds(count)
             lines.append([
-                name, f"{run.days[0]} to {run.days[1]}" if asset.daily else "as a whole",
+                name, _period(plan, run.days) if asset.daily else "as a whole",
                 f"{asset.rows:,}" if asset.daily else "", "unknown" if seconds is None else f"{seconds:.1f}",
             ])  # fmt: skip
     console.table(["asset", "days", "rows now", "seconds"], lines, to, right=["rows now", "seconds"])
@@ -49,28 +49,37 @@ def show_plan(plan: "Plan", to: "Console") -> None:
 
 
 def show_backfill(report: "BackfillReport", to: "Console") -> None:
-    """How many days are unchanged, changed and failed, a line for each of the first of these, and what is stale."""
-    by_state: dict[str, list[DayResult]] = {"unchanged": [], "changed": [], "failed": []}
-    for day in report.days:
-        by_state[day.state].append(day)
-    counts = ", ".join(f"{len(days):,} {state}" for state, days in by_state.items())
-    console.heading(f"{report.product}, {report.days[0].day} to {report.days[-1].day}: {counts}", to)
+    """How many partitions are unchanged, changed and failed, a line for each of the first ones, and what is stale."""
+    by_state: dict[str, list[PartitionResult]] = {"unchanged": [], "changed": [], "failed": []}
+    for result in report.results:
+        by_state[result.state].append(result)
+    counts = ", ".join(f"{len(results):,} {state}" for state, results in by_state.items())
+    length = report.partitions.length
+    counted = counts if length == "day" else f"of {len(report.results):,} {length}s {counts}"
+    console.heading(f"{report.product}, {report.days[0].day} to {report.days[-1].day}: {counted}", to)
     listing = [*by_state["failed"], *by_state["changed"], *by_state["unchanged"]]
     styles = {"unchanged": "dim", "changed": "yellow", "failed": "red"}
-    rows = [[day.day, Text(day.state, styles[day.state]), _outcome(day)] for day in listing[:_SHOWN]]
-    console.table(["day", "", "rows"], rows, to)
+    rows = [[one.name, Text(one.state, styles[one.state]), _outcome(one)] for one in listing[:_SHOWN]]
+    console.table([length, "", "rows"], rows, to)
     if len(listing) > _SHOWN:
-        console.say(f"and {len(listing) - _SHOWN:,} more days; --json lists them all", to)
+        console.say(f"and {len(listing) - _SHOWN:,} more {length}s; --json lists all days", to)
     console.say(f"materialised again: {', '.join(report.assets)}", to)
     _show_stale("stale now", report.product, report.stale, to)
 
 
-def _outcome(day: "DayResult") -> str:
+def _period(plan: "Plan", days: "tuple[date, date]") -> str:
+    """The days of a run; of weeks and months also their number."""
+    length, count = plan.partitions.length, len(plan.partitions.starts(days))
+    counted = "" if length == "day" else f", {count:,} {length}{'' if count == 1 else 's'}"
+    return f"{days[0]} to {days[1]}{counted}"
+
+
+def _outcome(result: "PartitionResult") -> str:
     changes = "; ".join(
         f"{name} {found.added:,} added, {found.removed:,} removed, {found.altered:,} altered"
-        for name, found in day.changes.items()
+        for name, found in result.changes.items()
     )
-    return "; ".join(part for part in (day.reason, changes) if part)
+    return "; ".join(part for part in (result.reason, changes) if part)
 
 
 def _show_stale(when: str, product: str, stale: "Mapping[str, Sequence[date]]", to: "Console") -> None:

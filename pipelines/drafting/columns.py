@@ -45,6 +45,15 @@ _NAMES: dict[Personal, str] = {
 }
 
 
+Oddity = Literal["nested", "decimal comma", "times"]
+_ODD: dict[Oddity, str] = {
+    "nested": r"(?s)^\s*(\{.*\}|\[.*\])\s*$",
+    "decimal comma": r"^\s*[+-]?\d{1,3}([. ]?\d{3})*,\d+\s*$",
+    "times": r"^\s*\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})([ T,].*)?$",
+}
+_MOSTLY = 0.9
+
+
 @dataclass(frozen=True)
 class ColumnFacts:
     """One column of a sample.
@@ -59,6 +68,8 @@ class ColumnFacts:
         values: The different values, sorted, where there are few; empty otherwise.
         resolution: The smallest step of a number with at most four decimals; `None` otherwise.
         personal: The kind of personal data that name or values suggest; `None` where they suggest none.
+        oddity: Why most values of a text are no mere text: JSON, numbers with a decimal comma, or times that are not
+            ISO-8601; `None` otherwise.
     """
 
     original: str
@@ -72,6 +83,7 @@ class ColumnFacts:
     values: tuple[Any, ...]
     resolution: float | None
     personal: Personal | None
+    oddity: Oddity | None = None
 
     @property
     def is_number(self) -> bool:
@@ -137,6 +149,7 @@ def _facts(original: str, name: str, text: pa.ChunkedArray) -> ColumnFacts:
         values=tuple(sorted(different.to_pylist())) if len(different) <= MOST_VALUES else (),
         resolution=_resolution(values) if kind == "number" else None,
         personal=_personal(name, kind, present),
+        oddity=_oddity(kind, present),
     )
 
 
@@ -176,6 +189,15 @@ def _personal(name: str, kind: ColumnType, present: pa.ChunkedArray) -> Personal
         for what, pattern in _FORMS.items():
             if pc.mean(pc.match_substring_regex(present, pattern).cast(pa.float64())).as_py() > 0.5:
                 return what
+    return None
+
+
+def _oddity(kind: ColumnType, present: pa.ChunkedArray) -> Oddity | None:
+    if kind != "string" or not len(present):
+        return None
+    for what, pattern in _ODD.items():
+        if pc.mean(pc.match_substring_regex(present, pattern).cast(pa.float64())).as_py() > _MOSTLY:
+            return what
     return None
 
 

@@ -30,7 +30,13 @@ def connections(draft: Draft) -> str:
 
 def kind_of(source: SourceDraft) -> str:
     """The name of the class that declares the source."""
-    return {FilesPlace: "Files", TablePlace: "DatabaseTable", ApiPlace: "HttpEndpoint"}[type(source.sample.place)]
+    match source.sample.place:
+        case FilesPlace():
+            return "Files"
+        case TablePlace() as place:
+            return place.kind
+        case ApiPlace():
+            return "HttpEndpoint"
 
 
 def declared(source: SourceDraft) -> str:
@@ -68,6 +74,8 @@ def _of_files(source: SourceDraft, place: FilesPlace) -> Iterator[str]:
         yield f"header_line={form.header_line}"
     if form.delimiter is not None:
         yield f"delimiter={text(form.delimiter)}"
+    if form.encoding != "utf-8":
+        yield f"encoding={text(form.encoding)}"
     if form.sheet:
         yield f"sheet={text(form.sheet)}"
     if form.zone != "UTC":

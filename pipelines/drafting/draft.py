@@ -9,9 +9,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from assets.product.partitions import PARTITIONS, Partition
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.parts import Draft, HistoryDraft, SourceDraft
-from pipelines.drafting.roles import Given, Roles, RoleUnclear, roles_of, times_of_events
+from pipelines.drafting.roles import (
+    Given,
+    Roles,
+    RoleUnclear,
+    check_label,
+    remark_on,
+    roles_of,
+    times_of_events,
+)
 from pipelines.drafting.sample import FilesPlace, Sample
 
 _MOST_SUMMED = 3
@@ -35,7 +44,9 @@ def draft_product(
     own = table is samples[0]
     roles = roles_of(samples[0].facts, replace(given, label=column if own else ""), with_label=own)
     label = roles.label or _column(table, column)
+    check_label(label)
     guessed = list(roles.guessed)
+    guessed += [remark for sample in samples for remark in map(remark_on, sample.facts) if remark]
     if label_delay is None:
         label_delay = timedelta(0) if roles.time is None else timedelta(days=7)
         if roles.time is not None:
@@ -48,6 +59,9 @@ def draft_product(
     first, last = _period(samples, roles, label_delay, now)
     span = ((last or now.date()) - first - label_delay).days
     history = _history(spine, labels, others, roles, label, span)
+    partition = _partition(samples)
+    if partition != "day":
+        guessed.append(f"one run makes a {partition}, the time of a file by its name")
     return Draft(
         name=name,
         spine=spine,
@@ -63,6 +77,7 @@ def draft_product(
         last=last,
         test_days=max(1, span // 5),
         train_days=_train_days(span, label_delay, history),
+        partition=partition,
         example=samples[0].last_row(),
         guessed=tuple(guessed),
     )
@@ -158,7 +173,7 @@ def _request(spine: SourceDraft, roles: Roles, without: Sequence[str]) -> tuple[
     if unknown:
         raise RoleUnclear(f"--without {unknown[0]}: the sample has no such column; it has {_columns(spine.sample)}")
     left = [c for c in spine.columns if c.name not in without and c.original not in without]
-    free = [c for c in left if c not in taken and c.personal is None and c.distinct > 1]
+    free = [c for c in left if c not in taken and c.personal is None and c.oddity is None and c.distinct > 1]
     rows = spine.sample.rows
     return tuple(c for c in free if c.is_number or (c.type == "string" and (c.values or c.distinct <= rows / 2)))
 
@@ -192,7 +207,7 @@ def _summed(source: SourceDraft) -> tuple[ColumnFacts, ...]:
 def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: datetime) -> tuple[date, date | None]:
     """The first day, and the last one where history has ended: when the last label is known, if the files allow it.
 
-    Where a file is a day or a month, the last file ends the history: the days until the last label have no file.
+    Where files have a time in their names, the last one ends the history: the days until the last label have no file.
     """
     if roles.time is None:
         yesterday = (now - timedelta(days=1)).date()
@@ -202,8 +217,13 @@ def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: date
         raise RoleUnclear(f"--time {roles.time.original}: the column has no times")
     end = high.astimezone(UTC)
     known = end + delay
-    is_split = any(isinstance(sample.place, FilesPlace) and "{" in sample.place.pattern for sample in samples)
+    is_split = any(sample.period for sample in samples)
     return low.astimezone(UTC).date(), (end if is_split else known).date() if now - known > _ENDED else None
+
+
+def _partition(samples: Sequence[Sample]) -> Partition:
+    """The longest time of a file: its days are there once all of them are."""
+    return max((sample.period for sample in samples if sample.period), key=PARTITIONS.index, default="day")
 
 
 def _train_days(span: int, delay: timedelta, history: Sequence[HistoryDraft]) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from assets.product import Partition
 from pipelines.drafting.columns import ColumnFacts
 from pipelines.drafting.roles import Roles
 from pipelines.drafting.sample import Sample
@@ -65,6 +66,7 @@ class Draft:
         label_delay: How long after the decision the label is final.
         positives: The share of positive labels in the sample, strictly between 0 and 1.
         train_days: So few that the longest window of the first training row is full; `None` where all rows are needed.
+        partition: What one run makes whole: the longest time of a file.
         first, last: The first day of the sample's rows, and the last day of history; `last` is `None` where it goes on.
         example: A request, from the sample's last row.
         guessed: What was guessed, in words.
@@ -84,6 +86,7 @@ class Draft:
     last: date | None
     test_days: int
     train_days: int | None
+    partition: Partition
     example: Mapping[str, object]
     guessed: tuple[str, ...]
 

@@ -55,6 +55,7 @@ def _product(draft: Draft) -> str:
         '    impact="standard",' + GUESSED,
         f"    start={_day(draft.first)},",
         *([f"    end={_day(draft.last)},"] if draft.last else []),
+        *([f"    partition={text(draft.partition)},{GUESSED}"] if draft.partition != "day" else []),
         '    contracts=Path(__file__).parent / "contracts",',
         *([f"    connections={connections(draft)},"] if connections(draft) else []),
         "    sources=(",

@@ -8,13 +8,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.drafting.columns import ColumnFacts
+from pipelines.drafting.columns import ColumnFacts, Oddity
 from resources.errors import LooplineError
 
 _ENTITY = re.compile(r"customer|client|user|account|card|member|device|patient|applicant|company|merchant|terminal")
 _TIME = re.compile(r"event_time|timestamp|datetime|created|_at$|time|date")
 _KNOWN = re.compile(r"known_at|recorded|loaded|ingested|arriv")
 _LABEL = re.compile(r"label|target|fraud|default|churn|outcome|^y$|^class$|chargeback|is_bad|converted")
+_REMARKS: dict[Oddity, str] = {
+    "nested": "holds nested values (JSON), and is no feature; deliver their parts as columns of their own",
+    "decimal comma": "holds numbers with a decimal comma, which are text here; deliver them with a point",
+    "times": "holds times that are text here; deliver them in ISO-8601, as 2026-03-01T14:03",
+}
 _PROTECTED = re.compile(r"^(sex|gender|age|race|ethnicity|marriage|marital_status|nationality|religion|disability)$")
 
 
@@ -72,7 +77,9 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
         for column in facts:
             if name in (column.name, column.original):
                 return column
-        raise RoleUnclear(f"{option} {name}: the sample has no such column; it has {_names(facts)}")
+        parent = [c for c in facts if c.oddity == "nested" and name.startswith(f"{c.original}.")]
+        why = f"{remark_on(parent[0])}" if parent else f"it has {_names(facts)}"
+        raise RoleUnclear(f"{option} {name}: the sample has no such column; {why}")
 
     def guess(role: str, candidates: Sequence[ColumnFacts]) -> ColumnFacts | None:
         if candidates:
@@ -94,7 +101,7 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
         if time is None:
             raise RoleUnclear(
                 "when was each row decided? No column holds a time in every row; write --time COLUMN, or --template "
-                f"table for a table without time. The sample has {_names(facts)}"
+                f"table for a table without time. The sample has {_names(facts)}{_nearly_times(facts)}"
             )
     known_at = given_column(given.known_at, "--known-at") if given.known_at else None
     if known_at is None and time is not None:
@@ -109,7 +116,8 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
         entities = tuple(given_column(name, "--entity") for name in given.entities)
     else:
         taken = (row_id, time, known_at, label)
-        keys = [c for c in facts if c.type in ("string", "integer") and c not in taken and c.required]
+        texts = [c for c in facts if c.type in ("string", "integer") and c.oddity is None]
+        keys = [c for c in texts if c not in taken and c.required]
         coming_again = [c for c in _matching(keys, _ENTITY) if not c.is_unique and c.distinct > 2]
         first = guess("entity", coming_again) if given.has_time else None
         entities = () if first is None else (first,)
@@ -124,6 +132,24 @@ def roles_of(facts: Sequence[ColumnFacts], given: Given, *, with_label: bool = T
     )
 
 
+def remark_on(column: ColumnFacts) -> str:
+    """What a person should know of a column whose texts are no mere texts; empty for others."""
+    return "" if column.oddity is None else f"{column.original} {_REMARKS[column.oddity]}"
+
+
+def check_label(label: ColumnFacts | None) -> None:
+    """Refuses a label whose values are no numbers.
+
+    Raises:
+        RoleUnclear: They are texts or times; the message says what to write.
+    """
+    if label is not None and not label.is_number:
+        raise RoleUnclear(
+            f"--label {label.original}: it is a {label.type}; a label is 1 (or true) for the rows that turned out so, "
+            f"and 0 (or false) for the others: deliver it so"
+        )
+
+
 def times_of_events(facts: Sequence[ColumnFacts]) -> tuple[ColumnFacts, ColumnFacts | None]:
     """The time of an event, and the time at which it became known, if a column says so.
 
@@ -135,6 +161,18 @@ def times_of_events(facts: Sequence[ColumnFacts]) -> tuple[ColumnFacts, ColumnFa
         raise RoleUnclear(f"no column holds a time in every row, of {_names(facts)}; events need one")
     arrivals = _arrivals(facts, times[0])
     return times[0], arrivals[0] if arrivals else None
+
+
+def _nearly_times(facts: Sequence[ColumnFacts]) -> str:
+    """What is known of columns that hold times, and not in every row or not as times are written."""
+    found = [
+        f"{c.original} holds times, but not in every row, as where a total ends the table: remove the other rows, or "
+        f"write --time '{c.original}', and they are quarantined"
+        for c in facts
+        if c.type == "timestamp" and not c.required
+    ]
+    found += [remark_on(c) for c in facts if c.oddity == "times"]
+    return "".join(f". {one}" for one in found)
 
 
 def _times(facts: Sequence[ColumnFacts]) -> list[ColumnFacts]:

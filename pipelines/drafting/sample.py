@@ -1,7 +1,7 @@
 """A sample of a source: where its rows are, and what they look like.
 
-Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, a table of
-a database, the rows of the sample as text. Does not belong here: reading files (`resources.sources`), roles and
+Belongs here: the files that a path or a pattern names, the pattern by which the source is read from now on, the
+rows of the sample as text. Does not belong here: tables (`tables.py`), reading files (`resources.sources`), roles and
 features.
 """
 
@@ -11,22 +11,23 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.drafting.columns import ColumnFacts, facts_of
 from resources.errors import LooplineError
-from resources.naming import is_name
-from resources.sources.databases.days import DatabaseRows
-from resources.sources.files.form import FileForm
+from resources.sources.files.form import FileForm, Period, period_of
 from resources.sources.files.formats import read_content
 from resources.sources.files.parsed import NotWhole, Unreadable
-from resources.sources.systems import SourceSystems
 
 MOST_ROWS = 200_000
 """A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
+"""The options of `loopline new` for fields that messages about files name."""
+_WEEK = re.compile(r"\d{4}-W\d{2}")
 _MONTH = re.compile(r"\d{4}-\d{2}(?!-?\d)")
 
 
@@ -39,7 +40,7 @@ class FilesPlace:
     """Files of a folder.
 
     Attributes:
-        pattern: Their names, with `{day}`, `{month}` or `*` where they differ.
+        pattern: Their names, with `{day}`, `{week}`, `{month}` or `*` where they differ.
         form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
     """
 
@@ -48,13 +49,21 @@ class FilesPlace:
     form: FileForm
 
 
+TableKind = Literal["DatabaseTable", "LakeTable", "IcebergTable"]
+
+
 @dataclass(frozen=True)
 class TablePlace:
-    """A table of a database, at a connection of the environment."""
+    """A table of a database or of a lake, at a connection of the environment.
+
+    Attributes:
+        kind: The class of a product's source that reads it.
+    """
 
     connection: str
     table: str
     zone: str
+    kind: TableKind = "DatabaseTable"
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,11 @@ class Sample:
                 return self.place.path
 
     @property
+    def period(self) -> Period | None:
+        """The time of each of its files by their names; `None` where they name none."""
+        return period_of(self.place.pattern) if isinstance(self.place, FilesPlace) else None
+
+    @property
     def rows(self) -> int:
         """How many rows it has."""
         return self.table.num_rows
@@ -127,34 +141,16 @@ class Sample:
         return {name: self.table[name][-1].as_py() for name in self.table.column_names}
 
 
-def read_table(place: str, systems: SourceSystems, *, name: str = "", zone: str = "UTC") -> Sample:
-    """Reads a sample from a table of a database.
-
-    Args:
-        place: `CONNECTION/TABLE`.
-        name: The name of the source; otherwise that of the table.
-
-    Raises:
-        SampleUnreadable: The place is not of this form, or the table has no rows.
-        UnknownConnection, SourceError: The connection has no address; the table cannot be read.
-    """
-    connection, _, table = place.partition("/")
-    if not table or not is_name(connection):
-        raise SampleUnreadable(f"table:{place}: write table:CONNECTION/TABLE, as table:shop/orders")
-    name = name or source_name(table.rpartition(".")[2], connection)
-    rows = systems.database(DatabaseRows(name, table, "known_at"), connection=connection).sample(MOST_ROWS)
-    if not rows.num_rows:
-        raise SampleUnreadable(f"table:{place} has no rows; give a table with some, so that columns can be proposed")
-    return Sample(name, TablePlace(connection, table, zone), rows.combine_chunks())
-
-
-def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "") -> Sample:
+def read_sample(
+    place: str, *, name: str = "", header_line: int = 1, zone: str = "UTC", sheet: str = "", encoding: str = "utf-8"
+) -> Sample:
     """Reads a sample from a file, a folder or a pattern with `*`.
 
     Args:
         place: A path; of a folder, all its files.
         name: The name of the source; otherwise that of the file or, where the file's name is a date, of its folder.
         sheet: The sheet of an Excel workbook; other files have none.
+        encoding: Of a text file.
 
     Raises:
         SampleUnreadable: There is no such file, it is no table, or it has no rows.
@@ -162,10 +158,8 @@ def read_sample(place: str, *, name: str = "", header_line: int = 1, zone: str =
     """
     files = _files(place)
     pattern = _pattern([file.name for file in files])
-    form = FileForm(
-        name or "sample", files[0].name, header_line=header_line, delimiter=_delimiter(files[0], header_line),
-        zone=zone,
-    )  # fmt: skip
+    form = FileForm(name or "sample", files[0].name, header_line=header_line, zone=zone, encoding=encoding)
+    form = replace(form, delimiter=_delimiter(files[0], header_line, encoding))
     if form.file_format == "excel":
         form = replace(form, sheet=sheet)
     table = _first_and_last(files, form)
@@ -197,7 +191,7 @@ def _pattern(names: Sequence[str]) -> str:
     """The names as one pattern; the name itself where there is one file."""
     if len(names) == 1:
         return names[0]
-    for form, mark in ((_DAY, "{day}"), (_MONTH, "{month}")):
+    for form, mark in ((_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
         replaced = {form.sub(mark, name, count=1) for name in names}
         if len(replaced) == 1 and mark in (pattern := replaced.pop()):
             return pattern
@@ -207,7 +201,7 @@ def _pattern(names: Sequence[str]) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = re.sub(r"\{(day|month)\}|\*|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
+        words = re.sub(r"\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():
@@ -217,9 +211,17 @@ def source_name(pattern: str, folder: str) -> str:
 
 def _rows(file: Path, form: FileForm) -> pa.Table:
     try:
-        return read_content(form, file.read_bytes(), settled=True).table
+        found = read_content(form, file.read_bytes(), settled=True)
     except (NotWhole, Unreadable) as error:
-        raise SampleUnreadable(f"{file} {error}") from error
+        options = [option for field, option in _OPTIONS.items() if field in str(error)]
+        raise SampleUnreadable(f"{file} {error}" + (f": option {options[0]}" if options else "")) from error
+    odd = len(found.malformed) + _divided(found.table)
+    if odd > found.table.num_rows / 2:
+        raise SampleUnreadable(
+            f"{file}: {odd:,} lines are no rows under the header on line {form.header_line}, as where "
+            f"a title stands above it; name the line with the names of the columns: --header-line"
+        )
+    return found.table
 
 
 def _first_and_last(files: Sequence[Path], form: FileForm) -> pa.Table:
@@ -238,11 +240,18 @@ def _first_and_last(files: Sequence[Path], form: FileForm) -> pa.Table:
     return pa.concat_tables([table.slice(0, half), table.slice(table.num_rows - half)])
 
 
-def _delimiter(file: Path, header_line: int) -> str | None:
+def _divided(table: pa.Table) -> int:
+    """The rows of the only column that hold a character which divides columns; 0 for several columns."""
+    if table.num_columns != 1:
+        return 0
+    return pc.sum(pc.match_substring_regex(table.column(0), r"[,;\t|]")).as_py() or 0
+
+
+def _delimiter(file: Path, header_line: int, encoding: str) -> str | None:
     """The character that divides the header of a CSV; `None` for the usual one."""
     if file.suffix not in (".csv", ".txt"):
         return None
-    with file.open(encoding="utf-8", errors="replace") as lines:
+    with file.open(encoding=encoding, errors="replace") as lines:
         header = next(islice(lines, header_line - 1, header_line), "")
     most = max(",;\t|", key=header.count)
     return most if most != "," and header.count(most) else None

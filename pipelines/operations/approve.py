@@ -13,9 +13,10 @@ from assets.materialising import asset_key
 from assets.product import Product
 from assets.product.names import DEPLOYMENT
 from assets.rollout.answers import fault_of
+from assets.rollout.moves import NoSuchMove
 from pipelines.jobs import retrain_name
 from pipelines.operations.loop.run_job import dagster_instance, run_job
-from pipelines.operations.rollout import keeper_of, waiting_version
+from pipelines.operations.rollout import keeper_of, move_rollout, waiting_version
 from pipelines.products import load_definitions, load_product
 from resources.dependencies import require
 from resources.environments import Environment
@@ -63,12 +64,16 @@ def answer_version(
         return
     state = keeper_of(environment).state(name)
     roles = [] if state is None else _roles(state, version)
-    if roles:
+    if not roles:
+        return
+    try:
+        move_rollout(name, environment, "roll_back", by=by, reason=f"version {version} was rejected: {reason}")
+    except NoSuchMove as error:
         raise StillDecides(
             f"the rejection of {name} version {version} is recorded, and it will not be deployed again; but it is the "
-            f"{' and '.join(roles)} now and stays it: a rejection does not take a live version out, and there is no "
-            f"command for rolling back yet. To replace it, train its successor: the job {retrain_name(product)}"
-        )
+            f"{' and '.join(roles)} now and stays it: {error}. To replace it, train its successor: the job "
+            f"{retrain_name(product)}"
+        ) from error
 
 
 def deploy(definitions: dg.Definitions, instance: dg.DagsterInstance, product: Product, version: str) -> None:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from assets.features.columns.columns import matching
 from assets.ingestion.assets import reader_of
 from assets.ingestion.landing import SchemaChanged, as_raw
+from assets.ingestion.taken_columns import taken_columns
 from assets.product import Product, Source
 from assets.training.labels import mature_labels
 from assets.training.tables import RowsError
@@ -132,10 +133,12 @@ def _source_result(
     contract, name = product.contract(source.name), f"source {source.name}"
     try:
         with reader_of(product, source, systems) as reader:
-            arrived = [as_raw(contract, next(iter(reader.read([day])))) for day in days]
+            taken = taken_columns(product, source)
+            arrived = [as_raw(contract, next(iter(reader.read([day]))), taken) for day in days]
     except (SourceError, SchemaChanged) as error:
         return CheckResult(name, "failed", str(error)), None
-    diffs = [day.diff for day in arrived if day.diff is not None]
+    # Of the day with the most rows: by these the type of a new column is guessed.
+    diffs = [day.diff for day in sorted(arrived, key=lambda day: day.table.num_rows) if day.diff is not None]
     found = audit(contract, pa.concat_tables([day.table for day in arrived]), days, calendar=source.calendar)
     rows = sum(day.rows for day in found.days)
     if not rows:

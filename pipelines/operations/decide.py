@@ -1,12 +1,13 @@
 """Calls of the decision service.
 
-Belongs here: requesting one decision over HTTP, for `loopline decide` and for the demonstration. Does not belong here:
-the decision (`assets.serving`).
+Belongs here: requesting one decision over HTTP, for `loopline decide` and for the demonstration; the form of the call,
+and the fields of a request. Does not belong here: many calls (`traffic`), the decision (`assets.serving`).
 """
 
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipelines.services.temporary import needed
 from resources.environments import Environment
 from resources.errors import LooplineError
 
+JSON_BODY = {"Content-Type": "application/json"}
 _READY_SECONDS = 60.0
 
 
@@ -58,17 +60,49 @@ def ask_service(
         NoAnswer: The service does not run, or refused the request.
     """
     at = decisions_at(environment.ports)
-    address = f"{at.address}/decide"
-    body = {"product": product, "request": request, "explain": explain}
+    body = decision_body(product, request, explain=explain)
+    headers = {**JSON_BODY, **at.headers}
     try:
         # The service runs on this machine, so the proxy settings of the environment do not apply.
-        answer = httpx.post(address, json=body, headers=at.headers, verify=at.verify, timeout=20.0, trust_env=False)
+        answer = httpx.post(
+            decide_address(at), content=body, headers=headers, verify=at.verify, timeout=20.0, trust_env=False
+        )
     except httpx.TransportError as error:
-        raise NoAnswer(f"the decision service at {address} does not answer ({error}); start it: loopline up") from error
+        raise not_running(at, error) from error
     _check_key(answer)
     if answer.status_code != 200:
         raise NoAnswer(f"the decision service answered {answer.status_code}: {answer.text}")
     return dict(answer.json())
+
+
+def decide_address(at: DecisionsAt) -> str:
+    """The address that decides a request."""
+    return f"{at.address}/decide"
+
+
+def decision_body(product: str, request: Mapping[str, Any], *, explain: bool = False) -> bytes:
+    """The body of a call that has a request decided."""
+    call = {"product": product, "request": request, "explain": explain}
+    return json.dumps(call, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def request_fields(environment: Environment, product: str) -> frozenset[str]:
+    """Every field that a request of the product may have, by the bundles that are live in the running service.
+
+    Raises:
+        NoAnswer: The service does not run, asks for another key, or has no champion of the product.
+    """
+    at = decisions_at(environment.ports)
+    try:
+        live = {found["product"]: found for found in _live(at)}
+    except httpx.TransportError as error:
+        raise not_running(at, error) from error
+    if product not in live:
+        raise NoAnswer(
+            f"the decision service has no champion of {product}, only of {', '.join(sorted(live)) or 'no product'}; "
+            f"train and roll one out: loopline run {product}"
+        )
+    return frozenset(live[product]["request"]["fields"])
 
 
 def decide_example(product: Product, environment: Environment) -> dict[str, Any]:
@@ -81,35 +115,50 @@ def decide_example(product: Product, environment: Environment) -> dict[str, Any]
         NoAnswer: The product's bundle is not loaded in time, or the service refused the request.
         ProcessError: The service does not start.
     """
-    request: dict[str, Any] = dict(product.request_example)
-    if environment.name == "local":
-        request["as_of"] = clock_of(product, environment).now().isoformat()
+    request = {**product.request_example, **moment_of(product, environment)}
     with needed(environment, ["decisions"]):
-        _wait_until_live(environment, product.name)
+        wait_until_live(environment, product.name)
         return ask_service(environment, product.name, request, explain=True)
 
 
-def _wait_until_live(environment: Environment, product: str) -> None:
+def moment_of(product: Product, environment: Environment) -> dict[str, str]:
+    """The as-of time of a request that is sent now, by the product's clock; empty where the service sets it."""
+    return {"as_of": clock_of(product, environment).now().isoformat()} if environment.name == "local" else {}
+
+
+def wait_until_live(environment: Environment, product: str) -> None:
     """Returns once the product's bundle is loaded. `/readyz` succeeds as soon as any product's bundle is loaded."""
     at = decisions_at(environment.ports)
     deadline = time.monotonic() + _READY_SECONDS
     while product not in _live_products(at):
         if time.monotonic() > deadline:
-            raise NoAnswer(
-                f"{at.address}/products lacks {product} after {_READY_SECONDS:.0f} s; see the log of the service"
-            )
+            found = f"{products_address(at)} lacks {product} after {_READY_SECONDS:.0f} s"
+            raise NoAnswer(f"{found}; see the log of the service")
         time.sleep(0.1)
 
 
 def _live_products(at: DecisionsAt) -> frozenset[str]:
     try:
-        answer = httpx.get(f"{at.address}/products", headers=at.headers, verify=at.verify, timeout=5.0, trust_env=False)
+        return frozenset(found["product"] for found in _live(at))
     except httpx.TransportError:
         return frozenset()  # the process runs, but does not listen yet
+
+
+def _live(at: DecisionsAt) -> list[dict[str, Any]]:
+    """The live products, as the service describes them; none while it cannot describe any."""
+    answer = httpx.get(products_address(at), headers=at.headers, verify=at.verify, timeout=5.0, trust_env=False)
     _check_key(answer)
-    return (
-        frozenset(live["product"] for live in answer.json()["products"]) if answer.status_code == 200 else frozenset()
-    )
+    return list(answer.json()["products"]) if answer.status_code == 200 else []
+
+
+def products_address(at: DecisionsAt) -> str:
+    """The address that describes the live products."""
+    return f"{at.address}/products"
+
+
+def not_running(at: DecisionsAt, error: Exception) -> NoAnswer:
+    """The error of a service that cannot be reached."""
+    return NoAnswer(f"the decision service at {at.address} does not answer ({error}); start it: loopline up")
 
 
 def _check_key(answer: httpx.Response) -> None:

@@ -16,7 +16,8 @@ from pipelines.drafting.draft import draft_product
 from pipelines.drafting.parts import Draft
 from pipelines.drafting.render import files_of
 from pipelines.drafting.roles import Given
-from pipelines.drafting.sample import Sample, read_sample, read_table
+from pipelines.drafting.sample import Sample, read_sample
+from pipelines.drafting.tables import read_table
 from pipelines.products import PRODUCTS, load_product, product_names
 from pipelines.workspace import WORKSPACE
 from resources.clock import WallClock
@@ -55,6 +56,7 @@ def new_product(
     header_line: int,
     zone: str,
     sheet: str = "",
+    encoding: str = "utf-8",
 ) -> NewProduct:
     """Writes the folder of a new product, and its code location in workspace.yaml.
 
@@ -62,6 +64,7 @@ def new_product(
         places: Files, folders, patterns, `table:CONNECTION/TABLE` or the address of an API, as `NAME=PLACE` with the
             name of the source; the first has the rows to decide.
         sheet: The sheet of Excel workbooks with several.
+        encoding: Of text files.
 
     Raises:
         BadName, ProductExists: The name cannot be a product's, or is taken.
@@ -73,7 +76,7 @@ def new_product(
     folder = PRODUCTS / name
     if folder.exists() or name in product_names():
         raise ProductExists(f"{folder} exists; write another name, or remove the folder")
-    samples = [_sample(place, header_line, zone, sheet) for place in places]
+    samples = [_sample(place, header_line, zone, sheet, encoding) for place in places]
     draft = draft_product(name, samples, given, label_delay=label_delay, now=WallClock().now())
     files = files_of(draft)
     with TemporaryDirectory(dir=PRODUCTS, prefix=".new-") as unfinished:
@@ -91,7 +94,7 @@ def new_product(
     return NewProduct(draft, folder, {path: text.count("\n") for path, text in files.items()})
 
 
-def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
+def _sample(text: str, header_line: int, zone: str, sheet: str, encoding: str) -> Sample:
     """The sample at a place, or at `NAME=PLACE`."""
     name, _, place = text.partition("=")
     if not is_name(name) or not place:
@@ -102,7 +105,7 @@ def _sample(text: str, header_line: int, zone: str, sheet: str) -> Sample:
     if place.startswith(("http://", "https://")):
         yesterday = (WallClock().now() - timedelta(days=1)).date()
         return read_api(place, yesterday, name=name, zone=zone)
-    return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet)
+    return read_sample(place, name=name, header_line=header_line, zone=zone, sheet=sheet, encoding=encoding)
 
 
 def _add_location(name: str) -> None:

@@ -21,6 +21,7 @@ from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.loop.source_days import readable_days
+from pipelines.partitions import partitions_of
 from resources.environments import Environment
 from resources.errors import LooplineError
 from resources.lake import Lake
@@ -122,7 +123,7 @@ def readmit(
     reason: str,
     progress: Progress,
 ) -> Readmission:
-    """Validates the days with quarantined rows again, under the present contract, and records who asked for it.
+    """Validates the partitions with quarantined rows again, under the present contract, and records who asked for it.
 
     What was made from these days is stale then: `loopline run` makes it again.
 
@@ -136,10 +137,11 @@ def readmit(
     """
     lake = Lake(environment.lake)
     entries = _entries(lake, product, product.source(source).name, first, last)
-    days = tuple(sorted(set(entries["day"].to_pylist())))
+    partitions = partitions_of(product, environment)
+    days = partitions.whole(entries["day"].to_pylist())
     if not days:
         raise NothingToReadmit(f"{product.name}: no row of {source} is quarantined on these days; nothing was run")
-    before = _rows(entries)
+    before = _rows(_entries(lake, product, source, days[0], days[-1]))
     log = open_audit(environment.records)
     details = {"source": source, "days": [str(day) for day in days], "quarantined": before, "reread": reread}
     log.append(
@@ -151,7 +153,7 @@ def readmit(
         if reread:
             stack.enter_context(readable_days(product, environment, (days[0], days[-1]), progress))
         instance = stack.enter_context(dagster_instance(environment))
-        jobs = ProductJobs(product, instance, lake)
+        jobs = ProductJobs(product, partitions, instance, lake)
         for run in _runs(days):
             jobs.run_assets([*assets, validated_name(source)], run)
     after = _rows(_entries(lake, product, source, days[0], days[-1]))

@@ -215,7 +215,7 @@ class _BundleReplays:
 
     def _one(self, record: Decision, index: EntityIndex | None) -> Replayed:
         decided = replay(record, self._bundle, self._scorer)
-        parity = Parity(remark="decided without features: only the fallback is compared")
+        parity = Parity(remark="decided without features: only rules and fallback are compared")
         if index is not None and record.features:
             parity = compare_with_lake(record, self._bundle, index)
             if parity.differences:

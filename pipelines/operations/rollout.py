@@ -1,4 +1,4 @@
-"""The rollout of a product, for commands: repairing its state, and the version that waits for an approver.
+"""The rollout of a product, for commands: where it stands, moving it, repairing it, and the version that waits.
 
 Belongs here: the keeper of an environment, `loopline repair`, reading what the deployment recorded. Does not belong
 here: the steps of a repair (`assets.rollout.keeper`), people's answers (`approve.py`).
@@ -13,13 +13,18 @@ import dagster as dg
 from assets.bundle.registration import Approval
 from assets.governance.audit_database import open_audit
 from assets.product.names import DEPLOYMENT
+from assets.rollout.by_hand import HandAction, asked
+from assets.rollout.deploying import policy_in
 from assets.rollout.keeper import Keeper
+from assets.rollout.moves import NoSuchMove
+from assets.rollout.steward import Look, look
 from pipelines.products import load_product
-from resources.dependencies import require
+from resources.dependencies import DependencyDown, require
 from resources.environments import Environment
 from resources.keys import Keys
+from resources.rollout_store.manifest import RolloutManifest
 from resources.rollout_store.store import RolloutStore
-from resources.tracking import Tracking
+from resources.tracking import Tracking, TrackingError
 
 
 @dataclass(frozen=True)
@@ -84,3 +89,67 @@ def unanswered(name: str, environment: Environment, waiting: Mapping[str, str] |
         return False
     version = Tracking.of(environment).version(name, waiting["version"])
     return not Approval.all_from_tags(version.tags)
+
+
+@dataclass(frozen=True)
+class RolloutReport:
+    """Where the rollout of a product stands, and why.
+
+    Attributes:
+        followed: What registry and audit log had to catch up with; a sentence each.
+        behind: Why they could not follow yet; empty if they did.
+    """
+
+    product: str
+    state: RolloutManifest
+    look: Look
+    followed: tuple[str, ...] = ()
+    behind: str = ""
+
+
+def rollout_report(name: str, environment: Environment) -> RolloutReport:
+    """Where the rollout stands; nothing is moved.
+
+    Raises:
+        NoSuchMove: No version was deployed yet.
+        RolloutError: The state cannot be read.
+        UnknownProduct: There is no product of that name.
+        DependencyDown: The store of bundles does not answer.
+    """
+    product = load_product(name)
+    require(environment, "bundles")
+    found = look(RolloutStore.open(environment.rollout, environment.home / "fetched"), product.name, datetime.now(UTC))
+    if found.state is None:
+        raise NoSuchMove(f"no version of {name} was deployed yet: loopline run {name}")
+    return RolloutReport(name, found.state, found)
+
+
+def move_rollout(
+    name: str, environment: Environment, action: HandAction, *, by: str, reason: str, version: str | None = None
+) -> RolloutReport:
+    """Does what a person asks of a rollout. Only a start needs MLflow; the registry follows when it is there.
+
+    Raises:
+        MoveRefused: The name or the reason is empty, or the version may not be rolled out.
+        NoSuchMove: The state does not allow it.
+        BundleError: The bundle that would decide is damaged.
+        LostRace: Somebody else moved the state meanwhile.
+        UnknownProduct: There is no product of that name.
+        DependencyDown: The store of bundles or the records do not answer; nothing was moved.
+    """
+    product = load_product(name)
+    needed = ("MLflow", "MLflow's files") if action == "start" else ()
+    require(environment, "bundles", "records", *needed)
+    keeper = keeper_of(environment)
+    with keeper.tracking.alone(product.name):
+        state = asked(
+            keeper, product.name, action, by=by, reason=reason, at=datetime.now(UTC), version=version,
+            policy=policy_in(product, environment),
+        )  # fmt: skip
+        recorded, behind = keeper.record(state), ""
+        try:
+            require(environment, "MLflow", "MLflow's files")
+            recorded = (*recorded, *keeper.follow(product.name))
+        except (DependencyDown, TrackingError) as error:
+            behind = f"the registry's aliases follow later, or with loopline repair {name}: {error}"
+    return RolloutReport(name, state, look(keeper.rollout, product.name, datetime.now(UTC)), recorded, behind)

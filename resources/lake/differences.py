@@ -28,6 +28,10 @@ class RowChanges:
         """Whether a row differs."""
         return bool(self.added or self.removed or self.altered)
 
+    def __add__(self, other: "RowChanges") -> "RowChanges":
+        """Those of several days together."""
+        return RowChanges(self.added + other.added, self.removed + other.removed, self.altered + other.altered)
+
 
 def row_changes(before: pa.Table, after: pa.Table, key: Sequence[str]) -> RowChanges:
     """The rows that differ, whatever their order; a column that only one side has is missing on the other.

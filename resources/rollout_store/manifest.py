@@ -254,6 +254,10 @@ class Backend(Protocol):
         """A file's bytes; `None` when there is none."""
         ...
 
+    def replace(self, path: str, data: bytes) -> None:
+        """Writes a small file as a whole; the last writer wins."""
+        ...
+
     def swap(self, path: str, data: bytes, *, expected: bytes | None) -> bool:
         """Replaces a small file as a whole if it still has the expected bytes (`None`: if there is no such file).
 

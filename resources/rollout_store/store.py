@@ -10,6 +10,7 @@ Layout, in a folder or under an `s3://` prefix:
 
     <product>/manifest.json                the rollout manifest, replaced as a whole
     <product>/bundles/<version>/<file>     a bundle, never changed after it was published
+    <product>/evidence/<rollout>/<file>    what a process that decides has seen of a rollout
     access_keys.json                       who may call the decision service, replaced as a whole
 """
 
@@ -113,6 +114,15 @@ class RolloutStore:
                 f"read it again and decide again: loopline approve, or the job {product}_retrain"
             )
 
+    def is_published(self, product: str, release: Release) -> bool:
+        """Whether the release's bundle is published under its version.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        published = self.backend.read(f"{_bundle_path(product, release.version)}/{LAST}")
+        return published is not None and hashlib.sha256(published).hexdigest() == release.digest
+
     def _check_published(self, product: str, release: Release) -> None:
         published = self.backend.read(f"{_bundle_path(product, release.version)}/{LAST}")
         if published is None:
@@ -134,6 +144,26 @@ class RolloutStore:
         if data is None:
             return None
         return self._parsed(product, data)
+
+    def write_evidence(self, product: str, rollout: str, name: str, data: bytes) -> None:
+        """Replaces what one process has seen of a rollout.
+
+        Raises:
+            RolloutError: A name leads elsewhere.
+            RolloutUnavailable: The store cannot be reached.
+        """
+        self.backend.replace(f"{_evidence_path(product, rollout)}/{checked_version(name)}.json", data)
+
+    def read_evidence(self, product: str, rollout: str) -> dict[str, bytes]:
+        """What each process has seen of a rollout, by its name; the names ascend.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        path = _evidence_path(product, rollout)
+        names = sorted(name for name in self.backend.names(path) if name.endswith(".json"))
+        found = {name.removesuffix(".json"): self.backend.read(f"{path}/{name}") for name in names}
+        return {name: data for name, data in found.items() if data is not None}
 
     def _parsed(self, product: str, data: bytes) -> RolloutManifest:
         try:
@@ -184,3 +214,7 @@ class RolloutStore:
 
 def _bundle_path(product: str, version: str) -> str:
     return f"{checked_product(product)}/bundles/{checked_version(version)}"
+
+
+def _evidence_path(product: str, rollout: str) -> str:
+    return f"{checked_product(product)}/evidence/{checked_version(rollout)}"

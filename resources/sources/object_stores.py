@@ -25,7 +25,7 @@ def open_place(address: str) -> tuple[pafs.FileSystem, str]:
     """The file system of a folder or an `s3://` prefix, and the path in it."""
     if is_s3(address):
         # A small file is one request: by itself PyArrow opens and closes an upload in parts for each, which is three.
-        return pafs.S3FileSystem(endpoint_override=_endpoint(), allow_delayed_open=True), address.removeprefix(_SCHEME)
+        return pafs.S3FileSystem(endpoint_override=endpoint(), allow_delayed_open=True), address.removeprefix(_SCHEME)
     return pafs.LocalFileSystem(), str(Path(address))
 
 
@@ -34,13 +34,13 @@ def delta_options(address: str) -> dict[str, str]:
 
     A server that takes a request and never answers is given up after about a minute; by itself delta-rs asks for three.
     """
-    endpoint = _endpoint()
+    own = endpoint()
     if not is_s3(address):
         return {}
     patience = {"retry_timeout": "30s", "connect_timeout": "5s"}
-    if endpoint is None:
+    if own is None:
         return patience
-    return patience | {"aws_endpoint": endpoint, "aws_allow_http": str(endpoint.startswith("http://")).lower()}
+    return patience | {"aws_endpoint": own, "aws_allow_http": str(own.startswith("http://")).lower()}
 
 
 def is_out_of_reach(error: Exception) -> bool:
@@ -53,5 +53,6 @@ def is_out_of_reach(error: Exception) -> bool:
     return error.errno is not None or "AWS Error" in str(error)
 
 
-def _endpoint() -> str | None:
+def endpoint() -> str | None:
+    """The address of an S3 other than Amazon's; `None` for Amazon's."""
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None

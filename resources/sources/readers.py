@@ -22,6 +22,7 @@ import pyarrow as pa
 from resources.errors import LooplineError
 
 _BYTE_ORDER_MARK = "\ufeff"
+_DIGESTED_AT_A_TIME = 10_000
 
 
 class SourceError(LooplineError):
@@ -73,6 +74,18 @@ class Reader(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
 
+class SampledReader(Reader, Protocol):
+    """A reader that can also show rows of a source of which nothing is known yet."""
+
+    def sample(self, most: int) -> pa.Table:
+        """At most so many rows of any days, all columns as text; of more rows half are the first, half the last ones.
+
+        Raises:
+            SourceError: As `read`.
+        """
+        ...
+
+
 class Closing:
     """A reader that holds nothing open."""
 
@@ -101,10 +114,30 @@ def text_table(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa
     return pa.table({name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)})
 
 
+def in_one_order(rows: pa.Table, first: str) -> pa.Table:
+    """Rows sorted by a column, then by the others: where they are kept, and in which order, must not show.
+
+    Args:
+        first: The column that counts first.
+    """
+    names = [first, *(name for name in rows.column_names if name != first)]
+    return rows.sort_by([(name, "ascending") for name in names]).combine_chunks()
+
+
 def table_digest(table: pa.Table) -> str:
-    """A digest of a table's rows, for the origin of a day; a null differs from an empty text."""
-    columns = [table[name].to_pylist() for name in table.column_names]
-    return hashlib.sha256(repr((table.column_names, columns)).encode()).hexdigest()
+    """A digest of a table's rows, for the origin of a day; a null differs from an empty text.
+
+    It is that of `repr((names, columns))`, of which a part at a time is in memory.
+    """
+    found = hashlib.sha256(f"({table.column_names!r}, [".encode())
+    for place, name in enumerate(table.column_names):
+        found.update(b", [" if place else b"[")
+        for start in range(0, table.num_rows, _DIGESTED_AT_A_TIME):
+            values = table[name].slice(start, _DIGESTED_AT_A_TIME).to_pylist()
+            found.update(((", " if start else "") + repr(values)[1:-1]).encode())
+        found.update(b"]")
+    found.update(b"])")
+    return found.hexdigest()
 
 
 def message_text(content: bytes) -> str:

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 
 from resources.environments import Environment, token_of, token_variable
 from resources.sources.databases.days import DatabaseRows
+from resources.sources.databases.duckdb_files import DuckDBReader
 from resources.sources.databases.reader import DatabaseReader
 from resources.sources.files.form import FileForm
 from resources.sources.files.places import place_at
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm, HttpReader
 from resources.sources.lake_tables.changes import LakeChangesReader
-from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.delta import DeltaFormat
+from resources.sources.lake_tables.iceberg import IcebergFormat
 from resources.sources.lake_tables.reader import LakeTableReader
-from resources.sources.readers import Reader, message_text
+from resources.sources.lake_tables.rows import LakeRows
+from resources.sources.posted import PostedReader
+from resources.sources.readers import Reader, SampledReader, message_text
 from resources.sources.streams.avro_messages import AvroMessages
 from resources.sources.streams.stream_file import StreamFileReader
 from resources.sources.streams.tails import FileTail, Tail
@@ -50,29 +54,39 @@ class SourceSystems:
         """
         return self._environment.address_of(connection, self._declared)
 
-    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> DatabaseReader:
+    def database(self, wanted: DatabaseRows, *, connection: str = "database") -> SampledReader:
         """Rows of a table, or of a query, of a database."""
-        return DatabaseReader(self.address(connection), wanted)
+        address = self.address(connection)
+        return DuckDBReader(address, wanted) if address.startswith("duckdb:") else DatabaseReader(address, wanted)
 
     def files(self, form: FileForm, *, connection: str = "landing") -> FilesReader:
         """Files of a folder or a prefix."""
         return FilesReader(form, place_at(self.address(connection)))
 
-    def lake_table(
-        self, wanted: LakeRows, *, path: str, changes: bool, ignore_deletions: bool, connection: str
-    ) -> Reader:
-        """Rows, or changes, of a Delta table of others, at a path below the connection's address."""
-        address = "/".join(
-            part for part in (self.address(connection).removeprefix("file://").rstrip("/"), path) if part
-        )
-        if changes:
-            return LakeChangesReader(address, wanted, ignore_deletions=ignore_deletions)
-        return LakeTableReader(address, wanted)
+    def lake_table(self, wanted: LakeRows, *, path: str, connection: str) -> LakeTableReader:
+        """Rows of a Delta table of others, at a path below the connection's address."""
+        return LakeTableReader(DeltaFormat(self._below(connection, path)), wanted)
+
+    def lake_changes(
+        self, wanted: LakeRows, *, path: str, ignore_deletions: bool, connection: str
+    ) -> LakeChangesReader:
+        """Changes of a Delta table of others, at a path below the connection's address."""
+        return LakeChangesReader(self._below(connection, path), wanted, ignore_deletions=ignore_deletions)
+
+    def iceberg_table(self, wanted: LakeRows, *, table: str, connection: str) -> LakeTableReader:
+        """Rows of an Iceberg table of others, in a catalog or below a folder."""
+        variable = token_variable(connection)
+        place = IcebergFormat(self.address(connection), table, secret=token_of(connection), variable=variable)
+        return LakeTableReader(place, wanted)
 
     def http(self, form: ApiForm, *, connection: str = "bureau") -> Reader:
         """Days of an API."""
         secret = token_variable(connection)
         return HttpReader(self.address(connection), form, token=token_of(connection), secret=secret)
+
+    def posted(self, name: str, *, product: str) -> PostedReader:
+        """Days of the rows that were posted to the decision service."""
+        return PostedReader(name, self._environment.posted / product / name)
 
     def stream(
         self,
@@ -113,6 +127,10 @@ class SourceSystems:
 
         return KafkaTail(name, self._broker(address, connection), topic, text_of=_text_of(avro))
 
+    def _below(self, connection: str, path: str) -> str:
+        """A path below the address of a folder or a prefix."""
+        return "/".join(part for part in (self.address(connection).removeprefix("file://").rstrip("/"), path) if part)
+
     def _broker(self, address: str, connection: str) -> "Broker":
         from resources.sources.streams.kafka_broker import broker_at
 
@@ -132,7 +150,7 @@ def _within(folder: Path | None, address: str) -> str:
     """The address with a relative path made one of the folder; a server's address and a whole path stay."""
     if folder is None:
         return address
-    for scheme in ("sqlite:///", "file://"):
+    for scheme in ("sqlite:///", "duckdb:///", "file://", "iceberg+sqlite:///", "iceberg+file://"):
         if address.startswith(scheme):
             return f"{scheme}{folder / address.removeprefix(scheme)}"
     return address if "://" in address else str(folder / Path(address).expanduser())

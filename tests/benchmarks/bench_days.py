@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.ingestion.landing import as_raw
+from assets.product import Partitions
 from assets.validation.assets import validated_asset
 from pipelines.products import load_product
 from resources.dagster.json_values import JsonValues
@@ -84,7 +85,7 @@ def by_run(home: Path, days: int) -> float:
         "io_manager": JsonValues(folder=str(home / "values")),
         "spark": SparkSessions("local[*]", home),
     }
-    asset = validated_asset(PRODUCT, SOURCE, dg.DailyPartitionsDefinition(FIRST.isoformat()))
+    asset = validated_asset(PRODUCT, SOURCE, Partitions("day", FIRST))
     tags = {
         "dagster/asset_partition_range_start": (last - timedelta(days - 1)).isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),

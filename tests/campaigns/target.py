@@ -30,6 +30,7 @@ from assets.bundle.files import write_bundle
 from assets.features.kernel.kernel import Kernel, compile_features
 from assets.product.product import Product
 from assets.training.contract import contract_of
+from assets.vocabulary.times import SEQUENCE
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.online_store.event_blocks import TIMESTAMP
@@ -97,7 +98,7 @@ def running_target(folder: Path) -> Iterator[Target]:
     workspace.roll_out(workspace.publish(sample_parts("1")))
     for name in PRODUCTS:
         if not (Path(workspace.environment.rollout) / name).exists():
-            _publish(workspace, name)
+            publish(workspace, name)
     with Service(workspace) as service:
         service.wait_until_ready()
         _wait_until_served(service, {SAMPLE, *PRODUCTS})
@@ -155,7 +156,12 @@ def _kernel(name: str) -> Kernel:
     return compile_features(product.features, product.resolutions)
 
 
-def _publish(workspace: Workspace, name: str) -> None:
+def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
+    """Rolls out a small model of a product of the bank, trained on invented rows, with events of one entity.
+
+    Args:
+        until: The watermark of the events.
+    """
     folder = workspace.environment.home / "built" / name
     key = signing_key(workspace.variables, workspace.environment.home, "signing")
     digest = write_bundle(_parts(name), folder, key)
@@ -165,11 +171,14 @@ def _publish(workspace: Workspace, name: str) -> None:
     workspace.rollout.publish_manifest(name, manifest)
     store = open_store(workspace.environment.online_store, name)
     for need in _kernel(name).needs:
-        events = _rows(read_contract(name, need.source), _EVENTS_EACH, NOW - timedelta(days=_EVENTS_EACH))
+        events = _rows(read_contract(name, need.source), _EVENTS_EACH, until - timedelta(days=_EVENTS_EACH))
         entity = pa.array([str(_example(name)[need.key])] * _EVENTS_EACH)
         events = events.set_column(events.column_names.index(need.key), need.key, entity)
-        kept = events.select([need.key, "event_time", "known_at", *need.columns])
-        store.put_events(need.source, need.key, kept, version="v1", watermark=NOW)
+        sequence = _product(name).spine.sequence
+        if sequence is not None and need.includes_request:
+            events = events.append_column(SEQUENCE, events[sequence])
+        kept = events.select([need.key, *need.of_events(ordered=sequence is not None)])
+        store.put_events(need.source, need.key, kept, version="v1", watermark=until)
     store.publish("v1")
     store.close()
 

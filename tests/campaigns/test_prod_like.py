@@ -20,6 +20,7 @@ import dagster as dg
 import pytest
 
 from assets.feedback.assets import decisions_asset
+from assets.product import Partitions
 from assets.product.names import DECISIONS, table_name
 from pipelines.connections import connections
 from pipelines.jobs import PRODUCT_TAG
@@ -174,11 +175,12 @@ def test_every_answer_is_in_the_log_and_in_the_lake(trial: Trial) -> None:
     environment, product = trial.deployment.environment, load_product(PRODUCT)
     days = sorted({datetime.now(UTC).date(), *(_day(one) for one in trial.answers)})
     # As the schedule of tomorrow sees it: then today is over.
-    partitions = dg.DailyPartitionsDefinition(product.start.isoformat(), timezone="UTC", end_offset=1)
+    tomorrow = dg.DailyPartitionsDefinition(product.start.isoformat(), timezone="UTC", end_offset=1)
+    asset = decisions_asset(product, Partitions("day", product.start))
     lake = Lake(environment.lake)
     with dagster_instance(environment) as instance:
         done = dg.materialize(
-            [decisions_asset(product, partitions)],
+            [asset.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=tomorrow))],
             instance=instance,
             resources=dict(connections(product, environment)),
             tags={

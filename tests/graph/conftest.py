@@ -86,11 +86,14 @@ class Ticking:
 
     def record_performance(self, auc: dict[date, float], *, labelled: int = 4_000, model: str = "3") -> None:
         """Records each day's realised AUC; the approved AUC is 0.9."""
-        common = {"rows": labelled, "labelled": labelled, "positives": labelled // 10}
+        common = {
+            "rows": labelled, "labelled": labelled, "unlabelled": 0, "positives": labelled // 10, "scored": labelled,
+            "accepted": labelled // 2, "over": "all",
+        }  # fmt: skip
         days = [{"day": day, **common, "auc": value} for day, value in auc.items()]
         table = pa.Table.from_pylist(days, schema=PERFORMANCE_SCHEMA)
         table = table.append_column("approved_auc", pa.array([0.9] * len(auc), pa.float64()))
-        self._record("performance", table, list(auc), model)
+        self._record("batch_performance", table, list(auc), model)
 
     def _record(self, name: str, table: pa.Table, days: Sequence[date], model: str) -> None:
         table = table.append_column("model_version", pa.array([model] * table.num_rows, pa.string()))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -12,8 +13,9 @@ from assets.materialising import asset_key
 from assets.monitoring.verdicts import Cause
 from pipelines.build import build_pipeline
 from pipelines.jobs import daily_name, retrain_name
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product, product_names
-from pipelines.run_requests import Attempt, next_attempt, request_day, request_retraining
+from pipelines.run_requests import Attempt, next_attempt, request_partition, request_retraining
 from resources.environments import load_environment
 from resources.lake import Lake
 from tests.graph.conftest import NOW, PRODUCT, QUIET, TODAY, YESTERDAY, Ticking
@@ -47,6 +49,12 @@ def requested(answer: dg.RunRequest | str) -> dg.RunRequest:
     return answer
 
 
+def asked(ticking: Ticking, why: str, moment: datetime) -> dg.RunRequest | Any:
+    """The answer to a request for yesterday."""
+    partitions = partitions_of(PRODUCT, ticking.environment)
+    return request_partition(ticking.instance, PRODUCT, partitions, YESTERDAY, why=why, moment=moment)
+
+
 def days_before(days: int) -> list[date]:
     return [TODAY - timedelta(days=n) for n in range(days, 0, -1)]
 
@@ -60,7 +68,7 @@ def test_everything_is_on_by_default(name: str, tmp_path: Path) -> None:
     repository = build_pipeline(load_product(name), environment=environment).get_repository_def()
     on = {schedule.name: schedule.default_status.value for schedule in repository.schedule_defs}
     on |= {sensor.name: sensor.default_status.value for sensor in repository.sensor_defs}
-    assert len(on) == 9
+    assert len(on) == 10
     assert set(on.values()) == {"RUNNING"}
 
 
@@ -204,36 +212,9 @@ def test_a_day_whose_run_failed_is_asked_for_again(ticking: Ticking) -> None:
     assert f"{YESTERDAY}: attempt 1 ended without success at" in str(ticking.ask(LANDING))
     for number in (2, 3):
         later = datetime.now(UTC) + timedelta(hours=2)
-        again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=later))
+        again = requested(asked(ticking, "landed", later))
         assert (again.run_key, again.partition_key) == (f"landed:{YESTERDAY}/attempt-{number}", f"{YESTERDAY}")
         died(ticking, daily_name(PRODUCT), again)
-
-
-def test_a_day_is_made_up_to_its_features_while_the_first_version_waits(ticking: Ticking) -> None:
-    """Scores need a version that decides: while a person is asked, a day without them is no failed run."""
-    ticking.made("features", TODAY - timedelta(days=2))
-
-    def deployed(champion: str, **waiting: dict[str, str]) -> None:
-        @dg.asset(key=asset_key(PRODUCT, "deployment"))
-        def deployment() -> dg.MaterializeResult[None]:
-            return dg.MaterializeResult(metadata={"champion": champion, **waiting})
-
-        assert dg.materialize([deployment], instance=ticking.instance, run_config=QUIET).success
-
-    def selected() -> set[str] | None:
-        request = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="day", moment=datetime.now(UTC)))
-        return None if request.asset_selection is None else {key.path[-1] for key in request.asset_selection}
-
-    deployed("none", waiting={"version": "1"})
-    wanted = selected()
-    job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
-    all_of_job = {key.path[-1] for key in job.asset_layer.executable_asset_keys}
-    assert wanted is not None
-    assert all_of_job - wanted == {"scores", "drift", "performance", "anomalies", "decisions", "outcomes"}
-    deployed("1")
-    assert selected() is None
-    deployed("1", waiting={"version": "2"})
-    assert selected() is None, "the champion goes on being watched"
 
 
 def test_a_run_that_died_unrecorded_is_asked_for_again_after_a_day(ticking: Ticking) -> None:
@@ -243,9 +224,9 @@ def test_a_run_that_died_unrecorded_is_asked_for_again_after_a_day(ticking: Tick
     job = ticking.definitions.resolve_job_def(daily_name(PRODUCT))
     ticking.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
     moment = datetime.now(UTC) + timedelta(hours=23)
-    assert "is under way" in str(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    assert "is under way" in str(asked(ticking, "landed", moment))
     moment += timedelta(hours=2)
-    again = requested(request_day(ticking.instance, PRODUCT, YESTERDAY, why="landed", moment=moment))
+    again = requested(asked(ticking, "landed", moment))
     assert again.run_key == f"landed:{key}/attempt-2"
 
 

@@ -15,9 +15,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.materialising import definition_of
 from assets.vocabulary import FeatureError, Sum
 from pipelines.build import build_pipeline
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product, product_names
 from pipelines.workspace import code_locations, served_products
 from resources.environments import CHECKOUT, load_environment
@@ -79,12 +80,12 @@ def test_the_graph_is_the_reviewed_one(product: str, tmp_path: Path) -> None:
 def test_a_sandbox_offers_the_days_that_its_bank_has(product: str, first: str, tmp_path: Path) -> None:
     """The days end where the bank ends, whatever the machine's clock says; those of real sources go on."""
     sandbox = load_environment({"LOOPLINE_HOME": str(tmp_path)})
-    days = daily(load_product(product), sandbox).get_partition_keys()
+    days = definition_of(partitions_of(load_product(product), sandbox)).get_partition_keys()
     assert (days[0], days[-1]) == (first, "2026-09-30")
     elsewhere = sandbox.model_copy(update={"sandbox": False})
     brought = sandbox.model_copy(update={"card_transactions": str(tmp_path)})
     for environment in [elsewhere, *([brought] if product == "card_fraud" else [])]:
-        unbound = daily(load_product(product), environment)
+        unbound = definition_of(partitions_of(load_product(product), environment))
         assert unbound.end is None
         assert unbound.get_first_partition_key() == load_product(product).start.isoformat()
 

@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.materialising import asset_key
+from assets.materialising import asset_key, definition_of
 from assets.product import ProductError
 from pipelines.build import build_pipeline
 from pipelines.connections import clock_of
 from pipelines.operations.loop.source_days import ImpossibleDay, readable_days
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.clock import HistoryClock, WallClock
 from resources.environments import Environment, load_environment
@@ -59,7 +59,7 @@ def answer(instance: dg.DagsterInstance, environment: Environment, name: str) ->
 
 
 def test_its_days_end_with_it(environment: Environment) -> None:
-    keys = daily(ENDED, environment).get_partition_keys()
+    keys = definition_of(partitions_of(ENDED, environment)).get_partition_keys()
     assert (keys[0], keys[-1], len(keys)) == ("2018-04-01", "2018-04-20", 20)
     with readable_days(ENDED, environment, (None, None), lambda _: None) as days:
         assert days == (ENDED.start, END)
@@ -89,8 +89,9 @@ def test_nothing_is_asked_for_after_its_end(environment: Environment, instance: 
 def test_in_the_sandbox_the_earlier_end_counts(tmp_path: Path) -> None:
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path)})
     cut = replace(ENDED, sandbox=True, end=date(2026, 5, 1))
-    assert daily(cut, environment).get_partition_keys()[-1] == "2026-05-01"
-    assert daily(replace(cut, end=date(2030, 1, 1)), environment).get_partition_keys()[-1] == "2026-09-30"
+    for end, last in ((cut.end, "2026-05-01"), (date(2030, 1, 1), "2026-09-30")):
+        partitions = partitions_of(replace(cut, end=end), environment)
+        assert definition_of(partitions).get_partition_keys()[-1] == last
     assert isinstance(clock_of(cut, environment), HistoryClock)
 
 

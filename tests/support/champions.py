@@ -36,13 +36,14 @@ def crown(product: Product, environment: Environment, folder: Path, *, version: 
     policy = Policy(
         threshold=0.5, accept=decision.accept, refuse=decision.refuse, fallback=decision.fallback,
         reasons={}, reasons_shown=3, row_id=product.spine.row_id, sequence=product.spine.sequence,
+        refer=decision.refer, refer_threshold=None if decision.refer is None else 0.4,
     )  # fmt: skip
     kernel = compile_features(features, product.resolutions)
     parts = trained(product.name, version, kernel, policy, table, label, seed=seed, rounds=20)
     profile = build_profile(
         table, rng.beta(2, 6, rows), features.numeric, features.categories, positive_rate=0.5, auc=0.8
     )
-    parts = type(parts)(**{**vars(parts), "reference": profile.to_dict()})
+    parts = type(parts)(**{**vars(parts), "reference": profile.to_dict(), "rules": product.rules})
     digest = write_bundle(parts, folder / f"bundle-{version}", Keys.of(environment.home).signing)
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     rollout.publish_bundle(product.name, version, folder / f"bundle-{version}")

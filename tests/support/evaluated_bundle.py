@@ -26,6 +26,7 @@ from assets.product import (
     Product,
     Profit,
     Protected,
+    Rollout,
     Spine,
 )
 from assets.vocabulary import Category, Events, FeatureSet, Number, days
@@ -52,6 +53,7 @@ PRODUCT = Product(
     decision=DecisionPolicy(accept="approve", refuse="decline", profit=Profit(0.1, 0.6)),
     gates=GatePolicy(min_auc=0.7),
     protected=(Protected("sex", legal_basis="equal treatment act"),),
+    rollout=Rollout(strategy="direct"),
 )
 
 

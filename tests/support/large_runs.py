@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from assets.ingestion.landing import as_raw
 from assets.monitoring.assets import scores_asset
+from assets.product import Partitions
 from assets.validation.assets import validated_asset
 from pipelines.products import load_product
 from resources.dagster.json_values import JsonValues
@@ -74,7 +75,7 @@ def _features(rng: np.random.Generator, ids: np.ndarray, day: date) -> pa.Table:
 def run(home: Path, master: str, *, large_bytes: int) -> dict[str, str]:
     """Validates and scores the days in one run; the contents that its commits recorded, by table."""
     environment = load_environment({"LOOPLINE_HOME": str(home)})
-    lake, partitions = Lake(environment.lake), dg.DailyPartitionsDefinition(FIRST.isoformat())
+    lake, partitions = Lake(environment.lake), Partitions("day", FIRST)
     resources = {
         "lake": lake,
         "keys": Keys.of(environment.home),

@@ -18,6 +18,7 @@ from assets.bundle.registration import Approval, Registration
 from assets.governance.audit_log import AuditEntry
 from assets.product.names import REGISTERED_MODEL
 from assets.rollout.keeper import Keeper
+from assets.rollout.moves import Who, promoted
 from pipelines.operations.rollout import keeper_of
 from resources.environments import Environment, load_environment
 from resources.rollout_store.manifest import Release
@@ -88,8 +89,11 @@ class RegisteredHome:
     def move(self, release: Release) -> None:
         """The state alone moves, as when the process dies before anything follows."""
         keeper = self.keeper
-        state = keeper.state(self.product)
-        keeper.move(self.product, release, state, by="a run that died", reason="all gates passed", at=NOW)
+        state, who = keeper.state(self.product), Who("a run that died", "all gates passed", NOW)
+        if state is None:
+            keeper.begin(self.product, release, by=who.by, reason=who.reason, at=who.at)
+        else:
+            keeper.apply(promoted(state, who, release))
 
     def published(self, version: str) -> Path:
         return self.home / "rollout" / self.product / "bundles" / version

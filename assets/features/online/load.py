@@ -134,9 +134,8 @@ def is_current(product: Product, lake: Lake, loads: Sequence[SourceLoad], state:
     older = [replace(load, table_version=version) for load in loads if (version := versions[load.source]) is not None]
     if len(older) < len(loads) or state.version != load_name(product, older):
         return False
-    return not any(
-        changed_days(lake, table, version) for table, version in {(one.table, one.table_version) for one in older}
-    )
+    replaced = {(was.table, was.table_version) for was, load in zip(older, loads, strict=True) if was != load}
+    return not any(changed_days(lake, table, version) for table, version in replaced)
 
 
 def is_loaded(staged: StoreState | None, version: str, load: SourceLoad) -> bool:

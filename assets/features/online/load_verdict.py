@@ -22,7 +22,8 @@ class LoadSignals:
 
     Attributes:
         loaded: Name of the load that decisions read (`load_name`); None for an empty store.
-        current: Name that a load of the lake's present tables would have.
+        current: Name that a load of the lake's present tables would have; that of the loaded one if the tables' content
+            is the same.
         ever_loaded: Whether the store was ever loaded; the first load belongs to the run that makes the tables.
         under_way: Runs and backfills that have not ended and change the validated tables, or load the store.
         half_made: Days whose raw rows are newer than the validated ones that were made of them, by table, and days that

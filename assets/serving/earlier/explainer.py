@@ -60,8 +60,8 @@ class Explainer:
         if record.erased:
             return answer | _reasons(record.reasons, "recorded", "the data of its subject were erased")
         if record.fallback == "policy":
-            remark = "neither model nor scorecard scored it: the outcome is the policy's, see problem"
-            return answer | _reasons((), "none", remark)
+            remark = "neither model nor scorecard scored it: the outcome is the policy's or a rule's, see problem"
+            return answer | _reasons(record.reasons, "recorded" if record.reasons else "none", remark)
         scorer = self._scorer(record)
         again = judged_again(record, scorer.bundle, scorer, explain=True)
         is_same = (again.score, again.outcome) == (record.score, record.outcome)

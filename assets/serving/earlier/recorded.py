@@ -1,23 +1,24 @@
 """A recorded decision, judged again from what its record holds.
 
-Belongs here: score, outcome and reasons computed from the recorded features by the bundle that decided. Does not belong
-here: comparing them with the record (`assets.replay.decision`), finding record and bundle (`explainer.py`).
+Belongs here: rules, score, outcome and reasons computed from the recorded inputs and features by the bundle that
+decided. Does not belong here: comparing them with the record (`assets.replay.decision`), finding record and bundle
+(`explainer.py`).
 """
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.scorer import Scorer
 from assets.features.kernel.rows import Value
 from assets.serving.decision import CannotReplay, Decision
-from assets.serving.engine import Judgement, judge, undecided
+from assets.serving.judgement import Case, Judgement, judge, knocked_out, undecided
 from assets.vocabulary import FeatureSet
 
 
 def judged_again(record: Decision, bundle: Bundle, scorer: Scorer | None = None, *, explain: bool) -> Judgement:
-    """Score, outcome and reasons from the recorded features, with the fallback of the record if it has one.
+    """Rules, score, outcome and reasons from the record, with the fallback of the record if it has one.
 
     Args:
         scorer: The bundle's scorer; by default one is built for this call.
-        explain: Give reasons for an accepted decision too.
+        explain: Give the score's reasons for an accepted decision too.
 
     Raises:
         CannotReplay: The bundle is not the one that decided, the subject's data were erased, or the recorded features
@@ -30,10 +31,14 @@ def judged_again(record: Decision, bundle: Bundle, scorer: Scorer | None = None,
         )
     if record.erased:
         raise CannotReplay(f"decision {record.id} cannot be replayed: its subject's data were erased")
+    case = Case(record.row_id, record.as_of, record.inputs)
+    knocked = knocked_out(bundle, case)
+    if knocked is not None:
+        return knocked
     if record.fallback == "policy":
-        return undecided(bundle, record.problem or "")
+        return undecided(bundle, case, record.features, record.problem or "")
     row = _feature_row(record, bundle.parts.kernel.features)
-    return judge(scorer or Scorer(bundle), row, explain=explain, model_works=record.fallback is None)
+    return judge(scorer or Scorer(bundle), row, case, explain=explain, model_works=record.fallback is None)
 
 
 def _feature_row(record: Decision, features: FeatureSet) -> dict[str, Value]:

@@ -21,6 +21,7 @@ from assets.serving.decision import Decision, moment_of
 from assets.serving.decision_log import days, files_of
 from assets.serving.earlier.marks import Mark, OtherBody
 from assets.serving.log_search import lines_with
+from resources.naming import is_name
 
 if TYPE_CHECKING:  # a client of Redis, which the process beside an embedded store does not need
     from assets.serving.earlier.shared import SharedMarks
@@ -140,9 +141,10 @@ class Repeats:
 def _marked(folder: Path, now: datetime) -> Iterator[tuple[str, Mark]]:
     """The marked decisions of the last day, without void ones; a later one of the same key comes later."""
     began, read = time.monotonic(), 0
+    products = sorted(entry.name for entry in folder.iterdir() if is_name(entry.name)) if folder.is_dir() else ()
     files = [
         (path.stat().st_mtime, path)
-        for product in (sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else ())
+        for product in products
         for day in days(folder, product)
         if day >= (now - _KEPT).date()
         for path in files_of(folder, product, day)

@@ -25,6 +25,8 @@ ROUTES: Mapping[str, Needed] = {
     "/decide/many": "decide",
     "/decisions/{decision_id}": "explain",
     "/events": "feedback",
+    "/outcomes": "feedback",
+    "/reviews": "feedback",
     "/products": "any",
     "/openapi.json": "any",
     "/metrics": "operate",

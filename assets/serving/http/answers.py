@@ -1,7 +1,7 @@
 """The answers that refuse: one form, and for each error of a request its status.
 
 Belongs here: the JSON of a refusal, which error has which status, sentence and count. Does not belong here: raising
-them (`assets.serving.application`), refusals before a route is reached (`refusals.py`).
+them (`assets.serving.decider`), refusals before a route is reached (`refusals.py`).
 """
 
 import logging

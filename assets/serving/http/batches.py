@@ -19,11 +19,12 @@ from starlette.responses import JSONResponse, Response
 from assets.serving.earlier.marks import Mark, OtherBody
 from assets.serving.http.access import CALLER, too_fast
 from assets.serving.http.answers import REFUSED, refusal, refusal_of
-from assets.serving.http.deciding import LOG_SECONDS, idempotency_key, in_thread, logged
+from assets.serving.http.deciding import LOG_SECONDS, answer_before, idempotency_key, in_thread, logged
 
 if TYPE_CHECKING:
-    from assets.serving.application import Answer, Application
+    from assets.serving.application import Application
     from assets.serving.requests.batch import Batch
+    from assets.serving.shadows import Answer
 
 _MOST_BATCHES = 2
 Result = Mapping[str, Any]
@@ -44,7 +45,7 @@ async def decide_many(request: Request, body: bytes, application: "Application")
 
 
 async def _decide_many(request: Request, body: bytes, application: "Application") -> Response:
-    live, batch = await in_thread(request.app.state.pool, application.read_batch, body)
+    live, batch = await in_thread(request.app.state.pool, application.decider.read_batch, body)
     caller = request.scope[CALLER]
     more = len(batch.requests) - 1  # the gate has counted one
     wait = await application.access.wait_of(caller, cost=more) if more else 0.0
@@ -56,7 +57,8 @@ async def _decide_many(request: Request, body: bytes, application: "Application"
     decided: dict[int, Answer] = {}
     try:
         await _claim(request, application, batch, marks, results)
-        found = await in_thread(request.app.state.pool, application.decide_each, live, batch, marks, REFUSED)
+        decide_each = application.decider.decide_each
+        found = await in_thread(request.app.state.pool, decide_each, live, batch, marks, REFUSED)
         deadline = time.monotonic() + LOG_SECONDS
         with application.spans.part("log"):
             for number, answer in found.items():
@@ -73,7 +75,7 @@ async def _decide_many(request: Request, body: bytes, application: "Application"
             if mark is not None:
                 await application.repeats.end(mark, decided[number].decision if number in decided else None)
     for number, answered in decided.items():
-        application.answered(answered)
+        application.decider.answered(answered)
         results[number] = {"status": 200, "decision": answered.decision.answer()}
     return JSONResponse({"product": live.product, "results": [results[number] for number in sorted(results)]})
 
@@ -104,7 +106,7 @@ async def _claim(
         if earlier is None:
             marks[number] = mark
         else:
-            known = await in_thread(request.app.state.reader, application.earlier, earlier)
+            known = await in_thread(request.app.state.reader, answer_before, application, earlier)
             results[number] = {"status": 200, "decision": known, "replayed": True}
 
 

@@ -1,7 +1,7 @@
 """`POST /decide`: from a body to the answer, which is given once the decision is on disk.
 
 Belongs here: waiting for the log, requests with an idempotency key. Does not belong here: several requests in one body
-(`batches.py`), the routes (`routes.py`), deciding (`assets.serving.application`), which request was sent before
+(`batches.py`), the routes (`routes.py`), deciding (`assets.serving.decider`), which request was sent before
 (`assets.serving.earlier.repeats`).
 """
 
@@ -20,7 +20,8 @@ from assets.serving.http.access import CALLER
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
-    from assets.serving.application import Answer, Application
+    from assets.serving.application import Application
+    from assets.serving.shadows import Answer
 
 LOG_SECONDS = 5.0
 """A decision that is not on disk this long after it was computed is void."""
@@ -44,7 +45,7 @@ async def decide(request: Request, body: bytes, application: "Application") -> R
     mark = None if key is None else Mark.of(request.scope[CALLER].name, key, body)
     earlier = None if mark is None else await application.repeats.earlier(mark)
     if earlier is not None:
-        answer = await in_thread(request.app.state.reader, application.earlier, earlier)
+        answer = await in_thread(request.app.state.reader, answer_before, application, earlier)
         return JSONResponse(answer, headers={"Idempotency-Replayed": "true"})
     return JSONResponse(await _decided(request, body, application, mark, started))
 
@@ -54,14 +55,14 @@ async def _decided(
 ) -> dict[str, Any]:
     answered: Answer | None = None
     try:
-        answer = await in_thread(request.app.state.pool, application.decide, body, mark)
+        answer = await in_thread(request.app.state.pool, application.decider.decide, body, mark)
         with application.spans.part("log"):
             await logged(answer, application, time.monotonic() + LOG_SECONDS)
         answered = answer
     finally:
         if mark is not None:
             await application.repeats.end(mark, None if answered is None else answered.decision)
-    application.answered(answer)
+    application.decider.answered(answer)
     application.metrics.observe(answer.decision, time.perf_counter() - started)
     return answer.decision.answer()
 
@@ -79,8 +80,18 @@ async def logged(answer: "Answer", application: "Application", deadline: float) 
     try:
         await asyncio.wait_for(asyncio.wrap_future(answer.logged), max(deadline - time.monotonic(), 0.0))
     except TimeoutError:
-        application.withdraw(answer)
+        application.decider.withdraw(answer)
         raise
+
+
+def answer_before(application: "Application", decision_id: str) -> dict[str, Any]:
+    """The answer that a repeated request got before.
+
+    Raises:
+        NoDecision: The decision is not in the log any more.
+    """
+    decision = application.repeats.recent(decision_id) or application.explainer.record(decision_id)
+    return decision.answer()
 
 
 def idempotency_key(request: Request) -> str | None:

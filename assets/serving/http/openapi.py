@@ -9,7 +9,14 @@ from typing import Any
 
 from assets.serving.access.access import Needed
 from assets.serving.http.access import ROUTES
-from assets.serving.http.schemas import event_schema, example_event, example_request, request_schema
+from assets.serving.http.schemas import (
+    event_schema,
+    example_event,
+    example_outcome,
+    example_request,
+    posted_schema,
+    request_schema,
+)
 from assets.serving.live import LiveProduct
 from assets.serving.requests.batch import LARGEST_BATCH
 from assets.serving.requests.parse import LARGEST_BODY
@@ -19,11 +26,12 @@ _ERRORS = {
     "400": "invalid: `problems` names every fault with its remedy",
     "401": "no key, or one that is unknown or revoked",
     "403": "the key has not the role",
-    "404": "no such product or decision",
-    "409": "an idempotency key was used for another body; a decision cannot be explained",
+    "404": "no such product or decision, or the product takes no such posts",
+    "409": "an idempotency key was used for another body; a decision cannot be explained or reviewed; a posted row "
+    "contradicts an earlier one",
     "413": f"a body of more than {LARGEST_BODY} bytes",
     "429": "beyond the key's rate; `Retry-After` gives the seconds",
-    "503": "no champion, overloaded, events too old, or the decision could not be logged and is void: send it again",
+    "503": "no champion, overloaded, events too old, or what was sent could not be kept in time: send it again",
     "507": "the disk of the decision log is full",
 }
 _IDEMPOTENCY = {
@@ -72,6 +80,14 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
         for source in sorted(product.event_columns)
         if (event := example_event(product, source)) is not None
     }
+    outcomes = [schema for product in products.values() if (schema := posted_schema(product, "outcomes"))]
+    reviews = [schema for product in products.values() if (schema := posted_schema(product, "reviews"))]
+    told = {
+        name: {"product": name, **outcome}
+        for name, product in products.items()
+        if (outcome := example_outcome(product)) is not None
+    }
+    kept = _answer("since when the row is known, and its revision", {"type": "object"})
     decided = _answer("the decision", _ref("Decision"))
     results = {
         "type": "object",
@@ -108,6 +124,17 @@ def _paths(products: Mapping[str, LiveProduct]) -> dict[str, dict[str, Any]]:
             "requestBody": _body([_event(name, source) for name, product in products.items()
                                   for source in sorted(product.event_columns)], events),
             "responses": _answer("whether it was new", {"type": "object"}) | _errors("400", "404", "413", "429", "503"),
+        }},
+        "/outcomes": {"post": {
+            "summary": "How a decided row turned out; it is on disk before it is answered, and counts once",
+            "requestBody": _body(outcomes, told),
+            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "507"),
+        }},
+        "/reviews": {"post": {
+            "summary": "A person's outcome of a decision that neither accepted nor refused; it is on disk before it is "
+            "answered, and counts once",
+            "requestBody": _body(reviews, {}, told_apart=False),
+            "responses": kept | _errors("400", "404", "409", "413", "429", "503", "507"),
         }},
         "/products": {"get": {
             "summary": "What is live: bundles, request fields, the state of the online store",
@@ -160,8 +187,14 @@ def _event(product: str, source: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _body(kinds: list[dict[str, Any]], examples: Mapping[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"oneOf": kinds} if kinds else {"type": "object"}}
+def _body(kinds: list[dict[str, Any]], examples: Mapping[str, Any], *, told_apart: bool = True) -> dict[str, Any]:
+    """A body of one of some kinds.
+
+    Args:
+        told_apart: No body is of several kinds.
+    """
+    one_of = "oneOf" if told_apart else "anyOf"
+    content: dict[str, Any] = {"schema": {one_of: kinds} if kinds else {"type": "object"}}
     content["examples"] = {name: {"value": value} for name, value in examples.items()}
     return {"required": True, "content": {_JSON: content}}
 
@@ -204,8 +237,12 @@ _DECISION = {
         "outcome": {"type": "string"},
         "score": {"type": ["number", "null"], "description": "probability of the bad outcome"},
         "threshold": {"type": "number"},
+        "refer_threshold": {"type": ["number", "null"], "description": "scores from it on are referred"},
+        "rules": {"type": "array", "items": {"type": "string"}, "description": "rules that fired"},
+        "explored": {"type": "boolean", "description": "answered otherwise than by its score, to learn from it"},
         "reasons": {"type": "array", "items": {"type": "object", "properties": {
-            "feature": {"type": "string"}, "text": {"type": "string"}, "contribution": {"type": "number"},
+            "feature": {"type": ["string", "null"]}, "text": {"type": "string"},
+            "contribution": {"type": ["number", "null"]}, "rule": {"type": "string"},
         }}},
         "fallback": {"enum": ["scorecard", "policy", None]},
     },

@@ -1,13 +1,15 @@
 """The decision service's HTTP interface, as an ASGI application.
 
 Belongs here: the routes, their handlers, limits on body size and on concurrent requests. Does not belong here: what a
-route needs of its caller (`access.py`), decisions (`deciding.py`, `batches.py`), status codes of errors (`answers.py`),
-deciding (`assets.serving.application`), the server (`assets.serving.service`).
+route needs of its caller (`access.py`), decisions (`deciding.py`, `batches.py`), posted rows (`posting.py`), status
+codes of errors (`answers.py`), deciding (`assets.serving.decider`), the server (`assets.serving.service`).
 
     POST /decide           {"product": …, "request": {…}, "explain": false}      → the decision
     POST /decide/many      {"product": …, "requests": [{…}, …], "explain": …}    → for each its decision or its error
     GET  /decisions/ID                                                           → the record, and the reasons
     POST /events           {"product": …, "source": …, "event": {…}}             → whether it was new
+    POST /outcomes         {"product": …, "outcome_id": …, "row_id": …, …}       → since when it is known, its revision
+    POST /reviews          {"decision_id": …, "outcome": …, "by": …, …}          → the same
     GET  /products                                                               → what is live
     GET  /metrics                                                                → Prometheus's text format
     GET  /openapi.json, /docs                                                    → the interface itself
@@ -31,6 +33,7 @@ from assets.serving.http.batches import decide_many
 from assets.serving.http.deciding import decide, in_thread
 from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import page
+from assets.serving.http.posting import post_outcome, post_review
 from assets.serving.http.refusals import MOST_UNDER_WAY, OVERLOADED
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from assets.serving.http.refusals import Why
 
 _THREADS = 4
+_POST_THREADS = 2
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -60,13 +64,14 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         application = await asyncio.to_thread(open_application)
         app.state.application = application
         app.state.pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="decide")
+        app.state.posts = ThreadPoolExecutor(max_workers=_POST_THREADS, thread_name_prefix="post")
         app.state.reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read")
         drain_on_signal(application)
         try:
             yield
         finally:
-            await asyncio.to_thread(app.state.pool.shutdown)
-            await asyncio.to_thread(app.state.reader.shutdown)
+            for pool in (app.state.pool, app.state.posts, app.state.reader):
+                await asyncio.to_thread(pool.shutdown)
             await application.repeats.close()
             await asyncio.to_thread(application.close)
             app.state.application = None
@@ -76,6 +81,8 @@ def http_app(open_application: "Callable[[], Application]") -> Starlette:
         "/decide/many": ("POST", _bounded(decide_many)),
         "/decisions/{decision_id}": ("GET", _bounded(_explain)),
         "/events": ("POST", _bounded(_events)),
+        "/outcomes": ("POST", _bounded(post_outcome)),
+        "/reviews": ("POST", _bounded(post_review)),
         "/products": ("GET", _products),
         "/metrics": ("GET", _metrics),
         "/openapi.json": ("GET", _openapi),

@@ -1,4 +1,4 @@
-"""The columns of a product's requests and posted events as JSON schemas, with examples that the service accepts.
+"""The columns of a product's requests, events and posted rows as JSON schemas, with examples that the service accepts.
 
 Belongs here: kinds, ranges and allowed values of columns in the words of JSON Schema. Does not belong here: the
 document around them (`openapi.py`), holding a request to them (`assets.serving.requests.parse`).
@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from assets.bundle.contract import ColumnRule
+from assets.bundle.contract import ColumnRule, PostedRules, Route, SourceRules
 from assets.serving.live import LiveProduct
 from assets.serving.requests.event import parse_event
 from assets.serving.requests.parse import LARGEST_NUMBER, RequestError, parse_request
+from assets.serving.requests.posted import parse_posted, posted_fields
 from assets.serving.requests.shape import RequestShape
 from assets.vocabulary.times import SEQUENCE, TIMES
 
@@ -38,6 +39,38 @@ def event_schema(live: LiveProduct, source: str) -> dict[str, Any]:
         rule = None if rules is None else rules.read_rule(name)
         properties[name] = {} if rule is None else _ruled(rule)
     return {"type": "object", "properties": properties, "required": ["event_time"]}
+
+
+def posted_schema(live: LiveProduct, route: Route) -> dict[str, Any] | None:
+    """The schema of a posted outcome or review; `None` where the product takes none."""
+    found = live.taking(route)
+    if found is None:
+        return None
+    _, rules, posted = found
+    names = posted_fields(rules, posted, any_time=True)
+    properties = {"product": {"const": live.product}} | {name: _posted(rules, column) for name, column in names.items()}
+    required = [name for name, column in names.items() if _is_needed(rules, column)]
+    if route == "reviews":
+        policy = live.champion.bundle.policy
+        properties["outcome"] = {"enum": [policy.accept, policy.refuse]}
+        return _closed(properties, required)
+    # The row may be named by a decision on it.
+    properties.setdefault("decision_id", {"type": "string", "format": "uuid"})
+    either = [{"required": ["row_id"]}, {"required": ["decision_id"]}]
+    required = ["product", *(name for name in required if name != "row_id"), "event_time"]
+    return _closed(properties, required) | {"anyOf": either}
+
+
+def example_outcome(live: LiveProduct) -> dict[str, Any] | None:
+    """An invented outcome of a product; `None` where the service would refuse it."""
+    found, now = live.taking("outcomes"), datetime.now(UTC).replace(microsecond=0)
+    if found is None:
+        return None
+    _, rules, posted = found
+    names = posted_fields(rules, posted, any_time=False)
+    invented = {name: _plain(rules.columns[column]) for name, column in names.items() if _is_needed(rules, column)}
+    outcome = {**invented, "event_time": now.isoformat()}
+    return outcome if _is_taken(outcome, rules, posted, now) else None
 
 
 def example_request(live: LiveProduct) -> dict[str, Any] | None:
@@ -73,6 +106,39 @@ def _is_accepted(request: Mapping[str, Any], shape: RequestShape) -> bool:
     except RequestError:
         return False
     return True
+
+
+def _is_taken(body: Mapping[str, Any], rules: SourceRules, posted: PostedRules, now: datetime) -> bool:
+    try:
+        parse_posted(body, rules, posted, now=now, any_time=False)
+    except RequestError:
+        return False
+    return True
+
+
+def _is_needed(rules: SourceRules, column: str) -> bool:
+    rule = rules.columns[column]
+    return rule is not None and rule.required and column not in (rules.event_time, rules.known_at)
+
+
+def _posted(rules: SourceRules, column: str) -> dict[str, Any]:
+    """The schema of a posted column: the lake tokenises what is personal, so plain values are sent."""
+    rule = rules.columns[column]
+    if column == rules.known_at:
+        return {**_TIME, "description": "When it became known; in `local` alone"}
+    if column == rules.event_time:
+        return dict(_TIME)
+    if rule is None or not rule.tokenised:
+        return {} if rule is None else _ruled(rule)
+    return {"type": ["string", "integer", *([] if rule.required else ["null"])]}
+
+
+def _plain(rule: ColumnRule | None) -> Any:
+    return "text" if rule is None or rule.tokenised else _value(rule)
+
+
+def _closed(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _invented(shape: RequestShape) -> dict[str, Any]:

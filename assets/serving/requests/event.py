@@ -64,7 +64,7 @@ def parse_event(
         # An event may be posted before all of it is known: null is allowed in every column that is read.
         if rule is not None and value is not None and name not in TIMES and (name in read or not rule.tokenised):
             breach = rule.breach(value)
-        breach = breach or _breach(value, (resolutions or {}).get(name, math.inf))
+        breach = breach or plain_breach(value, (resolutions or {}).get(name, math.inf))
         if breach is not None and name not in TIMES:
             problems.append(f"{field_is(name, value, private=is_private)}; {breach}")
     if "event_time" not in fields:
@@ -87,7 +87,7 @@ def parse_event(
     return fields | times
 
 
-def _breach(value: object, resolution: float) -> str | None:
+def plain_breach(value: object, resolution: float = math.inf) -> str | None:
     """What a value of any column must be, if it is not that; None if it is."""
     if isinstance(value, (dict, list)):
         return "it must be a plain value"

@@ -4,7 +4,7 @@ Belongs here: the names and kinds of a request's columns, the checked request, i
 a request (`parse.py`), computing features (`assets.features.online`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from assets.bundle.bundle import Bundle
 from assets.bundle.contract import ColumnRule
+from assets.product.rules import Holds
 from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.online_store.event_blocks import TIMESTAMP
@@ -84,7 +85,7 @@ class DecisionRequest:
 
 
 def shape_of(bundle: Bundle) -> RequestShape:
-    """The shape of a bundle's requests: request features, entity keys, the columns of requests that are events."""
+    """The shape of a bundle's requests: request features, entity keys, the columns of events and of rules."""
     kernel, policy = bundle.parts.kernel, bundle.policy
     features = kernel.features
     request_features = {feature.name for feature in features.request}
@@ -101,6 +102,11 @@ def shape_of(bundle: Bundle) -> RequestShape:
                 categories.setdefault(name, ())
             elif name not in known:
                 (numbers if name in numeric else labels)[name] = None
+    for name, holds in _read_by_rules(bundle):
+        if name not in labels and holds == "text":
+            categories.setdefault(name, ())
+        elif name not in labels:
+            numbers.setdefault(name)
     shape = RequestShape(
         row_id=policy.row_id,
         keys=features.key_columns,
@@ -114,6 +120,17 @@ def shape_of(bundle: Bundle) -> RequestShape:
     rules = {} if contract is None else {name: contract.request.read_rule(name) for name in shape.columns - {AS_OF}}
     kept = {name: rule for name, rule in rules.items() if rule is not None}
     return replace(shape, rules=kept, personal=frozenset(name for name, rule in kept.items() if rule.tokenised))
+
+
+def _read_by_rules(bundle: Bundle) -> Iterator[tuple[str, Holds]]:
+    """The columns that rules read and that are no features, each with what it holds by its contract."""
+    parts = bundle.parts
+    if parts.contract is None:
+        return
+    for name in dict.fromkeys(name for rule in parts.rules for name in rule.columns):
+        column = None if name in parts.kernel.features.names else parts.contract.request.read_rule(name)
+        if column is not None:
+            yield name, "text" if column.type == "string" else "number"
 
 
 def spine_of(shape: RequestShape, request: DecisionRequest) -> pa.Table:

@@ -1,30 +1,38 @@
-"""Materialising a range of days again: `loopline backfill`.
+"""Materialising a range of partitions again: `loopline backfill`.
 
 Belongs here: making the plan of a backfill, and running it to a result for each day. Does not belong here: the choice
 of runs (`backfill_plan.py`), records (`backfill_records.py`), changed rows (`backfill_days.py`); backfills from the UI,
 which Dagster runs; the load of the online store that follows those (`pipelines.automation`).
 
-All days are one run. If it fails and names the days at fault, the others run without them.
+All partitions are one run. If it fails and names the days at fault, the others run without these days' partitions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from assets.materialising import OVERWRITE_TAG
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import table_name
 from pipelines.jobs import DATA, WATCH
-from pipelines.operations.loop.backfill_days import DayResult, day_results
+from pipelines.operations.loop.backfill_days import DayResult, PartitionResult, by_partition, day_results
 from pipelines.operations.loop.backfill_plan import Days, Done, Plan, PlannedAsset, PlannedRun, runs_of
-from pipelines.operations.loop.backfill_records import Backfill, backfill_of, done_of, overhead_of, with_figures
+from pipelines.operations.loop.backfill_records import (
+    Backfill,
+    backfill_of,
+    done_of,
+    left_unmade,
+    overhead_of,
+    with_figures,
+)
 from pipelines.operations.loop.fill_sandbox import Progress
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import RunFailed, dagster_instance
-from pipelines.operations.loop.source_days import readable_days
+from pipelines.operations.loop.source_days import readable_days, whole_partitions
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.environments import Environment
 from resources.errors import listed
@@ -41,28 +49,36 @@ class BackfillReport:
     """The result of a backfill.
 
     Attributes:
+        partitions: Those of the product, of which it made some whole.
         assets: The names of the assets that were made.
         days: The result of each day, in order.
         stale: For each table of days, those of its days that were made from other content than the present one.
     """
 
     product: str
+    partitions: Partitions
     assets: tuple[str, ...]
     days: tuple[DayResult, ...]
     stale: Mapping[str, Sequence[date]]
 
     @property
-    def failed(self) -> tuple[DayResult, ...]:
-        """The days that failed."""
-        return tuple(day for day in self.days if day.state == "failed")
+    def results(self) -> tuple[PartitionResult, ...]:
+        """The result of each partition, in order."""
+        return by_partition(self.partitions, self.days)
+
+    @property
+    def failed(self) -> tuple[PartitionResult, ...]:
+        """The partitions that failed."""
+        return tuple(result for result in self.results if result.state == "failed")
 
     @property
     def sentence(self) -> str:
-        """Which days failed, with the reason of the first; empty if none did."""
-        if not self.failed:
+        """Which partitions failed, with the reason of the first; empty if none did."""
+        failed = self.failed
+        if not failed:
             return ""
-        days = listed([day.day for day in self.failed])
-        return f"{len(self.failed)} of {len(self.days)} days failed: {days}; the first one: {self.failed[0].reason}"
+        of = f"{len(failed)} of {len(self.results)} {self.partitions.length}s failed"
+        return f"{of}: {listed([result.name for result in failed])}; the first one: {failed[0].reason}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -70,6 +86,7 @@ class BackfillReport:
         return {
             **error,
             "product": self.product,
+            "partition": self.partitions.length,
             "from": self.days[0].day.isoformat(),
             "to": self.days[-1].day.isoformat(),
             "assets": list(self.assets),
@@ -83,7 +100,7 @@ class Wanted:
     """What was asked for.
 
     Attributes:
-        days: The first and the last day.
+        days: The first and the last day; they are rounded outwards to whole partitions.
         assets: Names of daily assets; empty for all from the sources to the features.
         overwrite: Whether newer published rows may be replaced by older ones.
         again: Whether also what an interrupted backfill of the same days has made is made again.
@@ -95,7 +112,7 @@ class Wanted:
     again: bool = False
 
 
-def plan_backfill(name: str, environment: Environment, wanted: Wanted) -> Plan:
+def plan_backfill(name: str, environment: Environment, wanted: Wanted, progress: Progress) -> Plan:
     """What `backfill` would do; nothing is run, and no source is asked.
 
     Raises:
@@ -103,13 +120,15 @@ def plan_backfill(name: str, environment: Environment, wanted: Wanted) -> Plan:
         UnknownProduct: There is no product of that name.
     """
     product, lake = load_product(name), Lake(environment.lake)
+    partitions = partitions_of(product, environment)
+    wanted = replace(wanted, days=whole_partitions(product, partitions, wanted.days, progress))
     with dagster_instance(environment) as instance:
-        jobs = ProductJobs(product, instance, lake)
+        jobs = ProductJobs(product, partitions, instance, lake)
         return _plan(product, instance, lake, jobs, wanted, _backfill_of(product, instance, jobs, wanted))
 
 
 def backfill(name: str, environment: Environment, wanted: Wanted, progress: Progress) -> BackfillReport:
-    """Materialises a range of days again, and goes on with an interrupted backfill of the same days and assets.
+    """Materialises a range of partitions again, and goes on with an interrupted backfill of the same days and assets.
 
     Raises:
         RunFailed: A step or a blocking check failed, and no day could be made.
@@ -119,8 +138,12 @@ def backfill(name: str, environment: Environment, wanted: Wanted, progress: Prog
         UnknownProduct: There is no product of that name.
     """
     product, lake = load_product(name), Lake(environment.lake)
-    with readable_days(product, environment, wanted.days, progress), dagster_instance(environment) as instance:
-        jobs = ProductJobs(product, instance, lake)
+    partitions = partitions_of(product, environment)
+    with (
+        readable_days(product, environment, wanted.days, progress) as days,
+        dagster_instance(environment) as instance,
+    ):
+        jobs, wanted = ProductJobs(product, partitions, instance, lake), replace(wanted, days=days)
         one = _backfill_of(product, instance, jobs, wanted)
         if one.resumed:
             progress(f"goes on with the backfill of {one.resumed}, which was interrupted; --again begins anew")
@@ -128,9 +151,11 @@ def backfill(name: str, environment: Environment, wanted: Wanted, progress: Prog
         assets = _assets(jobs, wanted)
         failed, made = _run_all(product, instance, lake, jobs, wanted, one, tags, progress)
         daily = [asset.name for asset in assets if asset.daily]
+        failed |= left_unmade(instance, product, one, daily, made)
         runs = [run.run_id for run in one.runs(instance)]
         return BackfillReport(
             product=product.name,
+            partitions=partitions,
             assets=tuple(a.name for a in assets if made.days.get(a.name) or a.name in made.whole),
             days=day_results(product, lake, daily, wanted.days, runs, failed),
             stale={name: sorted(found) for name, found in made.stale.items() if found},
@@ -151,7 +176,7 @@ def _run_all(
     assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
     ended: PlannedRun | None = None
     while True:
-        done = done_of(instance, product, lake, one, _daily(jobs))
+        done = done_of(instance, product, jobs.partitions, lake, one, _daily(jobs))
         runs = runs_of(assets, wanted.days, done, failed)
         if not runs or runs[0] == ended:  # what it made may be stale again: somebody else makes days that it reads
             return failed, done
@@ -164,7 +189,7 @@ def _run_all(
         except RunFailed as error:
             failures += 1
             days = days_between(*run.days)
-            at_fault = [day for day in error.days if day in days] or list(days)
+            at_fault = jobs.partitions.whole(day for day in error.days if day in days) or days
             if failures == 1 and len(at_fault) == len(days_between(*wanted.days)):
                 raise
             failed |= dict.fromkeys(at_fault, str(error))
@@ -187,7 +212,9 @@ def _assets(jobs: ProductJobs, wanted: Wanted) -> tuple[PlannedAsset, ...]:
 def _plan(
     product: Product, instance: dg.DagsterInstance, lake: Lake, jobs: ProductJobs, wanted: Wanted, one: Backfill
 ) -> Plan:
-    assets = tuple(with_figures(a, instance, product, lake, wanted.days) for a in _assets(jobs, wanted))
+    assets = tuple(
+        with_figures(a, instance, product, jobs.partitions, lake, wanted.days) for a in _assets(jobs, wanted)
+    )
     names = {asset.name for asset in assets}
     days = days_between(*wanted.days)
     remade = {table_name(product.name, asset.name): frozenset(days) for asset in assets if asset.daily}
@@ -201,13 +228,14 @@ def _plan(
                 stale[key.path[-1]] = sorted(found)
     return Plan(
         product=product.name,
+        partitions=jobs.partitions,
         days=wanted.days,
         assets=assets,
         resumed=one.resumed,
-        done=done_of(instance, product, lake, one, _daily(jobs)),
+        done=done_of(instance, product, jobs.partitions, lake, one, _daily(jobs)),
         stale=stale,
         unmade=tuple(name for name in jobs.whole_after(names) if name not in names),
-        overhead=overhead_of(instance, product),
+        overhead=overhead_of(instance, product, jobs.partitions),
     )
 
 

@@ -1,4 +1,4 @@
-"""The result of a backfill, day by day: unchanged, changed, or failed.
+"""The result of a backfill, by day and by partition: unchanged, changed, or failed.
 
 Belongs here: comparing the tables before and after the backfill's runs. Does not belong here: counting rows
 (`resources.lake.differences`), running (`backfill.py`), the form for people (`pipelines.cli`).
@@ -10,13 +10,14 @@ backfill had changed are counted too.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.ingestion.landing import ROW_NUMBER
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import raw_name, table_name, validated_name
 from pipelines.operations.loop.backfill_plan import Days
 from resources.lake import DAY, Lake
@@ -43,14 +44,52 @@ class DayResult:
     @property
     def state(self) -> State:
         """Failed, changed or unchanged; of a failed day some tables may have changed."""
-        if self.reason:
-            return "failed"
-        return "changed" if self.changes else "unchanged"
+        return _state(self.reason, self.changes)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         changes = {name: vars(found) for name, found in self.changes.items()}
         return {"day": self.day.isoformat(), "state": self.state, "reason": self.reason or None, "changes": changes}
+
+
+@dataclass(frozen=True)
+class PartitionResult:
+    """What a backfill did of a partition.
+
+    Attributes:
+        name: The partition, for people.
+        changes: For each table whose rows of the partition are others now, how many.
+        reason: Why the partition failed; empty if it did not.
+    """
+
+    name: str
+    changes: Mapping[str, RowChanges]
+    reason: str = ""
+
+    @property
+    def state(self) -> State:
+        """Failed, changed or unchanged; of a failed partition some tables may have changed."""
+        return _state(self.reason, self.changes)
+
+
+def by_partition(partitions: Partitions, days: Sequence[DayResult]) -> tuple[PartitionResult, ...]:
+    """The results of days, in order, as those of their partitions."""
+    found = []
+    for name, together in groupby(days, key=lambda result: partitions.name(result.day)):
+        changes: dict[str, RowChanges] = {}
+        reason = ""
+        for result in together:
+            reason = reason or result.reason
+            for table, change in result.changes.items():
+                changes[table] = changes[table] + change if table in changes else change
+        found.append(PartitionResult(name, changes, reason))
+    return tuple(found)
+
+
+def _state(reason: str, changes: Mapping[str, RowChanges]) -> State:
+    if reason:
+        return "failed"
+    return "changed" if changes else "unchanged"
 
 
 def day_results(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from assets.product import Partitions
 from resources.naming import days_between
 
 Days = tuple[date, date]
@@ -81,6 +82,8 @@ class Plan:
     """What a backfill will do.
 
     Attributes:
+        partitions: Those of the product.
+        days: The first and the last day, of whole partitions.
         resumed: When the interrupted backfill began that this one goes on with, ISO-8601; empty for none.
         done: What that one has made.
         stale: For each other table of days, the days that were made from days of the plan: if their content changes,
@@ -90,6 +93,7 @@ class Plan:
     """
 
     product: str
+    partitions: Partitions
     days: Days
     assets: tuple[PlannedAsset, ...]
     resumed: str = ""
@@ -118,6 +122,7 @@ class Plan:
         """JSON values."""
         return {
             "product": self.product,
+            "partition": self.partitions.length,
             "from": self.days[0].isoformat(),
             "to": self.days[1].isoformat(),
             "resumes": self.resumed or None,

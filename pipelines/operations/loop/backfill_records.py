@@ -17,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from assets.materialising import BACKFILL_TAG, asset_key
-from assets.product import Product
+from assets.materialising import BACKFILL_TAG, WAITING, asset_key
+from assets.product import Partitions, Product
 from assets.product.names import table_name
 from pipelines.jobs import daily_name
 from pipelines.operations.loop.backfill_plan import Days, Done, PlannedAsset
@@ -93,9 +93,14 @@ def _failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def done_of(
-    instance: dg.DagsterInstance, product: Product, lake: Lake, backfill: Backfill, names: Sequence[str]
+    instance: dg.DagsterInstance,
+    product: Product,
+    partitions: Partitions,
+    lake: Lake,
+    backfill: Backfill,
+    names: Sequence[str],
 ) -> Done:
-    """What a backfill has made so far; days that are stale now are left out.
+    """What a backfill has made so far; partitions with days that are stale now are left out.
 
     Args:
         names: All assets with days.
@@ -111,41 +116,68 @@ def done_of(
         if event.asset_key is not None and event.partition is None
     }
     days: dict[str, set[date]] = {}
-    for key, day in made:
-        days.setdefault(key.path[-1], set()).add(date.fromisoformat(day))
+    for key, name in made:
+        days.setdefault(key.path[-1], set()).update(partitions.whole([date.fromisoformat(name)]))
     of_tables = stale_days(lake, [table_name(product.name, name) for name in names])
     stale = {name: of_tables[table_name(product.name, name)] for name in names}
-    return Done({name: frozenset(found - stale[name]) for name, found in days.items()}, frozenset(whole), stale)
+    kept = {name: frozenset(found.difference(partitions.whole(stale[name]))) for name, found in days.items()}
+    return Done(kept, frozenset(whole), stale)
+
+
+def left_unmade(
+    instance: dg.DagsterInstance, product: Product, backfill: Backfill, names: Sequence[str], done: Done
+) -> dict[date, str]:
+    """The days that the runs of a backfill left unmade without a failure, each with the reason of the first asset.
+
+    Args:
+        names: The daily assets of the backfill.
+        done: What it has made.
+    """
+    found: dict[date, str] = {}
+    for run in backfill.runs(instance):
+        for event in run_events(instance, run.run_id, dg.DagsterEventType.ASSET_OBSERVATION):
+            observed = event.asset_observation_data.asset_observation
+            name, told = observed.asset_key.path[-1], observed.metadata
+            if observed.asset_key == asset_key(product, name) and name in names and WAITING in told:
+                first, last = (date.fromisoformat(str(told[end].value)) for end in ("first_day", "last_day"))
+                for day in set(days_between(first, last)) - set(done.days.get(name, ())):
+                    found.setdefault(day, f"{name}: {told[WAITING].value}")
+    return found
 
 
 def with_figures(
-    asset: PlannedAsset, instance: dg.DagsterInstance, product: Product, lake: Lake, days: Days
+    asset: PlannedAsset,
+    instance: dg.DagsterInstance,
+    product: Product,
+    partitions: Partitions,
+    lake: Lake,
+    days: Days,
 ) -> PlannedAsset:
     """The asset with the rows of the days, and the times of earlier runs."""
     key, table = asset_key(product, asset.name), table_name(product.name, asset.name)
-    chosen = dg.AssetRecordsFilter(
-        asset_key=key, asset_partitions=[str(day) for day in dict.fromkeys(days)] if asset.daily else None
-    )
+    starts = dict.fromkeys(str(partitions.start(day)) for day in days)
+    chosen = dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(starts) if asset.daily else None)
     records = [*instance.fetch_materializations(chosen, limit=20).records]
     records += instance.fetch_materializations(key, limit=1).records
     past = {}
     for record in records:
         if record.asset_materialization is not None:
-            metadata = record.asset_materialization.metadata
-            count = int(str(metadata["days"].value)) if "days" in metadata else 1
+            metadata, name = record.asset_materialization.metadata, record.asset_materialization.partition
+            least = len(partitions.whole([date.fromisoformat(name)])) if name else 1
+            count = int(str(metadata["days"].value)) if "days" in metadata else least
             past[record.run_id] = (count, float(str(metadata["seconds"].value)))
     files = lake.files(table, days=days_between(*days)) if asset.daily and lake.exists(table) else []
     return PlannedAsset(asset.name, asset.daily, asset.after, sum(f.rows for f in files), tuple(past.values()))
 
 
-def overhead_of(instance: dg.DagsterInstance, product: Product) -> float | None:
+def overhead_of(instance: dg.DagsterInstance, product: Product, partitions: Partitions) -> float | None:
     """The seconds of a run besides those of its assets: the median of the last runs of a few days."""
     job = dg.RunsFilter(job_name=daily_name(product), statuses=[dg.DagsterRunStatus.SUCCESS])
     found = []
     for record in instance.get_run_records(job, limit=10):
-        first, last = (record.dagster_run.tags.get(tag) for tag in _RANGE)
-        few = first and last and date.fromisoformat(last) - date.fromisoformat(first) <= _FEW_DAYS
-        if not few or record.start_time is None or record.end_time is None:
+        names = [name for tag in _RANGE if (name := record.dagster_run.tags.get(tag))]
+        days = partitions.whole(date.fromisoformat(name) for name in names)
+        if not days or days[-1] - days[0] > _FEW_DAYS or record.start_time is None or record.end_time is None:
             continue
         seconds = {
             event.asset_key: float(str(event.step_materialization_data.materialization.metadata["seconds"].value))

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.materialising import materialised_days
 from assets.monitoring.assets import JUDGED_BY
-from assets.product import Product
+from assets.product import Partitions, Product
 from assets.product.names import DEPLOYMENT, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
 from pipelines.operations.loop.run_job import run_job
@@ -29,12 +29,21 @@ class UnknownAsset(LooplineError):
 class ProductJobs:
     """The jobs of one product in one instance over one lake, limited to some stages.
 
-    Each method `run_…` returns the names of the assets that it ran.
+    Each method `run_…` returns the names of the assets that it ran. Its days are rounded outwards to whole partitions.
+
+    Attributes:
+        partitions: Those of the product.
     """
 
     def __init__(
-        self, product: Product, instance: dg.DagsterInstance, lake: Lake, stages: Sequence[Stage] = STAGES
+        self,
+        product: Product,
+        partitions: Partitions,
+        instance: dg.DagsterInstance,
+        lake: Lake,
+        stages: Sequence[Stage] = STAGES,
     ) -> None:
+        self.partitions = partitions
         self._product, self._instance, self._lake, self._stages = product, instance, lake, stages
         self._definitions = load_definitions(product.name)
         self._graph = self._definitions.resolve_asset_graph()
@@ -91,7 +100,8 @@ class ProductJobs:
             RunFailed: A step or a blocking check failed.
         """
         keys = [key for key in self.keys((*DATA, *WATCH)) if key.path[-1] in names]
-        run_job(self._definitions, self._instance, daily_name(self._product), days=days, selection=keys, tags=tags)
+        starts = self._starts(days)
+        run_job(self._definitions, self._instance, daily_name(self._product), days=starts, selection=keys, tags=tags)
 
     def named(self, names: Sequence[str]) -> list[dg.AssetKey]:
         """The daily assets of these names, in the order of the loop.
@@ -105,15 +115,18 @@ class ProductJobs:
             raise UnknownAsset(f"{self._product.name} has no daily asset {unknown[0]!r}; it has {', '.join(known)}")
         return [key for name, key in known.items() if name in names]
 
-    def run_model(self) -> tuple[str, ...]:
+    def run_model(self, tags: Mapping[str, str] | None = None) -> tuple[str, ...]:
         """Trains, evaluates, registers and deploys a model, limited to this object's stages.
+
+        Args:
+            tags: Further tags of the run.
 
         Raises:
             RunFailed: A step or a gate failed.
         """
         keys = self.keys(MODEL)
         if keys:
-            run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys)
+            run_job(self._definitions, self._instance, retrain_name(self._product), selection=keys, tags=tags)
         return tuple(key.path[-1] for key in keys)
 
     def run_deployment(self, version: str) -> tuple[str, ...]:
@@ -153,8 +166,13 @@ class ProductJobs:
         return tuple(key.path[-1] for key in self.keys(STAGES) if key.path[-1] in after and not self.is_daily(key))
 
     def _run_daily(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[str, ...]:
-        run_job(self._definitions, self._instance, daily_name(self._product), days=days, selection=keys)
+        starts = self._starts(days)
+        run_job(self._definitions, self._instance, daily_name(self._product), days=starts, selection=keys)
         return tuple(key.path[-1] for key in keys)
+
+    def _starts(self, days: tuple[date, date]) -> tuple[date, date]:
+        """The first days of the first and of the last partition, which are Dagster's keys of them."""
+        return self.partitions.start(days[0]), self.partitions.start(days[1])
 
     def _group(self, key: dg.AssetKey) -> str | None:
         return self._graph.get(key).group_name
@@ -175,7 +193,7 @@ class ProductJobs:
         for key in keys:
             lacking: set[date] = set()
             if key in daily:
-                have = materialised_days(self._instance, key) - self._judged_by_another(key, judge)
+                have = materialised_days(self._instance, key, self.partitions) - self._judged_by_another(key, judge)
                 lacking = {day for day in days_between(*days) if day not in have}
                 lacking |= {day for day in changed.get(key.path[-1], ()) if days[0] <= day <= days[1]}
                 lacking |= {day for day in stale[key] if stale_from <= day <= days[1]}

@@ -81,7 +81,7 @@ def run_job(
     """Runs a job, or some of its assets, and returns the id of the run.
 
     Args:
-        days: First and last day of a job with partitions; `None` for a job without.
+        days: Of a job with partitions the first day of the first and of the last one; `None` for a job without.
         selection: The assets to run; `None` for all assets of the job.
         config: For each asset with a configuration, its fields.
         tags: Further tags of the run.

@@ -18,8 +18,8 @@ from typing import Any
 import dagster as dg
 
 from assets.bundle.bundle import Bundle
+from assets.bundle.released import champion_bundle
 from assets.features.table.provenance import outdated_days
-from assets.monitoring.assets import champion_bundle
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage
@@ -30,6 +30,7 @@ from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import dagster_instance
 from pipelines.operations.loop.source_days import readable_days
 from pipelines.operations.rollout import keeper_of, repair, unanswered, waiting_version
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.dependencies import require
 from resources.environments import Environment
@@ -87,14 +88,15 @@ def run_loop(
     """Runs the loop of a product through a stage.
 
     Args:
-        first, last: The days to cover, by default all days of the sources. Given days are materialised again.
+        first, last: The days to cover, by default all whole partitions of the sources. Given days, rounded outwards to
+            whole partitions, are materialised again.
         through: The last stage to run.
         missing: Of given days too, only those that are missing or stale are materialised: an interrupted run goes on.
         progress: Called with a line of text for each long step.
 
     Raises:
         RunFailed: A step or a gate failed.
-        ImpossibleDay: A day is before the first day or not over, or the last day is before the first.
+        ImpossibleDay: A day is before the first day, its partition is not over, or the last day is before the first.
         UnknownProduct: There is no product of that name.
         DependencyDown: A server that the run needs does not answer.
     """
@@ -106,7 +108,7 @@ def run_loop(
         dagster_instance(environment) as instance,
     ):
         stages = STAGES[: STAGES.index(through) + 1]
-        jobs = ProductJobs(product, instance, Lake(environment.lake), stages)
+        jobs = ProductJobs(product, partitions_of(product, environment), instance, Lake(environment.lake), stages)
         again = (first is not None or last is not None) and not missing
         changed = {} if again else days_changed_at_source(product, environment, days, progress)
         materialised = jobs.run_days(DATA, days, again=again, changed=changed)
@@ -202,6 +204,4 @@ def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
-    if rollout.read_manifest(product.name) is None:
-        return None
-    return champion_bundle(product, rollout, Keys.of(environment.home))
+    return champion_bundle(product.name, rollout, Keys.of(environment.home).signing)

@@ -11,11 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
+from resources.sources.databases.addresses import is_mysql
 from resources.sources.times import FIRST_PLAUSIBLE, LAST_PLAUSIBLE
 
 _ONE = timedelta(days=1)
-_BEGINS_WITH_A_DAY = (
+BEGINS_WITH_A_DAY = (
     "^(19(7[1-9]|[89][0-9])|2[01][0-9][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|"
     "(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))([T ]|$)"
 )
@@ -79,19 +81,19 @@ def choice_of(
     if wanted.known_after is not None:
         asked = (asked[0] - wanted.known_after - _ONE, asked[-1] - wanted.known_after + _ONE)
     if _is_time(connection, column):
-        exact = wanted.zone == "UTC" or bool(getattr(column.type, "timezone", False))
+        exact = wanted.zone == "UTC" or _is_moment(connection, column)
         first, last = (asked[0], asked[-1]) if exact else (asked[0] - _ONE, asked[-1] + _ONE)
         low, high, start, end = (
             _bound(day, column) for day in (first, last + _ONE, FIRST_PLAUSIBLE, LAST_PLAUSIBLE + _ONE)
         )
-        plausible = sa.and_(column >= start, column < end)
+        plausible = sa.and_(column >= start, column < end, *_has_a_day(connection, column))
         odd = sa.or_(column.is_(None), sa.not_(plausible)) if is_first_asked else sa.false()
         window = (first, last) if exact else (first - _ONE, last + _ONE)
-        return Choice(sa.and_(column >= low, column < high), odd, window)
+        return Choice(sa.and_(column >= low, column < high, *_has_a_day(connection, column)), odd, window)
     # An offset moves a text's day by one at most.
     text = sa.cast(column, sa.String)
     first, last = asked[0] - _ONE, asked[-1] + _ONE
-    sorts = text.regexp_match(_BEGINS_WITH_A_DAY)
+    sorts = text.regexp_match(BEGINS_WITH_A_DAY)
     compared = column if isinstance(column.type, sa.String) else text
     within = sa.and_(compared >= first.isoformat(), compared < (last + _ONE).isoformat(), sorts)
     return Choice(within, sa.or_(column.is_(None), sa.not_(sorts)), (first - _ONE, last + _ONE))
@@ -100,6 +102,18 @@ def choice_of(
 def _is_time(connection: sa.Connection, column: sa.ColumnElement[Any]) -> bool:
     """Whether the database itself holds the column as a time; SQLite has no such type."""
     return isinstance(column.type, (sa.DateTime, sa.Date)) and connection.dialect.name != "sqlite"
+
+
+def _is_moment(connection: sa.Connection, column: sa.ColumnElement[Any]) -> bool:
+    """Whether a time of the column has a zone: MySQL keeps a TIMESTAMP in UTC, and shows it in the session's zone."""
+    if is_mysql(connection.dialect.name):
+        return isinstance(column.type, sa.TIMESTAMP)
+    return bool(getattr(column.type, "timezone", False))
+
+
+def _has_a_day(connection: sa.Connection, column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[bool]]:
+    """Of MySQL's times those that name a day: 2026-00-00 lies between two days there, and is none."""
+    return [sa.cast(column, sa.String).not_like("%-00%")] if is_mysql(connection.dialect.name) else []
 
 
 def printed(connection: sa.Connection, column: sa.ColumnElement[Any], *, is_day: bool) -> sa.ColumnElement[Any]:
@@ -111,6 +125,20 @@ def printed(connection: sa.Connection, column: sa.ColumnElement[Any], *, is_day:
         return sa.type_coerce(column, sa.String).label(column.name)
     if isinstance(kind, (sa.DateTime, sa.Date, sa.Time, sa.JSON)) and connection.dialect.name == "postgresql":
         return sa.cast(column, sa.Text).label(column.name)
+    return _printed_by_mysql(column) if is_mysql(connection.dialect.name) else column
+
+
+def _printed_by_mysql(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The column as MySQL prints it: its driver reads no zero date, and bytes as no text."""
+    kind, text = column.type, sa.cast(column, sa.String)
+    if isinstance(kind, sa.TIMESTAMP):
+        return sa.func.concat(text, "+00:00").label(column.name)
+    if isinstance(kind, (sa.DateTime, sa.Date, sa.Time, sa.JSON, mysql.SET)):
+        return text.label(column.name)
+    if isinstance(kind, mysql.BIT):
+        return sa.cast(column, mysql.INTEGER(unsigned=True)).label(column.name)
+    if isinstance(kind, sa.types._Binary):
+        return sa.func.lower(sa.func.hex(column)).label(column.name)
     return column
 
 
@@ -137,6 +165,6 @@ def _bound(day: date, column: sa.ColumnElement[Any]) -> Any:
 
 def day_at_start(text: str | None) -> date | None:
     """The day with which a text begins; `None` if it begins with none."""
-    if text is None or not re.match(_BEGINS_WITH_A_DAY, text):
+    if text is None or not re.match(BEGINS_WITH_A_DAY, text):
         return None
     return date.fromisoformat(text[:10])

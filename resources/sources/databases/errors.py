@@ -1,15 +1,17 @@
 """What may be told of a database's error.
 
 Belongs here: whether the text of an error may quote a value of a row, and what is told in its place. Does not belong
-here: reading (`readers.py`).
+here: reading (`reader.py`).
 """
 
 import sqlite3
 
 import sqlalchemy as sa
 
-_ABOUT_NO_VALUE = frozenset({"08", "28", "3D", "3F", "42", "53", "57", "58"})
-"""Classes of SQLSTATE: connection, authorisation, names, syntax and rights, resources, operator, system."""
+_REFUSALS = frozenset({"28", "3D", "3F", "42"})
+"""Classes of SQLSTATE: authorisation, names, syntax and rights."""
+_ABOUT_NO_VALUE = _REFUSALS | {"08", "40", "53", "57", "58"}
+"""And connection, transaction, resources, operator, system."""
 
 
 def quotes_no_value(error: sa.exc.DBAPIError) -> bool:
@@ -22,6 +24,11 @@ def quotes_no_value(error: sa.exc.DBAPIError) -> bool:
         own = getattr(error.orig, "sqlite_errorname", None) is not None
         return own and "user-defined function" not in str(error.orig)
     return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+
+
+def is_refusal(error: sa.exc.DBAPIError) -> bool:
+    """Whether the server answered that it will not: MySQL's driver has the same error for a server that is down."""
+    return str(_state(error.orig))[:2] in _REFUSALS
 
 
 def code_of(error: BaseException | None) -> str:

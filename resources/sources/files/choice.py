@@ -5,7 +5,7 @@ Does not belong here: reading a file (`formats.py`), finding it (`places.py`).
 
 Every row belongs to exactly one day, whatever days are asked for. A row whose time cannot be read belongs to the first
 day that its file covers, or to the product's first day where files are not split by time: validation quarantines it
-there with a reason. So does a row that is dated outside of the day or the month in its file's name.
+there with a reason. So does a row that is dated outside of the day, week or month in its file's name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.sources.files.form import DAY, MONTH, FileForm
+from resources.sources.files.form import FileForm
 from resources.sources.files.parsed import FileRows, Unreadable
 from resources.sources.times import MOMENT, as_text, covered_days, day_start, days, moments, with_offsets
 
@@ -26,10 +26,10 @@ _ONE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Unit:
-    """The files of one name, once day and month are filled in.
+    """The files of one name, once day, week or month is filled in.
 
     Attributes:
-        name: The pattern with the day or the month.
+        name: The pattern with the day, the week or the month.
         first, last: The days of its name in the form's zone; both are `None` for files that are not split by time.
         covered: The UTC days on which its rows became known; `None` for every day.
         odd_day: The day of its rows whose time cannot be read, or is outside of the covered days.
@@ -50,7 +50,7 @@ class Unit:
 
 def is_plain(form: FileForm) -> bool:
     """Whether all rows of a file are of the UTC day in its name."""
-    return DAY in form.pattern and form.known_after is None and (form.zone == "UTC" or form.day_column is None)
+    return form.period == "day" and form.known_after is None and (form.zone == "UTC" or form.day_column is None)
 
 
 def units(form: FileForm, asked: Sequence[date]) -> Iterator[Unit]:
@@ -61,16 +61,23 @@ def units(form: FileForm, asked: Sequence[date]) -> Iterator[Unit]:
     after = form.known_after or timedelta(0)
     day, end = asked[0] - after - 2 * _ONE, asked[-1] - after + 2 * _ONE
     while day <= end:
-        if MONTH in form.pattern:
-            first = day.replace(day=1)
-            last = (first + 31 * _ONE).replace(day=1) - _ONE
-        else:
-            first = last = day
+        first, last = _period_of(form, day)
         covered = (first, last) if is_plain(form) else covered_days(first, last, form.zone, after)
         unit = Unit(form.named(first), first, last, covered, max(covered[0], form.first_day))
         if unit.asked(asked):
             yield unit
         day = last + _ONE
+
+
+def _period_of(form: FileForm, day: date) -> tuple[date, date]:
+    """The first and the last day of the file that has the day in its name."""
+    if form.period == "month":
+        first = day.replace(day=1)
+        return first, (first + 31 * _ONE).replace(day=1) - _ONE
+    if form.period == "week":
+        first = day - day.weekday() * _ONE
+        return first, first + 6 * _ONE
+    return day, day
 
 
 def with_times(form: FileForm, unit: Unit, rows: FileRows) -> tuple[FileRows, pa.ChunkedArray | None]:

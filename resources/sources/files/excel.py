@@ -51,8 +51,14 @@ def read_sheet(content: bytes, *, sheet: str, header_line: int, known: Collectio
     for first, last in merged:
         if last[0] >= header_line - 1:
             area = f"{_column_letters(first[1])}{first[0] + 1}:{_column_letters(last[1])}{last[0] + 1}"
-            part = "in its header" if first[0] < header_line else "among its rows"
-            raise Unreadable(f"{where}with merged cells {part} ({area}), of which one alone has a value; unmerge them")
+            if first[0] < header_line:
+                raise Unreadable(
+                    f"{where}with merged cells in its header ({area}), of which one alone has a value; name the line "
+                    f"with the names of the columns with header_line=, or unmerge them"
+                )
+            raise Unreadable(
+                f"{where}with merged cells among its rows ({area}), of which one alone has a value; unmerge them"
+            )
     names = [(_text(cell) or "").strip() for cell in cells[header_line - 1]]
     rows = [[_text(cell) for cell in row] for row in cells[header_line:]]
     rows = [row for row in rows if any(value is not None for value in row)]
@@ -84,7 +90,8 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str | None]], where: st
     for at in range(len(names)):
         if not names[at] and any(row[at] is not None for row in rows):
             raise Unreadable(
-                f"{where}with values in column {_column_letters(at)}, whose header is empty; give it a name"
+                f"{where}with values in column {_column_letters(at)}, whose header is empty; give it a name, or name "
+                f"the line with the names of the columns with header_line="
             )
     checked_columns([names[at] for at in used], known)
     return text_table([names[at] for at in used], [[row[at] for at in used] for row in rows])

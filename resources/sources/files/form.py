@@ -23,7 +23,8 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 _COMPRESSED: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-DAY, MONTH = "{day}", "{month}"
+Period = Literal["day", "week", "month"]
+_PLACES: dict[Period, str] = {"day": "{day}", "week": "{week}", "month": "{month}"}
 
 
 class BadFileForm(LooplineError, ValueError):
@@ -62,11 +63,15 @@ class FileForm:
         where = f"source {self.source}: pattern '{self.pattern}'"
         if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
             raise BadFileForm(f"{where}: write a path within the connection's folder, such as 'clients.csv'")
-        rest = self.pattern.replace(DAY, "").replace(MONTH, "")
-        if "{" in rest or "}" in rest or (DAY in self.pattern and MONTH in self.pattern):
-            raise BadFileForm(f"{where}: it may hold {DAY} (2026-03-01) or {MONTH} (2026-03), and * for any text")
+        places = _places(self.pattern)
+        rest = self.pattern.replace(places[0], "") if places else self.pattern
+        if "{" in rest or "}" in rest:
+            raise BadFileForm(
+                f"{where}: it may hold one of {{day}} (2026-03-01), {{week}} (2026-W09) and {{month}} (2026-03), and * "
+                "for any text"
+            )
         if self.marker and (self.is_whole or not set(_places(self.marker)) <= set(_places(self.pattern))):
-            raise BadFileForm(f"{where}: marker '{self.marker}': write the day or the month as in the pattern")
+            raise BadFileForm(f"{where}: marker '{self.marker}': write the day, week or month as in the pattern")
         if self.format is not None and self.format not in get_args(FileFormat):
             raise BadFileForm(f"{where}: format is {self.format!r}; write one of {', '.join(get_args(FileFormat))}")
         if self.format is None and self.name_suffix not in _SUFFIXES:
@@ -78,8 +83,10 @@ class FileForm:
             raise BadFileForm(f"{where}: known_after is {self.known_after}; nothing is known before it happened")
         if self.is_whole and self.known_after is not None and self.day_column is None:
             raise BadFileForm(f"{where}: known_after counts from a time; write day_column=, the column that holds it")
-        if MONTH in self.pattern and self.day_column is None:
-            raise BadFileForm(f"{where}: a month has many days; write day_column=, the column with a row's time")
+        if self.period in ("week", "month") and self.day_column is None:
+            raise BadFileForm(
+                f"{where}: a {self.period} has many days; write day_column=, the column with a row's time"
+            )
         if self.header_line < 1 or (self.header_line > 1 and self.file_format not in ("csv", "excel")):
             raise BadFileForm(
                 f"{where}: header_line is {self.header_line}; it is the line of the header of a CSV or a sheet, from 1"
@@ -99,7 +106,7 @@ class FileForm:
         checked_zone(self.zone, where)
 
     def named(self, first: date | None) -> str:
-        """The pattern with the day or the month that begins on a day."""
+        """The pattern with the day, the week or the month that begins on a day."""
         return _filled(self.pattern, first)
 
     def marked(self, first: date | None) -> str:
@@ -107,9 +114,14 @@ class FileForm:
         return _filled(self.marker, first)
 
     @property
+    def period(self) -> Period | None:
+        """The time of a file by its name; `None` where files are not split by time."""
+        return period_of(self.pattern)
+
+    @property
     def is_whole(self) -> bool:
         """Whether the files are not split by time: every file may hold rows of every day."""
-        return DAY not in self.pattern and MONTH not in self.pattern
+        return self.period is None
 
     @property
     def compression(self) -> Compression | None:
@@ -135,9 +147,19 @@ class FileForm:
         return self.delimiter or ("\t" if self.name_suffix == ".tsv" else ",")
 
 
+def period_of(pattern: str) -> Period | None:
+    """The time of a file whose name a pattern is; `None` where it names no time."""
+    return next((period for period, place in _PLACES.items() if place in pattern), None)
+
+
 def _filled(pattern: str, first: date | None) -> str:
-    return pattern if first is None else pattern.replace(DAY, first.isoformat()).replace(MONTH, f"{first:%Y-%m}")
+    if first is None:
+        return pattern
+    names: dict[Period, str] = {"day": first.isoformat(), "week": f"{first:%G-W%V}", "month": f"{first:%Y-%m}"}
+    for period, place in _PLACES.items():
+        pattern = pattern.replace(place, names[period])
+    return pattern
 
 
 def _places(pattern: str) -> tuple[str, ...]:
-    return tuple(place for place in (DAY, MONTH) if place in pattern)
+    return tuple(place for place in _PLACES.values() if place in pattern)

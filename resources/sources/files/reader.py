@@ -91,19 +91,17 @@ class FilesReader(Closing):
         files = [file for unit in units(self._form, [day]) for file in self._place.find(unit.name, where)]
         return _digest_of([self._place.read(file, where).digest for file in files])
 
-    def missing(self, day: date) -> tuple[str, ...]:
-        """The names of the files that the day lacks; empty where they are optional."""
-        where = self._where(day)
-        return tuple(
-            unit.name
-            for unit in units(self._form, [day])
-            if not self._may_lack(unit) and not self._place.find(unit.name, where)
-        )
+    def missing(self, days: Sequence[date]) -> tuple[str, ...]:
+        """The names of the files that consecutive days lack; empty where they are optional."""
+        wanted = [unit.name for unit in units(self._form, days) if not self._may_lack(unit)]
+        there = self._place.find_each(wanted, self._where(days[0])) if wanted else {}
+        return tuple(name for name in wanted if not there[name])
 
-    def unfinished(self, day: date) -> str:
-        """Why the day's files are incomplete; empty if they are whole, or if more data would not complete them."""
+    def unfinished(self, days: Sequence[date]) -> str:
+        """Why files of consecutive days are incomplete; empty if all are whole, or if more data would not help."""
         try:
-            list(self.read([day]))
+            for _ in self.read(days):
+                pass
         except SourceUnavailable as error:
             return str(error)
         except SourceBroken:

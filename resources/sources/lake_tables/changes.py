@@ -20,8 +20,9 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from resources.moments import EPOCH
-from resources.sources.lake_tables.opening import LakeRows, explain_refusals, in_one_order, open_table, text_rows
-from resources.sources.readers import Closing, DayRows, SourceBroken, table_digest
+from resources.sources.lake_tables.delta import explain_refusals, open_table
+from resources.sources.lake_tables.rows import LakeRows, text_rows
+from resources.sources.readers import Closing, DayRows, SourceBroken, in_one_order, table_digest
 from resources.sources.times import as_text, day_of
 
 _KIND, _VERSION, _COMMITTED = "_change_type", "_commit_version", "_commit_timestamp"

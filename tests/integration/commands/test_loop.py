@@ -119,6 +119,7 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     assert gates["action"] == "promote"
     assert len(gates["results"]) == 13
     assert [g["name"] for g in gates["results"] if g["passed"] is not True] == [
+        "champion_comparison",
         "slice_auc",
         "selection_ratio",
         "odds_gap",
@@ -127,7 +128,7 @@ def test_the_first_champion_is_on_record(home: Home) -> None:
     assert (promoted.action, promoted.product) == ("promote", "card_fraud")
     assert promoted.actor.startswith("dagster run ")
     assert promoted.details == {"digest": bundle.digest, "replaced": None, "generation": 1}
-    assert "all 10 gates passed; not asked: slice_auc, selection_ratio, odds_gap" in promoted.reason
+    assert "all 9 gates passed; not asked: champion_comparison, slice_auc, selection_ratio, odds_gap" in promoted.reason
 
 
 def test_the_run_in_mlflow_is_a_link(home: Home) -> None:

@@ -76,16 +76,16 @@ def test_every_daily_asset_is_made_on_days_without_rows_and_with_one(
     assert scored[:3] == [0, 1, 0]
     assert scored[3] > 1
     assert rows_of(bank, "features", DAYS) == scored
-    assert rows_of(bank, "performance", DAYS) == [1] * len(DAYS)
+    assert rows_of(bank, "batch_performance", DAYS) == [1] * len(DAYS)
     assert rows_of(bank, "drift", DAYS) == [len(product.features.names) + 1] * len(DAYS)
     schemas = {table: bank.lake.schema(table) for table in bank.lake.tables()}
 
     matured = [day + product.label.maturity for day in DAYS] if name == "card_fraud" else []
     make(bank, DAYS[0], max([DAYS[-1], *matured]))
     assert rows_of(bank, "scores", DAYS) == scored
-    assert rows_of(bank, "outcomes", matured) == scored[: len(matured)]
+    assert rows_of(bank, "batch_outcomes", matured) == scored[: len(matured)]
     assert {table: bank.lake.schema(table) for table in bank.lake.tables()} == schemas
     daily = [asset.key for asset in bank.definitions.resolve_all_asset_specs() if asset.partitions_def is not None]
-    assert len(daily) == 2 * len(product.sources) + 6 + (product.monitoring.anomaly_share is not None)
+    assert len(daily) == 2 * len(product.sources) + 8 + (product.monitoring.anomaly_share is not None)
     for key in daily:
         assert {day.isoformat() for day in DAYS} <= bank.instance.get_materialized_partitions(key), key

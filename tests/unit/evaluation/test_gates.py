@@ -102,8 +102,12 @@ def test_a_value_exactly_at_its_threshold_passes() -> None:
 def test_a_first_model_has_no_champion_to_lose_to() -> None:
     first = replace(GOOD, champion_loss=None, first_model=True)
     result = next(r for r in evaluate(first, POLICY).results if r.name == "champion_comparison")
-    assert (result.passed, result.value) == (True, 0.0)
-    assert "first model" in result.reason
+    assert (result.passed, result.value) == (None, None), "not asked, and not a passed 0.0"
+    assert result.reason == (
+        "champion_comparison: not asked: this is the first model, so there is no champion to compare with"
+    )
+    verdict = evaluate(first, POLICY)
+    assert (verdict.action, verdict.reasons) == ("promote", ("all 12 gates passed; not asked: champion_comparison",))
 
 
 def test_a_product_without_protected_attributes_has_no_groups_to_judge() -> None:

@@ -46,8 +46,8 @@ def test_noise_turns_only_decisions_near_the_threshold() -> None:
     def predict(rows: np.ndarray) -> np.ndarray:
         return rows[:, 0].astype(np.float64)
 
-    flipped = flipped_share(predict, matrix, threshold=0.0, seed=1)
+    flipped = flipped_share(predict, matrix, thresholds=(0.0,), seed=1)
     assert 0 < flipped < 0.01
-    assert flipped_share(predict, matrix, threshold=50.0, seed=1) == 0.0
+    assert flipped_share(predict, matrix, thresholds=(50.0,), seed=1) == 0.0
     flags = np.rint(np.clip(matrix, 0, 1))
-    assert flipped_share(predict, flags, threshold=1.0, seed=1) == 0.0
+    assert flipped_share(predict, flags, thresholds=(1.0,), seed=1) == 0.0

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.features.assets import features_asset
+from assets.product import Partitions
 from assets.product.names import validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
@@ -56,7 +57,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def _materialise(lake: Lake, day: date) -> dg.ExecuteInProcessResult:
-    asset = features_asset(PRODUCT, dg.DailyPartitionsDefinition(FIRST.isoformat(), end_date="2026-07-01"))
+    asset = features_asset(PRODUCT, Partitions("day", FIRST, date(2026, 6, 30)))
     return dg.materialize(
         [asset], partition_key=day.isoformat(), resources={"lake": lake, "spark": _NoSpark()}, raise_on_error=False
     )

@@ -1,4 +1,4 @@
-"""The asset `outcomes` over a lake: each outcome is there once, on the day since which it is what it is."""
+"""The asset `batch_outcomes` over a lake: each outcome is there once, on the day since which it is what it is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from assets.feedback.assets import outcomes_asset
-from assets.product import Label
-from assets.product.names import OUTCOMES, SCORES, table_name, validated_table
+from assets.feedback.assets import batch_outcomes_asset
+from assets.product import Label, Partitions
+from assets.product.names import BATCH_OUTCOMES, SCORES, table_name, validated_table
 from pipelines.products import load_product
 from resources.lake import Lake
 from resources.lake.origins import stale_days
@@ -29,7 +29,7 @@ PRODUCT = replace(
     ),
 )  # fmt: skip
 EVENT = replace(PRODUCT, label=replace(PRODUCT.label, kind="event"))
-TABLE, LABELS = table_name(PRODUCT.name, OUTCOMES), validated_table(PRODUCT.name, "fraud_labels")
+TABLE, LABELS = table_name(PRODUCT.name, BATCH_OUTCOMES), validated_table(PRODUCT.name, "fraud_labels")
 LAST = 120
 Found = Mapping[int, tuple[int, int | None]]
 """By transaction the day of its outcome and its label."""
@@ -87,12 +87,12 @@ def labelled(lake: Lake, *labels: tuple[int, int, int, int]) -> None:
 def materialise(lake: Lake, first: int, last: int | None = None, *, now: int = LAST, product=PRODUCT) -> list[str]:
     """Makes the outcomes of some days; returns the days from which one moved."""
     days = [day(n).isoformat() for n in (first, first if last is None else last)]
-    asset = outcomes_asset(product, dg.DailyPartitionsDefinition(START.date().isoformat()))
+    asset = batch_outcomes_asset(product, Partitions("day", START.date()))
     tags = {"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[1]}
     run = dg.materialize(
         [asset], resources={"lake": lake, "clock": At(now), "io_manager": dg.mem_io_manager}, tags=tags
     )
-    made = run.asset_materializations_for_node("card_fraud__outcomes")[0]
+    made = run.asset_materializations_for_node("card_fraud__batch_outcomes")[0]
     moved = made.metadata["moved_from"].value
     assert isinstance(moved, Sequence)
     return list(moved)

@@ -1,12 +1,14 @@
 """The model card: every recorded figure, and no other."""
 
 from dataclasses import replace
+from datetime import date
 from itertools import pairwise
 
 import pytest
 
 from assets.bundle.registration import Approval
 from assets.governance.model_card import CardError, model_card
+from assets.product import Compare, Rule
 from tests.support.evaluated_bundle import FEATURES, NOW, PRODUCT, evaluated_parts, evaluation
 
 APPROVAL = Approval(version="4", answer="approve", by="R. Officer", reason="reviewed", at=NOW)
@@ -90,4 +92,25 @@ def test_a_gate_that_was_not_asked_has_no_value() -> None:
         for result in found["gates"]["results"]
     ]
     card = model_card(PRODUCT, evaluated_parts({**found, "gates": {**found["gates"], "results": results}}))
+    first = "this is the first model, so there is no champion to compare with"
+    assert f"| champion comparison |  | ≤ 0.02 | not asked | not asked: {first} |" in card
     assert "| odds gap |  | ≤ 0.2 | not asked | not asked: no protected attribute is declared |" in card
+
+
+def test_the_card_lists_the_rules_with_their_owners_and_the_third_answer() -> None:
+    parts = evaluated_parts()
+    assert "No rule stands beside the model." in model_card(PRODUCT, parts)
+    rule = Rule(
+        "too_large", "knock_out", Compare("amount", ">", 50_000), "The loan is too large", "policy@bank.example",
+        date(2026, 1, 1), mode="shadow",
+    )  # fmt: skip
+    three = replace(parts.policy, refer="review", refer_threshold=0.15, exploration=0.02)
+    card = model_card(PRODUCT, replace(parts, rules=(rule,), policy=three))
+    for words in (
+        "| too_large | knock out | amount > 50000 | decline | The loan is too large | policy@bank.example | 2026-01-01 "
+        "|  | shadow |",
+        "| refer threshold | 0.15 |",
+        "| between them | review |",
+        "| explored share of the refused | 0.02 |",
+    ):
+        assert words in card

@@ -15,7 +15,7 @@ import pytest
 from assets.monitoring.anomalies import ANOMALY_SCHEMA, DayAnomalies, anomalies_by_day, anomaly_table, columns_judged
 from assets.monitoring.assets import anomalies_asset
 from assets.monitoring.checks import anomaly_result
-from assets.product import MonitoringPolicy, ProductError
+from assets.product import MonitoringPolicy, Partitions, ProductError
 from pipelines.products import load_product
 from resources.environments import load_environment
 from resources.lake import Lake
@@ -141,15 +141,12 @@ def test_a_share_that_makes_no_sense_is_refused(share: float) -> None:
 
 def test_the_asset_writes_flags_and_removes_nothing(tmp_path: Path) -> None:
     product = load_product("card_fraud")
-    assert (
-        anomalies_asset(replace(product, monitoring=MonitoringPolicy()), dg.DailyPartitionsDefinition(str(FIRST)))
-        is None
-    )
+    assert anomalies_asset(replace(product, monitoring=MonitoringPolicy()), Partitions("day", FIRST)) is None
     lake = Lake(load_environment({"LOOPLINE_HOME": str(tmp_path / "home")}).lake)
     rows = pa.concat_tables([*BEFORE, first_row("amount", 1e6)(a_day(N - 1))])
     rows = rows.select(["id", "at", "amount", "day"]).rename_columns(["transaction_id", "event_time", "amount", "day"])
     lake.replace("card_fraud/validated_card_transactions", rows, days=DAYS)
-    asset = anomalies_asset(product, dg.DailyPartitionsDefinition(str(FIRST)))
+    asset = anomalies_asset(product, Partitions("day", FIRST))
     assert asset is not None
     contents = []
     for _ in range(2):

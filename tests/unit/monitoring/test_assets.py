@@ -1,4 +1,4 @@
-"""The asset `performance` over outcomes of two models, in a run."""
+"""The assets `batch_performance` and `performance` over outcomes of two models, in a run."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,8 +8,9 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from assets.monitoring.assets import performance_asset
+from assets.monitoring.assets import batch_performance_asset
 from assets.monitoring.signals import performance_cause
+from assets.product import Partitions
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.keys import Keys
@@ -46,7 +47,7 @@ def outcomes(by_day: Sequence[tuple[date, str, bool]]) -> pa.Table:
 
 
 def materialise(environment: Environment, lake: Lake, day: date) -> None:
-    asset = performance_asset(PRODUCT, dg.DailyPartitionsDefinition(FIRST.isoformat()))
+    asset = batch_performance_asset(PRODUCT, Partitions("day", FIRST))
     rollout = RolloutStore.open(environment.rollout, environment.home / "fetched")
     resources = {"lake": lake, "rollout": rollout, "keys": Keys.of(environment.home)}
     assert dg.materialize([asset], partition_key=day.isoformat(), resources=resources).success
@@ -57,7 +58,7 @@ def test_a_new_champion_is_not_judged_by_the_scores_of_its_predecessor(tmp_path:
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
     lake = Lake(environment.lake)
     rows = outcomes([(DAYS[0], "1", False), (DAYS[1], "1", False), (DAYS[2], "1", False), (DAYS[3], "2", True)])
-    lake.replace("card_fraud/outcomes", rows, days=DAYS)
+    lake.replace("card_fraud/batch_outcomes", rows, days=DAYS)
     crown(PRODUCT, environment, tmp_path, version="2")
 
     def cause(day: date) -> tuple[str, str]:
@@ -65,14 +66,14 @@ def test_a_new_champion_is_not_judged_by_the_scores_of_its_predecessor(tmp_path:
         return found.action, "; ".join(found.reasons)
 
     materialise(environment, lake, DAYS[2])
-    by_version = {row["model_version"]: row for row in lake.read("card_fraud/performance").to_pylist()}
+    by_version = {row["model_version"]: row for row in lake.read("card_fraud/batch_performance").to_pylist()}
     assert (by_version["1"]["rows"], by_version["1"]["approved_auc"]) == (3 * A_DAY, None)
     assert by_version["1"]["auc"] < 0.6
     assert (by_version["2"]["rows"], by_version["2"]["auc"], by_version["2"]["approved_auc"]) == (0, None, 0.8)
     assert cause(DAYS[2]) == ("unknown", "0 labelled rows; at least 500 are needed")
 
     materialise(environment, lake, DAYS[3])
-    last = {row["model_version"]: row for row in lake.read("card_fraud/performance", days=[DAYS[3]]).to_pylist()}
+    last = {row["model_version"]: row for row in lake.read("card_fraud/batch_performance", days=[DAYS[3]]).to_pylist()}
     assert last["1"]["auc"] == by_version["1"]["auc"]
     assert last["2"]["rows"] == A_DAY
     assert last["2"]["auc"] > 0.85
@@ -83,8 +84,8 @@ def test_a_model_that_scored_nothing_yet_has_a_row_for_every_day(tmp_path: Path)
     """Also where no outcome is mature at all."""
     environment = load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
     lake = Lake(environment.lake)
-    lake.replace("card_fraud/outcomes", outcomes([(FIRST, "1", True)]).slice(0, 0), days=DAYS)
+    lake.replace("card_fraud/batch_outcomes", outcomes([(FIRST, "1", True)]).slice(0, 0), days=DAYS)
     crown(PRODUCT, environment, tmp_path, version="2")
     materialise(environment, lake, FIRST)
-    (row,) = lake.read("card_fraud/performance").to_pylist()
+    (row,) = lake.read("card_fraud/batch_performance").to_pylist()
     assert (row["day"], row["rows"], row["model_version"]) == (FIRST, 0, "2")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from assets.product import DatabaseTable, Files, HttpEndpoint, LakeTable, Product, ProductError, Source
+from assets.product import DatabaseTable, Files, Freshness, HttpEndpoint, LakeTable, Product, ProductError, Source
+from assets.product.partitions import PARTITIONS
 from pipelines.products import load_product
 
 
@@ -121,3 +122,23 @@ def test_a_source_with_two_underscores_is_refused() -> None:
     more = (*product.sources, Files("card__limits", "{day}.csv"))
     with pytest.raises(ProductError, match="source 'card__limits' has two underscores.*; write 'card_limits'"):
         replace(product, sources=more)
+
+
+@pytest.mark.parametrize(
+    ("partition", "said"),
+    [
+        ("year", "product card_fraud: partition is 'year'; write one of day, week, month$"),
+        ("hour", "write one of day, week, month; the lake replaces whole days.* if their source is a StreamTopic"),
+    ],
+)
+def test_an_unknown_partition_is_refused_with_those_that_there_are(partition: Any, said: str) -> None:
+    with pytest.raises(ProductError, match=said):
+        replace(load_product("card_fraud"), partition=partition)
+
+
+def test_events_may_be_as_old_as_one_partition_and_two_days_unless_declared() -> None:
+    product = load_product("card_fraud")
+    ages = [replace(product, partition=partition).max_age.days for partition in PARTITIONS]
+    assert ages == [3, 9, 33]
+    declared = Freshness(max_age=timedelta(days=5))
+    assert replace(product, partition="month", freshness=declared).max_age == timedelta(days=5)

@@ -11,6 +11,7 @@ import pytest
 from resources.dependencies import SECONDS, DependencyDown, dependencies_of, problems_of, require
 from resources.environments import Environment, load_environment
 from tests.support.servers.http_server import QuietHandler, serving
+from tests.support.servers.mysql_server import mysql_server
 from tests.support.servers.ports import free_port
 from tests.support.servers.redis_server import RedisServer
 
@@ -23,6 +24,9 @@ NAMES = {
     "LOOPLINE_ONLINE_STORE": "redis://:secret@127.0.0.1:{port}/0",
     "LOOPLINE_SPARK_MASTER": "spark://127.0.0.1:{port}",
     "LOOPLINE_WEBHOOK": "http://127.0.0.1:{port}/secret",
+    "LOOPLINE_CONNECTION_SHOP": "mysql://loopline:secret@127.0.0.1:{port}/shop",
+    "LOOPLINE_CONNECTION_LAKE": "iceberg+https://loopline:secret@127.0.0.1:{port}?warehouse=bank",
+    "LOOPLINE_CONNECTION_CATALOG": "iceberg+postgresql://loopline:secret@127.0.0.1:{port}/iceberg?catalog=bank",
 }
 
 
@@ -101,6 +105,22 @@ def test_servers_that_answer_are_well(tmp_path: Path, web: str) -> None:
             "LOOPLINE_ONLINE_STORE", "LOOPLINE_MLFLOW_URI", "LOOPLINE_BUREAU_URL", "LOOPLINE_WEBHOOK",
         }  # fmt: skip
         assert told(environment) == {}
+
+
+def test_a_mysql_and_an_iceberg_catalog_that_answer_are_well_and_files_are_no_servers(tmp_path: Path, web: str) -> None:
+    with mysql_server() as mysql:
+        environment = load_environment({
+            "LOOPLINE_HOME": str(tmp_path), "LOOPLINE_CONNECTION_SHOP": mysql.url,
+            "LOOPLINE_CONNECTION_LAKE": f"iceberg+{web}", "LOOPLINE_CONNECTION_FILE": "duckdb:////data/shop.duckdb",
+            "LOOPLINE_CONNECTION_META": "iceberg+file:///data/shop",
+        })  # fmt: skip
+        assert [one.place for one in dependencies_of(environment)] == [
+            f"mysql://127.0.0.1:{mysql.port}", web,
+        ]  # fmt: skip
+        assert told(environment) == {}
+        other = environment.connections["shop"].replace("a-secret", "b-secret")
+        wrong = environment.model_copy(update={"connections": {"shop": other}})
+        assert "Access denied" in told(wrong)["LOOPLINE_CONNECTION_SHOP"]
 
 
 def test_the_local_environment_names_no_server(tmp_path: Path) -> None:

@@ -44,6 +44,23 @@ def test_a_postgresql_address_without_a_driver_means_the_one_that_is_there(addre
 
 
 @pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("mysql://u:p@shop/db", "mysql+pymysql://u:p@shop/db"),
+        ("mariadb://shop/db", "mariadb+pymysql://shop/db"),
+        ("mysql+mysqldb://shop/db", "mysql+mysqldb://shop/db"),
+        ("iceberg+postgresql://shop/db", "iceberg+postgresql+psycopg2://shop/db"),
+        ("iceberg+mysql://shop/db", "iceberg+mysql+pymysql://shop/db"),
+        ("duckdb:////data/shop.duckdb", "duckdb:////data/shop.duckdb"),
+    ],
+)
+def test_a_connection_without_a_driver_means_the_one_that_is_there(address: str, meant: str, tmp_path: Path) -> None:
+    environment = load_environment({"LOOPLINE_HOME": str(tmp_path), "LOOPLINE_CONNECTION_SHOP": address})
+    assert environment.address_of("shop", {}) == meant
+    assert load_environment({"LOOPLINE_HOME": str(tmp_path)}).address_of("shop", {"shop": address}) == meant
+
+
+@pytest.mark.parametrize(
     ("given", "written", "message"),
     [
         (

@@ -6,6 +6,7 @@ import boto3
 import httpx
 import psycopg2
 import pyarrow.fs as pafs
+import pymysql
 import pytest
 import redis
 import requests
@@ -20,6 +21,10 @@ from tests.support.servers.ports import free_port
 
 def _sql(port: int) -> None:
     sa.create_engine(f"postgresql+psycopg2://bank:secret@127.0.0.1:{port}/bank").connect()
+
+
+def _mysql(port: int) -> None:
+    pymysql.connect(host="127.0.0.1", port=port, user="bank", password="secret")
 
 
 def _psycopg(port: int) -> None:
@@ -52,7 +57,7 @@ def _httpx(port: int) -> None:
     httpx.get(f"http://127.0.0.1:{port}", timeout=5)
 
 
-@pytest.mark.parametrize("ask", [_sql, _psycopg, _redis, _boto, _delta, _arrow, _requests, _httpx])
+@pytest.mark.parametrize("ask", [_sql, _mysql, _psycopg, _redis, _boto, _delta, _arrow, _requests, _httpx])
 def test_a_dead_server_is_one_sentence(ask: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "test")

@@ -13,14 +13,17 @@ from assets.bundle.encoder import Encoder, bucket
 from assets.bundle.files import load_bundle, write_bundle
 from assets.features.kernel.kernel import compile_features
 from assets.product import (
+    Compare,
     DecisionPolicy,
     Files,
     GatePolicy,
+    IsNull,
     Label,
     ModelSpec,
     Product,
     ProductError,
     Profit,
+    Rule,
     Spine,
     Words,
 )
@@ -128,6 +131,34 @@ def test_the_words_of_a_reason_carry_the_median_of_the_accepted_training_rows(pr
     median = float(np.median(train.matrix[accepted, train.columns.index("amount")]))
     assert dict(bundle.policy.reasons) == {"amount": ReasonWords(words.high, words.low, median), "shop": "The shop"}
     assert 0 < accepted.sum() < len(train)
+
+
+def test_rules_and_three_answers_travel_with_the_bundle(product: Product, tmp_path: Path) -> None:
+    """A rule that began after the rows counts on them, one in shadow or ended does not; the capacity is of a day."""
+    late, table = date(2100, 1, 1), _training_set()
+    amount = float(np.quantile(table["amount"].to_numpy(), 0.9))
+    large = Rule("large", "knock_out", Compare("amount", ">", amount), "Too large", "owner", late)
+    shadow = Rule("shadow", "limit", IsNull("amount"), "Unknown", "owner", date(2020, 1, 1), mode="shadow")
+    ended = Rule(
+        "ended", "limit", Compare("amount", ">", 0), "Ended", "owner", date(2000, 1, 1), valid_until=date(2000, 1, 2)
+    )
+    decision = replace(product.decision, refer="review", review_accuracy=0.9, review_capacity=1.5, exploration=0.05)
+    product = replace(product, rules=(large, shadow, ended), decision=decision)
+    rows, split, encoder = labelled_rows(product, table)
+    assert rows.ruled is not None
+    by_id = dict(zip(table["application_id"].to_pylist(), table["amount"].to_pylist(), strict=True))
+    assert [code == 2 for code in rows.ruled] == [by_id[row] > amount for row in rows.row_ids.tolist()]
+    candidates = train_candidates(rows, split, product.model)
+    parts = candidate_parts(product, rows, split, candidates, encoder, pins={}, created_at=NOW)
+    calibrate = rows.take(split.calibrate)
+    scores = candidates.boosted.predict(calibrate.matrix)
+    policy = parts.policy
+    between = (scores >= policy.refer_from) & (scores < policy.threshold) & (calibrate.ruled == 0)
+    assert 0 < between.sum() <= 1.5 * calibrate.span_days
+    write_bundle(parts, tmp_path / "bundle", KEY)
+    bundle = load_bundle(tmp_path / "bundle", KEY, None)
+    assert (bundle.policy, bundle.parts.rules) == (policy, product.rules)
+    assert (policy.refer, policy.exploration, policy.explore_by) == ("review", 0.05, "accept")
 
 
 def test_one_text_for_every_value_of_a_number_is_refused(product: Product) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.cli import app, approvals, console, inspect, loop, quarantine, services, serving, upkeep
+from pipelines.cli import app, approvals, console, inspect, loop, quarantine, services, serving, traffic, upkeep
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
 
@@ -32,7 +32,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def use(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes it the environment of every command."""
-    for module in (approvals, inspect, loop, quarantine, services, serving, upkeep):
+    for module in (approvals, inspect, loop, quarantine, services, serving, traffic, upkeep):
         monkeypatch.setattr(module, "load_environment", lambda: environment)
 
 

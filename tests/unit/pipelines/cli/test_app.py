@@ -16,8 +16,9 @@ from resources.tracking.run import UnrecordableValue
 from tests.unit.pipelines.cli.conftest import Refused
 
 COMMANDS = [
-    "demo", "new", "check", "run", "backfill", "load", "decide", "contracts", "quarantine", "export",
-    "approve", "reject", "repair", "up", "down", "status", "doctor", "probe", "features", "replay", "tables", "vacuum",
+    "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "traffic", "contracts", "quarantine",
+    "export", "rollout", "rollback", "approve", "reject", "repair", "up", "down", "status", "doctor", "probe",
+    "features", "replay", "tables", "vacuum",
 ]  # fmt: skip
 
 

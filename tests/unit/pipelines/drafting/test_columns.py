@@ -31,6 +31,26 @@ def test_the_type_is_the_narrowest_that_every_text_has(texts: tuple[str, ...], k
     assert facts_of(one("c", *texts))[0].type == kind
 
 
+@pytest.mark.parametrize(
+    ("texts", "oddity"),
+    [
+        (("1,50", "12,5"), "decimal comma"),
+        (("1.234,50", "-0,5"), "decimal comma"),
+        (("Berlin, Mitte", "1,5 l"), None),
+        (("31.12.2026", "1.1.26 14:03"), "times"),
+        (("12/31/2026", "01/02/2026 8:15 AM"), "times"),
+        (("10.5.1", "10.5.2"), None),
+        (("10.5.12.1", "10.5.12.2"), None),
+        (('{"id": 1}', "[1, 2]"), "nested"),
+        (("{", "]"), None),
+        (("1.5", "2"), None),
+        ((None, None), None),
+    ],
+)
+def test_texts_that_are_more_than_texts_are_told(texts: tuple[str, ...], oddity: str | None) -> None:
+    assert facts_of(one("c", *texts))[0].oddity == oddity
+
+
 def test_missing_values_ranges_sets_and_steps() -> None:
     table = pa.table(
         {

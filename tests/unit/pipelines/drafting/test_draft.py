@@ -185,6 +185,26 @@ def test_history_in_files_of_days_ends_with_the_last_file(orders: Path) -> None:
     assert (whole.last, found.last) == (date(2026, 9, 15), date(2026, 9, 8))
 
 
+@pytest.mark.parametrize(
+    ("names", "shown", "partition"),
+    [
+        (("2026-06", "2026-09"), "{month}.csv", "month"),
+        (("2026-W23", "2026-W36"), "{week}.csv", "week"),
+        (("2026-06-01", "2026-09-08"), "{day}.csv", "day"),
+        (("june", "september"), "*.csv", "day"),
+    ],
+)
+def test_the_time_of_a_file_is_the_proposed_partition(
+    names: tuple[str, str], shown: str, partition: str, orders: Path, tmp_path: Path
+) -> None:
+    first = orders.rename(orders.with_name(f"{names[0]}.csv"))
+    orders.with_name(f"{names[1]}.csv").write_bytes(first.read_bytes())
+    found = draft(orders.parent, given=Given(label="returned", row_id="Order ID"))
+    assert (found.spine.sample.shown, found.partition) == (shown, partition)
+    line = f'    partition="{partition}",  # guessed\n'
+    assert (line in files_of(found)["product.py"]) is (partition != "day")
+
+
 def test_a_semicolon_is_found(tmp_path: Path) -> None:
     sample = read_sample(str(write(tmp_path / "a.csv", ("id", "price"), [(1, "2,5"), (2, "3,5")], delimiter=";")))
     assert isinstance(sample.place, FilesPlace)

@@ -1,5 +1,6 @@
 """Readers: the rows of a day exactly as they arrived, or an error that names source, day and remedy."""
 
+import hashlib
 import json
 import re
 import traceback
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 from botocore.config import Config
@@ -19,7 +21,7 @@ from resources.sources.files.form import FileForm
 from resources.sources.files.places import Bucket, place_at
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm, HttpReader
-from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable
+from resources.sources.readers import DayRows, SourceBroken, SourceUnavailable, table_digest
 from tests.support.servers.http_server import QuietHandler, serving
 
 DAY = date(2026, 1, 2)
@@ -45,6 +47,14 @@ def test_database_rows_are_parted_by_day_in_one_query(tmp_path: Path) -> None:
     assert first.rows["id"].to_pylist() == ["1", "2"]
     assert first.rows["amount"].to_pylist() == ["0.1", "0.2"]
     assert second.rows["id"].to_pylist() == ["3"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 10_000, 10_001, 25_000])
+def test_a_digest_is_that_of_the_whole_table_at_once(count: int) -> None:
+    """The digests that are recorded stay valid: a day is read again only if its rows have changed."""
+    table = pa.table({"id": [f"{n}'\"é" for n in range(count)], "none": pa.nulls(count, pa.string())})
+    at_once = repr((table.column_names, [table[name].to_pylist() for name in table.column_names]))
+    assert table_digest(table) == hashlib.sha256(at_once.encode()).hexdigest()
 
 
 def test_a_missing_table_and_a_database_that_is_down_are_told_apart(tmp_path: Path) -> None:

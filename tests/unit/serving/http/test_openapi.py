@@ -16,6 +16,7 @@ from assets.serving.http.access import ROUTES
 from assets.serving.http.page import page
 from tests.support.serving_samples import PRODUCT
 from tests.unit.serving.http.test_contract import CONTRACT
+from tests.unit.serving.http.test_posted import OUTCOME, REVIEW, TAKING
 from tests.unit.serving.http.test_routes import Served, started
 
 EXAMPLE = {"application_id": "A9", "customer_id": "C7", "amount": 12_000.0, "income_monthly": 2400, "purpose": "car"}
@@ -35,13 +36,17 @@ INVENTED = replace(
 )
 
 
-@pytest.fixture(scope="module", params=["declared", "invented", "no contract"])
+@pytest.fixture(scope="module", params=["declared", "invented", "posted", "no contract"])
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, parts: BundleParts
 ) -> Iterator[Served]:
-    contract = {"declared": replace(CONTRACT, example=EXAMPLE), "invented": INVENTED, "no contract": None}[
-        request.param
-    ]
+    contracts = {
+        "declared": replace(CONTRACT, example=EXAMPLE),
+        "invented": INVENTED,
+        "posted": replace(TAKING, example=EXAMPLE),
+        "no contract": None,
+    }
+    contract = contracts[request.param]
     with started(tmp_path_factory.mktemp("home"), replace(parts, contract=contract)) as running:
         yield running
 
@@ -72,9 +77,9 @@ def test_it_is_valid_and_has_every_route_with_what_it_needs(served: Served) -> N
 
 def test_every_example_fits_its_schema_and_is_answered(served: Served) -> None:
     found = document(served)
-    for path in ("/decide", "/decide/many", "/events"):
+    for path in ("/decide", "/decide/many", "/events", "/outcomes"):
         content = body_of(found, path)
-        if not path.endswith("events"):
+        if path.startswith("/decide"):
             assert content["examples"].keys() == {PRODUCT}
         for example in content["examples"].values():
             jsonschema.validate(example["value"], schema_of(found, content))
@@ -96,6 +101,28 @@ def test_the_contracts_bounds_are_in_the_schema(tmp_path_factory: pytest.TempPat
     broken = {"product": PRODUCT, "request": EXAMPLE | {"amount": 99}}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema_of(found, body_of(found, "/decide")))
+
+
+def test_posted_rows_have_the_fields_of_their_contract(
+    tmp_path_factory: pytest.TempPathFactory, parts: BundleParts
+) -> None:
+    with started(tmp_path_factory.mktemp("home"), replace(parts, contract=TAKING)) as served:
+        found = document(served)
+        decided = str(served.decide()["decision_id"])
+    outcomes, reviews = (schema_of(found, body_of(found, path)) for path in ("/outcomes", "/reviews"))
+    of_row = {"product": PRODUCT, **OUTCOME}
+    of_decision = {"decision_id": decided} | {name: value for name, value in of_row.items() if name != "row_id"}
+    review = {"decision_id": decided, **REVIEW}
+    assert body_of(found, "/outcomes")["examples"].keys() == {PRODUCT}
+    for schema, bodies in ((outcomes, (of_row, of_decision)), (reviews, (review, {"product": PRODUCT, **review}))):
+        for body in bodies:
+            jsonschema.validate(body, schema)
+    for schema, broken in (
+        (outcomes, of_row | {"value": 2}), (outcomes, of_row | {"more": 1}), (reviews, review | {"outcome": "review"}),
+        (outcomes, {name: value for name, value in of_row.items() if name != "row_id"}),
+    ):  # fmt: skip
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema)
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:

@@ -13,19 +13,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
 from assets.bundle.bundle import BundleParts
+from assets.features.kernel.kernel import compile_features
 from assets.serving.application import Application
 from assets.serving.decision_log import days, find_decision, read_day
 from assets.serving.http.routes import http_app, is_ready
+from assets.vocabulary import Number
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Challenger
 from tests.support.servers.serving_process import Workspace
-from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
+from tests.support.serving_samples import FEATURES, PRODUCT, REQUEST, sample_features, sample_parts, trained
 
 EVENT = {
     "customer_id": "C7", "event_time": "2026-03-02T00:00:00Z", "known_at": "2026-03-02T00:00:00Z", "amount": 5.0,
@@ -351,6 +355,23 @@ def test_a_challenger_decides_and_says_so(served: Served) -> None:
     assert (live["champion"]["version"], live["rollout"]) == ("1", "loans-2")
     assert live["challengers"] == [{"version": "2", "digest": second.digest, "share": 1.0}]
     assert served.metric('loopline_bundle_info{digest="' + second.digest[:12]) == 1
+
+
+def test_a_request_has_the_fields_of_every_live_bundle(served: Served, parts: BundleParts) -> None:
+    """A challenger that reads one field more is told of in /products; the champion ignores the field."""
+    features = replace(FEATURES, request=(*FEATURES.request, Number("term_months")))
+    wider = compile_features(features, parts.kernel.resolutions)
+    table = sample_features()
+    table = table.append_column("term_months", pa.array(np.arange(table.num_rows) % 60.0))
+    label = (table["amount_to_income"].to_numpy() > 3).astype(np.int64)
+    second = served.workspace.publish(trained(PRODUCT, "2", wider, parts.policy, table, label, rounds=3))
+    served.roll_out(challengers=(Challenger(release=second, share=1.0),))
+    (live,) = json.loads(served.get("/products"))["products"]
+    assert "term_months" in live["request"]["fields"]
+    assert served.post("/decide", {"product": PRODUCT, "request": REQUEST})[0] == 400
+    assert served.decide(term_months=36)["role"] == "challenger"
+    served.roll_out(challengers=(Challenger(release=second, share=0.0),))
+    assert served.decide(term_months=36)["role"] == "champion"
 
 
 def test_many_clients_at_once_are_all_answered_and_recorded(served: Served) -> None:

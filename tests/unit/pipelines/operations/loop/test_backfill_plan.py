@@ -4,11 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
+from assets.product import Partitions
 from pipelines.operations.loop.backfill_plan import Done, Plan, PlannedAsset, PlannedRun, runs_of
 
 FIRST = date(2026, 9, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(5)]
 ALL = (DAYS[0], DAYS[-1])
+PARTITIONS = Partitions("day", FIRST)
 RAW, VALID, FEATURES, STORE = (
     PlannedAsset("raw", True, past=((1, 1.0),)),
     PlannedAsset("valid", True, frozenset({"raw"}), past=((1, 2.0),)),
@@ -55,10 +57,10 @@ def test_earlier_runs_of_fewer_and_of_more_days_give_the_time(days: int, seconds
 
 
 def test_the_time_of_a_plan_is_that_of_its_assets_and_runs() -> None:
-    plan = Plan("shop", ALL, ASSETS, overhead=0.5)
+    plan = Plan("shop", PARTITIONS, ALL, ASSETS, overhead=0.5)
     assert plan.seconds == pytest.approx(0.5 + 5.0 + 10.0 + 4.0 + 15.0)
-    assert Plan("shop", ALL, (*ASSETS, PlannedAsset("new", True))).seconds is None
-    assert Plan("shop", ALL, ASSETS, done=Done({"raw": DAYS, "valid": DAYS}), overhead=0.5).seconds == pytest.approx(
-        0.5 + 4.0 + 15.0
-    )
+    assert Plan("shop", PARTITIONS, ALL, (*ASSETS, PlannedAsset("new", True))).seconds is None
+    assert Plan(
+        "shop", PARTITIONS, ALL, ASSETS, done=Done({"raw": DAYS, "valid": DAYS}), overhead=0.5
+    ).seconds == pytest.approx(0.5 + 4.0 + 15.0)
     assert plan.to_dict()["runs"][0]["assets"] == ("raw", "valid", "features", "store")

@@ -8,8 +8,8 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from assets.bundle.released import champion_bundle
 from assets.materialising import asset_key
-from assets.monitoring.assets import champion_bundle
 from pipelines.operations.loop.model_state import Candidate, ModelAction, ModelSignals, model_signals, model_verdict
 from pipelines.products import load_product
 from resources.keys import Keys
@@ -63,8 +63,7 @@ def test_a_killed_run_is_known_by_its_records(tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
 
         def action() -> ModelAction:
-            has_champion = rollout.read_manifest("loans") is not None
-            champion = champion_bundle(PRODUCT, rollout, Keys.of(home.home)) if has_champion else None
+            champion = champion_bundle(PRODUCT.name, rollout, Keys.of(home.home).signing)
             return model_verdict(model_signals(PRODUCT, home.environment, instance, champion, None)).action
 
         def recorded(asset: str, **metadata: object) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from assets.materialising import asset_key
+from assets.product import Partitions
 from pipelines.jobs import DATA, STAGES, WATCH
 from pipelines.operations.loop import product_jobs
 from pipelines.operations.loop.product_jobs import ProductJobs, UnknownAsset
@@ -20,6 +21,7 @@ from resources.lake.origins import Reading, made_from
 PRODUCT = load_product("card_fraud")
 RAW = ("raw_card_transactions", "raw_fraud_labels")
 DAYS = date(2026, 1, 1), date(2026, 1, 5)
+PARTITIONS = Partitions("day", PRODUCT.start)
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_the_smallest_range_with_every_missing_day_runs(
 ) -> None:
     materialise(instance, RAW[0], 1, 2, 4, 5)
     materialise(instance, RAW[1], 1, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     assert jobs.run_days(("ingestion",), DAYS, again=False) == RAW
     assert set(runs) == {("card_fraud_daily", (date(2026, 1, 2), date(2026, 1, 3)))}
 
@@ -81,7 +83,7 @@ def test_days_whose_raw_data_are_newer_than_what_was_made_of_them_run_again(
         commit(lake, validated, 1, 2, 3, 4, 5, read=name)
         for made in (name, validated):
             materialise(instance, made, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     stages = ("ingestion", "validation")
     assert jobs.run_days(stages, DAYS, again=False) == ()
     commit(lake, RAW[1], 2, 3, 4, value=1)
@@ -98,7 +100,7 @@ def test_days_that_were_made_again_with_equal_content_make_nothing_stale(
         commit(lake, name.replace("raw", "validated"), 1, 2, 3, 4, 5, read=name)
         for made in (name, name.replace("raw", "validated")):
             materialise(instance, made, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     stages = ("ingestion", "validation")
     commit(lake, RAW[0], 1, 2, 3)
     assert jobs.run_days(stages, DAYS, again=False) == ()
@@ -116,7 +118,7 @@ def test_days_whose_window_has_a_day_with_other_content_run_again(
         materialise(instance, name, 1, 2, 3, 4, 5)
     commit(lake, "features", 1, 2, 3, 4, 5, read="validated_card_transactions", before=2)
     materialise(instance, "features", 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     commit(lake, "validated_card_transactions", 2, 3)
     assert jobs.run_days(DATA, DAYS, again=False) == ()
     commit(lake, "validated_card_transactions", 2, value=1)
@@ -129,7 +131,7 @@ def test_days_whose_source_has_changed_run_again_with_all_that_is_made_of_them(
 ) -> None:
     for name in (*RAW, *(raw.replace("raw", "validated") for raw in RAW)):
         materialise(instance, name, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     changed = {RAW[1]: {date(2026, 1, 3)}}
     assert jobs.run_days(("ingestion", "validation"), DAYS, again=False, changed=changed) == (
         RAW[1], "validated_fraud_labels",
@@ -143,7 +145,7 @@ def test_of_an_interrupted_first_load_only_the_rest_is_done(
     """Every raw table has its days, one validated table has, features and store were not begun."""
     for name in (*RAW, "validated_fraud_labels"):
         materialise(instance, name, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     assert jobs.run_days(DATA, DAYS, again=False) == ("validated_card_transactions", "features", "online_store")
     assert set(runs) == {("card_fraud_daily", DAYS)}
 
@@ -153,7 +155,7 @@ def test_days_that_are_there_run_only_again(
 ) -> None:
     for name in RAW:
         materialise(instance, name, 1, 2, 3, 4, 5)
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     assert jobs.run_days(("ingestion",), DAYS, again=False) == ()
     assert runs == []
     assert jobs.run_days(("ingestion",), DAYS, again=True) == RAW
@@ -161,7 +163,7 @@ def test_days_that_are_there_run_only_again(
 
 
 def test_no_stage_beyond_the_limit_runs(instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]) -> None:
-    jobs = ProductJobs(PRODUCT, instance, lake, STAGES[:2])
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake, STAGES[:2])
     names = [key.path[-1] for key in jobs.keys(DATA)]
     assert names == [*RAW, "validated_card_transactions", "validated_fraud_labels"]
     assert (jobs.run_model(), jobs.run_days(WATCH, DAYS, again=True), runs) == ((), (), [])
@@ -170,7 +172,7 @@ def test_no_stage_beyond_the_limit_runs(instance: dg.DagsterInstance, lake: Lake
 def test_an_asset_without_days_is_unknown(
     instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
 ) -> None:
-    jobs = ProductJobs(PRODUCT, instance, lake)
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake)
     assert jobs.run_assets(["scores", "features"], DAYS) == ("features", "scores")
     with pytest.raises(UnknownAsset, match=r"no daily asset 'online_store'; it has raw_card_transactions, .*outcomes"):
         jobs.run_assets(["online_store"], DAYS)

@@ -89,7 +89,7 @@ def test_a_gate_that_was_not_asked_is_shown_as_that(
 ) -> None:
     """The check passes, since it stops nothing; the table says neither passed nor 1.0."""
     key = dg.AssetKey(["card_fraud", "evaluation"])
-    verdict = evaluate(GateSignals(no_protected=True), GatePolicy(min_auc=0.7))
+    verdict = evaluate(GateSignals(first_model=True, no_protected=True), GatePolicy(min_auc=0.7))
 
     @dg.asset(key=key, check_specs=gate_checks(key, GatePolicy(min_auc=0.7)))
     def evaluation() -> Iterator[dg.MaterializeResult[None]]:
@@ -100,12 +100,12 @@ def test_a_gate_that_was_not_asked_is_shown_as_that(
     with pytest.raises(RunFailed) as failure:
         run_job(refusing, instance, "card_fraud_retrain")
     gates = {gate["name"]: (gate["passed"], gate["value"]) for gate in failure.value.gates.results}
-    assert [gates[name] for name in ("slice_auc", "selection_ratio", "odds_gap", "auc")] == [(None, None)] * 3 + [
-        (False, None)
-    ]
+    not_asked = ("champion_comparison", "slice_auc", "selection_ratio", "odds_gap")
+    assert [gates[name] for name in (*not_asked, "auc")] == [(None, None)] * 4 + [(False, None)]
     render.show_failure(failure.value)
     lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert "odds_gap ≤ 0.2 not asked" in lines
+    assert "champion_comparison ≤ 0.02 not asked" in lines
 
 
 def test_a_refused_gate_comes_with_every_gate_and_the_report(

@@ -128,7 +128,7 @@ def test_rows_without_a_key_have_one_order(tmp_path: Path) -> None:
 
 def test_a_driver_that_is_missing_is_named() -> None:
     with pytest.raises(SourceBroken, match="day 2026-01-01: the driver of mysql is not .*pip install pymysql"):
-        read("mysql://127.0.0.1/bank")
+        read("mysql+mysqldb://127.0.0.1/bank")
 
 
 def test_a_query_that_fails_says_what_the_database_says(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ def write(folder: Path, name: str, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_every_format_by_day_by_month_and_whole(tmp_path: Path, suffix: str) -> None:
-    """The same rows from files of a day, of a month, of several a day, and from one file for all."""
+def test_every_format_by_day_by_week_by_month_and_whole(tmp_path: Path, suffix: str) -> None:
+    """The same rows from files of a day, of a week, of a month, of several a day, and from one file for all."""
     written, expected = FORMATS[suffix], {day: [row["id"] for row in rows_of(day)] for day in DAYS}
     everything = [row for day in DAYS for row in rows_of(day)]
     for day in DAYS:
@@ -92,9 +92,13 @@ def test_every_format_by_day_by_month_and_whole(tmp_path: Path, suffix: str) -> 
         write(tmp_path, f"s/{day}/b.{suffix}", written(rows_of(day)[1:]))
     for month in ("2026-02", "2026-03"):
         write(tmp_path, f"m/{month}.{suffix}", written([row for row in everything if row["at"].startswith(month)]))
+    for week in {f"{day:%G-W%V}" for day in DAYS}:
+        of_week = [row for day in DAYS if f"{day:%G-W%V}" == week for row in rows_of(day)]
+        write(tmp_path, f"w/{week}.{suffix}", written(of_week))
     write(tmp_path, f"all.{suffix}", written(everything[::-1]))
     for pattern, terms in {
         f"d/{{day}}.{suffix}": {}, f"s/{{day}}/*.{suffix}": {}, f"m/{{month}}.{suffix}": {"day_column": "at"},
+        f"w/{{week}}.{suffix}": {"day_column": "at"},
         f"m/*.{suffix}": {"day_column": "at"}, f"all.{suffix}": {"day_column": "at"},
     }.items():  # fmt: skip
         found = ids(reader(tmp_path, pattern, **terms).read(DAYS))
@@ -212,11 +216,11 @@ def test_a_day_on_which_nothing_is_delivered_is_empty_and_not_missing(tmp_path: 
         write(tmp_path, f"{day}.csv", csv_of(rows_of(day)))
     weekdays = reader(tmp_path, "{day}.csv", calendar=calendar)
     assert [len(rows) for rows in ids(weekdays.read(DAYS[:-1])).values()] == [3, 3, 0, 0, 3, 3]
-    assert [weekdays.missing(day) for day in DAYS[2:4]] == [(), ()]
+    assert [weekdays.missing([day]) for day in DAYS[2:4]] == [(), ()]
     with pytest.raises(SourceBroken, match="day 2026-03-04: no file"):
         list(weekdays.read(DAYS))
     (tmp_path / "2026-03-03.csv").unlink()
-    assert weekdays.missing(date(2026, 3, 3)) == ()
+    assert weekdays.missing([date(2026, 3, 3)]) == ()
     of_zone = reader(tmp_path, "{day}.csv", calendar=calendar, zone="Europe/Berlin", day_column="at")
     with pytest.raises(SourceBroken, match="2026-03-04.csv"):
         list(of_zone.read([date(2026, 3, 3)]))  # a UTC day has rows of two days of the zone
@@ -249,8 +253,10 @@ def test_an_optional_day_may_have_no_file(tmp_path: Path) -> None:
     [
         ("a.csv", {"sheet": "Orders"}, "csv files have no sheets"),
         ("a", {}, "does not tell the format"),
-        ("{month}.csv", {}, "write day_column="),
-        ("{week}.csv", {}, "it may hold {day}"),
+        ("{month}.csv", {}, "a month has many days; write day_column="),
+        ("{week}.csv", {}, "a week has many days; write day_column="),
+        ("{week}/{day}.csv", {}, "it may hold one of {day}"),
+        ("{year}.csv", {}, "it may hold one of {day}"),
         ("../a.csv", {}, "a path within the connection's folder"),
         ("a.csv", {"known_after": timedelta(days=1)}, "write day_column="),
         ("a.csv", {"zone": "Berlin"}, "zone 'Berlin' is unknown"),
@@ -342,9 +348,9 @@ def test_a_file_is_whole_by_a_marker_or_after_a_time(tmp_path: Path, suffix: str
     marked = reader(tmp_path, f"{{day}}.{suffix}", marker="{day}.done")
     with pytest.raises(SourceUnavailable, match=f"day {START}: .*{START}.done is not there, .*the day waits"):
         list(marked.read([START]))
-    assert f"{START}.done is not there" in marked.unfinished(START)
+    assert f"{START}.done is not there" in marked.unfinished([START])
     write(tmp_path, f"{START}.done", b"")
-    assert (len(ids(marked.read([START]))[START]), marked.unfinished(START)) == (3, "")
+    assert (len(ids(marked.read([START]))[START]), marked.unfinished([START])) == (3, "")
     settled = reader(tmp_path, f"{{day}}.{suffix}", settled=timedelta(minutes=5))
     with pytest.raises(SourceUnavailable, match=f"{START}.{suffix} changed . s ago, .* after 0:05:00; the day waits"):
         list(settled.read([START]))

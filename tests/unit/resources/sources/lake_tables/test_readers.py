@@ -15,8 +15,9 @@ from assets.product import LakeTable
 from assets.product.policies import ProductError
 from resources.naming import days_between
 from resources.sources.lake_tables.changes import LakeChangesReader
-from resources.sources.lake_tables.opening import LakeRows
+from resources.sources.lake_tables.delta import DeltaFormat
 from resources.sources.lake_tables.reader import LakeTableReader
+from resources.sources.lake_tables.rows import LakeRows
 from resources.sources.readers import DayRows, SourceBroken
 
 START = date(2026, 3, 1)
@@ -38,7 +39,7 @@ def rows(numbers: Sequence[int], *, amount: float = 1.5) -> pa.Table:
 
 
 def reader(folder: Path, **terms: Any) -> LakeTableReader:
-    return LakeTableReader(str(folder), LakeRows("f", first_day=START, **terms))
+    return LakeTableReader(DeltaFormat(str(folder)), LakeRows("f", first_day=START, **terms))
 
 
 def ids(found: Sequence[DayRows]) -> list[list[str]]:

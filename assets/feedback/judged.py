@@ -1,0 +1,107 @@
+"""The tables whose rows are joined with labels: the answered decisions, or the scores of every row.
+
+Belongs here: for each of both its columns, the ids of its rows, and what has to be read beside it. Does not belong
+here: which rows concern a day (`inputs.py`), the join (`outcomes.py`).
+
+An answered decision says who decided, and no backfill changes that. It has the request's columns as one text; what the
+figures need of them, and of columns that only the row in the lake has, becomes columns of the outcomes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.features.table.entity_events import rows_with
+from assets.product import Product
+from assets.product.names import BATCH_OUTCOMES, DECISIONS, OUTCOMES, SCORES, table_name, validated_table
+from assets.vocabulary.times import AS_OF
+from resources.lake import DAY, Lake
+
+_DECIDED = (
+    "decision_id", "row_id", "bundle", "digest", "role", "rollout", "share", AS_OF, "decided_at", "score", "outcome",
+    "threshold", "fallback",
+)  # fmt: skip
+_WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A table whose rows are joined with labels.
+
+    Attributes:
+        table, outcomes: The lake's names of the table and of the table of its outcomes.
+        id: The column that tells a row from every other; a row of the product may be decided more than once.
+        row_id: The column with the id by which labels know the row.
+        columns: Those that are read; `None` for all.
+        of_request: Columns of the outcomes that are fields of the request.
+        of_spine: Columns of the outcomes that only the row in the spine's source has.
+    """
+
+    table: str
+    outcomes: str
+    id: str
+    row_id: str
+    columns: tuple[str, ...] | None = None
+    of_request: tuple[str, ...] = ()
+    of_spine: tuple[str, ...] = ()
+
+    def named(self, product: Product, lake: Lake, values: pa.Array) -> Mapping[str, pa.Array]:
+        """By which column of the table the rows are found that labels with these ids are about, and its values."""
+        column = product.label.spine_column
+        if column is None or column not in self.of_spine:
+            return {column or self.row_id: values}
+        table, own = validated_table(product.name, product.spine.source), product.spine.row_id
+        typed = {column: values.drop_null().cast(lake.schema(table).field(column).type)}
+        return {self.row_id: pc.unique(rows_with(lake, table, [own, column], typed)[own])}
+
+    def whole(self, product: Product, lake: Lake, rows: pa.Table) -> pa.Table:
+        """Rows of the table with the columns of the request and of the spine; null where nobody knows them any more."""
+        if self.of_request:
+            inputs = [json.loads(text) for text in rows["inputs"].to_pylist()]
+            for name in self.of_request:
+                rows = rows.append_column(name, pa.array([given.get(name) for given in inputs], pa.float64()))
+            rows = rows.drop_columns(["inputs"])
+        return _with_spine(product, lake, rows, self.of_spine) if self.of_spine else rows
+
+
+def answered(product: Product) -> Judged:
+    """The decisions that the service answered."""
+    stake, entity = product.decision.profit.stake, product.label.spine_column
+    of_request = tuple(n for n in (stake,) if n in {field.name for field in product.features.request})
+    in_table = tuple(name for name in (entity,) if name in keys_in_decisions(product))
+    of_spine = tuple(n for n in dict.fromkeys((stake, entity)) if n is not None and n not in (*of_request, *in_table))
+    return Judged(
+        table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
+        row_id="row_id", columns=(*_DECIDED, *in_table, *(("inputs",) if of_request else ()), DAY),
+        of_request=of_request, of_spine=of_spine,
+    )  # fmt: skip
+
+
+def scored(product: Product) -> Judged:
+    """The rows of every day, as the champion of the day's last run scored them."""
+    return Judged(
+        table=table_name(product.name, SCORES), outcomes=table_name(product.name, BATCH_OUTCOMES),
+        id=product.spine.row_id, row_id=product.spine.row_id,
+    )  # fmt: skip
+
+
+def keys_in_decisions(product: Product) -> tuple[str, ...]:
+    """The entity keys that are columns of `decisions`: the one by which labels know the entity."""
+    column = product.label.spine_column
+    return (column,) if column is not None and column in product.features.key_columns else ()
+
+
+def _with_spine(product: Product, lake: Lake, rows: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The rows with columns of their rows in the spine's source; null for a row that never came there."""
+    table, own = validated_table(product.name, product.spine.source), product.spine.row_id
+    schema, ids = lake.schema(table), pc.unique(rows["row_id"])
+    if pa.types.is_integer(schema.field(own).type):  # a row without an id of its own got a text
+        ids = ids.filter(pc.match_substring_regex(ids, _WHOLE_NUMBER))
+    found = rows_with(lake, table, [own, *columns], {own: ids.cast(schema.field(own).type)})
+    place = pc.index_in(rows["row_id"], value_set=found[own].cast(pa.string()).combine_chunks())
+    for name in columns:
+        rows = rows.append_column(name, found[name].combine_chunks().take(place))
+    return rows

@@ -1,0 +1,219 @@
+"""What the labels say of a rollout: cohorts of decisions whose label is due, each arm beside the other.
+
+Belongs here: rewards of answered decisions, the guard of bad outcomes, the result of an A/B test. Does not belong here:
+the join of decisions and labels (`assets.feedback`), signals of the decision process (`trial.py`), shares that follow
+results (`bandit.py`).
+
+A decision is in a cohort once its label is due, whatever the label is and whenever it came: so the labels of both arms
+have the same age. Decisions are counted once an entity, in the order in which they were made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from assets.product import Profit
+from assets.product.rollout_policy import Rollout
+from assets.rollout.assignment import place
+from assets.rollout.bandit import Cohort
+from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
+from assets.rollout.evidence.rates import RateIncrease
+from assets.rollout.evidence.rows import ArmRows, SeenEntities
+from assets.rollout.evidence.wealth import Evidence
+
+Conclusion = Literal["better", "worse", "no difference that matters", "inconclusive"]
+CONFIDENCE = 0.05
+"""The chance that the interval of an A/B test misses the truth, at any look."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a decision is worth.
+
+    Attributes:
+        accept: The outcome of an accepted decision.
+        entity: The column that tells entities apart.
+        largest_stake: The largest value of the stake; 1 without a stake.
+    """
+
+    accept: str
+    profit: Profit
+    entity: str = "row_id"
+    largest_stake: float = 1.0
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """The results of an arm.
+
+    Attributes:
+        decisions: Whose label is due.
+        accepted, labelled: Of these.
+        bad_rate: Share of bad outcomes among the labelled; `None` without any.
+        profit: Mean profit a decision; `None` without any.
+        profit_low, profit_high: Its interval, which holds whenever one looks.
+    """
+
+    arm: str
+    version: str
+    decisions: int
+    accepted: int
+    labelled: int
+    bad_rate: float | None
+    profit: float | None
+    profit_low: float
+    profit_high: float
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The result of an A/B test so far; it may be read at any time.
+
+    Attributes:
+        low, high, estimate: The challenger's metric less the champion's, and its interval.
+    """
+
+    hypothesis: str
+    metric: str
+    smallest_effect: float
+    version: str
+    low: float | None
+    high: float | None
+    estimate: float | None
+    conclusion: Conclusion
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+
+def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
+    """The profit of each decision, or whether it was accepted and turned out bad, float64 [n]; NaN where unknown.
+
+    A decision that was not accepted earns nothing and cannot turn out bad.
+
+    Args:
+        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one.
+    """
+    accepted = pc.fill_null(pc.equal(rows["outcome"], terms.accept), False).to_numpy()
+    label = pc.cast(rows["label"], pa.float64()).to_numpy()
+    if metric == "bad_rate":
+        return np.where(accepted, label, 0.0)
+    stake = np.ones(rows.num_rows)
+    if terms.profit.stake is not None:
+        stake = pc.cast(rows[terms.profit.stake], pa.float64()).to_numpy()
+    earned = np.where(label == 1.0, -terms.profit.bad, terms.profit.good) * stake
+    return np.where(accepted, np.where(np.isnan(label), np.nan, earned), 0.0)
+
+
+def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
+    """The results of each arm, by role and version."""
+    found = []
+    pairs = sorted(set(zip(rows["role"].to_pylist(), rows["bundle"].to_pylist(), strict=True)))
+    for role, version in pairs:
+        own = rows.filter(pc.and_(pc.equal(rows["role"], role), pc.equal(rows["bundle"], version)))
+        profit, bad = rewards(own, terms, "profit"), own["label"].drop_null()
+        low, high = _range(terms, "profit")
+        interval = MeanInterval(low=low, high=high).update(profit).interval(CONFIDENCE)
+        accepted = pc.sum(pc.equal(own["outcome"], terms.accept)).as_py() or 0
+        found.append(
+            ArmResult(
+                role, version, own.num_rows, accepted, len(bad),
+                pc.mean(bad).as_py(), interval.estimate, interval.low, interval.high,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Mapping[str, Evidence]:
+    """The evidence of the guard `bad_rate`; empty where the policy has none.
+
+    Args:
+        rows: Outcomes of one rollout.
+        version: The challenger's.
+    """
+    guards = [guard for guard in policy.guards if guard.signal == "bad_rate"]
+    found: dict[str, Evidence] = {}
+    for guard in guards:
+        arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
+        counts, _ = SeenEntities.none().first(places, arms.value == 1)
+        test = RateIncrease(tolerance=guard.smallest_effect - 1.0).update(
+            ArmRows(arms.challenger, arms.value, arms.share, counts)
+        )
+        found["bad_rate"] = test.evidence("bad_rate", guard.false_alarms)
+    return found
+
+
+def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Experiment:
+    """The result of an A/B test on a challenger so far.
+
+    Args:
+        rows: Outcomes of the rollout.
+    """
+    metric, smallest = policy.metric, policy.smallest_effect
+    arms, places = _compared(rows, version, rewards(rows, terms, metric), terms)
+    first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
+    low, high = _range(terms, metric)
+    unclear = Experiment(
+        policy.hypothesis, metric, smallest, version, None, None, None, "inconclusive", "no label is due yet"
+    )
+    shares = np.unique(arms.share)
+    if len(shares) != 1:
+        return unclear
+    state = DifferenceInterval(low=low, high=high, share=float(shares[0])).update(
+        ArmRows(arms.challenger, arms.value, arms.share, first)
+    )
+    interval = state.interval(CONFIDENCE)
+    side = -1.0 if metric == "bad_rate" else 1.0
+    worst, best = sorted((side * interval.low, side * interval.high))
+    conclusion: Conclusion = "inconclusive"
+    if worst > 0.0:
+        conclusion = "better"
+    elif best < 0.0:
+        conclusion = "worse"
+    elif -smallest < worst and best < smallest:
+        conclusion = "no difference that matters"
+    reason = f"{metric} differs by {interval.low:.4g} to {interval.high:.4g} over {state.rows} decisions"
+    return Experiment(
+        policy.hypothesis, metric, smallest, version, interval.low, interval.high, interval.estimate, conclusion, reason
+    )
+
+
+def bandit_cohorts(rows: pa.Table, terms: Terms, metric: str, maturity: timedelta) -> tuple[Cohort, ...]:
+    """A cohort for each version among the outcomes of a rollout."""
+    found = []
+    for version in sorted(set(rows["bundle"].to_pylist())):
+        own = rows.filter(pc.equal(rows["bundle"], version))
+        values = rewards(own, terms, metric)
+        values = values[~np.isnan(values)]
+        found.append(Cohort(version, len(values), float(values.sum()), float((values**2).sum()), maturity))
+    return tuple(found)
+
+
+def _compared(
+    rows: pa.Table, version: str, values: NDArray[np.float64], terms: Terms
+) -> tuple[ArmRows, NDArray[np.float64]]:
+    """The decisions of champion and challenger in their order, and the place of each entity."""
+    order = np.argsort(rows["decided_at"].cast(pa.int64()).to_numpy(), kind="stable")
+    bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
+    share = rows["share"].to_numpy()
+    challenger = bundles == version
+    kept = order[((roles[order] == "champion") | challenger[order]) & (share[order] < 1.0)]
+    own = np.where(challenger, share, 1.0 - share)
+    entities = rows[terms.entity].to_pylist()
+    places = np.array([place("cohorts", [entities[at]]) for at in kept.tolist()])
+    counted = np.ones(len(kept), np.bool_)
+    return ArmRows(challenger[kept], values[kept], own[kept], counted), places
+
+
+def _range(terms: Terms, metric: str) -> tuple[float, float]:
+    if metric == "bad_rate":
+        return 0.0, 1.0
+    return -terms.profit.bad * terms.largest_stake, terms.profit.good * terms.largest_stake

@@ -1,0 +1,114 @@
+"""The steps of a deployment: repairing the state, the verdict on a version, and the beginning of its rollout.
+
+Belongs here: reading what is recorded about a version, what a person needs to answer for it. Does not belong here: the
+asset (`assets.py`), whether a version may be rolled out (`promotion.py`), the moves (`moves.py`).
+"""
+
+from datetime import UTC, datetime
+
+from assets.bundle.bundle import BundleError
+from assets.bundle.registration import Approval, Registration
+from assets.governance.audit import Audit
+from assets.product import Product, Rollout, Verdict
+from assets.rollout.keeper import Keeper
+from assets.rollout.moves import NoSuchMove, Who, begun, promoted
+from assets.rollout.promotion import PromotionAction, PromotionSignals, promotion_verdict
+from resources.environments import Environment
+from resources.rollout_store.manifest import Release, RolloutManifest
+from resources.tracking import Tracking
+
+
+def repaired_state(keeper: Keeper, product: Product, version: str, now: datetime) -> tuple[str, ...]:
+    """What was repaired of the present state. A champion that is whole nowhere does not keep another version out."""
+    try:
+        return keeper.repair(product.name, at=now)
+    except BundleError as error:
+        state = keeper.state(product.name)
+        if state is None or state.champion.version == version:
+            raise
+        return (str(error),)
+
+
+def policy_in(product: Product, environment: Environment) -> Rollout:
+    """The product's rollout policy in an environment."""
+    is_sandbox = bool(environment.sandbox and product.sandbox)
+    return product.rollout.in_sandbox() if is_sandbox else product.rollout
+
+
+def rolled_out(
+    keeper: Keeper, product: Product, policy: Rollout, release: Release, state: RolloutManifest | None, who: Who
+) -> Verdict[PromotionAction] | None:
+    """Makes a verified release the champion or begins its rollout; why it must wait, if it must."""
+    if state is None:
+        keeper.begin(product.name, release, by=who.by, reason=who.reason, at=who.at)
+    elif state.candidate == release:
+        return None
+    else:
+        try:
+            is_direct = policy.strategy == "direct" and not state.rollout and state.hold != "frozen"
+            keeper.apply(promoted(state, who, release) if is_direct else begun(state, (release,), policy, who))
+        except NoSuchMove as error:
+            return Verdict("wait", (str(error),))
+    keeper.follow(product.name)
+    return None
+
+
+def verdict_on(
+    product: Product,
+    tracking: Tracking,
+    release: Release,
+    answers: tuple[Approval, ...],
+    champion: str | None,
+    now: datetime,
+) -> Verdict[PromotionAction]:
+    """The verdict on a release whose published bundle was verified."""
+    signals = PromotionSignals(
+        version=release.version,
+        registration=Registration.from_tags(tracking.version(product.name, release.version).tags),
+        digest=release.digest,
+        impact=product.impact,
+        answers=answers,
+        champion=champion,
+    )
+    return promotion_verdict(signals, now)
+
+
+def answers_on(
+    product: Product, tracking: Tracking, audit: Audit, environment: Environment, version: str
+) -> tuple[Approval, ...]:
+    """The version's answers. A product of the sandbox has no approver: it is approved under the name `sandbox`."""
+    recorded = Approval.all_from_tags(tracking.version(product.name, version).tags)
+    if recorded or not (environment.sandbox and product.sandbox) or product.impact != "high":
+        return recorded
+    reason, at = "the sandbox has no risk officer; elsewhere a person approves", datetime.now(UTC)
+    automatic = Approval(version=version, answer="approve", by="sandbox", reason=reason, at=at)
+    audit.append(actor="sandbox", action="approve", product=product.name, version=version, reason=reason, at=at)
+    tracking.annotate(product.name, version, automatic.to_tags(earlier=0))
+    return (automatic,)
+
+
+def waiting_for(
+    product: Product, tracking: Tracking, environment: Environment, version: str, verdict: Verdict[PromotionAction]
+) -> dict[str, str]:
+    """What a person needs to answer: the version, the reason, the model card and the commands."""
+    run = tracking.resumed(tracking.version(product.name, version).run_id)
+    uri = environment.mlflow_tracking_uri
+    pages = uri if uri.startswith("http") else f"http://127.0.0.1:{environment.ports.mlflow}"
+    terms = f"{product.name} {version} --by NAME --reason TEXT"
+    return {
+        "version": version,
+        "reason": "; ".join(verdict.reasons),
+        "model_card": f"{run.page(pages)}/artifacts/documents/model_card.md",
+        "approve": f"loopline approve {terms}",
+        "reject": f"loopline reject {terms}",
+    }
+
+
+def refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:
+    remedy = {
+        "evaluate_again": f"Run the job {product.name}_retrain again",
+        "refuse": "See the checks of the asset evaluation, and the answers on the version",
+        "wait": "",
+        "promote": "",
+    }[verdict.action]
+    return f"{product.name} version {version}: {verdict.action}: {'; '.join(verdict.reasons)}. {remedy}"

@@ -1,0 +1,108 @@
+"""The results of a rollout's arms, from the lake's outcomes.
+
+Belongs here: reading the outcomes of a rollout, the terms by which a product judges them. Does not belong here: the
+figures and tests over them (`cohorts.py`, `bandit.py`), the join of decisions and labels (`assets.feedback`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.product import Product
+from assets.product.names import OUTCOMES, table_name
+from assets.product.rollout_policy import Rollout
+from assets.rollout.bandit import Allocation, BanditPolicy, next_shares
+from assets.rollout.cohorts import (
+    ArmResult,
+    Experiment,
+    Terms,
+    arm_results,
+    bad_rate_evidence,
+    bandit_cohorts,
+    experiment,
+)
+from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.moves import policy_of
+from resources.lake import Lake
+from resources.rollout_store.manifest import RolloutManifest
+
+
+def outcomes_of(lake: Lake, product: Product, rollout: str) -> pa.Table | None:
+    """The outcomes of the decisions of a rollout; `None` where there are none yet.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
+    name = table_name(product.name, OUTCOMES)
+    if not lake.exists(name):
+        return None
+    rows = lake.read(name)
+    rows = rows.filter(pc.equal(rows["rollout"], rollout))
+    return rows if rows.num_rows else None
+
+
+def terms_of(product: Product, rows: pa.Table) -> Terms:
+    """How the product judges outcomes. The largest stake is that of the rows, as contracts need not bound it."""
+    decision, key = product.decision, product.label.spine_column
+    stake = decision.profit.stake
+    largest = 1.0 if stake is None else float(pc.max(rows[stake]).as_py() or 1.0)
+    entity = key if key is not None and key in rows.column_names else "row_id"
+    return Terms(accept=decision.accept, profit=decision.profit, entity=entity, largest_stake=largest)
+
+
+def label_evidence(lake: Lake, product: Product, state: RolloutManifest | None) -> Mapping[str, Mapping[str, Evidence]]:
+    """The evidence of labels on each version of the rollout under way, by version and signal; empty without labels.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
+    rows = None if state is None or not state.rollout else outcomes_of(lake, product, state.rollout)
+    if state is None or rows is None:
+        return {}
+    terms, policy = terms_of(product, rows), policy_of(state)
+    versions = [one.release.version for one in state.challengers]
+    return {version: bad_rate_evidence(rows, version, policy, terms) for version in versions}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the labels say of the arms of an A/B test or a bandit so far.
+
+    Attributes:
+        arms: The results of each arm.
+        experiments: Of each challenger beside the champion; empty but in an A/B test.
+        allocation: The next shares of a bandit; `None` but in a bandit.
+    """
+
+    arms: tuple[ArmResult, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+    allocation: Allocation | None = None
+
+
+def results_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Results:
+    """The results of the rollout under way; empty while no label is due.
+
+    Raises:
+        LakeError: The table is damaged.
+    """
+    rows = None if state is None or not state.rollout else outcomes_of(lake, product, state.rollout)
+    if state is None or rows is None:
+        return Results()
+    terms, policy = terms_of(product, rows), policy_of(state)
+    versions = [one.release.version for one in state.challengers]
+    experiments = tuple(
+        experiment(rows, version, policy, terms) for version in versions if policy.strategy == "ab_test"
+    )
+    allocation = _allocation(rows, product, state, policy, terms) if policy.strategy == "bandit" else None
+    return Results(arm_results(rows, terms), experiments, allocation)
+
+
+def _allocation(rows: pa.Table, product: Product, state: RolloutManifest, policy: Rollout, terms: Terms) -> Allocation:
+    shares = {one.release.version: one.share for one in state.challengers}
+    shares = {state.champion.version: 1.0 - sum(shares.values()), **shares}
+    cohorts = bandit_cohorts(rows, terms, policy.metric, product.label.maturity)
+    known = [cohort for cohort in cohorts if cohort.arm in shares]
+    bandit = BanditPolicy(reward=policy.metric, maturity=product.label.maturity, floor=policy.floor)
+    return next_shares(known, shares, bandit, seed=state.generation)

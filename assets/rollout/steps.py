@@ -1,0 +1,117 @@
+"""The verdict on the next step of a rollout, from its state, what was observed, and its policy.
+
+Belongs here: the pure decision. Does not belong here: the tests behind a reading (`evidence`), counting
+(`trial.py`), making the move (`moves.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from assets.product import Verdict
+from assets.product.rollout_policy import Rollout, Step
+from assets.rollout.evidence.wealth import Evidence
+from resources.rollout_store.manifest import RolloutManifest
+
+StepAction = Literal["hold", "advance", "promote", "roll_back", "pause"]
+
+ASSIGNMENT = "assignment"
+"""The signal of arms that were not assigned as declared; it pauses, since no other figure means anything then."""
+_LATE_SIGNALS = ("bad_rate",)
+_SILENT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signals:
+    """What is known of a rollout.
+
+    Attributes:
+        requests: By number of the step, how many requests the challenger decided (the shadow scored).
+        evidence: By signal.
+        read_at: When the newest of them was written by a process that decides; `None` if there is none.
+    """
+
+    requests: Mapping[int, int]
+    evidence: Mapping[str, Evidence]
+    read_at: datetime | None = None
+
+
+def next_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: datetime) -> Verdict[StepAction]:
+    """What comes next: hold, advance, promote, roll back, or pause and ask a person.
+
+    A breach rolls back, whatever holds the rollout. What is missing never advances: it holds until the deadline, and
+    then asks a person.
+    """
+    if not state.rollout:
+        return Verdict("hold", ("no rollout is under way",))
+    breached = [one for name, one in signals.evidence.items() if one.breached and name != ASSIGNMENT]
+    if breached:
+        return Verdict("roll_back", tuple(told(one) for one in breached))
+    if state.hold != "none":
+        return Verdict("hold", (f"{state.hold} by {state.by}: {state.reason}",))
+    assignment = signals.evidence.get(ASSIGNMENT)
+    if assignment is not None and assignment.breached:
+        return Verdict("pause", (told(assignment),))
+    if policy.strategy != "canary":
+        return _at_horizon(state, policy, now)
+    return _by_step(state, signals, policy, now)
+
+
+def told(evidence: Evidence) -> str:
+    """A reading as a sentence without its end."""
+    values = f"{_figure(evidence.value_challenger)} against the champion's {_figure(evidence.value_champion)}"
+    rows = f"{evidence.n_challenger} and {evidence.n_champion} requests"
+    strength = f"evidence {evidence.log_e:.1f} of {evidence.threshold:.1f}"
+    return f"{evidence.signal}: {values} over {rows}; {strength}"
+
+
+def _figure(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.4g}"
+
+
+def _by_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: datetime) -> Verdict[StepAction]:
+    step = policy.steps[state.step]
+    missing = _missing(state, step, signals, policy, now)
+    waited = now - (state.since or state.updated_at)
+    if missing and waited >= policy.deadline:
+        return Verdict("pause", (f"inconclusive at the deadline of {policy.deadline}", *missing))
+    if missing:
+        return Verdict("hold", missing)
+    passed = (f"{signals.requests[state.step]} requests in {waited.total_seconds():.0f} s, and no guard was breached",)
+    if state.step + 1 == len(policy.steps):
+        return _asked(1.0, state, policy) or Verdict("promote", passed)
+    return _asked(policy.steps[state.step + 1].share, state, policy) or Verdict("advance", passed)
+
+
+def _missing(state: RolloutManifest, step: Step, signals: Signals, policy: Rollout, now: datetime) -> tuple[str, ...]:
+    missing = []
+    if signals.read_at is None or now - signals.read_at > _SILENT:
+        missing.append("no process of the decision service has seen a request lately")
+    requests = signals.requests.get(state.step, 0)
+    if requests < step.requests:
+        missing.append(f"{requests} of {step.requests} requests")
+    waited = now - (state.since or state.updated_at)
+    if waited < step.time:
+        missing.append(f"{waited.total_seconds():.0f} of {step.time.total_seconds():.0f} seconds")
+    for guard in policy.guards:
+        if guard.signal in _LATE_SIGNALS:
+            continue
+        evidence = signals.evidence.get(guard.signal)
+        if evidence is None or evidence.n_challenger == 0 or evidence.n_champion == 0:
+            missing.append(f"no reading of {guard.signal} for both arms")
+    return tuple(missing)
+
+
+def _asked(share: float, state: RolloutManifest, policy: Rollout) -> Verdict[StepAction] | None:
+    """A person is asked before a large step, unless one has just resumed the rollout at this step."""
+    if share < policy.ask_from or state.action == "resume":
+        return None
+    return Verdict("pause", (f"the next step is {share:.0%}, which a person must approve",))
+
+
+def _at_horizon(state: RolloutManifest, policy: Rollout, now: datetime) -> Verdict[StepAction]:
+    begun = max((move.at for move in state.moves if move.action == "start"), default=state.updated_at)
+    if now - begun < policy.horizon:
+        return Verdict("hold", (f"it lasts until {(begun + policy.horizon):%Y-%m-%d %H:%M} UTC",))
+    return Verdict("pause", ("the horizon is reached: a person decides by the report",))

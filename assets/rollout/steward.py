@@ -1,0 +1,145 @@
+"""The steward: one look at a product's rollout, and the move that follows from it.
+
+Belongs here: reading state and evidence, the verdict, making the move, whoever asks for it. Does not belong here: the
+verdict itself (`steps.py`), the moves (`moves.py`), the rollback within seconds (`assets.serving.guard`), Dagster.
+
+Of two stewards that look at the same state one moves it; the other finds it moved, and does nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from assets.product import Verdict
+from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.keeper import Keeper
+from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
+from assets.rollout.steps import Signals, StepAction, next_step
+from assets.rollout.trial import read_together, trials_of
+from resources.rollout_store.manifest import LostRace, RolloutManifest
+from resources.rollout_store.store import RolloutStore
+
+BY = "steward"
+Late = Mapping[str, Mapping[str, Evidence]]
+"""By version and signal."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a rollout.
+
+    Attributes:
+        state: The state that was looked at; `None` for a product without one.
+        verdict: What comes next.
+        version: The version that the verdict and the signals are about; empty without a rollout.
+        moved: The state that was written; `None` if nothing was.
+    """
+
+    state: RolloutManifest | None
+    signals: Signals
+    verdict: Verdict[StepAction]
+    version: str = ""
+    moved: RolloutManifest | None = None
+
+    @property
+    def readings(self) -> list[dict[str, Any]]:
+        """For each signal its figures, as JSON values."""
+        return [reading_of(one) for one in self.signals.evidence.values()]
+
+
+def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None = None) -> Look:
+    """Looks, and moves nothing. Of several challengers, the first one that is rolled back is told, or the first one.
+
+    Args:
+        late: Evidence from labels, which the decision service does not have: by version and signal.
+
+    Raises:
+        RolloutError: The state cannot be read.
+        RolloutUnavailable: The store cannot be reached.
+    """
+    state = store.read_manifest(product)
+    none = Signals(requests={}, evidence={})
+    if state is None or not state.rollout or state.candidate is None:
+        return Look(state, none, Verdict("hold", ("no rollout is under way",)))
+    policy, records = policy_of(state), store.read_evidence(product, state.rollout)
+    looks = []
+    for role, release in state.roles:
+        if role != "champion":
+            trials = trials_of(product, release.version, records)
+            signals = read_together(trials, policy, state.stage) if trials else none
+            evidence = {**signals.evidence, **(late or {}).get(release.version, {})}
+            signals = replace(signals, evidence=evidence)
+            looks.append(Look(state, signals, next_step(state, signals, policy, now), release.version))
+    return next((found for found in looks if found.verdict.action == "roll_back"), looks[0])
+
+
+def stewarded(
+    keeper: Keeper,
+    product: str,
+    now: datetime,
+    *,
+    by: str = BY,
+    late: Late | None = None,
+) -> Look:
+    """Looks, and makes the move that follows; the registry and the audit log follow the state in any case.
+
+    Raises:
+        BundleError: The challenger is to be the champion, and its bundle is whole nowhere.
+        RolloutError: The state cannot be read.
+        TrackingError: The registry does not have the version that decides.
+    """
+    found = look(keeper.rollout, product, now, late=late)
+    if found.state is not None and found.verdict.action != "hold":
+        state = _after(found.state, found, Who(by, "; ".join(found.verdict.reasons), now))
+        try:
+            if found.verdict.action == "promote":
+                keeper.published(product, state.champion)
+            keeper.apply(state)
+            found = replace(found, moved=state)
+        except LostRace:
+            found = replace(found, verdict=Verdict("hold", ("somebody else moved the rollout meanwhile",)))
+    keeper.follow(product)
+    return found
+
+
+def follow_results(keeper: Keeper, product: str, shares: Mapping[str, float], who: Who) -> bool:
+    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile."""
+    state = keeper.state(product)
+    if state is None or not state.rollout or state.hold != "none":
+        return False
+    try:
+        keeper.apply(reassigned(state, who, shares))
+    except LostRace:
+        return False
+    keeper.follow(product)
+    return True
+
+
+def reading_of(evidence: Evidence) -> dict[str, Any]:
+    """The figures of a signal, as JSON values; what is missing says so."""
+    return {
+        "signal": evidence.signal,
+        "champion": evidence.value_champion,
+        "challenger": evidence.value_challenger,
+        "n_champion": evidence.n_champion,
+        "n_challenger": evidence.n_challenger,
+        "effect": evidence.effect,
+        "bound": evidence.bound,
+        "evidence": round(evidence.log_e, 3),
+        "threshold": round(evidence.threshold, 3),
+        "missing": evidence.missing,
+    }
+
+
+def _after(state: RolloutManifest, found: Look, who: Who) -> RolloutManifest:
+    details = {"readings": found.readings, "requests": found.signals.requests.get(state.step, 0)}
+    match found.verdict.action:
+        case "advance":
+            return advanced(state, who, details=details)
+        case "promote":
+            return promoted(state, who, details=details)
+        case "pause":
+            return paused(state, who, details=details)
+        case _:
+            return taken_out(state, who, found.version, details=details)

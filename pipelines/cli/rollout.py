@@ -1,0 +1,116 @@
+"""The commands about a rollout: `rollout` and `rollback`.
+
+Belongs here: their arguments, output and exit status. Does not belong here: what they do
+(`pipelines.operations.rollout`), approvals (`approvals.py`).
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli import console
+from pipelines.cli.arguments import Json, ProductName
+from resources.environments import load_environment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipelines.operations.rollout import RolloutReport
+
+_VERBS = ("start", "advance", "promote", "pause", "resume", "freeze")
+Verb = Annotated[str | None, typer.Argument(metavar="[VERB]", help=f"{', '.join(_VERBS)}; without: where it stands.")]
+Version = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Version number in the registry.")]
+By = Annotated[str, typer.Option(help="Your name; it is recorded.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
+
+
+def rollout(
+    product: ProductName,
+    verb: Verb = None,
+    version: Version = None,
+    by: By = "",
+    reason: Reason = "",
+    json_: Json = False,
+) -> None:
+    """Show how far a new version has come, and why; or start, promote, pause, resume or freeze it."""
+    from pipelines.operations.rollout import move_rollout, rollout_report
+
+    if verb is None:
+        report = rollout_report(product, load_environment())
+    elif verb in _VERBS:
+        report = move_rollout(product, load_environment(), verb, by=by, reason=reason, version=version)  # type: ignore[arg-type]
+    else:
+        raise typer.BadParameter(f"{verb}: write one of {', '.join(_VERBS)}, or loopline rollback {product}")
+    _show(report, console.results(json_))
+    if json_:
+        console.print_json(_json(report))
+
+
+def rollback(
+    product: ProductName, version: Version = None, by: By = "", reason: Reason = "", json_: Json = False
+) -> None:
+    """Take the challenger out of serving; without one, go back to the champion before, or to VERSION."""
+    from pipelines.operations.rollout import move_rollout
+
+    report = move_rollout(product, load_environment(), "roll_back", by=by, reason=reason, version=version)
+    _show(report, console.results(json_))
+    if json_:
+        console.print_json(_json(report))
+
+
+def _json(report: "RolloutReport") -> dict[str, Any]:
+    state, look = report.state, report.look
+    return {
+        "product": report.product,
+        "champion": state.champion.version,
+        "challengers": [{"version": one.release.version, "share": one.share} for one in state.challengers],
+        "shadow": None if state.shadow is None else state.shadow.version,
+        "former": [one.version for one in state.former],
+        "rollout": state.rollout,
+        "stage": state.stage,
+        "step": state.step,
+        "hold": state.hold,
+        "generation": state.generation,
+        "verdict": look.verdict.action,
+        "reasons": list(look.verdict.reasons),
+        "requests": look.signals.requests.get(state.step, 0),
+        "signals": look.readings,
+        "moves": [{**vars(move), "at": move.at.isoformat()} for move in state.moves],
+        "followed": list(report.followed),
+        "behind": report.behind,
+    }
+
+
+def _show(report: "RolloutReport", to: "Console") -> None:
+    from assets.rollout.moves import where
+
+    state, look = report.state, report.look
+    console.say(f"{report.product}: {where(state)}", to)
+    if state.rollout:
+        console.say(f"  next: {look.verdict.action}: {'; '.join(look.verdict.reasons)}", to)
+    if look.readings:
+        console.table(
+            ["signal", "champion", "challenger", "requests", "evidence"],
+            [
+                [one["signal"], _figure(one["champion"]), _figure(one["challenger"]), f"{one['n_challenger']:,}",
+                 f"{one['evidence']:.1f} of {one['threshold']:.1f}"]
+                for one in look.readings
+            ],
+            to,
+            right=["champion", "challenger", "requests", "evidence"],
+        )  # fmt: skip
+    console.heading("Changes, the newest first", to)
+    console.table(
+        ["when", "what", "version", "by", "why"],
+        [
+            [f"{move.at:%Y-%m-%d %H:%M:%S}", move.action.replace("_", " "), move.version, move.by, move.reason]
+            for move in list(reversed(state.moves))[:10]
+        ],
+        to,
+    )
+    if report.behind:
+        console.say(report.behind, to)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

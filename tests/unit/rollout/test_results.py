@@ -1,0 +1,114 @@
+"""What labels say of the arms of a rollout: bad outcomes, an A/B test, the next shares of a bandit."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from assets.product import Profit, Rollout
+from assets.rollout.assignment import CHAMPION, arm_of
+from assets.rollout.cohorts import Terms, arm_results, bad_rate_evidence, bandit_cohorts, experiment, rewards
+from assets.rollout.moves import Who, begun, reassigned
+from assets.rollout.results import label_evidence, results_of
+from resources.lake import Lake
+from resources.rollout_store.manifest import RolloutManifest
+from tests.support.evaluated_bundle import PRODUCT
+from tests.unit.rollout.rollout_samples import BEGUN, FIRST, SECOND, WHO
+
+TERMS = Terms(accept="approve", profit=Profit(good=0.1, bad=0.6))
+AB_TEST = Rollout(strategy="ab_test", hypothesis="fewer defaults", metric="bad_rate", smallest_effect=0.05, share=0.5)
+BANDIT = Rollout(strategy="bandit", metric="profit", share=0.3, floor=0.05)
+
+
+def outcomes(state: RolloutManifest, rows: int, bad: dict[str, float], seed: int = 1) -> pa.Table:
+    """Answered decisions with their labels; each version accepts nine of ten and has its own bad rate."""
+    chance = np.random.default_rng(seed)
+    shares = [one.share for one in state.challengers]
+    found = []
+    for number in range(rows):
+        arm = arm_of(f"loans/{state.rollout}", [number], shares)
+        release = state.champion if arm == CHAMPION else state.challengers[arm].release
+        accepted = chance.random() < 0.9
+        found.append(
+            {
+                "decision_id": f"d{number}", "row_id": f"A{number}", "rollout": state.rollout,
+                "role": "champion" if arm == CHAMPION else "challenger", "bundle": release.version,
+                "share": 1.0 - sum(shares) if arm == CHAMPION else shares[arm],
+                "decided_at": BEGUN + timedelta(seconds=number), "outcome": "approve" if accepted else "decline",
+                "label": int(chance.random() < bad[release.version]) if accepted else None,
+                "day": date(2026, 9, 1),
+            }
+        )  # fmt: skip
+    table = pa.Table.from_pylist(found)
+    return table.set_column(
+        table.column_names.index("label"), "label", pa.array([row["label"] for row in found], pa.int8())
+    )
+
+
+def ab_test(policy: Rollout = AB_TEST) -> RolloutManifest:
+    return begun(FIRST, (SECOND,), policy, WHO)
+
+
+def test_a_decision_earns_by_its_outcome_and_nothing_where_it_was_refused() -> None:
+    rows = pa.table(
+        {"outcome": ["approve", "approve", "approve", "decline"], "label": pa.array([0, 1, None, None], pa.int8())}
+    )
+    assert rewards(rows, TERMS, "profit").tolist() == pytest.approx([0.1, -0.6, float("nan"), 0.0], nan_ok=True)
+    assert rewards(rows, TERMS, "bad_rate").tolist() == pytest.approx([0.0, 1.0, float("nan"), 0.0], nan_ok=True)
+
+
+def test_worse_outcomes_of_the_challenger_are_a_breach_and_equal_ones_are_not() -> None:
+    state = ab_test()
+    worse = bad_rate_evidence(outcomes(state, 4000, {"1": 0.1, "2": 0.3}), "2", AB_TEST, TERMS)["bad_rate"]
+    assert worse.breached
+    assert worse.value_challenger == pytest.approx(0.27, abs=0.03)
+    equal = bad_rate_evidence(outcomes(state, 4000, {"1": 0.1, "2": 0.1}), "2", AB_TEST, TERMS)["bad_rate"]
+    assert not equal.breached
+
+
+@pytest.mark.parametrize(
+    ("bad", "conclusion"), [(0.45, "worse"), (0.02, "better"), (0.2, "no difference that matters")]
+)
+def test_an_a_b_test_concludes_by_its_interval(bad: float, conclusion: str) -> None:
+    found = experiment(outcomes(ab_test(), 12_000, {"1": 0.2, "2": bad}), "2", AB_TEST, TERMS)
+    assert found.conclusion == conclusion, found
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < (bad - 0.2) * 0.9 < found.high
+
+
+def test_few_labels_are_inconclusive() -> None:
+    found = experiment(outcomes(ab_test(), 60, {"1": 0.2, "2": 0.4}), "2", AB_TEST, TERMS)
+    assert found.conclusion == "inconclusive"
+
+
+def test_the_shares_of_a_bandit_follow_the_better_arm_and_keep_their_floor(tmp_path: Path) -> None:
+    lake, state = Lake(str(tmp_path)), ab_test(BANDIT)
+    for _ in range(8):
+        rows = outcomes(state, 3000, {"1": 0.3, "2": 0.05})
+        lake.replace("loans/outcomes", rows, days=[date(2026, 9, 1)])
+        results = results_of(lake, PRODUCT, state)
+        assert results.allocation is not None
+        if results.allocation.action == "move":
+            who = Who("steward", "; ".join(results.allocation.reasons), datetime.now(UTC))
+            state = reassigned(state, who, results.allocation.shares)
+    assert state.challengers[0].share == pytest.approx(0.95, abs=0.01)
+    assert {arm.arm for arm in results.arms} == {"champion", "challenger"}
+
+
+def test_labels_are_read_from_the_outcomes_of_the_rollout_alone(tmp_path: Path) -> None:
+    lake, state = Lake(str(tmp_path)), ab_test()
+    assert label_evidence(lake, PRODUCT, state) == {}
+    other = begun(FIRST.changed("pause", by="x", reason="y", at=BEGUN), (SECOND,), AB_TEST, WHO)
+    both = pa.concat_tables(
+        [outcomes(state, 500, {"1": 0.1, "2": 0.1}), outcomes(other, 500, {"1": 0.1, "2": 0.9}, seed=2)]
+    )
+    lake.replace("loans/outcomes", both, days=[date(2026, 9, 1)])
+    assert not label_evidence(lake, PRODUCT, state)["2"]["bad_rate"].breached
+    assert label_evidence(lake, PRODUCT, other)["2"]["bad_rate"].breached
+    assert label_evidence(lake, PRODUCT, FIRST) == {}
+    assert [arm.decisions for arm in arm_results(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS)] != []
+    cohorts = bandit_cohorts(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS, "profit", timedelta(days=90))
+    assert [cohort.arm for cohort in cohorts] == ["1", "2"]
