@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from assets.serving.settings import certificate_of, keys_required, read_settings
+from assets.serving.settings import certificate_of, keys_required, log_format_of, read_settings
 from resources.environments import CHECKOUT, Environment, load_environment
 from resources.errors import LooplineError
 
@@ -53,6 +53,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         environment = load_environment(part="decisions")
+        log_format_of(os.environ)
         keys_required(read_settings(environment.name), environment.name, [given.host])
         command = serve_command(host=given.host, port=given.port)
     except LooplineError as error:

@@ -27,6 +27,7 @@ from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
 from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
 from assets.serving.observing.logs import log_as_json
+from assets.serving.settings import log_format_of
 
 if TYPE_CHECKING:
     from assets.serving.application import Application
@@ -63,8 +64,8 @@ def _supervisor_watch(supervisor: int) -> "Loop":
     return Loop("supervisor-watch", look)
 
 
-# In both processes, as soon as BentoML has made its handlers; a wrong value is refused when the service opens.
-if os.environ.get("LOOPLINE_LOG_FORMAT") == "json":
+# In both processes, as soon as BentoML has made its handlers.
+if log_format_of(os.environ) == "json":
     log_as_json()
 
 app = http_app(_open)

@@ -34,7 +34,6 @@ class Settings:
         rate: LOOPLINE_RATE_LIMIT: the rate of a caller whose key has none; empty for no rate.
         drain_seconds: LOOPLINE_DRAIN_SECONDS: how long the service goes on answering after it was asked to end.
         access_log: LOOPLINE_ACCESS_LOG: a line for each request.
-        log_format: LOOPLINE_LOG_FORMAT.
         certificate, certificate_key: LOOPLINE_TLS_CERTIFICATE, LOOPLINE_TLS_KEY: PEM files; `None` for plain HTTP.
         traced: An OpenTelemetry endpoint is set.
     """
@@ -44,7 +43,6 @@ class Settings:
     rate: str = ""
     drain_seconds: float = 0.0
     access_log: bool = False
-    log_format: LogFormat = "text"
     certificate: Path | None = None
     certificate_key: Path | None = None
     traced: bool = False
@@ -65,7 +63,6 @@ def read_settings(environment: EnvironmentName, variables: Mapping[str, str] | N
         rate=_rate(variables),
         drain_seconds=_seconds(variables, "LOOPLINE_DRAIN_SECONDS", 0.0 if is_local else 5.0),
         access_log=_flag(variables, "LOOPLINE_ACCESS_LOG", default=not is_local) or False,
-        log_format=_log_format(variables),
         certificate=certificate,
         certificate_key=certificate_key,
         traced=any(variables.get(name) for name in _ENDPOINTS),
@@ -129,7 +126,12 @@ def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
     return seconds
 
 
-def _log_format(variables: Mapping[str, str]) -> LogFormat:
+def log_format_of(variables: Mapping[str, str]) -> LogFormat:
+    """The format of log lines that LOOPLINE_LOG_FORMAT names; both of the server's processes ask for it.
+
+    Raises:
+        BadSetting: There is no such format.
+    """
     text = variables.get("LOOPLINE_LOG_FORMAT") or "text"
     if text not in get_args(LogFormat):
         raise BadSetting(f"LOOPLINE_LOG_FORMAT is {text!r}; set it to one of {', '.join(get_args(LogFormat))}")

@@ -16,6 +16,7 @@ import psutil
 BENCHMARKS = (
     "bench_demo",
     "bench_decisions",
+    "bench_overload",
     "bench_features",
     "bench_spark_features",
     "bench_contracts",

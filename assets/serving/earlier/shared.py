@@ -10,6 +10,7 @@ not answer, each process knows its own requests alone, and nobody waits for Redi
 import asyncio
 import logging
 import time
+from typing import cast
 
 import redis.asyncio
 import redis.exceptions
@@ -49,7 +50,7 @@ class SharedMarks:
             try:
                 if await self._redis.set(_name(mark), _value(mark, _PENDING), nx=True, ex=_CLAIM_SECONDS):
                     return None
-                found = await self._redis.get(_name(mark))
+                found = cast(bytes | None, await self._redis.get(_name(mark)))
             except (redis.exceptions.RedisError, OSError) as error:
                 self._rest(error)
                 return None
@@ -59,7 +60,7 @@ class SharedMarks:
             if body != mark.body.hex().encode():
                 raise OtherBody.of_key()
             if decision_id != _PENDING:
-                return str(decision_id.decode())
+                return decision_id.decode()
             await asyncio.sleep(_POLL_SECONDS)
         return None
 

@@ -14,7 +14,7 @@ from assets.serving.http.access import route_of
 _SENTENCES = {
     404: "nothing is served at this path; GET /docs shows what is",
     405: "the path does not take this method; the header Allow names what it takes",
-    503: "the service is not ready; no champion is loaded yet",
+    503: "the service is not ready: no champion is loaded yet, it is about to end, or its decision log has no space",
 }
 _KEPT = (b"allow", b"retry-after")
 

@@ -6,6 +6,7 @@ import resource
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from assets.serving.decision_log import find_decision, scan_day
-from assets.serving.log_writer import DecisionLog, DecisionLogError
+from assets.serving.log_writer import DecisionLog, DecisionLogError, DiskFull
 from tests.support.decision_samples import DAY, FIRST, another
 
 
@@ -54,15 +55,20 @@ def test_a_full_disk_leaves_only_whole_lines(tmp_path: Path) -> None:
     written = [another() for _ in range(20)]
     try:
         failures = [log.append(decision).exception(5) for decision in written]
+        assert log.is_full
+        time.sleep(1.05)
+        assert log.is_full, "a second later there is still no space"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+    time.sleep(1.05)
+    assert not log.is_full, "nobody decides meanwhile, and it finds the space by itself"
     last = another()
     log.append(last).result(5)
     log.close()
     scanned = scan_day(tmp_path, "credit_risk", DAY)
     kept = [decision for decision, failure in zip(written, failures, strict=True) if failure is None]
-    assert {type(failure) for failure in failures} == {type(None), DecisionLogError}
+    assert {type(failure) for failure in failures} == {type(None), DiskFull}
     assert (scanned.decisions, scanned.torn) == ((*kept, last), ())
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from assets.serving.launch import serve_command
-from assets.serving.settings import BadSetting, Settings, keys_required, read_settings
+from assets.serving.settings import BadSetting, Settings, keys_required, log_format_of, read_settings
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,6 @@ def test_a_service_that_would_be_open_to_others_does_not_start(environment: str,
         ("LOOPLINE_RATE_LIMIT", "1000000/second", "1 to 100000"),
         ("LOOPLINE_DRAIN_SECONDS", "nan", "from 0 to 15"),
         ("LOOPLINE_DRAIN_SECONDS", "60", "from 0 to 15"),
-        ("LOOPLINE_LOG_FORMAT", "xml", "one of text, json"),
         ("LOOPLINE_TLS_CERTIFICATE", "/nowhere.pem", "LOOPLINE_TLS_CERTIFICATE is '/nowhere.pem', which is no file"),
         ("LOOPLINE_TLS_KEY", __file__, "LOOPLINE_TLS_CERTIFICATE is not set"),
     ],
@@ -52,6 +51,12 @@ def test_a_wrong_value_is_named_with_the_allowed_ones(name: str, value: str, wor
     with pytest.raises(BadSetting, match=words) as refused:
         read_settings("local", {name: value})
     assert name in str(refused.value)
+
+
+def test_an_unknown_format_of_logs_is_refused() -> None:
+    with pytest.raises(BadSetting, match="LOOPLINE_LOG_FORMAT is 'xml'; set it to one of text, json"):
+        log_format_of({"LOOPLINE_LOG_FORMAT": "xml"})
+    assert log_format_of({}) == "text"
 
 
 def test_what_is_unset_follows_from_the_environment() -> None:

@@ -17,7 +17,7 @@ from assets.bundle.bundle import BundleParts
 from assets.bundle.contract import BundleContract, ColumnRule, SourceRules
 from assets.features.kernel.kernel import compile_features
 from assets.serving.decision_log import days, find_decision, scan_day
-from assets.serving.http import routes
+from assets.serving.http import deciding
 from assets.vocabulary import FeatureSet
 from resources.online_store.opening import open_store
 from resources.rollout_store.manifest import Challenger
@@ -44,7 +44,7 @@ def served(tmp_path: Path, parts: BundleParts) -> Iterator[Served]:
 def test_a_decision_that_is_called_void_is_void_in_the_log(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its line is written after its caller was told; the log says so, and neither table nor metric counts it."""
     first = served.decide()
-    monkeypatch.setattr(routes, "_LOG_SECONDS", 0.3)
+    monkeypatch.setattr(deciding, "LOG_SECONDS", 0.3)
     (path,) = served.workspace.environment.decision_log.rglob("*.jsonl")
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # as an erasure does, for as long as it takes

@@ -26,7 +26,7 @@ async def _answer(request: Request) -> Response:
 
 def answer(method: str, target: str) -> tuple[int, dict[str, str], bytes]:
     path, _, query = target.partition("?")
-    app, sent = PlainErrors(Starlette(routes=[Route("/here", _answer, methods=["GET"])])), list[Any]()
+    app, sent = PlainErrors(Starlette(routes=[Route("/products", _answer, methods=["GET"])])), list[Any]()
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -44,8 +44,8 @@ def answer(method: str, target: str) -> tuple[int, dict[str, str], bytes]:
     ("method", "target", "status", "said"),
     [
         ("GET", "/nope", 404, "nothing is served at this path"),
-        ("POST", "/here", 405, "does not take this method"),
-        ("GET", "/here?as=unready", 503, "no champion is loaded"),
+        ("POST", "/products", 405, "does not take this method"),
+        ("GET", "/products?as=unready", 503, "no champion is loaded"),
     ],
 )
 def test_a_plain_refusal_becomes_a_sentence(method: str, target: str, status: int, said: str) -> None:
@@ -57,5 +57,5 @@ def test_a_plain_refusal_becomes_a_sentence(method: str, target: str, status: in
 
 
 def test_other_answers_stay_as_they_are() -> None:
-    assert answer("GET", "/here")[2] == b"fine"
-    assert json.loads(answer("GET", "/here?as=json")[2]) == {"error": "a sentence of its own"}
+    assert answer("GET", "/products")[2] == b"fine"
+    assert json.loads(answer("GET", "/products?as=json")[2]) == {"error": "a sentence of its own"}
