@@ -4,6 +4,7 @@ Belongs here: reading features and importances from the signed bundles of live a
 belong here: the use of each feature that follows (`assets.features.catalogue.usage`).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from resources.rollout_store.manifest import Release, RolloutError, RolloutManif
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
 
+_LOG = logging.getLogger("loopline.registry")
 NEWEST_VERSIONS = 50
 """How many of the newest registered versions are read."""
 
@@ -66,8 +68,10 @@ def live_bundles(rollout: RolloutStore, keys: Keys) -> LiveBundles:
 def registered_models(product: str, tracking: Tracking, rollout: RolloutStore, keys: Keys) -> tuple[ModelUse, ...]:
     """The models of the newest registered versions, oldest first, with their roles in the rollout manifest.
 
+    A version whose registration was killed before its bundle was published is left out: nothing can decide with it.
+
     Raises:
-        RolloutError: A bundle is not published.
+        RolloutError: The rollout store cannot be reached.
         BundleError: A bundle was altered after signing.
     """
     manifest = rollout.read_manifest(product)
@@ -75,6 +79,9 @@ def registered_models(product: str, tracking: Tracking, rollout: RolloutStore, k
     models = []
     for registered in [version for version in tracking.versions(product) if version.ready][-NEWEST_VERSIONS:]:
         release = Release(version=registered.version, digest=registered.tags["loopline.digest"])
+        if not rollout.has_bundle(product, release.version):
+            _LOG.warning("%s version %s is registered but not published: left out", product, registered.version)
+            continue
         models.append(replace(_model_use(product, release, rollout, keys), roles=roles.get(release, ())))
     return tuple(models)
 

@@ -114,6 +114,14 @@ class RolloutStore:
                 f"read it again and decide again: loopline approve, or the job {product}_retrain"
             )
 
+    def has_bundle(self, product: str, version: str) -> bool:
+        """Whether anything is published under a version.
+
+        Raises:
+            RolloutUnavailable: The store cannot be reached.
+        """
+        return self.backend.read(f"{_bundle_path(product, version)}/{LAST}") is not None
+
     def is_published(self, product: str, release: Release) -> bool:
         """Whether the release's bundle is published under its version.
 

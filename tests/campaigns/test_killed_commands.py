@@ -106,6 +106,8 @@ def test_a_demonstration_that_is_killed_again_and_again_reaches_its_decision(
     folder = tmp_path / "home"
     variables = variables_of(folder)
     killed = KillableHome(load_environment(variables), variables)
+    # Else each home would have tokens of its own, and other content.
+    shutil.copytree(home.environment.home / "keys", folder / "keys")
     try:
         for after, extent in moments("demo from nothing", 3.0, 90.0):
             killed.killed(after, extent, "demo")
