@@ -150,7 +150,12 @@ def wait_for_champion(context: dg.AssetExecutionContext, product: Product) -> No
         f"{name} has no champion yet: `loopline status` names a version that waits for its approver, and `loopline run "
         f"{name}` trains one; these days are made by the next `loopline run {name}` after that"
     )
-    observed = {"rows": 0, WAITING: why, "first_day": days[0].isoformat(), "last_day": days[-1].isoformat()}
+    observed: dict[str, Any] = {
+        "rows": 0,
+        WAITING: why,
+        "first_day": days[0].isoformat(),
+        "last_day": days[-1].isoformat(),
+    }
     partition = days[0].isoformat() if len(days) == 1 else None
     context.log_event(dg.AssetObservation(context.asset_key, partition=partition, metadata=observed))
     PROGRESS.info("%s: %s", context.asset_key.path[-1], why)
