@@ -86,7 +86,12 @@ class Write:
 
 
 def race_faults(
-    writes: Sequence[Write], first: int, last: int, final_step: str, audited: Sequence[Hashable], expected: Set[Hashable]
+    writes: Sequence[Write],
+    first: int,
+    last: int,
+    final_step: str,
+    audited: Sequence[Hashable],
+    expected: Set[Hashable],
 ) -> list[str]:
     """Each generation has one winner, none is skipped, the last state is the last winner's, the log has each once.
 
