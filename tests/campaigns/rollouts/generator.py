@@ -3,8 +3,8 @@
 Belongs here: times, entities, both possible answers to each request, planted regressions. Does not belong here: who
 answers (`glue.py`), what must follow (`oracle.py`). Written from the words of the rollout alone.
 
-Traffic has a daily cycle, bursts (in which all that can go wrong does so more often, in both arms), a drift of risk, and
-entities of which a few make a hundred times as many requests as most; an entity keeps its risk and its faults.
+Traffic has a daily cycle, bursts (in which all that can go wrong does so more often, in both arms), a drift of risk,
+and entities of which a few make a hundred times as many requests as most; an entity keeps its risk and its faults.
 """
 
 from collections.abc import Iterator

@@ -34,12 +34,15 @@ class Simulated:
     Attributes:
         maturity: Seconds until a label is due.
         processes: How many processes decide; each keeps a trial of its own and reads those of the others.
+        shadows_failures: Whether the shadow gets requests that the champion does not decide. The service does not give
+            them to it (`Application.decide`).
     """
 
     traffic: Traffic
     policy: Rollout
     maturity: float = DAY
     processes: int = 1
+    shadows_failures: bool = False
     state: RolloutManifest = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,8 +120,7 @@ class Simulated:
     def _rows(self, batch: Batch) -> list[Seen]:
         """What the service notes.
 
-        While a shadow scores, a request that the champion does not decide is answered with an error; the shadow does
-        not get it. In a canary, a request that its arm does not decide counts as an error of that arm.
+        In a canary, a request that its arm does not decide counts as an error of that arm.
         """
         before, now = (self._outcomes(answers) for answers in (batch.champion, batch.challenger))
         where = self._places[batch.entities].tolist()

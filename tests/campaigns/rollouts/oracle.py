@@ -40,13 +40,19 @@ class End:
 
     @property
     def is_found(self) -> bool:
-        """Whether the regression was taken back before its deadline."""
-        return self.ending == "rolled_back" and self.in_time
+        """Whether the regression was taken back before its deadline, and for what it is: no luck of a false alarm."""
+        signals = ("score", "refusals") if self.kind == "score" else (self.kind,)
+        named = any(reason.startswith(f"{signal}:") for reason in self.reasons for signal in signals)
+        return self.ending == "rolled_back" and self.in_time and named
 
 
 def missed(ends: Sequence[End], tolerated: float = 0.01) -> list[str]:
     """The regressions that were not taken back in time, when they are more than tolerated."""
-    found = [f"{end.name}: {end.ending} after {end.hours:.0f} h, {end.tried} tried" for end in ends if not end.is_found]
+    found = [
+        f"{end.name}: {end.ending} after {end.hours:.0f} h, {end.tried} tried: {'; '.join(end.reasons)}"
+        for end in ends
+        if not end.is_found
+    ]
     return found if len(found) > int(tolerated * len(ends)) else []
 
 

@@ -81,7 +81,14 @@ def test_a_rollout_goes_on_after_kill_9_at_any_write(tmp_path: Path, sequence: S
     home, faults, ended = Home.made(tmp_path / "home"), [], False
     for write in range(1, _MOST_WRITES):
         before = home.state.generation
-        command = [sys.executable, "-m", "tests.campaigns.rollouts.interruptions", str(home.place), sequence, str(write)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.campaigns.rollouts.interruptions",
+            str(home.place),
+            sequence,
+            str(write),
+        ]
         process = subprocess.run(command, capture_output=True, text=True, check=False)
         ended = process.returncode == 0
         if ended:
