@@ -9,14 +9,12 @@ and entities of which a few make a hundred times as many requests as most; an en
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["latency", "errors", "fallbacks", "score", "bad_rate"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-MULTIPLES = (1.0, 1.5, 2.0, 3.0, 4.0)
 DAY = 86_400.0
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -140,7 +138,7 @@ class Traffic:
         self, rng: np.random.Generator, logits: Floats, faulty: Flags, trouble: float, worse: Regression | None
     ) -> Answers:
         size = len(logits)
-        ratio = {worse.kind: worse.ratio} if worse and worse.kind != "score" else {}
+        ratio: dict[str, float] = {worse.kind: worse.ratio} if worse and worse.kind != "score" else {}
         scores = 1.0 / (1.0 + np.exp(-logits))
         if worse and worse.kind == "score":
             scores = shifted(scores, worse.shift)

@@ -127,7 +127,9 @@ class Simulated:
         step = self.state.step
         if self.state.stage == "shadow":
             return [
-                Seen(step, at, 0.0, old, new) for at, old, new in zip(where, before, now, strict=True) if not old.errors
+                Seen(step, at, 0.0, old, new)
+                for at, old, new in zip(where, before, now, strict=True)
+                if self.shadows_failures or not old.errors
             ]
         share = self.state.challengers[0].share
         challenged = self._arms[batch.entities] < share

@@ -4,7 +4,8 @@ Belongs here: calling stewards, guards and people as Dagster, the decision servi
 belong here: simulated traffic (`glue.py`), the judgement (`oracle.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,6 +62,14 @@ class Noting(RolloutStore):
 def step_of(state: RolloutManifest) -> str:
     """What a state says, in one text."""
     return f"{state.generation} {state.action} by {state.by}: {state.champion.version} {state.stage} {state.step}"
+
+
+class Moving(Keeper):
+    """A keeper that moves the state and lets somebody else's follow it."""
+
+    def follow(self, product: str) -> tuple[str, ...]:
+        """Does nothing."""
+        return ()
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,18 @@ class Home:
         """The version that does not decide."""
         return "2" if self.state.champion.version == "1" else "1"
 
+    def moving(self, by: str) -> Keeper:
+        """A keeper for those who move the state without waiting for each other: nothing but its generation parts them.
+
+        Registry and audit log may follow under the lock alone, so that this is another's part.
+        """
+        keeper = self.keeper(by)
+        return Moving(keeper.tracking, keeper.rollout, keeper.audit, keeper.key)
+
     def person(self, keeper: Keeper, action: HandAction) -> None:
         """What the command `loopline rollout` does."""
         version = self.next_version if action == "start" else None
-        with keeper.tracking.alone(PRODUCT):
+        with _lock_of(keeper):
             asked(
                 keeper, PRODUCT, action, by=_name(keeper), reason="a reason", at=datetime.now(UTC), version=version,
                 policy=POLICY,
@@ -135,7 +152,7 @@ class Home:
 
     def steward(self, keeper: Keeper) -> None:
         """What the asset `rollout` does."""
-        with keeper.tracking.alone(PRODUCT):
+        with _lock_of(keeper):
             stewarded(keeper, PRODUCT, datetime.now(UTC), by=_name(keeper))
 
     def guard(self, keeper: Keeper, looks: int = 20) -> None:
@@ -189,21 +206,12 @@ def roles(state: RolloutManifest) -> Records:
     return Records(state.champion.version, state.candidate.version if state.candidate else None)
 
 
+def _lock_of(keeper: Keeper) -> AbstractContextManager[None]:
+    return nullcontext() if isinstance(keeper, Moving) else keeper.tracking.alone(PRODUCT)
+
+
 def _name(keeper: Keeper) -> str:
     return cast(Noting, keeper.rollout).by
 
 
-def until(done: Callable[[], bool], act: Callable[[], None], most: int = 10) -> None:
-    """Acts until it is done.
-
-    Raises:
-        AssertionError: It is not done after that many times.
-    """
-    for _ in range(most):
-        if done():
-            return
-        act()
-    assert done(), f"not done after {most} times"
-
-
-__all__ = ["BAD", "GOOD", "POLICY", "PRODUCT", "Home", "LostRace", "Noting", "roles", "step_of", "until"]
+__all__ = ["BAD", "GOOD", "POLICY", "PRODUCT", "Home", "LostRace", "Noting", "roles", "step_of"]
