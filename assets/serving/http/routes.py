@@ -32,7 +32,7 @@ from assets.serving.http.answers import REFUSED, refusal, refusal_of
 from assets.serving.http.batches import decide_many
 from assets.serving.http.deciding import decide, in_thread
 from assets.serving.http.draining import drain_on_signal
-from assets.serving.http.page import page
+from assets.serving.http.page import PAGE_HEADERS, page
 from assets.serving.http.posting import post_outcome, post_review
 from assets.serving.http.refusals import MOST_UNDER_WAY, OVERLOADED
 from assets.serving.requests.parse import LARGEST_BODY
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _THREADS = 4
 _POST_THREADS = 2
+_MOST_EXPLAINED = 8
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -161,9 +162,18 @@ async def _answered(handler: Handler, request: Request, body: bytes, application
 
 
 async def _explain(request: Request, _body: bytes, application: "Application") -> Response:
-    # One at a time, in a thread of its own: searching the log must not take the threads that decide.
-    explain = application.explainer.explain
-    return JSONResponse(await in_thread(request.app.state.reader, explain, request.path_params["decision_id"]))
+    # Searching the log takes neither the threads that decide nor, while it is slow, the places of their requests.
+    state = request.app.state
+    waiting: int = getattr(state, "explaining", 0)
+    if waiting >= _MOST_EXPLAINED:
+        application.metrics.count_refused(OVERLOADED[0])
+        return refusal(503, "the service explains other decisions; try again", headers={"Retry-After": "1"})
+    state.explaining = waiting + 1
+    try:
+        found = await in_thread(state.reader, application.explainer.explain, request.path_params["decision_id"])
+        return JSONResponse(found)
+    finally:
+        state.explaining -= 1
 
 
 async def _events(request: Request, body: bytes, application: "Application") -> Response:
@@ -188,7 +198,7 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _docs(_request: Request) -> Response:
-    return HTMLResponse(page())
+    return HTMLResponse(page(), headers=PAGE_HEADERS)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

@@ -192,6 +192,17 @@ def test_a_decision_of_a_bundle_that_is_live_no_more_is_explained(tmp_path: Path
         assert erased["decision"]["inputs"] == {}
 
 
+def test_explanations_that_wait_take_no_place_of_a_decision(served: Served) -> None:
+    decided = send(served, "/decide", one())[1]
+    served.app.state.explaining = 8
+    status, content = send(served, f"/decisions/{decided['decision_id']}")
+    assert (status, "explains other decisions" in content["error"]) == (503, True)
+    assert send(served, "/decide", one())[0] == 200
+    served.app.state.explaining = 0
+    assert send(served, f"/decisions/{decided['decision_id']}")[0] == 200
+    assert served.app.state.explaining == 0
+
+
 def test_an_unknown_decision_is_a_404(served: Served) -> None:
     for unknown in ("0198c0de-7c1f-7abc-8def-0123456789ab", "x", "%00"):
         status, content = send(served, f"/decisions/{unknown}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -123,6 +124,14 @@ def test_posted_rows_have_the_fields_of_their_contract(
     ):  # fmt: skip
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(broken, schema)
+
+
+def test_the_page_may_ask_this_service_alone(served: Served) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.workspace.port}/docs", timeout=10) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.read().decode() == page()
+    assert "default-src 'none'" in policy
+    assert "connect-src 'self'" in policy
 
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
