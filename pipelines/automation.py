@@ -63,7 +63,7 @@ def online_store_sensor(product: Product, partitions: Partitions) -> dg.SensorDe
             return dg.SkipReason(f"unknown: {error}")
         failures, failed_at = _failures(instance, product)
         loaded = state.version if state else None
-        current = loaded if loaded and is_whole else load_name(product, loads)
+        current = loaded if loaded is not None and is_whole else load_name(product, loads)
         signals = LoadSignals(
             loaded=loaded,
             current=current,

@@ -37,7 +37,7 @@ class Decider:
 
     def __init__(self, products: Products, log: DecisionLog, guard: Guard, metrics: Metrics) -> None:
         self._products, self._log, self._guard, self._metrics = products, log, guard, metrics
-        self._shadows = Shadows(log, metrics, self._shadowed)
+        self._shadows = Shadows(log, metrics, guard.shadowed)
 
     def close(self) -> None:
         """Returns when every waiting shadow is scored."""
@@ -114,8 +114,10 @@ class Decider:
         except (RequestError, StaleEvents):
             raise
         except Exception as error:
-            self._guard.failed(live, engine.bundle.digest, request, time.perf_counter() - started)
+            failed_after = time.perf_counter() - started
+            self._guard.failed(live, engine.bundle.digest, request, failed_after)
             if assignment.role == "champion":
+                self._shadows.score_failed(live, request, failed_after)
                 raise
             _LOG.error("%s: the challenger failed, the champion decides: %s", live.product, described(error))
             decision = _decided(live, live.champion, request, Assignment(), explain=explain)
@@ -125,9 +127,6 @@ class Decider:
         if decision.problem:
             _LOG.error("%s: decision %s is a fallback: %s", decision.product, decision.id, decision.problem)
         return Answer(decision, self._log.append(decision), request, live, seconds)
-
-    def _shadowed(self, answer: Answer, shadow: Decision | None, seconds: float) -> None:
-        self._guard.shadowed(answer.live, answer.decision, answer.seconds, shadow, seconds)
 
 
 def _decided(

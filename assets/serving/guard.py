@@ -74,15 +74,21 @@ class Guard:
             self._note(live, request, digest, _failure(live, seconds))
 
     def shadowed(
-        self, live: LiveProduct, decision: Decision, seconds: float, shadow: Decision | None, shadow_seconds: float
+        self,
+        live: LiveProduct,
+        request: Mapping[str, object],
+        champion: tuple[Decision | None, float],
+        shadow: tuple[Decision | None, float],
     ) -> None:
-        """Notes a request that the shadow scored too, or failed to score (`None`)."""
+        """Notes a request that champion and shadow had: each one's decision (`None` where it failed) and seconds."""
         manifest = live.manifest
         if live.shadow is None or not manifest.rollout:
             return
-        now = _failure(live, shadow_seconds) if shadow is None else outcome_of(live, shadow, shadow_seconds)
-        before = outcome_of(live, decision, seconds)
-        where = self._place(live, [*decision.keys.values()] or [decision.row_id])
+        before, now = (
+            _failure(live, seconds) if decision is None else outcome_of(live, decision, seconds)
+            for decision, seconds in (champion, shadow)
+        )
+        where = self._place(live, live.entity(request))
         key = (live.product, manifest.rollout, live.shadow.bundle.version)
         self._noted.append(_Noted(key, Seen(manifest.step, where, 0.0, before, now)))
 

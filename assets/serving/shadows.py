@@ -40,16 +40,20 @@ class Answer:
     seconds: float
 
 
+Noted = Callable[
+    [LiveProduct, Mapping[str, object], tuple[Decision | None, float], tuple[Decision | None, float]], None
+]
+"""The live bundles, the request, and of champion and shadow the decision (`None` where it failed) and its seconds."""
+
+
 class Shadows:
     """Scores shadows one after the other; those beyond 64 that wait are dropped, and counted.
 
     Args:
-        noted: Called with each answer, its shadow (`None` where it failed) and the seconds that the shadow took.
+        noted: Called with each request and how champion and shadow fared with it.
     """
 
-    def __init__(
-        self, log: DecisionLog, metrics: Metrics, noted: Callable[[Answer, Decision | None, float], None]
-    ) -> None:
+    def __init__(self, log: DecisionLog, metrics: Metrics, noted: Noted) -> None:
         self._log = log
         self._metrics = metrics
         self._noted = noted
@@ -64,6 +68,11 @@ class Shadows:
             self._metrics.shadows_dropped.inc()
             return
         self._pool.submit(self._score, answer, answer.live.shadow)
+
+    def score_failed(self, live: LiveProduct, request: Mapping[str, object], seconds: float) -> None:
+        """Has the shadow decide a request on which the champion failed: else only the shadow's faults would count."""
+        if live.shadow is not None and self._slots.acquire(blocking=False):
+            self._pool.submit(self._score_failed, live, live.shadow, request, seconds)
 
     def close(self) -> None:
         """Returns when every waiting shadow is scored."""
@@ -85,7 +94,21 @@ class Shadows:
             self._failed(decision, error)
         finally:
             self._slots.release()
-        self._noted(answer, shadow, time.perf_counter() - started)
+        self._noted(live, answer.request, (decision, answer.seconds), (shadow, time.perf_counter() - started))
+
+    def _score_failed(self, live: LiveProduct, engine: Engine, request: Mapping[str, object], seconds: float) -> None:
+        """Nobody was answered, so nothing is logged."""
+        started, shadow = time.perf_counter(), None
+        try:
+            shadow = engine.decide(
+                request, now=datetime.now(UTC), assignment=Assignment(role="shadow"), also_known=live.also_known
+            )
+        except Exception as error:  # noqa: BLE001 - as in `_score`
+            _LOG.error("%s: the shadow failed where the champion had failed: %s", live.product, described(error))
+            self._metrics.shadow_failures.labels(live.product).inc()
+        finally:
+            self._slots.release()
+        self._noted(live, request, (None, seconds), (shadow, time.perf_counter() - started))
 
     def _count(self, shadow: Decision, logged: "Future[None]") -> None:
         error = logged.exception()

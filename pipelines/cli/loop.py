@@ -11,6 +11,7 @@ import typer
 
 from pipelines.cli import console, render, render_backfill
 from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, LastDayIfAny, ProductName
+from pipelines.cli.rollout import show_rehearsal
 from pipelines.products import product_names
 from resources.environments import load_environment
 from resources.naming import checked_day
@@ -38,7 +39,7 @@ def demo(json_: Json = False) -> None:
     render.show_report(report, to)
     render.show_decision(decision, to)
     steps = rehearse(report.product, environment, console.say)
-    render.show_rehearsal(steps, to)
+    show_rehearsal(steps, to)
     render.show_next(report, [name for name in product_names() if name != _DEMONSTRATED], to)
     if json_:
         rollout = [vars(step) for step in steps]

@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
     from pipelines.operations.loop.load_store import Loaded
     from pipelines.operations.loop.run_loop import LoopReport
     from pipelines.operations.new_product import NewProduct
-    from pipelines.operations.rehearsal import StepTaken
     from pipelines.operations.replay import ReplayReport
     from pipelines.operations.tables import TableFacts
     from pipelines.services.states import ServiceStatus
@@ -70,19 +69,6 @@ def show_report(report: "LoopReport", to: "Console") -> None:
     if report.waiting is not None:
         show_waiting({report.product.name: report.waiting}, to)
     console.say(f"  {report.wall_seconds:.0f} s", to)
-
-
-def show_rehearsal(steps: "Sequence[StepTaken]", to: "Console") -> None:
-    """The steps of a rollout."""
-    if not steps:
-        return
-    console.heading("A second model reaches the customers", to)
-    console.table(
-        ["step", "share", "requests", "seconds", "then"],
-        [[s.step, f"{s.share:.0%}", f"{s.requests:,}", f"{s.seconds:.1f}", s.verdict.replace("_", " ")] for s in steps],
-        to,
-        right=["share", "requests", "seconds"],
-    )
 
 
 def new_json(product: "NewProduct") -> dict[str, Any]:

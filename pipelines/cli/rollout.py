@@ -1,9 +1,10 @@
-"""The commands about a rollout: `rollout` and `rollback`.
+"""The commands about a rollout: `rollout` and `rollback`; the steps that the demonstration shows.
 
 Belongs here: their arguments, output and exit status. Does not belong here: what they do
 (`pipelines.operations.rollout`), approvals (`approvals.py`).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from resources.environments import load_environment
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipelines.operations.rehearsal import StepTaken
     from pipelines.operations.rollout import RolloutReport
 
 _VERBS = ("start", "advance", "promote", "pause", "resume", "freeze")
@@ -114,3 +116,16 @@ def _show(report: "RolloutReport", to: "Console") -> None:
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
+
+
+def show_rehearsal(steps: "Sequence[StepTaken]", to: "Console") -> None:
+    """The steps of a rollout."""
+    if not steps:
+        return
+    console.heading("A second model reaches the customers", to)
+    console.table(
+        ["step", "share", "requests", "seconds", "then"],
+        [[s.step, f"{s.share:.0%}", f"{s.requests:,}", f"{s.seconds:.1f}", s.verdict.replace("_", " ")] for s in steps],
+        to,
+        right=["share", "requests", "seconds"],
+    )

@@ -4,7 +4,6 @@ Belongs here: the order of traffic, looks and steps, for the demonstration. Does
 (`assets.rollout`), traffic (`traffic`), training (`loop.retrain`).
 """
 
-import signal
 import subprocess
 import sys
 import time
@@ -128,5 +127,6 @@ def _customers(product: Product) -> Iterator[None]:
         try:
             yield
         finally:
-            customers.send_signal(signal.SIGINT)
-            customers.wait(timeout=30)
+            # SIGINT would be ignored where this process was started in the background.
+            customers.terminate()
+            customers.wait()

@@ -12,7 +12,7 @@ import dagster as dg
 from assets.materialising import materialised_days
 from assets.monitoring.assets import JUDGED_BY
 from assets.product import Partitions, Product
-from assets.product.names import DEPLOYMENT, table_name
+from assets.product.names import DEPLOYMENT, ONLINE_STORE, table_name
 from pipelines.jobs import DATA, MODEL, STAGES, WATCH, Stage, daily_name, retrain_name
 from pipelines.operations.loop.run_job import run_job
 from pipelines.products import load_definitions
@@ -83,6 +83,18 @@ class ProductJobs:
             ran += self._run_daily(chosen, wanted)
             changed = None  # they have been read again
         return tuple(dict.fromkeys(ran))
+
+    def run_first_load(self) -> tuple[str, ...]:
+        """Loads the online store if it was never loaded: a run was killed after its days and before its load.
+
+        Raises:
+            RunFailed: The load failed.
+        """
+        keys = [key for key in self.keys(DATA) if key.path[-1] == ONLINE_STORE]
+        if not keys or self._instance.get_latest_materialization_event(keys[0]) is not None:
+            return ()
+        run_job(self._definitions, self._instance, daily_name(self._product), selection=keys)
+        return (ONLINE_STORE,)
 
     def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
         """Materialises the days of the named assets again.

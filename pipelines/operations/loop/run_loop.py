@@ -112,6 +112,7 @@ def run_loop(
         again = (first is not None or last is not None) and not missing
         changed = {} if again else days_changed_at_source(product, environment, days, progress)
         materialised = jobs.run_days(DATA, days, again=again, changed=changed)
+        materialised += jobs.run_first_load()
         if first is None and last is None and "features" in stages:
             materialised += _run_outdated(jobs, product, environment, progress)
         _repair(product, environment, progress)

@@ -22,6 +22,9 @@ LOOP = (
     "raw_transactions", "validated_transactions", "features", "online_store", "training_set", "model", "evaluation",
     "registered_model", "deployment", "scores", "batch_outcomes", "batch_performance",
 )  # fmt: skip
+WATCHED = {
+    "scores", "drift", "anomalies", "decisions", "outcomes", "performance", "batch_outcomes", "batch_performance",
+}  # fmt: skip
 
 
 def test_it_reaches_a_live_decision(demo_home: DemoHome) -> None:
@@ -63,11 +66,24 @@ def test_people_are_told_too(demo_home: DemoHome) -> None:
     assert "Traceback" not in people
 
 
-def test_a_second_time_makes_nothing(demo_home: DemoHome, demo_tables: Tables) -> None:
-    """A second demonstration reuses what is there: nothing is made, no table gets a version."""
+def test_a_second_model_reaches_the_customers(demo_home: DemoHome) -> None:
+    """Through shadow and canary to champion, each step with its requests, under customers of a process of their own."""
+    steps = demo_home.demo.told["rollout"]
+    assert [(step["step"], step["share"], step["verdict"]) for step in steps] == [
+        ("shadow", 0.0, "advance"), ("canary", 0.1, "advance"), ("canary", 0.5, "promote"),
+    ]  # fmt: skip
+    assert all(step["requests"] >= least for step, least in zip(steps, (60, 15, 60), strict=True))
+    rollout = demo_home.done("rollout", PRODUCT)
+    assert (rollout["champion"], rollout["former"], rollout["stage"]) == ("2", ["1"], "champion")
+    assert [move["action"] for move in rollout["moves"]] == ["promote", "start", "advance", "advance", "promote"]
+
+
+def test_a_second_time_only_what_watches_the_new_champion_is_made(demo_home: DemoHome, demo_tables: Tables) -> None:
+    """A second demonstration reuses what is there: no table of data gets a version, and no model is trained."""
     again = demo_home.done("demo")
-    assert again["made"] == []
-    assert again["champion"] == demo_home.demo.told["champion"]
+    assert set(again["made"]) <= WATCHED
+    assert (again["champion"]["version"], again["rollout"]) == ("2", [])
+    assert demo_home.done("demo")["made"] == []
     assert demo_home.versions() == {name: demo_tables[name]["version"] for name in DATA}
 
 

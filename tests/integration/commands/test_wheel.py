@@ -122,7 +122,7 @@ def test_the_doctor_of_the_decision_service_asks_for_no_more_than_it_is_given(le
     given = {
         "LOOPLINE_ENV": "prod", "LOOPLINE_PART": "decisions", "LOOPLINE_ROLLOUT": str(tmp_path / "rollout"),
         "LOOPLINE_ONLINE_STORE": f"lmdb://{tmp_path}/online", "LOOPLINE_DECISION_LOG": str(tmp_path / "decisions"),
-        "LOOPLINE_SIGNING_KEY": "k" * 40,
+        "LOOPLINE_SIGNING_KEY": "k" * 40, "LOOPLINE_OPEN_METRICS": "1",
     }  # fmt: skip
     assert all(findings(lent, **given).values())
     with image(lent, "decisions", "/livez", **given) as address:

@@ -102,7 +102,7 @@ def test_the_same_days_again_change_nothing_and_the_plan_says_so_before(environm
     assert 0 < (plan.seconds or 0) < 120
     assert plan.stale["features"] == DAYS[2:], "windows of later days have these payments too"
     assert plan.unmade == ("training_set", "model", "evaluation", "registered_model", "deployment")
-    report = made(environment, Wanted((DAYS[0], DAYS[1])), lambda _: None)
+    report = made(environment, Wanted((DAYS[0], DAYS[1])))
     assert [day.state for day in report.days] == ["unchanged", "unchanged"]
     assert report.stale == {}
 
@@ -127,7 +127,7 @@ def test_a_killed_backfill_goes_on_where_it_stopped(
     plan = plan_backfill("card_fraud", environment, Wanted(ALL), lambda _: None)
     assert plan.resumed
     assert not set(RAW) & {name for run in plan.runs for name in run.assets}
-    report = made(environment, Wanted(ALL), lambda _: None)
+    report = made(environment, Wanted(ALL))
     assert not {*RAW, told[0]} & last_run(instance)
     assert "features" in last_run(instance)
     changes = {day.day: day.changes for day in report.days}
@@ -153,7 +153,7 @@ def test_a_bad_day_fails_alone(environment: Environment, instance: dg.DagsterIns
     edit(environment, DAYS[0], dearer)
     file = transactions(environment, DAYS[2])
     kept = file.rename(file.with_suffix(".kept"))
-    report = made(environment, Wanted(ALL), lambda _: None)
+    report = made(environment, Wanted(ALL))
     kept.rename(file)
     states = {day.day: day.state for day in report.days}
     assert states[DAYS[2]] == "failed"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 PRODUCT = load_product("card_fraud")
 DAY, NEXT = LAST - timedelta(days=1), LAST
-NEED_A_CHAMPION = ("scores", "drift", "performance", "outcomes")
+NEED_A_CHAMPION = ("scores", "drift", "batch_outcomes", "batch_performance")
 
 
 @dataclass(frozen=True)

@@ -177,3 +177,14 @@ def test_an_asset_without_days_is_unknown(
     with pytest.raises(UnknownAsset, match=r"no daily asset 'online_store'; it has raw_card_transactions, .*outcomes"):
         jobs.run_assets(["online_store"], DAYS)
     assert runs == [("card_fraud_daily", DAYS)]
+
+
+def test_a_store_that_was_never_loaded_is_loaded_though_every_day_is_there(
+    instance: dg.DagsterInstance, lake: Lake, runs: list[tuple[str, Any]]
+) -> None:
+    """A run was killed after its days and before its load."""
+    jobs = ProductJobs(PRODUCT, PARTITIONS, instance, lake, STAGES)
+    assert (jobs.run_first_load(), runs) == (("online_store",), [("card_fraud_daily", None)])
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(PRODUCT, "online_store")))
+    assert (jobs.run_first_load(), len(runs)) == ((), 1)
+    assert ProductJobs(PRODUCT, PARTITIONS, instance, lake, STAGES[:2]).run_first_load() == ()

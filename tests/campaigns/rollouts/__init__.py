@@ -1,0 +1,1 @@
+"""The judge of rollouts: planted regressions, equal models, races, interruptions and assignment."""
