@@ -1,8 +1,7 @@
 """One client's connection: a request reaches the service when it is whole, and nobody may take too long over one.
 
-Belongs here: the limits of a connection (seconds, connections at a time) and when it refuses. Does not belong here: the
-bounds of one message (`messages.py`), the words of a refusal (`refusals.py`), routes and how many requests are decided
-at a time (`routes.py`).
+Belongs here: the limits of a connection (seconds, connections at a time) and when it refuses. Does not belong here: how
+it ends (`endings.py`), the bounds of one message (`messages.py`), the words of a refusal (`refusals.py`), routes.
 
 Uvicorn's protocol hands a request on as soon as its head is there, waits for the rest without end, and bounds neither
 heads nor connections. Here a request's bytes are gathered first, so a client that sends half a body costs a socket and
@@ -12,7 +11,7 @@ no place among the requests in flight.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -21,21 +20,25 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from assets.serving.http.access import UNBOUNDED
-from assets.serving.http.messages import BoundedMessages, head_without_offer
-from assets.serving.http.refusals import MOST_UNDER_WAY, NOT_HTTP, OVERLOADED, TOO_MANY, Why, answer_of, overloaded
+from assets.serving.http.endings import Awaited, EndingConnection
+from assets.serving.http.messages import head_without_offer
+from assets.serving.http.refusals import (
+    KEEP_SECONDS,
+    MOST_CONNECTIONS,
+    MOST_UNDER_WAY,
+    NOT_HTTP,
+    OVERLOADED,
+    REQUEST_SECONDS,
+    TOO_MANY,
+    Why,
+    answer_of,
+)
 
-REQUEST_SECONDS = 8.0
-"""A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
-KEEP_SECONDS = 65.0
-"""A connection is kept this long after an answer: longer than load balancers and pools of clients keep one (60 s); they
-would otherwise send a request while the connection is being closed."""
-MOST_CONNECTIONS = 512
 _ANSWER_SECONDS = 10.0
-_LINGER_SECONDS = 2.0
 _LAST_SECONDS = 0.2
 
 
-class BoundedProtocol(BoundedMessages):
+class BoundedProtocol(EndingConnection):
     """A connection whose requests are bounded in time and size; refusals are JSON, as those of the routes.
 
     Args:
@@ -57,25 +60,16 @@ class BoundedProtocol(BoundedMessages):
         self._count_refusal = refused
         self._is_draining = draining
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
-        self._deadline: asyncio.TimerHandle | None = None
-        self._awaits: Literal["request", "next request"] | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
         self._answered = False
-        # Of requests that are read:
-        self._unfinished: tuple[RequestResponseCycle, ASGI3Application] | None = None
-        self._running: RequestResponseCycle | None = None
-        # Once it has stopped reading, what comes in is dropped; the refusal follows the answers that are still due.
-        self._has_stopped_reading = False
-        self._refusal = b""
 
     # ------------------------------------------------------------------ the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Makes room for itself when there are too many: the one that is nearest to its deadline ends.
+        """Makes room for itself when there are too many: the one that has used the largest part of its time ends.
 
-        Of those that owe a request and those that are kept for a next one, it is the one that has used the largest part
-        of its time; a connection of which a whole request is still to be answered stays.
+        A connection of which a whole request is still to be answered stays.
         """
         super().connection_made(transport)
         self._since = time.monotonic()
@@ -167,16 +161,25 @@ class BoundedProtocol(BoundedMessages):
             self._running = cycle
             if self._is_draining():
                 cycle.keep_alive = False
-            if len(self.tasks) >= MOST_UNDER_WAY and cycle.scope["path"] not in UNBOUNDED:
-                # Here and not behind the server's layers, which take longer than a refusal: they would add up.
-                self._count_refusal(OVERLOADED[0])
-                app = overloaded  # type: ignore[assignment]  # an ASGI application by Starlette's types
-            super()._start_asgi_task(cycle, app)
+            bounded = cycle.scope["path"] not in UNBOUNDED and cycle.scope["method"] != "HEAD"
+            if bounded and len(self.tasks) >= MOST_UNDER_WAY:
+                self._refuse_whole(cycle)
+            else:
+                super()._start_asgi_task(cycle, app)
             return
         self._unfinished = (cycle, app)
         if cycle.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             cycle.waiting_for_100_continue = False
+
+    def _refuse_whole(self, cycle: RequestResponseCycle) -> None:
+        """Refuses a request here, not behind the server's layers: they take longer than a refusal, and would add up."""
+        self._count_refusal(OVERLOADED[0])
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(answer_of(*OVERLOADED[1:], closes=not cycle.keep_alive, retry_after=1))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """The next request's turn, or the refusal's."""
@@ -187,13 +190,6 @@ class BoundedProtocol(BoundedMessages):
             self._write_refusal()
 
     # ------------------------------------------------------------------ limits
-
-    @property
-    def _is_busy(self) -> bool:
-        """Whether a whole request is still to be answered."""
-        return any(not cycle.more_body for cycle, _ in self.pipeline) or (
-            self._running is not None and not self._running.response_complete
-        )
 
     @property
     def _is_idle(self) -> bool:
@@ -219,7 +215,7 @@ class BoundedProtocol(BoundedMessages):
         """The time runs while the client owes a request, or the rest of one, whatever bytes come meanwhile."""
         if self._has_stopped_reading or self.transport.is_closing():
             return
-        awaits: Literal["request", "next request"] | None = None
+        awaits: Awaited | None = None
         if self._reading or not self._is_busy:
             awaits = "next request" if self._is_idle else "request"
         if awaits == self._awaits:
@@ -229,12 +225,6 @@ class BoundedProtocol(BoundedMessages):
             seconds = KEEP_SECONDS if awaits == "next request" else REQUEST_SECONDS
             self._deadline = self.loop.call_later(seconds, self._give_up)
         self._awaits = awaits
-
-    def _end_deadline(self) -> None:
-        """The client has sent what it owed; what it owes next has time of its own."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline, self._awaits = None, None
 
     def _give_up(self) -> None:
         self._deadline = None
@@ -251,33 +241,6 @@ class BoundedProtocol(BoundedMessages):
         if not self._is_busy:
             self._write_refusal()
 
-    def _write_refusal(self) -> None:
-        """Writes the refusal and drops what still comes for a while: a client loses answers on an abrupt end."""
-        if self.transport.is_closing():
-            return
-        self._unset_keepalive_if_required()
-        self.transport.write(self._refusal)
-        self._refusal = b""
-        self._end_in_order()
-
-    def _end_in_order(self) -> None:
-        """Ends its own side, and drops what the client still sends until it ends the other, or for a while."""
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-            self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
-        else:  # TLS ends both sides together, after the client's own goodbye
-            self.transport.close()
-
-    def _end_after_answers(self) -> None:
-        """Reads nothing more; the connection ends after the last whole request's answer."""
-        self._stop_reading()
-        last = self.pipeline[0][0] if self.pipeline else self._running
-        if last is not None:
-            last.keep_alive = False
-
     def _decline_upgrade(self, rest: bytes) -> None:
         """No other protocol is spoken: a request that offers one, as some clients do by default, is read as any other.
 
@@ -291,10 +254,3 @@ class BoundedProtocol(BoundedMessages):
         head = head_without_offer(b"%s %s HTTP/%s" % (method, self.url, version), self.headers)
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
-
-    def _stop_reading(self) -> None:
-        """Nothing more is read, and a request that is not whole is forgotten."""
-        self._has_stopped_reading, self._unfinished = True, None
-        self._end_deadline()
-        if self.pipeline and self.pipeline[0][0].more_body:
-            self.pipeline.popleft()

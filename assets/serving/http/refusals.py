@@ -7,16 +7,22 @@ here: when a connection refuses (`connection.py`), the refusals of routes (`rout
 import json
 from typing import Literal
 
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from assets.serving.requests.parse import LARGEST_BODY
 
+REQUEST_SECONDS = 8.0
+"""A request is whole this long after its connection was opened, or after its first byte; else the connection ends."""
+KEEP_SECONDS = 65.0
+"""A connection is kept this long after an answer: longer than load balancers and pools of clients keep one (60 s); they
+would otherwise send a request while the connection is being closed."""
+MOST_CONNECTIONS = 512
 MOST_FIELDS = 100
 LARGEST_HEAD = 32 * 1024
 
-MOST_UNDER_WAY = 64
-"""Requests that are decided, or wait to be, at a time."""
+MOST_UNDER_WAY = 32
+"""Requests that are decided, or wait to be, at a time: enough that the threads never wait, and the disk syncs many at
+once; more would only wait for each other, and hold up refusals."""
 
 Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections", "overload"]
 """Why a connection refused a request: `connections` when there were too many of them."""
@@ -34,18 +40,15 @@ TOO_MANY_FIELDS: Refusal = (
 )  # fmt: skip
 
 
-async def overloaded(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """An ASGI application that refuses its request, and keeps the connection: a busy server has no time for more."""
-    body = json.dumps({"error": OVERLOADED[2]}).encode()
-    headers = [
-        (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"retry-after", b"1"),
-    ]  # fmt: skip
-    await send({"type": "http.response.start", "status": OVERLOADED[1], "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def answer_of(status: int, sentence: str, *, closes: bool = True, retry_after: int | None = None) -> bytes:
+    """The whole answer that refuses a request.
 
-
-def answer_of(status: int, sentence: str) -> bytes:
-    """The whole answer that refuses a request; the connection ends after it."""
+    Args:
+        closes: Whether the connection ends after it.
+        retry_after: Seconds after which the same request may succeed.
+    """
     body = json.dumps({"error": sentence}).encode()
-    head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    return STATUS_LINE[status] + head + body
+    head = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+    head += b"" if retry_after is None else b"retry-after: %d\r\n" % retry_after
+    head += b"connection: close\r\n" if closes else b""
+    return STATUS_LINE[status] + head + b"\r\n" + body
