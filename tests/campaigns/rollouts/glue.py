@@ -123,10 +123,7 @@ class Simulated:
         where = self._places[batch.entities].tolist()
         step = self.state.step
         if self.state.stage == "shadow":
-            return [
-                Seen(step, at, 0.0, old, new)
-                for at, old, new in zip(where, before, now, strict=True)
-            ]
+            return [Seen(step, at, 0.0, old, new) for at, old, new in zip(where, before, now, strict=True)]
         share = self.state.challengers[0].share
         challenged = self._arms[batch.entities] < share
         self._keep(batch, challenged, share)
