@@ -116,7 +116,7 @@ def test_mlflow_knows_what_the_champion_is_made_of(
     inputs = {entry["dataset"]["name"]: entry["dataset"] for entry in run["inputs"]["dataset_inputs"]}
     assert set(inputs) == {f"{PRODUCT}/{table}" for table in ("training_set", "features", "validated_repayments")}
     assert {dataset["source_type"] for dataset in inputs.values()} == {"delta"}
-    assert inputs[f"{PRODUCT}/training_set"]["digest"] == "v0"
+    assert inputs[f"{PRODUCT}/training_set"]["digest"] == "v1", "the second version of the set"
 
 
 @in_a_browser

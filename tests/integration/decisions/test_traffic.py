@@ -156,12 +156,17 @@ def what_cannot_leave_is_held_back(home: Home) -> None:
     assert told["decided"] == told["sent"]
 
 
+def heed_interrupts() -> None:
+    """A process that a script starts in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def an_interrupt_ends_it_with_the_summary(home: Home) -> None:
     before = len(home.decisions())
     command = [sys.executable, "-m", "pipelines.cli", "traffic", PRODUCT, "--rate", "20", "--for", "1h", "--json"]
     with subprocess.Popen(
         command, env=kept_variables() | home.variables, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        text=True, preexec_fn=heed_interrupts,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         while "requests, 20 a second" not in process.stderr.readline():
