@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from time import sleep
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -28,8 +29,8 @@ from resources.lake import Lake
 from resources.lake.content import content_hash
 from resources.online_store.opening import OnlineStores
 from resources.online_store.protocol import EntityEvents
-from tests.integration.demo_home import Answer, variables_of
-from tests.support.killed_at import Boundary, begun
+from tests.integration.demo_home import variables_of
+from tests.support.killed_at import Boundary, Commands
 from tests.support.killing import CAMPAIGN, SEED, KillableHome
 from tests.support.small_bank import LAST, fill_small_bank
 
@@ -52,12 +53,14 @@ class Case:
 
     Attributes:
         home: The home, always at the same place.
+        commands: Begins commands in the home.
         kept: A copy of the home as it is before that run.
         before, after: What is visible before the run, and after one that nothing disturbs.
         boundaries: Those that the undisturbed run passes, in their order.
     """
 
     home: KillableHome
+    commands: Commands
     kept: Path
     before: Seen
     after: Seen
@@ -69,11 +72,12 @@ class Case:
         shutil.copytree(self.kept, self.home.environment.home)
 
 
-def done(home: KillableHome, folder: Path, *command: str) -> tuple[Answer, list[Boundary]]:
-    """A command that nothing disturbs, and the boundaries that it passed."""
-    attempt = begun(command, home.variables, folder)
+def done(commands: Commands, folder: Path, *command: str) -> list[Boundary]:
+    """The boundaries that a command passes which nothing disturbs."""
+    attempt = commands.begin(command, folder)
     answer = attempt.ended()
-    return answer, attempt.boundaries()
+    assert answer.status == 0, answer.people
+    return attempt.boundaries()
 
 
 def seen(home: KillableHome) -> Seen:
@@ -117,17 +121,16 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Kind, Case]
     variables = variables_of(place / "home")
     home = KillableHome(load_environment(variables), variables)
     fill_small_bank(home.environment)
-    first, _ = done(home, place / "first", "run", PRODUCT, "--from", f"{BEFORE}", "--to", f"{BEFORE}", *THROUGH)
-    assert first.status == 0, first.people
     found: dict[Kind, Case] = {}
-    for kind in ("new", "delivered again"):
-        shutil.copytree(home.environment.home, place / kind)
-        before = seen(home)
-        answer, boundaries = done(home, place / "whole", *RUN)
-        assert answer.status == 0, answer.people
-        found[kind] = Case(home, place / kind, before, seen(home), tuple(boundaries))
-        deliver_again(home)  # the other case begins where this one ended
-    yield found
+    with Commands.of(variables) as commands:
+        done(commands, place / "first", "run", PRODUCT, "--from", f"{BEFORE}", "--to", f"{BEFORE}", *THROUGH)
+        for kind in ("new", "delivered again"):
+            shutil.copytree(home.environment.home, place / kind)
+            before = seen(home)
+            boundaries = done(commands, place / "whole", *RUN)
+            found[kind] = Case(home, commands, place / kind, before, seen(home), tuple(boundaries))
+            deliver_again(home)  # the other case begins where this one ended
+        yield found
     home.kill_all()
 
 
@@ -147,7 +150,7 @@ def test_a_killed_day_is_never_seen_in_part_and_is_made_whole_by_the_same_comman
             kind = kinds[(number + time) % 2]
             case, where = cases[kind], f"a {kind} day, killed {boundary}"
             case.begin()
-            killed = begun(RUN, case.home.variables, tmp_path / "killed", boundary, f"{SEED} {time}").ended()
+            killed = case.commands.begin(RUN, tmp_path / "killed", boundary, f"{SEED} {time}").ended()
             within = boundary.place == "within"
             assert killed.status in ((-signal.SIGALRM, 0) if within else (-signal.SIGKILL,)), f"{where}: {killed}"
             # Each table has its old rows of the day or its new ones; so has the store, of all sources at once.
@@ -155,8 +158,7 @@ def test_a_killed_day_is_never_seen_in_part_and_is_made_whole_by_the_same_comman
             odd = {name for name, found in now.items() if found not in (case.before.get(name, ""), case.after[name])}
             assert odd == set(), where
             assert of_store(now) in (of_store(case.before), of_store(case.after)), where
-            again, _ = done(case.home, tmp_path / "again", *RUN)
-            assert again.status == 0, f"{where}: {again.people}"
+            done(case.commands, tmp_path / "again", *RUN)
             assert seen(case.home) == case.after, where
             assert case.home.active_runs() == set(), f"{where}: a run is under way, or holds a slot"
             print(f"{where}: {sum(now[name] == case.after[name] for name in now)} of {len(now)} were there", flush=True)
@@ -174,9 +176,9 @@ def test_two_runs_for_one_day_lose_and_double_nothing(
     case, chance = cases["delivered again"], random.Random(f"{SEED} {other[0]}")
     for time in range(4 * TIMES if CAMPAIGN else 1):
         case.begin()
-        first = begun(RUN, case.home.variables, tmp_path / "first")
-        first.process.join(chance.uniform(0, 2))
-        second = begun(other, case.home.variables, tmp_path / "second")
+        first = case.commands.begin(RUN, tmp_path / "first")
+        sleep(chance.uniform(0, 2))
+        second = case.commands.begin(other, tmp_path / "second")
         answers = [first.ended(), second.ended()]
         where = f"{other[0]} beside run, {time}: {answers}"
         assert 0 in [answer.status for answer in answers], where

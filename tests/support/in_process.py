@@ -21,7 +21,7 @@ from tests.integration.demo_home import Answer
 def answer_of(arguments: Sequence[str], variables: dict[str, str]) -> Answer:
     """Runs the command; of Loopline its environment says `variables` alone."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), _fresh_definitions():
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), fresh_definitions():
         for name in os.environ:
             if name.startswith("LOOPLINE_"):
                 patch.delenv(name)
@@ -36,7 +36,7 @@ def answer_of(arguments: Sequence[str], variables: dict[str, str]) -> Answer:
 
 
 @contextmanager
-def _fresh_definitions() -> Iterator[None]:
+def fresh_definitions() -> Iterator[None]:
     """The definitions of a product are made at their import, for the environment of that moment."""
     kept = _without_definitions()
     try:

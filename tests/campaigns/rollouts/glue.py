@@ -34,15 +34,12 @@ class Simulated:
     Attributes:
         maturity: Seconds until a label is due.
         processes: How many processes decide; each keeps a trial of its own and reads those of the others.
-        shadows_failures: Whether the shadow gets requests that the champion does not decide. The service does not give
-            them to it (`Application.decide`).
     """
 
     traffic: Traffic
     policy: Rollout
     maturity: float = DAY
     processes: int = 1
-    shadows_failures: bool = False
     state: RolloutManifest = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,11 +123,7 @@ class Simulated:
         where = self._places[batch.entities].tolist()
         step = self.state.step
         if self.state.stage == "shadow":
-            return [
-                Seen(step, at, 0.0, old, new)
-                for at, old, new in zip(where, before, now, strict=True)
-                if self.shadows_failures or not old.errors
-            ]
+            return [Seen(step, at, 0.0, old, new) for at, old, new in zip(where, before, now, strict=True)]
         share = self.state.challengers[0].share
         challenged = self._arms[batch.entities] < share
         self._keep(batch, challenged, share)

@@ -110,11 +110,13 @@ def test_a_killed_backfill_goes_on_and_gives_the_same_content(demo_home: DemoHom
     tables = demo_home.tables()
     assert {name: table["version"] for name, table in tables.items() if name in DATA} == versions
     assert demo_home.contents(DAYS, versions) == hashes_of(demo_tables, DAYS)
-    assert {name: table["hashes"] for name, table in tables.items()} == {
-        name: table["hashes"] for name, table in demo_tables.items()
-    }
-    assert {name: (table["rows"], table["content_hash"]) for name, table in tables.items()} == {
-        name: (table["rows"], table["content_hash"]) for name, table in demo_tables.items()
+    # What watches the champion was made for the second one meanwhile.
+    now, before = (
+        {name: (table["hashes"], table["rows"], table["content_hash"]) for name, table in found.items()}
+        for found in (tables, demo_tables)
+    )
+    assert {name: now[name] for name in now if name not in WATCHED} == {
+        name: before[name] for name in before if name not in WATCHED
     }
 
 

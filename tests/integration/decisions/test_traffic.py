@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 
 from assets.serving.decision import Decision
 from assets.serving.decision_log import days, scan_day
+from pipelines.operations.access_keys import add_key
 from resources.environments import CHECKOUT
 from tests.campaigns.target import publish
 from tests.integration.conftest import LAST, Small
+from tests.support.certificates import write_certificate
 from tests.support.in_process import answer_of
 from tests.support.killing import kept_variables
 from tests.support.servers.serving_process import Service, Workspace
@@ -26,7 +29,10 @@ TABLE = "card_fraud/validated_card_transactions"
 
 
 class Home:
-    """The small bank with two validated days of card transactions, and a decision service with a small model."""
+    """The small bank with two validated days of card transactions, and a decision service with a small model.
+
+    The service speaks TLS, and every request needs a key.
+    """
 
     def __init__(self, bank: Small) -> None:
         bank.make(LAST - timedelta(days=1), LAST, "raw_card_transactions", "validated_card_transactions")
@@ -35,7 +41,15 @@ class Home:
         self.workspace.port = self.environment.ports.decisions
         publish(self.workspace, PRODUCT, until=datetime.now(UTC))
         base = self.environment.ports.dagster
-        self.variables = {"LOOPLINE_HOME": str(self.environment.home), "LOOPLINE_PORT_BASE": str(base)}
+        certificate, secret = write_certificate(self.environment.home)
+        tls = {"LOOPLINE_TLS_CERTIFICATE": str(certificate), "LOOPLINE_TLS_KEY": str(secret)}
+        self.workspace.variables |= {**tls, "LOOPLINE_REQUIRE_KEYS": "1"}
+        self.variables = {"LOOPLINE_HOME": str(self.environment.home), "LOOPLINE_PORT_BASE": str(base), **tls}
+
+    def take_key(self) -> None:
+        """Later traffic sends a key that may decide."""
+        key = add_key(self.environment, "customers", ("decide",), by="Ann", reason="a test")[1]
+        self.variables["LOOPLINE_API_KEY"] = key
 
     def traffic(self, *options: str) -> tuple[int, dict[str, Any], str]:
         answer = answer_of(["traffic", PRODUCT, *options, "--json"], self.variables)
@@ -59,6 +73,7 @@ def test_the_rows_of_a_table_are_customers(home: Home) -> None:
     assert "start it: loopline up" in people
     with Service(home.workspace) as service:
         service.wait_until_ready()
+        a_missing_key_is_told(home)
         rows_are_decided_once_as_of_now(home)
         the_seed_decides_the_order(home)
         a_day_with_few_rows_ends_or_is_repeated(home)
@@ -66,6 +81,16 @@ def test_the_rows_of_a_table_are_customers(home: Home) -> None:
         an_interrupt_ends_it_with_the_summary(home)
         refusals_are_told_with_their_reason(home)
         a_service_that_dies_is_told(home, service)
+
+
+def a_missing_key_is_told(home: Home) -> None:
+    status, told, _ = home.traffic("--rate", "20", "--for", "1s")
+    assert (status, told["error"]["kind"]) == (1, "NoAnswer")
+    assert "set LOOPLINE_API_KEY to a key" in told["error"]["message"]
+    home.take_key()
+    deadline = time.monotonic() + 10
+    while home.traffic("--rate", "20", "--for", "1s", "--table", "nothing")[1]["error"]["kind"] != "NoRows":
+        assert time.monotonic() < deadline, "the service reads its list of keys each second"
 
 
 def rows_are_decided_once_as_of_now(home: Home) -> None:
@@ -131,12 +156,17 @@ def what_cannot_leave_is_held_back(home: Home) -> None:
     assert told["decided"] == told["sent"]
 
 
+def heed_interrupts() -> None:
+    """A process that a script starts in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def an_interrupt_ends_it_with_the_summary(home: Home) -> None:
     before = len(home.decisions())
     command = [sys.executable, "-m", "pipelines.cli", "traffic", PRODUCT, "--rate", "20", "--for", "1h", "--json"]
     with subprocess.Popen(
         command, env=kept_variables() | home.variables, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
+        text=True, preexec_fn=heed_interrupts,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         while "requests, 20 a second" not in process.stderr.readline():

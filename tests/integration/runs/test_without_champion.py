@@ -16,7 +16,7 @@ from resources.environments import Environment, load_environment
 from resources.lake import Lake
 from tests.integration.demo_home import variables_of
 from tests.support.champions import crown
-from tests.support.in_process import answer_of
+from tests.support.in_process import answer_of, fresh_definitions
 from tests.support.small_bank import LAST, fill_small_bank
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Days]:
         monkeypatch.setenv(name, value)
     environment = load_environment(variables)
     fill_small_bank(environment)
-    with dagster_instance(environment) as instance:
+    with fresh_definitions(), dagster_instance(environment) as instance:
         yield Days(environment, variables, instance, load_definitions(PRODUCT.name))
 
 
