@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import bentoml
-from uvicorn.config import HTTP_PROTOCOLS
+from uvicorn.config import HTTP_PROTOCOLS, LOOP_FACTORIES
 
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
@@ -70,7 +70,9 @@ if log_format_of(os.environ) == "json":
 
 app = http_app(_open)
 
-# BentoML starts uvicorn without a word on its protocol, so what uvicorn takes by itself is named here.
+# BentoML starts uvicorn without a word on its protocol and loop, so what uvicorn takes by itself is named here.
+# uvloop accepts one connection each time it looks, so new clients of a busy service would wait for seconds.
+cast(Any, LOOP_FACTORIES)["auto"] = "uvicorn.loops.asyncio:asyncio_loop_factory"
 cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
     BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app)
 )

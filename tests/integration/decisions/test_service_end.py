@@ -18,7 +18,7 @@ from tests.support.serving_samples import PRODUCT, REQUEST, sample_parts
 
 pytestmark = pytest.mark.slow
 
-BUSY, KEPT = 16, 16
+BUSY, KEPT = 16, 12
 DRAIN_SECONDS = 2.0
 BODY = json.dumps({"product": PRODUCT, "request": REQUEST}).encode()
 ASKED = b"POST /decide HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
