@@ -74,7 +74,7 @@ app = http_app(_open)
 # uvloop accepts one connection each time it looks, so new clients of a busy service would wait for seconds.
 cast(Any, LOOP_FACTORIES)["auto"] = "uvicorn.loops.asyncio:asyncio_loop_factory"
 cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
-    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app)
+    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app), under_way=set()
 )
 
 

@@ -44,6 +44,7 @@ class BoundedProtocol(EndingConnection):
     Args:
         refused: Called with the reason of each refusal.
         draining: Whether the service is about to end: each answer then ends its connection.
+        under_way: The requests of all connections that are not answered yet; they share it.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class BoundedProtocol(EndingConnection):
         *,
         refused: Callable[[Why], None] = lambda _why: None,
         draining: Callable[[], bool] = lambda: False,
+        under_way: set[RequestResponseCycle] | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
         self._is_draining = draining
+        self._under_way = set() if under_way is None else under_way
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
@@ -81,6 +84,7 @@ class BoundedProtocol(EndingConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the timers."""
         super().connection_lost(exc)
+        self._note_answered()
         for timer in (self._deadline, self._unread):
             if timer is not None:
                 timer.cancel()
@@ -162,9 +166,10 @@ class BoundedProtocol(EndingConnection):
             if self._is_draining():
                 cycle.keep_alive = False
             bounded = cycle.scope["path"] not in UNBOUNDED and cycle.scope["method"] != "HEAD"
-            if bounded and len(self.tasks) >= MOST_UNDER_WAY:
+            if bounded and len(self._under_way) >= MOST_UNDER_WAY:
                 self._refuse_whole(cycle)
             else:
+                self._under_way.add(cycle)
                 super()._start_asgi_task(cycle, app)
             return
         self._unfinished = (cycle, app)
@@ -183,11 +188,16 @@ class BoundedProtocol(EndingConnection):
 
     def on_response_complete(self) -> None:
         """The next request's turn, or the refusal's."""
+        self._note_answered()
         self._since, self._answered = time.monotonic(), True
         super().on_response_complete()
         self._watch()
         if self._refusal and not self._is_busy:
             self._write_refusal()
+
+    def _note_answered(self) -> None:
+        if self._running is not None:
+            self._under_way.discard(self._running)
 
     # ------------------------------------------------------------------ limits
 

@@ -35,7 +35,9 @@ class Ending:
         self.port = free_port()
         self._trusted = ssl.create_default_context(cafile=str(files[0])) if files else None
         routes = [Route(path, self._answer) for path in ("/slow", "/readyz")]
-        protocol: Any = partial(BoundedProtocol, refused=self.refused.append, draining=lambda: self.draining)
+        protocol: Any = partial(
+            BoundedProtocol, refused=self.refused.append, draining=lambda: self.draining, under_way=set()
+        )
         tls: Any = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, http=protocol, log_config=None, **tls)
         self.server = uvicorn.Server(config)
