@@ -26,6 +26,7 @@ from uvicorn.config import HTTP_PROTOCOLS, LOOP_FACTORIES
 from assets.serving.http.connection import BoundedProtocol
 from assets.serving.http.plain_errors import PlainErrors
 from assets.serving.http.routes import count_refusal, http_app, is_draining, is_ready
+from assets.serving.http.under_way import UnderWay
 from assets.serving.observing.logs import log_as_json
 from assets.serving.settings import log_format_of
 
@@ -74,7 +75,7 @@ app = http_app(_open)
 # uvloop accepts one connection each time it looks, so new clients of a busy service would wait for seconds.
 cast(Any, LOOP_FACTORIES)["auto"] = "uvicorn.loops.asyncio:asyncio_loop_factory"
 cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
-    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app), under_way=set()
+    BoundedProtocol, refused=partial(count_refusal, app), draining=partial(is_draining, app), under_way=UnderWay()
 )
 
 

@@ -44,6 +44,9 @@ UNBOUNDED = ("/livez", "/readyz", "/metrics")
 CALLER = "loopline.caller"
 """The key of a request's scope under which its `Caller` is."""
 
+ARRIVED = "loopline.arrived"
+"""The key of a request's scope under which is when its last byte arrived, on the clock that measures short times."""
+
 ROUTE = "loopline.route"
 """The key of a request's scope under which its route is, as the table names it."""
 

@@ -11,7 +11,9 @@ no place among the requests in flight.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from contextvars import Context
+from functools import partial
+from typing import Any, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -19,13 +21,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from assets.serving.http.access import UNBOUNDED
+from assets.serving.http.access import ARRIVED, UNBOUNDED
 from assets.serving.http.endings import Awaited, EndingConnection
 from assets.serving.http.messages import head_without_offer
 from assets.serving.http.refusals import (
     KEEP_SECONDS,
     MOST_CONNECTIONS,
-    MOST_UNDER_WAY,
     NOT_HTTP,
     OVERLOADED,
     REQUEST_SECONDS,
@@ -33,6 +34,7 @@ from assets.serving.http.refusals import (
     Why,
     answer_of,
 )
+from assets.serving.http.under_way import UnderWay
 
 _ANSWER_SECONDS = 10.0
 _LAST_SECONDS = 0.2
@@ -44,7 +46,7 @@ class BoundedProtocol(EndingConnection):
     Args:
         refused: Called with the reason of each refusal.
         draining: Whether the service is about to end: each answer then ends its connection.
-        under_way: The requests of all connections that are not answered yet; they share it.
+        under_way: The requests of all connections, which share it.
     """
 
     def __init__(
@@ -56,12 +58,12 @@ class BoundedProtocol(EndingConnection):
         *,
         refused: Callable[[Why], None] = lambda _why: None,
         draining: Callable[[], bool] = lambda: False,
-        under_way: set[RequestResponseCycle] | None = None,
+        under_way: UnderWay | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._count_refusal = refused
         self._is_draining = draining
-        self._under_way = set() if under_way is None else under_way
+        self._under_way = under_way or UnderWay()
         self.timeout_keep_alive = KEEP_SECONDS  # type: ignore[assignment]  # uvicorn takes any number of seconds
         self._unread: asyncio.TimerHandle | None = None
         self._since = 0.0
@@ -163,19 +165,21 @@ class BoundedProtocol(EndingConnection):
         """Called when the head is read and the requests before it are answered; the service waits for the body too."""
         if not cycle.more_body:
             self._running = cycle
-            if self._is_draining():
-                cycle.keep_alive = False
-            bounded = cycle.scope["path"] not in UNBOUNDED and cycle.scope["method"] != "HEAD"
-            if bounded and len(self._under_way) >= MOST_UNDER_WAY:
+            cast(dict[str, object], cycle.scope)[ARRIVED] = time.perf_counter()
+            if cycle.scope["path"] in UNBOUNDED or cycle.scope["method"] == "HEAD":
+                self._begin(cycle, app)
+            elif not self._under_way.admit(cycle, partial(self._begin, cycle, app)):
                 self._refuse_whole(cycle)
-            else:
-                self._under_way.add(cycle)
-                super()._start_asgi_task(cycle, app)
             return
         self._unfinished = (cycle, app)
         if cycle.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             cycle.waiting_for_100_continue = False
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._is_draining():
+            cycle.keep_alive = False
+        super()._start_asgi_task(cycle, app)
 
     def _refuse_whole(self, cycle: RequestResponseCycle) -> None:
         """Refuses a request here, not behind the server's layers: they take longer than a refusal, and would add up."""
@@ -187,7 +191,14 @@ class BoundedProtocol(EndingConnection):
         self.on_response_complete()
 
     def on_response_complete(self) -> None:
-        """The next request's turn, or the refusal's."""
+        """The next request's turn, or the refusal's.
+
+        The request that was answered calls this. Timers and requests that begin here must not keep its context: what
+        it held would live for as long as they do.
+        """
+        Context().run(self._after_response)
+
+    def _after_response(self) -> None:
         self._note_answered()
         self._since, self._answered = time.monotonic(), True
         super().on_response_complete()
@@ -197,7 +208,7 @@ class BoundedProtocol(EndingConnection):
 
     def _note_answered(self) -> None:
         if self._running is not None:
-            self._under_way.discard(self._running)
+            self._under_way.end(self._running)
 
     # ------------------------------------------------------------------ limits
 

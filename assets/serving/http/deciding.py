@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from assets.serving.earlier.marks import Mark
-from assets.serving.http.access import CALLER
+from assets.serving.http.access import ARRIVED, CALLER
 from assets.serving.requests.parse import RequestError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def in_thread(pool: Executor, function: Callable[P, R], *args: P.args, **k
 
 async def decide(request: Request, body: bytes, application: "Application") -> Response:
     """One decision; a request that was sent before, with the same idempotency key, gets the one that it got then."""
-    started = time.perf_counter()
+    started: float = request.scope.get(ARRIVED) or time.perf_counter()
     key = idempotency_key(request)
     mark = None if key is None else Mark.of(request.scope[CALLER].name, key, body)
     earlier = None if mark is None else await application.repeats.earlier(mark)

@@ -20,10 +20,6 @@ MOST_CONNECTIONS = 512
 MOST_FIELDS = 100
 LARGEST_HEAD = 32 * 1024
 
-MOST_UNDER_WAY = 32
-"""Requests that are decided, or wait to be, at a time: enough that the threads never wait, and the disk syncs many at
-once; more would only wait for each other, and hold up refusals."""
-
 Why = Literal["slow", "body_too_large", "head_too_large", "not_http", "connections", "overload"]
 """Why a connection refused a request: `connections` when there were too many of them."""
 Refusal = tuple[Why, int, str]

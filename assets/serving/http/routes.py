@@ -34,7 +34,7 @@ from assets.serving.http.deciding import decide, in_thread
 from assets.serving.http.draining import drain_on_signal
 from assets.serving.http.page import PAGE_HEADERS, page
 from assets.serving.http.posting import post_outcome, post_review
-from assets.serving.http.refusals import MOST_UNDER_WAY, OVERLOADED
+from assets.serving.http.refusals import OVERLOADED
 from assets.serving.requests.parse import LARGEST_BODY
 from resources.errors import LooplineError
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 _THREADS = 4
 _POST_THREADS = 2
 _MOST_EXPLAINED = 8
+# The connections let fewer begin; this holds under any other server too.
+_MOST_IN_FLIGHT = 64
 
 Handler = Callable[[Request, bytes, "Application"], Awaitable[Response]]
 
@@ -135,7 +137,7 @@ def _bounded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return refusal(413, str(error))
         except ClientDisconnect:
             return Response(status_code=499)
-        if _in_flight(request.app) >= MOST_UNDER_WAY:
+        if _in_flight(request.app) >= _MOST_IN_FLIGHT:
             metrics.refused.labels("overload").inc()
             return refusal(OVERLOADED[1], OVERLOADED[2], headers={"Retry-After": "1"})
         request.app.state.in_flight = _in_flight(request.app) + 1

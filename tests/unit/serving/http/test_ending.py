@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from assets.serving.http import connection
+from assets.serving.http import under_way
 from assets.serving.http.connection import BoundedProtocol
+from assets.serving.http.under_way import UnderWay
 from tests.support.certificates import write_certificate
 from tests.support.servers.ports import free_port
 
@@ -36,7 +38,7 @@ class Ending:
         self._trusted = ssl.create_default_context(cafile=str(files[0])) if files else None
         routes = [Route(path, self._answer) for path in ("/slow", "/readyz")]
         protocol: Any = partial(
-            BoundedProtocol, refused=self.refused.append, draining=lambda: self.draining, under_way=set()
+            BoundedProtocol, refused=self.refused.append, draining=lambda: self.draining, under_way=UnderWay()
         )
         tls: Any = {"ssl_certfile": str(files[0]), "ssl_keyfile": str(files[1])} if files else {}
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, http=protocol, log_config=None, **tls)
@@ -119,7 +121,8 @@ def test_a_kept_connection_without_a_request_sees_an_orderly_end(ending: Ending)
 def test_an_overloaded_server_refuses_at_once_and_keeps_the_connection(
     ending: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "MOST_UNDER_WAY", 3)
+    monkeypatch.setattr(under_way, "MOST_DECIDED", 2)
+    monkeypatch.setattr(under_way, "MOST_WAITING", 1)
     busy = [ending.connect() for _ in range(3)]
     for one in busy:
         one.sendall(ASKED % b"/slow?after=1.5")
@@ -139,3 +142,22 @@ def test_an_overloaded_server_refuses_at_once_and_keeps_the_connection(
             time.sleep(0.02)
     for one in busy:
         one.close()
+
+
+def test_a_client_that_left_before_its_turn_costs_nothing(ending: Ending, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_way, "MOST_DECIDED", 1)
+    with ending.connect() as busy, ending.connect() as other:
+        busy.sendall(ASKED % b"/slow?after=0.8")
+        time.sleep(0.2)
+        gone = [ending.connect() for _ in range(4)]
+        for one in gone:
+            one.sendall(ASKED % b"/slow?after=5")
+        time.sleep(0.2)
+        for one in gone:
+            # Reset, and not only its own side ended: a client may end that and wait for its answer.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.close()
+        began = time.monotonic()
+        assert ask(other, b"/slow") == (200, False)
+        assert time.monotonic() - began < 3
+        assert read(busy)[0] == 200

@@ -200,7 +200,7 @@ def test_a_decision_that_cannot_be_logged_is_not_answered(served: Served) -> Non
 
 
 def test_an_overloaded_service_refuses_at_once(served: Served) -> None:
-    served.app.state.in_flight = 32
+    served.app.state.in_flight = 64
     began = time.perf_counter()
     status, text = served.post("/decide", {"product": PRODUCT, "request": REQUEST})
     assert (status, "overloaded" in text) == (503, True)
