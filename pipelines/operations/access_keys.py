@@ -55,7 +55,7 @@ def revoke_key(environment: Environment, name: str, *, by: str, reason: str) -> 
     now = datetime.now(UTC)
     with _changing(environment) as (store, data, found):
         changed = found.without(name, now)
-        revoked = next(key for key in found.valid.values() if key.name == name)
+        revoked = next(key for key in changed.keys if key.name == name and key.revoked == now)
         _record(environment, "key_revoked", revoked, by=by, reason=reason, now=now)
         store.replace_access_keys(changed.to_json(Keys.of(environment.home).signing), expected=data)
     return revoked

@@ -33,7 +33,7 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked_with_two_line
     assert added["roles"] == ["decide", "explain"]
     assert re.fullmatch(r"llk_[0-9a-f]{12}_[\w-]{43}", added["key"])
     assert "web-shop" in run("list")
-    secret = added["key"].rpartition("_")[2]
+    secret = added["key"].split("_", 2)[2]
     assert secret not in run("list", "--json")
     assert json.loads(run("revoke", "--name", "web-shop", *WHO, "--json"))["revoked"]
     assert json.loads(run("list", "--json"))["keys"][0]["revoked"]
