@@ -47,6 +47,7 @@ from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
+from resources.slots import days_of
 
 
 def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -67,7 +68,8 @@ def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefini
         lake: dg.ResourceParam[Lake],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
-        watch, days = begun(context, name, partitions)
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
         with permanent(DecisionLogError, LakeError):
             table = pa.concat_tables([answered_of(product, lake, environment.decision_log, day) for day in days])
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
@@ -124,9 +126,10 @@ def _outcomes(
         lake: dg.ResourceParam[Lake],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        (watch, days), now = begun(context, name, partitions), clock.now()
+        (watch, slots), now = begun(context, name, partitions), clock.now()
+        days = days_of(slots)
         if not lake.exists(judged.table):
-            wait_for_champion(context, product, days)
+            wait_for_champion(context, product, slots)
             return
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, judged, days, now)

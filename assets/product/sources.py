@@ -229,3 +229,21 @@ def row_meaning(source: Source) -> RowMeaning:
             return "revisions" if source.changes else "events"
         case IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
             return "events"
+
+
+def without_hours(source: Source) -> str:
+    """Why a source cannot be read by the hour, with the remedy, as the end of a sentence; empty where it can."""
+    match source:
+        case DatabaseTable(rows="snapshots") | Files(rows="snapshots"):
+            return "has snapshots, one a day; write partition='day'"
+        case Files():
+            if source.period == "day" and source.zone == "UTC" and source.day_column is None:
+                return (
+                    "has files of a day, which do not say the hour of a row; write {hour} beside {day} in pattern=, or "
+                    "day_column=, the column with a row's time"
+                )
+            return ""
+        case DatabaseTable():
+            return ""
+        case LakeTable() | IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
+            return "is read by the day; by the hour Files and DatabaseTable are, or write partition='day'"

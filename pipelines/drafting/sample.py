@@ -25,6 +25,7 @@ from resources.sources.files.parsed import NotWhole, Unreadable
 MOST_ROWS = 200_000
 """A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HOUR = re.compile(r"\d{4}-\d{2}-\d{2}([T_-])([01]\d|2[0-3])(?!\d)")
 _OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
 """The options of `loopline new` for fields that messages about files name."""
 _WEEK = re.compile(r"\d{4}-W\d{2}")
@@ -40,7 +41,7 @@ class FilesPlace:
     """Files of a folder.
 
     Attributes:
-        pattern: Their names, with `{day}`, `{week}`, `{month}` or `*` where they differ.
+        pattern: Their names, with `{day}`, `{day}` and `{hour}`, `{week}`, `{month}` or `*` where they differ.
         form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
     """
 
@@ -191,9 +192,9 @@ def _pattern(names: Sequence[str]) -> str:
     """The names as one pattern; the name itself where there is one file."""
     if len(names) == 1:
         return names[0]
-    for form, mark in ((_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
+    for form, mark in ((_HOUR, r"{day}\1{hour}"), (_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
         replaced = {form.sub(mark, name, count=1) for name in names}
-        if len(replaced) == 1 and mark in (pattern := replaced.pop()):
+        if len(replaced) == 1 and period_of(pattern := replaced.pop()):
             return pattern
     return f"*{Path(names[0]).suffix}"
 
@@ -201,7 +202,7 @@ def _pattern(names: Sequence[str]) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = re.sub(r"\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
+        words = re.sub(r"\{day\}.?\{hour\}|\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():
