@@ -49,7 +49,7 @@ def checked_slot(value: str) -> Slot:
         return checked_day(value)
     found = _HOUR.fullmatch(value)
     if found is None:
-        raise BadName(f"{value!r} is neither a day nor an hour: write YYYY-MM-DD or, of an hour, YYYY-MM-DD-HH:00")
+        raise BadName(f"day {value!r} is not a date: write YYYY-MM-DD or, of an hour, YYYY-MM-DD-HH:00")
     if int(found[2]) >= _HOURS:
         raise BadName(f"hour {value!r} is not in the day: the last one is {found[1]}-23:00")
     return first_hour(checked_day(found[1])) + int(found[2]) * timedelta(hours=1)
