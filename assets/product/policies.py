@@ -258,7 +258,7 @@ class Freshness:
 
     Attributes:
         max_age: The longest time from a watermark to the decision, for each source that features read; by default the
-            product's partition and two days: 3 days, of weeks 9, of months 33.
+            product's partition and two days: 3 days, of hours 2 days and an hour, of weeks 9, of months 33.
         when_stale: Beyond `max_age` the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 
