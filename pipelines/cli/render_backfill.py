@@ -37,7 +37,8 @@ def show_plan(plan: "Plan", to: "Console") -> None:
                 name, _period(plan, run.days) if asset.daily else "as a whole",
                 f"{asset.rows:,}" if asset.daily else "", "unknown" if seconds is None else f"{seconds:.1f}",
             ])  # fmt: skip
-    console.table(["asset", "days", "rows now", "seconds"], lines, to, right=["rows now", "seconds"])
+    slots = f"{named(plan.days[0]).split()[0]}s"
+    console.table(["asset", slots, "rows now", "seconds"], lines, to, right=["rows now", "seconds"])
     if plan.resumed:
         kept = sorted(name for name, days in plan.done.days.items() if days)
         console.say(f"goes on with the backfill of {plan.resumed}, which has made {listed(kept) or 'nothing yet'}", to)

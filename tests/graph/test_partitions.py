@@ -61,7 +61,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 def made(instance: dg.DagsterInstance, product: Product, *starts: str) -> None:
     for start in starts:
         days = Partitions(product.partition, product.start, product.end).whole([checked_slot(start)])
-        tags = {"loopline/days": f"{days[0]}_{days[-1]}"}
+        tags = None if product.partition == "hour" else {"loopline/days": f"{days[0]}_{days[-1]}"}
         event = dg.AssetMaterialization(asset_key(product, "features"), partition=start, tags=tags)
         instance.report_runless_asset_event(event)
 

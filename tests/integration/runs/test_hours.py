@@ -21,7 +21,7 @@ from pipelines.drafting.roles import Given
 from pipelines.operations import new_product as drafting
 from pipelines.operations.loop.run_job import dagster_instance
 from resources.environments import load_environment
-from resources.lake import Lake
+from resources.lake import HOUR, Lake
 from resources.lake.content import content_hash
 from resources.lake.partitioning import rows_of
 from resources.slots import checked_slot, slots_between
@@ -55,9 +55,9 @@ def deliver(folder: Path) -> None:
 
 
 def correct(folder: Path, hour: str) -> None:
-    """Another amount in one row of an hour."""
+    """Another amount in the first row of an hour, larger than any other."""
     file = folder / f"{checked_slot(hour):%Y-%m-%dT%H}.csv"
-    file.write_text(file.read_text().replace(".50", ".00", 1))
+    file.write_text(re.sub(r"\d+\.50", "199.50", file.read_text(), count=1))
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +184,50 @@ def test_an_hour_that_is_corrected_is_made_again_alone(place: Path, loopline: Lo
     assert set(after) == {"raw_orders", "validated_orders", "features"}
     assert after["features"][0] == WRONG
     assert set(after["features"]) <= set(hours(WRONG, "2026-03-03-06:00"))
+
+
+def test_scores_are_made_again_by_the_hour_and_figures_by_the_day(loopline: Loopline) -> None:
+    """The stale scores of the corrected hour, and the drift of its day, by two of its hours."""
+    lake, first = Lake(load_environment().lake), "2026-03-02-04:00"
+    before = {str(hour): content_hash(lake.read("shop/scores", days=[hour])) for hour in lake.slots("shop/scores")}
+    assert HOUR in lake.schema("shop/scores").names
+    assert HOUR not in lake.schema("shop/drift").names
+    made = loopline("backfill", "shop", "--from", first, "--to", WRONG, "--select", "scores,drift")
+    assert [day["day"] for day in made["days"]] == [first, WRONG]
+    assert set(made["days"][1]["changes"]) <= {"scores", "drift"}
+    after = {str(hour): content_hash(lake.read("shop/scores", days=[hour])) for hour in lake.slots("shop/scores")}
+    assert [hour for hour in before if after[hour] != before[hour]] == [WRONG]
+
+
+def test_an_hour_without_its_file_fails_alone(place: Path, loopline: Loopline) -> None:
+    file = place / "orders" / f"{checked_slot(WRONG):%Y-%m-%dT%H}.csv"
+    content = file.read_text()
+    file.unlink()
+    wanted = ("--from", "2026-03-02-04:00", "--to", "2026-03-02-06:00", "--select", "raw_orders,validated_orders")
+    made = loopline("backfill", "shop", *wanted)
+    assert (made["status"], [day["state"] for day in made["days"]]) == (1, ["unchanged", "failed", "unchanged"])
+    assert f"1 of 3 hours failed: {WRONG}; the first one: " in made["error"]["message"]
+    assert f"hour {WRONG}: no file" in made["error"]["message"]
+    file.write_text(content)
+
+
+def test_a_row_of_another_hour_is_quarantined_and_admitted_after_a_fix(place: Path, loopline: Loopline) -> None:
+    """The contract takes rows of an hour whose channel it knows; other hours are not validated again."""
+    file = place / "orders" / f"{checked_slot(WRONG):%Y-%m-%dT%H}.csv"
+    content = file.read_text()
+    file.write_text(content.replace(",web,", ",fax,", 1))
+    contract = place / "pipelines" / "shop" / "contracts" / "orders.yaml"
+    contract.write_text(contract.read_text().replace("max_quarantined: 0.02", "max_quarantined: 0.5"))
+    only = ("--from", WRONG, "--to", WRONG)
+    loopline("backfill", "shop", *only, "--select", "raw_orders,validated_orders", "--overwrite")
+    (rule,) = loopline("quarantine", "shop", "orders", *only)["rules"]
+    assert (rule["rule"], rule["days"]) == ("expect_column_values_to_be_in_set", {WRONG: 1})
+    assert loopline("quarantine", "shop", "orders", "--from", "2026-03-02-06:00")["rules"] == []
+    assert loopline("quarantine", "shop", "orders", "--to", "2026-03-02")["rules"] == [rule]
+    file.write_text(content)
+    fixed = ("--readmit", "--reread", "--by", "Ada", "--reason", "the file was corrected")
+    done = loopline("quarantine", "shop", "orders", *only, *fixed)
+    assert done["readmitted"] == {
+        "source": "orders", "days": [WRONG], "quarantined_before": 1, "quarantined_after": 0,
+    }  # fmt: skip
+    assert done["rules"] == []

@@ -19,10 +19,10 @@ HOURS = slots_between(checked_slot("2026-03-01-23:00"), checked_slot("2026-03-02
 COLUMNS = (Column("id", "string", ""), Column("at", "timestamp", ""), Column("seen", "timestamp", ""))
 
 
-def contract(**terms: Any) -> Contract:
+def contract(*expectations: dict[str, Any], **terms: Any) -> Contract:
     return Contract(
         source="t", description="d", owner="o@bank.example", key=("id",), event_time="at", known_at="seen",
-        columns=COLUMNS, max_quarantined=0.5, **terms,
+        columns=COLUMNS, max_quarantined=0.5, expectations=expectations, **terms,
     )  # fmt: skip
 
 
@@ -66,9 +66,7 @@ def test_a_row_that_became_known_in_another_hour_is_quarantined_with_its_hour() 
 def test_the_same_key_may_come_in_another_hour_and_not_twice_in_one() -> None:
     times = [f"2026-03-02T0{n}:30:00Z" for n in (0, 1)]
     rows = [(1, "a", times[0], times[0]), (1, "a", times[0], times[0]), (2, "a", times[1], times[1])]
-    found = run(
-        *rows, terms=contract(expectations=({"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}},))
-    )
+    found = run(*rows, terms=contract({"type": "expect_column_values_to_be_unique", "kwargs": {"column": "id"}}))
     assert set(found.quarantine["rule"].to_pylist()) >= {"key_is_unique"}
     assert set(found.quarantine["utc_hour"].to_pylist()) == {HOURS[1]}
 
