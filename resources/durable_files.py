@@ -8,6 +8,9 @@ import os
 import tempfile
 from pathlib import Path
 
+LARGEST_WRITE = 500
+"""The most lines that are appended to a log with one sync."""
+
 
 def write_synced(path: Path, data: bytes) -> None:
     """Writes a file; its content is on disk when this returns. Its name is not: see `sync_folder`."""
@@ -52,11 +55,12 @@ def whole_lines(data: bytes) -> tuple[list[bytes], bool]:
     """The complete lines of a log, and whether an incomplete one follows them.
 
     Zero bytes at the end are space allocated in advance. Zero bytes within the last lines are the rest of a write that
-    a power cut interrupted; JSON contains none.
+    a power cut interrupted; JSON contains none. A disk takes the sectors of a write in any order, so that whole lines
+    may follow them; none of that write was promised to a caller, and all of it from there on is left out. Zero bytes
+    further up are damage: the lines that hold them are returned.
     """
     lines = data.rstrip(b"\0").split(b"\n")
     torn = bool(lines.pop())
-    while lines and b"\0" in lines[-1]:
-        lines.pop()
-        torn = True
-    return lines, torn
+    last = max(0, len(lines) - LARGEST_WRITE)
+    hole = next((number for number, line in enumerate(lines[last:], start=last) if b"\0" in line), None)
+    return (lines, torn) if hole is None else (lines[:hole], True)

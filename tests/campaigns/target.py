@@ -164,16 +164,14 @@ def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
     """
     folder = workspace.environment.home / "built" / name
     key = signing_key(workspace.variables, workspace.environment.home, "signing")
-    digest = write_bundle(_parts(name), folder, key)
+    digest = write_bundle(parts_of(name), folder, key)
     workspace.rollout.publish_bundle(name, "1", folder)
     champion = Release(version="1", digest=digest)
     manifest = RolloutManifest(product=name, champion=champion, updated_at=NOW, by="campaign", reason="to be attacked")
     workspace.rollout.publish_manifest(name, manifest)
     store = open_store(workspace.environment.online_store, name)
     for need in _kernel(name).needs:
-        events = _rows(read_contract(name, need.source), _EVENTS_EACH, until - timedelta(days=_EVENTS_EACH))
-        entity = pa.array([str(_example(name)[need.key])] * _EVENTS_EACH)
-        events = events.set_column(events.column_names.index(need.key), need.key, entity)
+        events = events_of(name, need.source, need.key, until=until)
         sequence = _product(name).spine.sequence
         if sequence is not None and need.includes_request:
             events = events.append_column(SEQUENCE, events[sequence])
@@ -183,7 +181,14 @@ def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
     store.close()
 
 
-def _parts(name: str) -> BundleParts:
+def events_of(name: str, source: str, key: str, *, until: datetime) -> pa.Table:
+    """Rows of a source that all belong to the entity of the product's example request, one a day."""
+    events = _rows(read_contract(name, source), _EVENTS_EACH, until - timedelta(days=_EVENTS_EACH))
+    entity = pa.array([str(_example(name)[key])] * _EVENTS_EACH)
+    return events.set_column(events.column_names.index(key), key, entity)
+
+
+def parts_of(name: str) -> BundleParts:
     """A bundle's parts, as training makes them, with the contracts of the product's sources."""
     product, kernel = _product(name), _kernel(name)
     sources = {source.name: read_contract(name, source.name) for source in product.sources}
