@@ -7,6 +7,7 @@ belong here: sending requests (`traffic.py`), the order of the moves (`story.py`
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -159,7 +160,8 @@ def running(folder: Path, processes: int = 1) -> Iterator[Home]:
     home.note()
     with ExitStack() as stack:
         places = [workspace, *(workspace.beside() for _ in range(processes - 1))]
-        home.services = tuple(stack.enter_context(Service(place)) for place in places)
+        with ThreadPoolExecutor() as pool:
+            home.services = tuple(pool.map(lambda place: stack.enter_context(Service(place)), places))
         for service in home.services:
             service.wait_until_ready()
         yield home

@@ -98,12 +98,11 @@ class Stickiness:
     entities: dict[tuple[str, float], tuple[int, int]]
 
 
-def stickiness(sent: Iterable[Sent], entities: int, *, shares_kept: bool = True) -> Stickiness:
+def stickiness(sent: Iterable[Sent], entities: int) -> Stickiness:
     """Compares the arms of each entity within each rollout, by the share that the challenger had.
 
     Args:
         entities: Of the plan, by which a request's number gives its entity.
-        shares_kept: Whether so many entities are known that the challenger's part of them must be its share.
     """
     arms: dict[tuple[str, float], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for one in sent:
@@ -122,7 +121,7 @@ def stickiness(sent: Iterable[Sent], entities: int, *, shares_kept: bool = True)
         challenged[rollout] |= inside
         seen[rollout, share] = (len(of_entity), len(inside))
         deviation = math.sqrt(len(of_entity) * share * (1.0 - share))
-        if shares_kept and abs(len(inside) - share * len(of_entity)) > _SIGMAS * max(deviation, 1.0):
+        if abs(len(inside) - share * len(of_entity)) > _SIGMAS * deviation + 1.0:
             faults.append(f"{rollout}, share {share}: {len(inside)} of {len(of_entity)} entities are the challenger's")
     return Stickiness(faults, seen)
 

@@ -4,48 +4,75 @@ Belongs here: planting a fault in a model, damaging a published bundle. Does not
 the judgement.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from assets.bundle.bundle import BundleParts
-from tests.support.serving_samples import broken_model
 
 
 def failing(parts: BundleParts) -> BundleParts:
-    """The model gives no probability: each of its decisions is a fallback."""
-    return replace(parts, model=broken_model(parts.model))
+    """No probability for an amount above 100: each such decision is a fallback, and the bundle is loaded all the same.
+
+    A process refuses a bundle whose model gives nothing for the invented row with which it is warmed up.
+    """
+    column = list(parts.encoder.columns).index("amount")
+    return _changed(
+        parts,
+        {
+            "column": np.array([column], np.int64), "bound": np.array([100.0], np.float32),
+            "none": np.array([np.nan], np.float32), "zero": np.array([0.0], np.float32),
+        },
+        [
+            helper.make_node("Gather", [_SOURCE, "column"], ["amount"], axis=1),
+            helper.make_node("Greater", ["amount", "bound"], ["is_large"]),
+            helper.make_node("Where", ["is_large", "none", "zero"], ["added"]),
+        ],
+    )  # fmt: skip
 
 
 def slow(parts: BundleParts, width: int) -> BundleParts:
     """The same probabilities, after the product of two empty square matrices of that width."""
-    graph = onnx.load_model_from_string(parts.model)
-    source, result = graph.graph.input[0].name, graph.graph.output[-1].name
-    for node in graph.graph.node:
-        for at, name in enumerate(node.output):
-            if name == result:
-                node.output[at] = "fast"
-    for name, value in (("first", [0]), ("size", [width, width])):
-        graph.graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
     zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
-    graph.graph.node.extend(
+    return _changed(
+        parts,
+        {"first": np.array([0], np.int64), "size": np.array([width, width], np.int64)},
         [
             # The count of rows is known when it runs alone, so that nothing is computed in advance.
-            helper.make_node("Shape", [source], ["shape"]),
+            helper.make_node("Shape", [_SOURCE], ["shape"]),
             helper.make_node("Gather", ["shape", "first"], ["rows"]),
             helper.make_node("Mul", ["rows", "size"], ["square"]),
             helper.make_node("ConstantOfShape", ["square"], ["matrix"], value=zero),
             helper.make_node("MatMul", ["matrix", "matrix"], ["product"]),
-            helper.make_node("ReduceSum", ["product"], ["nothing"], keepdims=0),
-            helper.make_node("Add", ["fast", "nothing"], [result]),
-        ]
+            helper.make_node("ReduceSum", ["product"], ["added"], keepdims=0),
+        ],
     )
-    return replace(parts, model=graph.SerializeToString())
+
+
+_SOURCE = "input"
+"""The name of a model's input."""
+
+
+def _changed(
+    parts: BundleParts, values: Mapping[str, NDArray[np.generic]], nodes: Sequence[onnx.NodeProto]
+) -> BundleParts:
+    """Adds to the probabilities what the nodes compute under the name `added`."""
+    model = onnx.load_model_from_string(parts.model)
+    assert model.graph.input[0].name == _SOURCE
+    result = model.graph.output[-1].name
+    for node in model.graph.node:
+        for at, name in enumerate(node.output):
+            if name == result:
+                node.output[at] = "before"
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    model.graph.node.extend([*nodes, helper.make_node("Add", ["before", "added"], [result])])
+    return replace(parts, model=model.SerializeToString())
 
 
 Damage = Callable[[Path, Random], None]

@@ -21,8 +21,8 @@ Move = Literal[
     "swap", "grow", "damaged champion", "damaged challenger", "errors", "latency", "challenger by hand",
     "champion by hand",
 ]  # fmt: skip
-_SLOW_WIDTH = 700
-_SLOW_MS = 12.0
+_SLOW_WIDTH = 1_200
+_SLOW_MS = 10.0
 _TAKEN_OUT_SECONDS = 60.0
 _METRIC = f'loopline_bundle_load_failures_total{{product="{PRODUCT}"}}'
 
@@ -140,7 +140,7 @@ class Story:
         former = self.home.state.former[0]
         self._by_hand()
         assert self.home.state.champion == former
-        self.swapped.append((self.home.states[-1][0], former.digest))
+        self.swapped.append((self.home.state.updated_at.timestamp(), former.digest))
 
     def _by_hand(self) -> None:
         variables = {"LOOPLINE_HOME": str(self.home.workspace.environment.home)}

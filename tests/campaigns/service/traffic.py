@@ -39,7 +39,10 @@ class Plan:
         request: A request of the product that is decided; entity, amount and income change.
         rate: Requests a second, whether or not earlier ones were answered; 0: each connection asks again at once.
         connections: Of each port.
+        entities: How many come back again and again.
         file: For the answers; empty to keep counts alone.
+        first: The number of the first request, an even one.
+        keyed: Each request has an idempotency key, `key_of` its number.
     """
 
     ports: tuple[int, ...]
@@ -50,22 +53,38 @@ class Plan:
     connections: int = 16
     entities: int = 500
     file: str = ""
+    first: int = 0
+    keyed: bool = False
+
+
+def key_of(number: int) -> str:
+    """The idempotency key of a request."""
+    return f"request {number}"
 
 
 def entity_of(number: int, entities: int) -> str:
-    """The customer of a request: each comes back, in an order without a pattern."""
-    return f"C{number * 7919 % entities}"
+    """The customer of a request: every second one is new, the others come back in an order without a pattern.
+
+    The guards count an entity once a signal, so they need new ones; only one that comes back can change its arm.
+    """
+    return f"N{number:09d}" if number % 2 else f"C{number // 2 * 7919 % entities}"
 
 
 def body_of(plan: Plan, number: int) -> bytes:
-    """The body of a request; the same for the same number."""
-    chance = np.random.default_rng(number % 997)
+    """The body of a request; the same for the same number, as it was or will be sent."""
+    # As many as are made in advance.
+    chance = np.random.default_rng(number % _bodies(plan))
     change = {
         "customer_id": entity_of(number, plan.entities),
         "amount": round(float(chance.uniform(500.0, 20_000.0)), 2),
         "income_monthly": round(float(chance.uniform(1_300.0, 6_000.0)), 2),
     }
     return json.dumps({"product": plan.product, "request": {**plan.request, **change}}).encode()
+
+
+def _bodies(plan: Plan) -> int:
+    """After so many requests amounts and incomes come again: a multiple of that after which entities do."""
+    return 2 * plan.entities * max(1, 500 // plan.entities)
 
 
 @dataclass(frozen=True)
@@ -181,9 +200,11 @@ class _Connection(asyncio.Protocol):
         self._transport, self._held = transport, b""
         self._client.is_free(self)
 
-    def ask(self, number: int, body: bytes) -> None:
+    def ask(self, number: int, body: bytes, *, keyed: bool) -> None:
         self.number, self._at, self._begun = number, time.time(), time.perf_counter()
-        self._transport.write(b"POST /decide HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        key = f"Idempotency-Key: {key_of(number)}\r\n".encode() if keyed else b""
+        head = b"POST /decide HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n"
+        self._transport.write(head % (key, len(body)) + body)
 
     def data_received(self, data: bytes) -> None:
         self._held += data
@@ -215,9 +236,7 @@ class _Client:
 
     def __init__(self, plan: Plan, file: TextIO | None) -> None:
         self._plan, self._file = plan, file
-        # A multiple of the entities: the body of a number modulo their count has the entity of that number.
-        count = plan.entities * max(1, 2_000 // plan.entities)
-        self._bodies = [body_of(plan, number) for number in range(count)]
+        self._bodies = [body_of(plan, number) for number in range(_bodies(plan))]
         self._free: deque[_Connection] = deque()
         self._open: set[_Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
@@ -249,8 +268,14 @@ class _Client:
         task.add_done_callback(self._opening.discard)
 
     def _ask(self, connection: _Connection) -> None:
-        connection.ask(self.sent, self._bodies[self.sent % len(self._bodies)])
+        number = self._plan.first + self.sent
         self.sent += 1
+        known = number % len(self._bodies)
+        body = self._bodies[known]
+        if number % 2:
+            names = (entity_of(one, self._plan.entities).encode() for one in (known, number))
+            body = body.replace(*names)
+        connection.ask(number, body, keyed=self._plan.keyed)
 
     async def run(self) -> float:
         for number in range(self._plan.connections * len(self._plan.ports)):
