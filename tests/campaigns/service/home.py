@@ -6,7 +6,7 @@ belong here: sending requests (`traffic.py`), the order of the moves (`story.py`
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 
+import pyarrow as pa
+
 from assets.bundle.bundle import BundleParts
 from assets.bundle.files import write_bundle
 from assets.product import Rollout, Step
-from assets.rollout.moves import Who, advanced, begun, promoted
+from assets.rollout.moves import Who, advanced, begun, promoted, rolled_back
 from pipelines.products import load_product
 from resources.keys import signing_key
 from resources.rollout_store.manifest import Release, RolloutManifest
@@ -44,11 +46,13 @@ class Home:
     """The product's home and the processes that decide in it.
 
     Attributes:
+        events: Those of the online store by source, as the lake has them.
         whole: The digests of the versions that were published and left as they were.
         states: Each state of the rollout, with the time at which it was on disk (seconds since 1970).
     """
 
     workspace: Workspace
+    events: Mapping[str, pa.Table] = field(default_factory=dict)
     services: tuple[Service, ...] = ()
     whole: dict[str, str] = field(default_factory=dict)
     states: list[tuple[float, RolloutManifest]] = field(default_factory=list)
@@ -56,8 +60,8 @@ class Home:
 
     @cached_property
     def parts(self) -> BundleParts:
-        """Those of version 1, with the rules of the product."""
-        return replace(parts_of(PRODUCT), rules=())
+        """Those of version 1: without rules, two answers."""
+        return parts_of(PRODUCT)
 
     @property
     def state(self) -> RolloutManifest:
@@ -110,13 +114,17 @@ class Home:
         """A release is the champion; a rollout under way ends."""
         return self.move(promoted(self.state, _who("promoted"), release))
 
-    def begin(self, release: Release, rollout: Rollout) -> float:
+    def begin(self, releases: Sequence[Release], rollout: Rollout) -> float:
         """A rollout begins."""
-        return self.move(begun(self.state, (release,), rollout, _who("it begins")))
+        return self.move(begun(self.state, releases, rollout, _who("it begins")))
 
     def advance(self) -> float:
         """The next share, as the steward takes the next step."""
         return self.move(advanced(self.state, _who("the next step")))
+
+    def end(self) -> float:
+        """The rollout under way ends, and the champion decides alone."""
+        return self.move(rolled_back(self.state, _who("it ends")))
 
     def is_followed(self) -> bool:
         """Whether every process has loaded what the state names."""
@@ -151,11 +159,14 @@ def _loaded(service: Service) -> set[tuple[str, str]]:
 
 
 @contextmanager
-def running(folder: Path, processes: int = 1) -> Iterator[Home]:
-    """The processes, with version 1 as their champion."""
+def running(folder: Path, processes: int = 1, *, entities: Sequence[str] = ()) -> Iterator[Home]:
+    """The processes, with version 1 as their champion.
+
+    Args:
+        entities: Customers with a history, of the last days.
+    """
     workspace = Workspace(folder, events_each=5)
-    publish(workspace, PRODUCT, until=datetime.now(UTC))
-    home = Home(workspace)
+    home = Home(workspace, publish(workspace, PRODUCT, until=datetime.now(UTC), entities=entities))
     home.whole[home.state.champion.digest] = "1"
     home.note()
     with ExitStack() as stack:

@@ -80,7 +80,7 @@ class Story:
     def _grow(self) -> None:
         """A version has each share in turn, and decides alone at last."""
         release = self.home.publish()
-        self.home.begin(release, policy())
+        self.home.begin((release,), policy())
         self._followed()
         for _ in SHARES[1:]:
             time.sleep(0.5)
@@ -110,7 +110,7 @@ class Story:
 
     def _damaged_challenger(self) -> None:
         refused = self._damaged()
-        self.home.begin(self._damaged_release, policy())
+        self.home.begin((self._damaged_release,), policy())
         self.home.wait_until(refused, "every process refuses the damaged challenger")
         self._by_hand()
 
@@ -124,7 +124,7 @@ class Story:
             rollout = policy(
                 steps=(Step(0.1, 10**7, timedelta(0)),), latency_ms=_SLOW_MS, guards=(Guard("latency", 2.0),)
             )
-        begun = self.home.begin(release, rollout)
+        begun = self.home.begin((release,), rollout)
         self.home.wait_until(lambda: not self.home.state.rollout, f"the guard sees the {kind}", _TAKEN_OUT_SECONDS)
         self.taken_out.append((kind, self.home.note() - begun))
         move = self.home.state.move
@@ -132,7 +132,7 @@ class Story:
         self._followed()
 
     def _challenger_by_hand(self) -> None:
-        self.home.begin(self.home.publish(), policy())
+        self.home.begin((self.home.publish(),), policy())
         self._followed()
         self._by_hand()
 

@@ -42,6 +42,7 @@ class Plan:
         entities: How many come back again and again.
         file: For the answers; empty to keep counts alone.
         first: The number of the first request, an even one.
+        most: It ends after so many requests, if that is above 0.
         keyed: Each request has an idempotency key, `key_of` its number.
     """
 
@@ -54,6 +55,7 @@ class Plan:
     entities: int = 500
     file: str = ""
     first: int = 0
+    most: int = 0
     keyed: bool = False
 
 
@@ -243,9 +245,13 @@ class _Client:
         self.over = False
         self.sent = self.held = self.decided = 0
 
+    @property
+    def is_done(self) -> bool:
+        return self.over or 0 < self._plan.most <= self.sent
+
     def is_free(self, connection: _Connection) -> None:
         self._open.add(connection)
-        if self._plan.rate or self.over:
+        if self._plan.rate or self.is_done:
             self._free.append(connection)
         else:
             self._ask(connection)
@@ -284,7 +290,7 @@ class _Client:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
         begun, due = time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - begun) < self._plan.seconds and not stop.is_set():
+        while (elapsed := time.perf_counter() - begun) < self._plan.seconds and not stop.is_set() and not self.is_done:
             while self._plan.rate and due < elapsed * self._plan.rate:
                 is_late = elapsed - due / self._plan.rate > max(_LATE_SECONDS, 2 / self._plan.rate)
                 due += 1
