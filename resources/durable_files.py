@@ -1,7 +1,7 @@
 """Files that survive a crash and a power cut.
 
-Belongs here: writing a file and syncing it, replacing a file whole, syncing the names in a folder, the lines of a log
-that is appended to. Does not belong here: the content of the files, locks (`locks.py`).
+Belongs here: writing a file and syncing it, replacing a file whole, making folders, syncing the names in one, the lines
+of a log that is appended to. Does not belong here: the content of the files, locks (`locks.py`).
 """
 
 import os
@@ -40,6 +40,20 @@ def replace_file(path: Path, data: bytes, *, mode: int) -> None:
         os.unlink(name)
         raise
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are missing; their names survive a power cut, and so does what is in it.
+
+    The sync of a file does not reach the names of the folders above it.
+    """
+    missing: list[Path] = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync_folder(one.parent)
 
 
 def sync_folder(folder: Path) -> None:

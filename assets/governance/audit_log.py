@@ -26,7 +26,7 @@ from assets.governance.audit_entries import (
     line_after,
     read_line,
 )
-from resources.durable_files import sync_folder
+from resources.durable_files import make_folder, sync_folder
 from resources.locks import exclusive
 
 _CHUNK = 64 * 1024
@@ -47,7 +47,7 @@ class AuditLog(Audit):
         A crash may leave an incomplete last line, which was never acknowledged: the line is cut off, and an entry
         records the repair.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with exclusive(str(self.path.parent), self.path.name), self.path.open("a+b", buffering=0) as file:
             last = _last_entry(file, self.path)
             torn = _cut_torn_tail(file)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from resources.durable_files import sync_folder
+from resources.durable_files import make_folder, sync_folder
 
 _LOG = logging.getLogger("loopline.decisions")
 _SPACE = 2**20
@@ -95,7 +95,7 @@ class LogFile:
             end: How far it was logged when it was last open. It is cut there, or after its last whole line where it is
                 another file by now or this is unknown.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._file = opener(path)
         self._path = path
         try:

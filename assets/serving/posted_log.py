@@ -22,7 +22,7 @@ from typing import Literal
 from assets.bundle.contract import PostedRules, SourceRules
 from assets.serving.log_writer import DecisionLog, DecisionLogError
 from assets.serving.requests.posted import PostedRow
-from resources.durable_files import whole_lines
+from resources.durable_files import make_folder, whole_lines
 from resources.errors import LooplineError
 from resources.locks import exclusive
 from resources.moments import EPOCH
@@ -79,7 +79,7 @@ class PostedLog:
                 the same: posted again, it counts once.
         """
         folder = self._folder / checked_name(product, "product") / checked_name(source, "source")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         # A body is the same whatever columns a later contract adds.
         content, key = _digest(row.columns), _digest(row.id)
         with self._lock, exclusive(str(folder), "posted", wait=timedelta(seconds=_SECONDS)):

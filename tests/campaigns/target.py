@@ -224,9 +224,7 @@ def parts_of(name: str) -> BundleParts:
     return replace(trained(name, "1", kernel, policy, table, label, rounds=5), contract=contract_of(product))
 
 
-def _rows(
-    columns: dict[str, Column], count: int, first: datetime, *, every: timedelta = timedelta(days=1)
-) -> pa.Table:
+def _rows(columns: dict[str, Column], count: int, first: datetime, *, every: timedelta = timedelta(days=1)) -> pa.Table:
     """Rows that a contract allows."""
     random = Random(f"rows of {', '.join(columns)}")
     moments = pa.array([first + every * n for n in range(count)], TIMESTAMP)

@@ -16,7 +16,23 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 Json = Any
-_ODD: tuple[Json, ...] = (None, True, 0, -1, 1.5, -1e300, 10**30, "", "x", "2026-13-45T99:00:00Z", "\x00", [], [1], {}, {"a": 1})
+_ODD: tuple[Json, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    -1e300,
+    10**30,
+    "",
+    "x",
+    "2026-13-45T99:00:00Z",
+    "\x00",
+    [],
+    [1],
+    {},
+    {"a": 1},
+)
 _LARGEST = 1e12
 
 
@@ -72,9 +88,7 @@ class Document:
 
     def validator(self, schema: Mapping[str, Any]) -> Draft202012Validator:
         """Judges values by a schema of the document, formats included."""
-        return Draft202012Validator(
-            {**schema, "components": self.record["components"]}, format_checker=FormatChecker()
-        )
+        return Draft202012Validator({**schema, "components": self.record["components"]}, format_checker=FormatChecker())
 
     def allowed(self, schema: Mapping[str, Any]) -> st.SearchStrategy[Json]:
         """Values that the schema allows."""
@@ -134,7 +148,9 @@ class Document:
         )
         if "anyOf" not in schema:
             return whole
-        return whole.filter(lambda value: any(all(name in value for name in one["required"]) for one in schema["anyOf"]))
+        return whole.filter(
+            lambda value: any(all(name in value for name in one["required"]) for one in schema["anyOf"])
+        )
 
     def _changed(self, values: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
         @st.composite
@@ -176,7 +192,7 @@ def _bounds(schema: Mapping[str, Any]) -> tuple[float, float]:
 def _text(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
     match schema.get("format"):
         case "date-time":
-            moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1))  # noqa: DTZ001 - hypothesis wants it so
+            moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1))
             return moments.map(lambda moment: moment.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z"))
         case "uuid":
             return st.uuids().map(str)

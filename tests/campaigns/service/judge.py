@@ -133,7 +133,7 @@ def followed_after(sent: Iterable[Sent], swaps: Sequence[tuple[float, str]]) -> 
     """
     ends = [at for at, _ in swaps[1:]] + [math.inf]
     answers = sorted(
-        ((one.at + one.milliseconds / 1000, one.port, one.answer["digest"]) for one in sent if one.status == 200)
+        (one.at + one.milliseconds / 1000, one.port, one.answer["digest"]) for one in sent if one.status == 200
     )
     ports = {port for _, port, _ in answers}
     found: list[float | None] = []

@@ -1,7 +1,7 @@
 """The service against its own OpenAPI document: each operation with what the document allows and what it forbids.
 
-Every day some requests each; with LOOPLINE_CAMPAIGN=1 thousands, and those of Schemathesis, in an environment of its own
-(`make campaign` makes it). No answer is a failure or undocumented, and each has the form that the document says.
+Every day some requests each; with LOOPLINE_CAMPAIGN=1 hundreds, and those of Schemathesis, in an environment of its own
+(`make service-campaign` makes it). No answer is a failure or undocumented; each has the form that the document gives.
 """
 
 import json
@@ -25,13 +25,15 @@ from resources.environments import CHECKOUT
 from tests.campaigns.service.document import Document, Operation
 from tests.campaigns.target import publish
 from tests.support.servers.serving_process import Service, Workspace
-from tests.support.serving_samples import PRODUCT, sample_parts
+from tests.support.serving_samples import sample_parts
 from tests.unit.serving.http.test_posted import TAKING
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 SEED = int(os.environ.get("LOOPLINE_CAMPAIGN_SEED", "1"))
-EXAMPLES = 2_000 if CAMPAIGN else 12
-SCHEMATHESIS = Path(os.environ.get("LOOPLINE_SCHEMATHESIS", CHECKOUT / ".venv" / "schemathesis" / "bin" / "schemathesis"))
+EXAMPLES = 500 if CAMPAIGN else 12
+SCHEMATHESIS = Path(
+    os.environ.get("LOOPLINE_SCHEMATHESIS", CHECKOUT / ".venv" / "schemathesis" / "bin" / "schemathesis")
+)
 NEEDS: Mapping[str, str] = {
     "/decide": "decide", "/decide/many": "decide", "/decisions/{decision_id}": "explain", "/events": "feedback",
     "/outcomes": "feedback", "/reviews": "feedback", "/metrics": "operate", "/products": "any", "/openapi.json": "any",
@@ -52,6 +54,7 @@ class Served:
     """
 
     url: str
+    client: httpx.Client
     keys: Mapping[str, str]
     document: Document
 
@@ -59,7 +62,7 @@ class Served:
         headers = {**sent.pop("headers", {})}
         if key is not None:
             headers["Authorization"] = f"Bearer {self.keys.get(key, key)}"
-        return httpx.request(method.upper(), self.url + path, headers=headers, timeout=15, **sent)
+        return self.client.request(method.upper(), path, headers=headers, **sent)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +76,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         name: add_key(workspace.environment, f"caller-{name}", given, by="Ann", reason="a test")[1]
         for name, given in roles.items()
     }
-    with Service(workspace) as service:
+    with Service(workspace) as service, httpx.Client(base_url=service.url, timeout=15) as client:
         service.wait_until_ready()
-        found = Served(service.url, keys, Document({}))
+        found = Served(service.url, client, keys, Document({}))
         deadline = time.monotonic() + 30
         while len(found.ask("get", "/products").json().get("products", ())) < 2:
             assert time.monotonic() < deadline, "both products are not served yet"
@@ -122,7 +125,14 @@ def test_every_reading_is_answered_as_the_document_says(served: Served) -> None:
     request = served.document.record["paths"]["/decide"]["post"]["requestBody"]["content"]["application/json"]
     known = [served.ask("post", "/decide", json=one["value"]).json() for one in request["examples"].values()]
     ids = [answer["decision_id"] for answer in known]
-    odd = ["0198c0de-7c1f-7abc-8def-0123456789ab", "9b2b6b7e-7a54-4e7c-b3f1-2d0f6a0f4a11", "x", "%00", "..%2f..", "a" * 3_000]
+    odd = [
+        "0198c0de-7c1f-7abc-8def-0123456789ab",
+        "9b2b6b7e-7a54-4e7c-b3f1-2d0f6a0f4a11",
+        "x",
+        "%00",
+        "..%2f..",
+        "a" * 3_000,
+    ]
     faults = []
     for of in served.document.operations:
         if of.method != "get":
@@ -156,11 +166,26 @@ def test_every_route_refuses_a_missing_a_wrong_and_a_too_weak_key(served: Served
     assert faults == []
 
 
-@pytest.mark.skipif(not CAMPAIGN, reason="needs Schemathesis, which `make campaign` installs: LOOPLINE_CAMPAIGN=1")
+CONFIGURATION = """
+# A valid body may still be refused for what no schema says: an event after it became known, an unprintable text.
+[checks]
+positive_data_acceptance.enabled = false
+# Several requests are answered with 200, and each has its own status.
+[[operations]]
+include-path = "/decide/many"
+checks.negative_data_rejection.enabled = false
+"""
+
+
+@pytest.mark.skipif(not CAMPAIGN, reason="needs Schemathesis: make service-campaign")
 def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
+    configuration = tmp_path / "schemathesis.toml"
+    configuration.write_text(CONFIGURATION)
     command = [
-        str(SCHEMATHESIS), "run", f"{served.url}/openapi.json", "--header", f"Authorization:Bearer {served.keys['all']}",
-        "--seed", str(SEED), "--max-examples", "500", "--continue-on-failure", "--report-dir", str(tmp_path),
+        str(SCHEMATHESIS), "--config-file", str(configuration), "run", f"{served.url}/openapi.json",
+        "--header", f"Authorization:Bearer {served.keys['all']}", "--seed", str(SEED), "--max-examples", "500",
+        "--continue-on-failure", "--report-dir", str(tmp_path / "report"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=3_000, cwd=tmp_path)
+    print(done.stdout[-3_000:])
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]

@@ -107,7 +107,9 @@ def faults_of(cut: Cut, wanted: frozenset[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "rates", [{}, {"short": 0.3}, {"failing": 0.2}, {"failing": 0.2, "short": 0.3}], ids=["honest", "short", "failing", "both"]
+    "rates",
+    [{}, {"short": 0.3}, {"failing": 0.2}, {"failing": 0.2, "short": 0.3}],
+    ids=["honest", "short", "failing", "both"],
 )
 def test_what_was_acknowledged_survives_every_power_cut(tmp_path: Path, rates: dict[str, float]) -> None:
     cuts = 0

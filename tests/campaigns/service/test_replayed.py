@@ -1,4 +1,4 @@
-"""Decisions across three rollouts, with rules and exploration, made again by `loopline replay`: the same to the last bit.
+"""Decisions across three rollouts, with rules and exploration, made again by `loopline replay`: the same to the bit.
 
 Every day 200; with LOOPLINE_CAMPAIGN=1 10,000. One rollout goes from shadow to champion, one is rolled back, one is an
 A/B test of two versions. The arm and the share of each decision are derived again from the states of the rollout.
@@ -157,9 +157,7 @@ def test_every_arm_and_share_follows_from_the_states_of_the_rollout(made: Made) 
     for _, state in made.home.states:
         possible.setdefault(state.rollout, []).append(state)
     wrong = [
-        line
-        for line in made.lines
-        if not any(_as_assigned(line, state) for state in possible.get(line["rollout"], []))
+        line for line in made.lines if not any(_as_assigned(line, state) for state in possible.get(line["rollout"], []))
     ]
     assert wrong == []
     roles = Counter((line["rollout"], line["role"], line["bundle"]) for line in made.lines)

@@ -57,7 +57,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         with Traffic(plan) as traffic:
             story.tell(MOVES, SECONDS)
             ended = traffic.stop()
-        print(f"\ncapacity {most:.0f} a second, sent {ended.sent} at {rate:.0f}, {ended.held} held back; {story.taken_out}")
+        print(f"\ncapacity {most:.0f} a second, sent {ended.sent} at {rate:.0f}, {ended.held} held back")
+        print(f"seconds until the guard took out what was planted: {story.taken_out}")
         yield Told(home, story, list(sent_in(file)), ended.held)
 
 

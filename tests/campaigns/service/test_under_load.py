@@ -1,4 +1,4 @@
-"""Five times the capacity, and kill -9: refusals are quick, decisions in time, memory flat; what was acknowledged stays.
+"""Five times the capacity, and kill -9: refusals are quick, memory is flat, what was acknowledged stays.
 
 Every day some seconds and one kill, with limits that a busy machine keeps; with LOOPLINE_CAMPAIGN=1 a minute with the
 promised limits and 20 kills. The latency that the service promises is that of its alert `DecisionsSlow`.
@@ -170,9 +170,7 @@ def test_kill_9_loses_no_acknowledged_decision_and_doubles_none(home: Home, tmp_
         for number in range(KILLS):
             # Of the process that decides alone every second time: its supervisor replaces it.
             alone = bool(number % 2)
-            plan = home.plan(
-                seconds=120.0, keyed=True, first=number * 1_000_000, file=str(tmp_path / f"sent-{number}")
-            )
+            plan = home.plan(seconds=120.0, keyed=True, first=number * 1_000_000, file=str(tmp_path / f"sent-{number}"))
             with Traffic(plan) as traffic:
                 _wait_for_answers(tmp_path / f"sent-{number}")
                 time.sleep(chance.uniform(0.0, 1.0))
