@@ -25,6 +25,7 @@ from resources.environments import CHECKOUT
 from tests.campaigns.service.document import Document, Operation
 from tests.campaigns.target import publish
 from tests.support.servers.serving_process import Service, Workspace
+from tests.support.serving_samples import PRODUCT as SAMPLE
 from tests.support.serving_samples import sample_parts
 from tests.unit.serving.http.test_posted import TAKING
 
@@ -145,6 +146,19 @@ def test_every_reading_is_answered_as_the_document_says(served: Served) -> None:
                 assert answer.status_code == 200, answer.text
     assert ids
     assert faults == []
+
+
+def test_a_review_that_the_document_allows_is_taken(served: Served) -> None:
+    """Of a decision as of now: the events of its product are months old, so the answer is the fallback, a review."""
+    request = {"customer_id": "C7", "amount": 9_000, "income_monthly": 2_500, "purpose": "car"}
+    decided = served.ask("post", "/decide", json={"product": SAMPLE, "request": request}).json()
+    review = {"decision_id": decided["decision_id"], "outcome": "approve", "by": "K. Lee", "reason": "it is proven"}
+    of = operation(served, "/reviews")
+    assert of.body is not None
+    assert served.document.validator(of.body).is_valid(review)
+    answer = served.ask("post", "/reviews", json=review)
+    assert (answer.status_code, decided["outcome"]) == (200, "review"), answer.text
+    assert of.faults(answer.status_code, answer.headers["content-type"], answer.text) == []
 
 
 def test_every_route_refuses_a_missing_a_wrong_and_a_too_weak_key(served: Served) -> None:

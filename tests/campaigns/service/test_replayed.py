@@ -47,14 +47,14 @@ def rule(name: str, kind: Any, when: Any, **fields: Any) -> Rule:
 RULES = (
     rule("too_large", "knock_out", Compare("amount", ">", 18_500)),
     rule("unusual", "knock_out", Compare("amount", "<", 1_000), outcome="refer"),
-    rule("above_income", "limit", Compare("amount", ">", 7, per="income_monthly")),
+    rule("above_income", "limit", Compare("amount", ">", 5, per="income_monthly")),
     rule("seldom_seen", "refer", Compare("applications_180d", ">=", 18), outcome="refer"),
     rule("no_score", "limit", IsNull("bureau_score"), mode="shadow"),
 )
 OF_REQUEST: Mapping[str, Any] = {
     "too_large": lambda inputs: inputs["amount"] > 18_500,
     "unusual": lambda inputs: inputs["amount"] < 1_000,
-    "above_income": lambda inputs: inputs["amount"] / inputs["income_monthly"] > 7,
+    "above_income": lambda inputs: inputs["amount"] / inputs["income_monthly"] > 5,
 }
 """The rules that the request alone decides, in words of this test."""
 

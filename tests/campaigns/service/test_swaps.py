@@ -19,7 +19,7 @@ from tests.campaigns.service.traffic import Sent, Traffic, capacity, sent_in
 
 CAMPAIGN = os.environ.get("LOOPLINE_CAMPAIGN") == "1"
 SEED = int(os.environ.get("LOOPLINE_CAMPAIGN_SEED", "1"))
-SECONDS = 600.0 if CAMPAIGN else 8.0
+SECONDS = 600.0 if CAMPAIGN else 6.0
 MOVES: Mapping[Move, int] = (
     {
         "swap": 17, "grow": 3, "damaged champion": 3, "damaged challenger": 2, "errors": 1, "latency": 1,

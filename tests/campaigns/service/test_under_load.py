@@ -93,18 +93,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def overloaded(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Overloaded:
     file = tmp_path_factory.mktemp("overload") / "sent"
     (service,) = home.services
+    worker = service.worker()
+    begun = _busy(worker)
     most = capacity(home.plan(seconds=MEASURED_SECONDS, connections=32))
-    before = service.get("/metrics")[1]
+    of_decision = (_busy(worker) - begun) / (most * MEASURED_SECONDS)
+    before, begun = service.get("/metrics")[1], _busy(worker)
     plan = home.plan(rate=TIMES * most, seconds=SECONDS, connections=CONNECTIONS, file=str(file))
-    with Memory(service.worker()) as memory, Traffic(plan) as traffic:
+    with Memory(worker) as memory, Traffic(plan) as traffic:
         told = traffic.told()
+    of_refusals = _busy(worker) - begun - of_decision * told.decided
     after = service.get("/metrics")[1]
     sent = list(sent_in(file))
     print(f"\ncapacity {most:.0f} a second; sent {told.sent / told.seconds:.0f} a second, {told.held} held back")
     print(f"answers {dict(Counter(one.status for one in sent))}; memory grew by {memory.growth:.2%}")
+    print(
+        f"processor time of a decision {of_decision * 1000:.2f} ms, and of a refusal "
+        f"{of_refusals / max(1, told.sent - told.decided) * 1000:.2f} ms"
+    )
     for status in sorted({one.status for one in sent}):
         print(f"  {status}: 50th, 99th percentile and most, ms: {_figures(sent, status)}")
     return Overloaded(sent, memory, (before, after))
+
+
+def _busy(process: psutil.Process) -> float:
+    """Its seconds of processor time."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _figures(sent: list[Sent], status: int) -> list[float]:

@@ -18,13 +18,11 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-import numpy as np
-
-from resources.environments import CHECKOUT
-
+_CHECKOUT = Path(__file__).parents[3]
 _LATE_SECONDS = 0.02
 _LAST_SECONDS = 3.0
 _AGAIN_SECONDS = 0.02
@@ -75,11 +73,11 @@ def entity_of(number: int, entities: int) -> str:
 def body_of(plan: Plan, number: int) -> bytes:
     """The body of a request; the same for the same number, as it was or will be sent."""
     # As many as are made in advance.
-    chance = np.random.default_rng(number % _bodies(plan))
+    chance = Random(number % _bodies(plan))
     change = {
         "customer_id": entity_of(number, plan.entities),
-        "amount": round(float(chance.uniform(500.0, 20_000.0)), 2),
-        "income_monthly": round(float(chance.uniform(1_300.0, 6_000.0)), 2),
+        "amount": round(chance.uniform(500.0, 20_000.0), 2),
+        "income_monthly": round(chance.uniform(1_300.0, 6_000.0), 2),
     }
     return json.dumps({"product": plan.product, "request": {**plan.request, **change}}).encode()
 
@@ -145,7 +143,7 @@ class Traffic:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.campaigns.service.traffic", json.dumps(asdict(self.plan))]
         self._process = subprocess.Popen(
-            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, cwd=_CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         return self
 
