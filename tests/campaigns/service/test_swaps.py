@@ -52,7 +52,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     with running(folder / "home", processes=2) as home:
         most = capacity(home.plan(seconds=10.0 if CAMPAIGN else 0.5))
         rate = min(most / 2, MOST_A_SECOND)
-        story = Story(home, SEED)
+        story = Story(home, SEED, file)
         plan = home.plan(rate=rate, seconds=SECONDS * 4 + 60, connections=64, entities=ENTITIES, file=str(file))
         with Traffic(plan) as traffic:
             story.tell(MOVES, SECONDS)
