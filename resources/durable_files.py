@@ -66,15 +66,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def whole_lines(data: bytes) -> tuple[list[bytes], bool]:
-    """The complete lines of a log, and whether an incomplete one follows them.
+    """The complete lines of a log, and whether incomplete ones were left out.
 
     Zero bytes at the end are space allocated in advance. Zero bytes within the last lines are the rest of a write that
     a power cut interrupted; JSON contains none. A disk takes the sectors of a write in any order, so that whole lines
-    may follow them; none of that write was promised to a caller, and all of it from there on is left out. Zero bytes
-    further up are damage: the lines that hold them are returned.
+    may follow them, which count: a caller who got no answer may have asked again, and been told of them. Zero bytes
+    further up are damage of what was promised: the lines that hold them are returned.
     """
     lines = data.rstrip(b"\0").split(b"\n")
     torn = bool(lines.pop())
     last = max(0, len(lines) - LARGEST_WRITE)
-    hole = next((number for number, line in enumerate(lines[last:], start=last) if b"\0" in line), None)
-    return (lines, torn) if hole is None else (lines[:hole], True)
+    written = [line for line in lines[last:] if b"\0" not in line]
+    return [*lines[:last], *written], torn or len(written) < len(lines) - last

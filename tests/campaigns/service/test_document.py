@@ -98,7 +98,7 @@ def test_every_body_is_answered_as_the_document_says(served: Served, path: str, 
     of = operation(served, path)
     assert of.body is not None
     bodies = served.document.allowed(of.body) if kind == "allowed" else served.document.forbidden(of.body)
-    keys = st.none() if not of.takes_key else st.none() | st.sampled_from(["a", "b", "x" * 255])
+    keys = st.none() if not of.takes_key else st.none() | st.text("ab", min_size=1, max_size=9) | st.just("x" * 255)
     statuses, said = Counter[int](), Counter[str]()
 
     @seed(SEED)
@@ -197,7 +197,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
     configuration.write_text(CONFIGURATION)
     command = [
         str(SCHEMATHESIS), "--config-file", str(configuration), "run", f"{served.url}/openapi.json",
-        "--header", f"Authorization:Bearer {served.keys['all']}", "--seed", str(SEED), "--max-examples", "500",
+        "--header", f"Authorization:Bearer {served.keys['all']}", "--seed", str(SEED), "--max-examples", "200",
         "--continue-on-failure", "--report-dir", str(tmp_path / "report"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=3_000, cwd=tmp_path)
