@@ -24,7 +24,7 @@ from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.results import label_evidence, results_of
+from assets.rollout.results import late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
@@ -139,7 +139,7 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":
-                late = label_evidence(lake, product, keeper.state(product.name))
+                late = late_of(lake, product, keeper.state(product.name))
                 found = stewarded(keeper, product.name, now, late=late)
                 _reallocate(keeper, product, lake, now)
             else:

@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Profit
-from assets.product.rollout_policy import Rollout
+from assets.product.rollout_policy import Guard, Rollout
 from assets.rollout.assignment import place
 from assets.rollout.bandit import Cohort
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
+from assets.rollout.evidence.power import Asked, Needed, needed
 from assets.rollout.evidence.rates import RateIncrease
 from assets.rollout.evidence.rows import ArmRows, SeenEntities
 from assets.rollout.evidence.wealth import Evidence
@@ -139,16 +140,31 @@ def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Term
         rows: Outcomes of one rollout.
         version: The challenger's.
     """
-    guards = [guard for guard in policy.guards if guard.signal == "bad_rate"]
-    found: dict[str, Evidence] = {}
-    for guard in guards:
-        arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
-        counts, _ = SeenEntities.none().first(places, arms.value == 1)
-        test = RateIncrease(tolerance=guard.smallest_effect - 1.0).update(
-            ArmRows(arms.challenger, arms.value, arms.share, counts)
-        )
-        found["bad_rate"] = test.evidence("bad_rate", guard.false_alarms)
-    return found
+    guard = policy.guard_of("bad_rate")
+    if guard is None:
+        return {}
+    return {"bad_rate": _bad_rates(rows, version, guard, terms).evidence("bad_rate", guard.false_alarms)}
+
+
+def bad_rate_needed(rows: pa.Table, version: str, policy: Rollout, terms: Terms, share: float) -> Needed | None:
+    """How many decisions with a label of each arm the guard `bad_rate` needs to find its smallest effect.
+
+    `None` without such a guard, or where no number finds it.
+
+    Args:
+        share: The challenger's present share of the entities.
+    """
+    guard = policy.guard_of("bad_rate")
+    if guard is None:
+        return None
+    asked = Asked(guard.effect(1.0), guard.false_alarms, share, guard.rare)
+    return needed(_bad_rates(rows, version, guard, terms), asked)
+
+
+def _bad_rates(rows: pa.Table, version: str, guard: Guard, terms: Terms) -> RateIncrease:
+    arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
+    counts, _ = SeenEntities.none().first(places, arms.value == 1)
+    return RateIncrease(tolerance=guard.tolerated).update(ArmRows(arms.challenger, arms.value, arms.share, counts))
 
 
 def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Experiment:

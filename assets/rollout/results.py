@@ -4,7 +4,6 @@ Belongs here: reading the outcomes of a rollout, the terms by which a product ju
 figures and tests over them (`cohorts.py`, `bandit.py`), the join of decisions and labels (`assets.feedback`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,11 +19,12 @@ from assets.rollout.cohorts import (
     Terms,
     arm_results,
     bad_rate_evidence,
+    bad_rate_needed,
     bandit_cohorts,
     experiment,
 )
-from assets.rollout.evidence.wealth import Evidence
 from assets.rollout.moves import policy_of
+from assets.rollout.steward import Late
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
 
@@ -52,18 +52,24 @@ def terms_of(product: Product, rows: pa.Table) -> Terms:
     return Terms(accept=decision.accept, profit=decision.profit, entity=entity, largest_stake=largest)
 
 
-def label_evidence(lake: Lake, product: Product, state: RolloutManifest | None) -> Mapping[str, Mapping[str, Evidence]]:
-    """The evidence of labels on each version of the rollout under way, by version and signal; empty without labels.
+def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late:
+    """What the labels say of the rollout under way, and how many of them its test of bad outcomes needs.
 
     Raises:
         LakeError: The table is damaged.
     """
+    maturity = product.label.maturity
     rows = None if state is None or not state.rollout else outcomes_of(lake, product, state.rollout)
     if state is None or rows is None:
-        return {}
+        return Late(maturity)
     terms, policy = terms_of(product, rows), policy_of(state)
-    versions = [one.release.version for one in state.challengers]
-    return {version: bad_rate_evidence(rows, version, policy, terms) for version in versions}
+    challengers = state.challengers
+    return Late(
+        maturity,
+        {one.release.version: bad_rate_evidence(rows, one.release.version, policy, terms) for one in challengers},
+        {one.release.version: bad_rate_needed(rows, one.release.version, policy, terms, one.share)
+         for one in challengers},
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,36 @@ Of two stewards that look at the same state one moves it; the other finds it mov
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from assets.product import Verdict
+from assets.rollout.evidence.power import Needed
 from assets.rollout.evidence.wealth import Evidence
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
-from assets.rollout.steps import Signals, StepAction, next_step
+from assets.rollout.steps import BAD_RATE, Labels, Signals, StepAction, next_step
 from assets.rollout.trial import read_together, trials_of
 from resources.rollout_store.manifest import LostRace, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 
 BY = "steward"
-Late = Mapping[str, Mapping[str, Evidence]]
-"""By version and signal."""
+
+
+@dataclass(frozen=True)
+class Late:
+    """What labels say, which the decision service does not have.
+
+    Attributes:
+        maturity: How long after its decision a label is mature.
+        evidence: By version and signal.
+        needed: By version, the decisions with mature labels that its test of bad outcomes needs.
+    """
+
+    maturity: timedelta
+    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
+    needed: Mapping[str, Needed | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,14 +59,17 @@ class Look:
     @property
     def readings(self) -> list[dict[str, Any]]:
         """For each signal its figures, as JSON values."""
-        return [reading_of(one) for one in self.signals.evidence.values()]
+        known = {} if self.state is None else self.signals.needed.get(self.state.step, {})
+        if self.signals.labels is not None:
+            known = {**known, BAD_RATE: self.signals.labels.needed}
+        return [reading_of(one, known.get(name)) for name, one in self.signals.evidence.items()]
 
 
 def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None = None) -> Look:
     """Looks, and moves nothing. Of several challengers, the first one that is rolled back is told, or the first one.
 
     Args:
-        late: Evidence from labels, which the decision service does not have: by version and signal.
+        late: `None` where labels were not read.
 
     Raises:
         RolloutError: The state cannot be read.
@@ -68,8 +85,10 @@ def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None 
         if role != "champion":
             trials = trials_of(product, release.version, records)
             signals = read_together(trials, policy, state.stage) if trials else none
-            evidence = {**signals.evidence, **(late or {}).get(release.version, {})}
-            signals = replace(signals, evidence=evidence)
+            if late is not None:
+                evidence = {**signals.evidence, **late.evidence.get(release.version, {})}
+                labels = Labels(late.maturity, late.needed.get(release.version))
+                signals = replace(signals, evidence=evidence, labels=labels)
             looks.append(Look(state, signals, next_step(state, signals, policy, now), release.version))
     return next((found for found in looks if found.verdict.action == "roll_back"), looks[0])
 
@@ -116,14 +135,20 @@ def follow_results(keeper: Keeper, product: str, shares: Mapping[str, float], wh
     return True
 
 
-def reading_of(evidence: Evidence) -> dict[str, Any]:
-    """The figures of a signal, as JSON values; what is missing says so."""
+def reading_of(evidence: Evidence, needed: Needed | None = None) -> dict[str, Any]:
+    """The figures of a signal, as JSON values; what is missing says so.
+
+    Args:
+        needed: The rows of each arm that its test needs at this step; `None` where it is not asked to find an effect.
+    """
     return {
         "signal": evidence.signal,
         "champion": evidence.value_champion,
         "challenger": evidence.value_challenger,
         "n_champion": evidence.n_champion,
         "n_challenger": evidence.n_challenger,
+        "needed_champion": None if needed is None else needed.champion,
+        "needed_challenger": None if needed is None else needed.challenger,
         "effect": evidence.effect,
         "bound": evidence.bound,
         "evidence": round(evidence.log_e, 3),

@@ -11,7 +11,7 @@ from assets.product import Profit, Rollout
 from assets.rollout.assignment import CHAMPION, arm_of
 from assets.rollout.cohorts import Terms, arm_results, bad_rate_evidence, bandit_cohorts, experiment, rewards
 from assets.rollout.moves import Who, begun, reassigned
-from assets.rollout.results import label_evidence, results_of
+from assets.rollout.results import late_of, results_of
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT
@@ -100,15 +100,15 @@ def test_the_shares_of_a_bandit_follow_the_better_arm_and_keep_their_floor(tmp_p
 
 def test_labels_are_read_from_the_outcomes_of_the_rollout_alone(tmp_path: Path) -> None:
     lake, state = Lake(str(tmp_path)), ab_test()
-    assert label_evidence(lake, PRODUCT, state) == {}
+    assert late_of(lake, PRODUCT, state).evidence == {}
     other = begun(FIRST.changed("pause", by="x", reason="y", at=BEGUN), (SECOND,), AB_TEST, WHO)
     both = pa.concat_tables(
         [outcomes(state, 500, {"1": 0.1, "2": 0.1}), outcomes(other, 500, {"1": 0.1, "2": 0.9}, seed=2)]
     )
     lake.replace("loans/outcomes", both, days=[date(2026, 9, 1)])
-    assert not label_evidence(lake, PRODUCT, state)["2"]["bad_rate"].breached
-    assert label_evidence(lake, PRODUCT, other)["2"]["bad_rate"].breached
-    assert label_evidence(lake, PRODUCT, FIRST) == {}
+    assert not late_of(lake, PRODUCT, state).evidence["2"]["bad_rate"].breached
+    assert late_of(lake, PRODUCT, other).evidence["2"]["bad_rate"].breached
+    assert late_of(lake, PRODUCT, FIRST).evidence == {}
     assert [arm.decisions for arm in arm_results(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS)] != []
     cohorts = bandit_cohorts(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS, "profit", timedelta(days=90))
     assert [cohort.arm for cohort in cohorts] == ["1", "2"]

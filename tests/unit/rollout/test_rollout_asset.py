@@ -26,7 +26,7 @@ from tests.support.evaluated_bundle import PRODUCT as DIRECT
 from tests.support.registered import RegisteredHome
 from tests.unit.rollout.rollout_samples import seen
 
-POLICY = Rollout(steps=(Step(0.0, 100, timedelta(0)), Step(0.5, 100, timedelta(0))))
+POLICY = Rollout(steps=(Step(0.0, 100, timedelta(0)), Step(0.5, 100, timedelta(0))), outcomes="watched")
 PRODUCT = replace(DIRECT, rollout=POLICY)
 
 
