@@ -55,7 +55,9 @@ class Guard:
         if not 0.0 < self.false_alarms <= 0.1:
             raise ProductError(f"rollout: guard of {self.signal}: false_alarms={self.false_alarms!r}; write 0 to 0.1")
         if not 0.0 < self.rare <= 0.5:
-            raise ProductError(f"rollout: guard of {self.signal}: rare={self.rare!r}; write a rate above 0, 0.5 at most")
+            raise ProductError(
+                f"rollout: guard of {self.signal}: rare={self.rare!r}; write a rate above 0, 0.5 at most"
+            )
 
     @property
     def is_ratio(self) -> bool:
@@ -80,8 +82,9 @@ class Step:
     Attributes:
         share: Share of the entities that the challenger decides for.
         requests: Decisions of the challenger, at least, before the next step. `None`: as many of each arm as the tests
-            of the guards need to find `finds` times their smallest effects in four of five cases, and 500 at least. A
-            number stands in place of that calculation; where it is smaller, the verdict says what it leaves unfound.
+            of the guards need to find `finds` times their smallest effects in four of five cases, and 500 at least;
+            effects on `score` and `refusals` are found by the shadow, where there is one. A number stands in place of
+            that calculation; where it is smaller, the verdict says what it leaves unfound.
         time: Time at least before the next step.
         finds: The multiple of the smallest effects that the step must be able to find. With a small share only large
             effects harm many, and small ones would take months to find. 1 in the last step, before the promotion.

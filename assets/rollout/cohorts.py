@@ -9,7 +9,7 @@ have the same age. Decisions are counted once an entity, in the order in which t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.product import Profit
-from assets.product.rollout_policy import Guard, Rollout
+from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import place
 from assets.rollout.bandit import Cohort
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
-from assets.rollout.evidence.power import Asked, Needed, needed
+from assets.rollout.evidence.power import Asked, needed
 from assets.rollout.evidence.rates import RateIncrease
 from assets.rollout.evidence.rows import ArmRows, SeenEntities
 from assets.rollout.evidence.wealth import Evidence
@@ -134,7 +134,7 @@ def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
 
 
 def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Mapping[str, Evidence]:
-    """The evidence of the guard `bad_rate`; empty where the policy has none.
+    """The evidence of the guard `bad_rate`, and the decisions that it needs at the last share; empty without a guard.
 
     Args:
         rows: Outcomes of one rollout.
@@ -143,28 +143,14 @@ def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Term
     guard = policy.guard_of("bad_rate")
     if guard is None:
         return {}
-    return {"bad_rate": _bad_rates(rows, version, guard, terms).evidence("bad_rate", guard.false_alarms)}
-
-
-def bad_rate_needed(rows: pa.Table, version: str, policy: Rollout, terms: Terms, share: float) -> Needed | None:
-    """How many decisions with a label of each arm the guard `bad_rate` needs to find its smallest effect.
-
-    `None` without such a guard, or where no number finds it.
-
-    Args:
-        share: The challenger's present share of the entities.
-    """
-    guard = policy.guard_of("bad_rate")
-    if guard is None:
-        return None
-    asked = Asked(guard.effect(1.0), guard.false_alarms, share, guard.rare)
-    return needed(_bad_rates(rows, version, guard, terms), asked)
-
-
-def _bad_rates(rows: pa.Table, version: str, guard: Guard, terms: Terms) -> RateIncrease:
     arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
     counts, _ = SeenEntities.none().first(places, arms.value == 1)
-    return RateIncrease(tolerance=guard.tolerated).update(ArmRows(arms.challenger, arms.value, arms.share, counts))
+    test = RateIncrease(tolerance=guard.tolerated).update(ArmRows(arms.challenger, arms.value, arms.share, counts))
+    evidence = test.evidence("bad_rate", guard.false_alarms)
+    if len(arms.share):
+        asked = Asked(guard.effect(1.0), guard.false_alarms, float(arms.share[-1]), guard.rare)
+        evidence = replace(evidence, needed=needed(test, asked))
+    return {"bad_rate": evidence}
 
 
 def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Experiment:
@@ -223,8 +209,9 @@ def _compared(
     challenger = bundles == version
     kept = order[((roles[order] == "champion") | challenger[order]) & (share[order] < 1.0)]
     own = np.where(challenger, share, 1.0 - share)
-    entities = rows[terms.entity].to_pylist()
-    places = np.array([place("cohorts", [entities[at]]) for at in kept.tolist()])
+    entities = rows[terms.entity].combine_chunks().dictionary_encode(null_encoding="encode")
+    of_each = np.array([place("cohorts", [entity]) for entity in entities.dictionary.to_pylist()])
+    places = of_each[entities.indices.to_numpy()[kept]]
     counted = np.ones(len(kept), np.bool_)
     return ArmRows(challenger[kept], values[kept], own[kept], counted), places
 

@@ -19,7 +19,6 @@ from assets.rollout.cohorts import (
     Terms,
     arm_results,
     bad_rate_evidence,
-    bad_rate_needed,
     bandit_cohorts,
     experiment,
 )
@@ -53,7 +52,7 @@ def terms_of(product: Product, rows: pa.Table) -> Terms:
 
 
 def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late:
-    """What the labels say of the rollout under way, and how many of them its test of bad outcomes needs.
+    """What the labels say of the rollout under way.
 
     Raises:
         LakeError: The table is damaged.
@@ -63,13 +62,8 @@ def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late
     if state is None or rows is None:
         return Late(maturity)
     terms, policy = terms_of(product, rows), policy_of(state)
-    challengers = state.challengers
-    return Late(
-        maturity,
-        {one.release.version: bad_rate_evidence(rows, one.release.version, policy, terms) for one in challengers},
-        {one.release.version: bad_rate_needed(rows, one.release.version, policy, terms, one.share)
-         for one in challengers},
-    )  # fmt: skip
+    versions = [one.release.version for one in state.challengers]
+    return Late(maturity, {version: bad_rate_evidence(rows, version, policy, terms) for version in versions})
 
 
 @dataclass(frozen=True)

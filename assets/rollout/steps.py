@@ -11,8 +11,7 @@ from typing import Literal
 
 from assets.product import Verdict
 from assets.product.rollout_policy import Rollout, Step
-from assets.rollout.evidence.power import Needed
-from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.evidence.wealth import Evidence, Needed
 from resources.rollout_store.manifest import RolloutManifest
 
 StepAction = Literal["hold", "advance", "promote", "roll_back", "pause"]
@@ -27,19 +26,6 @@ _FEWEST = 500
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What labels can say of a challenger, whose evidence is the signal `bad_rate`.
-
-    Attributes:
-        maturity: How long after its decision a label is mature.
-        needed: Decisions with mature labels of each arm that the test needs; `None` without outcomes.
-    """
-
-    maturity: timedelta
-    needed: Needed | None = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Signals:
     """What is known of a rollout.
@@ -50,14 +36,14 @@ class Signals:
         read_at: When the newest of them was written by a process that decides; `None` if there is none.
         needed: By number of the step and by signal, the requests of each arm that the tests need; `None` where no
             number of them would do.
-        labels: `None` where labels are not known, as in the decision process.
+        maturity: How long after its decision a label is mature; `None` where nobody knows, as in the decision process.
     """
 
     requests: Mapping[int, int]
     evidence: Mapping[str, Evidence]
     read_at: datetime | None = None
     needed: Mapping[int, Mapping[str, Needed | None]] = field(default_factory=dict)
-    labels: Labels | None = None
+    maturity: timedelta | None = None
 
 
 def next_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: datetime) -> Verdict[StepAction]:
@@ -97,7 +83,7 @@ def _by_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: dat
     step, is_last = policy.steps[state.step], state.step + 1 == len(policy.steps)
     unsaid = _unsaid(signals, policy) if is_last else ""
     missing = _missing(state, step, signals, policy, now)
-    too_late = signals.labels is not None and signals.labels.maturity > policy.deadline
+    too_late = signals.maturity is not None and signals.maturity > policy.deadline
     if unsaid and policy.outcomes == "required" and not too_late:
         missing = (*missing, unsaid)
     waited = now - (state.since or state.updated_at)
@@ -160,12 +146,12 @@ def _unsaid(signals: Signals, policy: Rollout) -> str:
     """Why outcomes have not spoken, where the policy has a guard on them; empty once they have."""
     if policy.guard_of(BAD_RATE) is None:
         return ""
-    evidence, labels = signals.evidence.get(BAD_RATE), signals.labels
+    evidence, maturity = signals.evidence.get(BAD_RATE), signals.maturity
     unsaid = f"no reading of {BAD_RATE} for both arms"
-    if evidence is not None and labels is not None and evidence.n_champion and evidence.n_challenger:
-        unsaid = _few(evidence, labels.needed, "decisions with mature labels")
-    if unsaid and labels is not None and labels.maturity > policy.deadline:
-        ages = f"{labels.maturity / _DAY:g} days, after the deadline of {policy.deadline / _DAY:g} days"
+    if evidence is not None and evidence.n_champion and evidence.n_challenger:
+        unsaid = _few(evidence, evidence.needed, "decisions with mature labels")
+    if unsaid and maturity is not None and maturity > policy.deadline:
+        ages = f"{maturity / _DAY:g} days, after the deadline of {policy.deadline / _DAY:g} days"
         return f"outcomes could not speak: labels mature after {ages}; {unsaid}"
     return unsaid
 

@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assets.product import Verdict
-from assets.rollout.evidence.power import Needed
-from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.evidence.wealth import Evidence, Needed
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
-from assets.rollout.steps import BAD_RATE, Labels, Signals, StepAction, next_step
+from assets.rollout.steps import Signals, StepAction, next_step
 from assets.rollout.trial import read_together, trials_of
 from resources.rollout_store.manifest import LostRace, RolloutManifest
 from resources.rollout_store.store import RolloutStore
@@ -31,12 +30,10 @@ class Late:
     Attributes:
         maturity: How long after its decision a label is mature.
         evidence: By version and signal.
-        needed: By version, the decisions with mature labels that its test of bad outcomes needs.
     """
 
     maturity: timedelta
     evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
-    needed: Mapping[str, Needed | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,7 @@ class Look:
     def readings(self) -> list[dict[str, Any]]:
         """For each signal its figures, as JSON values."""
         known = {} if self.state is None else self.signals.needed.get(self.state.step, {})
-        if self.signals.labels is not None:
-            known = {**known, BAD_RATE: self.signals.labels.needed}
-        return [reading_of(one, known.get(name)) for name, one in self.signals.evidence.items()]
+        return [reading_of(one, known.get(name, one.needed)) for name, one in self.signals.evidence.items()]
 
 
 def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None = None) -> Look:
@@ -87,8 +82,7 @@ def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None 
             signals = read_together(trials, policy, state.stage) if trials else none
             if late is not None:
                 evidence = {**signals.evidence, **late.evidence.get(release.version, {})}
-                labels = Labels(late.maturity, late.needed.get(release.version))
-                signals = replace(signals, evidence=evidence, labels=labels)
+                signals = replace(signals, evidence=evidence, maturity=late.maturity)
             looks.append(Look(state, signals, next_step(state, signals, policy, now), release.version))
     return next((found for found in looks if found.verdict.action == "roll_back"), looks[0])
 

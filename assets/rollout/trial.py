@@ -22,15 +22,17 @@ from numpy.typing import NDArray
 from assets.product.rollout_policy import Rollout, Step
 from assets.rollout.evidence.assigned import SampleRatio
 from assets.rollout.evidence.means import MeanShift, PairedShift
-from assets.rollout.evidence.power import Asked, EffectTest, Needed, needed
+from assets.rollout.evidence.power import Asked, EffectTest, needed
 from assets.rollout.evidence.rates import FlipShare, RateIncrease
 from assets.rollout.evidence.rows import ArmRows, EvidenceError, SeenEntities
-from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.evidence.wealth import Needed
 from assets.rollout.steps import ASSIGNMENT, Signals
 from resources.rollout_store.manifest import Stage
 
 _LOG = logging.getLogger("loopline.rollout")
 RATES = ("errors", "fallbacks", "latency")
+SCORED = ("score", "refusals")
+"""Signals that follow from the bundle and the request alone."""
 _SLOTS = 2**16
 _ASSIGNMENT_ALARMS = 0.0001
 _FIRST = "first"
@@ -96,7 +98,7 @@ class Trial:
             if guard.signal in RATES:
                 for stage in ("shadow", "canary"):
                     tests[f"{stage}/{guard.signal}"] = RateIncrease(tolerance=guard.tolerated)
-            elif guard.signal in ("score", "refusals"):
+            elif guard.signal in SCORED:
                 tests[f"canary/{guard.signal}"] = MeanShift(bound=guard.tolerated)
                 tests[f"shadow/{guard.signal}"] = PairedShift(bound=guard.tolerated)
             elif guard.signal == "flips":
@@ -203,11 +205,16 @@ def read_together(trials: Sequence[Trial], policy: Rollout, stage: Stage) -> Sig
 def _needed(
     tests: Mapping[str, AnyTest], policy: Rollout, step: Step, alarms: Mapping[str, float]
 ) -> Mapping[str, Needed | None]:
-    """By signal, the requests that a step's tests need."""
-    found: dict[str, Needed | None] = {}
+    """By signal, the requests that a step's tests need.
+
+    What the shadow was able to find of both bundles' scores of the same requests is not waited for again in the canary,
+    whose tests of two arms need many more entities for it.
+    """
+    first, found = policy.steps[0], dict[str, Needed | None]()
+    had_shadow = first.share == 0.0 < step.share and first.requests is None and first.finds <= step.finds
     for guard in policy.guards:
-        test = tests.get(guard.signal)
-        if test is not None and not isinstance(test, SampleRatio):
+        test, is_known = tests.get(guard.signal), had_shadow and guard.signal in SCORED
+        if test is not None and not isinstance(test, SampleRatio) and not is_known:
             asked = Asked(guard.effect(step.finds), alarms[guard.signal], step.share, guard.rare)
             found[guard.signal] = needed(test, asked)
     return found

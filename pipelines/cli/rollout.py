@@ -92,14 +92,15 @@ def _show(report: "RolloutReport", to: "Console") -> None:
         console.say(f"  next: {look.verdict.action}: {'; '.join(look.verdict.reasons)}", to)
     if look.readings:
         console.table(
-            ["signal", "champion", "challenger", "requests", "evidence"],
+            ["signal", "champion", "challenger", "requests", "needed", "evidence"],
             [
                 [one["signal"], _figure(one["champion"]), _figure(one["challenger"]), f"{one['n_challenger']:,}",
+                 "" if one["needed_challenger"] is None else f"{one['needed_challenger']:,}",
                  f"{one['evidence']:.1f} of {one['threshold']:.1f}"]
                 for one in look.readings
             ],
             to,
-            right=["champion", "challenger", "requests", "evidence"],
+            right=["champion", "challenger", "requests", "needed", "evidence"],
         )  # fmt: skip
     console.heading("Changes, the newest first", to)
     console.table(

@@ -19,21 +19,13 @@ from numpy.typing import NDArray
 
 from assets.rollout.evidence.means import MeanShift, PairedShift
 from assets.rollout.evidence.rates import ODDS, FlipShare, RateIncrease
-from assets.rollout.evidence.wealth import BETS, log_threshold
+from assets.rollout.evidence.wealth import BETS, Needed, log_threshold
 
 EffectTest = FlipShare | MeanShift | PairedShift | RateIncrease
 _QUANTILE = 0.8416
 """Of the standard normal distribution, for four of five cases."""
 _PAIRED = 0.5
 """The share at which `RateIncrease` is told the two answers to one request."""
-
-
-@dataclass(frozen=True)
-class Needed:
-    """How many rows of each arm a test needs; of requests that both answered, equally many of both."""
-
-    champion: int
-    challenger: int
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from assets.product import Guard, Profit, Rollout, Step
 from assets.product.policies import ProductError
 from assets.product.rollout_policy import GUARDS, STEPS, Signal
-from assets.rollout.cohorts import Terms, bad_rate_evidence, bad_rate_needed
+from assets.rollout.cohorts import Terms, bad_rate_evidence
 from assets.rollout.evidence.means import MeanShift, PairedShift
-from assets.rollout.evidence.power import Asked, EffectTest, Needed, needed
+from assets.rollout.evidence.power import Asked, EffectTest, needed
 from assets.rollout.evidence.rates import FlipShare, RateIncrease
 from assets.rollout.evidence.rows import ArmRows
+from assets.rollout.evidence.wealth import Needed
 from assets.rollout.moves import advanced, paused, resumed
-from assets.rollout.steps import Labels, Signals, next_step
+from assets.rollout.steps import Signals, next_step
 from assets.rollout.trial import Outcome, Seen, Trial, read_together
 from resources.rollout_store.manifest import RolloutManifest
 from tests.unit.rollout.rollout_samples import BEGUN, WHO, under_way
@@ -210,12 +211,8 @@ def labelled(rows: int, bad: float = 0.2, seed: int = 1) -> pa.Table:
 def with_labels(rows: int, policy: Rollout, maturity: timedelta) -> tuple[RolloutManifest, Signals]:
     state = under_way(policy)
     found = clean(state, 60, policy)
-    if not rows:
-        return state, replace(found, labels=Labels(maturity))
-    table = labelled(rows)
-    evidence = {**found.evidence, **bad_rate_evidence(table, "2", policy, TERMS)}
-    labels = Labels(maturity, bad_rate_needed(table, "2", policy, TERMS, 0.5))
-    return state, replace(found, evidence=evidence, labels=labels)
+    late = bad_rate_evidence(labelled(rows), "2", policy, TERMS) if rows else {}
+    return state, replace(found, evidence={**found.evidence, **late}, maturity=maturity)
 
 
 def test_a_promotion_waits_for_the_outcomes_that_the_policy_requires_and_asks_at_the_deadline() -> None:
