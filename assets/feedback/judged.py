@@ -22,8 +22,10 @@ from resources.lake import DAY, Lake
 
 _DECIDED = (
     "decision_id", "row_id", "bundle", "digest", "role", "rollout", "share", AS_OF, "decided_at", "score", "outcome",
-    "threshold", "fallback",
+    "threshold", "fallback", "explored",
 )  # fmt: skip
+_OF_PROPENSITY = ("exploration", "rules")
+"""Columns of decisions that the propensity follows from, besides those that outcomes keep."""
 _WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
 
 
@@ -64,6 +66,8 @@ class Judged:
             for name in self.of_request:
                 rows = rows.append_column(name, pa.array([given.get(name) for given in inputs], pa.float64()))
             rows = rows.drop_columns(["inputs"])
+        if "exploration" in rows.column_names:
+            rows = rows.append_column("propensity", propensity_of(product, rows)).drop_columns(list(_OF_PROPENSITY))
         return _with_spine(product, lake, rows, self.of_spine) if self.of_spine else rows
 
 
@@ -75,7 +79,7 @@ def answered(product: Product) -> Judged:
     of_spine = tuple(n for n in dict.fromkeys((stake, entity)) if n is not None and n not in (*of_request, *in_table))
     return Judged(
         table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
-        row_id="row_id", columns=(*_DECIDED, *in_table, *(("inputs",) if of_request else ()), DAY),
+        row_id="row_id", columns=(*_DECIDED, *_OF_PROPENSITY, *in_table, *(("inputs",) if of_request else ()), DAY),
         of_request=of_request, of_spine=of_spine,
     )  # fmt: skip
 
@@ -86,6 +90,24 @@ def scored(product: Product) -> Judged:
         table=table_name(product.name, SCORES), outcomes=table_name(product.name, BATCH_OUTCOMES),
         id=product.spine.row_id, row_id=product.spine.row_id,
     )  # fmt: skip
+
+
+def propensity_of(product: Product, decisions: pa.Table) -> pa.Array:
+    """The probability with which each request got its answer: the share of the arm, times that of the exploration.
+
+    A refusal by its score alone might have been let past; one by a rule might not. A rule that the product has no more
+    counts as one that refuses.
+    """
+    refers = {rule.id for rule in product.rules if rule.outcome == "refer"}
+    by_rule = pa.array([not refers.issuperset(json.loads(text)) for text in decisions["rules"].to_pylist()], pa.bool_())
+    is_refused = pc.and_(
+        pc.equal(decisions["outcome"], product.decision.refuse),
+        pc.fill_null(pc.greater_equal(decisions["score"], decisions["threshold"]), False),
+    )
+    explorable, let_past = pc.and_(is_refused, pc.invert(by_rule)), pc.fill_null(decisions["exploration"], 0.0)
+    explored = pc.fill_null(decisions["explored"], False)
+    answered = pc.if_else(explored, let_past, pc.if_else(explorable, pc.subtract(1.0, let_past), 1.0))
+    return pc.multiply(decisions["share"], answered)
 
 
 def keys_in_decisions(product: Product) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
 from assets.rollout.plots import share_steps
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.results import late_of, results_of
+from assets.rollout.results import brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
@@ -156,9 +156,11 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
 
 def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> None:
     """Moves the shares of a bandit, where its results say so."""
-    allocation = results_of(lake, product, keeper.state(product.name)).allocation
+    results = results_of(lake, product, keeper.state(product.name))
+    allocation = results.allocation
     if allocation is not None and allocation.action == "move":
-        follow_results(keeper, product.name, allocation.shares, Who(BY, "; ".join(allocation.reasons), now))
+        who = Who(BY, "; ".join(allocation.reasons), now)
+        follow_results(keeper, product.name, allocation.shares, who, details={"values": brief(results.values)})
 
 
 def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[str, Any]:
@@ -179,6 +181,7 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[st
         "signals": _table(found.readings),
         "arms": _table([vars(arm) for arm in results.arms]),
         "experiments": _table([one.to_dict() for one in results.experiments]),
+        "values": _table([one.to_dict() | {"reasons": "; ".join(one.reasons)} for one in results.values]),
         "shares": picture(share_steps(state.moves, challengers[0].share if challengers else 0.0)),
     }
 

@@ -10,7 +10,7 @@ have the same age. Decisions are counted once an entity, in the order in which t
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from assets.rollout.evidence.power import Asked, needed
 from assets.rollout.evidence.rates import RateIncrease
 from assets.rollout.evidence.rows import ArmRows, SeenEntities
 from assets.rollout.evidence.wealth import Evidence
+from resources.moments import EPOCH
 
 Conclusion = Literal["better", "worse", "no difference that matters", "inconclusive"]
 CONFIDENCE = 0.05
@@ -95,6 +96,21 @@ class Experiment:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Point:
+    """The interval of an A/B test once so many decisions were counted.
+
+    Attributes:
+        at: When the last of them was made.
+    """
+
+    at: datetime
+    decisions: int
+    low: float
+    high: float
+    estimate: float | None
+
+
 def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     """The profit of each decision, or whether it was accepted and turned out bad, float64 [n]; NaN where unknown.
 
@@ -160,18 +176,13 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
         rows: Outcomes of the rollout.
     """
     metric, smallest = policy.metric, policy.smallest_effect
-    arms, places = _compared(rows, version, rewards(rows, terms, metric), terms)
-    first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
-    low, high = _range(terms, metric)
     unclear = Experiment(
         policy.hypothesis, metric, smallest, version, None, None, None, "inconclusive", "no label is due yet"
     )
-    shares = np.unique(arms.share)
-    if len(shares) != 1:
+    begun, rows_of, _ = _differences(rows, version, policy, terms)
+    if begun is None:
         return unclear
-    state = DifferenceInterval(low=low, high=high, share=float(shares[0])).update(
-        ArmRows(arms.challenger, arms.value, arms.share, first)
-    )
+    state = begun.update(rows_of)
     interval = state.interval(CONFIDENCE)
     side = -1.0 if metric == "bad_rate" else 1.0
     worst, best = sorted((side * interval.low, side * interval.high))
@@ -186,6 +197,39 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
     return Experiment(
         policy.hypothesis, metric, smallest, version, interval.low, interval.high, interval.estimate, conclusion, reason
     )
+
+
+def interval_path(rows: pa.Table, version: str, policy: Rollout, terms: Terms, points: int = 60) -> tuple[Point, ...]:
+    """How the interval of an A/B test became what it is, decision by decision; it held at every point.
+
+    Args:
+        rows: Outcomes of the rollout.
+        points: How many are told, at most.
+    """
+    state, all_rows, times = _differences(rows, version, policy, terms)
+    found: list[Point] = []
+    if state is None:
+        return ()
+    for part in np.array_split(np.arange(len(times)), min(points, len(times))):
+        state = state.update(
+            ArmRows(all_rows.challenger[part], all_rows.value[part], all_rows.share[part], all_rows.counts[part])
+        )
+        interval = state.interval(CONFIDENCE)
+        at = EPOCH + timedelta(microseconds=int(times[part[-1]]))
+        found.append(Point(at, state.rows, interval.low, interval.high, interval.estimate))
+    return tuple(found)
+
+
+def _differences(
+    rows: pa.Table, version: str, policy: Rollout, terms: Terms
+) -> tuple[DifferenceInterval | None, ArmRows, NDArray[np.int64]]:
+    """The empty interval of an A/B test (`None` without decisions of one share), its rows and their times."""
+    arms, places = _compared(rows, version, rewards(rows, terms, policy.metric), terms)
+    first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
+    shares, (low, high) = np.unique(arms.share), _range(terms, policy.metric)
+    state = DifferenceInterval(low=low, high=high, share=float(shares[0])) if len(shares) == 1 else None
+    times = np.sort(_moments(rows)[_of_arms(rows, version)])
+    return state, ArmRows(arms.challenger, arms.value, arms.share, first), times
 
 
 def bandit_cohorts(rows: pa.Table, terms: Terms, metric: str, maturity: timedelta) -> tuple[Cohort, ...]:
@@ -203,17 +247,25 @@ def _compared(
     rows: pa.Table, version: str, values: NDArray[np.float64], terms: Terms
 ) -> tuple[ArmRows, NDArray[np.float64]]:
     """The decisions of champion and challenger in their order, and the place of each entity."""
-    order = np.argsort(rows["decided_at"].cast(pa.int64()).to_numpy(), kind="stable")
-    bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
-    share = rows["share"].to_numpy()
-    challenger = bundles == version
-    kept = order[((roles[order] == "champion") | challenger[order]) & (share[order] < 1.0)]
+    order, chosen = np.argsort(_moments(rows), kind="stable"), _of_arms(rows, version)
+    kept = order[chosen[order]]
+    challenger, share = np.array(rows["bundle"].to_pylist()) == version, rows["share"].to_numpy()
     own = np.where(challenger, share, 1.0 - share)
     entities = rows[terms.entity].combine_chunks().dictionary_encode(null_encoding="encode")
     of_each = np.array([place("cohorts", [entity]) for entity in entities.dictionary.to_pylist()])
     places = of_each[entities.indices.to_numpy()[kept]]
     counted = np.ones(len(kept), np.bool_)
     return ArmRows(challenger[kept], values[kept], own[kept], counted), places
+
+
+def _moments(rows: pa.Table) -> NDArray[np.int64]:
+    return np.asarray(rows["decided_at"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def _of_arms(rows: pa.Table, version: str) -> NDArray[np.bool_]:
+    """The decisions of champion and challenger while both decided."""
+    bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
+    return np.asarray(((roles == "champion") | (bundles == version)) & (rows["share"].to_numpy() < 1.0))
 
 
 def _range(terms: Terms, metric: str) -> tuple[float, float]:

@@ -164,7 +164,9 @@ def _asked(share: float, state: RolloutManifest, policy: Rollout) -> Verdict[Ste
 
 
 def _at_horizon(state: RolloutManifest, policy: Rollout, now: datetime) -> Verdict[StepAction]:
-    begun = max((move.at for move in state.moves if move.action == "start"), default=state.updated_at)
+    # Where a bandit has moved very often, its beginning is no longer among the latest changes.
+    starts = [move.at for move in state.moves if move.action == "start"]
+    begun = max(starts, default=state.since or state.updated_at)
     if now - begun < policy.horizon:
         return Verdict("hold", (f"it lasts until {(begun + policy.horizon):%Y-%m-%d %H:%M} UTC",))
     return Verdict("pause", ("the horizon is reached: a person decides by the report",))

@@ -116,13 +116,19 @@ def stewarded(
     return found
 
 
-def follow_results(keeper: Keeper, product: str, shares: Mapping[str, float], who: Who) -> bool:
-    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile."""
+def follow_results(
+    keeper: Keeper, product: str, shares: Mapping[str, float], who: Who, *, details: Mapping[str, Any]
+) -> bool:
+    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile.
+
+    Args:
+        details: The results from which the shares follow; they are recorded.
+    """
     state = keeper.state(product)
     if state is None or not state.rollout or state.hold != "none":
         return False
     try:
-        keeper.apply(reassigned(state, who, shares))
+        keeper.apply(reassigned(state, who, shares, details=details))
     except LostRace:
         return False
     keeper.follow(product)

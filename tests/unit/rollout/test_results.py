@@ -36,6 +36,8 @@ def outcomes(state: RolloutManifest, rows: int, bad: dict[str, float], seed: int
                 "decision_id": f"d{number}", "row_id": f"A{number}", "rollout": state.rollout,
                 "role": "champion" if arm == CHAMPION else "challenger", "bundle": release.version,
                 "share": 1.0 - sum(shares) if arm == CHAMPION else shares[arm],
+                "propensity": 1.0 - sum(shares) if arm == CHAMPION else shares[arm], "explored": False,
+                "score": 0.5 - 0.4 * accepted, "threshold": 0.3,
                 "decided_at": BEGUN + timedelta(seconds=number), "outcome": "approve" if accepted else "decline",
                 "label": int(chance.random() < bad[release.version]) if accepted else None,
                 "day": date(2026, 9, 1),
