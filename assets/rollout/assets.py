@@ -19,10 +19,20 @@ from assets.materialising import Stopwatch, asset_key, asset_of, permanent, pict
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
-from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
+from assets.rollout.deploying import (
+    answers_on,
+    kept_page,
+    policy_in,
+    refusal,
+    repaired_state,
+    rolled_out,
+    verdict_on,
+    waiting_for,
+)
 from assets.rollout.keeper import Keeper
-from assets.rollout.moves import Who, where
-from assets.rollout.plots import share_steps
+from assets.rollout.moves import Who, last_begun, where
+from assets.rollout.page import to_html
+from assets.rollout.plots import interval_over_time, share_steps
 from assets.rollout.promotion import PromotionAction
 from assets.rollout.results import brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
@@ -149,7 +159,8 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)
-        return watch.result(rows=len(found.readings), **_shown(found, keeper, product, lake))
+            shown = _shown(found, keeper, product, lake, environment)
+        return watch.result(rows=len(found.readings), **shown)
 
     return rollout
 
@@ -163,11 +174,20 @@ def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> 
         follow_results(keeper, product.name, allocation.shares, who, details={"values": brief(results.values)})
 
 
-def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[str, Any]:
+def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake, environment: Environment) -> dict[str, Any]:
     state = keeper.state(product.name)
     if state is None:
         return {"stands": "no version was deployed yet"}
     challengers, results = state.challengers, results_of(lake, product, state)
+    begun = last_begun(state)
+    pages = {} if begun is None else {
+        f"page_{version}": dg.MetadataValue.url(kept_page(keeper.tracking, product, environment, version, text))
+        for text in [to_html(product, state, found, results)] for version in begun.versions
+    }  # fmt: skip
+    intervals = {
+        f"interval_{test.version}": picture(interval_over_time(path, test.metric, test.smallest_effect))
+        for test, path in zip(results.experiments, results.paths, strict=True) if path
+    }  # fmt: skip
     moves = [
         {"generation": move.generation, "at": f"{move.at:%Y-%m-%d %H:%M:%S}", "action": move.action,
          "version": move.version, "by": move.by, "reason": move.reason}
@@ -183,7 +203,8 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[st
         "experiments": _table([one.to_dict() for one in results.experiments]),
         "values": _table([one.to_dict() | {"reasons": "; ".join(one.reasons)} for one in results.values]),
         "shares": picture(share_steps(state.moves, challengers[0].share if challengers else 0.0)),
-    }
+        **intervals, **pages,
+    }  # fmt: skip
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

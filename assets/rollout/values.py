@@ -1,7 +1,7 @@
 """What each arm of an A/B test or a bandit is worth, by propensities: the second opinion on its own figures.
 
-Belongs here: from outcomes to logged decisions, rewards predicted by score, and the policies that are evaluated. Does
-not belong here: the estimators (`off_policy.py`), the always-valid figures by which a test is decided (`cohorts.py`),
+Belongs here: from outcomes to logged decisions, the model of rewards, and the policies that are evaluated. Does not
+belong here: the estimators (`off_policy.py`), the always-valid figures by which a test is decided (`cohorts.py`),
 the shares of a bandit (`bandit.py`).
 
 An arm was chosen with its share, and a refusal by score was let past with the share of exploration: the product of both
@@ -9,10 +9,12 @@ is the propensity of the answer, in the column of that name. What an arm is wort
 that it explored weighs nothing, and one that it could have explored weighs the more. What its refusals would have
 earned is known from explored rows alone, each of which weighs the inverse of its propensity.
 
-The doubly robust estimate takes as its model of rewards what the recorded score promises: a row is accepted below an
-arm's threshold, and then turns out bad with the probability of the score. The score is that of the arm that decided; it
-stands for the other's, which nobody computed. An estimate is right whatever this model is worth.
+The doubly robust estimate has for each arm a line of the rewards over the stake and the time of the decision, fitted to
+the other half of the entities. Both are known before the arm is thrown: a score is not, as it is that of the arm, and a
+model of rewards that reads it would favour one of them.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -40,7 +42,9 @@ def arm_values(rows: pa.Table, policy: Rollout, terms: Terms) -> tuple[Estimate,
     rewarded = rewarded[~np.isnan(rewarded)]
     champions = set(rows.filter(pc.equal(rows["role"], "champion"))["bundle"].to_pylist())
     versions = sorted(set(rows["bundle"].to_pylist()), key=lambda version: (version not in champions, version))
-    log = _Log(rows, policy.metric, terms)
+    if not rows.num_rows:
+        return ()
+    log = _Log(rows, rewarded, terms)
     logged = Logged(rewarded, log.propensity, log.entities, log.predicted)
     arms = [log.arm(version) for version in versions]
     found = [policy_value(logged, arm, method) for arm in arms for method in _METHODS]
@@ -53,31 +57,48 @@ def arm_values(rows: pa.Table, policy: Rollout, terms: Terms) -> tuple[Estimate,
 class _Log:
     """The outcomes of a rollout as arrays.
 
+    Args:
+        reward: Of each decision, float64 [n].
+
     Attributes:
         propensity: Of each answer, float64 [n].
         entities: Number of the entity of each decision, int64 [n].
-        predicted: The reward that the score promised, float64 [n].
+        predicted: The reward that the model of the arm that decided predicts, float64 [n].
     """
 
-    def __init__(self, rows: pa.Table, metric: str, terms: Terms) -> None:
+    def __init__(self, rows: pa.Table, reward: NDArray[np.float64], terms: Terms) -> None:
         self._bundles = np.array(rows["bundle"].to_pylist(), dtype=object)
         self._explored = _flags(rows["explored"])
         self._refused = ~_flags(pc.equal(rows["outcome"], terms.accept))
-        self._score, self._threshold = _numbers(rows["score"]), _numbers(rows["threshold"])
-        self._metric, self._terms = metric, terms
-        stake = terms.profit.stake
-        self._stake = np.ones(rows.num_rows) if stake is None else np.nan_to_num(_numbers(rows[stake]))
         self._share, self.propensity = _numbers(rows["share"]), _numbers(rows["propensity"])
         entities = rows[terms.entity].combine_chunks().dictionary_encode(null_encoding="encode")
         self.entities: NDArray[np.int64] = np.asarray(entities.indices.to_numpy(), dtype=np.int64)
-        self.predicted = np.where(self._refused, 0.0, self._promised())
+        known = [_numbers(pc.cast(rows["decided_at"], pa.int64()))]
+        known += [] if terms.profit.stake is None else [_numbers(rows[terms.profit.stake])]
+        design = _design(known)
+        self._expected = {
+            version: self._lines(design, reward, version) for version in sorted(set(self._bundles.tolist()))
+        }
+        self.predicted = np.zeros(rows.num_rows)
+        for version, expected in self._expected.items():
+            self.predicted = np.where(self._bundles == version, expected, self.predicted)
 
     def arm(self, version: str) -> EvaluatedPolicy:
         """What a version decides, without exploration."""
-        chosen = (self._bundles == version) & ~self._explored
-        threshold = self._threshold[self._bundles == version]
-        accepts = self._score < (float(np.median(threshold)) if len(threshold) else np.nan)
-        return EvaluatedPolicy(f"version {version}", chosen.astype(float), np.where(accepts, self._promised(), 0.0))
+        return EvaluatedPolicy(f"version {version}", self._chosen(version), self._expected[version])
+
+    def _chosen(self, version: str) -> NDArray[np.float64]:
+        return np.asarray((self._bundles == version) & ~self._explored, dtype=np.float64)
+
+    def _lines(self, design: NDArray[np.float64], reward: NDArray[np.float64], version: str) -> NDArray[np.float64]:
+        """What a version would earn with each request, by a line that was fitted without the request's entity."""
+        weight, half = self._chosen(version) / self.propensity, self.entities % 2
+        expected = np.zeros(len(reward))
+        for side in (0, 1):
+            root = np.sqrt(np.where(half == side, 0.0, weight))
+            line, *_ = np.linalg.lstsq(design * root[:, None], reward * root, rcond=None)
+            expected = np.where(half == side, design @ line, expected)
+        return expected
 
     def explores(self, version: str) -> bool:
         """Whether a version accepted any row in place of its refusal."""
@@ -89,13 +110,15 @@ class _Log:
         could_explore = own & self._refused & ~self._explored & (self.propensity < self._share * (1.0 - _ROUNDING))
         return EvaluatedPolicy(f"version {version}, refusing nobody by score", (own & ~could_explore).astype(float))
 
-    def _promised(self) -> NDArray[np.float64]:
-        """The reward of accepting each row by its score; 0 where it has none."""
-        score = np.nan_to_num(self._score)
-        if self._metric == "bad_rate":
-            return score
-        earned = self._terms.profit.good * (1.0 - score) - self._terms.profit.bad * score
-        return np.where(np.isnan(self._score), 0.0, earned * self._stake)
+
+def _design(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """A column of ones, and each column with mean 0 and deviation 1; what is missing is the mean."""
+    found = [np.ones_like(columns[0])]
+    for column in columns:
+        known = column[~np.isnan(column)]
+        middle, width = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
+        found.append(np.nan_to_num((column - middle) / width))
+    return np.stack(found, axis=1)
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
