@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
-from assets.product import Product
+from assets.product import PostedReviews, Product
 from assets.product.names import BATCH_OUTCOMES, DECISIONS, OUTCOMES, SCORES, table_name, validated_table
 from assets.vocabulary.times import AS_OF
 from resources.lake import DAY, Lake
@@ -40,6 +40,7 @@ class Judged:
         columns: Those that are read; `None` for all.
         of_request: Columns of the outcomes that are fields of the request.
         of_spine: Columns of the outcomes that only the row in the spine's source has.
+        reviews: The source of people's words on these decisions; empty where the product has none.
     """
 
     table: str
@@ -49,6 +50,7 @@ class Judged:
     columns: tuple[str, ...] | None = None
     of_request: tuple[str, ...] = ()
     of_spine: tuple[str, ...] = ()
+    reviews: str = ""
 
     def named(self, product: Product, lake: Lake, values: pa.Array) -> Mapping[str, pa.Array]:
         """By which column of the table the rows are found that labels with these ids are about, and its values."""
@@ -81,6 +83,7 @@ def answered(product: Product) -> Judged:
         table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
         row_id="row_id", columns=(*_DECIDED, *_OF_PROPENSITY, *in_table, *(("inputs",) if of_request else ()), DAY),
         of_request=of_request, of_spine=of_spine,
+        reviews=next((source.name for source in product.posted if isinstance(source, PostedReviews)), ""),
     )  # fmt: skip
 
 

@@ -117,9 +117,10 @@ def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     A decision that was not accepted earns nothing and cannot turn out bad.
 
     Args:
-        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one.
+        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one; `final`
+            where decisions are reviewed.
     """
-    accepted = pc.fill_null(pc.equal(rows["outcome"], terms.accept), False).to_numpy()
+    accepted = _accepted(rows, terms).to_numpy()
     label = pc.cast(rows["label"], pa.float64()).to_numpy()
     if metric == "bad_rate":
         return np.where(accepted, label, 0.0)
@@ -139,7 +140,7 @@ def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
         profit, bad = rewards(own, terms, "profit"), own["label"].drop_null()
         low, high = _range(terms, "profit")
         interval = MeanInterval(low=low, high=high).update(profit).interval(CONFIDENCE)
-        accepted = pc.sum(pc.equal(own["outcome"], terms.accept)).as_py() or 0
+        accepted = pc.sum(_accepted(own, terms)).as_py() or 0
         found.append(
             ArmResult(
                 role, version, own.num_rows, accepted, len(bad),
@@ -266,6 +267,12 @@ def _of_arms(rows: pa.Table, version: str) -> NDArray[np.bool_]:
     """The decisions of champion and challenger while both decided."""
     bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
     return np.asarray(((roles == "champion") | (bundles == version)) & (rows["share"].to_numpy() < 1.0))
+
+
+def _accepted(rows: pa.Table, terms: Terms) -> pa.ChunkedArray:
+    """Whether each decision accepted in the end: a person may have had the last word."""
+    answer = rows["final"] if "final" in rows.column_names else rows["outcome"]
+    return pc.fill_null(pc.equal(answer, terms.accept), False)
 
 
 def _range(terms: Terms, metric: str) -> tuple[float, float]:
