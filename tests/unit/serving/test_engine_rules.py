@@ -235,6 +235,15 @@ def test_an_entity_that_asks_again_gets_the_same_draw_from_a_bundle_and_another_
     assert any(is_explored(following, one.row_id, one.keys) is not one.explored for one in decided)
 
 
+def test_a_bundle_says_by_which_keys_it_draws(parts: BundleParts, tmp_path: Path) -> None:
+    policies = []
+    for number, keys in enumerate([(), ("customer_id",)]):
+        write_bundle(with_rules(parts, explore_keys=keys), tmp_path / str(number), KEY)
+        policies.append(load_bundle(tmp_path / str(number), KEY, None).policy.explore_keys)
+    assert policies == [(), ("customer_id",)]
+    assert "explore_keys" not in (tmp_path / "0" / "policy.json").read_text(), "as before: its digest stays"
+
+
 def test_a_bundle_of_before_draws_each_row_by_itself(engine: Engine) -> None:
     drawn = {is_explored(engine.bundle, f"A{number}", {"customer_id": "C1"}) for number in range(50)}
     assert drawn == {True, False}
