@@ -7,6 +7,7 @@ An answered decision says who decided, and no backfill changes that. It has the 
 figures need of them, and of columns that only the row in the lake has, becomes columns of the outcomes.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ _DECIDED = (
     "decision_id", "row_id", "bundle", "digest", "role", "rollout", "share", AS_OF, "decided_at", "score", "outcome",
     "threshold", "fallback", "explored",
 )  # fmt: skip
-_OF_PROPENSITY = ("exploration", "rules")
-"""Columns of decisions that the propensity follows from, besides those that outcomes keep."""
+_READ = ("exploration", "rules", "keys")
+"""Columns of decisions that `propensity` and `entity` follow from, besides those that outcomes keep."""
 _WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
 
 
@@ -69,7 +70,8 @@ class Judged:
                 rows = rows.append_column(name, pa.array([given.get(name) for given in inputs], pa.float64()))
             rows = rows.drop_columns(["inputs"])
         if "exploration" in rows.column_names:
-            rows = rows.append_column("propensity", propensity_of(product, rows)).drop_columns(list(_OF_PROPENSITY))
+            rows = rows.append_column("propensity", propensity_of(product, rows))
+            rows = rows.append_column("entity", entities_of(product, rows)).drop_columns(list(_READ))
         return _with_spine(product, lake, rows, self.of_spine) if self.of_spine else rows
 
 
@@ -81,7 +83,7 @@ def answered(product: Product) -> Judged:
     of_spine = tuple(n for n in dict.fromkeys((stake, entity)) if n is not None and n not in (*of_request, *in_table))
     return Judged(
         table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
-        row_id="row_id", columns=(*_DECIDED, *_OF_PROPENSITY, *in_table, *(("inputs",) if of_request else ()), DAY),
+        row_id="row_id", columns=(*_DECIDED, *_READ, *in_table, *(("inputs",) if of_request else ()), DAY),
         of_request=of_request, of_spine=of_spine,
         reviews=next((source.name for source in product.posted if isinstance(source, PostedReviews)), ""),
     )  # fmt: skip
@@ -93,6 +95,20 @@ def scored(product: Product) -> Judged:
         table=table_name(product.name, SCORES), outcomes=table_name(product.name, BATCH_OUTCOMES),
         id=product.spine.row_id, row_id=product.spine.row_id,
     )  # fmt: skip
+
+
+def entities_of(product: Product, decisions: pa.Table) -> pa.Array:
+    """What tells entities apart: a digest of the keys by which an arm was assigned; without keys the row's id.
+
+    An arm is thrown once for an entity, so that whoever judges arms counts its decisions together.
+    """
+    names, found = product.features.key_columns, []
+    for text, row_id in zip(decisions["keys"].to_pylist(), decisions["row_id"].to_pylist(), strict=True):
+        keys = json.loads(text)
+        known = [str(keys[name]) for name in names if keys.get(name) is not None]
+        digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
+        found.append(digest if known else row_id)
+    return pa.array(found, pa.string())
 
 
 def propensity_of(product: Product, decisions: pa.Table) -> pa.Array:

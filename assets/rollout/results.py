@@ -45,16 +45,26 @@ def outcomes_of(lake: Lake, product: Product, rollout: str) -> pa.Table | None:
         return None
     rows = lake.read(name)
     rows = rows.filter(pc.equal(rows["rollout"], rollout))
-    return rows if rows.num_rows else None
+    return _whole(rows) if rows.num_rows else None
+
+
+def _whole(rows: pa.Table) -> pa.Table:
+    """Outcomes of days that older code made lack what tells entities apart, and the propensity."""
+    nothing = pa.nulls(rows.num_rows, pa.bool_())
+    for name, known in (("entity", rows["row_id"]), ("propensity", rows["share"]), ("explored", nothing)):
+        if name in rows.column_names:
+            known = pc.coalesce(rows[name], known)
+            rows = rows.drop_columns([name])
+        rows = rows.append_column(name, known)
+    return rows
 
 
 def terms_of(product: Product, rows: pa.Table) -> Terms:
     """How the product judges outcomes. The largest stake is that of the rows, as contracts need not bound it."""
-    decision, key = product.decision, product.label.spine_column
+    decision = product.decision
     stake = decision.profit.stake
     largest = 1.0 if stake is None else float(pc.max(rows[stake]).as_py() or 1.0)
-    entity = key if key is not None and key in rows.column_names else "row_id"
-    return Terms(accept=decision.accept, profit=decision.profit, entity=entity, largest_stake=largest)
+    return Terms(accept=decision.accept, profit=decision.profit, entity="entity", largest_stake=largest)
 
 
 def late_of(lake: Lake, product: Product, state: RolloutManifest | None) -> Late:

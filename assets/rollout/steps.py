@@ -98,8 +98,10 @@ def _by_step(state: RolloutManifest, signals: Signals, policy: Rollout, now: dat
     if unfound:
         passed.append(f"the policy asks for fewer than the tests need: {', '.join(unfound)}")
     if is_last:
-        asked = _asked(1.0, state, policy)
-        return asked or Verdict("promote", (*passed, *([f"{unsaid}; the policy asks for none"] if unsaid else [])))
+        without = "the policy asks for none" if policy.outcomes == "watched" else f"{state.by} decided without them"
+        return _asked(1.0, state, policy) or Verdict(
+            "promote", (*passed, *([f"{unsaid}; {without}"] if unsaid else []))
+        )
     return _asked(policy.steps[state.step + 1].share, state, policy) or Verdict("advance", tuple(passed))
 
 

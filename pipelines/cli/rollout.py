@@ -39,6 +39,8 @@ def rollout(
     """Show how far a new version has come, and why; or start, promote, pause, resume or freeze it."""
     from pipelines.operations.rollout import move_rollout, rollout_report, write_rollout_page
 
+    if verb is not None and page is not None:
+        raise typer.BadParameter("--page is of the report: leave the verb out")
     if verb is None:
         report = rollout_report(product, load_environment())
     elif verb in _VERBS:

@@ -150,7 +150,7 @@ def write_rollout_page(report: RolloutReport, file: Path) -> None:
         NoPage: The file name does not end in .html, its folder does not exist, or the lake was not read.
     """
     if report.results is None:
-        raise NoPage(f"--page {file}: {report.unread or 'it is of a report alone: leave the verb out'}")
+        raise NoPage(f"--page {file}: {report.unread}")
     product, results = load_product(report.product), report.results
     write_text_page(file, {".html": lambda: to_html(product, report.state, report.look, results)})
 

@@ -117,3 +117,21 @@ def test_the_propensity_is_that_of_the_arm_and_of_the_exploration(environment: E
     found = {row["row_id"]: row["propensity"] for row in rows(lake)}
     assert found == pytest.approx({"1": 0.5, "2": 0.1, "3": 0.4, "4": 0.5, "5": 0.4, "6": 0.5, "7": 0.5})
     assert {row["row_id"] for row in rows(lake) if row["explored"]} == {"2"}
+
+
+def test_decisions_on_one_entity_are_known_as_such_and_those_of_nobody_stand_alone(environment: Environment) -> None:
+    """By all keys by which an arm is assigned, in no readable form; an erased person is nobody."""
+    card = {"card_id": "C1", "terminal_id": "T1"}
+    gone = decision(5, 0)
+    write(
+        environment.decision_log,
+        *(decision(n, 0, keys=keys) for n, keys in ((1, card), (2, card), (3, {**card, "terminal_id": "T2"}))),
+        replace(gone, keys={}, inputs={}, erased=True),
+    )
+    lake = Lake(environment.lake)
+    labelled(lake, *((n, 0, 1) for n in range(1, 6)))
+    make(environment)
+    one, two, other, nobody = (row["entity"] for row in rows(lake))
+    assert one == two != other
+    assert nobody == "5"
+    assert "C1" not in one

@@ -247,7 +247,9 @@ def test_labels_that_mature_after_the_deadline_could_not_speak_and_a_person_deci
         "no reading of bad_rate for both arms; a person decides",
     )
     approved = resumed(paused(state, WHO), WHO)
-    assert next_step(approved, known, ONE_STEP, LONG).action == "promote"
+    promoted = next_step(approved, known, ONE_STEP, LONG)
+    assert promoted.action == "promote"
+    assert promoted.reasons[-1].endswith("; Ada Risk decided without them")
     watched = replace(ONE_STEP, outcomes="watched")
     found = next_step(under_way(watched), known, watched, LONG)
     assert (found.action, "outcomes could not speak" in found.reasons[-1]) == ("promote", True)

@@ -85,5 +85,9 @@ def test_a_damaged_table_hides_nothing_but_the_labels(
 
 
 @pytest.mark.usefixtures("state")
-def test_a_page_of_another_kind_is_refused(refused: Refused) -> None:
+def test_a_page_of_another_kind_or_of_a_move_is_refused_before_anything_moves(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "write a name that ends in .html" in refused("rollout credit_risk --page x.pdf")
+    assert "leave the verb out" in refused("rollout credit_risk pause --by Ada --reason why --page x.html")
+    assert json.loads(typed(monkeypatch, capsys, "rollout credit_risk --json"))["hold"] == "none"
