@@ -34,7 +34,7 @@ from assets.rollout.moves import Who, last_begun, where
 from assets.rollout.page import to_html
 from assets.rollout.plots import interval_over_time, share_steps
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.results import brief, late_of, results_of
+from assets.rollout.results import Results, brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
@@ -149,9 +149,10 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":
-                late = late_of(lake, product, keeper.state(product.name))
-                found = stewarded(keeper, product.name, now, late=late)
-                _reallocate(keeper, product, lake, now)
+                state = keeper.state(product.name)
+                late, results = late_of(lake, product, state), results_of(lake, product, state)
+                found = stewarded(keeper, product.name, now, late=late, values=brief(results.values))
+                _reallocate(keeper, product, results, now)
             else:
                 asked(
                     keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
@@ -165,9 +166,8 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
     return rollout
 
 
-def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> None:
+def _reallocate(keeper: Keeper, product: Product, results: Results, now: datetime) -> None:
     """Moves the shares of a bandit, where its results say so."""
-    results = results_of(lake, product, keeper.state(product.name))
     allocation = results.allocation
     if allocation is not None and allocation.action == "move":
         who = Who(BY, "; ".join(allocation.reasons), now)

@@ -12,6 +12,7 @@ from typing import Literal
 from assets.product import Verdict
 from assets.product.rollout_policy import Rollout, Step
 from assets.rollout.evidence.wealth import Evidence, Needed
+from assets.rollout.moves import last_begun
 from resources.rollout_store.manifest import RolloutManifest
 
 StepAction = Literal["hold", "advance", "promote", "roll_back", "pause"]
@@ -166,9 +167,8 @@ def _asked(share: float, state: RolloutManifest, policy: Rollout) -> Verdict[Ste
 
 
 def _at_horizon(state: RolloutManifest, policy: Rollout, now: datetime) -> Verdict[StepAction]:
-    # Where a bandit has moved very often, its beginning is no longer among the latest changes.
-    starts = [move.at for move in state.moves if move.action == "start"]
-    begun = max(starts, default=state.since or state.updated_at)
-    if now - begun < policy.horizon:
-        return Verdict("hold", (f"it lasts until {(begun + policy.horizon):%Y-%m-%d %H:%M} UTC",))
+    begun = last_begun(state)
+    end = (state.updated_at if begun is None else begun.who.at) + policy.horizon
+    if now < end:
+        return Verdict("hold", (f"it lasts until {end:%Y-%m-%d %H:%M} UTC",))
     return Verdict("pause", ("the horizon is reached: a person decides by the report",))

@@ -6,7 +6,7 @@ verdict itself (`steps.py`), the moves (`moves.py`), the rollback within seconds
 Of two stewards that look at the same state one moves it; the other finds it moved, and does nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,8 +94,12 @@ def stewarded(
     *,
     by: str = BY,
     late: Late | None = None,
+    values: Sequence[Mapping[str, Any]] = (),
 ) -> Look:
     """Looks, and makes the move that follows; the registry and the audit log follow the state in any case.
+
+    Args:
+        values: What each arm is worth by propensities, to be recorded with the move.
 
     Raises:
         BundleError: The challenger is to be the champion, and its bundle is whole nowhere.
@@ -104,7 +108,7 @@ def stewarded(
     """
     found = look(keeper.rollout, product, now, late=late)
     if found.state is not None and found.verdict.action != "hold":
-        state = _after(found.state, found, Who(by, "; ".join(found.verdict.reasons), now))
+        state = _after(found.state, found, values, Who(by, "; ".join(found.verdict.reasons), now))
         try:
             if found.verdict.action == "promote":
                 keeper.published(product, state.champion)
@@ -157,8 +161,11 @@ def reading_of(evidence: Evidence, needed: Needed | None = None) -> dict[str, An
     }
 
 
-def _after(state: RolloutManifest, found: Look, who: Who) -> RolloutManifest:
-    details = {"readings": found.readings, "requests": found.signals.requests.get(state.step, 0)}
+def _after(state: RolloutManifest, found: Look, values: Sequence[Mapping[str, Any]], who: Who) -> RolloutManifest:
+    details: dict[str, Any] = {
+        "readings": found.readings, "requests": found.signals.requests.get(state.step, 0),
+        **({"values": list(values)} if values else {}),
+    }  # fmt: skip
     match found.verdict.action:
         case "advance":
             return advanced(state, who, details=details)
