@@ -17,6 +17,7 @@ from assets.feedback.exposed import keep_exposed
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
+from assets.feedback.reviews import reviews_of, with_reviews
 from assets.materialising import (
     Stopwatch,
     asset_key,
@@ -109,7 +110,8 @@ def _outcomes(
         source: The asset of the rows.
     """
     label, spine = product.label, validated_name(product.spine.source)
-    read = dict.fromkeys([source, validated_name(label.source), *([spine] if judged.of_spine else [])])
+    beside = [*([spine] if judged.of_spine else []), *([validated_name(judged.reviews)] if judged.reviews else [])]
+    read = dict.fromkeys([source, validated_name(label.source), *beside])
 
     @daily_asset_of(
         product,
@@ -156,6 +158,8 @@ def _joined(
     """The rows that concern these days with their labels, and what was read for it."""
     inputs = outcome_inputs(product, lake, judged, days)
     joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
+    if judged.reviews:
+        joined = with_reviews(joined, reviews_of(product, lake, judged), now)
     return joined, inputs.readings
 
 

@@ -86,8 +86,9 @@ class DecisionPolicy:
         review_capacity: The most reviews a day, on average over the calibration rows, those of rules included; `None`
             for no bound. It bounds the thresholds and is no quota: a day with more rows has more reviews.
         exploration: The share of the rows refused by their score that are let past it all the same, so that their
-            outcomes are known: by a hash of bundle and row id, recorded with this share as the propensity. Never a row
-            that a rule refuses. A caller who may choose row ids chooses who is explored.
+            outcomes are known: by a hash of bundle and entity, recorded with this share as the propensity. An entity
+            that asks again gets the same answer until the next model; without entities each row is drawn by its id,
+            and a caller who may choose row ids chooses who is explored. Never a row that a rule refuses.
         explore_by: What becomes of an explored row.
     """
 
