@@ -5,7 +5,7 @@ Belongs here: the columns of the quarantine, and its rows. Does not belong here:
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -13,6 +13,9 @@ from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
 from assets.validation.rules.day_rules import DayFailure
 from assets.validation.rules.row_rules import Failure
+from resources.lake.partitioning import slot_at, slot_columns
+from resources.lake.values import DAY, HOUR, HOUR_TYPE
+from resources.slots import day_of
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -21,11 +24,17 @@ QUARANTINE_SCHEMA = pa.schema(
         ("column", pa.string()),
         ("value", pa.string()),
         ("row", pa.string()),
-        ("day", pa.date32()),
+        (DAY, pa.date32()),
     ]
 )
+"""The columns of the quarantine; of a product by the hour also `utc_hour` (`quarantine_schema`)."""
 HIDDEN = "(personal)"
 """Stands for a personal value."""
+
+
+def quarantine_schema(columns: Collection[str]) -> pa.Schema:
+    """The columns of the quarantine of rows with these partition columns."""
+    return QUARANTINE_SCHEMA.append(pa.field(HOUR, HOUR_TYPE)) if HOUR in columns else QUARANTINE_SCHEMA
 
 
 def quarantined_rows(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) -> pa.Table:
@@ -34,6 +43,7 @@ def quarantined_rows(contract: Contract, raw: pa.Table, failures: Sequence[Failu
     if personal:  # an unreadable line may hold personal values
         personal.add(MALFORMED)
     tables, shown_columns = [], (*contract.names, MALFORMED)
+    schema = quarantine_schema(raw.column_names)
     for failure in failures:
         rows = raw.take(failure.rows)
         shown = [
@@ -43,21 +53,21 @@ def quarantined_rows(contract: Contract, raw: pa.Table, failures: Sequence[Failu
         tables.append(
             pa.table(
                 {
-                    "row_ref": [f"{row['day']}#{row[ROW_NUMBER]}" for row in shown],
+                    "row_ref": [f"{slot_at(row)}#{row[ROW_NUMBER]}" for row in shown],
                     "rule": [failure.rule] * len(shown),
                     "column": [failure.column] * len(shown),
                     "value": values,
                     "row": [json.dumps({k: row[k] for k in shown_columns}) for row in shown],
-                    "day": rows["day"],
+                    **slot_columns(rows),
                 },
-                schema=QUARANTINE_SCHEMA,
+                schema=schema,
             )
         )
-    return pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def quarantined_days(failures: Sequence[DayFailure]) -> pa.Table:
-    """A row for each rule that a whole day breaks."""
+def quarantined_days(failures: Sequence[DayFailure], schema: pa.Schema) -> pa.Table:
+    """A row for each rule that a whole day, or hour, breaks, in the columns of `quarantine_schema`."""
     rows = [
         {
             "row_ref": str(failure.day),
@@ -65,8 +75,9 @@ def quarantined_days(failures: Sequence[DayFailure]) -> pa.Table:
             "column": failure.column,
             "value": failure.observed,
             "row": None,
-            "day": failure.day,
+            DAY: day_of(failure.day),
+            HOUR: failure.day,
         }
         for failure in failures
     ]
-    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
