@@ -73,7 +73,7 @@ class Partitions:
         if self.length == "day":
             return tuple(sorted(set(days)))
         found: list[Slot] = []
-        for start in sorted({self.start(day) for day in days}):
+        for start in sorted({self.start(day_of(slot)) for slot in days}):
             day, end = max(start, self.first), self._last_of(start)
             while day <= end:
                 found.append(day)

@@ -223,8 +223,8 @@ def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: date
 
 def _partition(samples: Sequence[Sample]) -> Partition:
     """The longest time of a file: its days are there once all of them are. Hours need sources that are read by them."""
-    of_files = [sample.period for sample in samples if sample.period]
-    longest: Partition = max(of_files, key=PARTITIONS.index) if of_files else "day"
+    periods = [sample.period for sample in samples if sample.period]
+    longest: Partition = max(periods, key=PARTITIONS.index, default="day")
     return "day" if longest == "hour" and not all(sample.has_hours for sample in samples) else longest
 
 
