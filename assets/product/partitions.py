@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, get_args
 
-from resources.slots import Hour, Slot, first_hour, hours_of, last_hour, slots_between
+from resources.slots import Hour, Slot, day_of, first_hour, hours_of, last_hour, slots_between
 
 Partition = Literal["hour", "day", "week", "month"]
 
