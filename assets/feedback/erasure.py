@@ -19,6 +19,7 @@ from assets.serving.decision import day_of
 from assets.serving.decision_log import ERASED
 from assets.serving.posted_erasure import Subject, row_column_of
 from resources.lake import Lake
+from resources.slots import Slot
 
 
 def erase_exposed(lake: Lake, product: str, subject: Subject) -> int:
@@ -48,7 +49,7 @@ def erase_posted_tables(lake: Lake, product: Product, subject: Subject) -> Mappi
         for name in (raw_name(source.name), validated_name(source.name)):
             table = table_name(product.name, name)
             if lake.exists(table):
-                found[table] = sum(_erase_day(lake, table, day, source, subject) for day in lake.days(table))
+                found[table] = sum(_erase_in(lake, table, slot, source, subject) for slot in lake.slots(table))
     return {table: count for table, count in found.items() if count}
 
 
@@ -69,8 +70,8 @@ def erase_decisions(lake: Lake, product: Product, log: Path, subject: Subject) -
     return tuple(days)
 
 
-def _erase_day(lake: Lake, table: str, day: date, source: Posted, subject: Subject) -> int:
-    rows, column = lake.read(table, days=[day]), row_column_of(source)
+def _erase_in(lake: Lake, table: str, slot: Slot, source: Posted, subject: Subject) -> int:
+    rows, column = lake.read(table, days=[slot]), row_column_of(source)
     wanted = [name for name in (subject.column, "decision_id", column) if name in rows.column_names]
     named = [subject.is_named(row, column) for row in rows.select(wanted).to_pylist()]
     if not any(named):
@@ -83,7 +84,7 @@ def _erase_day(lake: Lake, table: str, day: date, source: Posted, subject: Subje
         if subject.column in rows.column_names:
             keys = rows[subject.column].to_pylist()
             rows = _with(rows, subject.column, [None if gone else key for gone, key in zip(named, keys, strict=True)])
-    lake.replace(table, rows, days=[day])
+    lake.replace(table, rows, days=[slot])
     return sum(named)
 
 

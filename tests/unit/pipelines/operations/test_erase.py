@@ -26,6 +26,8 @@ from pipelines.operations.rollout import keeper_of
 from pipelines.products import load_product
 from resources.environments import Environment, load_environment
 from resources.lake import Lake
+from resources.lake.partitioning import with_slot
+from resources.slots import Hour, slots_between
 from tests.support.decision_samples import another, write
 from tests.unit.rollout.rollout_samples import WHO, under_way
 from tests.unit.serving.http.test_posted import OUTCOMES as RULES
@@ -157,3 +159,17 @@ def test_what_is_no_key_and_who_says_no_reason_erases_nothing(environment: Envir
         erase_subject("credit_risk", environment, "name", "ANNA", **TERMS)
     with pytest.raises(NotErased, match="say whose data, who you are and why"):
         erase_subject("credit_risk", environment, "customer_id", "ANNA", by="Ada Risk", reason=" ")
+
+
+def test_a_table_that_is_kept_by_the_hour_is_erased_from_by_the_hour(environment: Environment) -> None:
+    write(environment.decision_log, decided("ANNA", "A1"))
+    lake, hours = Lake(environment.lake), slots_between(Hour.holding(NOW), Hour.holding(NOW + timedelta(hours=1)))
+    table = pa.concat_tables(
+        with_slot(pa.table({"outcome_id": [f"O{n}"], "application_id": [row]}), hour)
+        for n, (row, hour) in enumerate(zip(("A1", "B1"), hours, strict=True))
+    )
+    lake.replace("credit_risk/validated_loan_outcomes", table, days=hours)
+    found = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert found.rows == {"credit_risk/validated_loan_outcomes": 1}
+    assert lake.slots("credit_risk/validated_loan_outcomes") == hours[1:]
+    assert lake.read("credit_risk/validated_loan_outcomes")["outcome_id"].to_pylist() == ["O1"]
