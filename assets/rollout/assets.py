@@ -22,7 +22,6 @@ from assets.rollout.by_hand import asked
 from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, where
-from assets.rollout.plots import share_steps
 from assets.rollout.promotion import PromotionAction
 from assets.rollout.results import label_evidence, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
@@ -171,6 +170,8 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[st
          "version": move.version, "by": move.by, "reason": move.reason}
         for move in reversed(state.moves)
     ]  # fmt: skip
+    from assets.rollout.plots import share_steps  # Matplotlib; a run of days needs no picture
+
     return {
         "stands": where(state),
         "verdict": found.verdict.action,

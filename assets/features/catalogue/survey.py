@@ -18,8 +18,8 @@ from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from resources.lake import Lake
 
-NEWEST_ROWS = 100_000
-"""Whole days of the feature table are read, the newest first, until there are this many rows."""
+NEWEST_ROWS, NEWEST_DAYS = 100_000, 92
+"""Whole days of the feature table are read, the newest first, until there are this many rows, or this many days."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ def _newest_days(lake: Lake, table: str, version: int) -> list[date]:
     days: list[date] = []
     rows = 0
     for file in reversed(lake.files(table, version=version)):
-        if file.day is None or (rows >= NEWEST_ROWS and file.day != days[-1]):
+        full = rows >= NEWEST_ROWS or len(days) >= NEWEST_DAYS
+        if file.day is None or (full and file.day != days[-1]):
             break
         if file.day not in days:
             days.append(file.day)
