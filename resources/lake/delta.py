@@ -110,15 +110,18 @@ class DeltaLogs:
         newest = held.newest.version()
         if version is not None and not 0 <= version <= newest:
             raise MissingTable(f"table {table} has versions 0 to {newest}, not {version}")
-        pinned = held.newest if version in (None, newest) else held.pinned
-        if pinned is None or version not in (None, pinned.version()):
-            pinned = self._loaded(table) if state else held.newest
+        if version is None or version == newest:
+            found = held.newest
+        elif held.pinned is not None and held.pinned.version() == version:
+            found = held.pinned
+        else:
+            found = self._loaded(table) if state else held.newest
             with self._readable(table):
-                pinned.load_as_version(version)
-            held = replace(held, pinned=pinned)
+                found.load_as_version(version)
+            held = replace(held, pinned=found)
         if state:
             self._held[table] = held
-        return pinned
+        return found
 
     def _loaded(self, table: str) -> DeltaTable:
         """The newest version, from the files of the log; raises as `opened`."""
