@@ -32,7 +32,7 @@ from pipelines.cli import (
 )
 from resources.errors import LooplineError
 from resources.outages import outage_of
-from resources.processes.memory import collect_rarely, end_without_collection
+from resources.processes.collecting import collect_rarely, end_without_collection
 
 app = typer.Typer(
     help="Keeps decision models in production: from raw events to governed decisions and back.",
