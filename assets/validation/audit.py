@@ -109,7 +109,7 @@ def audit(
     failures.append(key_failure(contract, np.flatnonzero(repeated_keys(contract, frame) & ~suspect)))
     judge, used = judge_of(contract, whole_days=whole_days)
     positions = np.flatnonzero(~suspect)
-    judged = frame.select([*used, "day"]).take(positions)
+    judged = frame.select([*used, "day"]).filter(pa.array(~suspect))
     failures.extend(Failure(f.rule, f.column, positions[f.rows]) for f in judge.rows(judged))
     of_days: list[DayFailure] = []
     expected = expected_days(days, set(pc.unique(raw["day"]).to_pylist()), calendar)
