@@ -4,9 +4,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := $(VENV)/peers
+SCHEMATHESIS := $(VENV)/schemathesis
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint bench campaign prod-like docs pictures lock clean
+.PHONY: help setup demo up down test lint bench campaign service-campaign prod-like docs pictures lock clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,11 +72,23 @@ bench: setup $(PEERS)/.complete ## the benchmarks; prints figures
 	@echo "==> benchmarks"
 	$(BIN)/python -m tests.benchmarks
 
+$(SCHEMATHESIS)/.complete: requirements-schemathesis.lock $(VENV)/.complete
+	@echo "==> Schemathesis, for the campaign of the service's document, in $(SCHEMATHESIS)"
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SCHEMATHESIS)
+	$(BIN)/uv pip install --quiet --python $(SCHEMATHESIS)/bin/python --no-deps --require-hashes \
+	  -r requirements-schemathesis.lock
+	@touch $@
+
 campaign: setup ## the tests that take hours: ten thousand random histories, all card data, 100,000 broken requests, 500 deliveries, 1,000 flipped bits, kill -9
 	@echo "==> campaign"
 	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --timeout 7200 \
 	  tests/unit/features/kernel/test_kernel_protocol.py tests/properties/test_everywhere.py tests/properties tests/campaigns \
-	  tests/integration/commands/test_wheel.py
+	  --ignore tests/campaigns/service tests/integration/commands/test_wheel.py
+
+# Its limits are those of a quiet machine, so one process runs it, and nothing beside.
+service-campaign: setup $(SCHEMATHESIS)/.complete ## half an hour: the decision service under load, through swaps, overload, kill -9 and power cuts, and against its document
+	@echo "==> service-campaign"
+	LOOPLINE_CAMPAIGN=1 $(BIN)/python -m pytest -s --timeout 7200 tests/campaigns/service
 
 prod-like: setup ## a quarter of an hour: the example on all real servers of prod at once, each stopped and started again
 	@echo "==> prod-like"
@@ -103,6 +116,9 @@ lock: setup ## resolves the dependencies of pyproject.toml again
 	printf '%s\n' 'duckdb>=2.0' 'feast[redis]==0.67.*' | \
 	  $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
 	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-peers.lock
+	@echo "==> requirements-schemathesis.lock"
+	echo 'schemathesis>=4.32' | $(BIN)/uv pip compile --quiet - --python-version 3.11 --universal --upgrade \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-schemathesis.lock
 
 clean: ## removes the environment and caches; keeps .loopline
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
 from assets.product import Partitions, Product
-from resources.naming import checked_day
+from resources.slots import Hour, Slot, checked_slot, first_hour, last_hour, next_slot
 
 PROGRESS = logging.getLogger("loopline.progress")
 
@@ -65,7 +65,10 @@ def daily_asset_of(
 
 
 def definition_of(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
-    """Dagster's definition of partitions; their keys are their first days."""
+    """Dagster's definition of partitions; their keys are their first days, or their hours (`2026-03-01-13:00`)."""
+    if partitions.length == "hour":
+        after = None if partitions.last is None else str(next_slot(last_hour(partitions.last)))
+        return dg.HourlyPartitionsDefinition(str(first_hour(partitions.first)), end_date=after, timezone="UTC")
     start = partitions.start(partitions.first).isoformat()
     last, today = partitions.last, datetime.now(UTC).date()
     end = None if last is None else (partitions.end(last) + timedelta(days=1)).isoformat()
@@ -78,23 +81,24 @@ def definition_of(partitions: Partitions) -> dg.TimeWindowPartitionsDefinition:
     return dg.MonthlyPartitionsDefinition(start, end_date=end, timezone="UTC", end_offset=offset)
 
 
-def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Partitions) -> frozenset[date]:
-    """The days of an asset that were ever materialised, those without rows included.
+def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Partitions) -> frozenset[Slot]:
+    """The days, or the hours, of an asset that were ever materialised, those without rows included.
 
     Of a week or a month these are the days that its run covered: since then the product may have got another first or
-    last day, or other partitions.
+    last day, or other partitions. Days of a product that is made by the hour now are no hours of it.
     """
-    if partitions.length == "day":
-        return frozenset(date.fromisoformat(day) for day in instance.get_materialized_partitions(key))
+    if partitions.length in ("hour", "day"):
+        slots = (checked_slot(name) for name in instance.get_materialized_partitions(key))
+        return frozenset(slot for slot in slots if isinstance(slot, Hour) is (partitions.length == "hour"))
     latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
     chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(latest.values()))
     records = instance.fetch_materializations(chosen, limit=len(latest)).records if latest else ()
-    found: set[date] = set()
+    found: set[Slot] = set()
     for made in (record.asset_materialization for record in records):
         if made is not None and made.partition is not None:
             first, _, last = (made.tags or {}).get(_DAYS_TAG, f"{made.partition}_{made.partition}").partition("_")
-            days = partitions.whole([date.fromisoformat(made.partition)])
-            found.update(day for day in days if first <= day.isoformat() <= last)
+            days = partitions.whole([checked_slot(made.partition)])
+            found.update(day for day in days if first <= str(day) <= last)
     return frozenset(found)
 
 
@@ -107,7 +111,7 @@ class Stopwatch:
     """
 
     name: str
-    covered: tuple[date, date] | None = None
+    covered: tuple[Slot, Slot] | None = None
     started: float = field(default_factory=time.perf_counter)
 
     def result(
@@ -141,13 +145,13 @@ class Stopwatch:
         )  # fmt: skip
 
 
-def begun(context: dg.AssetExecutionContext, name: str, partitions: Partitions) -> tuple[Stopwatch, tuple[date, ...]]:
-    """The watch of an asset with days, and the consecutive days that its run covers.
+def begun(context: dg.AssetExecutionContext, name: str, partitions: Partitions) -> tuple[Stopwatch, tuple[Slot, ...]]:
+    """The watch of an asset with days, and the consecutive days, or hours, that its run covers.
 
     Each key is checked before it becomes part of a path or a query.
     """
-    days = partitions.whole(checked_day(key) for key in context.partition_keys)
-    return Stopwatch(name, None if partitions.length == "day" else (days[0], days[-1])), days
+    days = partitions.whole(checked_slot(key) for key in context.partition_keys)
+    return Stopwatch(name, None if partitions.length in ("hour", "day") else (days[0], days[-1])), days
 
 
 def same_columns(key: dg.AssetKey, names: Sequence[str]) -> dict[str, list[tuple[dg.AssetKey, str]]]:
@@ -180,7 +184,7 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![plot](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def wait_for_champion(context: dg.AssetExecutionContext, product: Product, days: Sequence[date]) -> None:
+def wait_for_champion(context: dg.AssetExecutionContext, product: Product, days: Sequence[Slot]) -> None:
     """Records that a run leaves its days of an asset unmade because no version decides yet, which is no failure.
 
     The asset has `output_required=False` and yields nothing: the run succeeds without it and without what is made from
@@ -194,10 +198,10 @@ def wait_for_champion(context: dg.AssetExecutionContext, product: Product, days:
     observed: dict[str, Any] = {
         "rows": 0,
         WAITING: why,
-        "first_day": days[0].isoformat(),
-        "last_day": days[-1].isoformat(),
+        "first_day": str(days[0]),
+        "last_day": str(days[-1]),
     }
-    partition = days[0].isoformat() if len(days) == 1 else None
+    partition = str(days[0]) if len(days) == 1 else None
     context.log_event(dg.AssetObservation(context.asset_key, partition=partition, metadata=observed))
     PROGRESS.info("%s: %s", context.asset_key.path[-1], why)
 
@@ -211,7 +215,7 @@ def permanent(*kinds: type[Exception]) -> Iterator[None]:
         raise failure(str(error), getattr(error, "days", ())) from error
 
 
-def failure(description: str, days: Collection[date] = ()) -> dg.Failure:
+def failure(description: str, days: Collection[Slot] = ()) -> dg.Failure:
     """A failure that a retry cannot fix; a backfill runs the other days without those that are at fault."""
     metadata = {DAYS_AT_FAULT: dg.MetadataValue.json([str(day) for day in sorted(days)])} if days else None
     return dg.Failure(description=description, metadata=metadata, allow_retries=False)

@@ -6,7 +6,6 @@ an alert (`resources.notifications`), the cause of a failure (`run_failures.py`)
 """
 
 from collections.abc import Mapping
-from datetime import date
 
 import dagster as dg
 
@@ -16,6 +15,7 @@ from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_failures import first_failure, planned_partitions
 from resources.notifications import Alert
 from resources.rollout_store.manifest import Move
+from resources.slots import checked_slot
 
 
 def run_failure(
@@ -91,7 +91,7 @@ def _title(product: Product, run: dg.DagsterRun) -> str:
 
 
 def _days(partitions: Partitions, instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
-    """The first and the last day of a run; empty for a run without days."""
+    """The first and the last day, or hour, of a run; empty for a run without days."""
     single, first = run.tags.get("dagster/partition"), run.tags.get("dagster/asset_partition_range_start")
     if single:
         keys = [single]
@@ -99,8 +99,8 @@ def _days(partitions: Partitions, instance: dg.DagsterInstance, run: dg.DagsterR
         keys = [first, run.tags["dagster/asset_partition_range_end"]]
     else:
         keys = list(planned_partitions(instance, run.run_id))
-    days = partitions.whole(date.fromisoformat(key) for key in keys)
-    return (days[0].isoformat(), days[-1].isoformat()) if days else ()
+    days = partitions.whole(checked_slot(key) for key in keys)
+    return (str(days[0]), str(days[-1])) if days else ()
 
 
 def _remedy(product: Product, run: dg.DagsterRun, asset: str, days: tuple[str, ...]) -> str:

@@ -28,11 +28,11 @@ DATA: tuple[Stage, ...] = ("ingestion", "validation", "features")
 MODEL: tuple[Stage, ...] = ("training", "evaluation", "registry", "serving")
 # The scores, figures and outcomes of a day; they need a champion.
 WATCH: tuple[Stage, ...] = ("monitoring", "feedback")
-_OFTEN: dict[Partition, str] = {"day": "daily", "week": "weekly", "month": "monthly"}
+_OFTEN: dict[Partition, str] = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
 
 
 def daily_name(product: Product) -> str:
-    """The name of the job that materialises days, in the product's partitions: `<product>_daily`, `_monthly`."""
+    """The name of the job that materialises days, in the product's partitions: `<product>_daily`, `_hourly`."""
     return f"{product.name}_{_OFTEN[product.partition]}"
 
 

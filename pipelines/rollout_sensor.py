@@ -13,7 +13,7 @@ from assets.governance.audit import Audit
 from assets.product import Product
 from assets.product.names import OUTCOMES, table_name
 from assets.rollout.keeper import unrecorded
-from assets.rollout.results import label_evidence
+from assets.rollout.results import late_of
 from assets.rollout.steward import Look, look
 from pipelines.alerts import rollout_held
 from pipelines.jobs import rollout_name
@@ -46,7 +46,7 @@ def rollout_sensor(product: Product) -> dg.SensorDefinition:
         notifier: dg.ResourceParam[Notifier],
     ) -> dg.RunRequest | dg.SkipReason:
         now = datetime.now(UTC)
-        late = label_evidence(lake, product, rollout.read_manifest(product.name))
+        late = late_of(lake, product, rollout.read_manifest(product.name))
         found = look(rollout, product.name, now, late=late)
         if found.state is None:
             return dg.SkipReason("no version was deployed yet")

@@ -6,7 +6,6 @@ command line. Does not belong here: the alert (`alerts.py`), starting runs (`pip
 
 import re
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -16,8 +15,9 @@ from assets.materialising import DAYS_AT_FAULT
 from assets.product.names import EVALUATION
 from resources.errors import listed
 from resources.outages import outage_in
+from resources.slots import Slot, checked_slot
 
-_NAMED_DAY = re.compile(r"\bday (\d{4}-\d{2}-\d{2})\b")
+_NAMED_SLOT = re.compile(r"\b(?:day|hour) (\d{4}-\d{2}-\d{2}(?:-\d{2}:00)?)\b")
 _OURS = ("assets.", "pipelines.", "resources.")
 
 
@@ -29,19 +29,19 @@ class RunFailure:
         asset: Name of the asset that failed, without its product; empty when the run failed before its first step.
         message: The description of the failure, the failed blocking checks, or the message of the error.
         complete: Whether the message already names the asset.
-        at_fault: The days that the failure recorded as those at fault.
+        at_fault: The days, or hours, that the failure recorded as those at fault.
     """
 
     asset: str
     message: str
     complete: bool
-    at_fault: tuple[date, ...] = ()
+    at_fault: tuple[Slot, ...] = ()
 
     @property
-    def days(self) -> tuple[date, ...]:
-        """The days at fault: those that were recorded, or the one that the message names as `day YYYY-MM-DD`."""
-        named = _NAMED_DAY.search(self.message)
-        return self.at_fault or ((date.fromisoformat(named[1]),) if named else ())
+    def days(self) -> tuple[Slot, ...]:
+        """The days, or hours, at fault: those recorded, or the one that the message names as `day YYYY-MM-DD`."""
+        named = _NAMED_SLOT.search(self.message)
+        return self.at_fault or ((checked_slot(named[1]),) if named else ())
 
     @property
     def sentence(self) -> str:
@@ -96,7 +96,7 @@ def first_failure(instance: dg.DagsterInstance, run_id: str, product: str) -> Ru
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         recorded = failure.user_failure_data.metadata.get(DAYS_AT_FAULT)
         days = recorded.value if isinstance(recorded, dg.JsonMetadataValue) and isinstance(recorded.value, list) else []
-        at_fault = tuple(date.fromisoformat(str(day)) for day in days)
+        at_fault = tuple(checked_slot(str(day)) for day in days)
         return RunFailure(asset, failure.user_failure_data.description, complete=True, at_fault=at_fault)
     refused_by = refusals(instance, run_id)
     if refused_by:

@@ -10,7 +10,7 @@ made again, after its run failed or died, names the attempt.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -21,6 +21,7 @@ from assets.product.names import FEATURES, MODEL, REGISTERED_MODEL
 from pipelines.jobs import daily_name, retrain_name, rollout_name
 from pipelines.run_failures import refusals, run_events
 from pipelines.run_records import ACTIVE
+from resources.slots import Slot
 
 _CAUSES = "loopline/causes"
 _RUN_KEY = "dagster/run_key"
@@ -55,7 +56,7 @@ def request_retraining(
 
 
 def request_partition(
-    instance: dg.DagsterInstance, product: Product, partitions: Partitions, day: date, *, why: str, moment: datetime
+    instance: dg.DagsterInstance, product: Product, partitions: Partitions, day: Slot, *, why: str, moment: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """A run that materialises the partition that holds the day, unless a run of it is active.
 
@@ -63,7 +64,7 @@ def request_partition(
         why: Prefix of the run key: the same reason starts a partition again only after its run has failed.
         moment: By the machine's clock, which times runs.
     """
-    key, name = partitions.start(day).isoformat(), partitions.name(day)
+    key, name = partitions.key(day), partitions.name(day)
     of_partition = {"dagster/partition": key}
     active = _active_run(instance, daily_name(product), moment, of_partition)
     if active is not None:
@@ -148,8 +149,8 @@ def _minutes(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def materialised_days_of(instance: dg.DagsterInstance, product: Product, partitions: Partitions) -> frozenset[date]:
-    """The days whose features have been materialised."""
+def materialised_days_of(instance: dg.DagsterInstance, product: Product, partitions: Partitions) -> frozenset[Slot]:
+    """The days, or hours, whose features have been materialised."""
     return materialised_days(instance, asset_key(product, FEATURES), partitions)
 
 

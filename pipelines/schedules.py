@@ -4,7 +4,7 @@ Belongs here: the schedules of a product's partitions and of its retraining. Doe
 event (`sensors.py`).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,14 +14,15 @@ from pipelines.jobs import daily_name, retrain_name
 from pipelines.run_requests import materialised_days_of, request_partition, request_retraining
 from resources.clock import Clock
 
-_AT: dict[Partition, str] = {"day": "0 2 * * *", "week": "0 2 * * 1", "month": "0 2 1 * *"}
+_AT: dict[Partition, str] = {"hour": "10 * * * *", "day": "0 2 * * *", "week": "0 2 * * 1", "month": "0 2 1 * *"}
 
 
 def daily_schedule(product: Product, partitions: Partitions) -> dg.ScheduleDefinition:
     """Materialises yesterday, or the week or month that ended with it, at 02:00 UTC, when its data have arrived.
 
-    Yesterday is by the product's clock, which stands still at the end of a history (`Product.end`) and of the sandbox's
-    data. A day, week or month that is already materialised is skipped.
+    Of a product by the hour, the hour before is materialised ten minutes after its end. Both are by the product's
+    clock, which stands still at the end of a history (`Product.end`) and of the sandbox's data. What is already
+    materialised is skipped.
     """
 
     @dg.schedule(
@@ -34,7 +35,7 @@ def daily_schedule(product: Product, partitions: Partitions) -> dg.ScheduleDefin
     )
     def daily(context: dg.ScheduleEvaluationContext, clock: dg.ResourceParam[Clock]) -> dg.RunRequest | dg.SkipReason:
         now = clock.now()
-        day = partitions.last_over((now - timedelta(days=1)).date())
+        day = partitions.last_over(partitions.ended(now))
         if day is None:
             return dg.SkipReason(f"no {product.partition} of {product.name} is over yet")
         if day in materialised_days_of(context.instance, product, partitions):

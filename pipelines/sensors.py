@@ -6,7 +6,7 @@ belong here: the verdicts (`assets.monitoring.verdicts`).
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -29,6 +29,7 @@ from resources.errors import listed
 from resources.lake import Lake
 from resources.notifications import Notifier
 from resources.rollout_store.store import RolloutStore
+from resources.slots import next_slot
 
 
 def drift_sensor(product: Product) -> dg.SensorDefinition:
@@ -72,11 +73,11 @@ def landing_sensor(product: Product, environment: Environment) -> dg.SensorDefin
         done = materialised_days_of(context.instance, product, partitions)
         if not done:
             return dg.SkipReason(f"nothing is materialised yet; start with: loopline run {product.name}")
-        day = max(done) + timedelta(days=1)
+        day = next_slot(max(done))
         name, days = partitions.name(day), partitions.whole([day])
         # A history may end within a week or a month: that one is there, and has no such day.
-        if day not in days or not definition_of(partitions).has_partition_key(partitions.start(day).isoformat()):
-            which = f"{product.partition} {'' if product.partition == 'day' else 'from '}{day}"
+        if day not in days or not definition_of(partitions).has_partition_key(partitions.key(day)):
+            which = f"{product.partition} {'' if product.partition in ('hour', 'day') else 'from '}{day}"
             return dg.SkipReason(f"{product.name} has no {which}: it is not over, or after the end of its history")
         systems = source_systems(product, environment)
         readers = [files_of(product, source, systems) for source in sources]

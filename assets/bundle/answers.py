@@ -8,6 +8,7 @@ bundle.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -81,12 +82,17 @@ def answers_by_score(scores: NDArray[np.float64], refer_from: float, refuse_from
     return (scores >= refer_from).astype(np.int8) + (scores >= refuse_from).astype(np.int8)
 
 
-def is_explored(bundle: Bundle, row_id: str | int) -> bool:
-    """Whether a refusal of this row by its score is let past: a hash of bundle and row id, uniform over row ids."""
-    share = bundle.policy.exploration
+def is_explored(bundle: Bundle, row_id: str | int, keys: Mapping[str, object]) -> bool:
+    """Whether a refusal of this row by its score is let past: a hash of bundle and entity, uniform over entities.
+
+    The same entity gets the same answer from a bundle, however often it asks and whatever rows it names, in every arm
+    and every rollout; the next model draws anew. A bundle of before that, and a product without entities, draws by row.
+    """
+    share, by = bundle.policy.exploration, bundle.policy.explore_keys
     if share == 0.0:
         return False
-    drawn = hashlib.blake2b(f"{bundle.digest}/{row_id}".encode(), digest_size=8).digest()
+    text = json.dumps([bundle.digest, *(str(keys[name]) for name in by)]) if by else f"{bundle.digest}/{row_id}"
+    drawn = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(drawn) < share * 2.0**64
 
 
@@ -106,7 +112,7 @@ def answers_of(bundle: Bundle, scores: NDArray[np.float64], rows: pa.Table) -> A
     Args:
         scores: float64 [n], in the order of the rows.
         rows: The feature table; where the bundle has rules, with `as_of` and the columns that they read; where it
-            explores, with the row id.
+            explores, with the row id and the entity keys.
     """
     hits, knocked = _hits(bundle.parts.rules, rows)
     ruled = _severest(bundle.parts.rules, hits, rows.num_rows)
@@ -144,8 +150,9 @@ def _explored(bundle: Bundle, rows: pa.Table, refused: NDArray[np.bool_]) -> NDA
     explored = np.zeros_like(refused)
     if bundle.policy.exploration > 0.0:
         places = np.flatnonzero(refused)
-        row_ids = rows[bundle.policy.row_id].take(pa.array(places)).to_pylist()
-        explored[places] = [is_explored(bundle, row_id) for row_id in row_ids]
+        names = dict.fromkeys((bundle.policy.row_id, *bundle.policy.explore_keys))
+        asked = rows.select(list(names)).take(pa.array(places)).to_pylist()
+        explored[places] = [is_explored(bundle, row[bundle.policy.row_id], row) for row in asked]
     return explored
 
 

@@ -69,6 +69,7 @@ class Policy:
             referred, `threshold` or below; both `None` where there are two answers.
         exploration: The share of the rows refused by their score that are let past it.
         explore_by: Whether an explored row is accepted or referred.
+        explore_keys: The entity keys by which rows are drawn for exploration; empty where each row is drawn by itself.
     """
 
     threshold: float
@@ -87,6 +88,7 @@ class Policy:
     refer_threshold: float | None = None
     exploration: float = 0.0
     explore_by: Literal["accept", "refer"] = "accept"
+    explore_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.threshold):

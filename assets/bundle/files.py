@@ -42,7 +42,9 @@ FILES = (
 OPTIONAL = ("contract.json", "rules.json")
 """Files that bundles without such a part do not have, nor those of earlier versions of this code."""
 
-_LATER: Mapping[str, Any] = {"refer": None, "refer_threshold": None, "exploration": 0.0, "explore_by": "accept"}
+_LATER: Mapping[str, Any] = {
+    "refer": None, "refer_threshold": None, "exploration": 0.0, "explore_by": "accept", "explore_keys": (),
+}  # fmt: skip
 """Fields of a policy that its record leaves out at these values."""
 _LARGEST_MANIFEST = 4 * 2**20
 _LARGEST_FILE = 512 * 2**20
@@ -115,7 +117,7 @@ def _policy_record(policy: Policy) -> dict[str, Any]:
 
 def _policy(record: Mapping[str, Any]) -> Policy:
     words = {name: of if isinstance(of, str) else ReasonWords(**of) for name, of in record["reasons"].items()}
-    return Policy(**{**record, "reasons": words})
+    return Policy(**{**record, "reasons": words, "explore_keys": tuple(record.get("explore_keys", ()))})
 
 
 def _manifest_bytes(parts: BundleParts, files: Mapping[str, bytes]) -> bytes:

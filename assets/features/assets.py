@@ -34,7 +34,7 @@ from assets.product import Partitions, Product
 from assets.product.names import FEATURES, ONLINE_STORE, table_name, validated_name, validated_table
 from assets.vocabulary import FeatureError
 from resources.clock import Clock
-from resources.lake import DataFile, Lake, LakeError
+from resources.lake import DAY, HOUR, DataFile, Lake, LakeError
 from resources.lake.origins import Reading, made_from
 from resources.online_store.opening import OnlineStores
 from resources.spark.sessions import SparkSessions
@@ -144,7 +144,7 @@ def online_store_asset(product: Product, partitions: Partitions) -> dg.AssetsDef
             version=state.version,
             pins=state.table_versions,
             watermarks={source: state.sources[source].watermark.isoformat() for source in state.tables},
-            lacking={load.source: load.lacking.isoformat() for load in loads if load.lacking is not None},
+            lacking={load.source: str(load.lacking) for load in loads if load.lacking is not None},
             gone_on_with=len(loads) - len(missing),
             tiled_entities=tiled,
             served_from_events=[name for need in kernel.needs for name in untiled(kernel, need)],
@@ -162,7 +162,7 @@ def _lineage(product: Product) -> dict[str, list[tuple[dg.AssetKey, str]]]:
     """The validated columns from which each feature, and each column of the spine, is made."""
     spine = product.spine
     rows = asset_key(product, validated_name(spine.source))
-    origins = same_columns(rows, [spine.row_id, *spine.passthrough, "day"]) | {"as_of": [(rows, spine.as_of)]}
+    origins = same_columns(rows, [spine.row_id, *spine.passthrough, DAY, HOUR]) | {"as_of": [(rows, spine.as_of)]}
     for entry in catalogue(product.features, product.units, spine=spine.source):
         columns = (column.split(".", 1) for column in entry.columns)
         origins[entry.name] = [(asset_key(product, table), column) for table, column in columns]

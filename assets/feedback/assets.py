@@ -17,6 +17,7 @@ from assets.feedback.exposed import keep_exposed
 from assets.feedback.inputs import moved_days, outcome_inputs
 from assets.feedback.judged import Judged, answered, scored
 from assets.feedback.outcomes import join_outcomes
+from assets.feedback.reviews import reviews_of, with_reviews
 from assets.materialising import (
     Stopwatch,
     asset_key,
@@ -47,6 +48,7 @@ from resources.lake import Commit, Lake, LakeError
 from resources.lake.origins import Reading, made_from
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
+from resources.slots import days_of
 
 
 def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition:
@@ -67,7 +69,8 @@ def decisions_asset(product: Product, partitions: Partitions) -> dg.AssetsDefini
         lake: dg.ResourceParam[Lake],
         environment: dg.ResourceParam[Environment],
     ) -> dg.MaterializeResult[Any]:
-        watch, days = begun(context, name, partitions)
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
         with permanent(DecisionLogError, LakeError):
             table = pa.concat_tables([answered_of(product, lake, environment.decision_log, day) for day in days])
         commit = lake.replace(table_name(product.name, name), table, days=days, metadata={"run_id": context.run.run_id})
@@ -107,7 +110,8 @@ def _outcomes(
         source: The asset of the rows.
     """
     label, spine = product.label, validated_name(product.spine.source)
-    read = dict.fromkeys([source, validated_name(label.source), *([spine] if judged.of_spine else [])])
+    beside = [*([spine] if judged.of_spine else []), *([validated_name(judged.reviews)] if judged.reviews else [])]
+    read = dict.fromkeys([source, validated_name(label.source), *beside])
 
     @daily_asset_of(
         product,
@@ -124,9 +128,10 @@ def _outcomes(
         lake: dg.ResourceParam[Lake],
         clock: dg.ResourceParam[Clock],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        (watch, days), now = begun(context, name, partitions), clock.now()
+        (watch, slots), now = begun(context, name, partitions), clock.now()
+        days = days_of(slots)
         if not lake.exists(judged.table):
-            wait_for_champion(context, product, days)
+            wait_for_champion(context, product, slots)
             return
         with permanent(LakeError, RowsError):
             joined, readings = _joined(product, lake, judged, days, now)
@@ -153,6 +158,8 @@ def _joined(
     """The rows that concern these days with their labels, and what was read for it."""
     inputs = outcome_inputs(product, lake, judged, days)
     joined = join_outcomes(inputs.rows, inputs.events, product.label, now, row_id=judged.row_id)
+    if judged.reviews:
+        joined = with_reviews(joined, reviews_of(product, lake, judged), now)
     return joined, inputs.readings
 
 

@@ -59,7 +59,8 @@ def exposed(log: Path, product: str, move: Move, moves: Sequence[Move]) -> pa.Ta
     ]
     rows = pa.concat_tables(tables or [read_day(log, product, first.date())])
     of_version = pc.is_in(rows["bundle"], value_set=pa.array(sorted(versions), pa.string()))
-    kept = rows.filter(of_version)
+    # Nobody looks after a person who was erased; the person is not entered again either.
+    kept = rows.filter(pc.and_(of_version, pc.invert(rows["erased"])))
     if rollout:
         kept = kept.filter(pc.equal(kept["rollout"], rollout))
     count = kept.num_rows

@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
 from assets.feedback.judged import Judged
+from assets.feedback.reviews import reviews_of
 from assets.product import Product
 from assets.product.names import validated_table
+from assets.serving.decision import day_of
 from assets.vocabulary.times import AS_OF
 from resources.lake import DAY, Lake
 from resources.lake.origins import Reading
@@ -73,6 +75,8 @@ def outcome_inputs(product: Product, lake: Lake, judged: Judged, days: Sequence[
         table: Reading(pins[table], (days[0] - read_from).days),
         labels: Reading(pins[labels], max(0, (days[0] - since).days)),
     }
+    if judged.reviews and lake.exists(reviewed := validated_table(product.name, judged.reviews)):
+        readings[reviewed] = Reading(lake.version(reviewed), None)
     if judged.of_spine:
         spine = validated_table(product.name, product.spine.source)
         readings[spine] = Reading(lake.version(spine), None)
@@ -82,7 +86,7 @@ def outcome_inputs(product: Product, lake: Lake, judged: Judged, days: Sequence[
 def moved_days(
     product: Product, lake: Lake, judged: Judged, joined: pa.Table, days: Sequence[date]
 ) -> tuple[date, ...]:
-    """The other days whose outcomes are no longer right: a row moved from or to them. In order.
+    """The other days whose outcomes are no longer right: a row moved from or to them, or was reviewed since. In order.
 
     Args:
         joined: The rows that concern the days with their labels, as `join_outcomes` returns them.
@@ -113,7 +117,21 @@ def moved_days(
             )
         ).as_py()
     }
-    return tuple(sorted(from_days | lacking | set(gone[DAY].to_pylist())))
+    reviewed = _reviewed_days(product, lake, judged, days, of_outcomes)
+    return tuple(sorted(from_days | lacking | reviewed | set(gone[DAY].to_pylist())))
+
+
+def _reviewed_days(
+    product: Product, lake: Lake, judged: Judged, days: Sequence[date], of_outcomes: Sequence[date]
+) -> set[date]:
+    """The other days on which outcomes of decisions stand that were reviewed on these days."""
+    reviewed = reviews_of(product, lake, judged, days)["decision_id"] if judged.reviews else pa.chunked_array([[]])
+    if not len(reviewed):
+        return set()
+    # A decision's id begins with its time, and no outcome stands before its decision.
+    since = min(day_of(decision) for decision in reviewed.to_pylist())
+    others = [day for day in of_outcomes if day >= since and not days[0] <= day <= days[-1]]
+    return {day for day in others if pc.any(_among(_written(lake, judged, [day])[judged.id], reviewed)).as_py()}
 
 
 def _early(lake: Lake, judged: Judged, version: int, keys: Mapping[str, pa.Array], days: tuple[date, date]) -> pa.Table:

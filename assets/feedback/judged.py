@@ -7,6 +7,7 @@ An answered decision says who decided, and no backfill changes that. It has the 
 figures need of them, and of columns that only the row in the lake has, becomes columns of the outcomes.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.table.entity_events import rows_with
-from assets.product import Product
+from assets.product import PostedReviews, Product
 from assets.product.names import BATCH_OUTCOMES, DECISIONS, OUTCOMES, SCORES, table_name, validated_table
 from assets.vocabulary.times import AS_OF
 from resources.lake import DAY, Lake
 
 _DECIDED = (
     "decision_id", "row_id", "bundle", "digest", "role", "rollout", "share", AS_OF, "decided_at", "score", "outcome",
-    "threshold", "fallback",
+    "threshold", "fallback", "explored",
 )  # fmt: skip
+_READ = ("exploration", "rules", "keys")
+"""Columns of decisions that `propensity` and `entity` follow from, besides those that outcomes keep."""
 _WHOLE_NUMBER = r"^-?[0-9]{1,18}$"
 
 
@@ -38,6 +41,7 @@ class Judged:
         columns: Those that are read; `None` for all.
         of_request: Columns of the outcomes that are fields of the request.
         of_spine: Columns of the outcomes that only the row in the spine's source has.
+        reviews: The source of people's words on these decisions; empty where the product has none.
     """
 
     table: str
@@ -47,6 +51,7 @@ class Judged:
     columns: tuple[str, ...] | None = None
     of_request: tuple[str, ...] = ()
     of_spine: tuple[str, ...] = ()
+    reviews: str = ""
 
     def named(self, product: Product, lake: Lake, values: pa.Array) -> Mapping[str, pa.Array]:
         """By which column of the table the rows are found that labels with these ids are about, and its values."""
@@ -64,6 +69,9 @@ class Judged:
             for name in self.of_request:
                 rows = rows.append_column(name, pa.array([given.get(name) for given in inputs], pa.float64()))
             rows = rows.drop_columns(["inputs"])
+        if "exploration" in rows.column_names:
+            rows = rows.append_column("propensity", propensity_of(product, rows))
+            rows = rows.append_column("entity", entities_of(product, rows)).drop_columns(list(_READ))
         return _with_spine(product, lake, rows, self.of_spine) if self.of_spine else rows
 
 
@@ -75,8 +83,9 @@ def answered(product: Product) -> Judged:
     of_spine = tuple(n for n in dict.fromkeys((stake, entity)) if n is not None and n not in (*of_request, *in_table))
     return Judged(
         table=table_name(product.name, DECISIONS), outcomes=table_name(product.name, OUTCOMES), id="decision_id",
-        row_id="row_id", columns=(*_DECIDED, *in_table, *(("inputs",) if of_request else ()), DAY),
+        row_id="row_id", columns=(*_DECIDED, *_READ, *in_table, *(("inputs",) if of_request else ()), DAY),
         of_request=of_request, of_spine=of_spine,
+        reviews=next((source.name for source in product.posted if isinstance(source, PostedReviews)), ""),
     )  # fmt: skip
 
 
@@ -86,6 +95,38 @@ def scored(product: Product) -> Judged:
         table=table_name(product.name, SCORES), outcomes=table_name(product.name, BATCH_OUTCOMES),
         id=product.spine.row_id, row_id=product.spine.row_id,
     )  # fmt: skip
+
+
+def entities_of(product: Product, decisions: pa.Table) -> pa.Array:
+    """What tells entities apart: a digest of the keys by which an arm was assigned; without keys the row's id.
+
+    An arm is thrown once for an entity, so that whoever judges arms counts its decisions together.
+    """
+    names, found = product.features.key_columns, []
+    for text, row_id in zip(decisions["keys"].to_pylist(), decisions["row_id"].to_pylist(), strict=True):
+        keys = json.loads(text)
+        known = [str(keys[name]) for name in names if keys.get(name) is not None]
+        digest = hashlib.blake2b(json.dumps(known).encode(), digest_size=8).hexdigest()
+        found.append(digest if known else row_id)
+    return pa.array(found, pa.string())
+
+
+def propensity_of(product: Product, decisions: pa.Table) -> pa.Array:
+    """The probability with which each request got its answer: the share of the arm, times that of the exploration.
+
+    A refusal by its score alone might have been let past; one by a rule might not. A rule that the product has no more
+    counts as one that refuses.
+    """
+    refers = {rule.id for rule in product.rules if rule.outcome == "refer"}
+    by_rule = pa.array([not refers.issuperset(json.loads(text)) for text in decisions["rules"].to_pylist()], pa.bool_())
+    is_refused = pc.and_(
+        pc.equal(decisions["outcome"], product.decision.refuse),
+        pc.fill_null(pc.greater_equal(decisions["score"], decisions["threshold"]), False),
+    )
+    explorable, let_past = pc.and_(is_refused, pc.invert(by_rule)), pc.fill_null(decisions["exploration"], 0.0)
+    explored = pc.fill_null(decisions["explored"], False)
+    answered = pc.if_else(explored, let_past, pc.if_else(explorable, pc.subtract(1.0, let_past), 1.0))
+    return pc.multiply(decisions["share"], answered)
 
 
 def keys_in_decisions(product: Product) -> tuple[str, ...]:

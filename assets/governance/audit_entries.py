@@ -89,6 +89,11 @@ def line_after(last: AuditEntry | None, texts: Mapping[str, str], at: datetime, 
     return _canonical({**record, "hash": _hash(record)}) + b"\n"
 
 
+def is_complete(line: bytes) -> bool:
+    """Whether nothing of it is lacking: where a power cut kept a part off the disk, there are zero bytes."""
+    return line.endswith(b"\n") and b"\0" not in line
+
+
 def read_line(line: bytes, where: str) -> AuditEntry:
     """The entry of a line.
 
@@ -98,8 +103,8 @@ def read_line(line: bytes, where: str) -> AuditEntry:
     Raises:
         AuditLogDamaged: The line is incomplete, is no entry, or does not match its hash.
     """
-    if not line.endswith(b"\n"):
-        raise AuditLogDamaged(f"{where}: incomplete, after a crash; the next append repairs it")
+    if not is_complete(line):
+        raise AuditLogDamaged(f"{where}: incomplete, after a crash; where it is the last, the next append repairs it")
     try:
         record = json.loads(line)
         entry = AuditEntry(**{**record, "at": datetime.fromisoformat(record["at"])})

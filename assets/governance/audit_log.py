@@ -23,10 +23,11 @@ from assets.governance.audit_entries import (
     AuditLogError,
     LastEntry,
     in_order,
+    is_complete,
     line_after,
     read_line,
 )
-from resources.durable_files import sync_folder
+from resources.durable_files import make_folder, sync_folder
 from resources.locks import exclusive
 
 _CHUNK = 64 * 1024
@@ -47,7 +48,7 @@ class AuditLog(Audit):
         A crash may leave an incomplete last line, which was never acknowledged: the line is cut off, and an entry
         records the repair.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         with exclusive(str(self.path.parent), self.path.name), self.path.open("a+b", buffering=0) as file:
             last = _last_entry(file, self.path)
             torn = _cut_torn_tail(file)
@@ -63,7 +64,7 @@ class AuditLog(Audit):
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
-            lines = (line for line in file if last == "whole" or line.endswith(b"\n"))
+            lines = (line for line in file if last == "whole" or is_complete(line))
             yield from in_order(lines, str(self.path))
 
     def _last(self) -> AuditEntry | None:
@@ -98,18 +99,28 @@ def _write(
 def _last_entry(file: FileIO, path: Path) -> AuditEntry | None:
     """The last complete entry, found from the end."""
     end = _end_of_complete(file)
-    if end == 0:
-        return None
+    return None if end == 0 else read_line(_line_before(file, end), f"{path} last line")
+
+
+def _line_before(file: FileIO, end: int) -> bytes:
+    """The line that ends at a position."""
     start, tail = end, b""
     while start > 0 and b"\n" not in tail[:-1]:
         step = min(_CHUNK, start)
         start -= step
         file.seek(start)
         tail = file.read(step) + tail
-    return read_line(tail[tail.rfind(b"\n", 0, -1) + 1 :], f"{path} last line")
+    return tail[tail.rfind(b"\n", 0, -1) + 1 :]
 
 
 def _end_of_complete(file: FileIO) -> int:
+    """The position after the last complete line; only the last line, which was written alone, may lack something."""
+    end = _last_line_end(file)
+    last = _line_before(file, end) if end else b""
+    return end if not last or is_complete(last) else end - len(last)
+
+
+def _last_line_end(file: FileIO) -> int:
     """The position after the last line end."""
     end = file.seek(0, os.SEEK_END)
     while end > 0:

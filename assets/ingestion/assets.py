@@ -1,4 +1,4 @@
-"""Assets of ingestion: `raw_<source>`, by day, exactly as the data arrived.
+"""Assets of ingestion: `raw_<source>`, by day or hour, exactly as the data arrived.
 
 Belongs here: reading a source through its reader, writing the raw table, metadata. Does not belong here: fitting rows
 to columns (`landing.py`), fetching them (`resources.sources`).
@@ -7,12 +7,10 @@ to columns (`landing.py`), fetching them (`resources.sources`).
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import assert_never
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assets.ingestion.landing import RawDay, SchemaChanged, as_raw, with_kept
 from assets.ingestion.overwriting import Delivered, WouldOverwrite, losses, refuse_losses
@@ -44,6 +42,8 @@ from assets.product.names import raw_name, source_name, table_name
 from resources.environments import UnknownConnection
 from resources.lake import Lake
 from resources.lake.origins import read_from, source_origins
+from resources.lake.partitioning import rows_of
+from resources.slots import Slot
 from resources.sources.databases.days import DatabaseRows
 from resources.sources.files.reader import FilesReader
 from resources.sources.http.api import ApiForm
@@ -141,16 +141,17 @@ def _with_kept(lake: Lake, table: str, days: Sequence[RawDay]) -> list[RawDay]:
     if not lake.exists(table):
         return list(days)
     before = lake.read(table, days=[day.day for day in days])
-    return [with_kept(day, before.filter(pc.equal(before["day"], pa.scalar(day.day, pa.date32())))) for day in days]
+    return [with_kept(day, rows_of(before, day.day)) for day in days]
 
 
-def _losses(lake: Lake, table: str, delivered: Sequence[Delivered]) -> dict[date, str]:
+def _losses(lake: Lake, table: str, delivered: Sequence[Delivered]) -> dict[Slot, str]:
     """For each day whose published rows are newer or more than these, what would be lost."""
     if not lake.exists(table):
         return {}
-    published: Counter[date] = Counter()
+    published: Counter[Slot] = Counter()
     for file in lake.files(table, days=[day.day for day in delivered]):
-        published[file.day or date.min] += file.rows
+        if file.day is not None:
+            published[file.day] += file.rows
     return losses(delivered, published, source_origins(lake, table))
 
 

@@ -1,4 +1,4 @@
-"""A day as it arrived, in the columns of its contract.
+"""A day, or an hour, as it arrived, in the columns of its contract.
 
 Belongs here: fitting the rows of a source to the raw table's columns, and detecting that its schema changed. Does not
 belong here: judging values (`assets.validation`), fetching (`resources.sources`).
@@ -6,7 +6,6 @@ belong here: judging values (`assets.validation`), fetching (`resources.sources`
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,9 @@ import pyarrow as pa
 from assets.ingestion.schema_diff import SchemaDiff, schema_diff
 from assets.product import Contract
 from resources.errors import LooplineError
+from resources.lake import DAY, HOUR
+from resources.lake.partitioning import with_slot
+from resources.slots import Slot, day_of, named
 from resources.sources.readers import DayRows
 
 MALFORMED = "_malformed"
@@ -26,18 +28,18 @@ class SchemaChanged(LooplineError):
 
 @dataclass(frozen=True)
 class RawDay:
-    """One day of a raw table.
+    """One day, or hour, of a raw table.
 
     Attributes:
         table: The contract's columns, all as strings; `_malformed` (string: the text of a line that is not a row),
-            `row_number` (int64, from 0 within the day) and `day` (date32).
+            `row_number` (int64, from 0 within the day or hour), `day` (date32) and, of an hour, `utc_hour` (timestamp).
         unexpected: Columns that the contract does not have; they are left out, and named in the day's metadata.
         diff: How the day differs from the contract; `None` where it does not.
     """
 
     table: pa.Table
     unexpected: tuple[str, ...]
-    day: date
+    day: Slot
     diff: SchemaDiff | None = None
 
 
@@ -47,15 +49,14 @@ def with_kept(now: RawDay, before: pa.Table) -> RawDay:
     Args:
         before: The day's rows in the raw table; those that the source no longer has come first, in their order.
     """
-    names = [name for name in now.table.column_names if name not in (ROW_NUMBER, "day")]
+    names = [name for name in now.table.column_names if name not in (ROW_NUMBER, DAY, HOUR)]
     common = [name for name in names if name in before.column_names]
     there = set(_rows(now.table.select(common)))
     kept = before.filter(pa.array([row not in there for row in _rows(before.select(common))], pa.bool_()))
     kept = pa.table({name: kept[name] if name in common else pa.nulls(kept.num_rows, pa.string()) for name in names})
     rows = pa.concat_tables([kept, now.table.select(names)])
-    numbers, days = np.arange(rows.num_rows, dtype=np.int64), pa.array([now.day] * rows.num_rows, pa.date32())
-    numbered = rows.append_column(ROW_NUMBER, pa.array(numbers)).append_column("day", days)
-    return RawDay(numbered, now.unexpected, now.day, now.diff)
+    numbered = rows.append_column(ROW_NUMBER, pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+    return RawDay(with_slot(numbered, now.day), now.unexpected, now.day, now.diff)
 
 
 def _rows(table: pa.Table) -> list[tuple[str | None, ...]]:
@@ -72,14 +73,15 @@ def as_raw(contract: Contract, arrived: DayRows, taken: Set[str] = frozenset()) 
         SchemaChanged: The rows lack a column of the contract, or have a new one that it refuses.
     """
     names, at_source = arrived.rows.column_names, contract.at_source
-    diff = schema_diff(contract, arrived.rows, arrived.day, taken)
+    day = day_of(arrived.day)
+    diff = schema_diff(contract, arrived.rows, day, taken)
     missing = [at_source[column.name] for column in diff.missing]
     unexpected = tuple(name for name, _ in diff.added)
-    expected = [column for column in contract.columns if column.expected_on(arrived.day)]
+    expected = [column for column in contract.columns if column.expected_on(day)]
     if len(missing) == len(expected) and names:
         # Without the names: a file that lacks its header begins with a row.
         raise SchemaChanged(
-            f"source {contract.source}, day {arrived.day}: none of its {len(names)} columns is in the contract: its "
+            f"source {contract.source}, {named(arrived.day)}: none of its {len(names)} columns is in the contract: its "
             f"header may be missing. Ask {contract.owner} to deliver it again, or edit contracts/{contract.file}, "
             f"then run the day again"
         )
@@ -89,8 +91,8 @@ def as_raw(contract: Contract, arrived: DayRows, taken: Set[str] = frozenset()) 
         new = f", but new {', '.join(unexpected)}" if unexpected else ""
         also = "\n  to leave new columns out: new_columns: leave_out" if is_refused else ""
         raise SchemaChanged(
-            f"source {contract.source}, day {arrived.day}: its schema changed: {gone}{new}. Agree on the change with "
-            f"{contract.owner}, edit contracts/{contract.file}, then run the day again.\n{diff.text}{also}"
+            f"source {contract.source}, {named(arrived.day)}: its schema changed: {gone}{new}. Agree on the change "
+            f"with {contract.owner}, edit contracts/{contract.file}, then run the day again.\n{diff.text}{also}"
         )
     rows, extra = arrived.rows.num_rows, len(arrived.malformed)
     columns = {
@@ -101,5 +103,4 @@ def as_raw(contract: Contract, arrived: DayRows, taken: Set[str] = frozenset()) 
     }
     columns[MALFORMED] = pa.chunked_array([pa.nulls(rows, pa.string()), pa.array(arrived.malformed, pa.string())])
     columns[ROW_NUMBER] = pa.array(np.arange(rows + extra, dtype=np.int64))
-    columns["day"] = pa.array([arrived.day] * (rows + extra), pa.date32())
-    return RawDay(pa.table(columns), unexpected, arrived.day, diff if unexpected else None)
+    return RawDay(with_slot(pa.table(columns), arrived.day), unexpected, arrived.day, diff if unexpected else None)

@@ -9,10 +9,11 @@ then replace good rows by fewer, and its content hashes would only tell that the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from resources.errors import LooplineError, listed
+from resources.slots import Slot, named
 
 
 class WouldOverwrite(LooplineError):
@@ -22,7 +23,7 @@ class WouldOverwrite(LooplineError):
         days: These days.
     """
 
-    def __init__(self, message: str, days: Sequence[date]) -> None:
+    def __init__(self, message: str, days: Sequence[Slot]) -> None:
         super().__init__(message)
         self.days = tuple(days)
 
@@ -35,14 +36,14 @@ class Delivered:
         origin: As a reader gave it: for files the time of their last change, `changed`, and a digest.
     """
 
-    day: date
+    day: Slot
     rows: int
     origin: Mapping[str, Any]
 
 
 def losses(
-    delivered: Sequence[Delivered], published: Mapping[date, int], origins: Mapping[date, Mapping[str, Any]]
-) -> dict[date, str]:
+    delivered: Sequence[Delivered], published: Mapping[Slot, int], origins: Mapping[Slot, Mapping[str, Any]]
+) -> dict[Slot, str]:
     """For each day whose published rows are newer or more than the delivered ones, what would be lost.
 
     Args:
@@ -65,7 +66,7 @@ def losses(
     return found
 
 
-def refuse_losses(found: Mapping[date, str], source: str, product: str, owner: str) -> None:
+def refuse_losses(found: Mapping[Slot, str], source: str, product: str, owner: str) -> None:
     """Returns if nothing would be lost.
 
     Raises:
@@ -75,7 +76,7 @@ def refuse_losses(found: Mapping[date, str], source: str, product: str, owner: s
         return
     first, others = min(found), listed(sorted(found)[1:])
     raise WouldOverwrite(
-        f"source {source}, day {first}: {found[first]}{f'; likewise {others}' if others else ''}. Nothing was "
+        f"source {source}, {named(first)}: {found[first]}{f'; likewise {others}' if others else ''}. Nothing was "
         f"overwritten: ask {owner}, or overwrite it: loopline backfill {product} --from {first} --to {max(found)} "
         f"--overwrite",
         sorted(found),

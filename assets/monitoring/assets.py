@@ -1,8 +1,8 @@
 """Assets of monitoring: `scores` of every day's rows, `drift`, `performance`, `batch_performance` and `anomalies`.
 
 Belongs here: reading the rows of a window, calling the pure code, writing each day's figures with the version of the
-model. Does not belong here: figures (`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them
-(`verdicts.py`).
+model; also of a product by the hour, of which a run makes the figures of its day so far. Does not belong here: figures
+(`drift.py`, `performance.py`, `anomalies.py`), the verdicts on them (`verdicts.py`).
 
 Libraries that take seconds to load are imported by the asset that needs them: most processes run others.
 """
@@ -50,8 +50,10 @@ from resources.keys import Keys
 from resources.lake import Lake, LakeError
 from resources.lake.blocks import blocks_of, commit_placed
 from resources.lake.origins import Reading, made_from
+from resources.lake.partitioning import partition_columns
 from resources.rollout_store.manifest import RolloutError
 from resources.rollout_store.store import RolloutStore
+from resources.slots import days_of
 from resources.spark.sessions import SparkSessions
 
 JUDGED_BY = "bundle"
@@ -62,7 +64,8 @@ def scores_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinitio
     """`scores`: every row of the day, scored by the champion with the code that decides."""
     name = SCORES
     passed_on = [*product.spine.passthrough, *_stake(product), *filter(None, [product.label.spine_column])]
-    kept = list(dict.fromkeys([product.spine.row_id, "as_of", *passed_on, "day"]))
+    slot = partition_columns(partitions.first_slot)
+    kept = list(dict.fromkeys([product.spine.row_id, "as_of", *passed_on, *slot]))
 
     @daily_asset_of(
         product,
@@ -132,11 +135,12 @@ def drift_asset(product: Product, partitions: Partitions) -> dg.AssetsDefinition
         from assets.monitoring.plots import psi_bars, psi_strip
         from assets.serving.engine import Engine
 
-        watch, days = begun(context, name, partitions)
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
         with permanent(LakeError, RolloutError):
             bundle = champion_bundle(product.name, rollout, keys.signing)
             if bundle is None:
-                wait_for_champion(context, product, days)
+                wait_for_champion(context, product, slots)
                 return
             rows, reading = _window(lake, product, days, FEATURES)
         profile = ReferenceProfile.from_dict(bundle.parts.reference)
@@ -201,10 +205,11 @@ def _realised(
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.plots import performance_over_time
 
-        watch, days = begun(context, name, partitions)
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
         with permanent(LakeError, RolloutError, BundleError):
             if not lake.exists(table_name(product.name, source)):
-                wait_for_champion(context, product, days)
+                wait_for_champion(context, product, slots)
                 return
             outcomes, reading = _window(lake, product, days, source)
             found = figures_of(product, outcomes, days, rollout, keys.signing)
@@ -241,7 +246,8 @@ def anomalies_asset(product: Product, partitions: Partitions) -> dg.AssetsDefini
     ) -> Iterator[dg.MaterializeResult[Any]]:
         from assets.monitoring.anomalies import anomalies_by_day, anomaly_table, columns_judged, earlier_days
 
-        watch, days = begun(context, name, partitions)
+        watch, slots = begun(context, name, partitions)
+        days = days_of(slots)
         before, columns = earlier_days(policy.window_days), columns_judged(product)
         read = list(dict.fromkeys([spine.row_id, spine.as_of, *columns, "day"]))
         with permanent(LakeError):

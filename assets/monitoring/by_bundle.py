@@ -25,10 +25,12 @@ def performance_by_bundle(
     """`performance_by_day` of each bundle and each arm, over the decisions that it answered as that arm.
 
     A score that is the scorecard's, where the model had failed, counts as none; its decision counts in the other
-    figures. A decision whose request was erased has no stake: it adds nothing to the profit.
+    figures. A decision whose request was erased has no stake: it adds nothing to the profit. A decision that a person
+    reviewed counts with the person's answer.
 
     Args:
-        outcomes: As for `performance_by_day`, and `bundle`, `digest`, `role` and `fallback` of each decision.
+        outcomes: As for `performance_by_day`, and `bundle`, `digest`, `role` and `fallback` of each decision; `final`
+            where decisions are reviewed.
 
     Returns:
         A table of PERFORMANCE_SCHEMA, then `bundle`, `digest` and `role`: for each day and bundle with outcomes in the
@@ -39,6 +41,8 @@ def performance_by_bundle(
     """
     own_scores = pc.if_else(pc.is_null(outcomes["fallback"]), outcomes["score"], pa.scalar(None, pa.float64()))
     rows = outcomes.set_column(outcomes.column_names.index("score"), "score", own_scores)
+    if "final" in rows.column_names:
+        rows = rows.set_column(rows.column_names.index("outcome"), "outcome", rows["final"])
     if profit.stake and profit.stake in rows.column_names:
         known = pc.fill_null(rows[profit.stake], pa.scalar(0, rows.schema.field(profit.stake).type))
         rows = rows.set_column(rows.column_names.index(profit.stake), profit.stake, known)

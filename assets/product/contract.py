@@ -20,7 +20,7 @@ EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 """The bounds of a row's two times where its contract has none: the default dates of other systems, such as 0001-01-01,
 1970-01-01 and 9999-12-31, lie beyond them.
 """
-RESERVED = ("day", "row_number", "_malformed", "_message")
+RESERVED = ("day", "utc_hour", "row_number", "_malformed", "_message")
 """Columns that the lake's tables and the stream add to those of a contract."""
 
 

@@ -86,8 +86,9 @@ class DecisionPolicy:
         review_capacity: The most reviews a day, on average over the calibration rows, those of rules included; `None`
             for no bound. It bounds the thresholds and is no quota: a day with more rows has more reviews.
         exploration: The share of the rows refused by their score that are let past it all the same, so that their
-            outcomes are known: by a hash of bundle and row id, recorded with this share as the propensity. Never a row
-            that a rule refuses. A caller who may choose row ids chooses who is explored.
+            outcomes are known: by a hash of bundle and entity, recorded with this share as the propensity. An entity
+            that asks again gets the same answer until the next model; without entities each row is drawn by its id,
+            and a caller who may choose row ids chooses who is explored. Never a row that a rule refuses.
         explore_by: What becomes of an explored row.
     """
 
@@ -258,7 +259,7 @@ class Freshness:
 
     Attributes:
         max_age: The longest time from a watermark to the decision, for each source that features read; by default the
-            product's partition and two days: 3 days, of weeks 9, of months 33.
+            product's partition and two days: 3 days, of hours 2 days and an hour, of weeks 9, of months 33.
         when_stale: Beyond `max_age` the answer is the policy's fallback, marked as such, or a refusal (status 503).
     """
 

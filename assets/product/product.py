@@ -32,7 +32,7 @@ from assets.product.problem import Label, Spine
 from assets.product.rollout_policy import Rollout
 from assets.product.rule_agreement import check_rule_columns, check_rules
 from assets.product.rules import Rule
-from assets.product.sources import Connected, Source, row_meaning
+from assets.product.sources import Connected, Source, row_meaning, without_hours
 from assets.vocabulary import FeatureSet
 from resources.errors import listed
 from resources.naming import checked_name
@@ -52,8 +52,9 @@ class Product:
         impact: `high` needs a person's approval of each version, by somebody who is not its author.
         start: First UTC day with data.
         end: Last UTC day with data, of a history that has ended; `None` where new days arrive.
-        partition: What one run makes whole, and starts once all of it is over: a UTC `day`, an ISO `week` (from Monday)
-            or a `month`. Tables, features and figures are by day in any case.
+        partition: What one run makes whole, and starts once all of it is over: a UTC `hour`, a UTC `day`, an ISO `week`
+            (from Monday) or a `month`. By the hour, rows, features and scores are kept by the hour, and every source
+            must say the hour of its rows; else they are kept by day. Outcomes and figures are by day in any case.
         contracts: Folder with a `<source>.yaml` for each source.
         sources: Where rows, labels and events come from.
         spine: The rows to be decided.
@@ -193,15 +194,14 @@ class Product:
         return self.freshness.max_age or longest(self.partition) + timedelta(days=2)
 
     def _check_partition(self) -> None:
-        if self.partition in PARTITIONS:
-            return
-        remedy = f"write one of {', '.join(PARTITIONS)}"
-        if str(self.partition) == "hour":
-            remedy += (
-                "; the lake replaces whole days. Decisions see the events of an hour within seconds if their source is "
-                "a StreamTopic"
+        if self.partition not in PARTITIONS:
+            raise ProductError(
+                f"product {self.name}: partition is {self.partition!r}; write one of {', '.join(PARTITIONS)}"
             )
-        raise ProductError(f"product {self.name}: partition is {self.partition!r}; {remedy}")
+        for source in self.sources if self.partition == "hour" else ():
+            lack = without_hours(source)
+            if lack:
+                raise ProductError(f"product {self.name}: partition is 'hour', but source '{source.name}' {lack}")
 
     def _check_connections(self) -> None:
         """Checks that the names of connections can be part of a variable's name."""
@@ -225,7 +225,7 @@ class Product:
 
     def _check_spine_columns(self) -> None:
         """Checks that row id and passthrough columns share no name with another column of the feature table."""
-        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None}
+        taken = {"as_of": self.spine.as_of, "sequence": self.spine.sequence, "day": None, "utc_hour": None}
         computed = {feature.name for feature in (*self.features.history, *self.features.derived)}
         for column in (self.spine.row_id, *self.spine.passthrough):
             if taken.get(column, column) != column:

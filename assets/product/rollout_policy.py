@@ -2,7 +2,7 @@
 
 Belongs here: strategy, steps, guards and deadlines of a rollout, and their record in the rollout state. Does not belong
 here: the decision whether the next step is taken (`assets.rollout.steps`), the tests behind the guards
-(`assets.rollout.sequential`), what a model must meet before its rollout begins (`policies.GatePolicy`).
+(`assets.rollout.evidence`), what a model must meet before its rollout begins (`policies.GatePolicy`).
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from typing import Any, Literal, Self, get_args
 from assets.product.policies import ProductError
 
 Strategy = Literal["canary", "ab_test", "bandit", "direct"]
-Signal = Literal["errors", "fallbacks", "latency", "score", "refusals", "bad_rate"]
+Signal = Literal["errors", "fallbacks", "latency", "score", "refusals", "flips", "bad_rate"]
+Outcomes = Literal["required", "watched"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
@@ -22,30 +23,56 @@ SIGNALS: tuple[Signal, ...] = get_args(Signal)
 class Guard:
     """One signal that can end a rollout.
 
+    Its test tolerates half of the smallest effect, so that the smallest effect itself can be found.
+
     Attributes:
         signal: `errors` (requests without a decision), `fallbacks`, `latency` (decisions over the product's budget),
-            `score` (shift of the mean score), `refusals` (shift of the refused share), `bad_rate` (of matured labels).
+            `score` (shift of the mean score), `refusals` (shift of the refused share), `flips` (the share of the
+            shadow's answers that differ from the champion's), `bad_rate` (of matured labels).
         smallest_effect: The smallest difference between challenger and champion that matters: a ratio of rates for
             `errors`, `fallbacks`, `latency` and `bad_rate` (1.5: half as many again), a difference for `score` and
-            `refusals`.
+            `refusals`, a share for `flips`.
         false_alarms: The chance that this guard ends a rollout of an equally good model, over the whole rollout.
+        rare: Of a rate that is lower than this, the smallest effect is the increase that it would be of this rate: with
+            0.01 and a ratio of 2, one more in a hundred requests. Without it a step would wait for ever where almost
+            nothing fails. It bounds how long a step lasts, and makes no guard less sharp.
     """
 
     signal: Signal
     smallest_effect: float
     false_alarms: float = 0.001
+    rare: float = 0.01
 
     def __post_init__(self) -> None:
         if self.signal not in SIGNALS:
             raise ProductError(f"rollout: guard of {self.signal!r}; known: {', '.join(SIGNALS)}")
-        is_ratio = self.signal not in ("score", "refusals")
-        if not self.smallest_effect > (1.0 if is_ratio else 0.0):
-            wanted = "a ratio above 1" if is_ratio else "a difference above 0"
+        lowest, highest = (1.0, float("inf")) if self.is_ratio else (0.0, 1.0)
+        if not lowest < self.smallest_effect < highest:
+            wanted = "a ratio above 1" if self.is_ratio else "a difference above 0 and below 1"
             raise ProductError(
                 f"rollout: guard of {self.signal}: smallest_effect={self.smallest_effect!r}; write {wanted}"
             )
         if not 0.0 < self.false_alarms <= 0.1:
             raise ProductError(f"rollout: guard of {self.signal}: false_alarms={self.false_alarms!r}; write 0 to 0.1")
+        if not 0.0 < self.rare <= 0.5:
+            raise ProductError(
+                f"rollout: guard of {self.signal}: rare={self.rare!r}; write a rate above 0, 0.5 at most"
+            )
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether effects are ratios of rates; else they are differences."""
+        return self.signal not in ("score", "refusals", "flips")
+
+    @property
+    def tolerated(self) -> float:
+        """The largest effect that is no breach, as an increase: of a ratio the excess over 1."""
+        return self.effect(1.0) / 2.0
+
+    def effect(self, multiple: float) -> float:
+        """A multiple of the smallest effect, as an increase: of a ratio the excess over 1; a difference at most 1."""
+        excess = (self.smallest_effect - 1.0 if self.is_ratio else self.smallest_effect) * multiple
+        return excess if self.is_ratio else min(excess, 1.0)
 
 
 @dataclass(frozen=True)
@@ -54,17 +81,26 @@ class Step:
 
     Attributes:
         share: Share of the entities that the challenger decides for.
-        requests: Decisions of the challenger, at least, before the next step.
+        requests: Decisions of the challenger, at least, before the next step. `None`: as many of each arm as the tests
+            of the guards need to find `finds` times their smallest effects in four of five cases, and 500 at least;
+            effects on `score` and `refusals` are found by the shadow, where there is one. A number stands in place of
+            that calculation; where it is smaller, the verdict says what it leaves unfound.
         time: Time at least before the next step.
+        finds: The multiple of the smallest effects that the step must be able to find. With a small share only large
+            effects harm many, and small ones would take months to find. 1 in the last step, before the promotion.
     """
 
     share: float
-    requests: int = 500
+    requests: int | None = None
     time: timedelta = timedelta(hours=1)
+    finds: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.share <= 1.0 or self.requests < 1 or self.time < timedelta(0):
-            raise ProductError(f"rollout: {self!r}; write a share from 0 to 1, requests from 1, and no negative time")
+        few = self.requests is not None and self.requests < 1
+        if not 0.0 <= self.share <= 1.0 or few or self.time < timedelta(0) or not 1.0 <= self.finds < float("inf"):
+            raise ProductError(
+                f"rollout: {self!r}; write a share from 0 to 1, requests from 1, no negative time, and finds from 1"
+            )
 
 
 GUARDS = (
@@ -73,9 +109,10 @@ GUARDS = (
     Guard("latency", 2.0),
     Guard("score", 0.05),
     Guard("refusals", 0.1),
+    Guard("flips", 0.2),
     Guard("bad_rate", 1.5),
 )
-STEPS = (Step(0.0), Step(0.01), Step(0.05), Step(0.25), Step(0.5))
+STEPS = (Step(0.0), Step(0.01, finds=5.0), Step(0.05, finds=2.0), Step(0.25), Step(0.5))
 
 
 SANDBOX_STEPS = (
@@ -83,7 +120,17 @@ SANDBOX_STEPS = (
     Step(0.1, 15, timedelta(seconds=2)),
     Step(0.5, 60, timedelta(seconds=2)),
 )
-"""In place of `STEPS` where customers are made up: seconds, not days."""
+"""In place of `STEPS` where customers are made up: seconds, not days, and far fewer requests than the tests need."""
+SANDBOX_GUARDS = (
+    Guard("errors", 3.0),
+    Guard("fallbacks", 3.0),
+    Guard("latency", 3.0),
+    Guard("score", 0.1),
+    Guard("refusals", 0.2),
+    Guard("flips", 0.2),
+    Guard("bad_rate", 2.0),
+)
+"""In place of `GUARDS` there: on a busy machine small effects come and go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +145,9 @@ class Rollout:
         steps: Of the canary; a first step with share 0 is the shadow.
         guards: The signals that end a rollout. `bad_rate` is judged when labels are mature; the others while requests
             are answered.
+        outcomes: What the promotion asks of a guard on `bad_rate`. `required`: as many decisions with mature labels as
+            its test needs; at the deadline, or at once where labels mature only after it, a person is asked. `watched`:
+            nothing; the verdict says that outcomes did not speak.
         latency_ms: Budget of a decision's time in the process, in milliseconds.
         deadline: Within this time from its start a step must have its requests and its evidence; else the rollout is
             paused and a person is asked.
@@ -112,6 +162,7 @@ class Rollout:
     strategy: Strategy = "canary"
     steps: tuple[Step, ...] = STEPS
     guards: tuple[Guard, ...] = GUARDS
+    outcomes: Outcomes = "required"
     latency_ms: float = 50.0
     deadline: timedelta = timedelta(days=7)
     share: float = 0.5
@@ -130,14 +181,25 @@ class Rollout:
         shares = [step.share for step in self.steps]
         if self.strategy == "canary" and (not shares or shares != sorted(set(shares))):
             raise ProductError(f"rollout: steps have the shares {shares}; write shares that grow")
+        if self.strategy == "canary" and self.steps[-1].finds != 1.0:
+            raise ProductError(f"rollout: the last step has finds={self.steps[-1].finds!r}; write 1: promotion follows")
+        if self.outcomes not in get_args(Outcomes):
+            raise ProductError(f"rollout: outcomes={self.outcomes!r}; write 'required' or 'watched'")
         if not 0.0 < self.share < 1.0 or not 0.0 < self.floor <= 0.5:
             raise ProductError(f"rollout: share={self.share!r}, floor={self.floor!r}; write shares between 0 and 1")
         if self.strategy == "ab_test" and not (self.hypothesis.strip() and self.smallest_effect > 0.0):
             raise ProductError("rollout: an A/B test declares hypothesis= and smallest_effect= before it begins")
 
     def in_sandbox(self) -> "Rollout":
-        """The policy for made-up customers: steps that are not declared otherwise take seconds."""
-        return replace(self, steps=SANDBOX_STEPS) if self.steps == STEPS else self
+        """The policy for made-up customers: what is not declared otherwise takes seconds, and waits for no labels."""
+        if self.steps != STEPS:
+            return self
+        guards = SANDBOX_GUARDS if self.guards == GUARDS else self.guards
+        return replace(self, steps=SANDBOX_STEPS, guards=guards, outcomes="watched")
+
+    def guard_of(self, signal: str) -> Guard | None:
+        """The guard of a signal; `None` without one."""
+        return next((guard for guard in self.guards if guard.signal == signal), None)
 
     def to_record(self) -> dict[str, Any]:
         """The policy as JSON values; times in seconds."""

@@ -76,14 +76,15 @@ class DatabaseTable:
 class Files:
     """Files of a folder or an `s3://` prefix: CSV with a header, JSON lines, Parquet or Excel.
 
-    With `{day}` in the pattern the rows of a file are those of that day. Otherwise a row belongs to the UTC day on
-    which it became known: the time in `day_column`, plus `known_after`. Two sources may read the same files: the rows,
-    and their labels, which become known later. Without a day and a time all rows belong to the product's first day.
+    With `{day}` in the pattern the rows of a file are those of that day, with `{day}` and `{hour}` of that hour.
+    Otherwise a row belongs to the UTC day on which it became known: the time in `day_column`, plus `known_after`. Two
+    sources may read the same files: the rows, and their labels, which become known later. Without a day and a time all
+    rows belong to the product's first day.
 
     Attributes:
         name: The name of the source, and of its contract.
-        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01), `{week}` (2026-W09, ISO) or
-            `{month}` (2026-03), and `*` for any text, where several files make a day.
+        pattern: Path within the connection's folder; may hold `{day}` (2026-03-01), `{day}` and `{hour}` (13, of UTC),
+            `{week}` (2026-W09, ISO) or `{month}` (2026-03), and `*` for any text, where several files make one of them.
         connection: The name of the folder's connection; `landing` is the environment's landing zone.
         format: `csv`, `jsonl`, `parquet` or `excel`; by default that of the suffix, without `.gz`, `.zst` or `.bz2`.
         day_column: Column with the time of a row; with another zone than UTC by default the contract's `known_at`.
@@ -94,8 +95,8 @@ class Files:
         header_line: The line of the header of a CSV or a sheet, from 1; lines before it are left out.
         delimiter: The character between two values of a CSV; by default a comma, and a tab in `.tsv`.
         encoding: Of a text file.
-        optional: Whether a day, a week or a month may have no file; it then has no rows.
-        marker: Path of a file that says that the files of a day, week or month are whole, as `{day}.done`.
+        optional: Whether an hour, a day, a week or a month may have no file; it then has no rows.
+        marker: Path of a file that says that the files of an hour, day, week or month are whole, as `{day}.done`.
         settled: How long files must be unchanged to count as whole.
         sheet: The sheet of an Excel workbook; it may be left out where there is one.
         rows: `events`; or `snapshots` where each day has all records once more: a day then has the records that are
@@ -229,3 +230,21 @@ def row_meaning(source: Source) -> RowMeaning:
             return "revisions" if source.changes else "events"
         case IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
             return "events"
+
+
+def without_hours(source: Source) -> str:
+    """Why a source cannot be read by the hour, with the remedy, as the end of a sentence; empty where it can."""
+    match source:
+        case DatabaseTable(rows="snapshots") | Files(rows="snapshots"):
+            return "has snapshots, one a day; write partition='day'"
+        case Files():
+            if source.period == "day" and source.zone == "UTC" and source.day_column is None:
+                return (
+                    "has files of a day, which do not say the hour of a row; write {hour} beside {day} in pattern=, or "
+                    "day_column=, the column with a row's time"
+                )
+            return ""
+        case DatabaseTable():
+            return ""
+        case LakeTable() | IcebergTable() | HttpEndpoint() | StreamTopic() | PostedOutcomes() | PostedReviews():
+            return "is read by the day; by the hour Files and DatabaseTable are, or write partition='day'"

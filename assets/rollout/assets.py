@@ -19,11 +19,20 @@ from assets.materialising import Stopwatch, asset_key, asset_of, permanent, pict
 from assets.product import Product, Verdict
 from assets.product.names import DEPLOYMENT, REGISTERED_MODEL, ROLLOUT
 from assets.rollout.by_hand import asked
-from assets.rollout.deploying import answers_on, policy_in, refusal, repaired_state, rolled_out, verdict_on, waiting_for
+from assets.rollout.deploying import (
+    answers_on,
+    kept_page,
+    policy_in,
+    refusal,
+    repaired_state,
+    rolled_out,
+    verdict_on,
+    waiting_for,
+)
 from assets.rollout.keeper import Keeper
-from assets.rollout.moves import Who, where
+from assets.rollout.moves import Who, last_begun, where
 from assets.rollout.promotion import PromotionAction
-from assets.rollout.results import label_evidence, results_of
+from assets.rollout.results import Results, brief, late_of, results_of
 from assets.rollout.steward import BY, Look, follow_results, look, stewarded
 from resources.clock import Clock
 from resources.environments import Environment
@@ -138,9 +147,10 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
         keeper = Keeper(tracking, rollout, audit, keys.signing)
         with permanent(*_LASTING), tracking.alone(product.name):
             if config.action == "look":
-                late = label_evidence(lake, product, keeper.state(product.name))
-                found = stewarded(keeper, product.name, now, late=late)
-                _reallocate(keeper, product, lake, now)
+                state = keeper.state(product.name)
+                late, results = late_of(lake, product, state), results_of(lake, product, state)
+                found = stewarded(keeper, product.name, now, late=late, values=brief(results.values))
+                _reallocate(keeper, product, results, now)
             else:
                 asked(
                     keeper, product.name, config.action, by=config.by, reason=config.reason, at=now,
@@ -148,30 +158,43 @@ def rollout_asset(product: Product) -> dg.AssetsDefinition:
                 )  # fmt: skip
                 keeper.follow(product.name)
                 found = look(rollout, product.name, now)
-        return watch.result(rows=len(found.readings), **_shown(found, keeper, product, lake))
+            shown = _shown(found, keeper, product, lake, environment)
+        return watch.result(rows=len(found.readings), **shown)
 
     return rollout
 
 
-def _reallocate(keeper: Keeper, product: Product, lake: Lake, now: datetime) -> None:
+def _reallocate(keeper: Keeper, product: Product, results: Results, now: datetime) -> None:
     """Moves the shares of a bandit, where its results say so."""
-    allocation = results_of(lake, product, keeper.state(product.name)).allocation
+    allocation = results.allocation
     if allocation is not None and allocation.action == "move":
-        follow_results(keeper, product.name, allocation.shares, Who(BY, "; ".join(allocation.reasons), now))
+        who = Who(BY, "; ".join(allocation.reasons), now)
+        follow_results(keeper, product.name, allocation.shares, who, details={"values": brief(results.values)})
 
 
-def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[str, Any]:
+def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake, environment: Environment) -> dict[str, Any]:
     state = keeper.state(product.name)
     if state is None:
         return {"stands": "no version was deployed yet"}
+    # Matplotlib is loaded where there is something to show; a run of days needs no picture.
+    from assets.rollout.page import to_html
+    from assets.rollout.plots import interval_over_time, share_steps
+
     challengers, results = state.challengers, results_of(lake, product, state)
+    begun = last_begun(state)
+    pages = {} if begun is None else {
+        f"page_{version}": dg.MetadataValue.url(kept_page(keeper.tracking, product, environment, version, text))
+        for text in [to_html(product, state, found, results)] for version in begun.versions
+    }  # fmt: skip
+    intervals = {
+        f"interval_{test.version}": picture(interval_over_time(path, test.metric, test.smallest_effect))
+        for test, path in zip(results.experiments, results.paths, strict=True) if path
+    }  # fmt: skip
     moves = [
         {"generation": move.generation, "at": f"{move.at:%Y-%m-%d %H:%M:%S}", "action": move.action,
          "version": move.version, "by": move.by, "reason": move.reason}
         for move in reversed(state.moves)
     ]  # fmt: skip
-    from assets.rollout.plots import share_steps  # Matplotlib; a run of days needs no picture
-
     return {
         "stands": where(state),
         "verdict": found.verdict.action,
@@ -180,8 +203,10 @@ def _shown(found: Look, keeper: Keeper, product: Product, lake: Lake) -> dict[st
         "signals": _table(found.readings),
         "arms": _table([vars(arm) for arm in results.arms]),
         "experiments": _table([one.to_dict() for one in results.experiments]),
+        "values": _table([one.to_dict() | {"reasons": "; ".join(one.reasons)} for one in results.values]),
         "shares": picture(share_steps(state.moves, challengers[0].share if challengers else 0.0)),
-    }
+        **intervals, **pages,
+    }  # fmt: skip
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

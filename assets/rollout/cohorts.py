@@ -9,8 +9,8 @@ have the same age. Decisions are counted once an entity, in the order in which t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +23,11 @@ from assets.product.rollout_policy import Rollout
 from assets.rollout.assignment import place
 from assets.rollout.bandit import Cohort
 from assets.rollout.evidence.intervals import DifferenceInterval, MeanInterval
+from assets.rollout.evidence.power import Asked, needed
 from assets.rollout.evidence.rates import RateIncrease
 from assets.rollout.evidence.rows import ArmRows, SeenEntities
 from assets.rollout.evidence.wealth import Evidence
+from resources.moments import EPOCH
 
 Conclusion = Literal["better", "worse", "no difference that matters", "inconclusive"]
 CONFIDENCE = 0.05
@@ -94,15 +96,31 @@ class Experiment:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Point:
+    """The interval of an A/B test once so many decisions were counted.
+
+    Attributes:
+        at: When the last of them was made.
+    """
+
+    at: datetime
+    decisions: int
+    low: float
+    high: float
+    estimate: float | None
+
+
 def rewards(rows: pa.Table, terms: Terms, metric: str) -> NDArray[np.float64]:
     """The profit of each decision, or whether it was accepted and turned out bad, float64 [n]; NaN where unknown.
 
     A decision that was not accepted earns nothing and cannot turn out bad.
 
     Args:
-        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one.
+        rows: Outcomes: `outcome`, `label` (0, 1, null where unobserved), and the stake if the profit has one; `final`
+            where decisions are reviewed.
     """
-    accepted = pc.fill_null(pc.equal(rows["outcome"], terms.accept), False).to_numpy()
+    accepted = _accepted(rows, terms).to_numpy()
     label = pc.cast(rows["label"], pa.float64()).to_numpy()
     if metric == "bad_rate":
         return np.where(accepted, label, 0.0)
@@ -122,7 +140,7 @@ def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
         profit, bad = rewards(own, terms, "profit"), own["label"].drop_null()
         low, high = _range(terms, "profit")
         interval = MeanInterval(low=low, high=high).update(profit).interval(CONFIDENCE)
-        accepted = pc.sum(pc.equal(own["outcome"], terms.accept)).as_py() or 0
+        accepted = pc.sum(_accepted(own, terms)).as_py() or 0
         found.append(
             ArmResult(
                 role, version, own.num_rows, accepted, len(bad),
@@ -133,22 +151,23 @@ def arm_results(rows: pa.Table, terms: Terms) -> tuple[ArmResult, ...]:
 
 
 def bad_rate_evidence(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Mapping[str, Evidence]:
-    """The evidence of the guard `bad_rate`; empty where the policy has none.
+    """The evidence of the guard `bad_rate`, and the decisions that it needs at the last share; empty without a guard.
 
     Args:
         rows: Outcomes of one rollout.
         version: The challenger's.
     """
-    guards = [guard for guard in policy.guards if guard.signal == "bad_rate"]
-    found: dict[str, Evidence] = {}
-    for guard in guards:
-        arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
-        counts, _ = SeenEntities.none().first(places, arms.value == 1)
-        test = RateIncrease(tolerance=guard.smallest_effect - 1.0).update(
-            ArmRows(arms.challenger, arms.value, arms.share, counts)
-        )
-        found["bad_rate"] = test.evidence("bad_rate", guard.false_alarms)
-    return found
+    guard = policy.guard_of("bad_rate")
+    if guard is None:
+        return {}
+    arms, places = _compared(rows, version, rewards(rows, terms, "bad_rate"), terms)
+    counts, _ = SeenEntities.none().first(places, arms.value == 1)
+    test = RateIncrease(tolerance=guard.tolerated).update(ArmRows(arms.challenger, arms.value, arms.share, counts))
+    evidence = test.evidence("bad_rate", guard.false_alarms)
+    if len(arms.share):
+        asked = Asked(guard.effect(1.0), guard.false_alarms, float(arms.share[-1]), guard.rare)
+        evidence = replace(evidence, needed=needed(test, asked))
+    return {"bad_rate": evidence}
 
 
 def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> Experiment:
@@ -158,18 +177,13 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
         rows: Outcomes of the rollout.
     """
     metric, smallest = policy.metric, policy.smallest_effect
-    arms, places = _compared(rows, version, rewards(rows, terms, metric), terms)
-    first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
-    low, high = _range(terms, metric)
     unclear = Experiment(
         policy.hypothesis, metric, smallest, version, None, None, None, "inconclusive", "no label is due yet"
     )
-    shares = np.unique(arms.share)
-    if len(shares) != 1:
+    begun, rows_of, _ = _differences(rows, version, policy, terms)
+    if begun is None:
         return unclear
-    state = DifferenceInterval(low=low, high=high, share=float(shares[0])).update(
-        ArmRows(arms.challenger, arms.value, arms.share, first)
-    )
+    state = begun.update(rows_of)
     interval = state.interval(CONFIDENCE)
     side = -1.0 if metric == "bad_rate" else 1.0
     worst, best = sorted((side * interval.low, side * interval.high))
@@ -184,6 +198,39 @@ def experiment(rows: pa.Table, version: str, policy: Rollout, terms: Terms) -> E
     return Experiment(
         policy.hypothesis, metric, smallest, version, interval.low, interval.high, interval.estimate, conclusion, reason
     )
+
+
+def interval_path(rows: pa.Table, version: str, policy: Rollout, terms: Terms, points: int = 60) -> tuple[Point, ...]:
+    """How the interval of an A/B test became what it is, decision by decision; it held at every point.
+
+    Args:
+        rows: Outcomes of the rollout.
+        points: How many are told, at most.
+    """
+    state, all_rows, times = _differences(rows, version, policy, terms)
+    found: list[Point] = []
+    if state is None:
+        return ()
+    for part in np.array_split(np.arange(len(times)), min(points, len(times))):
+        state = state.update(
+            ArmRows(all_rows.challenger[part], all_rows.value[part], all_rows.share[part], all_rows.counts[part])
+        )
+        interval = state.interval(CONFIDENCE)
+        at = EPOCH + timedelta(microseconds=int(times[part[-1]]))
+        found.append(Point(at, state.rows, interval.low, interval.high, interval.estimate))
+    return tuple(found)
+
+
+def _differences(
+    rows: pa.Table, version: str, policy: Rollout, terms: Terms
+) -> tuple[DifferenceInterval | None, ArmRows, NDArray[np.int64]]:
+    """The empty interval of an A/B test (`None` without decisions of one share), its rows and their times."""
+    arms, places = _compared(rows, version, rewards(rows, terms, policy.metric), terms)
+    first, _ = SeenEntities.none().first(places, np.ones(len(places), np.bool_))
+    shares, (low, high) = np.unique(arms.share), _range(terms, policy.metric)
+    state = DifferenceInterval(low=low, high=high, share=float(shares[0])) if len(shares) == 1 else None
+    times = np.sort(_moments(rows)[_of_arms(rows, version)])
+    return state, ArmRows(arms.challenger, arms.value, arms.share, first), times
 
 
 def bandit_cohorts(rows: pa.Table, terms: Terms, metric: str, maturity: timedelta) -> tuple[Cohort, ...]:
@@ -201,16 +248,31 @@ def _compared(
     rows: pa.Table, version: str, values: NDArray[np.float64], terms: Terms
 ) -> tuple[ArmRows, NDArray[np.float64]]:
     """The decisions of champion and challenger in their order, and the place of each entity."""
-    order = np.argsort(rows["decided_at"].cast(pa.int64()).to_numpy(), kind="stable")
-    bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
-    share = rows["share"].to_numpy()
-    challenger = bundles == version
-    kept = order[((roles[order] == "champion") | challenger[order]) & (share[order] < 1.0)]
+    order, chosen = np.argsort(_moments(rows), kind="stable"), _of_arms(rows, version)
+    kept = order[chosen[order]]
+    challenger, share = np.array(rows["bundle"].to_pylist()) == version, rows["share"].to_numpy()
     own = np.where(challenger, share, 1.0 - share)
-    entities = rows[terms.entity].to_pylist()
-    places = np.array([place("cohorts", [entities[at]]) for at in kept.tolist()])
+    entities = rows[terms.entity].combine_chunks().dictionary_encode(null_encoding="encode")
+    of_each = np.array([place("cohorts", [entity]) for entity in entities.dictionary.to_pylist()])
+    places = of_each[entities.indices.to_numpy()[kept]]
     counted = np.ones(len(kept), np.bool_)
     return ArmRows(challenger[kept], values[kept], own[kept], counted), places
+
+
+def _moments(rows: pa.Table) -> NDArray[np.int64]:
+    return np.asarray(rows["decided_at"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def _of_arms(rows: pa.Table, version: str) -> NDArray[np.bool_]:
+    """The decisions of champion and challenger while both decided."""
+    bundles, roles = np.array(rows["bundle"].to_pylist()), np.array(rows["role"].to_pylist())
+    return np.asarray(((roles == "champion") | (bundles == version)) & (rows["share"].to_numpy() < 1.0))
+
+
+def _accepted(rows: pa.Table, terms: Terms) -> pa.ChunkedArray:
+    """Whether each decision accepted in the end: a person may have had the last word."""
+    answer = rows["final"] if "final" in rows.column_names else rows["outcome"]
+    return pc.fill_null(pc.equal(answer, terms.accept), False)
 
 
 def _range(terms: Terms, metric: str) -> tuple[float, float]:

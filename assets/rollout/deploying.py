@@ -1,7 +1,7 @@
 """The steps of a deployment: repairing the state, the verdict on a version, and the beginning of its rollout.
 
-Belongs here: reading what is recorded about a version, what a person needs to answer for it. Does not belong here: the
-asset (`assets.py`), whether a version may be rolled out (`promotion.py`), the moves (`moves.py`).
+Belongs here: reading what is recorded about a version, what a person needs to answer for it, its documents. Does not
+belong here: the asset (`assets.py`), whether a version may be rolled out (`promotion.py`), the moves (`moves.py`).
 """
 
 from datetime import UTC, datetime
@@ -91,17 +91,27 @@ def waiting_for(
     product: Product, tracking: Tracking, environment: Environment, version: str, verdict: Verdict[PromotionAction]
 ) -> dict[str, str]:
     """What a person needs to answer: the version, the reason, the model card and the commands."""
-    run = tracking.resumed(tracking.version(product.name, version).run_id)
-    uri = environment.mlflow_tracking_uri
-    pages = uri if uri.startswith("http") else f"http://127.0.0.1:{environment.ports.mlflow}"
     terms = f"{product.name} {version} --by NAME --reason TEXT"
     return {
         "version": version,
         "reason": "; ".join(verdict.reasons),
-        "model_card": f"{run.page(pages)}/artifacts/documents/model_card.md",
+        "model_card": _document(tracking, product, environment, version, "model_card.md"),
         "approve": f"loopline approve {terms}",
         "reject": f"loopline reject {terms}",
     }
+
+
+def kept_page(tracking: Tracking, product: Product, environment: Environment, version: str, text: str) -> str:
+    """Keeps the page of a version's rollout beside its model card; returns its address."""
+    tracking.resumed(tracking.version(product.name, version).run_id).html("rollout", text)
+    return _document(tracking, product, environment, version, "rollout.html")
+
+
+def _document(tracking: Tracking, product: Product, environment: Environment, version: str, name: str) -> str:
+    """The address of a document of a version's run."""
+    run, uri = tracking.resumed(tracking.version(product.name, version).run_id), environment.mlflow_tracking_uri
+    pages = uri if uri.startswith("http") else f"http://127.0.0.1:{environment.ports.mlflow}"
+    return f"{run.page(pages)}/artifacts/documents/{name}"
 
 
 def refusal(product: Product, version: str, verdict: Verdict[PromotionAction]) -> str:

@@ -34,6 +34,35 @@ def policy_of(state: RolloutManifest) -> Rollout:
     return Rollout.from_record(state.plan)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A rollout as it was declared when it began; its policy stands in the audit log too, and nobody changes it.
+
+    Attributes:
+        versions: Its challengers, those that have left it too.
+    """
+
+    rollout: str
+    policy: Rollout
+    versions: tuple[str, ...]
+    who: Who
+
+
+def last_begun(state: RolloutManifest) -> Begun | None:
+    """The rollout under way, else the last one that is remembered; `None` for none."""
+    starts = [move for move in state.moves if move.action == "start" and "plan" in move.details]
+    if state.rollout and (not starts or _id_of(starts[-1].generation) != state.rollout):
+        # Older code began it, or its beginning is no longer among the latest changes.
+        versions = tuple(release.version for role, release in state.roles if role != "champion")
+        who = Who(state.by, state.reason, state.since or state.updated_at)
+        return Begun(state.rollout, policy_of(state), versions, who)
+    if not starts:
+        return None
+    move = starts[-1]
+    who, policy = Who(move.by, move.reason, move.at), Rollout.from_record(move.details["plan"])
+    return Begun(_id_of(move.generation), policy, tuple(move.version.split(", ")), who)
+
+
 def begun(state: RolloutManifest, releases: Sequence[Release], policy: Rollout, who: Who) -> RolloutManifest:
     """A rollout of a release begins; an A/B test or a bandit may have several.
 
@@ -52,8 +81,9 @@ def begun(state: RolloutManifest, releases: Sequence[Release], policy: Rollout, 
         raise NoSuchMove(f"a {policy.strategy} rollout of {state.product} takes one version, not {versions or 'none'}")
     return state.changed(
         "start", by=who.by, reason=who.reason, at=who.at, subject=versions,
-        details={"strategy": policy.strategy, "digests": [release.digest for release in releases]},
-        rollout=f"rollout-{state.generation + 1}", plan=policy.to_record(), step=0, since=who.at,
+        details={"strategy": policy.strategy, "digests": [release.digest for release in releases],
+                 "plan": policy.to_record()},
+        rollout=_id_of(state.generation + 1), plan=policy.to_record(), step=0, since=who.at,
         **_arms(releases, policy, 0),
     )  # fmt: skip
 
@@ -197,6 +227,11 @@ _ENDED: Mapping[str, Any] = {
     "challengers": (), "shadow": None, "rollout": "", "stage": "champion", "step": 0, "since": None, "hold": "none",
     "plan": {},
 }  # fmt: skip
+
+
+def _id_of(generation: int) -> str:
+    """The id of the rollout that began with a generation."""
+    return f"rollout-{generation}"
 
 
 def _candidate(state: RolloutManifest) -> Release:

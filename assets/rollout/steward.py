@@ -6,13 +6,13 @@ verdict itself (`steps.py`), the moves (`moves.py`), the rollback within seconds
 Of two stewards that look at the same state one moves it; the other finds it moved, and does nothing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from assets.product import Verdict
-from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.evidence.wealth import Evidence, Needed
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import Who, advanced, paused, policy_of, promoted, reassigned, taken_out
 from assets.rollout.steps import Signals, StepAction, next_step
@@ -21,8 +21,19 @@ from resources.rollout_store.manifest import LostRace, RolloutManifest
 from resources.rollout_store.store import RolloutStore
 
 BY = "steward"
-Late = Mapping[str, Mapping[str, Evidence]]
-"""By version and signal."""
+
+
+@dataclass(frozen=True)
+class Late:
+    """What labels say, which the decision service does not have.
+
+    Attributes:
+        maturity: How long after its decision a label is mature.
+        evidence: By version and signal.
+    """
+
+    maturity: timedelta
+    evidence: Mapping[str, Mapping[str, Evidence]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,14 +56,15 @@ class Look:
     @property
     def readings(self) -> list[dict[str, Any]]:
         """For each signal its figures, as JSON values."""
-        return [reading_of(one) for one in self.signals.evidence.values()]
+        known = {} if self.state is None else self.signals.needed.get(self.state.step, {})
+        return [reading_of(one, known.get(name, one.needed)) for name, one in self.signals.evidence.items()]
 
 
 def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None = None) -> Look:
     """Looks, and moves nothing. Of several challengers, the first one that is rolled back is told, or the first one.
 
     Args:
-        late: Evidence from labels, which the decision service does not have: by version and signal.
+        late: `None` where labels were not read.
 
     Raises:
         RolloutError: The state cannot be read.
@@ -68,8 +80,9 @@ def look(store: RolloutStore, product: str, now: datetime, *, late: Late | None 
         if role != "champion":
             trials = trials_of(product, release.version, records)
             signals = read_together(trials, policy, state.stage) if trials else none
-            evidence = {**signals.evidence, **(late or {}).get(release.version, {})}
-            signals = replace(signals, evidence=evidence)
+            if late is not None:
+                evidence = {**signals.evidence, **late.evidence.get(release.version, {})}
+                signals = replace(signals, evidence=evidence, maturity=late.maturity)
             looks.append(Look(state, signals, next_step(state, signals, policy, now), release.version))
     return next((found for found in looks if found.verdict.action == "roll_back"), looks[0])
 
@@ -81,8 +94,12 @@ def stewarded(
     *,
     by: str = BY,
     late: Late | None = None,
+    values: Sequence[Mapping[str, Any]] = (),
 ) -> Look:
     """Looks, and makes the move that follows; the registry and the audit log follow the state in any case.
+
+    Args:
+        values: What each arm is worth by propensities, to be recorded with the move.
 
     Raises:
         BundleError: The challenger is to be the champion, and its bundle is whole nowhere.
@@ -91,7 +108,7 @@ def stewarded(
     """
     found = look(keeper.rollout, product, now, late=late)
     if found.state is not None and found.verdict.action != "hold":
-        state = _after(found.state, found, Who(by, "; ".join(found.verdict.reasons), now))
+        state = _after(found.state, found, values, Who(by, "; ".join(found.verdict.reasons), now))
         try:
             if found.verdict.action == "promote":
                 keeper.published(product, state.champion)
@@ -103,27 +120,39 @@ def stewarded(
     return found
 
 
-def follow_results(keeper: Keeper, product: str, shares: Mapping[str, float], who: Who) -> bool:
-    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile."""
+def follow_results(
+    keeper: Keeper, product: str, shares: Mapping[str, float], who: Who, *, details: Mapping[str, Any]
+) -> bool:
+    """Gives the challengers of a bandit their next shares; returns whether nobody else moved the rollout meanwhile.
+
+    Args:
+        details: The results from which the shares follow; they are recorded.
+    """
     state = keeper.state(product)
     if state is None or not state.rollout or state.hold != "none":
         return False
     try:
-        keeper.apply(reassigned(state, who, shares))
+        keeper.apply(reassigned(state, who, shares, details=details))
     except LostRace:
         return False
     keeper.follow(product)
     return True
 
 
-def reading_of(evidence: Evidence) -> dict[str, Any]:
-    """The figures of a signal, as JSON values; what is missing says so."""
+def reading_of(evidence: Evidence, needed: Needed | None = None) -> dict[str, Any]:
+    """The figures of a signal, as JSON values; what is missing says so.
+
+    Args:
+        needed: The rows of each arm that its test needs at this step; `None` where it is not asked to find an effect.
+    """
     return {
         "signal": evidence.signal,
         "champion": evidence.value_champion,
         "challenger": evidence.value_challenger,
         "n_champion": evidence.n_champion,
         "n_challenger": evidence.n_challenger,
+        "needed_champion": None if needed is None else needed.champion,
+        "needed_challenger": None if needed is None else needed.challenger,
         "effect": evidence.effect,
         "bound": evidence.bound,
         "evidence": round(evidence.log_e, 3),
@@ -132,8 +161,11 @@ def reading_of(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _after(state: RolloutManifest, found: Look, who: Who) -> RolloutManifest:
-    details = {"readings": found.readings, "requests": found.signals.requests.get(state.step, 0)}
+def _after(state: RolloutManifest, found: Look, values: Sequence[Mapping[str, Any]], who: Who) -> RolloutManifest:
+    details: dict[str, Any] = {
+        "readings": found.readings, "requests": found.signals.requests.get(state.step, 0),
+        **({"values": list(values)} if values else {}),
+    }  # fmt: skip
     match found.verdict.action:
         case "advance":
             return advanced(state, who, details=details)

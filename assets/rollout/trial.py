@@ -19,22 +19,25 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.product.rollout_policy import Rollout
+from assets.product.rollout_policy import Rollout, Step
 from assets.rollout.evidence.assigned import SampleRatio
 from assets.rollout.evidence.means import MeanShift, PairedShift
+from assets.rollout.evidence.power import Asked, EffectTest, needed
 from assets.rollout.evidence.rates import FlipShare, RateIncrease
 from assets.rollout.evidence.rows import ArmRows, EvidenceError, SeenEntities
-from assets.rollout.evidence.wealth import Evidence
+from assets.rollout.evidence.wealth import Needed
 from assets.rollout.steps import ASSIGNMENT, Signals
 from resources.rollout_store.manifest import Stage
 
 _LOG = logging.getLogger("loopline.rollout")
 RATES = ("errors", "fallbacks", "latency")
+SCORED = ("score", "refusals")
+"""Signals that follow from the bundle and the request alone."""
 _SLOTS = 2**16
 _ASSIGNMENT_ALARMS = 0.0001
 _FIRST = "first"
+AnyTest = EffectTest | SampleRatio
 _KINDS = {kind.__name__: kind for kind in (FlipShare, MeanShift, PairedShift, RateIncrease, SampleRatio)}
-AnyTest = FlipShare | MeanShift | PairedShift | RateIncrease | SampleRatio
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,12 @@ class Trial:
         for guard in policy.guards:
             if guard.signal in RATES:
                 for stage in ("shadow", "canary"):
-                    tests[f"{stage}/{guard.signal}"] = RateIncrease(tolerance=guard.smallest_effect - 1.0)
-            elif guard.signal == "score":
-                tests["canary/score"] = MeanShift(bound=guard.smallest_effect)
-                tests["shadow/score"] = PairedShift(bound=guard.smallest_effect)
-            elif guard.signal == "refusals":
-                tests["canary/refusals"] = MeanShift(bound=guard.smallest_effect)
-                tests["shadow/refusals"] = FlipShare(tolerance=guard.smallest_effect)
+                    tests[f"{stage}/{guard.signal}"] = RateIncrease(tolerance=guard.tolerated)
+            elif guard.signal in SCORED:
+                tests[f"canary/{guard.signal}"] = MeanShift(bound=guard.tolerated)
+                tests[f"shadow/{guard.signal}"] = PairedShift(bound=guard.tolerated)
+            elif guard.signal == "flips":
+                tests["shadow/flips"] = FlipShare(tolerance=guard.tolerated)
         stages = [f"canary/{_FIRST}", f"shadow/{_FIRST}", *(name for name in tests if name.split("/")[1] in RATES)]
         return cls(rollout, {}, tests, {name: SeenEntities.none(_SLOTS) for name in stages}, at)
 
@@ -175,19 +177,54 @@ def trials_of(product: str, version: str, records: Mapping[str, bytes]) -> list[
 
 
 def read_together(trials: Sequence[Trial], policy: Rollout, stage: Stage) -> Signals:
-    """What all processes say of a rollout, for a stage."""
+    """What all processes say of a rollout, for a stage, and how many requests its tests need at each step.
+
+    Evidence with other settings than the policy's is left out, as that of an earlier release.
+    """
     requests: dict[int, int] = {}
     for trial in trials:
         for step, number in trial.requests.items():
             requests[step] = requests.get(step, 0) + number
+    read_at = max((one.at for one in trials), default=None)
+    if read_at is None:
+        return Signals(requests=requests, evidence={})
     alarms = {guard.signal: guard.false_alarms / 2 for guard in policy.guards} | {ASSIGNMENT: _ASSIGNMENT_ALARMS}
-    evidence: dict[str, Evidence] = {}
-    for signal, alpha in alarms.items():
-        states = [trial.tests[name] for trial in trials if (name := f"{stage}/{signal}") in trial.tests]
+    declared = Trial.none("", policy, read_at).tests
+    together: dict[str, AnyTest] = {}
+    for signal in alarms:
+        name = f"{stage}/{signal}"
+        states = [one for trial in trials if (one := trial.tests.get(name)) and _same_kind(one, declared.get(name))]
         if states:
-            together = type(states[0]).combined(states)  # type: ignore[arg-type]
-            evidence[signal] = together.evidence(signal, alpha)
-    return Signals(requests=requests, evidence=evidence, read_at=max((one.at for one in trials), default=None))
+            together[signal] = type(states[0]).combined(states)  # type: ignore[arg-type]
+    evidence = {signal: test.evidence(signal, alarms[signal]) for signal, test in together.items()}
+    steps = [(number, step) for number, step in enumerate(policy.steps) if (step.share == 0.0) is (stage == "shadow")]
+    wanted = {number: _needed(together, policy, step, alarms) for number, step in steps if step.share < 1.0}
+    return Signals(requests=requests, evidence=evidence, read_at=read_at, needed=wanted)
+
+
+def _needed(
+    tests: Mapping[str, AnyTest], policy: Rollout, step: Step, alarms: Mapping[str, float]
+) -> Mapping[str, Needed | None]:
+    """By signal, the requests that a step's tests need.
+
+    What the shadow was able to find of both bundles' scores of the same requests is not waited for again in the canary,
+    whose tests of two arms need many more entities for it.
+    """
+    first, found = policy.steps[0], dict[str, Needed | None]()
+    had_shadow = first.share == 0.0 < step.share and first.requests is None and first.finds <= step.finds
+    for guard in policy.guards:
+        test, is_known = tests.get(guard.signal), had_shadow and guard.signal in SCORED
+        if test is not None and not isinstance(test, SampleRatio) and not is_known:
+            asked = Asked(guard.effect(step.finds), alarms[guard.signal], step.share, guard.rare)
+            found[guard.signal] = needed(test, asked)
+    return found
+
+
+def _same_kind(test: AnyTest, declared: AnyTest | None) -> bool:
+    """Whether a test asks the declared question."""
+    names = ("tolerance", "bound")
+    settings = [[getattr(one, name, None) for name in names] for one in (test, declared)]
+    return type(test) is type(declared) and settings[0] == settings[1]
 
 
 def _count_arms(rows: Sequence[Seen], tests: dict[str, AnyTest], counted: dict[str, SeenEntities]) -> None:
@@ -237,5 +274,5 @@ def _count_pairs(rows: Sequence[Seen], tests: dict[str, AnyTest], counted: dict[
 
 
 def _values(outcomes: Sequence[Outcome | None], signal: str) -> NDArray[np.float64]:
-    attribute = "refused" if signal == "refusals" else signal
+    attribute = "refused" if signal in ("refusals", "flips") else signal
     return np.array([float(getattr(outcome, attribute)) for outcome in outcomes])

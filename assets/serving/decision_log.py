@@ -54,7 +54,7 @@ class DayLog:
 
     Attributes:
         decisions: In the order of their files and lines, each once; with `void` where a later line says so.
-        torn: Files whose last line is incomplete because the process was killed; that decision was never answered.
+        torn: Files with incomplete lines in their last write: process or machine ended, nobody was answered.
     """
 
     decisions: tuple[Decision, ...]
@@ -87,7 +87,7 @@ def scan_day(folder: Path, product: str, day: date) -> DayLog:
         lines, is_torn = whole_lines(path.read_bytes())
         if is_torn:
             torn.append(path)
-            _LOG.warning("decision log %s ends in an incomplete line; its decision was never answered: left out", path)
+            _LOG.warning("decision log %s has incomplete lines, of decisions that were never answered: left out", path)
         for number, line in enumerate(lines, start=1):
             decisions.append(_parsed(path, number, line))
     return DayLog(decisions=_once_each(decisions), torn=tuple(torn))

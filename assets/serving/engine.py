@@ -84,7 +84,7 @@ class Engine:
         )
         try:
             row = compute_one(self._kernel, {}, spine_of(self.shape, dummy))
-            case = Case(dummy.row_id, dummy.as_of, dummy.values)
+            case = Case(dummy.row_id, dummy.as_of, dummy.values, dummy.keys)
             knocked_out(self.bundle, case)
             judge(self.scorer, row, case, explain=True)
         except FeatureError as error:
@@ -141,7 +141,7 @@ class Engine:
             checked = replace(checked, as_of=shadow_of.as_of)
         features: Mapping[str, Value] = {}
         version: str | None = None
-        case = Case(checked.row_id, checked.as_of, checked.values)
+        case = Case(checked.row_id, checked.as_of, checked.values, checked.keys)
         judgement = knocked_out(self.bundle, case)
         try:
             row, spine = None, spine_of(self.shape, checked)

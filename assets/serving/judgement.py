@@ -28,11 +28,13 @@ class Case:
     Attributes:
         as_of: The as-of time of the decision, UTC.
         inputs: The request columns.
+        keys: The entity keys.
     """
 
     row_id: str | int
     as_of: datetime
     inputs: Mapping[str, Value]
+    keys: Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class _Answered:
     def of(cls, bundle: Bundle, row: Mapping[str, Value], case: Case, score: float) -> "_Answered":
         fired = FiredRules.of(bundle.parts.rules, {**case.inputs, **row}, _day(case))
         given, ruled = by_score(bundle.policy, score), fired.answer
-        explored = given == REFUSE and ruled < REFUSE and is_explored(bundle, case.row_id)
+        explored = given == REFUSE and ruled < REFUSE and is_explored(bundle, case.row_id, case.keys)
         given = explored_answer(bundle.policy) if explored else given
         return cls(given, max(given, ruled), fired, explored)
 

@@ -8,10 +8,12 @@ import contextlib
 import fcntl
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from resources.durable_files import sync_folder
+from resources.durable_files import make_folder, sync_folder
 
 _LOG = logging.getLogger("loopline.decisions")
 _SPACE = 2**20
@@ -27,6 +29,58 @@ class LoggedEnd:
     length: int
 
 
+class OpenFile(Protocol):
+    """How an open file is changed; every change may raise OSError.
+
+    Attributes:
+        descriptor: By it the file is read, locked and compared with the one at its path.
+    """
+
+    descriptor: int
+
+    def write(self, data: bytes, at: int) -> int:
+        """Writes at an offset; returns how many of the bytes were taken."""
+        ...
+
+    def sync(self) -> None:
+        """Returns once all that was written is on disk."""
+        ...
+
+    def cut(self, length: int) -> None:
+        """Removes what follows that many bytes."""
+        ...
+
+    def close(self) -> None:
+        """Closes the descriptor."""
+        ...
+
+
+class DiskFile:
+    """A file of the operating system, opened for reading and writing; made where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o640)
+
+    def write(self, data: bytes, at: int) -> int:
+        """As `OpenFile` says; so the other methods."""
+        return os.pwrite(self.descriptor, data, at)
+
+    def sync(self) -> None:
+        """Its length is on disk too where a write has changed it; its times need not be."""
+        os.fdatasync(self.descriptor)
+
+    def cut(self, length: int) -> None:
+        """Removes what follows that many bytes."""
+        os.ftruncate(self.descriptor, length)
+
+    def close(self) -> None:
+        """Closes the descriptor."""
+        os.close(self.descriptor)
+
+
+Opener = Callable[[Path], OpenFile]
+
+
 class LogFile:
     """An open file with allocated space after its last line.
 
@@ -34,15 +88,15 @@ class LogFile:
     its sync need not wait for the file system's journal: on a busy machine slow syncs become four times rarer.
     """
 
-    def __init__(self, path: Path, end: LoggedEnd | None = None) -> None:
+    def __init__(self, path: Path, end: LoggedEnd | None = None, *, opener: Opener = DiskFile) -> None:
         """Opens the file, new or not.
 
         Args:
             end: How far it was logged when it was last open. It is cut there, or after its last whole line where it is
                 another file by now or this is unknown.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o640)
+        make_folder(path.parent)
+        self._file = opener(path)
         self._path = path
         try:
             sync_folder(path.parent)
@@ -55,8 +109,13 @@ class LogFile:
             if self._size > length:
                 self._cut()
         except OSError:
-            close_handle(self.descriptor, path)
+            self.drop()
             raise
+
+    @property
+    def descriptor(self) -> int:
+        """By which the file is compared with the one at its path."""
+        return self._file.descriptor
 
     @property
     def _length(self) -> int:
@@ -105,16 +164,23 @@ class LogFile:
             self._cut()
         except OSError as error:
             _LOG.warning("decision log %s: its allocated space cannot be cut off: %s", self._path, error)
-        close_handle(self.descriptor, self._path)
+        self.drop()
+
+    def drop(self) -> None:
+        """Closes the file as it is; a failure is logged, since nothing can be done about it."""
+        try:
+            self._file.close()
+        except OSError as error:
+            _LOG.warning("decision log %s: its handle cannot be closed: %s", self._path, error)
 
     def _write(self, data: bytes, at: int) -> None:
         written = 0
         while written < len(data):
-            written += os.pwrite(self.descriptor, data[written:], at + written)
-        os.fdatasync(self.descriptor)
+            written += self._file.write(data[written:], at + written)
+        self._file.sync()
 
     def _cut(self) -> None:
-        os.ftruncate(self.descriptor, self._length)
+        self._file.cut(self._length)
         self._size = self._length
 
 
@@ -128,14 +194,6 @@ def _whole_length(descriptor: int, size: int) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def close_handle(descriptor: int, path: Path) -> None:
-    """Closes a handle; a failure is logged, since nothing can be done about it."""
-    try:
-        os.close(descriptor)
-    except OSError as error:
-        _LOG.warning("decision log %s: its handle cannot be closed: %s", path, error)
 
 
 def is_at(descriptor: int, path: Path) -> bool:

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.serving.decision import Decision
-from assets.serving.log_file import LogFile, LoggedEnd, close_handle, is_at
+from assets.serving.log_file import DiskFile, LogFile, LoggedEnd, Opener, is_at
+from resources.durable_files import LARGEST_WRITE
 from resources.errors import LooplineError
 from resources.naming import checked_name
 from resources.processes.loops import Loop
 
 _LOG = logging.getLogger("loopline.decisions")
-_LARGEST_BATCH = 500
 _OPEN_FILES = 16
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PROBE = 2**18
@@ -51,10 +51,14 @@ class DecisionLog:
 
     A thread takes all waiting decisions, writes them, syncs once, and only then completes their futures. When a write
     fails, the file is cut back to its last logged line, opened again and tried once more; then the futures raise.
+
+    Args:
+        opener: Opens a file of the log; its folder exists.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, opener: Opener = DiskFile) -> None:
         self._folder = folder
+        self._opener = opener
         self._process = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._waiting: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._open: dict[Path, LogFile] = {}
@@ -103,7 +107,7 @@ class DecisionLog:
     def _turn(self) -> float:
         """Waits for decisions, and writes those that wait; whatever fails, no decision is left without an end."""
         taken = [self._waiting.get()]
-        while len(taken) < _LARGEST_BATCH and not self._waiting.empty():
+        while len(taken) < LARGEST_WRITE and not self._waiting.empty():
             taken.append(self._waiting.get())
         last = None in taken
         if last:
@@ -179,7 +183,7 @@ class DecisionLog:
         while True:
             file = self._open.get(path)
             if file is None:
-                file = self._open[path] = LogFile(path, self._ends.get(path))
+                file = self._open[path] = LogFile(path, self._ends.get(path), opener=self._opener)
                 self._ends.pop(path, None)
             file.lock()
             if is_at(file.descriptor, path) and file.is_whole():
@@ -191,7 +195,7 @@ class DecisionLog:
         file = self._open.pop(path, None)
         if file is not None:
             self._ends[path] = file.end
-            close_handle(file.descriptor, path)
+            file.drop()
 
     def _close_but(self, used: Collection[Path]) -> None:
         for path in [path for path in self._open if path not in used]:

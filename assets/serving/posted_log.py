@@ -22,7 +22,7 @@ from typing import Literal
 from assets.bundle.contract import PostedRules, SourceRules
 from assets.serving.log_writer import DecisionLog, DecisionLogError
 from assets.serving.requests.posted import PostedRow
-from resources.durable_files import whole_lines
+from resources.durable_files import make_folder, whole_lines
 from resources.errors import LooplineError
 from resources.locks import exclusive
 from resources.moments import EPOCH
@@ -79,7 +79,7 @@ class PostedLog:
                 the same: posted again, it counts once.
         """
         folder = self._folder / checked_name(product, "product") / checked_name(source, "source")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         # A body is the same whatever columns a later contract adds.
         content, key = _digest(row.columns), _digest(row.id)
         with self._lock, exclusive(str(folder), "posted", wait=timedelta(seconds=_SECONDS)):
@@ -150,9 +150,11 @@ class _Known:
         with path.open("rb") as file:
             number, at = self._read.get(path, (os.fstat(file.fileno()).st_ino, 0))
             file.seek(at)
-            lines, _ = whole_lines(file.read())
-        self._read[path] = (number, at + sum(len(line) + 1 for line in lines))
-        yield from lines
+            data = file.read()
+        # What follows the first zero byte may still be written, or be what a power cut left: it is read again.
+        zero = data.find(b"\0")
+        self._read[path] = (number, at + data.rfind(b"\n", 0, len(data) if zero < 0 else zero) + 1)
+        yield from whole_lines(data)[0]
 
     def _add(self, path: Path, line: bytes) -> None:
         try:
@@ -161,8 +163,9 @@ class _Known:
         except (ValueError, KeyError, TypeError) as error:
             raise DecisionLogError(f"posted rows {path}: a line is no row ({error!r}); restore the file") from error
         said = {name: value for name, value in row.items() if value is not None and name not in self._stamped}
-        rows = (*self._rows.get(key, ()), (_digest(said), (moment - EPOCH) // _TICK))
-        self._rows[key] = tuple(sorted(rows, key=lambda one: one[1]))
+        added, rows = (_digest(said), (moment - EPOCH) // _TICK), self._rows.get(key, ())
+        if added not in rows:
+            self._rows[key] = tuple(sorted((*rows, added), key=lambda one: one[1]))
 
 
 def _number(path: Path) -> int | None:

@@ -9,7 +9,8 @@ Belongs here: the BentoML service and its settings. Does not belong here: routes
 processes share the online store and the decision log, so for more throughput start more processes.
 
 BentoML's own request metrics are off: they keep a series for every path that a client requests. Its access log is off:
-it has the paths and addresses of clients; ours has neither (`observing/logs.py`). BentoML's supervisor imports this
+it has the paths and addresses of clients; ours has neither (`observing/logs.py`). Its spans are off: they cost half a
+millisecond a request, and a traced service has its own (`observing/traces.py`). BentoML's supervisor imports this
 module too, so the module imports nothing heavy.
 """
 
@@ -86,6 +87,7 @@ cast(Any, HTTP_PROTOCOLS)["auto"] = partial(
     traffic={"timeout": 10},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": [".*"]},
 )
 class DecisionService:
     """Decides requests with the live bundles of every product."""

@@ -30,6 +30,7 @@ from resources.clock import Clock
 from resources.errors import listed
 from resources.keys import Keys
 from resources.lake import Lake, LakeError
+from resources.lake.partitioning import slot_columns
 from resources.tracking import Tracking
 from resources.tracking.tracking import DAGSTER_TAG
 
@@ -64,7 +65,7 @@ def training_set_asset(product: Product) -> dg.AssetsDefinition:
             events = lake.read(labels, version=pins[labels])
             mature = mature_labels(spine, events, product.label, now, row_id=product.spine.row_id)
             labelled = spine.append_column(LABEL, mature["label"]).append_column("label_known_at", mature["known_at"])
-            rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns(["day"])
+            rows = labelled.filter(pc.is_valid(labelled[LABEL])).drop_columns([*slot_columns(labelled)])
             evidence = gather_evidence(product, lake, rows, events, now)
         record = {"run_id": context.run.run_id, "pins": pins, "as_known_at": now.isoformat()}
         commit = lake.replace(table_name(product.name, name), rows, days=None, metadata=record)

@@ -115,6 +115,7 @@ def candidate_parts(
             refer_threshold=chosen.refer_threshold,
             exploration=decision.exploration,
             explore_by=decision.explore_by,
+            explore_keys=product.features.key_columns if decision.exploration else (),
         ),
         reference={},
         metrics={},

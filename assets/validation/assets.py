@@ -5,7 +5,6 @@ and every row is accounted for. Does not belong here: judging (`judging.py`), wh
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -25,8 +24,9 @@ from assets.validation.rules.expectations import ContractCannotRun
 from assets.validation.rules.reasons import reason_of
 from resources.environments import Environment
 from resources.keys import Keys
-from resources.lake import Lake, LakeError
+from resources.lake import DAY, HOUR, Lake, LakeError
 from resources.lake.origins import Reading, made_from
+from resources.slots import Slot, day_of, named
 from resources.spark.sessions import SparkSessions
 
 
@@ -96,7 +96,7 @@ def validated_asset(product: Product, source: Source, partitions: Partitions) ->
             schema=allowed.schema,
             # Built when someone asks: loopline contracts PRODUCT --docs.
             data_docs=dg.MetadataValue.path(docs_folder(environment.home, product.name) / "index.html"),
-            lineage=same_columns(deps[0], [*contract.names, "day"])
+            lineage=same_columns(deps[0], [*contract.names, DAY, HOUR])
             | {"event_time": [(deps[0], contract.event_time)], "known_at": [(deps[0], contract.known_at)]},
             quarantined=sum(day.quarantined for day in outcome.days),
             withheld_without_consent=allowed.withheld,
@@ -106,7 +106,7 @@ def validated_asset(product: Product, source: Source, partitions: Partitions) ->
 
 
 def _consents(
-    product: Product, source: Source, lake: Lake, last_day: date
+    product: Product, source: Source, lake: Lake, last: Slot
 ) -> tuple[pa.Table | None, Mapping[str, Reading]]:
     """The consents of days up to the last day (None: none are needed), and what was read for them.
 
@@ -117,7 +117,7 @@ def _consents(
         return None, {}
     table = validated_table(product.name, consent.source)
     version = lake.version(table)
-    known = [day for day in lake.days(table, version) if day <= last_day]
+    known = [day for day in lake.days(table, version) if day <= day_of(last)]
     entries = [consent.subject, "purpose", "granted", "known_at"]
     found = lake.read(table, days=known, version=version, columns=entries)
     return found, {table: Reading(version, before=None)}
@@ -128,7 +128,7 @@ def _unbalanced(product: Product, source: Source, found: Sequence[DayBalance]) -
     day = max(wrong, key=lambda balance: abs(balance.missing))
     others = f" (and {len(wrong) - 1} more days)" if len(wrong) > 1 else ""
     return (
-        f"source {source.name}, day {day.day}{others}: {day.raw} rows arrived, but {day.validated} are valid, "
+        f"source {source.name}, {named(day.day)}{others}: {day.raw} rows arrived, but {day.validated} are valid, "
         f"{day.quarantined} quarantined and {day.withheld} withheld without consent: {abs(day.missing)} rows "
         f"{'are nowhere' if day.missing > 0 else 'too many'}. Nothing was published; fetch the day again: "
         f"loopline backfill {product.name} --from {day.day} --to {day.day}"
@@ -154,7 +154,7 @@ def _blocked(product: Product, source: Source, outcome: Judgement, lake: Lake) -
     quarantine = lake.read(table_name(product.name, quarantine_name(source.name)), days=[worst.day])
     retyped = retyped_text(product.contract(source.name), quarantine, worst)
     return (
-        f"source {source.name}, day {worst.day}{others}: {broken}. Nothing was published. See the rows: loopline "
+        f"source {source.name}, {named(worst.day)}{others}: {broken}. Nothing was published. See the rows: loopline "
         f"quarantine {product.name} {source.name}. Have the source fixed or the contract changed, then: "
         f"loopline backfill {product.name} --from {worst.day} --to {worst.day}"
         + (f"\nThe schema changed:\n{retyped}" if retyped else "")

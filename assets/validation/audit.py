@@ -10,7 +10,6 @@ The verdict on a day depends on that day alone: it is the same within a range.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -20,21 +19,24 @@ import pyarrow.compute as pc
 
 from assets.product import Contract
 from assets.product.expectations import columns_of, scope_of
-from assets.validation.quarantine import HIDDEN, quarantined_days, quarantined_rows
+from assets.validation.quarantine import HIDDEN, quarantine_schema, quarantined_days, quarantined_rows
 from assets.validation.rules.day_rules import DayFailure, Surroundings, day_failures
 from assets.validation.rules.expectations import ContractCannotRun, Judge
 from assets.validation.rules.row_rules import Failure, marked, row_failures
+from resources.lake.partitioning import of_slot, slot_column, slot_columns
+from resources.lake.values import DAY
+from resources.slots import Slot, day_of
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 
 @dataclass(frozen=True)
 class DayVerdict:
-    """Whether a day may be published: its share of quarantined rows is within the limit, and it fails no expectation.
+    """Whether a day or an hour may be published: it fails no expectation, and few enough of its rows are quarantined.
 
     Not a `Verdict`: the reason is written for a whole run, from its worst day and the rules that all its days broke.
     """
 
-    day: date
+    day: Slot
     rows: int
     quarantined: int
     allowed_share: float
@@ -73,9 +75,11 @@ class Audit(Judgement):
     """The result of a contract over raw rows.
 
     Attributes:
-        valid: Rows that keep the contract, typed, with `event_time` and `known_at` under these names, and `day`.
+        valid: Rows that keep the contract, typed, with `event_time` and `known_at` under these names, and the
+            partition columns.
         quarantine: One row for each row and rule that it breaks (QUARANTINE_SCHEMA); personal values are hidden. A rule
-            that a whole day breaks has one row, whose `row_ref` is the day and whose `value` is the observed figure.
+            that a whole day, or hour, breaks has one row, whose `row_ref` is the day, or the hour, and whose `value` is
+            the observed figure.
     """
 
     valid: pa.Table
@@ -85,7 +89,7 @@ class Audit(Judgement):
 def audit(
     contract: Contract,
     raw: pa.Table,
-    days: Sequence[date],
+    days: Sequence[Slot],
     *,
     whole_days: bool = True,
     surroundings: Surroundings | None = None,
@@ -109,35 +113,38 @@ def audit(
     failures.append(key_failure(contract, np.flatnonzero(repeated_keys(contract, frame) & ~suspect)))
     judge, used = judge_of(contract, whole_days=whole_days)
     positions = np.flatnonzero(~suspect)
-    judged = frame.select([*used, "day"]).filter(pa.array(~suspect))
+    judged = frame.select([*used, *slot_columns(raw)]).filter(pa.array(~suspect))
+    slot = slot_column(raw.column_names)
     failures.extend(Failure(f.rule, f.column, positions[f.rows]) for f in judge.rows(judged))
     of_days: list[DayFailure] = []
-    expected = expected_days(days, set(pc.unique(raw["day"]).to_pylist()), calendar)
+    expected = expected_days(days, set(pc.unique(raw[slot]).to_pylist()), calendar)
     if judge.needs_days:
-        row_days = np.asarray(judged["day"].to_numpy(), dtype="datetime64[D]")
         for day in expected:
-            of_day = np.flatnonzero(row_days == np.datetime64(day))
+            of_day = np.flatnonzero(of_slot(judged, day).to_numpy())
             found, broken = failures_of_day(contract, judge, day, positions[of_day], judged.take(of_day))
             failures.extend(found)
             of_days.extend(broken)
     bad = marked(raw.num_rows, failures)
     if surroundings is not None:
         of_days += day_failures(contract, frame.filter(pa.array(~bad)), expected, surroundings)
-    counts = pa.table({"day": raw["day"], "bad": pa.array(bad.astype(np.int64))}).group_by("day")
+    counts = pa.table({"day": raw[slot], "bad": pa.array(bad.astype(np.int64))}).group_by("day")
     found_rows = counts.aggregate([("bad", "count"), ("bad", "sum")]).to_pylist()
     return Audit(
         days=verdicts(contract, {one["day"]: (one["bad_count"], one["bad_sum"]) for one in found_rows}, days, of_days),
         failed_by_rule=by_rule(failures, of_days),
         valid=renamed(contract, frame.filter(pa.array(~bad))),
         quarantine=pa.concat_tables(
-            [quarantined_rows(contract, raw, [f for f in failures if len(f.rows)]), quarantined_days(of_days)]
+            [
+                quarantined_rows(contract, raw, [f for f in failures if len(f.rows)]),
+                quarantined_days(of_days, quarantine_schema(raw.column_names)),
+            ]
         ),
     )
 
 
-def expected_days(days: Sequence[date], arrived: set[date], calendar: DeliveryCalendar) -> list[date]:
+def expected_days(days: Sequence[Slot], arrived: set[Slot], calendar: DeliveryCalendar) -> list[Slot]:
     """The days that are held to rules on days: those that arrived, and those on which the source delivers."""
-    return [day for day in days if day in arrived or calendar.delivers(day)]
+    return [day for day in days if day in arrived or calendar.delivers(day_of(day))]
 
 
 def key_columns(contract: Contract) -> list[str]:
@@ -150,8 +157,8 @@ def key_columns(contract: Contract) -> list[str]:
 
 def repeated_keys(contract: Contract, frame: pa.Table) -> np.ndarray:
     """Marks the rows with the key of an earlier row of the same day: bool [rows]."""
-    keys: dict[str, np.ndarray] = {}
-    for name in [*key_columns(contract), "day"]:
+    keys, slot = dict[str, np.ndarray](), slot_column(frame.column_names)
+    for name in [*key_columns(contract), slot]:
         values = frame[name].combine_chunks()
         if values.null_count:  # a missing key is equal to a missing one alone
             keys[f"{name} is there"] = np.asarray(pc.is_valid(values).to_numpy(zero_copy_only=False))
@@ -162,8 +169,8 @@ def repeated_keys(contract: Contract, frame: pa.Table) -> np.ndarray:
         # A long whole number stays one: as a float it would be equal to others.
         filled = values.fill_null(pa.scalar(0, pa.int8()).cast(values.type)) if values.null_count else values
         keys[name] = filled.to_numpy(zero_copy_only=False)
-    if len(keys) > 1 and (keys["day"] == keys["day"][:1]).all():
-        del keys["day"]  # pandas needs a third of the time for one column
+    if len(keys) > 1 and (keys[slot] == keys[slot][:1]).all():
+        del keys[slot]  # pandas needs a third of the time for one column
     return np.asarray(pd.DataFrame(keys).duplicated(keep="first").to_numpy())
 
 
@@ -180,14 +187,14 @@ def judge_of(contract: Contract, *, whole_days: bool) -> tuple[Judge, list[str]]
     """
     rules: list[Mapping[str, Any]] = [e for e in contract.expectations if whole_days or scope_of(e) == "row"]
     used = sorted({name for rule in rules for name in columns_of(rule)})
-    unknown = [name for name in used if name not in (*contract.names, "day")]
+    unknown = [name for name in used if name not in (*contract.names, DAY)]
     if unknown:
         raise ContractCannotRun(f"contract {contract.source}: an expectation names {unknown}, not among its columns")
     return Judge(contract.source, rules), used
 
 
 def failures_of_day(
-    contract: Contract, judge: Judge, day: date, positions: np.ndarray, rows: pa.Table
+    contract: Contract, judge: Judge, day: Slot, positions: np.ndarray, rows: pa.Table
 ) -> tuple[list[Failure], list[DayFailure]]:
     """The rows of a day, and the day, that fail an expectation which needs the whole day.
 
@@ -219,7 +226,7 @@ def by_rule(failures: Sequence[Failure], of_days: Sequence[DayFailure]) -> dict[
 
 
 def verdicts(
-    contract: Contract, counts: Mapping[date, tuple[int, int]], days: Sequence[date], of_days: Sequence[DayFailure]
+    contract: Contract, counts: Mapping[Slot, tuple[int, int]], days: Sequence[Slot], of_days: Sequence[DayFailure]
 ) -> tuple[DayVerdict, ...]:
     """The verdict on each day, from its rows and how many of them are quarantined."""
     return tuple(

@@ -7,16 +7,16 @@ Belongs here: the counts of a day and their sum. Does not belong here: counting 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import pyarrow as pa
 
-from resources.naming import is_day
+from resources.lake.partitioning import slot_column
+from resources.slots import Slot, is_slot
 
 
 @dataclass(frozen=True)
 class DayBalance:
-    """The rows of one day of a source.
+    """The rows of one day, or hour, of a source.
 
     Attributes:
         raw: Rows that arrived, by the log of the raw table.
@@ -25,7 +25,7 @@ class DayBalance:
         withheld: Rows without the consent that the contract asks for.
     """
 
-    day: date
+    day: Slot
     raw: int
     validated: int
     quarantined: int
@@ -38,21 +38,22 @@ class DayBalance:
 
 
 def balances(
-    days: Sequence[date], *, raw: Mapping[date, int], validated: pa.Table, quarantine: pa.Table, withheld: pa.Table
+    days: Sequence[Slot], *, raw: Mapping[Slot, int], validated: pa.Table, quarantine: pa.Table, withheld: pa.Table
 ) -> tuple[DayBalance, ...]:
     """The balance of each day.
 
     Args:
         raw: Rows of each day in the raw table.
-        validated, withheld: With a column `day`.
+        validated, withheld: With the partition columns.
         quarantine: As `assets.validation.quarantine.QUARANTINE_SCHEMA`; entries of whole days are no rows.
     """
-    references = set(zip(quarantine["day"].to_pylist(), quarantine["row_ref"].to_pylist(), strict=True))
-    quarantined = Counter(day for day, reference in references if not is_day(reference))
+    of_entries = quarantine[slot_column(quarantine.column_names)].to_pylist()
+    references = set(zip(of_entries, quarantine["row_ref"].to_pylist(), strict=True))
+    quarantined = Counter(day for day, reference in references if not is_slot(reference))
     published, refused = _by_day(validated), _by_day(withheld)
     return tuple(DayBalance(day, raw.get(day, 0), published[day], quarantined[day], refused[day]) for day in days)
 
 
-def _by_day(rows: pa.Table) -> Counter[date]:
-    counted = rows["day"].value_counts() if rows.num_rows else pa.array([], pa.int64())
+def _by_day(rows: pa.Table) -> Counter[Slot]:
+    counted = rows[slot_column(rows.column_names)].value_counts() if rows.num_rows else pa.array([], pa.int64())
     return Counter({entry["values"]: entry["counts"] for entry in counted.to_pylist()})

@@ -6,7 +6,6 @@ Belongs here: reading what the contract needs, the choice between the two. Does 
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from functools import partial
 
 from assets.product import Product, Source
@@ -17,6 +16,7 @@ from assets.validation.publication import LargeRows, Publication, Tables, Terms,
 from assets.validation.rules.surroundings import surroundings_of
 from resources.lake import DataFile, Lake
 from resources.lake.blocks import blocks_of
+from resources.slots import Slot
 from resources.spark.sessions import SparkSessions
 
 PORTION_BYTES = 4 * 2**20
@@ -29,7 +29,7 @@ def judged_days(
     lake: Lake,
     spark: SparkSessions,
     version: int,
-    days: tuple[date, ...],
+    days: tuple[Slot, ...],
     terms: Terms,
     run_id: str,
 ) -> Publication:
@@ -52,19 +52,19 @@ def judged_days(
         found = audit_in_tasks(session, contract, blocks, days, surroundings, calendar)
         return LargeRows(terms, tables, found, blocks, session)
 
-    def judge(some: Sequence[date]) -> Audit:
+    def judge(some: Sequence[Slot]) -> Audit:
         arrived = lake.read(raw, days=some, version=version)
         return audit(contract, arrived, some, surroundings=surroundings, calendar=calendar)
 
     return held_rows(terms, tables, ((some, partial(judge, some)) for some in portions_of(days, files, PORTION_BYTES)))
 
 
-def portions_of(days: Sequence[date], files: Sequence[DataFile], most_bytes: int) -> list[list[date]]:
+def portions_of(days: Sequence[Slot], files: Sequence[DataFile], most_bytes: int) -> list[list[Slot]]:
     """The days in their order, in portions of at most so many bytes of files; a larger day is one by itself."""
-    size: Counter[date | None] = Counter()
+    size: Counter[Slot | None] = Counter()
     for file in files:
         size[file.day] += file.bytes
-    portions: list[list[date]] = []
+    portions: list[list[Slot]] = []
     held = 0
     for day in days:
         held += size[day]

@@ -11,7 +11,6 @@ row, and the positions of the rows that fail.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +37,9 @@ from assets.validation.rules.row_rules import Failure, marked, row_failures
 from assets.validation.rules.typing import typed
 from resources.lake import DamagedPartition
 from resources.lake.blocks import Block, Blocks
+from resources.lake.partitioning import slot_columns, with_slot
+from resources.lake.values import DAY
+from resources.slots import Slot
 from resources.sources.calendars import DeliveryCalendar
 from resources.spark.tasks import mapped, shuffled
 
@@ -70,7 +72,7 @@ def audit_in_tasks(
     spark: "SparkSession",
     contract: Contract,
     blocks: Blocks,
-    days: Sequence[date],
+    days: Sequence[Slot],
     surroundings: Surroundings,
     calendar: DeliveryCalendar,
 ) -> LargeAudit:
@@ -137,7 +139,7 @@ def _judged(contract: Contract, raw: pa.Table, references: Surroundings) -> tupl
     frame, failures = row_failures(contract, raw, references)
     judge, used = judge_of(contract, whole_days=True)
     positions = np.flatnonzero(~marked(raw.num_rows, failures))
-    each = judge.each(frame.select([*used, "day"]).take(positions))
+    each = judge.each(frame.select([*used, *slot_columns(frame)]).take(positions))
     return failures, [Failure(one.rule, one.column, positions[one.rows]) for one in each]
 
 
@@ -205,15 +207,16 @@ def _buckets(values: pa.Table, buckets: int) -> np.ndarray:
 
 
 def _typed(contract: Contract, blocks: Blocks, block: Block | None, names: Sequence[str]) -> pa.Table:
-    """Some columns of a block (None: of no rows), typed, with `day`."""
-    wanted = [name for name in dict.fromkeys(names) if name != "day"]
-    raw = blocks.schema.empty_table() if block is None else blocks.read(block, [*wanted, "day"])
+    """Some columns of a block (None: of no rows), typed, with the partition columns."""
+    wanted = [name for name in dict.fromkeys(names) if name != DAY]
+    of_slots = [*slot_columns(blocks.schema.empty_table())]
+    raw = blocks.schema.empty_table() if block is None else blocks.read(block, [*wanted, *of_slots])
     columns = {name: typed(contract.column(name), raw[name]).values for name in wanted}
-    return pa.table({**columns, "day": raw["day"]})
+    return pa.table({**columns, **slot_columns(raw)})
 
 
 def _of_day(
-    contract: Contract, blocks: Blocks, day: date, suspect: np.ndarray, names: Sequence[str]
+    contract: Contract, blocks: Blocks, day: Slot, suspect: np.ndarray, names: Sequence[str]
 ) -> tuple[np.ndarray, pa.Table]:
     """The rows of a day that broke no rule on rows: their positions and some of their columns."""
     positions, tables = [np.zeros(0, np.int64)], [_typed(contract, blocks, None, names)]
@@ -232,13 +235,13 @@ def _newest(contract: Contract, blocks: Blocks, bad: np.ndarray) -> pa.Table:
     for block in blocks.each if contract.freshness is not None else ():
         rows = _typed(contract, blocks, block, [time]).filter(pa.array(~bad[block.start : block.start + block.rows]))
         newest = pa.array([pc.max(rows[time]).as_py()], found[0].schema.field(time).type)
-        found += [pa.table({time: newest, "day": pa.array([block.day], pa.date32())})] if rows.num_rows else []
+        found += [with_slot(pa.table({time: newest}), block.day)] if rows.num_rows else []
     return pa.concat_tables(found)
 
 
-def _counts(blocks: Blocks, bad: np.ndarray) -> dict[date, tuple[int, int]]:
+def _counts(blocks: Blocks, bad: np.ndarray) -> dict[Slot, tuple[int, int]]:
     """The rows of each day, and how many of them break a rule."""
-    counts: dict[date, tuple[int, int]] = {}
+    counts: dict[Slot, tuple[int, int]] = {}
     for block in blocks.each:
         rows, broken = counts.get(block.day, (0, 0))
         found = int(bad[block.start : block.start + block.rows].sum())

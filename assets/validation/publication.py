@@ -8,7 +8,6 @@ not belong here: judging (`audit.py`, `large_days.py`), whether to publish (`ass
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,10 +20,12 @@ from assets.product import Contract
 from assets.validation.audit import Audit, DayVerdict, Judgement, renamed
 from assets.validation.balance import DayBalance, balances
 from assets.validation.large_days import ERRORS, LargeAudit
-from assets.validation.quarantine import QUARANTINE_SCHEMA, quarantined_days, quarantined_rows
+from assets.validation.quarantine import quarantine_schema, quarantined_days, quarantined_rows
 from assets.validation.rules.row_rules import Failure, marked, typed_rows
 from resources.lake import Commit, DataFile, Lake, SchemaConflict
 from resources.lake.blocks import Blocks, commit_placed, placed, write_rows
+from resources.lake.partitioning import partition_columns
+from resources.slots import Slot
 from resources.spark.tasks import mapped
 
 if TYPE_CHECKING:
@@ -48,8 +49,13 @@ class Tables:
     quarantine: str
     validated: str
     run_id: str
-    days: tuple[date, ...]
-    rows: Mapping[date, int]
+    days: tuple[Slot, ...]
+    rows: Mapping[Slot, int]
+
+    @property
+    def quarantine_schema(self) -> pa.Schema:
+        """The columns of the quarantine."""
+        return quarantine_schema(partition_columns(self.days[0]))
 
     def target(self, table: str) -> str:
         """The folder or prefix for files of the run."""
@@ -134,7 +140,7 @@ class HeldRows:
     def quarantine(self, record: Mapping[str, Any]) -> None:
         """As `Publication.quarantine`."""
         to = self.tables
-        to.lake.commit_files(to.quarantine, QUARANTINE_SCHEMA, self.refused, days=to.days, metadata=record)
+        to.lake.commit_files(to.quarantine, to.quarantine_schema, self.refused, days=to.days, metadata=record)
 
     def allow(self) -> Allowed:
         """As `Publication.allow`."""
@@ -153,7 +159,7 @@ class HeldRows:
             raise
 
 
-def held_rows(terms: Terms, tables: Tables, portions: Iterable[tuple[Sequence[date], Callable[[], Audit]]]) -> HeldRows:
+def held_rows(terms: Terms, tables: Tables, portions: Iterable[tuple[Sequence[Slot], Callable[[], Audit]]]) -> HeldRows:
     """Judges days in portions of them, each of which is written and forgotten before the next.
 
     Args:
@@ -217,8 +223,8 @@ class LargeRows:
         for day in to.days:
             of_day = [failure for failure in self.outcome.of_days if failure.day == day]
             if of_day:
-                files.append(write_rows(quarantined_days(of_day), target, f"{_LAST:06}", day))
-        to.commit(to.quarantine, QUARANTINE_SCHEMA, files, record)
+                files.append(write_rows(quarantined_days(of_day, to.quarantine_schema), target, f"{_LAST:06}", day))
+        to.commit(to.quarantine, to.quarantine_schema, files, record)
 
     def discard(self) -> None:
         """As `Publication.discard`: none of the valid rows is written before they are allowed."""
@@ -279,5 +285,5 @@ def _as_table(files: Sequence[DataFile], others: int = 0) -> pa.Table:
     return pa.Table.from_pylist([*rows, {"path": None, "rows": 0, "bytes": 0, "others": others}], schema=_WRITTEN)
 
 
-def _files(table: pa.Table, day: date) -> list[DataFile]:
+def _files(table: pa.Table, day: Slot) -> list[DataFile]:
     return [DataFile(one["path"], day, one["rows"], one["bytes"]) for one in table.to_pylist() if one["path"]]

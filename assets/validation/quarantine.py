@@ -15,6 +15,9 @@ from assets.ingestion.landing import MALFORMED, ROW_NUMBER
 from assets.product import Contract
 from assets.validation.rules.day_rules import DayFailure
 from assets.validation.rules.row_rules import Failure
+from resources.lake.partitioning import slot_columns, slot_texts
+from resources.lake.values import DAY, HOUR, HOUR_TYPE
+from resources.slots import day_of
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -23,15 +26,21 @@ QUARANTINE_SCHEMA = pa.schema(
         ("column", pa.string()),
         ("value", pa.string()),
         ("row", pa.string()),
-        ("day", pa.date32()),
+        (DAY, pa.date32()),
     ]
 )
+"""The columns of the quarantine; of a product by the hour also `utc_hour` (`quarantine_schema`)."""
 HIDDEN = "(personal)"
 """Stands for a personal value."""
 _AT_ONCE = 200_000
 """Rows whose texts are made at once."""
 _PLAIN = r"^[ !#-\[\]-~]*$"
 """Texts of which JSON escapes no character: printable ASCII without quotation marks and backslashes."""
+
+
+def quarantine_schema(columns: Collection[str]) -> pa.Schema:
+    """The columns of the quarantine of rows with these partition columns."""
+    return QUARANTINE_SCHEMA.append(pa.field(HOUR, HOUR_TYPE)) if HOUR in columns else QUARANTINE_SCHEMA
 
 
 def quarantined_rows(contract: Contract, raw: pa.Table, failures: Sequence[Failure]) -> pa.Table:
@@ -44,24 +53,23 @@ def quarantined_rows(contract: Contract, raw: pa.Table, failures: Sequence[Failu
         for failure in failures
         for first in range(0, len(failure.rows), _AT_ONCE)
     ]
-    return pa.concat_tables(tables) if tables else QUARANTINE_SCHEMA.empty_table()
+    return pa.concat_tables(tables) if tables else quarantine_schema(raw.column_names).empty_table()
 
 
 def _entries(contract: Contract, rows: pa.Table, failure: Failure, personal: Collection[str]) -> pa.Table:
     for name in personal:
         hidden = pc.if_else(pc.is_valid(rows[name]), HIDDEN, pa.scalar(None, pa.string()))
         rows = rows.set_column(rows.column_names.index(name), name, hidden)
-    number, day = rows[ROW_NUMBER].cast(pa.string()), rows["day"].cast(pa.string())
     return pa.table(
         {
-            "row_ref": pc.binary_join_element_wise(day, number, "#"),
+            "row_ref": pc.binary_join_element_wise(slot_texts(rows), rows[ROW_NUMBER].cast(pa.string()), "#"),
             "rule": [failure.rule] * len(rows),
             "column": [failure.column] * len(rows),
             "value": rows[failure.column if failure.column in rows.column_names else MALFORMED].cast(pa.string()),
             "row": _objects(rows.select([*contract.names, MALFORMED])),
-            "day": rows["day"],
+            **slot_columns(rows),
         },
-        schema=QUARANTINE_SCHEMA,
+        schema=quarantine_schema(rows.column_names),
     )
 
 
@@ -84,8 +92,8 @@ def _quoted(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.coalesce(escaped.take(place), quoted)
 
 
-def quarantined_days(failures: Sequence[DayFailure]) -> pa.Table:
-    """A row for each rule that a whole day breaks."""
+def quarantined_days(failures: Sequence[DayFailure], schema: pa.Schema) -> pa.Table:
+    """A row for each rule that a whole day, or hour, breaks, in the columns of `quarantine_schema`."""
     rows = [
         {
             "row_ref": str(failure.day),
@@ -93,8 +101,9 @@ def quarantined_days(failures: Sequence[DayFailure]) -> pa.Table:
             "column": failure.column,
             "value": failure.observed,
             "row": None,
-            "day": failure.day,
+            DAY: day_of(failure.day),
+            HOUR: failure.day,
         }
         for failure in failures
     ]
-    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)

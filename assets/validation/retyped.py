@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from assets.product import Contract
 from assets.validation.audit import DayVerdict
+from resources.lake.partitioning import rows_of
 
 _MOST = 0.5
 """From this share of a day's rows on, it is the column that changed, and not some of its values."""
@@ -17,7 +18,7 @@ _RULE = "value_is_"
 
 def retyped_text(contract: Contract, quarantine: pa.Table, day: DayVerdict) -> str:
     """The columns of a quarantined day that changed their type, a line each, and what to write; empty without any."""
-    rows = quarantine.filter(pc.equal(quarantine["day"], pa.scalar(day.day, pa.date32())))
+    rows = rows_of(quarantine, day.day)
     lines, remedies = [], []
     for column in contract.columns:
         rule = pc.equal(rows["rule"], f"{_RULE}{column.type}")

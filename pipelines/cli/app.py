@@ -67,6 +67,7 @@ for command in (
     inspect.replay,
     inspect.tables,
     upkeep.vacuum,
+    upkeep.erase,
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")

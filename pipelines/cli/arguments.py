@@ -11,7 +11,9 @@ from pipelines.products import product_names
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help=", ".join(product_names()) or "One of your own.")]
-FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
-LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
-FirstDayIfAny = Annotated[str | None, typer.Option("--from", metavar="DAY", help="First UTC day, YYYY-MM-DD.")]
-LastDayIfAny = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last UTC day, YYYY-MM-DD.")]
+_FIRST = "First UTC day, YYYY-MM-DD; of a product by the hour also YYYY-MM-DD-HH:00."
+_LAST = _FIRST.replace("First", "Last")
+FirstDay = Annotated[str, typer.Option("--from", metavar="DAY", help=_FIRST)]
+LastDay = Annotated[str, typer.Option("--to", metavar="DAY", help=_LAST)]
+FirstDayIfAny = Annotated[str | None, typer.Option("--from", metavar="DAY", help=_FIRST)]
+LastDayIfAny = Annotated[str | None, typer.Option("--to", metavar="DAY", help=_LAST)]

@@ -4,7 +4,6 @@ Belongs here: their arguments, output and exit status. Does not belong here: the
 of a result (`render.py`).
 """
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ from pipelines.cli.arguments import FirstDay, FirstDayIfAny, Json, LastDay, Last
 from pipelines.cli.rollout import show_rehearsal
 from pipelines.products import product_names
 from resources.environments import load_environment
-from resources.naming import checked_day
+from resources.slots import Slot, checked_slot, end_of, start_of
 
 if TYPE_CHECKING:
     from pipelines.jobs import Stage
@@ -122,8 +121,8 @@ def backfill(
     """Materialise a range of days again, in whole partitions; an interrupted backfill of the same days goes on."""
     from pipelines.operations.loop import backfill as operation
 
-    days = (checked_day(first), checked_day(last))
-    if days[1] < days[0]:
+    days = (checked_slot(first), checked_slot(last))
+    if end_of(days[1]) <= start_of(days[0]):
         raise typer.BadParameter(f"--to {last} is before --from {first}")
     wanted = operation.Wanted(days, tuple(name for name in select.split(",") if name), overwrite, again)
     to = console.results(json_)
@@ -153,8 +152,8 @@ def load(product: ProductName, json_: Json = False) -> None:
         console.print_json(vars(found))
 
 
-def _day(text: str | None) -> date | None:
-    return None if text is None else checked_day(text)
+def _day(text: str | None) -> Slot | None:
+    return None if text is None else checked_slot(text)
 
 
 def _stage(text: str) -> "Stage":

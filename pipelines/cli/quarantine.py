@@ -12,10 +12,13 @@ from pipelines.cli import console
 from pipelines.cli.arguments import FirstDayIfAny, Json, LastDayIfAny, ProductName
 from resources.dependencies import require
 from resources.environments import load_environment
-from resources.naming import checked_day
+from resources.slots import checked_slot, named
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipelines.operations.quarantine import Readmission, RefusedRows
+    from resources.slots import Slot
 
 
 def quarantine(
@@ -44,7 +47,7 @@ def quarantine(
         raise typer.BadParameter("--readmit needs SOURCE, --by NAME and --reason TEXT")
     environment, found = load_environment(), load_product(product)
     require(environment, "lake")
-    days = (None if first is None else checked_day(first), None if last is None else checked_day(last))
+    days = (None if first is None else checked_slot(first), None if last is None else checked_slot(last))
     result: dict[str, object] = {"product": product}
     to = console.results(json_)
     if readmit and source:
@@ -91,10 +94,15 @@ def contracts(
 
 
 def _readmitted(product: str, done: "Readmission") -> str:
+    length = _length(done.days)
     return (
-        f"{done.source}: {len(done.days)} days validated again, {done.before:,} rows were quarantined, {done.after:,} "
-        f"are now; what was made from these days is made again by: loopline run {product}"
+        f"{done.source}: {len(done.days)} {length} validated again, {done.before:,} rows were quarantined, "
+        f"{done.after:,} are now; what was made from these {length} is made again by: loopline run {product}"
     )
+
+
+def _length(slots: "Collection[Slot]") -> str:
+    return f"{named(min(slots)).split()[0]}s"
 
 
 def _show(rows: "tuple[RefusedRows, ...]", json_: bool) -> None:
@@ -103,12 +111,12 @@ def _show(rows: "tuple[RefusedRows, ...]", json_: bool) -> None:
         console.say("no row is quarantined", to)
         return
     console.table(
-        ["source", "rule", "column", "rows", "days", "first", "last", "reason"],
+        ["source", "rule", "column", "rows", _length(rows[0].days), "first", "last", "reason"],
         [
-            [r.source, r.rule, r.column, f"{r.rows:,}" if r.rows else "whole day", len(r.days), min(r.days),
-             max(r.days), r.reason]
+            [r.source, r.rule, r.column, f"{r.rows:,}" if r.rows else f"whole {_length(r.days)[:-1]}", len(r.days),
+             min(r.days), max(r.days), r.reason]
             for r in rows
         ],
         to,
-        right=["rows", "days"],
+        right=["rows", _length(rows[0].days)],
     )  # fmt: skip

@@ -33,8 +33,8 @@ def report_json(report: "LoopReport") -> dict[str, Any]:
     champion = report.champion
     return {
         "product": report.product.name,
-        "from": report.first.isoformat(),
-        "to": report.last.isoformat(),
+        "from": str(report.first),
+        "to": str(report.last),
         "stages": [vars(stage) for stage in report.stages],
         "gates": [{k: gate[k] for k in ("name", "value", "threshold", "passed")} for gate in report.gates],
         "champion": None
@@ -107,7 +107,7 @@ def check_json(report: "CheckReport") -> dict[str, Any]:
     return {
         "product": report.product,
         "passed": report.passed,
-        "days": [day.isoformat() for day in report.days],
+        "days": [str(day) for day in report.days],
         "results": [vars(result) for result in report.results],
     }
 

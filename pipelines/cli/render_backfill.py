@@ -10,15 +10,15 @@ from rich.text import Text
 
 from pipelines.cli import console
 from resources.errors import listed
+from resources.slots import named, slots_between
 
 if TYPE_CHECKING:  # these imports take seconds, and `--help` does not need them
-    from datetime import date
-
     from rich.console import Console
 
     from pipelines.operations.loop.backfill import BackfillReport
     from pipelines.operations.loop.backfill_days import PartitionResult
     from pipelines.operations.loop.backfill_plan import Plan
+    from resources.slots import Slot
 
 _SHOWN = 10
 """The largest number of partitions in the table."""
@@ -30,14 +30,15 @@ def show_plan(plan: "Plan", to: "Console") -> None:
     known = {asset.name: asset for asset in plan.assets}
     lines = []
     for run in plan.runs:
-        count = (run.days[1] - run.days[0]).days + 1
+        count = len(slots_between(*run.days))
         for name in run.assets:
             asset, seconds = known[name], known[name].seconds(count)
             lines.append([
                 name, _period(plan, run.days) if asset.daily else "as a whole",
                 f"{asset.rows:,}" if asset.daily else "", "unknown" if seconds is None else f"{seconds:.1f}",
             ])  # fmt: skip
-    console.table(["asset", "days", "rows now", "seconds"], lines, to, right=["rows now", "seconds"])
+    slots = f"{named(plan.days[0]).split()[0]}s"
+    console.table(["asset", slots, "rows now", "seconds"], lines, to, right=["rows now", "seconds"])
     if plan.resumed:
         kept = sorted(name for name, days in plan.done.days.items() if days)
         console.say(f"goes on with the backfill of {plan.resumed}, which has made {listed(kept) or 'nothing yet'}", to)
@@ -62,13 +63,14 @@ def show_backfill(report: "BackfillReport", to: "Console") -> None:
     rows = [[one.name, Text(one.state, styles[one.state]), _outcome(one)] for one in listing[:_SHOWN]]
     console.table([length, "", "rows"], rows, to)
     if len(listing) > _SHOWN:
-        console.say(f"and {len(listing) - _SHOWN:,} more {length}s; --json lists all days", to)
+        slots = f"{named(report.days[0].day).split()[0]}s"
+        console.say(f"and {len(listing) - _SHOWN:,} more {length}s; --json lists all {slots}", to)
     console.say(f"materialised again: {', '.join(report.assets)}", to)
     _show_stale("stale now", report.product, report.stale, to)
 
 
-def _period(plan: "Plan", days: "tuple[date, date]") -> str:
-    """The days of a run; of weeks and months also their number."""
+def _period(plan: "Plan", days: "tuple[Slot, Slot]") -> str:
+    """The days of a run; of hours, weeks and months also their number."""
     length, count = plan.partitions.length, len(plan.partitions.starts(days))
     counted = "" if length == "day" else f", {count:,} {length}{'' if count == 1 else 's'}"
     return f"{days[0]} to {days[1]}{counted}"
@@ -82,7 +84,10 @@ def _outcome(result: "PartitionResult") -> str:
     return "; ".join(part for part in (result.reason, changes) if part)
 
 
-def _show_stale(when: str, product: str, stale: "Mapping[str, Sequence[date]]", to: "Console") -> None:
+def _show_stale(when: str, product: str, stale: "Mapping[str, Sequence[Slot]]", to: "Console") -> None:
     if stale:
-        found = [f"{name}, {len(days):,} days from {days[0]} to {days[-1]}" for name, days in stale.items()]
+        found = [
+            f"{name}, {len(days):,} {named(days[0]).split()[0]}s from {days[0]} to {days[-1]}"
+            for name, days in stale.items()
+        ]
         console.say(f"{when}: {listed(found, separator='; ')}; made again by: loopline run {product}", to)

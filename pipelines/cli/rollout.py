@@ -5,6 +5,7 @@ Belongs here: their arguments, output and exit status. Does not belong here: wha
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,20 +33,27 @@ def rollout(
     version: Version = None,
     by: By = "",
     reason: Reason = "",
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one page: FILE.html.")] = None,
     json_: Json = False,
 ) -> None:
     """Show how far a new version has come, and why; or start, promote, pause, resume or freeze it."""
-    from pipelines.operations.rollout import move_rollout, rollout_report
+    from pipelines.operations.rollout import move_rollout, rollout_report, write_rollout_page
 
+    if verb is not None and page is not None:
+        raise typer.BadParameter("--page is of the report: leave the verb out")
     if verb is None:
         report = rollout_report(product, load_environment())
     elif verb in _VERBS:
         report = move_rollout(product, load_environment(), verb, by=by, reason=reason, version=version)  # type: ignore[arg-type]
     else:
         raise typer.BadParameter(f"{verb}: write one of {', '.join(_VERBS)}, or loopline rollback {product}")
+    if page is not None:
+        write_rollout_page(report, page)
     _show(report, console.results(json_))
+    if page is not None:
+        console.say(f"  {page}", console.results(json_))
     if json_:
-        console.print_json(_json(report))
+        console.print_json(_json(report) | {"page": None if page is None else str(page)})
 
 
 def rollback(
@@ -80,6 +88,8 @@ def _json(report: "RolloutReport") -> dict[str, Any]:
         "moves": [{**vars(move), "at": move.at.isoformat()} for move in state.moves],
         "followed": list(report.followed),
         "behind": report.behind,
+        "results": None if report.results is None else report.results.to_dict(),
+        "unread": report.unread,
     }
 
 
@@ -92,15 +102,17 @@ def _show(report: "RolloutReport", to: "Console") -> None:
         console.say(f"  next: {look.verdict.action}: {'; '.join(look.verdict.reasons)}", to)
     if look.readings:
         console.table(
-            ["signal", "champion", "challenger", "requests", "evidence"],
+            ["signal", "champion", "challenger", "requests", "needed", "evidence"],
             [
                 [one["signal"], _figure(one["champion"]), _figure(one["challenger"]), f"{one['n_challenger']:,}",
+                 "" if one["needed_challenger"] is None else f"{one['needed_challenger']:,}",
                  f"{one['evidence']:.1f} of {one['threshold']:.1f}"]
                 for one in look.readings
             ],
             to,
-            right=["champion", "challenger", "requests", "evidence"],
+            right=["champion", "challenger", "requests", "needed", "evidence"],
         )  # fmt: skip
+    _show_results(report, to)
     console.heading("Changes, the newest first", to)
     console.table(
         ["when", "what", "version", "by", "why"],
@@ -112,6 +124,37 @@ def _show(report: "RolloutReport", to: "Console") -> None:
     )
     if report.behind:
         console.say(report.behind, to)
+
+
+def _show_results(report: "RolloutReport", to: "Console") -> None:
+    if report.unread:
+        console.say(f"  {report.unread}", to)
+    results = report.results
+    if results is None or not results.arms:
+        return
+    console.table(
+        ["arm", "version", "decisions", "labelled", "bad rate", "profit", "always-valid interval"],
+        [
+            [arm.arm, arm.version, f"{arm.decisions:,}", f"{arm.labelled:,}", _figure(arm.bad_rate),
+             _figure(arm.profit), f"{arm.profit_low:.4g} to {arm.profit_high:.4g}"]
+            for arm in results.arms
+        ],
+        to,
+        right=["decisions", "labelled", "bad rate", "profit"],
+    )  # fmt: skip
+    for test in results.experiments:
+        console.say(f"  version {test.version}: {test.conclusion}: {test.reason}", to)
+    if results.values:
+        console.table(
+            ["by propensities", "method", "value", "interval", "decisions"],
+            [
+                [one.policy, one.method, _figure(one.value),
+                 "; ".join(one.reasons) or f"{_figure(one.low)} to {_figure(one.high)}", f"{one.decisions:,}"]
+                for one in results.values
+            ],
+            to,
+            right=["value", "decisions"],
+        )  # fmt: skip
 
 
 def _figure(value: float | None) -> str:

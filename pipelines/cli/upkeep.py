@@ -1,6 +1,6 @@
-"""The command that frees space: `vacuum`.
+"""The commands that remove: `vacuum`, which frees space, and `erase`, which forgets a person.
 
-Belongs here: its arguments, output and exit status. Does not belong here: the work (`pipelines.operations.vacuum`).
+Belongs here: their arguments, output and exit status. Does not belong here: the work (`pipelines.operations`).
 """
 
 from datetime import timedelta
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli import console
-from pipelines.cli.arguments import Json
+from pipelines.cli.approvals import By, Reason
+from pipelines.cli.arguments import Json, ProductName
 from pipelines.products import product_names
 from resources.environments import load_environment
 
@@ -49,3 +50,29 @@ def vacuum(
     console.say(f"{'would remove' if plan else 'removed'} {files:,} files, {size / 1e6:,.1f} MB", to)
     if json_:
         console.print_json({"removed": not plan, "files": files, "bytes": size, "tables": found})
+
+
+def erase(
+    product: ProductName,
+    column: Annotated[str, typer.Argument(metavar="COLUMN", help="An entity key of the product, as customer_id.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The person's value of it; a token where it is personal.")],
+    by: By,
+    reason: Reason,
+    json_: Json = False,
+) -> None:
+    """Erase a person from decisions, posted outcomes and reviews, and the online store; recorded without the key."""
+    from pipelines.operations.erase import erase_subject
+
+    found = erase_subject(product, load_environment(), column, key, by=by, reason=reason)
+    to = console.results(json_)
+    console.say(
+        f"{product}: erased {found.events:,} events of the online store, the data of {found.decisions:,} decisions, "
+        f"{found.posted:,} posted rows, {found.exposed:,} rows of those whom a rolled-back version decided for",
+        to,
+    )
+    console.say("tables of sources keep what was delivered until their days are made again without it", to)
+    if json_:
+        console.print_json({
+            "product": product, "events": found.events, "decisions": found.decisions, "posted": found.posted,
+            "exposed": found.exposed, "rows": found.rows, "days": [day.isoformat() for day in found.days],
+        })  # fmt: skip

@@ -25,6 +25,8 @@ from resources.sources.files.parsed import NotWhole, Unreadable
 MOST_ROWS = 200_000
 """A sample has at most so many rows: the source's first and its last ones, so that its period is the source's."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HOUR = re.compile(r"\d{4}-\d{2}-\d{2}([T_-])([01]\d|2[0-3])(?!\d)")
+_TIMES_OF_NAMES = re.compile(r"\{day\}.?\{hour\}|\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?")
 _OPTIONS = {"header_line=": "--header-line", "sheet=": "--sheet", "encoding=": "--encoding"}
 """The options of `loopline new` for fields that messages about files name."""
 _WEEK = re.compile(r"\d{4}-W\d{2}")
@@ -40,7 +42,7 @@ class FilesPlace:
     """Files of a folder.
 
     Attributes:
-        pattern: Their names, with `{day}`, `{week}`, `{month}` or `*` where they differ.
+        pattern: Their names, with `{day}`, `{day}` and `{hour}`, `{week}`, `{month}` or `*` where they differ.
         form: How they are read: the line of the header, the delimiter, the sheet, the zone of times without an offset.
     """
 
@@ -121,6 +123,13 @@ class Sample:
         return period_of(self.place.pattern) if isinstance(self.place, FilesPlace) else None
 
     @property
+    def has_hours(self) -> bool:
+        """Whether its rows can be read by the hour, as `assets.product.sources.without_hours` says of a source."""
+        return isinstance(self.place, FilesPlace) or (
+            isinstance(self.place, TablePlace) and self.place.kind == "DatabaseTable"
+        )
+
+    @property
     def rows(self) -> int:
         """How many rows it has."""
         return self.table.num_rows
@@ -157,7 +166,7 @@ def read_sample(
         BadFileForm: The file is of a kind that is not read, or an option is wrong.
     """
     files = _files(place)
-    pattern = _pattern([file.name for file in files])
+    pattern = _pattern([file.name for file in files], zone)
     form = FileForm(name or "sample", files[0].name, header_line=header_line, zone=zone, encoding=encoding)
     form = replace(form, delimiter=_delimiter(files[0], header_line, encoding))
     if form.file_format == "excel":
@@ -187,13 +196,14 @@ def _files(place: str) -> list[Path]:
     return found
 
 
-def _pattern(names: Sequence[str]) -> str:
-    """The names as one pattern; the name itself where there is one file."""
+def _pattern(names: Sequence[str], zone: str) -> str:
+    """The names as one pattern; the name itself where there is one file. Hours of another zone than UTC have none."""
     if len(names) == 1:
         return names[0]
-    for form, mark in ((_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
+    hours = ((_HOUR, r"{day}\1{hour}"),) if zone == "UTC" else ()
+    for form, mark in (*hours, (_DAY, "{day}"), (_WEEK, "{week}"), (_MONTH, "{month}")):
         replaced = {form.sub(mark, name, count=1) for name in names}
-        if len(replaced) == 1 and mark in (pattern := replaced.pop()):
+        if len(replaced) == 1 and period_of(pattern := replaced.pop()):
             return pattern
     return f"*{Path(names[0]).suffix}"
 
@@ -201,7 +211,7 @@ def _pattern(names: Sequence[str]) -> str:
 def source_name(pattern: str, folder: str) -> str:
     """A source's name from that of its files, without dates; from the folder's where nothing is left."""
     for text in (pattern.split(".")[0], folder):
-        words = re.sub(r"\{(day|week|month)\}|\*|\d{4}-W\d{2}|\d{4,}|\d{4}-\d{2}(-\d{2})?", " ", text).lower()
+        words = _TIMES_OF_NAMES.sub(" ", text).lower()
         name = re.sub(r"[^a-z0-9]+", "_", words).strip("_")
         name = re.sub("__+", "_", name)
         if name and name[0].isalpha():

@@ -11,17 +11,13 @@ from assets.features.catalogue.render import to_html, to_markdown
 from assets.features.catalogue.survey import FeatureSurvey, survey
 from assets.product import Product
 from assets.registry.uses import registered_models
+from pipelines.operations.pages import write_text_page
 from resources.dependencies import require
 from resources.environments import Environment
-from resources.errors import LooplineError
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking
-
-
-class NoPage(LooplineError):
-    """The page cannot be written to that file; the message says why, and what to write."""
 
 
 def catalogue_of(product: Product, environment: Environment) -> FeatureSurvey:
@@ -44,14 +40,4 @@ def write_page(found: FeatureSurvey, file: Path) -> None:
     Raises:
         NoPage: The file name ends in neither .html nor .md, or its folder does not exist.
     """
-    kinds = {".html": to_html, ".md": to_markdown}
-    if file.suffix not in kinds:
-        raise NoPage(f"--page {file}: unknown kind of page; write a name that ends in .html or .md")
-    if not file.parent.is_dir():
-        raise NoPage(f"--page {file}: there is no folder {file.parent}; create it first")
-    unfinished = file.with_name(f".{file.name}.new")
-    try:
-        unfinished.write_text(kinds[file.suffix](found), encoding="utf-8")
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_text_page(file, {".html": lambda: to_html(found), ".md": lambda: to_markdown(found)})

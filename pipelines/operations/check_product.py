@@ -6,7 +6,7 @@ checks that need no data (`assets.product`), the rules of a contract (`assets.va
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
@@ -29,7 +29,7 @@ from pipelines.operations.shared_features import SharedUse, shared_use
 from pipelines.products import load_definitions, load_product
 from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
-from resources.naming import days_between
+from resources.slots import Slot, length_of, slots_between
 from resources.sources.readers import SourceError
 from resources.sources.systems import SourceSystems
 
@@ -58,7 +58,7 @@ class CheckReport:
     """The results of all checks of a product, in their order."""
 
     product: str
-    days: tuple[date, ...]
+    days: tuple[Slot, ...]
     results: tuple[CheckResult, ...]
 
     @property
@@ -111,23 +111,24 @@ def shared_results(use: SharedUse) -> list[CheckResult]:
     return results
 
 
-def _sampled(first: date, last: date) -> tuple[date, ...]:
-    """Days spread over the history: the first and the last, and those between."""
-    days = days_between(first, last)
+def _sampled(first: Slot, last: Slot) -> tuple[Slot, ...]:
+    """Days, or hours, spread over the history: the first and the last, and those between."""
+    days = slots_between(first, last)
     places = {round(n * (len(days) - 1) / (_SAMPLED - 1)) for n in range(_SAMPLED)}
     return tuple(days[place] for place in sorted(places))
 
 
-def _days_of(product: Product, source: Source, days: Sequence[date], last: date) -> tuple[date, ...]:
-    """The sampled days; of the labels, the days on which those of the sampled rows become known."""
+def _days_of(product: Product, source: Source, days: Sequence[Slot], last: Slot) -> tuple[Slot, ...]:
+    """The sampled days; of the labels, the days, or hours, in which those of the sampled rows become known."""
     if source.name != product.label.source or source.name == product.spine.source:
         return tuple(days)
-    known = [day + timedelta(days=n) for day in days for n in range(product.label.maturity.days + 2)]
+    maturity = product.label.maturity // length_of(last)
+    known = [slot for day in days for slot in slots_between(day, day + (maturity + 1) * length_of(day))]
     return tuple(sorted({day for day in (*days, *known) if day <= last}))
 
 
 def _source_result(
-    product: Product, source: Source, systems: SourceSystems, days: Sequence[date]
+    product: Product, source: Source, systems: SourceSystems, days: Sequence[Slot]
 ) -> tuple[CheckResult, Audit | None]:
     """Reads the days and runs the contract over them."""
     contract, name = product.contract(source.name), f"source {source.name}"

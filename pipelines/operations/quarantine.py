@@ -1,13 +1,13 @@
 """Rows that were refused: `loopline quarantine`.
 
-Belongs here: counting quarantined rows by rule and day, and validating their days again after a fix. Does not belong
-here: the rules (`assets.validation.audit`), output (`pipelines.cli`).
+Belongs here: counting quarantined rows by rule and day, or hour, and validating their days again after a fix. Does not
+belong here: the rules (`assets.validation.audit`), output (`pipelines.cli`).
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -24,8 +24,9 @@ from pipelines.operations.loop.source_days import readable_days
 from pipelines.partitions import partitions_of
 from resources.environments import Environment
 from resources.errors import LooplineError
-from resources.lake import Lake
-from resources.naming import is_day
+from resources.lake import DAY, Lake
+from resources.lake.partitioning import partition_columns, slot_at
+from resources.slots import Slot, end_of, is_slot, next_slot, start_of
 
 
 class NothingToReadmit(LooplineError):
@@ -38,14 +39,14 @@ class RefusedRows:
 
     Attributes:
         reason: What the rule means.
-        days: How many rows of each day, by day; 0 where the day as a whole broke the rule.
+        days: How many rows of each day, or hour; 0 where it broke the rule as a whole.
     """
 
     source: str
     rule: str
     column: str
     reason: str
-    days: dict[date, int]
+    days: dict[Slot, int]
 
     @property
     def rows(self) -> int:
@@ -66,12 +67,12 @@ class Readmission:
     """What validating the quarantined days of a source again did.
 
     Attributes:
-        days: The days that were validated again.
+        days: The days, or hours, that were validated again.
         before, after: Quarantined rows of these days.
     """
 
     source: str
-    days: tuple[date, ...]
+    days: tuple[Slot, ...]
     before: int
     after: int
 
@@ -86,13 +87,13 @@ class Readmission:
 
 
 def refused_rows(
-    product: Product, lake: Lake, source: str | None, first: date | None, last: date | None
+    product: Product, lake: Lake, source: str | None, first: Slot | None, last: Slot | None
 ) -> tuple[RefusedRows, ...]:
     """The quarantined rows of a product, by source, rule and column.
 
     Args:
         source: One source; `None` for all.
-        first, last: The days to look at; `None` for the first and the last.
+        first, last: The days, or hours, to look at; `None` for the first and the last.
 
     Raises:
         ProductError: The product has no source of that name.
@@ -102,10 +103,10 @@ def refused_rows(
     found = []
     for one in sources:
         contract = product.contract(one.name)
-        counts: dict[tuple[str, str], dict[date, int]] = {}
+        counts: dict[tuple[str, str], dict[Slot, int]] = {}
         for row in _entries(lake, product, one.name, first, last).to_pylist():
-            days = counts.setdefault((row["rule"], row["column"]), {})
-            days[row["day"]] = days.get(row["day"], 0) + (0 if is_day(row["row_ref"]) else 1)
+            days, day = counts.setdefault((row["rule"], row["column"]), {}), slot_at(row)
+            days[day] = days.get(day, 0) + (0 if is_slot(row["row_ref"]) else 1)
         for (rule, column), days in sorted(counts.items()):
             found.append(RefusedRows(one.name, rule, column, reason_of(contract, rule, column), days))
     return tuple(found)
@@ -115,8 +116,8 @@ def readmit(
     product: Product,
     environment: Environment,
     source: str,
-    first: date | None,
-    last: date | None,
+    first: Slot | None,
+    last: Slot | None,
     *,
     reread: bool,
     by: str,
@@ -138,7 +139,7 @@ def readmit(
     lake = Lake(environment.lake)
     entries = _entries(lake, product, product.source(source).name, first, last)
     partitions = partitions_of(product, environment)
-    days = partitions.whole(entries["day"].to_pylist())
+    days = partitions.whole(slot_at(entry) for entry in entries.to_pylist())
     if not days:
         raise NothingToReadmit(f"{product.name}: no row of {source} is quarantined on these days; nothing was run")
     before = _rows(_entries(lake, product, source, days[0], days[-1]))
@@ -164,25 +165,32 @@ def readmit(
     return Readmission(source, days, before, after)
 
 
-def _entries(lake: Lake, product: Product, source: str, first: date | None, last: date | None) -> pa.Table:
-    """`row_ref`, `rule`, `column` and `day` of the entries of a source's quarantine."""
+def _entries(lake: Lake, product: Product, source: str, first: Slot | None, last: Slot | None) -> pa.Table:
+    """`row_ref`, `rule`, `column` and the partition columns of the entries of a source's quarantine."""
     table = table_name(product.name, quarantine_name(source))
-    names = ["row_ref", "rule", "column", "day"]
+    names = ["row_ref", "rule", "column"]
     if not lake.exists(table):
-        return pa.table({**{name: pa.array([], pa.string()) for name in names[:3]}, "day": pa.array([], pa.date32())})
-    days = [day for day in lake.days(table) if (first or date.min) <= day <= (last or date.max)]
-    return lake.read(table, days=days, columns=names)
+        return pa.table({**{name: pa.array([], pa.string()) for name in names}, DAY: pa.array([], pa.date32())})
+    known = lake.slots(table)
+    # A day stands for all of its hours.
+    days = [
+        slot
+        for slot in known
+        if (first is None or end_of(slot) > start_of(first)) and (last is None or start_of(slot) < end_of(last))
+    ]
+    slots = partition_columns(known[0]) if known else (DAY,)
+    return lake.read(table, days=days, columns=[*names, *slots])
 
 
 def _rows(entries: pa.Table) -> int:
     """The rows among the entries; a row that breaks several rules counts once."""
-    return sum(not is_day(reference) for reference in pc.unique(entries["row_ref"]).to_pylist())
+    return sum(not is_slot(reference) for reference in pc.unique(entries["row_ref"]).to_pylist())
 
 
-def _runs(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+def _runs(days: Sequence[Slot]) -> Iterator[tuple[Slot, Slot]]:
     """The days as ranges of consecutive days: the days between them are not touched."""
     start = days[0]
     for day, following in zip(days, [*days[1:], None], strict=True):
-        if following != day + timedelta(days=1):
+        if following != next_slot(day):
             yield start, day
             start = following or day

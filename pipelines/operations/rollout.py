@@ -7,6 +7,7 @@ here: the steps of a repair (`assets.rollout.keeper`), people's answers (`approv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
@@ -17,11 +18,15 @@ from assets.rollout.by_hand import HandAction, asked
 from assets.rollout.deploying import policy_in
 from assets.rollout.keeper import Keeper
 from assets.rollout.moves import NoSuchMove
+from assets.rollout.page import to_html
+from assets.rollout.results import Results, late_of, results_of
 from assets.rollout.steward import Look, look
+from pipelines.operations.pages import NoPage, write_text_page
 from pipelines.products import load_product
 from resources.dependencies import DependencyDown, require
 from resources.environments import Environment
 from resources.keys import Keys
+from resources.lake import Lake, LakeError
 from resources.rollout_store.manifest import RolloutManifest
 from resources.rollout_store.store import RolloutStore
 from resources.tracking import Tracking, TrackingError
@@ -98,6 +103,8 @@ class RolloutReport:
     Attributes:
         followed: What registry and audit log had to catch up with; a sentence each.
         behind: Why they could not follow yet; empty if they did.
+        results: What labels say of the arms; `None` where they were not read.
+        unread: Why labels were not read; empty if they were, or were not asked for.
     """
 
     product: str
@@ -105,10 +112,14 @@ class RolloutReport:
     look: Look
     followed: tuple[str, ...] = ()
     behind: str = ""
+    results: Results | None = None
+    unread: str = ""
 
 
 def rollout_report(name: str, environment: Environment) -> RolloutReport:
-    """Where the rollout stands; nothing is moved.
+    """Where the rollout stands, with what labels say of it; nothing is moved.
+
+    While the lake cannot be read the report says so, and is of the decision service's evidence alone.
 
     Raises:
         NoSuchMove: No version was deployed yet.
@@ -118,10 +129,30 @@ def rollout_report(name: str, environment: Environment) -> RolloutReport:
     """
     product = load_product(name)
     require(environment, "bundles")
-    found = look(RolloutStore.open(environment.rollout, environment.home / "fetched"), product.name, datetime.now(UTC))
-    if found.state is None:
+    store, now = RolloutStore.open(environment.rollout, environment.home / "fetched"), datetime.now(UTC)
+    state, late, results, unread = store.read_manifest(product.name), None, None, ""
+    if state is None:
         raise NoSuchMove(f"no version of {name} was deployed yet: loopline run {name}")
-    return RolloutReport(name, found.state, found)
+    try:
+        require(environment, "lake")
+        lake = Lake(environment.lake)
+        late, results = late_of(lake, product, state), results_of(lake, product, state)
+    except (DependencyDown, LakeError, OSError) as error:
+        unread = f"labels were not read: {error}"
+    found = look(store, product.name, now, late=late)
+    return RolloutReport(name, found.state or state, found, results=results, unread=unread)
+
+
+def write_rollout_page(report: RolloutReport, file: Path) -> None:
+    """Writes the page of a rollout. The file appears complete or not at all.
+
+    Raises:
+        NoPage: The file name does not end in .html, its folder does not exist, or the lake was not read.
+    """
+    if report.results is None:
+        raise NoPage(f"--page {file}: {report.unread}")
+    product, results = load_product(report.product), report.results
+    write_text_page(file, {".html": lambda: to_html(product, report.state, report.look, results)})
 
 
 def move_rollout(

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resources.errors import LooplineError
-from resources.lake import DAY, Lake
+from resources.lake import DAY, HOUR, Lake
 from resources.lake.content import content_hash, content_hashes
 from resources.naming import checked_name
+from resources.slots import Hour
 
 
 class TableExportError(LooplineError):
@@ -29,11 +30,11 @@ class TableFacts:
     """One table at its newest version.
 
     Attributes:
-        partitions: Number of days that have rows; 0 for a table without days.
-        last_partition: The last of these days, ISO-8601; `None` for a table without days.
+        partitions: Number of days, or hours, that have rows; 0 for a table without days.
+        last_partition: The last of these days, ISO-8601, or hours, `2026-03-01-13:00`; `None` for a table without days.
         last_commit: Time of the last commit, ISO-8601 in UTC.
-        content_hash: SHA-256 over the days and the hashes of their sorted rows; independent of the files.
-        hashes: The hash of each day's rows; for a table without days one hash, under `all`.
+        content_hash: SHA-256 over the days, or hours, and the hashes of their sorted rows; independent of the files.
+        hashes: The hash of the rows of each; for a table without days one hash, under `all`.
     """
 
     name: str
@@ -46,7 +47,7 @@ class TableFacts:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self, *, by_partition: bool) -> dict[str, Any]:
-        """JSON values; `by_partition` adds the hash of each day."""
+        """JSON values; `by_partition` adds the hash of each day, or hour."""
         facts = asdict(self)
         return facts if by_partition else {key: value for key, value in facts.items() if key != "hashes"}
 
@@ -110,7 +111,7 @@ def _committed_at(commit: Mapping[str, Any]) -> datetime:
 
 def _facts(lake: Lake, table: str) -> TableFacts:
     data = lake.read(table)
-    hashes = content_hashes(data, DAY) if DAY in data.column_names else {"all": content_hash(data)}
+    hashes = _hashes(data) if DAY in data.column_names else {"all": content_hash(data)}
     (commit,) = lake.history(table, limit=1)
     whole = hashlib.sha256("".join(f"{day} {found}\n" for day, found in hashes.items()).encode()).hexdigest()
     return TableFacts(
@@ -123,3 +124,10 @@ def _facts(lake: Lake, table: str) -> TableFacts:
         content_hash=whole,
         hashes=hashes,
     )
+
+
+def _hashes(data: pa.Table) -> dict[str, str]:
+    """The hash of the rows of each day, or hour."""
+    if HOUR not in data.column_names:
+        return content_hashes(data, DAY)
+    return {str(Hour.holding(datetime.fromisoformat(at))): found for at, found in content_hashes(data, HOUR).items()}

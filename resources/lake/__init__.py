@@ -2,8 +2,8 @@
 
 from resources.lake.errors import DamagedPartition, LakeError, MissingTable, SchemaConflict
 from resources.lake.lake import Lake
-from resources.lake.values import DAY, Commit, DataFile
+from resources.lake.values import DAY, HOUR, Commit, DataFile
 
 __all__ = [
-    "DAY", "Commit", "DamagedPartition", "DataFile", "Lake", "LakeError", "MissingTable", "SchemaConflict",
+    "DAY", "HOUR", "Commit", "DamagedPartition", "DataFile", "Lake", "LakeError", "MissingTable", "SchemaConflict",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
-"""Blocks: the days of a table divided into ranges of rows, for processes that each take a few of them.
+"""Blocks: the slots of a table divided into ranges of rows, for processes that each take a few of them.
 
-Belongs here: the division, reading a block without the table's log, writing the rows of a block as a file of its day,
-and the hash of a day that has several files. Does not belong here: the processes (`resources.spark`), what is done to a
-block, the commit (`lake.py`).
+Belongs here: the division, reading a block without the table's log, writing the rows of a block as a file of its slot,
+and the hash of a slot that has several files. Does not belong here: the processes (`resources.spark`), what is done to
+a block, the commit (`lake.py`).
 
 A block lies within one file, and files whose names begin with the number of their block are read in the order of the
 blocks. So rows that are processed in blocks are in the order of the table that they were made from.
@@ -11,7 +11,6 @@ blocks. So rows that are processed in blocks are in the order of the table that 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -22,10 +21,13 @@ import pyarrow.fs as pafs
 from resources.lake.content import streamed_hash
 from resources.lake.lake import Lake
 from resources.lake.parquet import CHECKED, write_parquet
+from resources.lake.partitioning import partition_expression, partition_folder
 from resources.lake.reading import read_files
-from resources.lake.values import DAY, Commit, DataFile
+from resources.lake.values import DAY, HOUR, Commit, DataFile
+from resources.slots import Slot
 from resources.sources.object_stores import open_place
 
+_PARTITION = (DAY, HOUR)
 BLOCK_ROWS = 2**20
 """Rows of a block: those of a row group of a file, so that none is read twice."""
 
@@ -35,16 +37,16 @@ class Block:
     """Some consecutive rows of a file.
 
     Attributes:
-        number: Its place among the blocks, in the order of days, files and rows.
+        number: Its place among the blocks, in the order of slots, files and rows.
         path: The full address of the file.
-        day: The partition of the file.
+        day: The slot of the file, a day or an hour.
         first: The position of its first row in the file.
         start: The position of its first row among the rows of all blocks.
     """
 
     number: int
     path: str
-    day: date
+    day: Slot
     first: int
     start: int
     rows: int
@@ -52,7 +54,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Days of one version of a table in blocks; a value that is sent to other processes."""
+    """Slots of one version of a table in blocks; a value that is sent to other processes."""
 
     table: str
     schema: pa.Schema
@@ -71,9 +73,8 @@ class Blocks:
             OSError: The file cannot be reached.
         """
         files, _ = open_place(block.path)
-        expression = ds.field(DAY) == pa.scalar(block.day, pa.date32())
         whole = CHECKED.make_fragment(
-            block.path.removeprefix("s3://"), filesystem=files, partition_expression=expression
+            block.path.removeprefix("s3://"), filesystem=files, partition_expression=partition_expression(block.day)
         )
         part, before = _row_groups(whole, block)
         wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
@@ -103,8 +104,8 @@ def _row_groups(whole: ds.ParquetFileFragment, block: Block) -> tuple[ds.Fragmen
     return whole.subset(row_group_ids=wanted), before
 
 
-def blocks_of(lake: Lake, table: str, *, days: Sequence[date], version: int, rows: int = BLOCK_ROWS) -> Blocks:
-    """Days of a table's version in blocks of at most that many rows.
+def blocks_of(lake: Lake, table: str, *, days: Sequence[Slot], version: int, rows: int = BLOCK_ROWS) -> Blocks:
+    """Slots of a table's version in blocks of at most that many rows.
 
     Raises:
         DamagedPartition: A file is missing or has another size.
@@ -122,35 +123,35 @@ def blocks_of(lake: Lake, table: str, *, days: Sequence[date], version: int, row
     return Blocks(table, lake.schema(table, version), tuple(found))
 
 
-def write_rows(rows: pa.Table, target: str, name: str, day: date) -> DataFile:
-    """Writes rows of one day as a file whose name begins with the given one.
+def write_rows(rows: pa.Table, target: str, name: str, day: Slot) -> DataFile:
+    """Writes rows of one slot as a file whose name begins with the given one.
 
     Args:
-        rows: With or without the column `day`.
+        rows: With or without the partition columns.
         target: A folder or `s3://` prefix, under which the file's path is.
     """
-    path = f"{DAY}={day.isoformat()}/{name}-{uuid.uuid4().hex}.parquet"
+    path = f"{partition_folder(day)}{name}-{uuid.uuid4().hex}.parquet"
     files, full = open_place(f"{target}/{path}")
     if isinstance(files, pafs.LocalFileSystem):
         files.create_dir(full.rpartition("/")[0], recursive=True)
-    body = rows.drop_columns([DAY]) if DAY in rows.column_names else rows
+    body = rows.drop_columns([column for column in _PARTITION if column in rows.column_names])
     write_parquet(body, full, files)
     return DataFile(path, day, body.num_rows, files.get_file_info(full).size)
 
 
-def day_hashes(lake: Lake, table: str, schema: pa.Schema, files: Sequence[DataFile]) -> Mapping[date, str]:
-    """For each day, the hash that its rows in the order of their files would have in one file.
+def day_hashes(lake: Lake, table: str, schema: pa.Schema, files: Sequence[DataFile]) -> Mapping[Slot, str]:
+    """For each slot, the hash that its rows in the order of their files would have in one file.
 
     The files are read a column at a time; their paths are relative to the table.
     """
-    by_day: dict[date, list[DataFile]] = {}
+    by_day: dict[Slot, list[DataFile]] = {}
     for file in sorted(files, key=lambda one: one.path):
         assert file.day is not None
         by_day.setdefault(file.day, []).append(file)
-    body = pa.schema([field for field in schema if field.name != DAY])
+    body = pa.schema([field for field in schema if field.name not in _PARTITION])
     system, root = lake.storage(table)
 
-    def hash_of(day: date) -> str:
+    def hash_of(day: Slot) -> str:
         def column(name: str) -> Iterator[pa.Array]:
             fragments = {
                 file.path: CHECKED.make_fragment(f"{root}/{file.path}", filesystem=system) for file in by_day[day]
@@ -170,12 +171,12 @@ def commit_placed(
     schema: pa.Schema,
     folder: str,
     files: Sequence[DataFile],
-    days: Sequence[date],
+    days: Sequence[Slot],
     metadata: Mapping[str, Any],
 ) -> Commit:
-    """Commits files of `write_rows` in a folder of their table as the whole content of the days.
+    """Commits files of `write_rows` in a folder of their table as the whole content of the slots.
 
-    The commit records the hashes that the days would have in one file each.
+    The commit records the hashes that the slots would have in one file each.
     """
     found = placed(files, folder)
     hashes = day_hashes(lake, table, schema, found)

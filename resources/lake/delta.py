@@ -1,9 +1,9 @@
 """The Delta logs of the lake's tables: opening a version, and committing files.
 
-Belongs here: a table's address, its versions and schema, and one commit that replaces a range of days. Does not belong
+Belongs here: a table's address, its versions and schema, and one commit that replaces a range of slots. Does not belong
 here: the data files (`reading.py`, `lake.py`), the digests of log files (`log_digests.py`), the meaning of a table.
 
-A commit that loses to a concurrent writer is retried, because the new content of a day does not depend on the old one.
+A commit that loses to a concurrent writer is retried, because the new content of a slot does not depend on the old one.
 """
 
 import time
@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -25,17 +24,18 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from resources.lake.errors import DamagedLog, LakeError, MissingTable, SchemaConflict
 from resources.lake.log_digests import LogDigests, LogState
-from resources.lake.values import DAY
+from resources.lake.partitioning import partition_columns, partition_values
 from resources.outages import outage_of
+from resources.slots import Slot
 from resources.sources.object_stores import delta_options, is_s3, open_place
 
 _COMMIT_ATTEMPTS = 8
 # The key, in a commit's metadata, of the mark that identifies the commit.
 _MARK = "loopline.commit"
 DAYS = "loopline.days"
-"""The days that a commit replaced, in its metadata: `<first>/<last>`."""
+"""The slots that a commit replaced, in its metadata: `<first>/<last>`."""
 CONTENT = "loopline.content"
-"""The hash of the content of each of these days, in the commit's metadata, as JSON."""
+"""The hash of the content of each of these slots, in the commit's metadata, as JSON."""
 
 # By default the log of a table loses its entries after thirty days and a hundred commits, and with them the versions
 # that models pin, and the origins of days.
@@ -43,7 +43,7 @@ _KEEP_ALL = PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 def schema_of(opened: DeltaTable) -> pa.Schema:
-    """The columns of an open version, the partition column last."""
+    """The columns of an open version, the partition columns last."""
     return pa.schema(opened.schema().to_arrow())
 
 
@@ -134,7 +134,7 @@ class DeltaLogs:
                 ) from error
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
-        """The table's columns, the partition column last. Raises as `opened`."""
+        """The table's columns, the partition columns last. Raises as `opened`."""
         return schema_of(self.opened(table, version))
 
     def data_files(self, table: str, opened: DeltaTable) -> pa.Table:
@@ -156,10 +156,10 @@ class DeltaLogs:
         table: str,
         schema: pa.Schema,
         actions: Iterable[AddAction],
-        days: Sequence[date] | None,
+        days: Sequence[Slot] | None,
         metadata: Mapping[str, Any],
     ) -> int:
-        """Makes files the whole content of consecutive days, or of the table when `days` is `None`.
+        """Makes files the whole content of consecutive slots, or of the table when `days` is `None`.
 
         The digest of the log's new files is recorded beside the log.
 
@@ -167,7 +167,7 @@ class DeltaLogs:
             The version that the commit made.
 
         Raises:
-            SchemaConflict: A column has another type than the table's.
+            SchemaConflict: A column has another type than the table's, or its slots are hours and the table's days.
             CommitFailedError: Other writers were first each time, or the log does not accept the commit.
             LakeError: The commit is not in the log.
         """
@@ -182,19 +182,19 @@ class DeltaLogs:
         table: str,
         schema: pa.Schema,
         adds: list[AddAction],
-        days: Sequence[date] | None,
+        days: Sequence[Slot] | None,
         metadata: Mapping[str, Any],
     ) -> int:
-        partition_by = None if days is None else [DAY]
+        partition_by = None if days is None else [*partition_columns(days[0])]
         mark = uuid.uuid4().hex
-        replaced = {} if days is None else {DAYS: f"{days[0].isoformat()}/{days[-1].isoformat()}"}
+        replaced = {} if days is None else {DAYS: f"{days[0]}/{days[-1]}"}
         properties = CommitProperties(
             custom_metadata={**{k: str(v) for k, v in metadata.items()}, **replaced, _MARK: mark}
         )
         if not self.exists(table) and self._create(table, schema, adds, partition_by, properties):
             return self._version_of(table, mark, 0)
-        self._widen(table, schema)
-        filters = None if days is None else [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[-1].isoformat())]
+        self._fit(table, schema, partition_by)
+        filters = None if days is None else _range_of(days[0], days[-1])
         for attempt in range(1, _COMMIT_ATTEMPTS + 1):
             opened = self.opened(table)
             since = opened.version() + 1
@@ -273,9 +273,16 @@ class DeltaLogs:
                 return None
         raise AssertionError("the loop returns or raises")
 
-    def _widen(self, table: str, schema: pa.Schema) -> None:
-        """Adds the columns that the table lacks."""
-        known = self.schema(table)
+    def _fit(self, table: str, schema: pa.Schema, partition_by: list[str] | None) -> None:
+        """Adds the columns that the table lacks; refuses columns of another type, and slots of another length."""
+        opened = self.opened(table)
+        known, slots = schema_of(opened), opened.metadata().partition_columns
+        if partition_by is not None and slots != partition_by:
+            raise SchemaConflict(
+                f"table {table} is partitioned by {', '.join(slots) or 'nothing'}, and these rows by "
+                f"{', '.join(partition_by)}: the product had another partition= when it was first written. Give the "
+                f"product a new name, or remove {self.address(table)} and make it again"
+            )
         for field in schema:
             index = known.get_field_index(field.name)
             if index >= 0 and not known.field(index).type.equals(field.type):
@@ -287,3 +294,9 @@ class DeltaLogs:
         if new:
             fields = Schema.from_arrow(pa.schema(new)).fields
             self._loaded(table).alter.add_columns(fields, post_commithook_properties=_KEEP_ALL)
+
+
+def _range_of(first: Slot, last: Slot) -> list[tuple[str, str, str]]:
+    """The filter of partitions that selects consecutive slots: by their last partition column, which names each."""
+    column = partition_columns(first)[-1]
+    return [(column, ">=", partition_values(first)[column]), (column, "<=", partition_values(last)[column])]

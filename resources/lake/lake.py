@@ -1,6 +1,6 @@
-"""The lake: Delta tables with one partition for each UTC day, which is replaced whole or not at all.
+"""The lake: Delta tables with one partition for each slot, a UTC day or hour, which is replaced whole or not at all.
 
-Belongs here: reading a pinned version, replacing days atomically, and committing files that Spark wrote. Does not
+Belongs here: reading a pinned version, replacing slots atomically, and committing files that Spark wrote. Does not
 belong here: the logs (`delta.py`), reading files and finding damage (`reading.py`), the format of a file
 (`parquet.py`), the canonical hash (`content.py`), the meaning of a table.
 
@@ -27,8 +27,17 @@ from resources.lake.content import ordered_hash
 from resources.lake.delta import CONTENT, DeltaLogs, schema_of
 from resources.lake.errors import DamagedPartition, LakeError, SchemaConflict
 from resources.lake.parquet import CHECKED, write_parquet
+from resources.lake.partitioning import (
+    by_slot,
+    contents_of,
+    data_files_of,
+    partition_expression,
+    partition_folder,
+    partition_values,
+)
 from resources.lake.reading import damaged, read_files
-from resources.lake.values import DAY, Commit, DataFile
+from resources.lake.values import HOUR, Commit, DataFile
+from resources.slots import Slot, day_of, days_of
 from resources.sources.object_stores import is_s3
 
 
@@ -69,14 +78,18 @@ class Lake:
         return self._logs.history(table, limit)
 
     def schema(self, table: str, version: int | None = None) -> pa.Schema:
-        """The table's columns, the partition column last."""
+        """The table's columns, the partition columns last."""
         return self._logs.schema(table, version)
 
-    def files(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[DataFile]:
-        """The data files of a version, of all days or of the given ones, in the order of their day."""
-        return _data_files(self._logs.data_files(table, self._logs.opened(table, version)), days)
+    def files(self, table: str, *, days: Iterable[Slot] | None = None, version: int | None = None) -> list[DataFile]:
+        """The data files of a version, of all slots or of the given ones, in the order of their slot.
 
-    def paths(self, table: str, *, days: Iterable[date] | None = None, version: int | None = None) -> list[str]:
+        Args:
+            days: Slots of the table, or days of a table whose slots are hours: each stands for all of its hours.
+        """
+        return data_files_of(self._logs.data_files(table, self._logs.opened(table, version)), days)
+
+    def paths(self, table: str, *, days: Iterable[Slot] | None = None, version: int | None = None) -> list[str]:
         """Full addresses of the data files, for Spark; checks that each file exists with its recorded size.
 
         Raises:
@@ -88,7 +101,15 @@ class Lake:
 
     def days(self, table: str, version: int | None = None) -> tuple[date, ...]:
         """The days that have rows."""
+        return tuple(sorted({day_of(slot) for slot in self.slots(table, version)}))
+
+    def slots(self, table: str, version: int | None = None) -> tuple[Slot, ...]:
+        """The slots that have rows: days, or hours."""
         return tuple(sorted({file.day for file in self.files(table, version=version) if file.day and file.rows}))
+
+    def slots_holding(self, table: str, slots: Iterable[Slot]) -> tuple[Slot, ...]:
+        """The slots of a table that hold these, in order: hours as they are, or their days where its slots are days."""
+        return tuple(sorted(slots)) if HOUR in self.schema(table).names else days_of(slots)
 
     def folder(self, table: str) -> str:
         """The table's folder or prefix, for a writer that writes data files itself."""
@@ -104,11 +125,13 @@ class Lake:
         self,
         table: str,
         *,
-        days: Iterable[date] | None = None,
+        days: Iterable[Slot] | None = None,
         version: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Rows of a version, of all days or of the given ones, in the order of days; `day` is the last column.
+        """Rows of a version, of all slots or of the given ones (as `files`), in the order of slots.
+
+        The partition columns are the last ones.
 
         Raises:
             MissingTable: The table or the version does not exist.
@@ -117,7 +140,7 @@ class Lake:
             LakeError: The version lacks a wanted column.
         """
         opened = self._logs.opened(table, version)
-        files = _data_files(self._logs.data_files(table, opened), days)
+        files = data_files_of(self._logs.data_files(table, opened), days)
         self._check_present(table, files, version)
         schema = schema_of(opened)
         lacking = sorted(set(columns or ()) - set(schema.names))
@@ -135,7 +158,7 @@ class Lake:
         return pa.Table.from_batches(batches, wanted)
 
     def _fragment(self, table: str, file: DataFile) -> ds.Fragment:
-        expression = None if file.day is None else ds.field(DAY) == pa.scalar(file.day, pa.date32())
+        expression = None if file.day is None else partition_expression(file.day)
         return CHECKED.make_fragment(
             f"{self._logs.root}/{table}/{file.path}", filesystem=self._logs.files, partition_expression=expression
         )
@@ -157,18 +180,19 @@ class Lake:
     # ------------------------------------------------------------------ writing
 
     def replace(
-        self, table: str, data: pa.Table, *, days: Sequence[date] | None, metadata: Mapping[str, Any] | None = None
+        self, table: str, data: pa.Table, *, days: Sequence[Slot] | None, metadata: Mapping[str, Any] | None = None
     ) -> Commit:
-        """Makes `data` the whole content of the given days, or of the whole table when `days` is `None`.
+        """Makes `data` the whole content of the given slots, or of the whole table when `days` is `None`.
 
         Args:
-            data: With a `day` column (date32) when `days` is given; rows keep their order within a day.
-            days: Consecutive days; a day without rows becomes empty.
+            data: With a column `day` (date32) when `days` is given, and `utc_hour` (timestamp) where these are hours;
+                rows keep their order within a slot.
+            days: Consecutive slots; one without rows becomes empty.
             metadata: Recorded in the commit (run id, source offsets).
 
         Raises:
-            SchemaConflict: A column has another type than the table's.
-            LakeError: A row's day is not among `days`.
+            SchemaConflict: A column has another type than the table's, or its slots are hours and the table's days.
+            LakeError: A row's slot is not among `days`.
         """
         written = self.write(table, data, days=days)
         try:
@@ -178,13 +202,13 @@ class Lake:
             self.discard(table, written)
             raise
 
-    def write(self, table: str, data: pa.Table, *, days: Sequence[date] | None) -> list[DataFile]:
-        """Writes rows as files that no version refers to yet: a file for each day with rows; arguments as `replace`.
+    def write(self, table: str, data: pa.Table, *, days: Sequence[Slot] | None) -> list[DataFile]:
+        """Writes rows as files that no version refers to yet: a file for each slot with rows; arguments as `replace`.
 
         Raises:
-            LakeError: A row's day is not among `days`.
+            LakeError: A row's slot is not among `days`.
         """
-        parts = [(None, data)] if days is None else _by_day(table, data, days)
+        parts = [(None, data)] if days is None else by_slot(table, data, days)
         written: list[DataFile] = []
         try:
             with ThreadPoolExecutor(max_workers=2) as pool:
@@ -201,22 +225,22 @@ class Lake:
         schema: pa.Schema,
         files: Sequence[DataFile],
         *,
-        days: Sequence[date] | None,
+        days: Sequence[Slot] | None,
         metadata: Mapping[str, Any] | None = None,
-        contents: Mapping[date, str] | None = None,
+        contents: Mapping[Slot, str] | None = None,
     ) -> Commit:
-        """Makes files in the table's folder the whole content of the given days, in one commit.
+        """Makes files in the table's folder the whole content of the given slots, in one commit.
 
-        The commit records a hash of each day's content, so that the log alone says which days were changed.
+        The commit records a hash of each slot's content, so that the log alone says which of them were changed.
 
         Args:
-            contents: The hashes of days whose files have none of their own; a day without files needs none.
+            contents: The hashes of slots whose files have none of their own; a slot without files needs none.
         """
         actions = [
             AddAction(
                 path=file.path,
                 size=file.bytes,
-                partition_values={} if file.day is None else {DAY: file.day.isoformat()},
+                partition_values={} if file.day is None else dict(partition_values(file.day)),
                 modification_time=int(time.time() * 1000),
                 data_change=True,
                 stats=json.dumps({"numRecords": file.rows}),
@@ -224,15 +248,15 @@ class Lake:
             for file in files
         ]
         hashes = (
-            {} if days is None else _contents(files, days) | {str(day): one for day, one in (contents or {}).items()}
+            {} if days is None else contents_of(files, days) | {str(day): one for day, one in (contents or {}).items()}
         )
         record = {**(metadata or {}), **({} if days is None else {CONTENT: json.dumps(hashes)})}
         version = self._logs.commit(table, schema, actions, days, record)
         rows, size = sum(file.rows for file in files), sum(file.bytes for file in files)
         return Commit(table, version, rows, size, len(files), tuple(days or ()))
 
-    def _write_file(self, table: str, day: date | None, data: pa.Table) -> DataFile:
-        folder = "" if day is None else f"{DAY}={day.isoformat()}/"
+    def _write_file(self, table: str, day: Slot | None, data: pa.Table) -> DataFile:
+        folder = "" if day is None else partition_folder(day)
         path = f"{folder}{uuid.uuid4().hex}.parquet"
         full = f"{self._logs.root}/{table}/{path}"
         if not is_s3(self.uri):  # S3 has no folders
@@ -245,49 +269,3 @@ class Lake:
         """Deletes files that no version refers to."""
         for file in files:
             self._logs.files.delete_file(f"{self._logs.root}/{table}/{file.path}")
-
-
-def _data_files(actions: pa.Table, days: Iterable[date] | None) -> list[DataFile]:
-    """The data files of a version, of all days or of the given ones, in the order of their day."""
-    columns = set(actions.column_names)
-    partitions = actions[f"partition.{DAY}"].to_pylist() if f"partition.{DAY}" in columns else [None] * len(actions)
-    wanted = None if days is None else set(days)
-    found = [
-        DataFile(path=path, day=day, rows=rows, bytes=size)
-        for path, day, rows, size in zip(
-            actions["path"].to_pylist(),
-            partitions,
-            actions["num_records"].to_pylist(),
-            actions["size_bytes"].to_pylist(),
-            strict=True,
-        )
-        if wanted is None or day in wanted
-    ]
-    return sorted(found, key=lambda file: (file.day or date.min, file.path))
-
-
-def _contents(files: Sequence[DataFile], days: Sequence[date]) -> dict[str, str]:
-    """The hash of each day's content, empty for a day without rows; a day whose files have no hash is left out."""
-    hashes: dict[date | None, list[str]] = {day: [] for day in days}
-    for file in files:
-        hashes.setdefault(file.day, []).append(file.content)
-    # A day usually has one file; of several the hashes stand side by side, whatever the files are called.
-    return {str(day): "+".join(sorted(found)) for day, found in hashes.items() if all(found)}
-
-
-def _by_day(table: str, data: pa.Table, days: Sequence[date]) -> list[tuple[date | None, pa.Table]]:
-    """For each day with rows, its rows without the `day` column."""
-    wanted = set(days)
-    column = data[DAY].combine_chunks()
-    body = data.drop_columns([DAY])
-    order = pc.array_sort_indices(column)
-    ordered, column = body.take(order), column.take(order)
-    runs = pc.run_end_encode(column)
-    parts: list[tuple[date | None, pa.Table]] = []
-    start = 0
-    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        if day not in wanted:
-            raise LakeError(f"table {table}: rows of day {day} in a write of {days[0]} to {days[-1]}")
-        parts.append((day, ordered.slice(start, end - start)))
-        start = end
-    return parts

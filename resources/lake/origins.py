@@ -1,27 +1,28 @@
-"""The origin of each day of a table: what was read of other tables when the day was made.
+"""The origin of each day or hour of a table: what was read of other tables when it was made.
 
 Belongs here: recording it in a commit, for a raw table also where its days were read from; finding the days that were
 made from other content than the present one. Does not belong here: which table is made from which (`assets`), making
 days again (`pipelines`).
 
 Only the tables' logs are read. A commit records the hash of each day that it replaced, so a day that was made again
-with equal content makes nothing stale.
+with equal content makes nothing stale. What is said of days holds for the hours of a table whose slots are hours. A
+table of days may be made from one of hours, as the figures of a day from its scores: the day reads all its hours.
 """
 
 import json
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from resources.lake.delta import CONTENT, DAYS
 from resources.lake.lake import Lake
-from resources.naming import days_between
+from resources.slots import Hour, Slot, checked_slot, day_of, first_hour, last_hour, slots_between
 
 _READ = "loopline.read"
 _SOURCE = "loopline.source"
-_Commit = tuple[Mapping[str, Any], tuple[date, ...]]
+_Commit = tuple[Mapping[str, Any], tuple[Slot, ...]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Reading:
 
     Attributes:
         version: The version of the other table.
-        before: How many days before the day were read besides the day itself; `None` for all earlier days.
+        before: How many days before the day were read besides the day itself, of an hour besides the hours of its day
+            up to it, or with 0 besides itself; `None` for all earlier days.
     """
 
     version: int
@@ -42,26 +44,26 @@ def made_from(readings: Mapping[str, Reading]) -> dict[str, str]:
     return {_READ: json.dumps({table: [read.version, read.before] for table, read in readings.items()}, sort_keys=True)}
 
 
-def read_from(origins: Mapping[date, Mapping[str, Any]]) -> dict[str, str]:
+def read_from(origins: Mapping[Slot, Mapping[str, Any]]) -> dict[str, str]:
     """The metadata of a commit whose days were read from a source, with the origin of each."""
-    return {_SOURCE: json.dumps({day.isoformat(): origin for day, origin in origins.items()}, sort_keys=True)}
+    return {_SOURCE: json.dumps({str(day): origin for day, origin in origins.items()}, sort_keys=True)}
 
 
-def source_origins(lake: Lake, table: str) -> dict[date, Mapping[str, Any]]:
+def source_origins(lake: Lake, table: str) -> dict[Slot, Mapping[str, Any]]:
     """The origin of each day of a table that was read from a source; days without a recorded one are left out.
 
     Raises:
         LakeError: A log cannot be read.
     """
-    found: dict[date, Mapping[str, Any] | None] = {}
+    found: dict[Slot, Mapping[str, Any] | None] = {}
     for commit, days in _commits(lake, table) if lake.exists(table) else ():
         recorded: Mapping[str, Mapping[str, Any]] = json.loads(commit.get(_SOURCE, "{}"))
         for day in days:
-            found.setdefault(day, recorded.get(day.isoformat()))
+            found.setdefault(day, recorded.get(str(day)))
     return {day: origin for day, origin in found.items() if origin is not None}
 
 
-def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:
+def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[Slot]]:
     """For each table the days that were made from days of other tables which have other content now.
 
     A day whose commit does not name its origin, or is no longer in the log, counts as up to date. Of a day that was
@@ -87,7 +89,7 @@ def stale_days(lake: Lake, tables: Iterable[str]) -> dict[str, frozenset[date]]:
     }
 
 
-def changed_days(lake: Lake, table: str, version: int) -> tuple[date, ...]:
+def changed_days(lake: Lake, table: str, version: int) -> tuple[Slot, ...]:
     """The days of a table, in order, whose content now is not what it was at a version.
 
     Raises:
@@ -96,20 +98,20 @@ def changed_days(lake: Lake, table: str, version: int) -> tuple[date, ...]:
     return tuple(_Changes(_contents(_commits(lake, table))).since(version))
 
 
-def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[date]:
+def days_made_with_another(lake: Lake, table: str, name: str, value: str) -> frozenset[Slot]:
     """The days of a table whose last commit recorded another value than this one under the name.
 
     Raises:
         LakeError: The log cannot be read.
     """
-    recorded: dict[date, str] = {}
+    recorded: dict[Slot, str] = {}
     for commit, days in _commits(lake, table):
         for day in days:
             recorded.setdefault(day, str(commit.get(name, value)))
     return frozenset(day for day, found in recorded.items() if found != value)
 
 
-def days_that_read(lake: Lake, table: str, remade: Mapping[str, Collection[date]]) -> frozenset[date]:
+def days_that_read(lake: Lake, table: str, remade: Mapping[str, Collection[Slot]]) -> frozenset[Slot]:
     """The days of a table that were made from one of these days of other tables.
 
     Args:
@@ -148,11 +150,11 @@ class _Changes:
         contents: For each day its versions, the newest first, each with its content.
     """
 
-    contents: Mapping[date, Sequence[tuple[int, str]]]
+    contents: Mapping[Slot, Sequence[tuple[int, str]]]
     # The answers so far, by version: many days were made from the same version.
-    _known: dict[int, list[date]] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[int, list[Slot]] = field(default_factory=dict, repr=False, compare=False)
 
-    def since(self, version: int) -> list[date]:
+    def since(self, version: int) -> list[Slot]:
         """The days, in order, whose content now is not what it was at the version."""
         if version not in self._known:
             self._known[version] = sorted(
@@ -160,16 +162,33 @@ class _Changes:
             )
         return self._known[version]
 
-    def between(self, day: date, reading: Reading) -> bool:
+    def between(self, day: Slot, reading: Reading) -> bool:
         """Whether a day that was read for this one has other content now."""
         return _reaches(self.since(reading.version), day, reading)
 
 
-def _reaches(days: Sequence[date], day: date, reading: Reading) -> bool:
-    """Whether one of the days, which are in order, was read for the day."""
-    first = date.min if reading.before is None else day - timedelta(days=reading.before)
-    place = bisect_left(days, first)
-    return place < len(days) and days[place] <= day
+def _reaches(days: Sequence[Slot], day: Slot, reading: Reading) -> bool:
+    """Whether one of the days or hours, which are in order, was read for the day or the hour."""
+    if not days:
+        return False
+    first, last = _read_for(day, reading, of_hours=isinstance(days[0], Hour))
+    place = 0 if first is None else bisect_left(days, first)
+    return place < len(days) and days[place] <= last
+
+
+def _read_for(day: Slot, reading: Reading, *, of_hours: bool) -> tuple[Slot | None, Slot]:
+    """The first (`None` for the very first) and the last slot of another table that were read for one of this table.
+
+    Args:
+        of_hours: Whether the other table's slots are hours.
+    """
+    if of_hours and isinstance(day, Hour) and reading.before == 0:
+        return day, day
+    last: Slot = day if of_hours and isinstance(day, Hour) else day_of(day)
+    first = None if reading.before is None else day_of(day) - timedelta(days=reading.before)
+    if not of_hours:
+        return first, last
+    return None if first is None else first_hour(first), last if isinstance(last, Hour) else last_hour(last)
 
 
 def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
@@ -177,9 +196,9 @@ def _content_at(contents: Sequence[tuple[int, str]], version: int) -> str:
     return next((content for made, content in contents if made <= version), "")
 
 
-def _origins(commits: Iterable[_Commit]) -> dict[date, Mapping[str, Reading]]:
+def _origins(commits: Iterable[_Commit]) -> dict[Slot, Mapping[str, Reading]]:
     """For each day what its last commit read of other tables."""
-    origins: dict[date, Mapping[str, Reading]] = {}
+    origins: dict[Slot, Mapping[str, Reading]] = {}
     for commit, days in commits:
         readings = {name: _reading(value) for name, value in json.loads(commit.get(_READ, "{}")).items()}
         for day in days:
@@ -192,8 +211,8 @@ def _reading(value: Any) -> Reading:
     return Reading(value) if isinstance(value, int) else Reading(*value)
 
 
-def _contents(commits: Iterable[_Commit]) -> dict[date, list[tuple[int, str]]]:
-    found: dict[date, list[tuple[int, str]]] = {}
+def _contents(commits: Iterable[_Commit]) -> dict[Slot, list[tuple[int, str]]]:
+    found: dict[Slot, list[tuple[int, str]]] = {}
     for commit, days in commits:
         version, hashes = int(commit["version"]), json.loads(commit.get(CONTENT, "{}"))
         for day in days:
@@ -206,4 +225,4 @@ def _commits(lake: Lake, table: str) -> Iterator[_Commit]:
     for commit in lake.history(table) if lake.exists(table) else ():
         if DAYS in commit:
             first, last = str(commit[DAYS]).split("/")
-            yield commit, tuple(days_between(date.fromisoformat(first), date.fromisoformat(last)))
+            yield commit, slots_between(checked_slot(first), checked_slot(last))

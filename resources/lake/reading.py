@@ -5,7 +5,6 @@ it. Does not belong here: one file's format (`parquet.py`), which files a versio
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +13,7 @@ import pyarrow.fs as pafs
 
 from resources.lake.errors import DamagedPartition
 from resources.lake.parquet import FAULTS, is_damage, read_parquet
+from resources.slots import Slot
 
 
 def read_files(
@@ -23,7 +23,7 @@ def read_files(
     system: pafs.FileSystem,
     columns: Mapping[str, pc.Expression],
     *,
-    day_of: Callable[[str], date | None],
+    day_of: Callable[[str], Slot | None],
     use_threads: bool = True,
 ) -> Iterator[pa.RecordBatch]:
     """Columns of data files in their order, checksums and column names verified; a column that a file lacks is null.
@@ -34,7 +34,7 @@ def read_files(
         schema: The schema of the table.
         system: The file system of the files.
         columns: For each wanted column, its expression over the table's columns.
-        day_of: The partition of a path; `None` for a table without days.
+        day_of: The slot of a path; `None` for a table without days.
 
     Raises:
         DamagedPartition: A file is missing, fails its checksums, or has columns that the table lacks.
@@ -54,7 +54,7 @@ def read_files(
         raise
 
 
-def damaged(table: str, path: str, day: date | None, what: str) -> DamagedPartition:
+def damaged(table: str, path: str, day: Slot | None, what: str) -> DamagedPartition:
     """The error that names a damaged data file, and the command that rematerialises its day.
 
     Args:

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.durable_files import replace_file, sync_folder
+from resources.durable_files import make_folder, replace_file, sync_folder
 from resources.locks import exclusive
 from resources.rollout_store.manifest import LAST, RolloutUnavailable
 
@@ -33,7 +33,7 @@ class FolderBackend:
     def replace(self, path: str, data: bytes) -> None:
         """Replaces the file whole."""
         target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         replace_file(target, data, mode=0o644)
 
     def swap(self, path: str, data: bytes, *, expected: bytes | None) -> bool:
@@ -56,7 +56,7 @@ class FolderBackend:
     def upload(self, source: Path, path: str) -> None:
         """Copies to a temporary folder beside it, then renames; a folder that is there keeps its place."""
         target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         if target.exists():
             self._overwrite(source, path)
             return

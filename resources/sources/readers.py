@@ -14,12 +14,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
 from resources.errors import LooplineError
+from resources.slots import Slot
 
 _BYTE_ORDER_MARK = "\ufeff"
 _DIGESTED_AT_A_TIME = 10_000
@@ -39,7 +40,7 @@ class SourceBroken(SourceError):
 
 @dataclass(frozen=True)
 class DayRows:
-    """The rows of one day of a source.
+    """The rows of one day, or hour, of a source.
 
     Attributes:
         rows: All columns of type string; the rows in the order in which they arrived.
@@ -47,18 +48,18 @@ class DayRows:
         origin: Where the rows came from (file, query, offsets) and a digest of them, for the commit's metadata.
     """
 
-    day: date
+    day: Slot
     rows: pa.Table
     malformed: tuple[str, ...] = ()
     origin: dict[str, Any] = field(default_factory=dict)
 
 
 class Reader(Protocol):
-    """Reads the rows of days, in order; a context manager, because a reader may hold a connection."""
+    """Reads the rows of days, or hours, in order; a context manager, because a reader may hold a connection."""
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]: ...
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]: ...
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """Those of the days of which the source has other rows now than when they were read.
 
         Args:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from resources.slots import Hour, Slot, next_slot
+
 MOMENT = pa.timestamp("us", tz="UTC")
 EVENT_TIME, KNOWN_AT = "event_time", "known_at"
 _NAIVE = pa.timestamp("us")
@@ -51,6 +53,24 @@ def days(known: pa.ChunkedArray) -> pa.ChunkedArray:
         pc.greater_equal(found, pa.scalar(FIRST_PLAUSIBLE)), pc.less_equal(found, pa.scalar(LAST_PLAUSIBLE))
     )
     return pc.if_else(plausible, found, pa.scalar(None, pa.date32()))
+
+
+def slots(known: pa.ChunkedArray, like: Slot) -> pa.ChunkedArray:
+    """The slot of each moment, of the length of a given one: as `days`, or the start of its UTC hour (MOMENT)."""
+    found = days(known)
+    if not isinstance(like, Hour):
+        return found
+    return pc.if_else(pc.is_null(found), pa.scalar(None, MOMENT), pc.floor_temporal(known, unit="hour"))
+
+
+def slot_type(like: Slot) -> pa.DataType:
+    """The type of a column of slots of this length."""
+    return MOMENT if isinstance(like, Hour) else pa.date32()
+
+
+def slot_number(slot: Slot) -> int:
+    """A slot as the number that a column of its type holds."""
+    return int(pa.scalar(slot, slot_type(slot)).cast(pa.int64() if isinstance(slot, Hour) else pa.int32()).as_py())
 
 
 def as_text(found: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -124,11 +144,19 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
 
 
-def covered_days(first: date, last: date, zone: str, after: timedelta) -> tuple[date, date]:
-    """The first and the last UTC day on which rows of these days of a zone became known, `after` later."""
-    start = day_start(first, zone) + after
-    end = day_start(last + timedelta(days=1), zone) + after
-    return day_of(start), day_of(end - timedelta(microseconds=1))
+def covered_slots(first: Slot, last: Slot, zone: str, after: timedelta, like: Slot) -> tuple[Slot, Slot]:
+    """The first and the last UTC day, or hour, in which rows of these slots of a zone became known, `after` later.
+
+    Args:
+        like: A slot of the wanted length.
+    """
+    start = _slot_start(first, zone) + after
+    end = _slot_start(next_slot(last), zone) + after - timedelta(microseconds=1)
+    return (Hour.holding(start), Hour.holding(end)) if isinstance(like, Hour) else (day_of(start), day_of(end))
+
+
+def _slot_start(slot: Slot, zone: str) -> datetime:
+    return slot if isinstance(slot, Hour) else day_start(slot, zone)
 
 
 def in_utc(naive: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:

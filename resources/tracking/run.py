@@ -94,6 +94,10 @@ class TrackedRun:
         contents = {f"{name}.md": text.encode() for name, text in texts.items()}
         self._files("documents", contents | {f"{name}.json": tree.encode() for name, tree in trees.items()})
 
+    def html(self, name: str, text: str) -> None:
+        """Records an HTML page by its name without a suffix, under `documents/`; a second one replaces the first."""
+        self._files("documents", {f"{name}.html": text.encode()})
+
     def folder(self, name: str, place: Path) -> None:
         """Records a folder of files, copied whole, under a name."""
         self.client.log_artifacts(self.run_id, str(place), name)

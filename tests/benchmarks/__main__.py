@@ -17,6 +17,7 @@ BENCHMARKS = (
     "bench_demo",
     "bench_decisions",
     "bench_overload",
+    "bench_services",
     "bench_features",
     "bench_spark_features",
     "bench_contracts",

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -156,24 +156,30 @@ def _kernel(name: str) -> Kernel:
     return compile_features(product.features, product.resolutions)
 
 
-def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
-    """Rolls out a small model of a product of the bank, trained on invented rows, with events of one entity.
+def publish(
+    workspace: Workspace, name: str, *, until: datetime = NOW, entities: Sequence[str] = ()
+) -> dict[str, pa.Table]:
+    """Rolls out a small model of a product of the bank, trained on invented rows, with events of some entities.
 
     Args:
         until: The watermark of the events.
+        entities: By default that of the product's example request.
+
+    Returns:
+        The events by source, with all columns of its contract.
     """
     folder = workspace.environment.home / "built" / name
     key = signing_key(workspace.variables, workspace.environment.home, "signing")
-    digest = write_bundle(_parts(name), folder, key)
+    digest = write_bundle(parts_of(name), folder, key)
     workspace.rollout.publish_bundle(name, "1", folder)
     champion = Release(version="1", digest=digest)
     manifest = RolloutManifest(product=name, champion=champion, updated_at=NOW, by="campaign", reason="to be attacked")
     workspace.rollout.publish_manifest(name, manifest)
     store = open_store(workspace.environment.online_store, name)
+    loaded: dict[str, pa.Table] = {}
     for need in _kernel(name).needs:
-        events = _rows(read_contract(name, need.source), _EVENTS_EACH, until - timedelta(days=_EVENTS_EACH))
-        entity = pa.array([str(_example(name)[need.key])] * _EVENTS_EACH)
-        events = events.set_column(events.column_names.index(need.key), need.key, entity)
+        events = _events_of(name, need.source, need.key, until=until, entities=entities)
+        loaded[need.source] = events
         sequence = _product(name).spine.sequence
         if sequence is not None and need.includes_request:
             events = events.append_column(SEQUENCE, events[sequence])
@@ -181,9 +187,19 @@ def publish(workspace: Workspace, name: str, *, until: datetime = NOW) -> None:
         store.put_events(need.source, need.key, kept, version="v1", watermark=until)
     store.publish("v1")
     store.close()
+    return loaded
 
 
-def _parts(name: str) -> BundleParts:
+def _events_of(name: str, source: str, key: str, *, until: datetime, entities: Sequence[str] = ()) -> pa.Table:
+    """Rows of a source, one a day of each entity; by default of that of the product's example request."""
+    entities = entities or (str(_example(name)[key]),)
+    count, first = _EVENTS_EACH * len(entities), until - timedelta(days=_EVENTS_EACH)
+    events = _rows(read_contract(name, source), count, first, every=timedelta(days=1) / len(entities))
+    entity = pa.array([entities[number % len(entities)] for number in range(count)])
+    return events.set_column(events.column_names.index(key), key, entity)
+
+
+def parts_of(name: str) -> BundleParts:
     """A bundle's parts, as training makes them, with the contracts of the product's sources."""
     product, kernel = _product(name), _kernel(name)
     sources = {source.name: read_contract(name, source.name) for source in product.sources}
@@ -208,10 +224,10 @@ def _parts(name: str) -> BundleParts:
     return replace(trained(name, "1", kernel, policy, table, label, rounds=5), contract=contract_of(product))
 
 
-def _rows(columns: dict[str, Column], count: int, first: datetime) -> pa.Table:
-    """Rows that a contract allows, one a day."""
+def _rows(columns: dict[str, Column], count: int, first: datetime, *, every: timedelta = timedelta(days=1)) -> pa.Table:
+    """Rows that a contract allows."""
     random = Random(f"rows of {', '.join(columns)}")
-    moments = pa.array([first + timedelta(days=n) for n in range(count)], TIMESTAMP)
+    moments = pa.array([first + every * n for n in range(count)], TIMESTAMP)
     return pa.table(
         {
             name: moments

@@ -1,4 +1,4 @@
-"""A product that is made by the week or by the month: its partitions, its job, its schedule, its sensor, its alert."""
+"""A product that is made by the hour, the week or the month: its partitions, job, schedule, sensor and alert."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +20,7 @@ from pipelines.partitions import partitions_of
 from pipelines.products import load_product
 from pipelines.sensors import landing_sensor
 from resources.environments import Environment, load_environment
+from resources.slots import checked_slot
 from tests.support.clocks import StoppedClock
 
 SOURCES = ("card_transactions", "fraud_labels")
@@ -35,6 +36,12 @@ WEEKLY = replace(
     MONTHLY,
     partition="week",
     sources=tuple(Files(name, pattern=f"{name}/{{week}}.csv", day_column="known_at") for name in SOURCES),
+)
+HOURLY = replace(
+    MONTHLY,
+    partition="hour",
+    start=date(2026, 4, 19),
+    sources=tuple(Files(name, pattern=f"{name}/{{day}}/{{hour}}.csv") for name in SOURCES),
 )
 
 
@@ -53,13 +60,15 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def made(instance: dg.DagsterInstance, product: Product, *starts: str) -> None:
     for start in starts:
-        days = Partitions(product.partition, product.start, product.end).whole([date.fromisoformat(start)])
-        tags = {"loopline/days": f"{days[0]}_{days[-1]}"}
+        days = Partitions(product.partition, product.start, product.end).whole([checked_slot(start)])
+        tags = None if product.partition == "hour" else {"loopline/days": f"{days[0]}_{days[-1]}"}
         event = dg.AssetMaterialization(asset_key(product, "features"), partition=start, tags=tags)
         instance.report_runless_asset_event(event)
 
 
-def tick(product: Product, environment: Environment, instance: dg.DagsterInstance, name: str, today: date) -> Any:
+def tick(
+    product: Product, environment: Environment, instance: dg.DagsterInstance, name: str, today: date | datetime
+) -> Any:
     """The key that a schedule or sensor asks for, or its reason to skip."""
     definitions = build_pipeline(product, environment=environment, resources={"clock": StoppedClock(today)})
     repository = definitions.get_repository_def()
@@ -83,6 +92,7 @@ def tick(product: Product, environment: Environment, instance: dg.DagsterInstanc
     [
         (MONTHLY, "monthly", "2026-01-01", "2026-04-01", "0 2 1 * *"),
         (WEEKLY, "weekly", "2026-01-12", "2026-04-20", "0 2 * * 1"),
+        (HOURLY, "hourly", "2026-04-19-00:00", "2026-04-20-23:00", "10 * * * *"),
     ],
 )
 def test_job_schedule_and_assets_have_the_products_partitions(
@@ -125,6 +135,53 @@ def test_a_partition_starts_when_its_file_of_every_source_has_landed(
         file.parent.mkdir(parents=True)
         file.write_text("known_at\na header is a whole file\n")
     assert tick(product, environment, instance, "card_fraud_landing_sensor", today) == key
+
+
+def test_an_hour_starts_when_its_file_of_every_source_has_landed(
+    environment: Environment, instance: dg.DagsterInstance
+) -> None:
+    """After the last hour of a day comes the first of the next one; after the last of the history none."""
+    made(instance, HOURLY, "2026-04-19-22:00", "2026-04-19-23:00")
+    name, today = "card_fraud_landing_sensor", date(2026, 11, 1)
+    files = [f"{source}/2026-04-20/00.csv" for source in SOURCES]
+    assert tick(HOURLY, environment, instance, name, today) == f"2026-04-20-00:00 lacks files: {', '.join(files)}"
+    for file in files:
+        (Path(environment.landing) / file).parent.mkdir(parents=True)
+        (Path(environment.landing) / file).write_text("known_at\na header is a whole file\n")
+    assert tick(HOURLY, environment, instance, name, today) == "2026-04-20-00:00"
+    made(instance, HOURLY, "2026-04-20-23:00")
+    ended = "card_fraud has no hour 2026-04-21-00:00: it is not over, or after the end of its history"
+    assert tick(HOURLY, environment, instance, name, today) == ended
+
+
+def test_the_schedule_asks_for_the_hour_that_has_ended(environment: Environment, instance: dg.DagsterInstance) -> None:
+    name, at = "card_fraud_hourly_schedule", datetime(2026, 4, 20, 7, 10, tzinfo=UTC)
+    assert tick(HOURLY, environment, instance, name, at) == "2026-04-20-06:00"
+    assert tick(HOURLY, environment, instance, name, date(2026, 4, 20)) == "2026-04-19-23:00"
+    assert tick(HOURLY, environment, instance, name, date(2026, 4, 19)) == "no hour of card_fraud is over yet"
+    assert tick(HOURLY, environment, instance, name, date(2026, 5, 1)) == "2026-04-20-23:00", "the history is over"
+    made(instance, HOURLY, "2026-04-20-06:00")
+    assert "2026-04-20-06:00 is materialised already" in tick(HOURLY, environment, instance, name, at)
+
+
+def test_hours_are_asked_for_by_hours_and_by_days(environment: Environment) -> None:
+    def days(first: str | None, last: str | None, product: Product = HOURLY) -> tuple[str, ...]:
+        asked = (None if first is None else checked_slot(first), None if last is None else checked_slot(last))
+        with readable_days(product, environment, asked, said.append) as found:
+            return tuple(map(str, found))
+
+    said: list[str] = []
+    assert days(None, None) == ("2026-04-19-00:00", "2026-04-20-23:00")
+    assert days("2026-04-19-05:00", "2026-04-19-05:00") == ("2026-04-19-05:00", "2026-04-19-05:00")
+    assert days("2026-04-19", "2026-04-19") == ("2026-04-19-00:00", "2026-04-19-23:00")
+    assert days("2026-04-19-22:00", "2026-04-20") == ("2026-04-19-22:00", "2026-04-20-23:00")
+    assert not said, "nothing is rounded"
+    with pytest.raises(ImpossibleDay, match="no hour 2026-04-21-00:00: the first is 2026-04-19-00:00, and 2026-04-20"):
+        days("2026-04-20-22:00", "2026-04-21-00:00")
+    with pytest.raises(ImpossibleDay, match="--to 2026-04-19-04:00 is before --from 2026-04-19-05:00"):
+        days("2026-04-19-05:00", "2026-04-19-04:00")
+    with pytest.raises(ImpossibleDay, match="by the month and has no hour 2026-02-03-05:00: write 2026-02-03"):
+        days("2026-02-03-05:00", "2026-02-03-05:00", MONTHLY)
 
 
 def test_after_the_last_partition_nothing_is_asked_for(environment: Environment, instance: dg.DagsterInstance) -> None:

@@ -17,6 +17,7 @@ from assets.features.catalogue.usage import FeatureUse, ModelUse, feature_use, u
 from assets.product import Product
 from assets.product.names import FEATURES, table_name
 from resources.lake import Lake
+from resources.slots import Slot, day_of
 
 NEWEST_ROWS, NEWEST_DAYS = 100_000, 92
 """Whole days of the feature table are read, the newest first, until there are this many rows, or this many days."""
@@ -90,7 +91,7 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
         title=product.title,
         owner=product.owner,
         version=version,
-        days=(min(newest), max(newest)) if newest else None,
+        days=(day_of(min(newest)), day_of(max(newest))) if newest else None,
         rows=rows.num_rows,
         entries=catalogue(product.features, product.units, spine=product.spine.source),
         statistics=feature_statistics(rows, names),
@@ -99,8 +100,8 @@ def survey(product: Product, lake: Lake, models: Sequence[ModelUse]) -> FeatureS
     )
 
 
-def _newest_days(lake: Lake, table: str, version: int) -> list[date]:
-    days: list[date] = []
+def _newest_days(lake: Lake, table: str, version: int) -> list[Slot]:
+    days: list[Slot] = []
     rows = 0
     for file in reversed(lake.files(table, version=version)):
         full = rows >= NEWEST_ROWS or len(days) >= NEWEST_DAYS

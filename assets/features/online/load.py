@@ -23,6 +23,7 @@ from assets.vocabulary.times import SEQUENCE, TIMES
 from resources.lake import Lake
 from resources.lake.origins import changed_days
 from resources.online_store.protocol import OnlineStore, StoreState
+from resources.slots import Slot, day_of, end_of, next_slot, slot_before, start_of
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class SourceLoad:
     Attributes:
         table: The lake's name of the source's validated table.
         table_version: The version that is read, the same for every key of the source.
-        days: The days whose events a decision can use.
-        watermark: The end of the last day of the load, midnight UTC.
+        days: The days, or hours, whose events a decision can use.
+        watermark: The end of the last day of the load, midnight UTC, or of the last hour.
         lookback: The longest time before a decision at which an event can count; None for all history.
-        lacking: The first missing day, where the load ends because a day before the last one was not validated.
+        lacking: The first missing day, or hour, where the load ends because one before the last was not validated.
         corrected: Whether the source sends revisions of records; each revision is an event.
     """
 
@@ -43,46 +44,47 @@ class SourceLoad:
     key: str
     table: str
     table_version: int
-    days: tuple[date, ...]
+    days: tuple[Slot, ...]
     watermark: datetime
     lookback: timedelta | None
-    lacking: date | None = None
+    lacking: Slot | None = None
     corrected: bool = False
 
 
 def planned_loads(
-    product: Product, kernel: Kernel, lake: Lake, *, validated: Mapping[str, Set[date]], now: datetime
+    product: Product, kernel: Kernel, lake: Lake, *, validated: Mapping[str, Set[Slot]], now: datetime
 ) -> tuple[SourceLoad, ...]:
     """The loads of a product; every source is read from one version of its table.
 
     A source is loaded until the end of its last day, with rows or validated without any. If an earlier day was not
     validated and a decision could use its events, the load ends before that day: a feature over the source must not
     miss a day silently. Later events then come from the stream only; without a stream the source becomes stale. Today
-    is left out because it is not over.
+    is left out because it is not over. Of a product by the hour all this holds for hours, and the present hour is out.
 
     Args:
-        validated: For each source the validated days. Read them before the table versions, which then contain them.
+        validated: For each source the validated days, or hours. Read them before the table versions, which then contain
+            them.
 
     Raises:
         LakeError: A table does not exist.
     """
-    pinned: dict[str, tuple[int, datetime, date | None, tuple[date, ...]]] = {}
+    pinned: dict[str, tuple[int, datetime, Slot | None, tuple[Slot, ...]]] = {}
     for source in dict.fromkeys(need.source for need in kernel.needs):
         table = validated_table(product.name, source)
         version = lake.version(table)
-        days = lake.days(table, version)
-        known = {day for day in (*days, *validated[source]) if day < now.date()}
+        days = lake.slots(table, version)
+        known = {day for day in (*days, *validated[source]) if end_of(day) <= now}
         lacking = _lacking(known, [lookback_of(need) for need in kernel.needs if need.source == source])
-        end = lacking or max((day + timedelta(days=1) for day in known), default=product.start)
-        usable = tuple(day for day in days if day < end and day in known)
-        pinned[source] = version, datetime.combine(end, time(), UTC), lacking, usable
+        end = start_of(lacking or max((next_slot(day) for day in known), default=product.start))
+        usable = tuple(day for day in days if start_of(day) < end and day in known)
+        pinned[source] = version, end, lacking, usable
     corrected = {group.source for group in kernel.groups if group.record_key is not None}
     loads = []
     for need in kernel.needs:
         version, until, lacking, days = pinned[need.source]
         lookback = lookback_of(need)
         first = date.min if lookback is None else (until - lookback).date() - timedelta(days=1)
-        usable = tuple(day for day in days if day >= first)
+        usable = tuple(day for day in days if day_of(day) >= first)
         table = validated_table(product.name, need.source)
         loads.append(
             SourceLoad(
@@ -97,16 +99,16 @@ def lookback_of(need: Need) -> timedelta | None:
     return None if need.lookback is None else timedelta(microseconds=need.lookback)
 
 
-def _lacking(known: Set[date], lookbacks: Sequence[timedelta | None]) -> date | None:
-    """The first missing day that lies before the last known day and within a lookback of its end; None for none."""
+def _lacking(known: Set[Slot], lookbacks: Sequence[timedelta | None]) -> Slot | None:
+    """The first missing slot that lies before the last known one and within a lookback of its end; None for none."""
     if not known:
         return None
     day, last = min(known), max(known)
     finite = [lookback for lookback in lookbacks if lookback is not None]
     if len(finite) == len(lookbacks):
-        day = max(day, last - max(finite) - timedelta(days=1))
+        day = max(day, slot_before(last, max(finite)) - timedelta(days=1))
     while day < last and day in known:
-        day += timedelta(days=1)
+        day = next_slot(day)
     return day if day < last else None
 
 

@@ -1,29 +1,27 @@
-"""Data files: the Parquet files of a table that is partitioned by day.
+"""Data files: the Parquet files of a table that is partitioned by day, or by hour.
 
-Belongs here: the schema of a table version, reading columns of its files, a file's day, joining tables. Does not belong
-here: which files are read (`inputs.py`), computation (`feature_table.py`), the table's log (`resources.lake`).
+Belongs here: the schema of a table version, reading columns of its files, a file's slot, joining tables. Does not
+belong here: which files are read (`inputs.py`), computation (`feature_table.py`), the table's log (`resources.lake`).
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.features.columns.arrow import Members
 from assets.vocabulary import FeatureError
-from resources.lake import DAY
+from resources.lake import DAY, HOUR
 from resources.lake.parquet import CHECKED
 from resources.lake.reading import read_files
-from resources.moments import DAY_US
+from resources.slots import Slot, checked_slot
 from resources.sources.object_stores import open_place
 
 _ROWS = 200_000
 """Rows that are gathered into one table."""
-_PARTITION = re.compile(r"day=(\d{4}-\d{2}-\d{2})/[^/]+$")
+_PARTITION = re.compile(rf"{DAY}=(\d{{4}}-\d{{2}}-\d{{2}})/(?:{HOUR}=(\d{{2}})/)?[^/]+$")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class TableVersion:
 
     Attributes:
         name: The table's name in the lake.
-        schema: Its columns in that version. A file older than a column lacks the column; no file has the column `day`.
+        schema: Its columns in that version. A file older than a column lacks the column; no file has the partition
+            columns.
     """
 
     name: str
@@ -48,7 +47,7 @@ class TableVersion:
         Raises:
             FeatureError: The table lacks a column.
         """
-        existing = [name for name in self.schema.names if name != DAY]
+        existing = [name for name in self.schema.names if name not in (DAY, HOUR)]
         lacking = sorted(set(names.values()) - set(existing))
         if lacking:
             raise FeatureError(
@@ -63,15 +62,15 @@ class DataFiles:
     """Some of a table's files.
 
     Attributes:
-        paths: Their full addresses, each in its partition's folder `day=YYYY-MM-DD`.
+        paths: Their full addresses, each in the folder of its slot, `day=YYYY-MM-DD`.
     """
 
     table: TableVersion
     paths: tuple[str, ...]
 
 
-def partition_of(address: str) -> date:
-    """The day of a data file's partition, from its folder's name.
+def partition_of(address: str) -> Slot:
+    """The day or the hour of a data file, from its folder's name.
 
     Raises:
         FeatureError: The folder is not named after a day.
@@ -81,13 +80,7 @@ def partition_of(address: str) -> date:
         raise FeatureError(
             f"data file {address} is in no folder day=YYYY-MM-DD; give files of a table that is partitioned by day"
         )
-    return date.fromisoformat(match[1])
-
-
-def day_numbers(moments: pa.ChunkedArray) -> np.ndarray:
-    """int64 [n]: UTC days since 1970-01-01."""
-    micros = moments.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    return micros // DAY_US
+    return checked_slot(match[1] if match[2] is None else f"{match[1]}-{match[2]}:00")
 
 
 def size_of(addresses: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """The feature table of some days, from data files to data files.
 
 Belongs here: the columns that are read of rows and events, the features of one entity key after another, the table's
-columns, a file for each day. Does not belong here: features (`assets.features.kernel.kernel`), reading files
+columns, a file for each day or hour. Does not belong here: features (`assets.features.kernel.kernel`), reading files
 (`data_files.py`), distributing the work (`spark_job.py`), the table's log (`resources.lake`).
 """
 
@@ -19,7 +19,6 @@ from assets.features.columns.columns import key_type, matching, with_whole
 from assets.features.kernel.kernel import Kernel, Need
 from assets.features.table.data_files import (
     TableVersion,
-    day_numbers,
     gathered,
     joined,
     partition_of,
@@ -30,13 +29,15 @@ from assets.vocabulary import FeatureError, History, Predicate
 from assets.vocabulary.base import WHOLE, WHOLE_KEY
 from assets.vocabulary.times import AS_OF, SEQUENCE
 from resources.errors import LooplineError
-from resources.lake import DAY
+from resources.lake import DAY, HOUR
 from resources.lake.content import ordered_hash
 from resources.lake.parquet import write_parquet
+from resources.lake.partitioning import partition_folder, slot_at, with_slot
+from resources.lake.values import HOUR_TYPE
 from resources.processes.memory import keep_freed_memory
+from resources.slots import Hour, Slot, end_of
 from resources.sources.object_stores import open_place
 
-_EPOCH = date(1970, 1, 1)
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -66,7 +67,7 @@ class WrittenFile:
     """One Parquet file; `path` is relative to the table's target, `content` is the hash of its rows in their order."""
 
     path: str
-    day: date
+    day: Slot
     rows: int
     bytes: int
     content: str
@@ -77,11 +78,11 @@ class FeatureTable:
     """The steps of computing the table; a value that is sent to Spark's tasks.
 
     Attributes:
-        target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, sorted by (as_of, row id), with
-            page checksums.
+        target: Folder or `s3://` prefix; files are `day=YYYY-MM-DD/<unique>.parquet`, of an hour one folder deeper,
+            sorted by (as_of, row id), with page checksums.
         spine: The table of the rows.
         events: For each source its table.
-        days: The first and the last day of the rows: a row is on the day of its decision, or of its arrival if later.
+        days: The first and the last slot of the rows: a row is in that of its decision, or of its arrival if later.
 
     Raises:
         FeatureError: A source is not given, a table lacks a column that is read, a passthrough column has the name of a
@@ -93,7 +94,7 @@ class FeatureTable:
     target: str
     spine: TableVersion
     events: Mapping[str, TableVersion]
-    days: tuple[date, date] = (date.min, date.max)
+    days: tuple[Slot, Slot] = (date.min, date.max)
     _of_rows: Mapping[str, pa.Field] = field(init=False, repr=False, compare=False)
     _of_events: Mapping[tuple[str, str], Mapping[str, pa.Field]] = field(init=False, repr=False, compare=False)
 
@@ -110,11 +111,17 @@ class FeatureTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """The schema of the table, with and without rows; `day` is last, and is not in the files."""
-        types = {name: column.type for name, column in self._of_rows.items()} | {AS_OF: _TIMESTAMP, DAY: pa.date32()}
+        """The schema of the table, with and without rows; the partition columns are last, and are not in the files."""
+        types = {name: column.type for name, column in self._of_rows.items()} | {AS_OF: _TIMESTAMP}
+        types |= {DAY: pa.date32(), HOUR: HOUR_TYPE}
         types |= {name: pa.float64() for name in self.kernel.features.numeric}
         types |= {name: pa.string() for name in self.kernel.features.categories}
-        return pa.schema([(name, types[name]) for name in [*self._order, DAY]])
+        return pa.schema([(name, types[name]) for name in [*self._order, *self._partition]])
+
+    @property
+    def _partition(self) -> tuple[str, ...]:
+        """The partition columns: those of the spine's table."""
+        return (DAY, HOUR) if HOUR in self.spine.schema.names else (DAY,)
 
     @property
     def _row_names(self) -> dict[str, str]:
@@ -201,10 +208,10 @@ class FeatureTable:
         return found
 
     def read_rows(self, paths: Sequence[str]) -> Iterator[pa.Table]:
-        """The spine's rows, each with the day of its partition.
+        """The spine's rows, each with the day, or the hour, of its partition.
 
         Raises:
-            FeatureError: The as-of day of a row is later than the day on which it arrived.
+            FeatureError: The as-of time of a row is later than the day, or the hour, in which it arrived.
             DamagedPartition: A file is damaged.
         """
         return gathered(map(self._rows_of, paths))
@@ -212,21 +219,26 @@ class FeatureTable:
     def _rows_of(self, path: str) -> pa.Table:
         rows = with_whole(read_table(path, self.spine, self._of_rows), self.kernel.features.keys)
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, rows[AS_OF].cast(_TIMESTAMP))
-        day = partition_of(path)
-        if len(rows) and day_numbers(rows[AS_OF]).max() > (day - _EPOCH).days:
+        day, latest = partition_of(path), pc.max(rows[AS_OF]).as_py()
+        if latest is not None and latest >= end_of(day):
+            length = "hour" if isinstance(day, Hour) else "day"
             raise FeatureError(
-                f"spine: {path} has rows whose as-of day is later than the day of their arrival; the events known by "
-                f"then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
+                f"spine: {path} has rows whose as-of {length} is later than the {length} of their arrival; the events "
+                f"known by then have not arrived yet: fix '{self.columns.as_of}' or the source's known_at"
             )
         if self.columns.filters:
             rows = rows.filter(pa.array(matching(rows, self.columns.filters))).drop_columns(self._only_filtered_by)
         if not self.columns.after:
-            return rows.append_column(DAY, pa.array([day] * len(rows), pa.date32()))
+            return with_slot(rows, day)
         decided = pc.add(rows[AS_OF], pa.scalar(self.columns.after, pa.duration("us")))
         rows = rows.set_column(rows.column_names.index(AS_OF), AS_OF, decided)
-        rows = rows.append_column(DAY, pc.max_element_wise(decided.cast(pa.date32()), pa.scalar(day, pa.date32())))
-        first, last = (pa.scalar(bound, pa.date32()) for bound in self.days)
-        return rows.filter(pc.and_(pc.greater_equal(rows[DAY], first), pc.less_equal(rows[DAY], last)))
+        column, kind = self._partition[-1], HOUR_TYPE if isinstance(day, Hour) else pa.date32()
+        held = pc.floor_temporal(decided, unit="hour") if isinstance(day, Hour) else decided.cast(pa.date32())
+        held = pc.max_element_wise(held, pa.scalar(day, kind))
+        rows = rows.append_column(DAY, held.cast(pa.date32()))
+        rows = rows.append_column(HOUR, held) if isinstance(day, Hour) else rows
+        first, last = (pa.scalar(bound, kind) for bound in self.days)
+        return rows.filter(pc.and_(pc.greater_equal(rows[column], first), pc.less_equal(rows[column], last)))
 
     def entities(self, paths: Sequence[str], key: str) -> pa.Array:
         """The different entities of the spine's rows."""
@@ -256,20 +268,22 @@ class FeatureTable:
         return rows
 
     def write(self, rows: pa.Table) -> Iterator[WrittenFile]:
-        """Writes rows with the features of every key to one file per day."""
-        rows = rows.sort_by([(name, "ascending") for name in (DAY, AS_OF, self.columns.row_id)])
+        """Writes rows with the features of every key to one file per day, or per hour."""
+        rows = rows.sort_by([(name, "ascending") for name in (self._partition[-1], AS_OF, self.columns.row_id)])
         history = {f.name: rows[f.name].to_numpy() for f in self.kernel.features.all if isinstance(f, History)}
         features = self.kernel.finish(history, rows)
         names = set(features.column_names)
         table = pa.table({name: (features if name in names else rows)[name] for name in self._order})
-        day = rows[DAY].cast(pa.int32()).to_numpy()
-        starts = np.flatnonzero(np.append(True, np.diff(day) != 0)).tolist()
-        for first, last in zip(starts, [*starts[1:], len(day)], strict=True):
-            yield self._write_day(table.slice(first, last - first), _EPOCH + timedelta(int(day[first])))
+        held = rows[self._partition[-1]].combine_chunks()
+        number = held.cast(pa.int64() if HOUR in self._partition else pa.int32()).to_numpy()
+        starts = np.flatnonzero(np.append(True, np.diff(number) != 0)).tolist()
+        for first, last in zip(starts, [*starts[1:], len(number)], strict=True):
+            slot = slot_at({name: rows[name][first].as_py() for name in self._partition})
+            yield self._write_slot(table.slice(first, last - first), slot)
 
-    def _write_day(self, table: pa.Table, day: date) -> WrittenFile:
+    def _write_slot(self, table: pa.Table, day: Slot) -> WrittenFile:
         """Writes a file under a unique name: a failed attempt leaves a file that no commit refers to."""
-        path = f"{DAY}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
+        path = f"{partition_folder(day)}{uuid.uuid4().hex}.parquet"
         files, full = open_place(f"{self.target}/{path}")
         files.create_dir(full.rpartition("/")[0], recursive=True)
         write_parquet(table, full, files)
@@ -277,7 +291,7 @@ class FeatureTable:
 
     @property
     def _order(self) -> list[str]:
-        """The table's columns, apart from `day`."""
+        """The table's columns, apart from the partition columns."""
         features = self.kernel.features
         first = [self.columns.row_id, *features.key_columns, AS_OF]
         return list(dict.fromkeys([*first, *features.names, *self.columns.passthrough]))

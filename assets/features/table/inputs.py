@@ -17,6 +17,7 @@ from assets.features.table.data_files import DataFiles, TableVersion
 from assets.product import Product, Spine
 from assets.product.names import validated_table
 from resources.lake import DAY, Lake
+from resources.slots import Slot, day_of
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Inputs:
     events: Mapping[str, DataFiles]
 
 
-def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ...]) -> Inputs:
-    """The inputs for the rows of these days, all from the newest version of each table, pinned once.
+def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[Slot, ...]) -> Inputs:
+    """The inputs for the rows of these days, or hours, all from the newest version of each table, pinned once.
 
     Raises:
         LakeError: A table does not exist, or the spine's rows of these days are damaged.
@@ -45,11 +46,11 @@ def inputs_of(product: Product, kernel: Kernel, lake: Lake, days: tuple[date, ..
     sources = dict.fromkeys((product.spine.source, *product.features.sources))
     tables = {source: _pinned(lake, validated_table(product.name, source)) for source in sources}
     spine, after = tables[product.spine.source], timedelta(days=product.spine.days_after)
-    requested = [day for day in spine.days() if days[0] - after <= day <= days[-1]]
+    requested = [slot for slot in spine.slots() if days[0] - after <= slot <= days[-1]]
     earliest, latest_by = _lateness(spine, product.spine, requested, days)
     reach = {source: _reach(kernel, source) for source in product.features.sources}
     events = {
-        source: tables[source].files(_history(reach[source], tables[source].days(), earliest, days[-1]))
+        source: tables[source].files(_history(reach[source], tables[source].slots(), earliest, days[-1]))
         for source in product.features.sources
     }
     before = {source: None if days_back is None else days_back + latest_by for source, days_back in reach.items()}
@@ -67,14 +68,14 @@ class _Pinned:
     name: str
     version: int
 
-    def days(self) -> tuple[date, ...]:
-        return self.lake.days(self.name, self.version)
+    def slots(self) -> tuple[Slot, ...]:
+        return self.lake.slots(self.name, self.version)
 
-    def files(self, days: Sequence[date]) -> DataFiles:
+    def files(self, days: Sequence[Slot]) -> DataFiles:
         paths = self.lake.paths(self.name, days=days, version=self.version)
         return DataFiles(TableVersion(self.name, self.lake.schema(self.name, self.version)), tuple(paths))
 
-    def rows(self, columns: Sequence[str], days: Sequence[date]) -> pa.Table:
+    def rows(self, columns: Sequence[str], days: Sequence[Slot]) -> pa.Table:
         return self.lake.read(self.name, days=days, version=self.version, columns=columns)
 
 
@@ -82,22 +83,22 @@ def _pinned(lake: Lake, table: str) -> _Pinned:
     return _Pinned(lake, table, lake.version(table))
 
 
-def _lateness(spine: _Pinned, declared: Spine, requested: Sequence[date], days: Sequence[date]) -> tuple[date, int]:
+def _lateness(spine: _Pinned, declared: Spine, requested: Sequence[Slot], days: Sequence[Slot]) -> tuple[date, int]:
     """The earliest as-of day of the rows of these days, and the most days that one of them came late.
 
     A late row is decided as of an earlier day.
 
     Args:
-        requested: The days on which the rows may have arrived.
+        requested: The days, or hours, in which the rows may have arrived.
     """
     rows = spine.rows([declared.as_of, DAY], requested)
     requests = rows[declared.as_of].cast(pa.timestamp("us", tz="UTC"))
     decided = pc.add(requests, pa.scalar(declared.after, pa.duration("us"))).cast(pa.date32())
     earliest = pc.min(decided).as_py()
     if earliest is None:
-        return days[0], 0
+        return day_of(days[0]), 0
     late = pc.max(pc.subtract(rows[DAY].cast(pa.int32()), decided.cast(pa.int32()))).as_py()
-    return min(days[0], earliest), max(0, late)
+    return min(day_of(days[0]), earliest), max(0, late)
 
 
 def _reach(kernel: Kernel, source: str) -> int | None:
@@ -110,12 +111,12 @@ def _reach(kernel: Kernel, source: str) -> int | None:
     return (max(finite) + timedelta(days=1)).days
 
 
-def _history(reach: int | None, days: Sequence[date], first: date, last: date) -> list[date]:
-    """The days of a source whose events can count for rows decided as of the days from `first` to `last`.
+def _history(reach: int | None, slots: Sequence[Slot], first: date, last: Slot) -> list[Slot]:
+    """The slots of a source whose events can count for rows decided as of the days from `first` on, and up to `last`.
 
     Validation guarantees that no event becomes known before it happens, and that an event is in the partition of the
-    day on which it became known. Partitions older than the longest window therefore hold no event of a window, and no
-    revision of such an event either, because a revision becomes known even later.
+    day or hour in which it became known. Partitions older than the longest window therefore hold no event of a window,
+    and no revision of such an event either, because a revision becomes known even later.
     """
     oldest = date.min if reach is None else first - timedelta(days=reach)
-    return [day for day in days if oldest <= day <= last]
+    return [slot for slot in slots if oldest <= day_of(slot) and slot <= last]

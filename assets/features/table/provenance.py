@@ -6,12 +6,12 @@ belong here: computing rows (`feature_table.py`), the table's log (`resources.la
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from assets.product import Spine
 from assets.vocabulary import FeatureSet
 from resources.lake import Lake
+from resources.slots import Slot
 
 _COMPUTATION = "computation"
 
@@ -26,7 +26,7 @@ def record_of(features: FeatureSet, spine: Spine, run_id: str, pins: Mapping[str
     }
 
 
-def outdated_days(lake: Lake, table: str, features: FeatureSet, spine: Spine) -> tuple[date, ...]:
+def outdated_days(lake: Lake, table: str, features: FeatureSet, spine: Spine) -> tuple[Slot, ...]:
     """The days whose rows were computed from other declarations than these, in order.
 
     A day whose commit has no such record, or is no longer in the log, counts as computed from these declarations.

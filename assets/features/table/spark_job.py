@@ -5,9 +5,9 @@ computing and writing (`feature_table.py`), buckets (`buckets.py`), blocks and t
 
 There is a stage for each entity key: its events and the rows to be decided are shuffled by entity, and the kernel runs
 over all entities of a task at once. The rows pass the key's features on to the stage of the next key, so no join is
-needed. The last stage writes a file per day. The number of tasks follows from the size of the files, so a task's memory
-stays the same as the history grows. The events of one entity are never divided: a task whose entity has half of all
-events holds them all.
+needed. The last stage writes a file per day or hour. The number of tasks follows from the size of the files, so a
+task's memory stays the same as the history grows. The events of one entity are never divided: a task whose entity has
+half of all events holds them all.
 
 Files that fit into one task are not shuffled. A single day (the nightly run, or a bad day that is recomputed) needs no
 job: this process reads the day's window, drops the events of other entities at once, and finishes before a session
@@ -16,8 +16,8 @@ would have started. This holds for the files of up to sixteen tasks, unless the 
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from assets.features.table.data_files import DataFiles, partition_of, size_of
 from assets.features.table.feature_table import FeatureTable, SpineColumns, TooLarge, WrittenFile
 from assets.vocabulary import FeatureError
 from resources.lake import DAY, DamagedPartition
+from resources.slots import Slot, checked_slot, day_of, days_of
 from resources.spark import blocks
 from resources.spark.tasks import raised_in_task
 
@@ -44,9 +45,9 @@ _ALONE = 16
 _HELD = 4
 """Upper bound of the uncompressed events of a single day's entities in memory, as a multiple of a task's files."""
 _Work = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-_WRITTEN_DDL = "path string, day date, rows long, bytes long, content string"
+_WRITTEN_DDL = "path string, day string, rows long, bytes long, content string"
 _WRITTEN = pa.schema(
-    [("path", pa.string()), ("day", pa.date32()), ("rows", pa.int64()), ("bytes", pa.int64()), ("content", pa.string())]
+    [("path", pa.string()), ("day", pa.string()), ("rows", pa.int64()), ("bytes", pa.int64()), ("content", pa.string())]
 )
 
 
@@ -55,8 +56,8 @@ class Written:
     """The files that the job wrote.
 
     Attributes:
-        files: The files of each day with rows, in order of days.
-        schema: The schema of the table; `day` is its last column, and is not in the files.
+        files: The files of each day, or hour, with rows, in their order.
+        schema: The schema of the table; the partition columns are its last ones, and are not in the files.
     """
 
     files: tuple[WrittenFile, ...]
@@ -69,7 +70,7 @@ def run(
     *,
     events: Mapping[str, DataFiles],
     spine: DataFiles,
-    days: tuple[date, date],
+    days: tuple[Slot, Slot],
     columns: SpineColumns,
     target: str | Path,
     task_bytes: int = TASK_BYTES,
@@ -80,8 +81,8 @@ def run(
         session: Returns the session; not called where no job is needed.
         events: For each source its files, all within the lookback of the rows.
         spine: Files of the spine's source.
-        days: First and last partition to compute. A row is written to the day of its arrival, even if its as-of day is
-            earlier, or to the day of its decision if that is made later (`columns.after`): every row is in the table
+        days: First and last slot to compute. A row is written to the slot of its arrival, even if its as-of day is
+            earlier, or to the slot of its decision if that is made later (`columns.after`): every row is in the table
             once, however often days are recomputed. Files of days that have no such rows are left out.
         target: As in `FeatureTable`.
         task_bytes: Size of the files of one task; a file that two keys read counts once. A single day may take more,
@@ -98,7 +99,7 @@ def run(
     size = size_of([*spine.paths, *(path for paths in read.values() for path in paths)])
     first = days[0] - timedelta(days=columns.days_after)
     wanted = [path for path in spine.paths if first <= partition_of(path) <= days[1]]
-    alone = days[0] == days[1] or len({partition_of(path) for path in wanted}) <= 1
+    alone = day_of(days[0]) == day_of(days[1]) or len(days_of(map(partition_of, wanted))) <= 1
     files = _in_this_process(table, read, wanted, size, task_bytes) if alone else None
     if files is None and size < task_bytes:
         files = _in_one_task(session(), table, read, wanted)
@@ -209,12 +210,13 @@ def _listed(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, str]]:
 
 
 def _as_batch(file: WrittenFile) -> pa.RecordBatch:
-    return pa.record_batch([[value] for value in astuple(file)], schema=_WRITTEN)
+    values = (file.path, str(file.day), file.rows, file.bytes, file.content)
+    return pa.record_batch([[value] for value in values], schema=_WRITTEN)
 
 
 def _collected(written: DataFrame) -> list[WrittenFile]:
     try:
-        return [WrittenFile(*file) for file in written.collect()]
+        return [WrittenFile(path, checked_slot(day), *figures) for path, day, *figures in written.collect()]
     except PySparkException as error:
         raised = raised_in_task(error, (DamagedPartition, FeatureError))
         if raised is None:

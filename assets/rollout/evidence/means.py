@@ -95,6 +95,8 @@ class _Shift(State):
         bound: The smallest difference of the means that matters, 0 or more and below 1.
         side: Which differences matter: `above` is a higher mean of the challenger.
         sum_difference: Sum of the differences of the rows that count.
+        sum_squares: Sum of the squares of what the rows differ by: of two arms' values from their centre, of both
+            scores of a request from each other. It says how many rows the test needs, and is no evidence.
         above, below: Logarithm of the wealth of each bet.
         missing: Rows without a value.
     """
@@ -102,6 +104,7 @@ class _Shift(State):
     bound: float
     side: Side = "either"
     sum_difference: float = 0.0
+    sum_squares: float = 0.0
     above: tuple[float, ...] = _ONE
     below: tuple[float, ...] = _ONE
     missing: int = 0
@@ -164,6 +167,7 @@ class MeanShift(_Shift):
             sum_challenger=float(running(self.sum_challenger, np.where(challenger, value, 0.0))[-1]),
             centre=float(following[-1]),
             sum_difference=float(running(self.sum_difference, difference)[-1]),
+            sum_squares=float(running(self.sum_squares, (value - centre) ** 2)[-1]),
             above=tuple(running(np.array(self.above), above)[-1].tolist()),
             below=tuple(running(np.array(self.below), below)[-1].tolist()),
         )
@@ -235,6 +239,7 @@ class PairedShift(_Shift):
             sum_champion=float(running(self.sum_champion, champion)[-1]),
             sum_challenger=float(running(self.sum_challenger, challenger)[-1]),
             sum_difference=float(running(self.sum_difference, difference)[-1]),
+            sum_squares=float(running(self.sum_squares, difference**2)[-1]),
             above=tuple(running(np.array(self.above), above)[-1].tolist()),
             below=tuple(running(np.array(self.below), below)[-1].tolist()),
         )
@@ -267,9 +272,8 @@ def paired_growth(difference: NDArray[np.float64], bound: float) -> tuple[NDArra
 
 def _multiplied(states: Sequence[AnyShift], counted: Sequence[str]) -> AnyShift:
     first = same_settings(states, "bound", "side")
-    changes: dict[str, Any] = {
-        name: sum(getattr(state, name) for state in states) for name in (*counted, "sum_difference", "missing")
-    }
+    added = (*counted, "sum_difference", "sum_squares", "missing")
+    changes: dict[str, Any] = {name: sum(getattr(state, name) for state in states) for name in added}
     for name in ("above", "below"):
         changes[name] = tuple(sum(bets) for bets in zip(*(getattr(state, name) for state in states), strict=True))
     return replace(first, **changes)

@@ -24,6 +24,14 @@ BETS = np.geomspace(0.9, 0.002, 16)
 """Fractions of the largest bet that cannot lose more than all."""
 
 
+@dataclass(frozen=True)
+class Needed:
+    """How many rows of each arm a test needs; of requests that both answered, equally many of both."""
+
+    champion: int
+    challenger: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a test says of one signal, at one look.
@@ -37,6 +45,8 @@ class Evidence:
         log_e: Natural logarithm of the e-value; 0 is no evidence.
         threshold: log(1/alpha), with alpha the signal's share of the false-alarm rate.
         missing: Rows without a value. They are no evidence, for neither arm.
+        needed: Rows of each arm with which the test finds the smallest effect; `None` where none are enough, or it was
+            not asked (`power.py`).
     """
 
     signal: str
@@ -49,6 +59,7 @@ class Evidence:
     log_e: float
     threshold: float
     missing: int
+    needed: Needed | None = None
 
     @property
     def breached(self) -> bool:

@@ -31,7 +31,7 @@ def judged_again(record: Decision, bundle: Bundle, scorer: Scorer | None = None,
         )
     if record.erased:
         raise CannotReplay(f"decision {record.id} cannot be replayed: its subject's data were erased")
-    case = Case(record.row_id, record.as_of, record.inputs)
+    case = Case(record.row_id, record.as_of, record.inputs, record.keys)
     knocked = knocked_out(bundle, case)
     if knocked is not None:
         return knocked

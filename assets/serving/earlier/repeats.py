@@ -160,7 +160,8 @@ def _marked(folder: Path, now: datetime) -> Iterator[tuple[str, Mark]]:
         void: set[str] = set()
         found: list[tuple[str, Mark]] = []
         for _, line in lines_with(path, _NEEDLE):
-            parsed = _LINE.search(line)
+            # A line of which a power cut took a part may begin with one decision and end with another.
+            parsed = None if b"\0" in line else _LINE.search(line)
             if parsed is None:
                 continue
             decision_id = parsed.group(1).decode()

@@ -10,6 +10,7 @@ from typing import Any
 from assets.serving.access.access import Needed
 from assets.serving.http.access import ROUTES
 from assets.serving.http.schemas import (
+    PLAIN_TEXT,
     event_schema,
     example_event,
     example_outcome,
@@ -179,7 +180,11 @@ def _event(product: str, source: str) -> dict[str, Any]:
         "product": {"const": product},
         "source": {"const": source},
         "event": _ref(f"{product}.{source}"),
-        "event_id": {"type": "string", "description": "The stream's name of an event that also arrives by a stream"},
+        "event_id": {
+            "type": "string",
+            **PLAIN_TEXT,
+            "description": "The stream's name of an event that also arrives by a stream",
+        },
     }
     return {
         "type": "object", "properties": properties, "required": ["product", "source", "event"],

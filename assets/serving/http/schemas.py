@@ -5,18 +5,21 @@ document around them (`openapi.py`), holding a request to them (`assets.serving.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from assets.bundle.contract import ColumnRule, PostedRules, Route, SourceRules
 from assets.serving.live import LiveProduct
 from assets.serving.requests.event import parse_event
-from assets.serving.requests.parse import LARGEST_NUMBER, RequestError, parse_request
+from assets.serving.requests.parse import LARGEST_NUMBER, LONGEST_TEXT, RequestError, parse_request
 from assets.serving.requests.posted import parse_posted, posted_fields
 from assets.serving.requests.shape import RequestShape
 from assets.vocabulary.times import SEQUENCE, TIMES
 
 _TIME = {"type": "string", "format": "date-time"}
+PLAIN_TEXT: Mapping[str, int] = {"minLength": 1, "maxLength": LONGEST_TEXT}
+"""Of a text that no contract describes; without control characters, and of so many bytes at most."""
 _KINDS = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "timestamp": "string"}
 
 
@@ -30,15 +33,18 @@ def request_schema(shape: RequestShape) -> dict[str, Any]:
 
 
 def event_schema(live: LiveProduct, source: str) -> dict[str, Any]:
-    """The schema of an event of a source: the columns that features read."""
+    """The schema of an event of a source: the columns that features read, each of them needed, if only as null."""
     rules = live.rules(source)
     names = {SEQUENCE: live.champion.shape.sequence or SEQUENCE}
     properties: dict[str, Any] = {name: dict(_TIME) for name in TIMES}
     for column in sorted(live.event_columns[source] - set(TIMES)):
         name = names.get(column, column)
         rule = None if rules is None else rules.read_rule(name)
-        properties[name] = {} if rule is None else _ruled(rule)
-    return {"type": "object", "properties": properties, "required": ["event_time"]}
+        is_key = column in live.event_keys(source)
+        # An event may be posted before all of it is known, but not without its entity.
+        properties[name] = {} if rule is None else _key(rule) if is_key else _ruled(replace(rule, required=False))
+    needed = [name for name in properties if name not in TIMES]
+    return {"type": "object", "properties": properties, "required": ["event_time", *needed]}
 
 
 def posted_schema(live: LiveProduct, route: Route) -> dict[str, Any] | None:
@@ -175,16 +181,22 @@ def _value(rule: ColumnRule) -> Any:
 def _column(name: str, shape: RequestShape) -> dict[str, Any]:
     rule = shape.rules.get(name)
     if rule is not None:
-        return _ruled(rule)
+        return _ruled(rule) if name in shape.numbers or name in shape.categories else _key(rule)
     if name == shape.sequence:
         return {"type": "integer"}
     if name in shape.numbers:
         return {"type": ["number", "null"], "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
     if name in shape.categories:
         values = shape.categories[name]
-        return {"enum": [*values, None]} if values else {"type": ["string", "null"]}
+        return {"enum": [*values, None]} if values else {"type": ["string", "null"], **PLAIN_TEXT}
     kinds = ["string", "integer", "null"] if name in shape.labels else ["string", "integer"]
-    return {"type": kinds}
+    return {"type": kinds, **PLAIN_TEXT}
+
+
+def _key(rule: ColumnRule) -> dict[str, Any]:
+    """A column by which something is named: a text of it is plain, whatever else its contract says."""
+    ruled = _ruled(rule)
+    return {**PLAIN_TEXT, **ruled} if rule.type == "string" and not rule.tokenised else ruled
 
 
 def _ruled(rule: ColumnRule) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from resources.errors import LooplineError
 
 LARGEST_BODY = 64 * 1024
 LARGEST_NUMBER = 1e12
-_LONGEST_TEXT = 255
-_PLAIN = f"a text of 1 to {_LONGEST_TEXT} bytes without control characters"
+LONGEST_TEXT = 255
+_PLAIN = f"a text of 1 to {LONGEST_TEXT} bytes without control characters"
 _LONGEST_CATEGORY = 1000
 _DEEPEST = 16
 _TOO_DEEP = "the body is nested too deeply; send a flat object"
@@ -209,7 +209,7 @@ def plain_text(name: str, value: object) -> str:
 
 
 def _is_plain(value: str) -> bool:
-    return bool(value) and value.isprintable() and len(value.encode()) <= _LONGEST_TEXT
+    return bool(value) and value.isprintable() and len(value.encode()) <= LONGEST_TEXT
 
 
 def is_unicode(value: str) -> bool:

@@ -9,7 +9,7 @@ A day is compared with what arrived before it, by the raw table: alone and withi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,8 @@ from assets.metrics.psi import psi
 from assets.product import Contract
 from assets.product.contract import EARLIER_DAYS, Distribution
 from assets.validation.rules.typing import typed
+from resources.lake.partitioning import slot_column
+from resources.slots import Hour, Slot, end_of
 
 _BINS, _TEXTS = 10, 20
 _ROWS = 200
@@ -31,12 +33,13 @@ class Surroundings:
 
     Attributes:
         rows: The raw rows of each day that arrived.
-        earlier: The raw columns of the distribution, with `day`, of the last weeks before the run and of its days.
+        earlier: The raw columns of the distribution, with the partition columns, of the last weeks before the run and
+            of its days.
         references: For each column that refers to another source: the values there (`value`), each with the first day
-            on which it was known (`day`).
+            or hour in which it was known (`day`).
     """
 
-    rows: Mapping[date, int] = field(default_factory=dict)
+    rows: Mapping[Slot, int] = field(default_factory=dict)
     earlier: pa.Table | None = None
     references: Mapping[str, pa.Table] = field(default_factory=dict)
 
@@ -45,25 +48,25 @@ class Surroundings:
 class DayFailure:
     """A rule on a whole day that the day breaks; `observed` is the figure that was expected otherwise."""
 
-    day: date
+    day: Slot
     rule: str
     column: str
     observed: str
 
 
 def day_failures(
-    contract: Contract, frame: pa.Table, days: Sequence[date], surroundings: Surroundings
+    contract: Contract, frame: pa.Table, days: Sequence[Slot], surroundings: Surroundings
 ) -> list[DayFailure]:
     """The rules on whole days that are broken.
 
     Args:
-        frame: The typed rows of the days that broke no other rule, with `day`.
+        frame: The typed rows of the days that broke no other rule, with day and hour.
     """
     found = [*_volume(contract, days, surroundings.rows), *_freshness(contract, frame, days)]
     if contract.distribution is not None and surroundings.earlier is not None:
         for name in contract.distribution.columns:
             values = typed(contract.column(name), surroundings.earlier[name]).values
-            found += _distribution(contract.distribution, name, values, surroundings.earlier["day"], days)
+            found += _distribution(contract.distribution, name, values, surroundings.earlier, days)
     return found
 
 
@@ -78,12 +81,12 @@ def broken_references(contract: Contract, frame: pa.Table, surroundings: Surroun
         place = pc.index_in(values, value_set=known["value"].combine_chunks(), skip_nulls=True)
         # A value that is not there at all was first known on no day: null, which is not before any.
         first = pc.take(known["day"].combine_chunks(), place)
-        in_time = pc.fill_null(pc.less_equal(first, frame["day"]), False)
+        in_time = pc.fill_null(pc.less_equal(first, frame[slot_column(frame.column_names)]), False)
         found[reference.column] = np.flatnonzero(pc.and_(pc.is_valid(values), pc.invert(in_time)).to_numpy())
     return found
 
 
-def _volume(contract: Contract, days: Sequence[date], rows: Mapping[date, int]) -> list[DayFailure]:
+def _volume(contract: Contract, days: Sequence[Slot], rows: Mapping[Slot, int]) -> list[DayFailure]:
     volume = contract.volume
     if volume is None:
         return []
@@ -102,19 +105,19 @@ def _volume(contract: Contract, days: Sequence[date], rows: Mapping[date, int]) 
     return found
 
 
-def _freshness(contract: Contract, frame: pa.Table, days: Sequence[date]) -> list[DayFailure]:
+def _freshness(contract: Contract, frame: pa.Table, days: Sequence[Slot]) -> list[DayFailure]:
     if contract.freshness is None:
         return []
     newest = {
         row["day"]: row["time_max"]
-        for row in pa.table({"day": frame["day"], "time": frame[contract.event_time]})
+        for row in pa.table({"day": frame[slot_column(frame.column_names)], "time": frame[contract.event_time]})
         .group_by("day")
         .aggregate([("time", "max")])
         .to_pylist()
     }
     found = []
     for day in days:
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+        end = end_of(day)
         time = newest.get(day)
         if time is None:
             found.append(DayFailure(day, "newest_event_is_fresh", "", "no event"))
@@ -124,13 +127,13 @@ def _freshness(contract: Contract, frame: pa.Table, days: Sequence[date]) -> lis
 
 
 def _distribution(
-    rule: Distribution, name: str, values: pa.ChunkedArray, of_day: pa.ChunkedArray, days: Sequence[date]
+    rule: Distribution, name: str, values: pa.ChunkedArray, earlier: pa.Table, days: Sequence[Slot]
 ) -> list[DayFailure]:
-    row_days = np.asarray(of_day.to_numpy(), dtype="datetime64[D]")
+    row_days = np.asarray(earlier[slot_column(earlier.column_names)].to_numpy())
     found = []
     for day in days:
-        before = [np.datetime64(earlier) for earlier in _before(day, rule.weeks)]
-        usual, present = np.isin(row_days, before), row_days == np.datetime64(day)
+        before = np.array([_as_numpy(earlier_day) for earlier_day in _before(day, rule.weeks)], dtype=row_days.dtype)
+        usual, present = np.isin(row_days, before), row_days == _as_numpy(day)
         if len(np.unique(row_days[usual])) < EARLIER_DAYS or present.sum() < _ROWS or usual.sum() < _ROWS:
             continue
         reference, current = (values.filter(pa.array(mask)) for mask in (usual, present))
@@ -142,7 +145,12 @@ def _distribution(
     return found
 
 
-def _before(day: date, weeks: int) -> list[date]:
+def _as_numpy(day: Slot) -> np.datetime64:
+    return np.datetime64(day.replace(tzinfo=None) if isinstance(day, Hour) else day)
+
+
+def _before(day: Slot, weeks: int) -> list[Slot]:
+    """The days of the weeks before a day; of an hour the same hour of them."""
     return [day - timedelta(days=n) for n in range(1, 7 * weeks + 1)]
 
 

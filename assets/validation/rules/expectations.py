@@ -22,6 +22,7 @@ import pyarrow as pa
 from assets.product.expectations import columns_of, scope_of
 from assets.validation.rules.screening import doubtful
 from resources.errors import LooplineError
+from resources.lake.partitioning import slot_column
 
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 """One type for a column with and without missing values: else a missing value of another day would round long numbers.
@@ -82,7 +83,7 @@ class Judge:
         """The rows that fail an expectation which judges each row by itself, or is unique within a day.
 
         Args:
-            table: The columns of the expectations, and `day` where one of them is unique within a day.
+            table: The columns of the expectations, and the partition columns where one of them is unique within a day.
 
         Raises:
             ContractCannotRun: An expectation cannot be evaluated.
@@ -117,7 +118,7 @@ class Judge:
         condition = {k: v for k, v in rule["kwargs"].items() if k in ("row_condition", "condition_parser")}
         with_day = {
             "type": "expect_compound_columns_to_be_unique",
-            "kwargs": {"column_list": [*names, "day"], "ignore_row_if": "never", **condition},
+            "kwargs": {"column_list": [*names, slot_column(table.column_names)], "ignore_row_if": "never", **condition},
         }
         (result,) = self._results(table.take(kept), [with_day]) if len(kept) else (None,)
         found = np.zeros(0, np.int64) if result is None else _rows_failed(self._source, with_day, result).rows

@@ -18,6 +18,7 @@ _REASONS: Mapping[str, str] = {
     "value_is_timestamp": "the text is no ISO-8601 time from the year 1 to 9999",
     "known_at_is_not_before_event_time": "the row was known before its event happened",
     "known_at_is_on_its_day": "the row became known on another day than that of its arrival",
+    "known_at_is_in_its_hour": "the row became known in another hour than that of its arrival",
     "time_is_no_default": "another system writes this date for a time that it does not know",
     "time_is_within_bounds": "the time lies beyond the bounds of the contract (earliest, latest)",
     "number_can_be_summed": "the number is too large to be held exactly to a step of its resolution",

@@ -22,6 +22,8 @@ from assets.validation.rules.day_rules import Surroundings, broken_references
 from assets.validation.rules.entity_keys import refused_keys
 from assets.validation.rules.typing import typed
 from assets.validation.rules.values import between_steps, default_dates, out_of_bounds, too_large
+from resources.lake.partitioning import slot_columns
+from resources.lake.values import DAY, HOUR
 
 _THREADS = 2
 """Columns that are read at once; more would hold the texts of more columns in memory."""
@@ -39,14 +41,14 @@ class Failure:
 def row_failures(
     contract: Contract, raw: pa.Table, surroundings: Surroundings | None
 ) -> tuple[pa.Table, list[Failure]]:
-    """The typed rows, with `day`, and for each rule and column the rows that break it.
+    """The typed rows, with their day and hour, and for each rule and column the rows that break it.
 
     Args:
         raw: Columns as `assets.ingestion.landing.RawDay` describes them.
         surroundings: The values that references need; `None` where they are not judged.
     """
     columns, failures = _typed_columns(contract, raw)
-    frame = pa.table({**columns, "day": raw["day"]})
+    frame = pa.table({**columns, **slot_columns(raw)})
     failures.extend(_mistimed(contract, frame))
     failures.extend(_implausible(contract, frame))
     failures.extend(_not_exact(contract, frame))
@@ -58,8 +60,8 @@ def row_failures(
 
 
 def typed_rows(contract: Contract, raw: pa.Table) -> pa.Table:
-    """The typed rows, with `day`; a value that cannot be read is null."""
-    return pa.table({**_typed_columns(contract, raw)[0], "day": raw["day"]})
+    """The typed rows, with their day and hour; a value that cannot be read is null."""
+    return pa.table({**_typed_columns(contract, raw)[0], **slot_columns(raw)})
 
 
 def marked(rows: int, failures: Sequence[Failure]) -> np.ndarray:
@@ -88,12 +90,13 @@ def _typed_columns(contract: Contract, raw: pa.Table) -> tuple[dict[str, pa.Chun
 
 
 def _mistimed(contract: Contract, frame: pa.Table) -> list[Failure]:
-    """Rows with impossible times: known before the event, or on another day than that of their arrival."""
+    """Rows with impossible times: known before the event, or on another day, or hour, than that of their arrival."""
     event_time, known_at = frame[contract.event_time], frame[contract.known_at]
-    rules = {
-        "known_at_is_not_before_event_time": pc.less(known_at, event_time),
-        "known_at_is_on_its_day": pc.not_equal(known_at.cast(pa.date32(), safe=False), frame["day"]),
-    }
+    rules = {"known_at_is_not_before_event_time": pc.less(known_at, event_time)}
+    if HOUR in frame.column_names:
+        rules["known_at_is_in_its_hour"] = pc.not_equal(pc.floor_temporal(known_at, unit="hour"), frame[HOUR])
+    else:
+        rules["known_at_is_on_its_day"] = pc.not_equal(known_at.cast(pa.date32(), safe=False), frame[DAY])
     return [
         Failure(rule, contract.known_at, np.flatnonzero(pc.fill_null(broken, False).to_numpy()))
         for rule, broken in rules.items()

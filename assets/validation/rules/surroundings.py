@@ -6,7 +6,7 @@ belong here: judging (`day_rules.py`).
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -14,11 +14,13 @@ from assets.product import Contract
 from assets.product.names import validated_table
 from assets.validation.rules.day_rules import Surroundings
 from resources.lake import Lake
+from resources.lake.partitioning import partition_columns
+from resources.slots import Slot
 
 
-def raw_rows(lake: Lake, raw: str, version: int) -> Counter[date]:
+def raw_rows(lake: Lake, raw: str, version: int) -> Counter[Slot]:
     """The rows of each day by the log of the raw table."""
-    rows: Counter[date] = Counter()
+    rows: Counter[Slot] = Counter()
     for file in lake.files(raw, version=version):
         if file.day is not None:
             rows[file.day] += file.rows
@@ -26,7 +28,7 @@ def raw_rows(lake: Lake, raw: str, version: int) -> Counter[date]:
 
 
 def surroundings_of(
-    contract: Contract, lake: Lake, product: str, raw: str, version: int, days: Sequence[date]
+    contract: Contract, lake: Lake, product: str, raw: str, version: int, days: Sequence[Slot]
 ) -> Surroundings:
     """What the contract's rules on days need.
 
@@ -36,18 +38,19 @@ def surroundings_of(
     Raises:
         LakeError: A table is missing or damaged.
     """
-    rows = raw_rows(lake, raw, version)
+    rows, of_slots = raw_rows(lake, raw, version), partition_columns(days[0])
     earlier = None
     if contract.distribution is not None:
         first = days[0] - timedelta(weeks=contract.distribution.weeks)
         known = [day for day in rows if first <= day <= days[-1]]
-        earlier = lake.read(raw, days=known, version=version, columns=[*contract.distribution.columns, "day"])
+        earlier = lake.read(raw, days=known, version=version, columns=[*contract.distribution.columns, *of_slots])
     references = {}
     for reference in contract.references:
         table = validated_table(product, reference.source)
+        slot = of_slots[-1]
         there = lake.read(
-            table, days=[day for day in lake.days(table) if day <= days[-1]], columns=[reference.to, "day"]
+            table, days=[day for day in lake.slots(table) if day <= days[-1]], columns=[reference.to, slot]
         )
-        first_days = there.group_by(reference.to).aggregate([("day", "min")])
-        references[reference.column] = pa.table({"value": first_days[reference.to], "day": first_days["day_min"]})
+        first_days = there.group_by(reference.to).aggregate([(slot, "min")])
+        references[reference.column] = pa.table({"value": first_days[reference.to], "day": first_days[f"{slot}_min"]})
     return Surroundings(rows, earlier, references)

@@ -9,7 +9,6 @@ All partitions are one run. If it fails and names the days at fault, the others 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -38,7 +37,7 @@ from resources.environments import Environment
 from resources.errors import listed
 from resources.lake import Lake
 from resources.lake.origins import days_that_read
-from resources.naming import days_between
+from resources.slots import Slot, slots_between
 
 _MOST_FAILURES = 10
 """After so many failed runs the days that are left are not tried."""
@@ -59,7 +58,7 @@ class BackfillReport:
     partitions: Partitions
     assets: tuple[str, ...]
     days: tuple[DayResult, ...]
-    stale: Mapping[str, Sequence[date]]
+    stale: Mapping[str, Sequence[Slot]]
 
     @property
     def results(self) -> tuple[PartitionResult, ...]:
@@ -87,8 +86,8 @@ class BackfillReport:
             **error,
             "product": self.product,
             "partition": self.partitions.length,
-            "from": self.days[0].day.isoformat(),
-            "to": self.days[-1].day.isoformat(),
+            "from": str(self.days[0].day),
+            "to": str(self.days[-1].day),
             "assets": list(self.assets),
             "days": [day.to_dict() for day in self.days],
             "stale": {name: [str(day) for day in days] for name, days in self.stale.items()},
@@ -100,7 +99,7 @@ class Wanted:
     """What was asked for.
 
     Attributes:
-        days: The first and the last day; they are rounded outwards to whole partitions.
+        days: The first and the last day, or hour; they are rounded outwards to whole partitions.
         assets: Names of daily assets; empty for all from the sources to the features.
         overwrite: Whether newer published rows may be replaced by older ones.
         again: Whether also what an interrupted backfill of the same days has made is made again.
@@ -171,9 +170,9 @@ def _run_all(
     one: Backfill,
     tags: Mapping[str, str],
     progress: Progress,
-) -> tuple[dict[date, str], Done]:
+) -> tuple[dict[Slot, str], Done]:
     """Runs what is left until nothing is; for each failed day the reason, and what was made."""
-    assets, failed, failures = _assets(jobs, wanted), dict[date, str](), 0
+    assets, failed, failures = _assets(jobs, wanted), dict[Slot, str](), 0
     ended: PlannedRun | None = None
     while True:
         done = done_of(instance, product, jobs.partitions, lake, one, _daily(jobs))
@@ -188,13 +187,13 @@ def _run_all(
             ended = run
         except RunFailed as error:
             failures += 1
-            days = days_between(*run.days)
+            days = slots_between(*run.days)
             at_fault = jobs.partitions.whole(day for day in error.days if day in days) or days
-            if failures == 1 and len(at_fault) == len(days_between(*wanted.days)):
+            if failures == 1 and len(at_fault) == len(slots_between(*wanted.days)):
                 raise
             failed |= dict.fromkeys(at_fault, str(error))
             if failures == _MOST_FAILURES:
-                rest = {day for run in runs for day in days_between(*run.days)} - failed.keys()
+                rest = {day for run in runs for day in slots_between(*run.days)} - failed.keys()
                 failed |= dict.fromkeys(rest, f"not tried after {failures} failed runs; the last one: {error}")
 
 
@@ -216,9 +215,10 @@ def _plan(
         with_figures(a, instance, product, jobs.partitions, lake, wanted.days) for a in _assets(jobs, wanted)
     )
     names = {asset.name for asset in assets}
-    days = days_between(*wanted.days)
-    remade = {table_name(product.name, asset.name): frozenset(days) for asset in assets if asset.daily}
-    stale: dict[str, Sequence[date]] = {}
+    days = slots_between(*wanted.days)
+    tables = [table_name(product.name, asset.name) for asset in assets if asset.daily]
+    remade = {table: frozenset(lake.slots_holding(table, days)) for table in tables if lake.exists(table)}
+    stale: dict[str, Sequence[Slot]] = {}
     for key in jobs.keys((*DATA, *WATCH)):  # in the order of the loop: what is stale makes stale what follows
         table = table_name(product.name, key.path[-1])
         if jobs.is_daily(key) and lake.exists(table):

@@ -9,35 +9,34 @@ backfill had changed are counted too.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from assets.ingestion.landing import ROW_NUMBER
 from assets.product import Partitions, Product
 from assets.product.names import raw_name, table_name, validated_name
 from pipelines.operations.loop.backfill_plan import Days
-from resources.lake import DAY, Lake
+from resources.lake import Lake
 from resources.lake.differences import RowChanges, row_changes
 from resources.lake.origins import changed_days, version_before
-from resources.naming import days_between
+from resources.lake.partitioning import slot_columns
+from resources.slots import Slot, day_of, slots_between
 
 State = Literal["unchanged", "changed", "failed"]
 
 
 @dataclass(frozen=True)
 class DayResult:
-    """What a backfill did of a day.
+    """What a backfill did of a day, or an hour.
 
     Attributes:
         changes: For each table whose rows of the day are others now, how many.
         reason: Why the day failed; empty if it did not.
     """
 
-    day: date
+    day: Slot
     changes: Mapping[str, RowChanges]
     reason: str = ""
 
@@ -49,7 +48,7 @@ class DayResult:
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         changes = {name: vars(found) for name, found in self.changes.items()}
-        return {"day": self.day.isoformat(), "state": self.state, "reason": self.reason or None, "changes": changes}
+        return {"day": str(self.day), "state": self.state, "reason": self.reason or None, "changes": changes}
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,9 @@ def _state(reason: str, changes: Mapping[str, RowChanges]) -> State:
 
 
 def day_results(
-    product: Product, lake: Lake, names: Sequence[str], days: Days, runs: Collection[str], failed: Mapping[date, str]
+    product: Product, lake: Lake, names: Sequence[str], days: Days, runs: Collection[str], failed: Mapping[Slot, str]
 ) -> tuple[DayResult, ...]:
-    """The result of each day.
+    """The result of each day, or hour; what changed of a whole day counts for the last of its hours.
 
     Args:
         names: The daily assets of the backfill.
@@ -105,21 +104,22 @@ def day_results(
     Raises:
         DamagedPartition: A table cannot be read.
     """
-    changes: dict[date, dict[str, RowChanges]] = {day: {} for day in days_between(*days)}
+    changes: dict[Slot, dict[str, RowChanges]] = {day: {} for day in slots_between(*days)}
+    last = {day_of(day): day for day in changes}
     for name in names:
         for day, found in _changes(product, lake, name, frozenset(changes), runs).items():
-            changes[day][name] = found
+            changes[day if day in changes else last[day]][name] = found
     return tuple(DayResult(day, found, failed.get(day, "")) for day, found in changes.items())
 
 
 def _changes(
-    product: Product, lake: Lake, name: str, days: Collection[date], runs: Collection[str]
-) -> dict[date, RowChanges]:
+    product: Product, lake: Lake, name: str, days: Collection[Slot], runs: Collection[str]
+) -> dict[Slot, RowChanges]:
     table = table_name(product.name, name)
     if not lake.exists(table):
         return {}
-    before, now = version_before(lake, table, runs), lake.version(table)
-    wanted = sorted(days if before is None else set(days) & set(changed_days(lake, table, before)))
+    before, now, held = version_before(lake, table, runs), lake.version(table), lake.slots_holding(table, days)
+    wanted = sorted(held if before is None else set(held) & set(changed_days(lake, table, before)))
     found = {}
     for day in wanted:  # one day at a time, so that a long backfill is compared in little memory
         new = _rows(lake, table, day, now)
@@ -130,9 +130,9 @@ def _changes(
     return found
 
 
-def _rows(lake: Lake, table: str, day: date, version: int) -> pa.Table:
+def _rows(lake: Lake, table: str, day: Slot, version: int) -> pa.Table:
     rows = lake.read(table, days=[day], version=version)
-    rows = rows.filter(pc.equal(rows[DAY], pa.scalar(day, pa.date32()))).drop_columns([DAY])
+    rows = rows.drop_columns([*slot_columns(rows)])
     # A row that is inserted would give all that follow another number.
     return rows.drop_columns([ROW_NUMBER]) if ROW_NUMBER in rows.column_names else rows
 

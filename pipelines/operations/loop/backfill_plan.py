@@ -6,17 +6,16 @@ the lake (`backfill_records.py`), running the plan (`backfill.py`), its form for
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 from assets.product import Partitions
-from resources.naming import days_between
+from resources.slots import Slot, length_of, next_slot, slots_between
 
-Days = tuple[date, date]
-"""A first and a last day."""
+Days = tuple[Slot, Slot]
+"""A first and a last day, or of a product by the hour a first and a last hour."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,9 @@ class Done:
         stale: For each table of days, by its asset, the days that were made from other content than the present one.
     """
 
-    days: Mapping[str, Collection[date]] = field(default_factory=dict)
+    days: Mapping[str, Collection[Slot]] = field(default_factory=dict)
     whole: frozenset[str] = frozenset()
-    stale: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    stale: Mapping[str, frozenset[Slot]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Plan:
     assets: tuple[PlannedAsset, ...]
     resumed: str = ""
     done: Done = Done()
-    stale: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    stale: Mapping[str, Sequence[Slot]] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()
     overhead: float | None = None
 
@@ -113,7 +112,7 @@ class Plan:
         known = {asset.name: asset for asset in self.assets}
         parts: list[float | None] = []
         for run in self.runs:
-            count = (run.days[1] - run.days[0]).days + 1
+            count = len(slots_between(*run.days))
             parts += [self.overhead or 0.0, *(known[name].seconds(count) for name in run.assets)]
         found = [part for part in parts if part is not None]
         return sum(found) if len(found) == len(parts) else None
@@ -123,8 +122,8 @@ class Plan:
         return {
             "product": self.product,
             "partition": self.partitions.length,
-            "from": self.days[0].isoformat(),
-            "to": self.days[1].isoformat(),
+            "from": str(self.days[0]),
+            "to": str(self.days[1]),
             "resumes": self.resumed or None,
             "runs": [{"from": str(run.days[0]), "to": str(run.days[1]), "assets": run.assets} for run in self.runs],
             "rows": {asset.name: asset.rows for asset in self.assets if asset.daily},
@@ -136,7 +135,7 @@ class Plan:
 
 
 def runs_of(
-    assets: Sequence[PlannedAsset], days: Days, done: Done, failed: Collection[date] = frozenset()
+    assets: Sequence[PlannedAsset], days: Days, done: Done, failed: Collection[Slot] = frozenset()
 ) -> tuple[PlannedRun, ...]:
     """The runs that are left: one for each stretch of days without a failed one.
 
@@ -149,7 +148,7 @@ def runs_of(
     runs: list[PlannedRun] = []
     for stretch in _stretches(days, failed):
         chosen: list[str] = []
-        lacking: set[date] = set()
+        lacking: set[Slot] = set()
         for asset in assets:
             if not asset.daily:
                 continue
@@ -167,10 +166,10 @@ def runs_of(
     return (*runs, PlannedRun(last.days, tuple(order)))
 
 
-def _stretches(days: Days, failed: Collection[date]) -> Iterator[tuple[date, ...]]:
+def _stretches(days: Days, failed: Collection[Slot]) -> Iterator[tuple[Slot, ...]]:
     """The consecutive days between the failed ones."""
     start = days[0]
-    for day in [*sorted(day for day in failed if days[0] <= day <= days[1]), days[1] + timedelta(days=1)]:
+    for day in [*sorted(day for day in failed if days[0] <= day <= days[1]), next_slot(days[1])]:
         if start < day:
-            yield days_between(start, day - timedelta(days=1))
-        start = day + timedelta(days=1)
+            yield slots_between(start, day - length_of(day))
+        start = next_slot(day)

@@ -13,7 +13,7 @@ import statistics
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -28,7 +28,7 @@ from pipelines.run_records import made_by
 from resources.dagster.executor import is_interruption
 from resources.lake import Lake
 from resources.lake.origins import stale_days
-from resources.naming import days_between
+from resources.slots import Slot, checked_slot, slots_between
 
 NUMBER_TAG = "loopline/backfill_number"
 """Tag of all runs of one backfill, those after an interruption included."""
@@ -115,9 +115,9 @@ def done_of(
         for event in run_events(instance, run.run_id, _MADE)
         if event.asset_key is not None and event.partition is None
     }
-    days: dict[str, set[date]] = {}
+    days: dict[str, set[Slot]] = {}
     for key, name in made:
-        days.setdefault(key.path[-1], set()).update(partitions.whole([date.fromisoformat(name)]))
+        days.setdefault(key.path[-1], set()).update(partitions.whole([checked_slot(name)]))
     of_tables = stale_days(lake, [table_name(product.name, name) for name in names])
     stale = {name: of_tables[table_name(product.name, name)] for name in names}
     kept = {name: frozenset(found.difference(partitions.whole(stale[name]))) for name, found in days.items()}
@@ -126,21 +126,21 @@ def done_of(
 
 def left_unmade(
     instance: dg.DagsterInstance, product: Product, backfill: Backfill, names: Sequence[str], done: Done
-) -> dict[date, str]:
+) -> dict[Slot, str]:
     """The days that the runs of a backfill left unmade without a failure, each with the reason of the first asset.
 
     Args:
         names: The daily assets of the backfill.
         done: What it has made.
     """
-    found: dict[date, str] = {}
+    found: dict[Slot, str] = {}
     for run in backfill.runs(instance):
         for event in run_events(instance, run.run_id, dg.DagsterEventType.ASSET_OBSERVATION):
             observed = event.asset_observation_data.asset_observation
             name, told = observed.asset_key.path[-1], observed.metadata
             if observed.asset_key == asset_key(product, name) and name in names and WAITING in told:
-                first, last = (date.fromisoformat(str(told[end].value)) for end in ("first_day", "last_day"))
-                for day in set(days_between(first, last)) - set(done.days.get(name, ())):
+                first, last = (checked_slot(str(told[end].value)) for end in ("first_day", "last_day"))
+                for day in set(slots_between(first, last)) - set(done.days.get(name, ())):
                     found.setdefault(day, f"{name}: {told[WAITING].value}")
     return found
 
@@ -155,7 +155,7 @@ def with_figures(
 ) -> PlannedAsset:
     """The asset with the rows of the days, and the times of earlier runs."""
     key, table = asset_key(product, asset.name), table_name(product.name, asset.name)
-    starts = dict.fromkeys(str(partitions.start(day)) for day in days)
+    starts = dict.fromkeys(partitions.key(day) for day in days)
     chosen = dg.AssetRecordsFilter(asset_key=key, asset_partitions=list(starts) if asset.daily else None)
     records = [*instance.fetch_materializations(chosen, limit=20).records]
     records += instance.fetch_materializations(key, limit=1).records
@@ -163,10 +163,11 @@ def with_figures(
     for record in records:
         if record.asset_materialization is not None:
             metadata, name = record.asset_materialization.metadata, record.asset_materialization.partition
-            least = len(partitions.whole([date.fromisoformat(name)])) if name else 1
+            least = len(partitions.whole([checked_slot(name)])) if name else 1
             count = int(str(metadata["days"].value)) if "days" in metadata else least
             past[record.run_id] = (count, float(str(metadata["seconds"].value)))
-    files = lake.files(table, days=days_between(*days)) if asset.daily and lake.exists(table) else []
+    held = lake.slots_holding(table, slots_between(*days)) if asset.daily and lake.exists(table) else ()
+    files = lake.files(table, days=held) if held else []
     return PlannedAsset(asset.name, asset.daily, asset.after, sum(f.rows for f in files), tuple(past.values()))
 
 
@@ -176,7 +177,7 @@ def overhead_of(instance: dg.DagsterInstance, product: Product, partitions: Part
     found = []
     for record in instance.get_run_records(job, limit=10):
         names = [name for tag in _RANGE if (name := record.dagster_run.tags.get(tag))]
-        days = partitions.whole(date.fromisoformat(name) for name in names)
+        days = partitions.whole(checked_slot(name) for name in names)
         if not days or days[-1] - days[0] > _FEW_DAYS or record.start_time is None or record.end_time is None:
             continue
         seconds = {

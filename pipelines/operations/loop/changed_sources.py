@@ -5,7 +5,6 @@ source knows (`resources.sources`), reading the days again (`product_jobs.py`).
 """
 
 from collections.abc import Mapping
-from datetime import date
 
 from assets.ingestion.assets import reader_of
 from assets.product import Product
@@ -15,11 +14,12 @@ from pipelines.sandbox_sources import source_systems
 from resources.environments import Environment
 from resources.lake import Lake
 from resources.lake.origins import source_origins
+from resources.slots import Hour, Slot, named
 
 
 def days_changed_at_source(
-    product: Product, environment: Environment, days: tuple[date, date], progress: Progress
-) -> Mapping[str, frozenset[date]]:
+    product: Product, environment: Environment, days: tuple[Slot, Slot], progress: Progress
+) -> Mapping[str, frozenset[Slot]]:
     """For each raw table, by its asset's name, those of the days of which its source has other rows now.
 
     Args:
@@ -29,7 +29,7 @@ def days_changed_at_source(
         SourceError: A source does not answer, or a file that has changed cannot be read.
     """
     systems, lake = source_systems(product, environment), Lake(environment.lake)
-    found: dict[str, frozenset[date]] = {}
+    found: dict[str, frozenset[Slot]] = {}
     for source in product.sources:
         name = raw_name(source.name)
         recorded = {
@@ -43,6 +43,7 @@ def days_changed_at_source(
             found[name] = reader.changed(recorded)
         if found[name]:
             first, more = min(found[name]), len(found[name]) - 1
-            others = f" and {more} more days" if more else ""
-            progress(f"source {source.name} has changed since it was read: day {first}{others} is read again")
+            length = "hour" if isinstance(first, Hour) else "day"
+            others = f" and {more} more {length}s" if more else ""
+            progress(f"source {source.name} has changed since it was read: {named(first)}{others} is read again")
     return found

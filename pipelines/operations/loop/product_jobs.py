@@ -5,7 +5,6 @@ Belongs here: the choice of a job's assets and days. Does not belong here: one r
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
 
 import dagster as dg
 
@@ -19,7 +18,7 @@ from pipelines.products import load_definitions
 from resources.errors import LooplineError
 from resources.lake import Lake
 from resources.lake.origins import days_made_with_another, stale_days
-from resources.naming import days_between
+from resources.slots import Slot, slots_between
 
 
 class UnknownAsset(LooplineError):
@@ -51,12 +50,12 @@ class ProductJobs:
     def run_days(
         self,
         stages: Sequence[Stage],
-        days: tuple[date, date],
+        days: tuple[Slot, Slot],
         *,
         again: bool,
-        stale_from: date | None = None,
+        stale_from: Slot | None = None,
         judge: str | None = None,
-        changed: Mapping[str, Collection[date]] | None = None,
+        changed: Mapping[str, Collection[Slot]] | None = None,
     ) -> tuple[str, ...]:
         """Materialises the missing and the stale days of these stages, or all the days again.
 
@@ -96,7 +95,7 @@ class ProductJobs:
         run_job(self._definitions, self._instance, daily_name(self._product), selection=keys)
         return (ONLINE_STORE,)
 
-    def run_assets(self, names: Sequence[str], days: tuple[date, date]) -> tuple[str, ...]:
+    def run_assets(self, names: Sequence[str], days: tuple[Slot, Slot]) -> tuple[str, ...]:
         """Materialises the days of the named assets again.
 
         Raises:
@@ -105,7 +104,7 @@ class ProductJobs:
         """
         return self._run_daily(self.named(names), days)
 
-    def run_named(self, names: Sequence[str], days: tuple[date, date], tags: Mapping[str, str]) -> None:
+    def run_named(self, names: Sequence[str], days: tuple[Slot, Slot], tags: Mapping[str, str]) -> None:
         """Materialises assets of the daily job, with days or without, in one run with these tags.
 
         Raises:
@@ -177,13 +176,13 @@ class ProductJobs:
                 after.add(key.path[-1])
         return tuple(key.path[-1] for key in self.keys(STAGES) if key.path[-1] in after and not self.is_daily(key))
 
-    def _run_daily(self, keys: Sequence[dg.AssetKey], days: tuple[date, date]) -> tuple[str, ...]:
+    def _run_daily(self, keys: Sequence[dg.AssetKey], days: tuple[Slot, Slot]) -> tuple[str, ...]:
         starts = self._starts(days)
         run_job(self._definitions, self._instance, daily_name(self._product), days=starts, selection=keys)
         return tuple(key.path[-1] for key in keys)
 
-    def _starts(self, days: tuple[date, date]) -> tuple[date, date]:
-        """The first days of the first and of the last partition, which are Dagster's keys of them."""
+    def _starts(self, days: tuple[Slot, Slot]) -> tuple[Slot, Slot]:
+        """The first days, or the hours, of the first and of the last partition, which are Dagster's keys of them."""
         return self.partitions.start(days[0]), self.partitions.start(days[1])
 
     def _group(self, key: dg.AssetKey) -> str | None:
@@ -192,21 +191,21 @@ class ProductJobs:
     def _to_do(
         self,
         keys: Sequence[dg.AssetKey],
-        days: tuple[date, date],
-        stale_from: date,
+        days: tuple[Slot, Slot],
+        stale_from: Slot,
         judge: str | None,
-        changed: Mapping[str, Collection[date]],
-    ) -> tuple[list[dg.AssetKey], tuple[date, date]]:
+        changed: Mapping[str, Collection[Slot]],
+    ) -> tuple[list[dg.AssetKey], tuple[Slot, Slot]]:
         """The assets that lack days or have stale ones, with those after them, and the range of these days."""
         daily = [key for key in keys if self.is_daily(key)]
         stale = self._stale(daily)
-        wanted: set[date] = set()
+        wanted: set[Slot] = set()
         chosen: list[dg.AssetKey] = []
         for key in keys:
-            lacking: set[date] = set()
+            lacking: set[Slot] = set()
             if key in daily:
                 have = materialised_days(self._instance, key, self.partitions) - self._judged_by_another(key, judge)
-                lacking = {day for day in days_between(*days) if day not in have}
+                lacking = {day for day in slots_between(*days) if day not in have}
                 lacking |= {day for day in changed.get(key.path[-1], ()) if days[0] <= day <= days[1]}
                 lacking |= {day for day in stale[key] if stale_from <= day <= days[1]}
             if lacking or self._graph.get(key).parent_keys & set(chosen):
@@ -214,14 +213,19 @@ class ProductJobs:
             wanted |= lacking
         return (chosen, (min(wanted), max(wanted))) if wanted else ([], days)
 
-    def _judged_by_another(self, key: dg.AssetKey, judge: str | None) -> frozenset[date]:
+    def _judged_by_another(self, key: dg.AssetKey, judge: str | None) -> frozenset[Slot]:
         """The asset's days that another champion has judged."""
         if judge is None:
             return frozenset()
-        return days_made_with_another(self._lake, table_name(self._product.name, key.path[-1]), JUDGED_BY, judge)
+        table = table_name(self._product.name, key.path[-1])
+        return self._slots_in(days_made_with_another(self._lake, table, JUDGED_BY, judge))
 
-    def _stale(self, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, frozenset[date]]:
+    def _stale(self, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, frozenset[Slot]]:
         """For each asset its days that were made from other data than the present."""
         tables = {key: table_name(self._product.name, key.path[-1]) for key in keys}
         stale = stale_days(self._lake, tables.values())
-        return {key: stale[table] for key, table in tables.items()}
+        return {key: self._slots_in(stale[table]) for key, table in tables.items()}
+
+    def _slots_in(self, slots: Collection[Slot]) -> frozenset[Slot]:
+        """The product's slots in these of a table: a table of days of a product by the hour is made in hours too."""
+        return frozenset(slot for one in slots for slot in self.partitions.slots_in(one))

@@ -9,7 +9,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -27,6 +27,7 @@ from resources.dagster.run_owners import end_dead_runs, owner_tags
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
+from resources.slots import Slot
 
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -39,10 +40,10 @@ class RunFailed(LooplineError):
 
     Attributes:
         gates: All gates of the model that the run evaluated, and the address of the report.
-        days: The days that the failure names; empty if it names none.
+        days: The days, or hours, that the failure names; empty if it names none.
     """
 
-    def __init__(self, message: str, gates: GateTable | None = None, days: tuple[date, ...] = ()) -> None:
+    def __init__(self, message: str, gates: GateTable | None = None, days: tuple[Slot, ...] = ()) -> None:
         super().__init__(message)
         self.gates = gates or GateTable()
         self.days = days
@@ -73,7 +74,7 @@ def run_job(
     instance: dg.DagsterInstance,
     job_name: str,
     *,
-    days: tuple[date, date] | None = None,
+    days: tuple[Slot, Slot] | None = None,
     selection: Sequence[dg.AssetKey] | None = None,
     config: Mapping[dg.AssetKey, Mapping[str, Any]] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -81,7 +82,7 @@ def run_job(
     """Runs a job, or some of its assets, and returns the id of the run.
 
     Args:
-        days: Of a job with partitions the first day of the first and of the last one; `None` for a job without.
+        days: Of a job with partitions the first day, or hour, of the first and of the last one; `None` for one without.
         selection: The assets to run; `None` for all assets of the job.
         config: For each asset with a configuration, its fields.
         tags: Further tags of the run.
@@ -106,7 +107,7 @@ def run_job(
             **owner_tags(run_id, datetime.now(UTC)),
             # Who started a command starts it again; the daemon would do so beside them.
             MAX_RETRIES_TAG: "0",
-            **({} if days is None else dict(zip(_RANGE, (days[0].isoformat(), days[1].isoformat()), strict=True))),
+            **({} if days is None else dict(zip(_RANGE, map(str, days), strict=True))),
         },
         asset_selection=None if selection is None else frozenset(selection),
         remote_job_origin=_origin(product, job_name),

@@ -12,7 +12,7 @@ outdated: they are materialised again, and a model is trained on them.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -37,6 +37,7 @@ from resources.environments import Environment
 from resources.keys import Keys
 from resources.lake import Lake
 from resources.rollout_store.store import RolloutStore
+from resources.slots import Slot, slot_before
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class LoopReport:
     """The state of a product after a run of the loop.
 
     Attributes:
-        first, last: The days that the run covered.
+        first, last: The days, or hours, that the run covered.
         stages: Every materialised asset, in the order of the loop.
         champion: The bundle that decides; `None` when there is none yet.
         waiting: The version that waits for an approver, with its model card and the commands; `None` if none waits.
@@ -61,8 +62,8 @@ class LoopReport:
     """
 
     product: Product
-    first: date
-    last: date
+    first: Slot
+    last: Slot
     stages: tuple[StageFacts, ...]
     champion: Bundle | None
     waiting: Mapping[str, str] | None
@@ -79,8 +80,8 @@ def run_loop(
     name: str,
     environment: Environment,
     *,
-    first: date | None = None,
-    last: date | None = None,
+    first: Slot | None = None,
+    last: Slot | None = None,
     through: Stage = "feedback",
     missing: bool = False,
     progress: Progress,
@@ -197,10 +198,10 @@ def _facts(instance: dg.DagsterInstance, keys: list[dg.AssetKey]) -> tuple[Stage
     return tuple(found)
 
 
-def _watched(product: Product, days: tuple[date, date]) -> tuple[date, date]:
+def _watched(product: Product, days: tuple[Slot, Slot]) -> tuple[Slot, Slot]:
     """The days to monitor: enough for the outcomes of a whole window to have matured by the last day."""
     lookback = product.label.maturity + timedelta(days=2 * product.monitoring.window_days)
-    return max(days[0], days[1] - lookback), days[1]
+    return max(days[0], slot_before(days[1], lookback)), days[1]
 
 
 def _champion(product: Product, environment: Environment) -> Bundle | None:

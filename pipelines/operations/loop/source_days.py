@@ -6,7 +6,7 @@ have. Does not belong here: the content of the sandbox (`fill_sandbox.py`), read
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import date, timedelta
+from datetime import date
 
 from assets.product import Connected, HttpEndpoint, Partitions, Product
 from pipelines.connections import clock_of
@@ -18,6 +18,7 @@ from pipelines.workspace import served_products
 from resources.dependencies import require
 from resources.environments import Environment
 from resources.errors import LooplineError
+from resources.slots import Hour, Slot, day_of, end_of, named, start_of
 
 
 class ImpossibleDay(LooplineError):
@@ -26,9 +27,9 @@ class ImpossibleDay(LooplineError):
 
 @contextmanager
 def readable_days(
-    product: Product, environment: Environment, asked: tuple[date | None, date | None], progress: Progress
-) -> Iterator[tuple[date, date]]:
-    """The first and the last day to read, of whole partitions; within the block the sources answer.
+    product: Product, environment: Environment, asked: tuple[Slot | None, Slot | None], progress: Progress
+) -> Iterator[tuple[Slot, Slot]]:
+    """The first and the last day, or hour, to read, of whole partitions; within the block the sources answer.
 
     Args:
         asked: The first and the last requested day; `None` for the first and the last day of the sources. Requested
@@ -46,11 +47,22 @@ def readable_days(
 
 
 def whole_partitions(
-    product: Product, partitions: Partitions, days: tuple[date, date], progress: Progress
-) -> tuple[date, date]:
-    """The days rounded outwards to whole partitions; progress is told if these are more days."""
+    product: Product, partitions: Partitions, days: tuple[Slot, Slot], progress: Progress
+) -> tuple[Slot, Slot]:
+    """The days rounded outwards to whole partitions; progress is told if these are more days.
+
+    Of a product by the hour they are hours; a day stands for all of its hours.
+
+    Raises:
+        ImpossibleDay: An hour is asked for of a product that is not made by the hour.
+    """
+    for slot in days:
+        if isinstance(slot, Hour) and product.partition != "hour":
+            raise ImpossibleDay(
+                f"{product.name} is made by the {product.partition} and has no {named(slot)}: write {day_of(slot)}"
+            )
     rounded = partitions.rounded(days)
-    if rounded != days:
+    if rounded != days and product.partition != "hour":
         progress(
             f"{product.name} is made by the {product.partition}: {days[0]} to {days[1]} is rounded outwards to "
             f"{rounded[0]} to {rounded[1]}"
@@ -67,36 +79,41 @@ def prepare_sandbox(environment: Environment, progress: Progress) -> None:
 def _possible(
     product: Product,
     partitions: Partitions,
-    there: tuple[date, date],
-    asked: tuple[date | None, date | None],
+    there: tuple[date, Slot],
+    asked: tuple[Slot | None, Slot | None],
     progress: Progress,
-) -> tuple[date, date]:
-    """Returns the first and the last day after checking that the product and its sources have them.
+) -> tuple[Slot, Slot]:
+    """Returns the first and the last day, or hour, after checking that the product and its sources have them.
 
     Args:
-        there: The first and the last day of the sources; the last day is over.
+        there: The first day of the sources, and their last day or hour, which is over.
 
     Raises:
         ImpossibleDay: They lack a day, or the last day is before the first.
     """
-    first, last = max(product.start, there[0]), partitions.last_over(there[1])
+    first, last = partitions.slots_in(max(product.start, there[0]))[0], partitions.last_over(there[1])
     if last is None:
         last_of_first = partitions.rounded((first, first))[1]
         raise ImpossibleDay(
             f"{product.name} has no {product.partition} that is over: the first, {partitions.name(first)}, ends on "
             f"{last_of_first}"
         )
-    days = (asked[0] or first, asked[1] or last)
-    if days[1] >= days[0]:
-        days = whole_partitions(product, partitions, days, progress)
-    over = "" if product.partition == "day" else f" of a whole {product.partition}"
-    why = f"the last one{over} that is over" if last != product.end else "the last one, the end= of its history"
-    for day in days:
+    wanted = (asked[0] or first, asked[1] or last)
+    days = whole_partitions(product, partitions, wanted, progress) if _in_order(wanted) else wanted
+    over = "" if product.partition in ("hour", "day") else f" of a whole {product.partition}"
+    is_end = last == partitions.last_slot and product.end is not None
+    why = "the last one, the end= of its history" if is_end else f"the last one{over} that is over"
+    for day in days if _in_order(days) else ():
         if not first <= day <= last:
-            raise ImpossibleDay(f"{product.name} has no day {day}: the first is {first}, and {last} is {why}")
-    if days[1] < days[0]:
+            raise ImpossibleDay(f"{product.name} has no {named(day)}: the first is {first}, and {last} is {why}")
+    if not _in_order(days):
         raise ImpossibleDay(f"--to {days[1]} is before --from {days[0]}; {product.name} has {first} to {last}")
     return days
+
+
+def _in_order(days: tuple[Slot, Slot]) -> bool:
+    """Whether the first is not after the last one; a day ends with its last hour."""
+    return start_of(days[0]) < end_of(days[1])
 
 
 def _own_name(source: Connected) -> str:
@@ -105,11 +122,11 @@ def _own_name(source: Connected) -> str:
 
 
 @contextmanager
-def _sources(product: Product, environment: Environment, progress: Progress) -> Iterator[tuple[date, date]]:
-    """The first and the last day of the sources; within the block the sources answer."""
+def _sources(product: Product, environment: Environment, progress: Progress) -> Iterator[tuple[date, Slot]]:
+    """The first day of the sources, and their last day or hour; within the block the sources answer."""
     filled = fill_sandbox(product, environment, progress)
-    yesterday = clock_of(product, environment).now().date() - timedelta(days=1)
-    there = (product.start, yesterday) if filled is None else (filled[0], min(filled[1], product.end or filled[1]))
+    ended = partitions_of(product, environment).ended(clock_of(product, environment).now())
+    there = (product.start, ended) if filled is None else (filled[0], min(filled[1], product.end or filled[1]))
     asks = filled is not None and any(isinstance(source, HttpEndpoint) for source in product.sources)
     bureau: AbstractContextManager[None] = needed(environment, ["bureau"]) if asks else nullcontext()
     with bureau:

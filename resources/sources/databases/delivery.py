@@ -1,11 +1,11 @@
-"""The rows of each day, from rows of a database that may be of some days.
+"""The rows of each day, or hour, from rows of a database that may be of some days.
 
 Belongs here: the one day of each row, and the rows of a day with their origin. Does not belong here: asking a database
-(`reader.py`, `duckdb_files.py`).
+(`reader.py`, `duckdb_files.py`), which is asked for whole days also where hours of them are wanted.
 
 Each row belongs to exactly one day, whatever days are asked for: to the UTC day on which it became known, or, if its
 time is odd, to the day with which its text begins, or else to the product's first day, where validation quarantines it
-with a reason.
+with a reason. By the hour it likewise belongs to one hour, and with an odd time to the first hour of that day.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,31 +15,34 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from resources.slots import Hour, Slot, day_of, first_hour, slots_between
 from resources.sources.databases.days import DatabaseRows, day_at_start
 from resources.sources.readers import DayRows, Reader, table_digest
-from resources.sources.times import days, table_with_offsets, with_known
+from resources.sources.times import slot_type, slots, table_with_offsets, with_known
 
 
-def days_of(texts: pa.ChunkedArray, wanted: DatabaseRows, after: timedelta | None) -> pa.ChunkedArray:
-    """The one day of each row (date32), from the text of its day column.
+def slots_of(texts: pa.ChunkedArray, wanted: DatabaseRows, after: timedelta | None, like: Slot) -> pa.ChunkedArray:
+    """The one day, or hour, of each row, from the text of its day column.
 
     Args:
         after: How long after that time a row became known.
+        like: A slot of the wanted length.
     """
-    found = days(with_known(pa.table({"at": texts}), "at", after, wanted.zone)[1])
+    found = slots(with_known(pa.table({"at": texts}), "at", after, wanted.zone)[1], like)
     if not found.null_count:
         return found
-    odd = [_odd_day(text, wanted, after) for text in texts.filter(pc.is_null(found)).to_pylist()]
-    return pc.replace_with_mask(found.combine_chunks(), pc.is_null(found).combine_chunks(), pa.array(odd, pa.date32()))
+    days = [_odd_day(text, wanted, after) for text in texts.filter(pc.is_null(found)).to_pylist()]
+    odd = pa.array([first_hour(day) if isinstance(like, Hour) else day for day in days], slot_type(like))
+    return pc.replace_with_mask(found.combine_chunks(), pc.is_null(found).combine_chunks(), odd)
 
 
-def parted(asked: Sequence[date], rows: pa.Table, wanted: DatabaseRows) -> Iterator[DayRows]:
-    """The rows of each of the days, in their order.
+def parted(asked: Sequence[Slot], rows: pa.Table, wanted: DatabaseRows) -> Iterator[DayRows]:
+    """The rows of each of the days, or hours, in their order.
 
     Args:
         rows: Rows as text; those of other days are left out.
     """
-    found = days_of(rows[wanted.day_column], wanted, wanted.known_after)
+    found = slots_of(rows[wanted.day_column], wanted, wanted.known_after, asked[0])
     order = pc.array_sort_indices(found)  # rows of a day stay in their order
     rows, counts = rows.take(order), {one["values"]: one["counts"] for one in pc.value_counts(found).to_pylist()}
     starts, count = {}, 0
@@ -54,18 +57,22 @@ def parted(asked: Sequence[date], rows: pa.Table, wanted: DatabaseRows) -> Itera
         yield DayRows(day, table, origin=origin)
 
 
-def changed(reader: Reader, wanted: DatabaseRows, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+def changed(reader: Reader, wanted: DatabaseRows, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
     """See `Reader.changed`. Asks for the first day, which has the rows without a time, and for the last days.
 
-    Rows that a transaction committed after its day was read are of the last days.
+    Rows that a transaction committed after its day was read are of the last days. The hours of a day are asked for at
+    once.
     """
-    last = sorted(recorded)[-wanted.overlap :]
-    asked = last if wanted.first_day in last else [d for d in (wanted.first_day, *last) if d in recorded]
-    now = [found for day in asked for found in reader.read([day])]
+    of_days: dict[date, list[Slot]] = {}
+    for slot in sorted(recorded):
+        of_days.setdefault(day_of(slot), []).append(slot)
+    last = [*of_days][-wanted.overlap :]
+    asked = last if wanted.first_day in last else [d for d in (wanted.first_day, *last) if d in of_days]
+    now = [found for day in asked for found in reader.read(slots_between(of_days[day][0], of_days[day][-1]))]
     return frozenset(
         found.day
         for found in now
-        if recorded[found.day].get("digest", found.origin["digest"]) != found.origin["digest"]
+        if recorded.get(found.day, found.origin).get("digest", found.origin["digest"]) != found.origin["digest"]
     )
 
 

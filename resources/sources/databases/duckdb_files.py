@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from resources.slots import Slot, days_of, named
 from resources.sources.databases.days import BEGINS_WITH_A_DAY, DatabaseRows
 from resources.sources.databases.delivery import changed, parted
 from resources.sources.readers import Closing, DayRows, SourceBroken, SourceUnavailable, in_one_order
@@ -39,14 +40,14 @@ class DuckDBReader(Closing):
     def __init__(self, url: str, wanted: DatabaseRows) -> None:
         self._file, self._wanted = sa.make_url(url).database or "", wanted
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The rows of consecutive days.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of consecutive days, or hours, of which the whole days are asked for.
 
         Raises:
             SourceUnavailable: The file is not there, or another process writes to it.
             SourceBroken: It is no DuckDB file, has no such table or column, or holds a value that cannot be read.
         """
-        where, wanted = f"source {self._wanted.source}, day {days[0]}", self._wanted
+        where, wanted = f"source {self._wanted.source}, {named(days[0])}", self._wanted
         with self._explain_refusals(where), self._opened() as connection:
             types = self._types(connection)
             if wanted.day_column not in types:
@@ -54,7 +55,7 @@ class DuckDBReader(Closing):
                     f"{where}: {wanted.label} has no column '{wanted.day_column}'; its schema changed: agree on it "
                     f"with the owner and edit the contract"
                 )
-            condition, bounds = _may_be_of(wanted, types[wanted.day_column], days)
+            condition, bounds = _may_be_of(wanted, types[wanted.day_column], days_of(days))
             rows = self._texts(connection, types, f" WHERE {condition}", bounds)
         yield from parted(days, in_one_order(rows, wanted.day_column), wanted)
 
@@ -72,7 +73,7 @@ class DuckDBReader(Closing):
             halves = (f" LIMIT {most - most // 2}", f" LIMIT {most // 2} OFFSET {count - most // 2}")
             return pa.concat_tables([self._texts(connection, types, half, []) for half in halves])
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """See `Reader.changed`."""
         return changed(self, self._wanted, recorded)
 

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from resources.slots import Slot, days_of, named
 from resources.sources.databases.addresses import for_reading, is_mysql
 from resources.sources.databases.days import DatabaseRows, choice_of, first_and_last, printed
-from resources.sources.databases.delivery import changed, days_of, parted
+from resources.sources.databases.delivery import changed, parted, slots_of
 from resources.sources.databases.errors import code_of, is_refusal, quotes_no_value
 from resources.sources.readers import (
     Closing,
@@ -43,8 +44,8 @@ class DatabaseReader(Closing):
     def __init__(self, url: str, wanted: DatabaseRows) -> None:
         self._url, self._wanted = url, wanted
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The rows of consecutive days.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of consecutive days, or hours, of which the whole days are asked for.
 
         Raises:
             SourceUnavailable: The database does not answer.
@@ -54,7 +55,7 @@ class DatabaseReader(Closing):
         with self._explain_refusals(self._asked(days[0])), _engine(self._url) as engine, engine.connect() as connection:
             _speak_utc(connection)
             relation = self._relation(connection)
-            rows = self._rows(connection, relation, days)
+            rows = self._rows(connection, relation, days_of(days))
         yield from parted(days, rows, self._wanted)
 
     def sample(self, most: int) -> pa.Table:
@@ -71,7 +72,7 @@ class DatabaseReader(Closing):
             relation = self._relation(connection)
             return self._texts(connection, first_and_last(connection, relation, most), where)
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """See `Reader.changed`."""
         return changed(self, self._wanted, recorded)
 
@@ -125,7 +126,7 @@ class DatabaseReader(Closing):
 
     def _check_days(self, asked: Sequence[date], texts: pa.ChunkedArray, window: tuple[date, date]) -> None:
         """Refuses rows of days for which the database was not asked: its clock or order is another than this one's."""
-        for day in pc.unique(days_of(texts, self._wanted, None)).to_pylist():
+        for day in pc.unique(slots_of(texts, self._wanted, None, asked[0])).to_pylist():
             if not window[0] <= day <= window[1]:
                 raise SourceBroken(
                     f"{self._where(asked[0])} returned a row of {day}, and was asked for {window[0]} to {window[1]}; "
@@ -172,8 +173,8 @@ class DatabaseReader(Closing):
     def _where(self, day: date) -> str:
         return f"{self._asked(day)}: {self._wanted.label}"
 
-    def _asked(self, day: date) -> str:
-        return f"source {self._wanted.source}, day {day}"
+    def _asked(self, day: Slot) -> str:
+        return f"source {self._wanted.source}, {named(day)}"
 
 
 def _speak_utc(connection: sa.Connection) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from resources.errors import LooplineError
 from resources.naming import checked_zone
+from resources.slots import Slot, day_of
 from resources.sources.calendars import EVERY_DAY, DeliveryCalendar
 
 FileFormat = Literal["csv", "jsonl", "parquet", "excel"]
@@ -23,8 +24,9 @@ _SUFFIXES: dict[str, FileFormat] = {
     ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 _COMPRESSED: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
-Period = Literal["day", "week", "month"]
-_PLACES: dict[Period, str] = {"day": "{day}", "week": "{week}", "month": "{month}"}
+Period = Literal["hour", "day", "week", "month"]
+_PLACES: dict[Period, str] = {"hour": "{hour}", "day": "{day}", "week": "{week}", "month": "{month}"}
+_OF_HOUR = {_PLACES["day"], _PLACES["hour"]}
 
 
 class BadFileForm(LooplineError, ValueError):
@@ -63,15 +65,7 @@ class FileForm:
         where = f"source {self.source}: pattern '{self.pattern}'"
         if not self.pattern or self.pattern.startswith("/") or ".." in self.pattern.split("/"):
             raise BadFileForm(f"{where}: write a path within the connection's folder, such as 'clients.csv'")
-        places = _places(self.pattern)
-        rest = self.pattern.replace(places[0], "") if places else self.pattern
-        if "{" in rest or "}" in rest:
-            raise BadFileForm(
-                f"{where}: it may hold one of {{day}} (2026-03-01), {{week}} (2026-W09) and {{month}} (2026-03), and * "
-                "for any text"
-            )
-        if self.marker and (self.is_whole or not set(_places(self.marker)) <= set(_places(self.pattern))):
-            raise BadFileForm(f"{where}: marker '{self.marker}': write the day, week or month as in the pattern")
+        self._check_places(where)
         if self.format is not None and self.format not in get_args(FileFormat):
             raise BadFileForm(f"{where}: format is {self.format!r}; write one of {', '.join(get_args(FileFormat))}")
         if self.format is None and self.name_suffix not in _SUFFIXES:
@@ -105,11 +99,29 @@ class FileForm:
             raise BadFileForm(f"{where}: encoding {self.encoding!r} is unknown; write 'latin-1', 'cp1252' …") from error
         checked_zone(self.zone, where)
 
-    def named(self, first: date | None) -> str:
-        """The pattern with the day, the week or the month that begins on a day."""
+    def _check_places(self, where: str) -> None:
+        places = _places(self.pattern)
+        rest = self.pattern
+        for place in places if set(places) == _OF_HOUR else places[:1]:
+            rest = rest.replace(place, "")
+        if "{" in rest or "}" in rest or places == (_PLACES["hour"],):
+            raise BadFileForm(
+                f"{where}: it may hold one of {{day}} (2026-03-01), {{week}} (2026-W09) and {{month}} (2026-03), "
+                "beside {day} also {hour} (13), and * for any text"
+            )
+        if self.period == "hour" and self.zone != "UTC":
+            raise BadFileForm(
+                f"{where}: {{hour}} is an hour of UTC, and zone is {self.zone!r}, whose clock may show an hour twice; "
+                "have the files named by UTC, or write * in the place of {hour}"
+            )
+        if self.marker and (self.is_whole or not set(_places(self.marker)) <= set(places)):
+            raise BadFileForm(f"{where}: marker '{self.marker}': write the hour, day, week or month as in the pattern")
+
+    def named(self, first: Slot | None) -> str:
+        """The pattern with the hour, the day, the week or the month that begins with a slot."""
         return _filled(self.pattern, first)
 
-    def marked(self, first: date | None) -> str:
+    def marked(self, first: Slot | None) -> str:
         """The name of the marker of these files; empty without one."""
         return _filled(self.marker, first)
 
@@ -152,10 +164,12 @@ def period_of(pattern: str) -> Period | None:
     return next((period for period, place in _PLACES.items() if place in pattern), None)
 
 
-def _filled(pattern: str, first: date | None) -> str:
+def _filled(pattern: str, first: Slot | None) -> str:
     if first is None:
         return pattern
-    names: dict[Period, str] = {"day": first.isoformat(), "week": f"{first:%G-W%V}", "month": f"{first:%Y-%m}"}
+    names: dict[Period, str] = {
+        "hour": f"{first:%H}", "day": day_of(first).isoformat(), "week": f"{first:%G-W%V}", "month": f"{first:%Y-%m}",
+    }  # fmt: skip
     for period, place in _PLACES.items():
         pattern = pattern.replace(place, names[period])
     return pattern

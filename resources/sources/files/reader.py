@@ -8,14 +8,13 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
-from resources.naming import days_between
+from resources.slots import Slot, day_of, named, slots_between
 from resources.sources.files.choice import Unit, is_plain, parted, units, with_times
 from resources.sources.files.form import FileForm
 from resources.sources.files.formats import read_content
@@ -36,22 +35,22 @@ class _Day:
 
 
 class FilesReader(Closing):
-    """Rows of files: of the day in their name, or chosen by a column with their time.
+    """Rows of files: of the day or the hour in their name, or chosen by a column with their time.
 
-    A range of days reads each file once.
+    A range of days, or of hours, reads each file once.
     """
 
     def __init__(self, form: FileForm, place: Place) -> None:
         self._form, self._place = form, place
 
-    def read(self, days: Sequence[date]) -> Iterator[DayRows]:
-        """The rows of consecutive days.
+    def read(self, days: Sequence[Slot]) -> Iterator[DayRows]:
+        """The rows of consecutive days, or hours.
 
         Raises:
             SourceUnavailable: A file is incomplete, or the place does not answer.
             SourceBroken: A file is missing, or cannot be read.
         """
-        stretches = [(day,) for day in days] if is_plain(self._form) else [tuple(days)]
+        stretches = [(day,) for day in days] if is_plain(self._form, days[0]) else [tuple(days)]
         for stretch in stretches:
             found = {day: _Day() for day in stretch}
             for unit in units(self._form, stretch):
@@ -59,45 +58,45 @@ class FilesReader(Closing):
             for day in stretch:
                 yield self._assembled(day, found[day])
 
-    def changed(self, recorded: Mapping[date, Mapping[str, Any]]) -> frozenset[date]:
+    def changed(self, recorded: Mapping[Slot, Mapping[str, Any]]) -> frozenset[Slot]:
         """See `Reader.changed`. A file is read again only if its size or its time differs; a lost one is no change."""
         known = {day: origin for day, origin in recorded.items() if "digest" in origin}
         if not known:
             return frozenset()
         first, last = min(known), max(known)
         there = self._place.find_each(
-            [unit.name for unit in units(self._form, days_between(first, last))], self._where(first)
+            [unit.name for unit in units(self._form, slots_between(first, last))], self._where(first)
         )
         suspect = [day for day in sorted(known) if self._suspect(day, known[day], there)]
         if not suspect:
             return frozenset()
-        if is_plain(self._form):
+        if is_plain(self._form, first):
             return frozenset(day for day in suspect if self._digest(day) != known[day]["digest"])
-        read = self.read(days_between(suspect[0], suspect[-1]))
+        read = self.read(slots_between(suspect[0], suspect[-1]))
         return frozenset(
             found.day for found in read if known.get(found.day, found.origin)["digest"] != found.origin["digest"]
         )
 
-    def _suspect(self, day: date, origin: Mapping[str, Any], there: Mapping[str, tuple[FoundFile, ...]]) -> bool:
+    def _suspect(self, day: Slot, origin: Mapping[str, Any], there: Mapping[str, tuple[FoundFile, ...]]) -> bool:
         files = [file for unit in units(self._form, [day]) for file in there[unit.name]]
         stamp = stamp_of(files)
         # Of several files one may be replaced by an older one of its size; code before did not record each of them.
         known = ("bytes", "changed", *(("each",) if "each" in origin else ()))
         return bool(files) and any(origin.get(name) != stamp.get(name) for name in known)
 
-    def _digest(self, day: date) -> str:
+    def _digest(self, day: Slot) -> str:
         """The digest of the files of a day, whether or not they can be read as rows."""
         where = self._where(day)
         files = [file for unit in units(self._form, [day]) for file in self._place.find(unit.name, where)]
         return _digest_of([self._place.read(file, where).digest for file in files])
 
-    def missing(self, days: Sequence[date]) -> tuple[str, ...]:
+    def missing(self, days: Sequence[Slot]) -> tuple[str, ...]:
         """The names of the files that consecutive days lack; empty where they are optional."""
         wanted = [unit.name for unit in units(self._form, days) if not self._may_lack(unit)]
         there = self._place.find_each(wanted, self._where(days[0])) if wanted else {}
         return tuple(name for name in wanted if not there[name])
 
-    def unfinished(self, days: Sequence[date]) -> str:
+    def unfinished(self, days: Sequence[Slot]) -> str:
         """Why files of consecutive days are incomplete; empty if all are whole, or if more data would not help."""
         try:
             for _ in self.read(days):
@@ -108,7 +107,7 @@ class FilesReader(Closing):
             return ""
         return ""
 
-    def _read_unit(self, unit: Unit, asked: Sequence[date], found: dict[date, _Day]) -> None:
+    def _read_unit(self, unit: Unit, asked: Sequence[Slot], found: dict[Slot, _Day]) -> None:
         days = unit.asked(asked)
         where = self._where(days[0])
         files = self._place.find(unit.name, where)
@@ -122,7 +121,7 @@ class FilesReader(Closing):
             rows, of_rows = self._rows(unit, read, where)
             parts = parted(unit, rows, of_rows, days)
             for day in days:
-                found[day].files.append(ReadFile(read.found, b"") if not is_plain(self._form) else read)
+                found[day].files.append(ReadFile(read.found, b"") if not is_plain(self._form, day) else read)
                 part = parts.get(day, FileRows(rows.table.slice(0, 0)))
                 found[day].parts.append((file.place, part))
 
@@ -158,13 +157,13 @@ class FilesReader(Closing):
                 f"{where}: {read.found.place} {error}; ask the owner to deliver it again, then run the day again"
             ) from error
 
-    def _assembled(self, day: date, found: _Day) -> DayRows:
+    def _assembled(self, day: Slot, found: _Day) -> DayRows:
         self._check_columns(day, found)
         rows = _joined([part.table for _, part in found.parts])
         malformed = tuple(line for _, part in found.parts for line in part.malformed)
-        return DayRows(day, rows, malformed, self._origin(found, rows, malformed))
+        return DayRows(day, rows, malformed, self._origin(day, found, rows, malformed))
 
-    def _check_columns(self, day: date, found: _Day) -> None:
+    def _check_columns(self, day: Slot, found: _Day) -> None:
         """Refuses a day if one of its files lacks a column of the contract that another has."""
         there = {name for _, part in found.parts for name in part.table.column_names}
         for place, part in found.parts:
@@ -175,9 +174,9 @@ class FilesReader(Closing):
                     f"have; ask the owner to deliver them alike, then run the day again"
                 )
 
-    def _origin(self, found: _Day, rows: pa.Table, malformed: Sequence[str]) -> dict[str, Any]:
+    def _origin(self, day: Slot, found: _Day, rows: pa.Table, malformed: Sequence[str]) -> dict[str, Any]:
         """Which files, and a digest of what was read of them for the day."""
-        if is_plain(self._form):
+        if is_plain(self._form, day):
             digest = _digest_of([file.digest for file in found.files])
         else:
             digest = hashlib.sha256(_canonical(rows) + "\n".join(malformed).encode()).hexdigest()
@@ -187,10 +186,11 @@ class FilesReader(Closing):
         """Whether a unit without files is one without rows: they are optional, not expected, or before the product."""
         if self._form.optional or unit.first is None or unit.last is None:
             return self._form.optional
-        return unit.last < self._form.first_day or not self._form.calendar.delivers_between(unit.first, unit.last)
+        first, last = day_of(unit.first), day_of(unit.last)
+        return last < self._form.first_day or not self._form.calendar.delivers_between(first, last)
 
-    def _where(self, day: date) -> str:
-        return f"source {self._form.source}, day {day}"
+    def _where(self, day: Slot) -> str:
+        return f"source {self._form.source}, {named(day)}"
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

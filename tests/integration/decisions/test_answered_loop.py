@@ -101,9 +101,9 @@ class Loop:
         partitions = Partitions("day", days[0])
         # As the schedule of tomorrow sees it: then today is over.
         tomorrow = dg.DailyPartitionsDefinition(days[0].isoformat(), end_offset=2)
-        posted = self.product.source("loan_outcomes")
         assets: Sequence[dg.AssetsDefinition] = [
-            raw_asset(self.product, posted, partitions), validated_asset(self.product, posted, partitions),
+            *(raw_asset(self.product, source, partitions) for source in self.product.posted),
+            *(validated_asset(self.product, source, partitions) for source in self.product.posted),
             decisions_asset(self.product, partitions), outcomes_asset(self.product, partitions),
             performance_asset(self.product, partitions),
         ]  # fmt: skip
@@ -168,7 +168,8 @@ def bundle(product: Product, version: str) -> BundleParts:
         auc=0.7 + int(version) / 100,
     )  # fmt: skip
     parts = sample_parts(version, seed=int(version))
-    return replace(parts, contract=contract_of(product), reference=profile.to_dict())
+    policy = replace(parts.policy, refer="review", refer_threshold=0.7 * parts.policy.threshold)
+    return replace(parts, contract=contract_of(product), reference=profile.to_dict(), policy=policy)
 
 
 @pytest.fixture
@@ -212,6 +213,13 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
     assert {status for status, _ in taken} == {200}
     assert [bank.post("/outcomes", **body) for body in posts[:5]] == taken[:5], "sent twice, it counts once"
 
+    # A person has the last word on what was referred.
+    referred = [a for a in answers if a["outcome"] == "review"]
+    words = {a["row_id"]: ("approve", "decline")[n % 2] for n, a in enumerate(referred)}
+    for answer in referred:
+        body = {"outcome": words[answer["row_id"]], "by": "K. Lee", "reason": "seen"}
+        assert bank.post("/reviews", decision_id=answer["decision_id"], **body)[0] == 200
+
     days = tuple(datetime.fromisoformat(answers[at]["decided_at"]).date() for at in (0, -1))
     span = (days[0], datetime.now(UTC).date())
     bank.make(span)
@@ -221,8 +229,16 @@ def test_who_decided_is_judged_by_what_was_posted(loop: tuple[Loop, Release, Rel
     assert {row: found["bundle"] for row, found in outcomes.items()} == {a["row_id"]: a["bundle"] for a in answers}
     assert {row for row, found in outcomes.items() if found["label"] == 1} == bad - {answers[-1]["row_id"]}
     assert outcomes[answers[-1]["row_id"]]["label"] is None
+    assert len(referred) >= 2
+    assert {row: found["final"] for row, found in outcomes.items() if found["reviewed_by"] == "K. Lee"} == words
+    assert {found["propensity"] for found in outcomes.values()} == {0.5}
+    assert len({found["entity"] for found in outcomes.values()}) == len(answers)
     figures = {(row["bundle"], row["role"]): row for row in bank.rows("performance") if row["day"] == span[1]}
     assert figures["1", "champion"]["positives"] == 0
+    accepted = sum(found["final"] == "approve" for found in outcomes.values())
+    assert accepted > sum(found["outcome"] == "approve" for found in outcomes.values())
+    told = sum(figures[version, "all"]["acceptance"] * figures[version, "all"]["rows"] for version in ("1", "2"))
+    assert told == pytest.approx(accepted)
     assert figures["2", "challenger"]["positives"] == len(bad - {answers[-1]["row_id"]})
     assert [figures[version, "all"]["rows"] for version in ("1", "2")] == [len(by_version[v]) for v in ("1", "2")]
     assert sum(figures[version, "all"]["unlabelled"] for version in ("1", "2")) == 1

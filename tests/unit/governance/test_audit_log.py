@@ -107,6 +107,21 @@ def test_an_incomplete_entry_after_a_crash_is_repaired_and_recorded(log: AuditLo
     assert str(len(cut) - whole) in list(log.entries())[1].reason
 
 
+def test_an_entry_of_which_a_power_cut_took_a_part_is_repaired(log: AuditLog) -> None:
+    """The disk took the sector with its end, and not the one before."""
+    add(log, 1)
+    whole = log.path.stat().st_size
+    add(log, 2)
+    data = log.path.read_bytes()
+    log.path.write_bytes(data[: whole + 5] + bytes(50) + data[whole + 55 :])
+    with pytest.raises(AuditLogDamaged, match="incomplete"):
+        log.verify()
+    assert len(list(log.entries(last="skipped"))) == 1
+    add(log, 3)
+    assert [entry.action for entry in log.entries()] == ["promote", "audit_log_repaired", "promote"]
+    assert log.verify() == 3
+
+
 def test_nothing_is_added_to_a_log_whose_last_entry_was_changed(log: AuditLog) -> None:
     add(log, 1)
     log.path.write_bytes(log.path.read_bytes().replace(b"decision 1", b"decision 7"))

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from assets.product import DatabaseTable, Files, Freshness, HttpEndpoint, LakeTable, Product, ProductError, Source
+from assets.product import (
+    DatabaseTable,
+    Files,
+    Freshness,
+    HttpEndpoint,
+    LakeTable,
+    Product,
+    ProductError,
+    Source,
+    StreamTopic,
+)
 from assets.product.partitions import PARTITIONS
 from pipelines.products import load_product
 
@@ -92,7 +102,7 @@ def test_a_contract_knows_the_keys_by_which_the_store_keeps_its_rows() -> None:
     assert load_product("credit_risk").contract("consents").entity_keys == ()
 
 
-@pytest.mark.parametrize("column", ["sequence", "as_of", "day"])
+@pytest.mark.parametrize("column", ["sequence", "as_of", "day", "utc_hour"])
 def test_a_spine_column_with_the_name_of_another_is_refused(column: str) -> None:
     """The column that the feature table adds would replace it."""
     product = load_product("card_fraud")
@@ -124,21 +134,51 @@ def test_a_source_with_two_underscores_is_refused() -> None:
         replace(product, sources=more)
 
 
-@pytest.mark.parametrize(
-    ("partition", "said"),
-    [
-        ("year", "product card_fraud: partition is 'year'; write one of day, week, month$"),
-        ("hour", "write one of day, week, month; the lake replaces whole days.* if their source is a StreamTopic"),
-    ],
-)
-def test_an_unknown_partition_is_refused_with_those_that_there_are(partition: Any, said: str) -> None:
+def test_an_unknown_partition_is_refused_with_those_that_there_are() -> None:
+    said = "product card_fraud: partition is 'year'; write one of hour, day, week, month$"
+    partition: Any = "year"
     with pytest.raises(ProductError, match=said):
         replace(load_product("card_fraud"), partition=partition)
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            Files("fraud_labels", "{day}.csv"),
+            "has files of a day, .* write {hour} beside {day} in",
+        ),
+        (Files("fraud_labels", "{day}.csv", day_column="known_at", rows="snapshots"), "has snapshots, one a day"),
+        (DatabaseTable("fraud_labels", "labels", rows="snapshots"), "has snapshots, one a day; write partition='day'"),
+        (HttpEndpoint("fraud_labels", "/labels"), "is read by the day; by the hour Files and DatabaseTable are"),
+        (StreamTopic("fraud_labels", "labels"), "is read by the day; by the hour Files and DatabaseTable are"),
+    ],
+)
+def test_by_the_hour_a_source_that_does_not_say_the_hour_is_refused(labels: Source, said: str) -> None:
+    product, cards = load_product("card_fraud"), Files("card_transactions", "{day}/{hour}.csv")
+    with pytest.raises(ProductError, match=f"partition is 'hour', but source 'fraud_labels' {said}"):
+        replace(product, sandbox=False, partition="hour", sources=(cards, labels))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        Files("fraud_labels", "{day}T{hour}.csv"),
+        Files("fraud_labels", "{day}.csv", day_column="known_at"),
+        Files("fraud_labels", "all.csv", day_column="known_at"),
+        DatabaseTable("fraud_labels", "labels"),
+    ],
+)
+def test_by_the_hour_every_other_source_of_files_and_tables_is_read(labels: Source) -> None:
+    product, cards = load_product("card_fraud"), Files("card_transactions", "{day}/{hour}.csv")
+    assert replace(product, sandbox=False, partition="hour", sources=(cards, labels)).partition == "hour"
+
+
 def test_events_may_be_as_old_as_one_partition_and_two_days_unless_declared() -> None:
     product = load_product("card_fraud")
-    ages = [replace(product, partition=partition).max_age.days for partition in PARTITIONS]
-    assert ages == [3, 9, 33]
+    assert [replace(product, partition=partition).max_age.days for partition in PARTITIONS[1:]] == [3, 9, 33]
+    cards, labels = (Files(name, "{day}/{hour}.csv") for name in ("card_transactions", "fraud_labels"))
+    by_the_hour = replace(product, sandbox=False, partition="hour", sources=(cards, labels))
+    assert by_the_hour.max_age == timedelta(days=2, hours=1)
     declared = Freshness(max_age=timedelta(days=5))
     assert replace(product, partition="month", freshness=declared).max_age == timedelta(days=5)

@@ -17,7 +17,7 @@ STEPS = (
     Step(0.1, 100, timedelta(minutes=1)),
     Step(0.5, 300, timedelta(minutes=1)),
 )
-POLICY = Rollout(steps=STEPS, deadline=timedelta(hours=1))
+POLICY = Rollout(steps=STEPS, deadline=timedelta(hours=1), outcomes="watched")
 WHO = Who("Ada Risk", "a test", BEGUN)
 FIRST = RolloutManifest(
     product="loans", champion=Release(version="1", digest="1" * 64), updated_at=BEGUN, by="gates", reason="the first"

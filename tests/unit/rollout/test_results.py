@@ -1,5 +1,6 @@
 """What labels say of the arms of a rollout: bad outcomes, an A/B test, the next shares of a bandit."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from assets.product import Profit, Rollout
 from assets.rollout.assignment import CHAMPION, arm_of
 from assets.rollout.cohorts import Terms, arm_results, bad_rate_evidence, bandit_cohorts, experiment, rewards
 from assets.rollout.moves import Who, begun, reassigned
-from assets.rollout.results import label_evidence, results_of
+from assets.rollout.results import late_of, results_of
 from resources.lake import Lake
 from resources.rollout_store.manifest import RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT
@@ -33,9 +34,11 @@ def outcomes(state: RolloutManifest, rows: int, bad: dict[str, float], seed: int
         accepted = chance.random() < 0.9
         found.append(
             {
-                "decision_id": f"d{number}", "row_id": f"A{number}", "rollout": state.rollout,
+                "decision_id": f"d{number}", "row_id": f"A{number}", "entity": f"E{number}", "rollout": state.rollout,
                 "role": "champion" if arm == CHAMPION else "challenger", "bundle": release.version,
                 "share": 1.0 - sum(shares) if arm == CHAMPION else shares[arm],
+                "propensity": 1.0 - sum(shares) if arm == CHAMPION else shares[arm], "explored": False,
+                "score": 0.5 - 0.4 * accepted, "threshold": 0.3,
                 "decided_at": BEGUN + timedelta(seconds=number), "outcome": "approve" if accepted else "decline",
                 "label": int(chance.random() < bad[release.version]) if accepted else None,
                 "day": date(2026, 9, 1),
@@ -100,15 +103,37 @@ def test_the_shares_of_a_bandit_follow_the_better_arm_and_keep_their_floor(tmp_p
 
 def test_labels_are_read_from_the_outcomes_of_the_rollout_alone(tmp_path: Path) -> None:
     lake, state = Lake(str(tmp_path)), ab_test()
-    assert label_evidence(lake, PRODUCT, state) == {}
+    assert late_of(lake, PRODUCT, state).evidence == {}
     other = begun(FIRST.changed("pause", by="x", reason="y", at=BEGUN), (SECOND,), AB_TEST, WHO)
     both = pa.concat_tables(
         [outcomes(state, 500, {"1": 0.1, "2": 0.1}), outcomes(other, 500, {"1": 0.1, "2": 0.9}, seed=2)]
     )
     lake.replace("loans/outcomes", both, days=[date(2026, 9, 1)])
-    assert not label_evidence(lake, PRODUCT, state)["2"]["bad_rate"].breached
-    assert label_evidence(lake, PRODUCT, other)["2"]["bad_rate"].breached
-    assert label_evidence(lake, PRODUCT, FIRST) == {}
+    assert not late_of(lake, PRODUCT, state).evidence["2"]["bad_rate"].breached
+    assert late_of(lake, PRODUCT, other).evidence["2"]["bad_rate"].breached
+    assert late_of(lake, PRODUCT, FIRST).evidence == {}
     assert [arm.decisions for arm in arm_results(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS)] != []
     cohorts = bandit_cohorts(outcomes(state, 100, {"1": 0.1, "2": 0.1}), TERMS, "profit", timedelta(days=90))
     assert [cohort.arm for cohort in cohorts] == ["1", "2"]
+
+
+def test_outcomes_that_older_code_made_are_judged_by_row_and_share(tmp_path: Path) -> None:
+    lake, state = Lake(str(tmp_path)), ab_test()
+    rows = outcomes(state, 600, {"1": 0.1, "2": 0.1}).drop_columns(["entity", "propensity", "explored"])
+    lake.replace("loans/outcomes", rows, days=[date(2026, 9, 1)])
+    old = results_of(lake, PRODUCT, state)
+    lake.replace("loans/outcomes", outcomes(state, 600, {"1": 0.1, "2": 0.1}), days=[date(2026, 9, 1)])
+    assert results_of(lake, PRODUCT, state) == old
+    assert old.values[0].state == "estimated"
+
+
+def test_rows_of_one_entity_count_once() -> None:
+    """Its arm was thrown once: twenty rows of each of a hundred entities say no more than a hundred."""
+    state = ab_test()
+    rows = outcomes(state, 2_000, {"1": 0.1, "2": 0.4})
+    whose = rows.set_column(
+        rows.column_names.index("entity"), "entity", pa.array([f"E{number % 100}" for number in range(2_000)])
+    )
+    alone, together = (experiment(table, "2", AB_TEST, replace(TERMS, entity="entity")) for table in (rows, whose))
+    assert "over 1" in alone.reason
+    assert "over 9" in together.reason or "over 100 " in together.reason

@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from assets.product import Rollout, Step
 from assets.rollout.assets import deployment_asset, rollout_asset
-from assets.rollout.moves import Who, rolled_back
+from assets.rollout.moves import Who, begun, rolled_back
 from assets.rollout.trial import Trial
 from pipelines.rollout_sensor import rollout_sensor
 from resources.clock import WallClock
@@ -25,8 +25,9 @@ from resources.rollout_store.manifest import RolloutManifest
 from tests.support.evaluated_bundle import PRODUCT as DIRECT
 from tests.support.registered import RegisteredHome
 from tests.unit.rollout.rollout_samples import seen
+from tests.unit.rollout.test_results import AB_TEST, BANDIT, outcomes
 
-POLICY = Rollout(steps=(Step(0.0, 100, timedelta(0)), Step(0.5, 100, timedelta(0))))
+POLICY = Rollout(steps=(Step(0.0, 100, timedelta(0)), Step(0.5, 100, timedelta(0))), outcomes="watched")
 PRODUCT = replace(DIRECT, rollout=POLICY)
 
 
@@ -89,7 +90,8 @@ def looked(home: RegisteredHome, **config: str) -> Mapping[str, Any]:
 
 def metadata_of(result: dg.ExecuteInProcessResult, node: str) -> Mapping[str, Any]:
     (event,) = result.asset_materializations_for_node(node)
-    return {name: value if name == "history" else value.value for name, value in event.metadata.items()}
+    tables = dg.TableMetadataValue
+    return {name: value if isinstance(value, tables) else value.value for name, value in event.metadata.items()}
 
 
 def state_of(home: RegisteredHome) -> RolloutManifest:
@@ -198,3 +200,42 @@ def test_a_version_that_comes_during_a_rollout_waits(home: RegisteredHome) -> No
     home.approve("3")
     found = deploy(home, "3")
     assert "version 2 is the shadow of version 1; it ends by promotion or rollback" in found["waiting"]["reason"]
+
+
+def under_test(home: RegisteredHome, policy: Rollout) -> RolloutManifest:
+    """Version 2 is under trial by outcomes: 3,000 of them, which are better than the champion's."""
+    who = Who("Ada Risk", "a test", datetime.now(UTC) - timedelta(days=1))
+    ended = rolled_back(state_of(home), who)
+    home.keeper.apply(ended)
+    state = begun(ended, (home.keeper.release("loans", "2"),), policy, who)
+    home.keeper.apply(state)
+    rows = outcomes(state, 3_000, {"1": 0.3, "2": 0.05})
+    Lake(home.environment.lake).replace("loans/outcomes", rows, days=[date(2026, 9, 1)])
+    return state
+
+
+def test_a_bandit_moves_its_shares_and_records_what_each_arm_is_worth_beside_its_own_numbers(
+    home: RegisteredHome, made: RegisteredHome
+) -> None:
+    under_test(home, BANDIT)
+    found = looked(home)
+    move = state_of(home).move
+    assert (move.action, move.by) == ("reassign", "steward")
+    values = {(one["policy"], one["method"]): one for one in move.details["values"]}
+    assert values["version 2 − version 1", "doubly robust"]["low"] > 0.0
+    assert [*home.keeper.audit.entries()][-1].details["values"] == move.details["values"]
+    assert {record.data["method"] for record in found["values"].records} == {"inverse propensity", "doubly robust"}
+    assert found["page_2"].endswith("/artifacts/documents/rollout.html")
+    # The copied home's registry keeps files where the first one did.
+    pages = [page.read_text() for page in made.home.rglob("documents/rollout.html")]
+    assert ["The second opinion" in page for page in pages] == [True]
+
+
+def test_an_a_b_test_ends_at_its_horizon_by_asking_and_records_what_each_arm_is_worth(home: RegisteredHome) -> None:
+    under_test(home, replace(AB_TEST, horizon=timedelta(hours=1)))
+    found = looked(home)
+    move = state_of(home).move
+    assert (move.action, move.reason) == ("pause", "the horizon is reached: a person decides by the report")
+    assert len(move.details["values"]) == 6
+    assert "data:image/png" in found["interval_2"]
+    assert [record.data["conclusion"] for record in found["experiments"].records] == ["better"]

@@ -24,7 +24,8 @@ def signals(state: object = None, requests: int = 400, **faults: float) -> Signa
 
 def test_a_shadow_with_its_requests_time_and_readings_advances() -> None:
     verdict = next_step(under_way(), signals(), POLICY, SOON)
-    assert (verdict.action, verdict.reasons) == ("advance", ("400 requests in 120 s, and no guard was breached",))
+    assert (verdict.action, verdict.reasons[0]) == ("advance", "400 requests in 120 s, and no guard was breached")
+    assert verdict.reasons[1].startswith("the policy asks for fewer than the tests need: errors: 400 of ")
 
 
 def test_the_last_step_promotes() -> None:

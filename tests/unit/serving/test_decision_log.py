@@ -12,6 +12,7 @@ import pytest
 from assets.serving.decision import Decision, NoDecision, new_id
 from assets.serving.decision_log import days, erase, find_decision, read_day, scan_day
 from assets.serving.log_writer import DecisionLog, DecisionLogError
+from resources.durable_files import LARGEST_WRITE
 from tests.support.decision_samples import DAY, FIRST, NOW, another, write
 
 
@@ -63,6 +64,31 @@ def test_a_torn_last_line_is_left_out_and_reported(tmp_path: Path, after: bytes)
     assert scanned.decisions == (FIRST,)
     assert scanned.torn == (path,)
     assert read_day(tmp_path, "credit_risk", DAY).num_rows == 1
+
+
+def test_a_line_that_a_power_cut_took_out_of_a_write_is_left_out(tmp_path: Path) -> None:
+    """The disk takes the sectors of a write in any order: whole lines may follow those that it did not take.
+
+    The end of the second line is among these, so that the third has no beginning.
+    """
+    written = [another() for _ in range(4)]
+    write(tmp_path, *written)
+    (path,) = tmp_path.rglob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1][:40] + bytes(len(lines[1]) - 40)
+    path.write_bytes(b"".join(lines))
+    scanned = scan_day(tmp_path, "credit_risk", DAY)
+    assert (scanned.decisions, scanned.torn) == ((written[0], written[3]), (path,))
+
+
+def test_zero_bytes_above_the_last_write_are_an_error(tmp_path: Path) -> None:
+    """Later lines were acknowledged, so that line was too."""
+    write(tmp_path, FIRST)
+    (path,) = tmp_path.rglob("*.jsonl")
+    line = path.read_bytes()
+    path.write_bytes(line[:40] + bytes(len(line) - 41) + b"\n" + line * LARGEST_WRITE)
+    with pytest.raises(DecisionLogError, match=r"line 1: .*restore the file from a backup"):
+        scan_day(tmp_path, "credit_risk", DAY)
 
 
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from assets.bundle.answers import is_explored
 from assets.bundle.bundle import BundleError, BundleParts
 from assets.bundle.files import load_bundle, write_bundle
 from assets.monitoring.scoring import AnswerCounts, scored_rows
@@ -211,3 +212,38 @@ def test_a_decision_of_before_rules_is_read(engine: Engine) -> None:
         record.pop(name)
     read = Decision.from_record(record)
     assert (read.rules, read.shadow_rules, read.refer_threshold, read.explored) == ((), (), None, False)
+
+
+def test_an_entity_that_asks_again_gets_the_same_draw_from_a_bundle_and_another_from_the_next(
+    parts: BundleParts, store: LmdbStore
+) -> None:
+    """No row id that a caller thinks of helps; the batch score and the replay draw alike."""
+    by_entity = with_rules(parts, (), refer=None, refer_threshold=None, threshold=0.0, explore_keys=("customer_id",))
+    engine = Engine(bundle_of(by_entity), store, as_of_allowed=True)
+    asked = requests()
+    decided = [engine.decide(request, now=NOW) for request in asked]
+    draws: dict[str, set[bool]] = {}
+    for one in decided:
+        draws.setdefault(str(one.keys["customer_id"]), set()).add(one.explored)
+    assert all(len(found) == 1 for found in draws.values())
+    assert 0 < sum(found == {True} for found in draws.values()) < len(draws)
+    assert len(draws) < len(decided), "nobody asked twice"
+    table = features_of(asked).append_column("customer_id", pa.array([request["customer_id"] for request in asked]))
+    assert scored_rows(engine.bundle, table, []).table["explored"].to_pylist() == [one.explored for one in decided]
+    assert all(replay(one, engine.bundle) == () for one in decided)
+    following = replace(engine.bundle, digest="2" * 64)
+    assert any(is_explored(following, one.row_id, one.keys) is not one.explored for one in decided)
+
+
+def test_a_bundle_says_by_which_keys_it_draws(parts: BundleParts, tmp_path: Path) -> None:
+    policies = []
+    for number, keys in enumerate([(), ("customer_id",)]):
+        write_bundle(with_rules(parts, explore_keys=keys), tmp_path / str(number), KEY)
+        policies.append(load_bundle(tmp_path / str(number), KEY, None).policy.explore_keys)
+    assert policies == [(), ("customer_id",)]
+    assert "explore_keys" not in (tmp_path / "0" / "policy.json").read_text(), "as before: its digest stays"
+
+
+def test_a_bundle_of_before_draws_each_row_by_itself(engine: Engine) -> None:
+    drawn = {is_explored(engine.bundle, f"A{number}", {"customer_id": "C1"}) for number in range(50)}
+    assert drawn == {True, False}

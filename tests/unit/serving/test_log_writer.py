@@ -137,6 +137,26 @@ def test_a_line_that_was_refused_does_not_stay_in_the_log(tmp_path: Path, monkey
     assert scan_day(tmp_path, "credit_risk", DAY).decisions == (first, last)
 
 
+def test_the_names_of_new_folders_are_synced_before_a_decision_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync of a file reaches its bytes: a power cut could still take the whole folder of a new day."""
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    log = DecisionLog(tmp_path / "new" / "log")
+    log.append(FIRST).result(5)
+    (path,) = tmp_path.rglob("*.jsonl")
+    above = [folder for folder in path.parents if folder.is_relative_to(tmp_path)]
+    assert set(above) <= set(synced)
+    log.close()
+
+
 def test_space_allocated_in_advance_is_never_read_and_is_cut_off(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path)
     written = [another() for _ in range(3)]

@@ -159,6 +159,7 @@ def test_rules_and_three_answers_travel_with_the_bundle(product: Product, tmp_pa
     bundle = load_bundle(tmp_path / "bundle", KEY, None)
     assert (bundle.policy, bundle.parts.rules) == (policy, product.rules)
     assert (policy.refer, policy.exploration, policy.explore_by) == ("review", 0.05, "accept")
+    assert policy.explore_keys == product.features.key_columns
 
 
 def test_one_text_for_every_value_of_a_number_is_refused(product: Product) -> None:

@@ -22,10 +22,12 @@ from assets.vocabulary import FeatureSet
 from assets.vocabulary.windows import LONGEST
 from pipelines.card_fraud.product import PRODUCT
 from resources.lake import Lake, MissingTable
+from resources.lake.partitioning import with_slot
 from resources.online_store.event_blocks import TIMESTAMP
 from resources.online_store.lmdb.store import LmdbStore
 from resources.online_store.opening import open_store
 from resources.online_store.protocol import SourceState, StoreState
+from resources.slots import Slot, checked_slot, day_of, slots_between
 
 KERNEL = compile_features(PRODUCT.features, PRODUCT.resolutions)
 TODAY = date(2026, 3, 10)
@@ -216,3 +218,27 @@ def test_equal_content_in_newer_versions_is_current(lake: Lake) -> None:
     other = rows(day).set_column(4, "amount", pa.array([2.0]))
     lake.replace("card_fraud/validated_card_transactions", other, days=[day])
     assert not is_current(PRODUCT, lake, loads(), state)
+
+
+def hourly_rows(*hours: Slot) -> pa.Table:
+    return pa.concat_tables([with_slot(rows(day_of(hour)).drop_columns(["day"]), hour) for hour in hours])
+
+
+def test_by_the_hour_a_source_is_loaded_until_the_end_of_its_last_hour(tmp_path: Path) -> None:
+    """The present hour is left out, and a missing one ends the load before it."""
+    lake, now = Lake(str(tmp_path)), datetime(2026, 3, 10, 2, 30, tzinfo=UTC)
+    hours = slots_between(checked_slot("2026-03-09-22:00"), checked_slot("2026-03-10-02:00"))
+    for source in VALIDATED:
+        lake.replace(f"card_fraud/validated_{source}", hourly_rows(*hours), days=hours)
+
+    def load(*validated: Slot) -> SourceLoad:
+        made = dict.fromkeys(VALIDATED, frozenset(validated))
+        return next(iter(planned_loads(PRODUCT, KERNEL, lake, validated=made, now=now)))
+
+    whole = load(*hours)
+    assert (whole.days, whole.watermark, whole.lacking) == (hours[:-1], datetime(2026, 3, 10, 2, tzinfo=UTC), None)
+    later = datetime(2026, 3, 10, 5, tzinfo=UTC)
+    made = dict.fromkeys(VALIDATED, frozenset({*hours, checked_slot("2026-03-10-04:00")}))
+    lacking = next(iter(planned_loads(PRODUCT, KERNEL, lake, validated=made, now=later)))
+    assert (str(lacking.lacking), lacking.watermark) == ("2026-03-10-03:00", datetime(2026, 3, 10, 3, tzinfo=UTC))
+    assert load_name(PRODUCT, [whole]) != load_name(PRODUCT, [lacking])

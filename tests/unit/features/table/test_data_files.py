@@ -68,11 +68,6 @@ def test_files_in_a_bucket_are_read_without_a_jar(variable: str, monkeypatch: py
         server.stop()
 
 
-def test_days_are_those_of_utc() -> None:
-    moments = pa.chunked_array([pa.array([-1, 0, 86_400_000_000 - 1, 86_400_000_000], pa.timestamp("us", tz="UTC"))])
-    assert data_files.day_numbers(moments).tolist() == [-1, 0, 0, 1]
-
-
 @pytest.mark.parametrize("alone", [False, True])
 def test_files_are_read_in_order_for_the_wanted_entities_only(tmp_path: Path, alone: bool) -> None:
     for number in range(20):

@@ -18,7 +18,7 @@ from tests.unit.pipelines.cli.conftest import Refused
 COMMANDS = [
     "demo", "new", "check", "run", "retrain", "backfill", "load", "decide", "traffic", "contracts", "quarantine",
     "export", "rollout", "rollback", "approve", "reject", "repair", "up", "down", "status", "doctor", "probe",
-    "features", "replay", "tables", "vacuum", "keys",
+    "features", "replay", "tables", "vacuum", "erase", "keys",
 ]  # fmt: skip
 
 

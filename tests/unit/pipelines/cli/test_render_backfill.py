@@ -1,4 +1,4 @@
-"""The plan and the result of a backfill, as people read them, of products that are made by the day and by the month."""
+"""The plan and the result of a backfill, as people read them, of products made by the day, the month, the hour."""
 
 import io
 from datetime import date
@@ -13,6 +13,7 @@ from pipelines.operations.loop.backfill_days import DayResult
 from pipelines.operations.loop.backfill_plan import Plan, PlannedAsset
 from resources.lake.differences import RowChanges
 from resources.naming import days_between
+from resources.slots import checked_slot, slots_between
 
 FIRST, LAST = date(2026, 1, 15), date(2026, 3, 31)
 CHANGED = {date(2026, 2, 3): RowChanges(1, 0, 2), date(2026, 2, 4): RowChanges(10, 3, 0)}
@@ -57,3 +58,20 @@ def test_days_are_shown_by_the_day_where_a_day_is_made() -> None:
         ["2026-03-31", "failed"], ["2026-02-03", "changed"], ["2026-02-04", "changed"],
     ]  # fmt: skip
     assert report.sentence == "1 of 76 days failed: 2026-03-31; the first one: no file"
+
+
+def test_hours_are_shown_by_the_hour() -> None:
+    hours = slots_between(checked_slot("2026-03-01-22:00"), checked_slot("2026-03-02-09:00"))
+    days = tuple(DayResult(hour, {}, "no file" if hour == hours[2] else "") for hour in hours)
+    report = BackfillReport("shop", Partitions("hour", FIRST), ("raw",), days, {"scores": hours[1:3]})
+    plan = Plan("shop", Partitions("hour", FIRST), (hours[0], hours[-1]), (PlannedAsset("raw", True),))
+    said = []
+    for show in (lambda to: show_plan(plan, to), lambda to: show_backfill(report, to)):
+        to = Console(record=True, width=200, file=io.StringIO())
+        show(to)
+        said.append(to.export_text())
+    assert "2026-03-01-22:00 to 2026-03-02-09:00, 12 hours" in said[0]
+    assert "of 12 hours 11 unchanged, 0 changed, 1 failed" in said[1]
+    assert "and 2 more hours; --json lists all hours" in said[1]
+    assert "scores, 2 hours from 2026-03-01-23:00 to 2026-03-02-00:00" in said[1]
+    assert report.sentence == "1 of 12 hours failed: 2026-03-02-00:00; the first one: no file"

@@ -191,6 +191,8 @@ def test_history_in_files_of_days_ends_with_the_last_file(orders: Path) -> None:
         (("2026-06", "2026-09"), "{month}.csv", "month"),
         (("2026-W23", "2026-W36"), "{week}.csv", "week"),
         (("2026-06-01", "2026-09-08"), "{day}.csv", "day"),
+        (("2026-06-01T00", "2026-09-08T23"), "{day}T{hour}.csv", "hour"),
+        (("2026-06-01_00", "2026-09-08_23"), "{day}_{hour}.csv", "hour"),
         (("june", "september"), "*.csv", "day"),
     ],
 )

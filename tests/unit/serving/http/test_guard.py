@@ -21,7 +21,10 @@ from tests.unit.serving.http.test_calls import many, send
 from tests.unit.serving.http.test_routes import Served, started, wait_for
 
 POLICY = Rollout(
-    steps=(Step(0.0, 50, timedelta(0)), Step(0.5, 50, timedelta(0))), deadline=timedelta(minutes=5), latency_ms=500.0
+    steps=(Step(0.0, 50, timedelta(0)), Step(0.5, 50, timedelta(0))),
+    deadline=timedelta(minutes=5),
+    latency_ms=500.0,
+    outcomes="watched",
 )
 
 

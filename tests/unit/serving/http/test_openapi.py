@@ -97,7 +97,12 @@ def test_the_contracts_bounds_are_in_the_schema(tmp_path_factory: pytest.TempPat
     assert columns["amount"] == {"type": "number", "minimum": 100, "maximum": 200_000}
     assert columns["purpose"] == {"type": "string", "enum": ["car", "home", "education", "boat"]}
     assert columns["income_monthly"] == {"type": ["number", "null"], "minimum": 0}
-    assert columns["customer_id"] == {"type": "string", "allOf": [{"pattern": "^C"}]}
+    assert columns["customer_id"] == {"type": "string", "minLength": 1, "maxLength": 255, "allOf": [{"pattern": "^C"}]}
+    event = found["components"]["schemas"][f"{PRODUCT}.transactions"]
+    read = {"customer_id", "amount", "direction", "category"}
+    assert set(event["required"]) == {"event_time", *read}, "the service wants each column that features read"
+    nullable = {name for name in read if "null" in event["properties"][name]["type"]}
+    assert nullable == read - {"customer_id"}, "the entity alone must be known"
     assert body_of(found, "/decide")["examples"][PRODUCT]["value"]["request"] == EXAMPLE
     broken = {"product": PRODUCT, "request": EXAMPLE | {"amount": 99}}
     with pytest.raises(jsonschema.ValidationError):

@@ -248,3 +248,16 @@ def test_a_file_that_an_erasure_replaced_is_read_anew(served: Served) -> None:
     assert post(served, outcome_id="O2", row_id="A2") == second
     assert post(served) != first
     assert sorted(row["outcome_id"] for row in kept(served)) == ["O1", "O2"]
+
+
+def test_rows_beside_what_a_power_cut_took_count_once(served: Served) -> None:
+    """A line of which the disk took a part was never acknowledged: posted again, it counts. Whole lines follow it."""
+    for number in range(3):
+        assert post(served, outcome_id=f"O{number}")[0] == 200
+    (file,) = (served.workspace.environment.posted / PRODUCT / "loan_outcomes").glob("*/*.jsonl")
+    lines = whole_lines(file.read_bytes())[0]
+    lines[1] = lines[1][:10] + bytes(len(lines[1]) - 10)
+    replace_file(file, b"".join(line + b"\n" for line in lines), mode=0o640)
+    for _ in range(2):
+        assert [post(served, outcome_id=f"O{number}")[1]["revision"] for number in range(3)] == [0, 0, 0]
+    assert sorted(row["outcome_id"] for row in kept(served)) == ["O0", "O1", "O2"]

@@ -1,0 +1,35 @@
+"""Pages that commands write, of the kind that the file's name says.
+
+Belongs here: whether a page can be written to a file, and writing it whole. Does not belong here: the content of pages
+(`assets`).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from resources.errors import LooplineError
+
+
+class NoPage(LooplineError):
+    """The page cannot be written to that file; the message says why, and what to write."""
+
+
+def write_text_page(file: Path, kinds: Mapping[str, Callable[[], str]]) -> None:
+    """Writes a page. The file appears complete or not at all.
+
+    Args:
+        kinds: By the end of the file's name, what makes the text of that kind.
+
+    Raises:
+        NoPage: The file's name has another end, or its folder does not exist.
+    """
+    if file.suffix not in kinds:
+        raise NoPage(f"--page {file}: unknown kind of page; write a name that ends in {' or '.join(kinds)}")
+    if not file.parent.is_dir():
+        raise NoPage(f"--page {file}: there is no folder {file.parent}; create it first")
+    unfinished = file.with_name(f".{file.name}.new")
+    try:
+        unfinished.write_text(kinds[file.suffix](), encoding="utf-8")
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)

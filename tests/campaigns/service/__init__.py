@@ -1,0 +1,1 @@
+"""The decision service under load: swaps, overload, crashes, replay, its OpenAPI document."""

@@ -1,0 +1,159 @@
+"""`loopline erase`: a person goes from posted rows, exposed, decisions and the online store; others stay."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from assets.bundle.contract import SourceRules
+from assets.feedback.decisions import answered_of
+from assets.feedback.exposed import keep_exposed
+from assets.product import PostedOutcomes, PostedReviews
+from assets.rollout.moves import advanced, rolled_back
+from assets.serving.decision import Decision
+from assets.serving.decision_log import scan_day
+from assets.serving.log_writer import DecisionLog
+from assets.serving.posted_log import PostedLog
+from assets.serving.requests.posted import PostedRow
+from pipelines.operations import erase as operation
+from pipelines.operations.erase import NotErased, erase_subject
+from pipelines.operations.rollout import keeper_of
+from pipelines.products import load_product
+from resources.environments import Environment, load_environment
+from resources.lake import Lake
+from tests.support.decision_samples import another, write
+from tests.unit.rollout.rollout_samples import WHO, under_way
+from tests.unit.serving.http.test_posted import OUTCOMES as RULES
+from tests.unit.serving.http.test_posted import REVIEWS
+
+CREDIT = load_product("credit_risk")
+PRODUCT = replace(
+    CREDIT,
+    sources=(*CREDIT.sources, PostedOutcomes("loan_outcomes", row_id="application_id", value="defaulted"),
+             PostedReviews("reviews")),
+)  # fmt: skip
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = NOW.date()
+TERMS: Mapping[str, str] = {"by": "Ada Risk", "reason": "she asked for it"}
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setattr(operation, "load_product", lambda name: PRODUCT)
+    return load_environment({"LOOPLINE_HOME": str(tmp_path / "home")})
+
+
+def decided(person: str, row: str, **changes: Any) -> Decision:
+    inputs = {"amount": 100.0, "purpose": f"the wedding of {person}"}
+    keys = {"customer_id": person}
+    return another(row_id=row, keys=keys, inputs=inputs, decided_at=NOW, as_of=NOW, **changes)
+
+
+def post(log: PostedLog, source: str, rules: SourceRules, row_id: str, **columns: Any) -> str:
+    assert rules.posted is not None
+    row = PostedRow(row_id, columns, NOW)
+    return log.keep("credit_risk", source, rules, rules.posted, row, NOW).result
+
+
+def posted_rows(environment: Environment, source: str) -> list[dict[str, Any]]:
+    files = sorted((environment.posted / "credit_risk" / source).rglob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_bytes().strip(b"\0").splitlines()]
+
+
+def everything(environment: Environment) -> bytes:
+    """The bytes of both logs."""
+    return b"".join(path.read_bytes() for path in sorted(environment.decision_log.rglob("*.jsonl")))
+
+
+def outcome_of(row: str, number: str) -> dict[str, Any]:
+    return {"outcome_id": number, "application_id": row, "defaulted": 1, "event_time": NOW.isoformat()}
+
+
+def test_a_person_goes_from_everything_that_decisions_left_and_nobody_else_does(environment: Environment) -> None:
+    anna, other = (
+        decided("ANNA", "A1", outcome="review", bundle="2", rollout="rollout-2", role="challenger"),
+        decided("BERT", "B1", outcome="review", bundle="2", rollout="rollout-2", role="challenger"),
+    )
+    write(environment.decision_log, anna, other)
+    writer = DecisionLog(environment.posted)
+    log, lake = PostedLog(environment.posted, writer, any_time=True), Lake(environment.lake)
+    for row, number in (("A1", "O1"), ("B1", "O2")):
+        post(log, "loan_outcomes", RULES, number, **outcome_of(row, number))
+    for one, why in ((anna, "ANNA has a rich aunt"), (other, "fine")):
+        columns = {"decision_id": one.id, "outcome": "approve", "by": "K. Lee", "reason": why}
+        post(log, "reviews", REVIEWS, one.id, **columns)
+    raw = pa.table(
+        {"outcome_id": ["O1", "O2"], "application_id": ["A1", "B1"], "day": pa.array([DAY] * 2, pa.date32())}
+    )
+    for name in ("raw_loan_outcomes", "validated_loan_outcomes"):
+        lake.replace(f"credit_risk/{name}", raw, days=[DAY])
+    words = pa.table(
+        {"decision_id": [anna.id, other.id], "outcome": ["approve"] * 2, "by": ["K. Lee"] * 2,
+         "reason": ["ANNA has a rich aunt", "fine"], "day": pa.array([DAY] * 2, pa.date32())}
+    )  # fmt: skip
+    lake.replace("credit_risk/validated_reviews", words, days=[DAY])
+    lake.replace("credit_risk/decisions", answered_of(PRODUCT, lake, environment.decision_log, DAY), days=[DAY])
+    state = replace(
+        rolled_back(advanced(under_way(), WHO), replace(WHO, at=NOW + timedelta(hours=1))), product="credit_risk"
+    )
+    assert keep_exposed(lake, environment.decision_log, state) == 2
+
+    found = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert (found.decisions, found.posted, found.exposed, found.days) == (1, 2, 1, (DAY,))
+    assert found.rows == {
+        "credit_risk/raw_loan_outcomes": 1, "credit_risk/validated_loan_outcomes": 1,
+        "credit_risk/validated_reviews": 1,
+    }  # fmt: skip
+    assert b"ANNA" not in everything(environment)
+    assert b"BERT" in everything(environment)
+    assert [row["application_id"] for row in posted_rows(environment, "loan_outcomes")] == ["B1"]
+    assert [row["reason"] for row in posted_rows(environment, "reviews")] == ["(erased)", "fine"]
+    assert [row["outcome"] for row in posted_rows(environment, "reviews")] == ["approve", "approve"]
+    for name in ("raw_loan_outcomes", "validated_loan_outcomes"):
+        assert lake.read(f"credit_risk/{name}")["outcome_id"].to_pylist() == ["O2"]
+    assert lake.read("credit_risk/validated_reviews")["reason"].to_pylist() == ["(erased)", "fine"]
+    assert lake.read("credit_risk/exposed")["decision_id"].to_pylist() == [other.id]
+    assert keep_exposed(lake, environment.decision_log, state) == 0
+    for text in ("keys", "inputs"):
+        assert "ANNA" not in "".join(lake.read("credit_risk/decisions")[text].to_pylist())
+    (entry,) = keeper_of(environment).audit.entries()
+    assert (entry.actor, entry.action, "ANNA" in str(entry)) == ("Ada Risk", "erase", False)
+
+    # The service, which had the files open, goes on, and takes the same outcome anew.
+    assert post(log, "loan_outcomes", RULES, "O2", **outcome_of("B1", "O2")) == "known"
+    assert post(log, "loan_outcomes", RULES, "O1", **outcome_of("A1", "O1")) == "added"
+    writer.close()
+    again = erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert (again.decisions, again.exposed) == (0, 0)
+
+
+def test_an_erasure_that_was_interrupted_goes_on(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decision log, by which the person's rows are known, is the last of the logs."""
+    anna = decided("ANNA", "A1")
+    write(environment.decision_log, anna)
+    writer = DecisionLog(environment.posted)
+    post(PostedLog(environment.posted, writer, any_time=True), "loan_outcomes", RULES, "O1", **outcome_of("A1", "O1"))
+    writer.close()
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(operation, "erase_posted_tables", ended)
+        with pytest.raises(KeyboardInterrupt):
+            erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS)
+    assert scan_day(environment.decision_log, "credit_risk", DAY).decisions[0].keys == {"customer_id": "ANNA"}
+    assert erase_subject("credit_risk", environment, "customer_id", "ANNA", **TERMS).decisions == 1
+    assert scan_day(environment.decision_log, "credit_risk", DAY).decisions[0].keys == {}
+
+
+def test_what_is_no_key_and_who_says_no_reason_erases_nothing(environment: Environment) -> None:
+    with pytest.raises(NotErased, match="knows no entity by 'name'; its keys: customer_id"):
+        erase_subject("credit_risk", environment, "name", "ANNA", **TERMS)
+    with pytest.raises(NotErased, match="say whose data, who you are and why"):
+        erase_subject("credit_risk", environment, "customer_id", "ANNA", by="Ada Risk", reason=" ")
