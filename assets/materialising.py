@@ -17,6 +17,7 @@ import dagster as dg
 import pyarrow as pa
 
 from assets.product import Partitions, Product
+from resources.naming import checked_day, is_day
 from resources.slots import Hour, Slot, checked_slot, first_hour, last_hour, next_slot
 
 PROGRESS = logging.getLogger("loopline.progress")
@@ -95,9 +96,10 @@ def materialised_days(instance: dg.DagsterInstance, key: dg.AssetKey, partitions
     records = instance.fetch_materializations(chosen, limit=len(latest)).records if latest else ()
     found: set[Slot] = set()
     for made in (record.asset_materialization for record in records):
-        if made is not None and made.partition is not None:
+        # Hours are of a time when the product was made by the hour.
+        if made is not None and made.partition is not None and is_day(made.partition):
             first, _, last = (made.tags or {}).get(_DAYS_TAG, f"{made.partition}_{made.partition}").partition("_")
-            days = partitions.whole([checked_slot(made.partition)])
+            days = partitions.whole([checked_day(made.partition)])
             found.update(day for day in days if first <= str(day) <= last)
     return frozenset(found)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, get_args
 
-from resources.slots import Hour, Slot, first_hour, hours_of, last_hour, slots_between
+from resources.slots import Hour, Slot, day_of, first_hour, hours_of, last_hour, slots_between
 
 Partition = Literal["hour", "day", "week", "month"]
 
@@ -73,7 +73,7 @@ class Partitions:
         if self.length == "day":
             return tuple(sorted(set(days)))
         found: list[Slot] = []
-        for start in sorted({self.start(day) for day in days}):
+        for start in sorted({self.start(day_of(slot)) for slot in days}):
             day, end = max(start, self.first), self._last_of(start)
             while day <= end:
                 found.append(day)

@@ -223,7 +223,8 @@ def _period(samples: Sequence[Sample], roles: Roles, delay: timedelta, now: date
 
 def _partition(samples: Sequence[Sample]) -> Partition:
     """The longest time of a file: its days are there once all of them are. Hours need sources that are read by them."""
-    longest = max((sample.period for sample in samples if sample.period), key=PARTITIONS.index, default="day")
+    periods = [sample.period for sample in samples if sample.period]
+    longest: Partition = max(periods, key=PARTITIONS.index, default="day")
     return "day" if longest == "hour" and not all(sample.has_hours for sample in samples) else longest
 
 

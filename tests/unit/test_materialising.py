@@ -10,15 +10,16 @@ from assets.product import Partitions
 from assets.product.partitions import PARTITIONS, Partition
 from pipelines.products import load_product
 from resources.naming import days_between
+from resources.slots import Slot, checked_slot, slots_between
 
 PRODUCT = load_product("card_fraud")
 FIRST, LAST = date(2025, 1, 15), date(2025, 4, 20)
 KEY = dg.AssetKey([PRODUCT.name, "anything"])
 
 
-def made(instance: dg.DagsterInstance, partitions: Partitions, first: date, last: date) -> tuple[date, ...]:
-    """Materialises an asset for the partitions that start on these days; the days that its run covered."""
-    covered: list[tuple[date, ...]] = []
+def made(instance: dg.DagsterInstance, partitions: Partitions, first: Slot, last: Slot) -> tuple[Slot, ...]:
+    """Materialises an asset for the partitions that start with these slots; the slots that its run covered."""
+    covered: list[tuple[Slot, ...]] = []
 
     @daily_asset_of(PRODUCT, "anything", partitions)
     def anything(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -35,13 +36,13 @@ def made(instance: dg.DagsterInstance, partitions: Partitions, first: date, last
 def test_dagsters_partitions_are_those_of_the_product(length: Partition) -> None:
     partitions = Partitions(length, FIRST, LAST)
     keys = definition_of(partitions).get_partition_keys()
-    assert keys == [str(start) for start in partitions.starts((FIRST, LAST))]
+    assert keys == [partitions.key(start) for start in partitions.starts(partitions.rounded((FIRST, LAST)))]
 
 
 def test_a_history_that_ended_within_the_present_month_has_all_its_partitions() -> None:
     """Dagster offers a month once it is over; nothing more of this one will come."""
     today = datetime.now(UTC).date()
-    for length in PARTITIONS[1:]:
+    for length in PARTITIONS[2:]:
         going_on = Partitions(length, FIRST)
         start = going_on.start(today)
         assert not definition_of(going_on).has_partition_key(str(start))
@@ -79,3 +80,17 @@ def test_of_a_month_only_the_days_that_were_made_count() -> None:
         )
         earlier = Partitions("month", date(2025, 2, 1), date(2025, 4, 10))
         assert max(materialised_days(instance, KEY, earlier)) == date(2025, 4, 10)
+
+
+def test_hours_that_were_made_are_those_of_a_product_by_the_hour_alone() -> None:
+    """Days that were made before are no hours, and hours no days: the rows of both are in other tables."""
+    hours, days, months = (Partitions(length, FIRST, LAST) for length in ("hour", "day", "month"))
+    first, last = checked_slot("2025-01-31-22:00"), checked_slot("2025-02-01-01:00")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert made(instance, hours, first, last) == slots_between(first, last)
+        assert materialised_days(instance, KEY, hours) == set(slots_between(first, last))
+        assert materialised_days(instance, KEY, days) == frozenset()
+        assert materialised_days(instance, KEY, months) == frozenset()
+        two = made(instance, days, date(2025, 2, 1), date(2025, 2, 2))
+        assert materialised_days(instance, KEY, hours) == set(slots_between(first, last))
+        assert materialised_days(instance, KEY, months) == set(two)

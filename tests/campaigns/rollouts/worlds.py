@@ -2,13 +2,12 @@
 
 Belongs here: sizes, and why a regression can be found with them. Does not belong here: traffic itself (`generator.py`).
 
-A bet on who has the next event gains the divergence between the true chance p and the largest chance q that does not
-matter, for each event. At half the traffic, a rate of 1 + k (r - 1) times the champion's with smallest effect r has
-p = ratio / (ratio + 1) and q = r / (r + 1). At twice a doubling that is 0.017 an event; log(2000) and log(16) for not
-knowing the effect need 600 events: 30,000 requests at the rates of `PLANTED`, a fifth of those before the deadline. At
-1.5 times they need 2,000 events, 115,000 requests on the average, and chance decides whether the deadline comes first.
-At exactly the smallest effect p = q: it is among the effects that do not matter, and nothing but a false alarm ends it.
-An entity counts once a signal, so that there must be many more entities than events: `PLANTED_ENTITIES`.
+A bet on who has the next event gains the divergence between the true chance p and the largest chance q that is
+tolerated, for each event. At half the traffic, a rate of 1 + k (r - 1) times the champion's with smallest effect r has
+p = ratio / (ratio + 1); half of the smallest effect is tolerated, q = (r + 1) / (r + 3). At exactly a doubling that is
+0.01 an event; log(2000) and log(16) for not knowing the effect need 1,100 events: 37,000 requests at a rate of 0.02
+and twice that, a quarter of those before the deadline. An entity counts once a signal, so that there must be many more
+entities than events: `PLANTED_ENTITIES`.
 """
 
 from collections.abc import Iterator
@@ -20,9 +19,8 @@ from tests.campaigns.rollouts.generator import DAY, Kind, Rates, Regression, Tra
 from tests.campaigns.rollouts.glue import Simulated
 
 _HOUR = timedelta(hours=1)
-ABOVE = (2.0, 3.0, 4.0)
-NEAR = (1.0, 1.5)
-"""Effects that are reported and not judged: no or too little evidence before the deadline, by the figures above."""
+MULTIPLES = (1.0, 1.5, 2.0, 3.0, 4.0)
+"""Effects of planted regressions, as multiples of the smallest effect of their guard."""
 PLANTED_ENTITIES = 100_000
 PLANTED = Rates(failed=0.01, fell_back=0.02, late=0.02, bad=0.15)
 POWERED = Rollout(
@@ -40,7 +38,7 @@ LONGEST_DAYS = 25.0
 _KINDS: tuple[tuple[Kind, ...], ...] = (("latency",), ("errors", "fallbacks"), ("score",), ("bad_rate",))
 
 
-def regressions(each: int, multiples: tuple[float, ...] = ABOVE) -> Iterator[tuple[Kind, float]]:
+def regressions(each: int, multiples: tuple[float, ...] = MULTIPLES) -> Iterator[tuple[Kind, float]]:
     """As many of each kind, their effects in turn."""
     for kinds in _KINDS:
         for number in range(each):

@@ -28,7 +28,7 @@ MOVES: Mapping[Move, int] = (
     if CAMPAIGN
     else {"swap": 2, "grow": 1, "damaged champion": 1, "errors": 1, "champion by hand": 1}
 )  # fmt: skip
-MOST_A_SECOND = 10_000.0 if CAMPAIGN else 60.0
+EVERY_DAY_RATE = 60.0
 ENTITIES = 2_000 if CAMPAIGN else 25
 FOLLOWED_SECONDS = 5.0
 
@@ -50,14 +50,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("swaps")
     file = folder / "sent"
     with running(folder / "home", processes=2) as home:
-        most = capacity(home.plan(seconds=10.0 if CAMPAIGN else 0.5))
-        rate = min(most / 2, MOST_A_SECOND)
+        # Every day the rate is one that a busy machine carries, and nobody waits for a measurement.
+        rate = capacity(home.plan(seconds=10.0)) / 2 if CAMPAIGN else EVERY_DAY_RATE
         story = Story(home, SEED, file)
         plan = home.plan(rate=rate, seconds=SECONDS * 4 + 60, connections=64, entities=ENTITIES, file=str(file))
         with Traffic(plan) as traffic:
             story.tell(MOVES, SECONDS)
             ended = traffic.stop()
-        print(f"\ncapacity {most:.0f} a second, sent {ended.sent} at {rate:.0f}, {ended.held} held back")
+        print(f"\nsent {ended.sent} at {rate:.0f} a second, {ended.held} held back")
         print(f"seconds until the guard took out what was planted: {story.taken_out}")
         yield Told(home, story, list(sent_in(file)), ended.held)
 
