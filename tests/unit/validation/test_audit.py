@@ -20,6 +20,7 @@ from assets.validation.rules.day_rules import Surroundings
 from assets.validation.rules.expectations import ContractCannotRun
 from assets.validation.rules.values import between_steps, summable_below
 from resources.lake.content import content_hash
+from resources.slots import Hour
 from resources.sources.calendars import DeliveryCalendar
 from resources.sources.readers import DayRows
 
@@ -202,6 +203,14 @@ def test_the_row_in_quarantine_is_the_json_of_the_raw_row(text: str) -> None:
     shown = [{**one, "name": "(personal)", "_malformed": None} for one in broken]
     assert sorted(one["row"] for one in found) == sorted(json.dumps(one) for one in shown)
     assert {one["value"] for one in found} == {text, "plain", None}
+
+
+def test_a_row_of_an_hour_is_named_by_its_hour() -> None:
+    terms, hour = contract(), Hour(2026, 1, 2, 10, tzinfo=UTC)
+    table = pa.Table.from_pylist([row(amount="x")], schema=pa.schema([(name, pa.string()) for name in terms.names]))
+    found = audit(terms, as_raw(terms, DayRows(hour, table, ())).table, [hour]).quarantine
+    assert found["row_ref"].to_pylist() == [f"{hour}#0"]
+    assert found["utc_hour"].to_pylist() == [hour]
 
 
 def test_missing_keys_are_equal_to_each_other_alone() -> None:
